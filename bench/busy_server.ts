@@ -30,12 +30,12 @@ export interface Ledger {
   readonly posts: number;
   readonly rateLimited: number;
   readonly failed: number;
-  /** Largest number of open requests, those in the queue included. */
+  /** Largest number of open requests, including those in the queue. */
   readonly peak: number;
 }
 
 export interface BusyServer extends AsyncDisposable {
-  /** The URL of the teacher of that name, which its first request creates. */
+  /** Returns the URL of the teacher with this name. Its first request creates the teacher. */
   baseUrl(name: string): string;
   end(): Promise<Record<string, Ledger>>;
 }
@@ -133,8 +133,8 @@ function answerOf(length: number): Response {
 }
 
 /**
- * Maps a text to a number from 0 to 1, 1 excluded: by FNV-1a, 32 bits, with the finalizer of
- * MurmurHash3. Without it, texts with a common prefix would have similar hashes.
+ * Maps a text to a number in [0, 1) by 32-bit FNV-1a with the finalizer of MurmurHash3. Without the
+ * finalizer, texts with a common prefix would have similar hashes.
  */
 function hashFraction(text: string, salt: string): number {
   let hash = 0x811c9dc5;

@@ -1,6 +1,6 @@
 /**
  * Simulates a job on many nodes: shards, node failures, preemption, time limits, servers of uneven
- * speed. `deno run bench/fleet.ts` prints how much longer it takes than a balanced job without
+ * speed. `deno run bench/fleet.ts` prints how much longer the job takes than a balanced job without
  * failures. The costs of a restart were measured on one machine.
  *
  * @module
@@ -83,7 +83,7 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** Draws numbers by the algorithm mulberry32. */
+/** Returns a generator of random numbers in [0, 1) (mulberry32). */
 function seededRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

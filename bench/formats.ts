@@ -1,6 +1,6 @@
 /**
- * Benchmarks the other file formats. Reading and runs are compared with JSON Lines, `convert` and
- * `export` with scripts of pyarrow and polars (as processes).
+ * Benchmarks file formats other than JSON Lines. Reading and runs are compared with JSON Lines;
+ * `convert` and `export` with Python processes that use pyarrow or polars.
  *
  * @module
  */

@@ -7,8 +7,8 @@ export interface Figure {
   /** Text with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
-   * Retort's figure divided by the baseline's, for each round; none if nothing is compared. For
-   * peers and the merge, the inverse: how many times as fast Retort is.
+   * Retort's figure divided by the baseline's, for each round (or each frame of a page); none if
+   * nothing is compared. For peers and the merge, the inverse: how many times as fast Retort is.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;

@@ -29,10 +29,10 @@ export interface WatchedWindow extends RunWindow {
 
 const CONCURRENCY = 64;
 
-/** In this time code is compiled and the heap grows. */
+/** Time for code to be compiled and for the heap to grow. */
 const WARM_UP_MS = 2_000;
 
-/** New pages get the whole state. This time keeps it out of the figures. */
+/** New pages get the whole state. Measuring begins later, so that this state does not count. */
 const OPENING_MS = 300;
 
 /** Measures one run alternately with and without pages: two runs differ by more than pages cost. */

@@ -1,6 +1,6 @@
 /**
  * Teachers at their limit: rate limit, failures, queue, shared rows. Retort and the baseline run at
- * the same time, because both mostly sleep. Then teachers that join and leave, in simulated time.
+ * the same time, because both mostly sleep. Also teachers that join and leave, in simulated time.
  *
  * @module
  */

@@ -197,8 +197,10 @@ export async function plainLoop(
   return elapsedMs;
 }
 
-/** Returns the same members as a run writes. Ids, times and texts that are alike in all lines are
- * constants of the right length. */
+/**
+ * Returns a line with the members that a run writes. Ids, times and other values that hardly differ
+ * between lines are constants of the right length.
+ */
 function plainLine(row: object): string {
   return JSON.stringify({
     uid: "0123456789abcdef0123456789abcdef",

@@ -1,4 +1,4 @@
-/** Cost of shards: finding borders, reading a part, and merging, compared with `cat`. @module */
+/** Cost of shards: dividing an input, reading a shard, and merging, compared with `cat`. @module */
 
 import { shardStem } from "../lib/files.ts";
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";

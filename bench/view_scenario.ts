@@ -67,7 +67,7 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
     }
     if (answers.length >= rows) break;
   }
-  // The first round compiles.
+  // The first round only compiles the code.
   for (const answer of answers) flagsOf(...answer);
   const before = process.cpuUsage();
   for (const answer of answers) flagsOf(...answer);
@@ -85,7 +85,7 @@ export async function viewDuringRun(
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // Makes the job look active. A space after the last line feed is no row.
+    // Makes the job look active. A space after the last line feed is not a row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});

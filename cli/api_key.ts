@@ -1,5 +1,5 @@
 /**
- * API keys, and URLs that may hold one. Users name a variable or a file, and never put a secret
+ * API keys, and URLs that may contain one. Users name a variable or a file, and never put a secret
  * into a command. `settings.ts` imports this file, so it must not load code of teachers.
  *
  * @module
@@ -18,13 +18,13 @@ export interface KeyPlace {
 
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
-/** What to do if a key is missing: throw, prompt for it, or, if nothing is sent, `warn`. */
+/** What to do if a key is missing: throw, prompt for it, or only warn, because nothing is sent. */
 export type OnMissingKey = "refuse" | "ask" | "warn";
 
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Typed keys by the file or variable that was empty. Teachers may share one. */
+  /** Typed keys, by the file or variable that has none. Teachers may share a key. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -34,11 +34,11 @@ export class Keys {
   }
 
   /**
-   * Reads a key, or prompts for it. Returns undefined if an optional key is missing, or after a
-   * warning.
+   * Reads a key, or prompts for it. Returns undefined if there is no key and it is optional, or
+   * after a warning.
    *
-   * @param missing The error if the user named no place and there is no key. @default the key is
-   * optional
+   * @param missing The error if the user named no place and the default variable is empty. @default
+   * the key is optional
    */
   async read(place: KeyPlace, host: string, missing?: string): Promise<string | undefined> {
     const { file, variable = DEFAULT_KEY_VARIABLE } = place;
@@ -95,10 +95,11 @@ export const NOT_SHOWN = "The given value is not shown, because it may be the se
 /** Words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** Maximum length of a name without a `NAME_WORD` in messages. A longer name may be a key. */
+/** Maximum length of a name without a `NAME_WORD` that messages show. A longer name may be a key.
+ */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Reads a variable. Returns undefined also for text that cannot be a name. */
+/** Reads a variable. Returns undefined if it is not set, or if `name` cannot be a name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
   // Deno would throw an error that quotes such text, and keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
@@ -123,7 +124,7 @@ function looksLikeName(name: string): boolean {
   return NAME_WORD.test(name) || (name.length <= MAX_PLAIN_NAME_LENGTH && !/\d/.test(name));
 }
 
-/** Returns the address; for `@env:NAME`, that in the variable. */
+/** Returns the address, or for `@env:NAME` the value of the variable. */
 export function addressOf(text: string, io: Pick<Io, "env">): string {
   const variable = /^@env:(.*)$/s.exec(text)?.[1];
   if (variable === undefined) return text;
@@ -134,7 +135,7 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
 
 export async function looksLikePath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
-  // A slash alone is not enough: a key may hold one.
+  // A slash alone does not make a path: a key may contain one.
   const folder = /^(.+)[\\/]/.exec(path)?.[1];
   return await statOf(path) !== undefined ||
     (folder !== undefined && await statOf(folder) !== undefined);

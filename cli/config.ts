@@ -1,6 +1,6 @@
 /**
- * The YAML file of `--config`: flags by their names, several teachers, and the two blocks of a
- * configuration of ModelCall, an earlier tool.
+ * Reads the YAML file of `--config`: inputs, flags, sampling parameters, header fields and
+ * teachers, and two blocks of the configuration of ModelCall, an earlier tool.
  *
  * @module
  */
@@ -100,7 +100,9 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   config.flags.set("header", Object.entries(value).map(([name, text]) => `${name}=${text}`));
 }
 
-/** ModelCall's `client_config`: the constructor arguments of the OpenAI client. */
+/**
+ * ModelCall's `client_config`: arguments of the OpenAI client's constructor, and where the key is.
+ */
 function readClient(block: Block, config: Config, fail: Fail): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === null) continue;
@@ -187,7 +189,7 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
-/** These values may hold a secret, or be one that was typed instead of a name. */
+/** Keys whose value may contain a secret, or be a secret that was typed instead of a name. */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
 
 export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
@@ -215,7 +217,7 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
     const [property, { expected, words = [], accepts }] = field;
     if (!accepts(value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
-      // Header fields may hold secrets.
+      // Header fields may contain secrets.
       const shown = name === "headers" ? "" : `: current value is ${current}`;
       fail(`${key} must be ${expected}${shown}${suggestion(String(value), words)}`);
     }
@@ -241,9 +243,9 @@ export interface TeacherSpec {
   readonly rpm?: number;
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
-  /** Header fields, in addition to those of `--header`. */
+  /** Header fields, added to those of `--header`; they replace fields of the same name. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
-  /** PEM file of certificate authorities. No others are trusted. */
+  /** PEM file of the only certificate authorities that are trusted. */
   readonly caFile?: string;
   readonly clientCert?: string;
   readonly clientKey?: string;

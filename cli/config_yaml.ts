@@ -14,7 +14,7 @@ import { redactAddress } from "../lib/teacher/mod.ts";
 /** Maximum size of the file. A device or data set given by mistake is not read. */
 const MAX_BYTES = 1_000_000;
 
-/** Limit of values at all levels. A value counts again for each alias of it. */
+/** Maximum number of values, nested ones included. A value counts again for each of its aliases. */
 const MAX_VALUES = 100_000;
 
 const MAX_LEVELS = 64;
@@ -27,7 +27,7 @@ const MAX_MERGE_COST = 20_000_000;
 
 /**
  * Parses the file. Returns null if it is empty. Errors quote no text of the file, because a URL may
- * hold a password.
+ * contain a password.
  */
 export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const text = await readText(path, fail);
@@ -106,7 +106,8 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
 }
 
 /**
- * Describes a wrong value for errors, without secrets: a string may be a key, or hold a password.
+ * Describes a wrong value for errors, without secrets: a string may be a key, or contain a
+ * password.
  */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
@@ -116,7 +117,7 @@ export function shownValue(value: unknown): string {
   return URL.parse(value) === null ? "a string" : redactAddress(value);
 }
 
-/** Whether a name, in snake case, is one under which users put the key itself. */
+/** Whether users put the key itself under this name (in snake case). */
 export function isSecretName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }

@@ -21,13 +21,13 @@ const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
  * secret.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Header fields that hold a key, in place of the default key. */
+/** Header fields that contain a key. It replaces the default key. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
-/** Reads header fields, and variables in them. A later field replaces an earlier one of its name. */
+/** Reads header fields and the variables that they name. The last field of a name counts. */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">) {
   const headers: Record<string, string> = {};
-  // Values from variables, to be hidden: each alone, and with its scheme (`Bearer …`).
+  // Values of variables, which messages must hide: alone, and with the scheme (`Bearer …`).
   const secrets: string[] = [];
   for (const text of fields) {
     const [, name, value] = FIELD.exec(text) ?? [];
@@ -55,7 +55,7 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** Replaces a typed secret in a `--header` by a variable. */
+/** Replaces a typed secret in a `--header` with a variable. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
@@ -126,8 +126,10 @@ function holdsAddress(range: string, address: string): boolean {
   return addresses.check(address, family);
 }
 
-/** Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), without `*.` or `.`
- * at the start and a dot at the end. Returns "" for an invalid one. */
+/**
+ * Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), without `*.` or `.`
+ * at the start and a dot at the end. Returns "" for an invalid one.
+ */
 function domainOf(host: string): string {
   const name = host.replace(/^\*?\./, "").replace(/\.$/, "");
   return URL.parse(`http://${name}`)?.hostname ?? "";

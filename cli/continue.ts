@@ -24,7 +24,8 @@ const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
 /**
- * Flags whose values may hold a secret, and how to show them. `index` counts the values of a flag.
+ * Flags whose values may contain a secret, and how to show them. `index` counts the values of a
+ * flag.
  */
 const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
@@ -66,8 +67,8 @@ export async function nextArgsOf(
 }
 
 /**
- * Returns the arguments with these parameters and the `--config` file. If the file sets others, no
- * flag removes them: returns undefined.
+ * Returns the arguments with these parameters, and keeps the `--config` file. Returns undefined if
+ * the file sets further parameters, which no flag removes.
  */
 async function besideConfig(
   args: ParsedArgs,
@@ -153,7 +154,7 @@ function commandLineOf(
   const commandFlags = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
     const flag = commandFlags.find((flag) => flag.name === name);
-    // A retry requested on the page has the flags of the run before it.
+    // A retry requested on the page has the flags of a run, some of which `retry` does not take.
     if (flag === undefined || [...droppedFlags, ...unreadFlags].includes(name)) continue;
     // The configuration may set a switch to its default.
     if (flag.value === undefined && value === Boolean(flag.isOnByDefault)) continue;
@@ -181,15 +182,14 @@ function inputWord(input: string): string {
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** The words of a flag with its value. A value that looks like a flag is joined to the flag with
- * "=". */
+/** Returns the words of a flag and its value. A value that looks like a flag follows "=". */
 function withValue(flag: Flag, flagWord: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }
 
 /**
- * Replaces a URL that holds a secret by a variable. For the first teacher it is `OPENAI_BASE_URL`,
- * unless that holds another URL.
+ * Replaces a URL that contains a secret with a variable. The variable of the first teacher is
+ * `OPENAI_BASE_URL`, unless that is set to another URL.
  */
 function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
   if (!holdsSecret(url)) return url;

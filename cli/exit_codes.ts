@@ -10,13 +10,13 @@ import {
 } from "../lib/errors.ts";
 import type { StopSignal } from "./io.ts";
 
-/** Every row has a result, or failures are within `--allow-failures`. */
+/** Success. After a run, every row has a result, or failures are within `--allow-failures`. */
 export const EXIT_DONE = 0;
 /** An unexpected error: a bug in Retort. */
 export const EXIT_INTERNAL = 1;
 /** Wrong usage, bad input, a damaged file, or a missing permission. */
 export const EXIT_USAGE = 2;
-/** The run has finished, but some rows have no result. */
+/** Some rows have no result, or a submitted job is not done or may not be canceled. */
 export const EXIT_FAILED_ROWS = 3;
 /** Another run, or a merge, is writing to the same output. */
 export const EXIT_LOCKED = 4;
@@ -25,7 +25,7 @@ export const EXIT_HALTED = 5;
 /** The disk failed or is full, a report could not be written, or a scheduler's tool failed. */
 export const EXIT_DISK = 6;
 
-/** Exit codes after signals are above this. */
+/** The exit code after a signal is this plus the signal's number: 130 after SIGINT. */
 export const SIGNAL_CODE_BASE = 128;
 
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };

@@ -18,7 +18,7 @@ export interface Flag {
   readonly isRepeatable?: boolean;
   /** A switch that is on unless turned off with `--no-…`. */
   readonly isOnByDefault?: boolean;
-  /** Whether the value may hold a secret, also one typed instead of a name. */
+  /** Whether the value may contain a secret, or be one that was typed instead of a name. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
   readonly helpFor?: Partial<Record<Command, string>>;
@@ -28,7 +28,7 @@ export interface Flag {
   readonly group: string;
 }
 
-/** A flag's group is the key of the table, and has defaults for its commands. */
+/** The key in `GROUPS` is the group. Without `commands`, those of `GROUP_DEFAULTS` apply. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
 
 const PROGRESS: readonly FlagEntry[] = [

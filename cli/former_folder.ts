@@ -18,8 +18,8 @@ export interface RunPaths {
 }
 
 /**
- * Throws if the project's folder holds a run of this name and the user's working directory none,
- * where a new run would pay for the answers again.
+ * Throws if the project's folder contains a run of this name and the user's working directory does
+ * not: a new run there would pay for the answers again.
  *
  * @param alternative What else the user can do, at the end of the error.
  */

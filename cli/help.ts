@@ -108,8 +108,9 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/** Says how the program was started, unless it is installed: usage and examples show the installed
- * name. */
+/**
+ * Says how the program was started, if not by its installed name, which usage and examples show.
+ */
 function programLines(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }

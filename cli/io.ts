@@ -1,6 +1,6 @@
 /**
- * What the command line uses of the system, so that tests can replace it: signals, and a writer
- * that never blocks.
+ * The parts of the system that the command line uses, so that tests can replace them. Also counts
+ * signals, and writes without blocking.
  *
  * @module
  */
@@ -10,8 +10,8 @@ export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Windows sends SIGBREAK for Ctrl-Break, which unlike Ctrl-C no program can turn off. Windows has
- * no SIGTERM, and Deno before 2.7.6 throws for a listener of SIGTERM.
+ * Windows sends SIGBREAK for Ctrl-Break. Unlike Ctrl-C, no program can turn it off. Windows has no
+ * SIGTERM, and Deno before 2.7.6 throws for a listener of SIGTERM.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -33,7 +33,7 @@ export function onStopSignal(
   };
 }
 
-/** What the command line uses of the system. */
+/** The parts of the system that the command line uses. */
 export interface Io {
   /** Writes to standard output. */
   writeOut(text: string): void;
@@ -49,7 +49,7 @@ export interface Io {
   readonly askSecret?: (question: string) => Promise<string | null>;
   /** Width of the terminal, in columns. */
   columns(): number;
-  /** Returns a function that stops listening. `onStopSignal` listens for all signals. */
+  /** Listens for a signal. Returns a function that stops listening. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
   /**
    * Starts a thread that ends the process after the second signal, even if the main thread is
@@ -124,8 +124,10 @@ export class Output {
     this.#stream = stream;
   }
 
-  /** Writes later, and never throws. Pass whole lines, because the oldest texts are dropped if the
-   * reader is too far behind. */
+  /**
+   * Writes later, and never throws. Pass whole lines, because the oldest texts are dropped if the
+   * reader is too far behind.
+   */
   write(text: string): void {
     if (this.#hasFailed || text === "") return;
     this.#queue.push(text);

@@ -53,7 +53,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 const NOTICE_MS = 60_000;
 
-/** Prints what a merge waits for: at once, then each change, at most once a minute. */
+/** Prints what a merge waits for: at once, then when it changes, at most once a minute. */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
   let last = "", lastAt = -Infinity;
   return ({ done, runs }) => {
@@ -123,9 +123,9 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * Advice for incomplete runs, with a command that merges them with `--partial`. That excludes
- * `--tidy`, without which the folder of the shards cannot be the target: if `--tidy` was given, the
- * command writes to `merged/`.
+ * Advice for incomplete runs, with a command that merges them with `--partial`. `--partial`
+ * excludes `--tidy`, and without `--tidy` the merge cannot write to the folder of the shards. If
+ * `--tidy` was given, the command therefore writes to `merged/`.
  */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));

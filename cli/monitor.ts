@@ -1,6 +1,6 @@
 /**
- * The web monitor of a run, and the recorder of its report. `web/` is not loaded for a run with
- * neither.
+ * The web monitor of a run, and the recorder of its report. A run with neither does not load
+ * `web/`.
  *
  * @module
  */
@@ -68,7 +68,9 @@ function readPage(settings: Settings): PageRequest | undefined {
   throw new UsageError(`Cannot use --${loneFlag} alone: it requires --monitor`);
 }
 
-/** Serves the page before the run starts, and checks that the report can be written. */
+/**
+ * Serves the page before the run starts, and checks that the report of `--report` can be written.
+ */
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,

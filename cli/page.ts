@@ -1,4 +1,4 @@
-/** Pages in the user's browser: opens them, and keeps the page of a run after the run. @module */
+/** Opens pages in the user's browser, and keeps the page of a run open after the run. @module */
 
 import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
 import { formatDuration } from "../lib/figures.ts";
@@ -119,10 +119,12 @@ export function showPage(
   };
 }
 
-/** Permissions of anyone but the owner. */
+/** Permission bits of everyone but the owner. */
 const OTHERS = 0o077;
 
-/** A folder, and how names of files in it begin. Without `dir`, it is that of temporary files. */
+/**
+ * A folder, and the prefix of file names in it. `dir` defaults to the folder of temporary files.
+ */
 interface RedirectPlace {
   readonly dir?: string;
   readonly prefix: string;
@@ -131,15 +133,15 @@ interface RedirectPlace {
 const HIDDEN = ".retort_";
 
 /**
- * Places for the file that leads to a page, best first. Browsers from snap read nothing outside of
- * the home folder, and no hidden file or folder directly in it, so a file in the home folder is
+ * Places for the file that redirects to a page, best first. Browsers from snap read nothing outside
+ * of the home folder and no hidden file or folder directly in it, so the file in the home folder is
  * visible. A file beside the output is hidden, because folders of results are loaded as data sets.
  */
 export function redirectPlaces(output: string, home: string | undefined): RedirectPlace[] {
   const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));
   const others = [...beside, { prefix: HIDDEN }];
   if (!home) return others;
-  // The path of a folder elsewhere begins with "..".
+  // A path to a folder elsewhere begins with "..", and one to a hidden folder with a dot.
   const inHome = beside.filter(({ dir }) => /^[^.]/.test(relative(home, resolve(dir))));
   return [...inHome, { dir: home, prefix: "retort_" }, ...others];
 }
@@ -153,7 +155,7 @@ function homeOf(env: Io["env"]): string | undefined {
 }
 
 /**
- * Writes a page that only the user may read and that leads to `url`, and returns its path. Every
+ * Writes a page that only the user may read and that redirects to `url`. Returns its path. Every
  * user of the machine can read the arguments of a program, and `url` has the token.
  */
 async function writeRedirect(url: string, places: readonly RedirectPlace[]): Promise<string> {
@@ -163,7 +165,7 @@ async function writeRedirect(url: string, places: readonly RedirectPlace[]): Pro
     try {
       path = await Deno.makeTempFile({ ...place, suffix: ".html" });
       const { mode } = await Deno.stat(path);
-      // Some filesystems of other systems have no permissions.
+      // Some filesystems, such as FAT, cannot make a file private.
       if (((mode ?? 0) & OTHERS) !== 0) {
         throw new Error("a file with the token would be readable by others");
       }

@@ -22,7 +22,8 @@ export interface ParsedArgs {
 }
 
 /**
- * @throws {UsageError} for flags that the command does not take, and for values that are missing
+ * @throws {UsageError} for flags that the command does not take, and for missing or unexpected
+ * values
  */
 export function parseCommandLine(args: readonly string[]): ParsedArgs {
   const [word, ...others] = args;

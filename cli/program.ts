@@ -64,7 +64,8 @@ function configAbove(folder: string): string | undefined {
 }
 
 /**
- * Whether the first `retort` in PATH is a script of `deno install` that holds this program's URL.
+ * Whether the first `retort` in PATH is a script of `deno install` with the URL or the JSR package
+ * of this program.
  */
 function isInstalled(start: ProcessStart): boolean {
   const { mainModule } = start;
@@ -92,8 +93,8 @@ function runnerOf({ env, execPath }: ProcessStart): string | undefined {
 }
 
 /**
- * Lists only permissions without restriction: partial ones cannot be queried, and Deno asks for
- * them again.
+ * Lists only unrestricted permissions: partial ones cannot be queried, and Deno prompts for them
+ * again.
  */
 function permissionsOf({ isGranted }: ProcessStart): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";

@@ -93,7 +93,7 @@ export async function writeReport(
   if (await keepEarlierReport(path, say)) {
     await writeReportFile(path, record, input, sayPath);
   }
-  // A report that the user did not request may fail.
+  // A report that the user did not request is optional.
   return true;
 }
 
@@ -114,7 +114,7 @@ async function writeReportFile(
   });
 }
 
-/** Returns whether the work at the path succeeds; otherwise prints the reason. */
+/** Runs `work`, which uses the file at `path`. If it fails, prints the reason and returns false. */
 async function succeeds(
   path: string,
   say: (message: string) => void,
@@ -137,8 +137,8 @@ function besideResults(results: string): string {
 }
 
 /**
- * Adds to the name of an earlier report the start time of its run. Returns whether a new report can
- * be written.
+ * Renames an earlier report: adds the start time of its run to the name. Returns whether a new
+ * report can be written.
  */
 async function keepEarlierReport(
   path: string,
@@ -156,7 +156,7 @@ async function keepEarlierReport(
   });
 }
 
-/** Throws unless the file is a report: other files must not be overwritten. */
+/** Throws if there is a file that is neither empty nor a report: it must not be overwritten. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

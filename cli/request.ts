@@ -77,8 +77,10 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   };
 }
 
-/** Reads the shard. Loads `shard.ts` on demand: `export` and `convert` use this file, too, but have
- * no shards. */
+/**
+ * Reads the shard. Loads `shard.ts` on demand, because few runs are shards, and `export` and
+ * `convert` load this file, too.
+ */
 async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;
   const { readShard } = await import("./shard.ts");
@@ -126,7 +128,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** The options for reading rows. `verify`, `export` and `convert` use them, too. */
+/** Reads the options for reading rows, also for `verify`, `export` and `convert`. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -268,7 +270,8 @@ function parseObject(text: string): Params {
 }
 
 /**
- * Sets the parameter `a`, or for the path `a.b` its field `b`. Text that is not JSON is a string.
+ * Sets a parameter, or a field in it: the path `a.b` is the field `b` of `a`. Text that is not JSON
+ * is a string.
  */
 function setParam(params: Record<string, unknown>, path: string, text: string): void {
   let value: unknown;

@@ -98,8 +98,10 @@ interface RunContext {
   readonly page: RunMonitor;
 }
 
-/** Runs, prints the summary, and writes the report. When this resolves, results, lock, summary and
- * report are final. */
+/**
+ * Runs, prints the summary, and writes the report. When this resolves, results, lock, summary and
+ * report are final.
+ */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
@@ -129,8 +131,8 @@ async function runAndReport(
 const MAX_EXPORTED_FILES = 8;
 
 /**
- * With `--quiet` or `--progress json`, prints only why a run was halted or, if quiet, how many rows
- * failed.
+ * Prints the summary. With `--quiet` or `--progress json`, prints only why a run was halted and how
+ * to continue it or, with `--quiet`, how many rows failed.
  */
 function printEnd(
   summary: Summary,
@@ -214,7 +216,7 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    // The next run of a shard determines the cost of this one itself.
+    // Each run of a shard subtracts the cost of earlier runs from its share of the budget itself.
     const leftUsd = run.shard === undefined ? budgetLeftUsd(monitor, summary) : null;
     if (leftUsd !== null && leftUsd <= 0) {
       say("Failed rows are not retried: the budget is spent");

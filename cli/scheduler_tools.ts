@@ -10,11 +10,13 @@ export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
 export type ToolResult =
   | { readonly kind: "done"; readonly text: string }
-  /** The program is not installed: this machine is no client of the scheduler. */
+  /** The program is not installed: this machine cannot reach the scheduler. */
   | { readonly kind: "missing" }
   /** Retort was started without the permission to run the program. */
   | { readonly kind: "refused" }
-  /** `error` is what the program wrote to stderr. */
+  /**
+   * `error` is the program's stderr or, if that is empty, its exit code; or why it could not start.
+   */
   | { readonly kind: "failed"; readonly error: string };
 
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
@@ -37,9 +39,10 @@ export async function tryTool(
 }
 
 /**
- * Lists the tasks of jobs by name, one per line. `sacct` would need Slurm accounting.
+ * Lists the queued and running tasks of the jobs with these names, one per line. `sacct` would need
+ * Slurm accounting.
  *
- * @param format What a line holds: the task's ID (`%i`) or its state (`%T`).
+ * @param format What to print of a task: its ID (`%i`) or its state (`%T`).
  */
 export async function queueOf(
   names: readonly string[],
@@ -55,7 +58,7 @@ export async function queueOf(
  * Calls a tool that submits a job. Returns the tool's output.
  *
  * @throws {UsageError} If the tool cannot be run.
- * @throws {SinkError} If the tool fails, with all that it says.
+ * @throws {SinkError} If the tool fails. The message contains its stderr.
  */
 export async function callTool(
   tool: Tool,
@@ -69,7 +72,7 @@ export async function callTool(
     throw new SinkError(`Cannot submit: ${tool} failed: ${result.error}`);
   }
   throw new UsageError(
-    `Cannot submit: ${whyNot(tool, result)}. Without --send, submit prints what ${tool} reads`,
+    `Cannot submit: ${problemText(tool, result)}. Leave out --send to print the input for ${tool}`,
   );
 }
 
@@ -84,13 +87,15 @@ async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
   return true;
 }
 
-/** Why a tool gave no answer, to follow "Kubernetes: " or "Slurm: ". */
-export function whyNot(tool: Tool, problem: ToolProblem): string {
+/** Says why a tool could not be run or failed, as a clause without a final period. */
+export function problemText(tool: Tool, problem: ToolProblem): string {
   if (problem.kind === "missing") return `${tool} is not installed here`;
   if (problem.kind === "refused") {
     return `Retort has no permission to run ${tool}: start it with deno task submit`;
   }
-  if (tool === "kubectl" && NO_CLUSTER.test(problem.error)) return "kubectl knows no cluster here";
+  if (tool === "kubectl" && NO_CLUSTER.test(problem.error)) {
+    return "kubectl has no cluster configured here";
+  }
   return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
 

@@ -50,7 +50,7 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
   return { listener, say: writeLine, close: () => {} };
 }
 
-/** Prints warnings with `--quiet`, for example that the disk is full. */
+/** Prints only warnings, for `--quiet`: for example, that the disk is full. */
 export function createWarnings(say: (message: string) => void): RunListener {
   return (event) => {
     if (event.type === "notice" && event.level === "warning") say(`Warning: ${event.message}`);

@@ -15,7 +15,9 @@ import type { ParsedArgs } from "./parse.ts";
 import { asUsage, requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./signals.ts";
 
-/** Opening a file may wait for a file server. */
+/**
+ * Time from the first signal to the exit: a file server that hangs may block the opening of a file.
+ */
 const GRACE_MS = 3_000;
 
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -86,7 +88,10 @@ function show(page: ServedPage, io: Io): AsyncDisposable {
 
 const POLL_MS = 20;
 
-/** Waits for the first row, but not in an empty folder: its files may come later. */
+/**
+ * Waits until there is a row, or a file is read to its end. Does not wait in an empty folder, whose
+ * files may come much later. Throws if no file can be read.
+ */
 async function waitForFirstRow(
   service: DataService,
   paths: readonly string[],

@@ -6,7 +6,7 @@ import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Turns the library's errors about options, which flags have set, into usage errors. */
+/** Turns the library's errors about options into usage errors: flags have set the options. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -58,8 +58,8 @@ export class Settings {
   }
 
   /**
-   * Reads a teacher's own file (`ownPath`), else the file of the setting. With `ignoresSetting` the
-   * setting does not count: a teacher's certificate needs a key of the same teacher.
+   * Reads a teacher's own file (`ownPath`), or else the file of the setting. `ignoresSetting`
+   * excludes the setting: a teacher with its own certificate must not use the key of all teachers.
    */
   async fileOr(
     name: string,
@@ -84,7 +84,10 @@ export class Settings {
     }
   }
 
-  /** The error for a setting: names its flag, its value and the configuration file that set it. */
+  /**
+   * Returns the error for a setting. It names the flag, the value and, if no flag was given, the
+   * configuration file.
+   */
   wrong(name: string, problem: string, options?: ErrorOptions): UsageError {
     const place = this.#flags.has(name) ? "" : ` of "${this.#flags.get("config")}"`;
     const value = JSON.stringify(this.text(name));

@@ -35,7 +35,7 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   throw errorFor(`there is no shard ${index}/${n}: ${existing}`);
 }
 
-/** Replaces `auto` by numbers: printed commands must work outside the job, too. */
+/** Replaces `auto` with numbers: printed commands must work outside the job, too. */
 export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): ParsedArgs {
   if (shard === undefined) return args;
   const flags = new Map(args.flags).set("shard", `${shard.index}/${shard.count}`);

@@ -110,8 +110,9 @@ export class Interruption implements Disposable {
 const POLL_MS = 1_000;
 
 /**
- * Watches the parent if it is npm, npx or `deno task`: one that is killed may forward no signal,
- * and the run would keep spending unseen. Other parents may end, as for a run in the background.
+ * Watches the parent if it is npm, npx or `deno task`: if it is killed, it may forward no signal,
+ * and the run would continue to spend unseen. Other parents may end, for example that of a run in
+ * the background.
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;

@@ -130,7 +130,7 @@ function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
   };
 }
 
-/** Whether the output counts rows by this field in another place. */
+/** Whether another part of the output already counts rows by this field. */
 function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
@@ -206,7 +206,7 @@ function costText(
   }`;
 }
 
-/** The index is the height, from 0 to 8. */
+/** By height, from 0 to 8. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
 function sparkline({ title, bins, most }: Histogram): string[] {
@@ -228,7 +228,7 @@ const MAX_VALUES = 10;
 function facetRows({ title, values, more }: Facet, total: number): Row[] {
   const shown = values.slice(0, MAX_VALUES);
   const hiddenCount = values.length - shown.length + more;
-  // Ten of many unique values, such as ids, would tell nothing.
+  // A list of ten unique values, such as ids, would say nothing.
   if (hiddenCount > 0 && values.every(({ count }) => count === 1)) {
     return [["", ""], [title, ""], [`  ${formatCount(values.length + more)} different values`, ""]];
   }
@@ -248,7 +248,7 @@ const MEASURE_WIDTH = 24;
 /** Width of one run's figures, in cells. */
 const RUN_WIDTH = 16;
 
-/** Counts are of rows that both runs have answered, except "Answered here only". */
+/** All figures cover the rows that both runs have answered, except "Answered here only". */
 function comparisonText({ both, agreement, runs, ...rest }: RunComparison): string {
   const ofBoth = (count: number) => {
     const share = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;

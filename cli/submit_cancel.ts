@@ -1,11 +1,11 @@
-/** `retort submit cancel`: removes a job from the queue of its scheduler. @module */
+/** `retort submit cancel`: cancels a job, whether it is queued or running. @module */
 
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, queueOf, type ToolProblem, tryTool, whyNot } from "./scheduler_tools.ts";
+import { inNamespace, problemText, queueOf, type ToolProblem, tryTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf } from "./submit_job.ts";
 
@@ -15,9 +15,9 @@ type Outcome =
   | { readonly kind: "none" }
   /** The scheduler's tool is not installed. */
   | { readonly kind: "missing"; readonly reason: string }
-  /** The scheduler may hold the job. */
+  /** The scheduler may still have the job. */
   | { readonly kind: "unknown"; readonly reason: string }
-  /** The scheduler holds the shards, and has sent them no signal. */
+  /** The scheduler still has the shards, and has not sent them a signal. */
   | { readonly kind: "kept"; readonly reason: string };
 
 export async function cancelCommand(
@@ -83,27 +83,33 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
 
 async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
   const queue = await queueOf([name, `${name}-merge`], "%i", io);
-  // Called regardless of `squeue`: canceling a job that does not exist does no harm.
+  // Cancels regardless of what `squeue` says: canceling a job that does not exist does no harm.
   const { problem, areShardsKept } = await cancelInSlurm(name, io);
   if (queue.kind === "done") {
     if (queue.text.trim() === "") return { kind: "none" };
     if (problem === undefined) return { kind: "canceled" };
-    return { kind: areShardsKept ? "kept" : "unknown", reason: whyNot("scancel", problem) };
+    return { kind: areShardsKept ? "kept" : "unknown", reason: problemText("scancel", problem) };
   }
   if (problem === undefined) {
-    const reason = `scancel does not say whether there was a job, and ${whyNot("squeue", queue)}`;
+    const reason = `scancel does not say whether there was a job, and ${
+      problemText("squeue", queue)
+    }`;
     return { kind: "unknown", reason };
   }
   const isSlurmMissing = queue.kind === "missing" && problem.kind === "missing";
-  return { kind: isSlurmMissing ? "missing" : "unknown", reason: whyNot("scancel", problem) };
+  return { kind: isSlurmMissing ? "missing" : "unknown", reason: problemText("scancel", problem) };
 }
 
-/** Returns the problem, if any. `scancel` also succeeds if no job has the name. */
+/**
+ * Cancels the merge and the shards. Returns the first problem, if any, and whether the shards could
+ * not be canceled. `scancel` also succeeds if no job has the name.
+ */
 async function cancelInSlurm(
   name: string,
   io: Io,
 ): Promise<{ problem: ToolProblem | undefined; areShardsKept: boolean }> {
-  // Cancels the merge first, because it starts when the last shard ends. `scancel` takes one name.
+  // The merge is canceled first, because it starts when the last shard ends. `scancel` takes only
+  // one name.
   const merge = await tryTool("scancel", [`--name=${name}-merge`], io);
   const shards = await tryTool("scancel", [`--name=${name}`], io);
   const problem = [merge, shards].find((result) => result.kind !== "done");
@@ -121,11 +127,12 @@ async function cancelKubernetes(
   ], io);
   if (deletion.kind === "done") return { kind: deletion.text.trim() === "" ? "none" : "canceled" };
   const kind = deletion.kind === "missing" ? "missing" : "unknown";
-  return { kind, reason: whyNot("kubectl", deletion) };
+  return { kind, reason: problemText("kubectl", deletion) };
 }
 
 /**
- * Cancels a Kubernetes job whose output is not here. Slurm jobs are submitted where the output is.
+ * Cancels a Kubernetes job whose output is not on this machine. Slurm jobs are submitted where
+ * their output is.
  */
 async function cancelElsewhere(
   stem: string,

@@ -24,10 +24,11 @@ import { holdsSecret } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
 
+/** Time between the scheduler's signal and the kill (`--lead`). */
 const DEFAULT_LEAD_MS = 120_000;
-/** Time from the end of the grace period until a shard is killed, for writing files. */
+/** Time that a shard has for writing files, from the end of the grace period until it is killed. */
 const SHUTDOWN_SECONDS = 10;
-/** Leaves 5 s for the calls in flight before `SHUTDOWN_SECONDS`. */
+/** 5 s for the calls in flight, plus `SHUTDOWN_SECONDS`. */
 const MIN_LEAD_MS = 15_000;
 
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -61,8 +62,10 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** Checks the settings of a job, and returns the job. Pins the borders of its shards, unless the
- * input of a Kubernetes job is not found here. */
+/**
+ * Checks the settings of a job, and returns the job. Writes the shard plan, except for a Kubernetes
+ * job whose input is not on this machine.
+ */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -84,7 +87,7 @@ async function prepare(
     const { refuseOutsideVolume } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
   }
-  // The input of a Kubernetes job may exist in the cluster only.
+  // The input of a Kubernetes job may exist only in the cluster.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
@@ -149,7 +152,10 @@ function shardFlags(leadSeconds: number): string[] {
   return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
-/** Flags of one scheduler. The other would ignore them, and run without a limit that was set. */
+/**
+ * Flags for one scheduler only. With the other, they are refused: it would ignore them, and a job
+ * would run without its `--time`, for example.
+ */
 const OWN_FLAGS = {
   slurm: ["time", "partition", "account", "before", "program"],
   kubernetes: ["image", "volume", "secret", "namespace"],
@@ -165,12 +171,13 @@ function refuseFlagsOfOthers(scheduler: "slurm" | "kubernetes", { flags }: Parse
 function checkInputs(inputs: readonly string[], settings: Settings): void {
   if (settings.text("duplicates") === "keep") {
     throw new UsageError(
-      "Cannot submit with --duplicates keep: copies are numbered over the whole input",
+      "Cannot submit with --duplicates keep: duplicates are numbered across the whole input, and a shard " +
+        "reads only a part of it",
     );
   }
-  requireInputs({ inputs }, "submit without an input: name the files of prompts");
+  requireInputs({ inputs }, "submit without an input: name a file of prompts, as in prompts.jsonl");
   if (inputs.includes("-")) {
-    throw new UsageError('Cannot submit "-": name the file that standard input came from');
+    throw new UsageError("Cannot submit standard input (-): save it to a file, and name the file");
   }
 }
 
@@ -187,7 +194,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   return { shards, parallel, leadMs };
 }
 
-/** The flags that `retort run` takes too, each as one argument. */
+/** Returns the flags that `retort run` also takes, each with its value as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
   const flagsOfRun = flagsOf("run");
   const submitNames = new Set(flagsOf("submit").map(({ name }) => name));
@@ -220,24 +227,24 @@ function refuseSecrets(
       isSecret
         ? `Cannot submit the --header "${name}": its value would be visible in the job. Put the key into a file ` +
           "(--api-key-file)"
-        : `Cannot submit the --header "${name}" with @env: Slurm saves the environment of a job. Put the key ` +
-          "into a file (--api-key-file)",
+        : `Cannot submit the --header "${name}" with @env: shards on Slurm do not get the variable, because Slurm ` +
+          "would save it with the job. Put the key into a file (--api-key-file)",
     );
   }
   if (scheduler === "slurm") {
-    refuseSetVariables(settings);
-    refuseVariables(settings, io);
+    refuseSecretsInScript(settings);
+    refuseKeyInVariable(settings, io);
   }
 }
 
 /**
- * A secret's variable that is set to a text, not to a path or a command's output. Under 8
- * characters are no secrets: local servers take any key, such as EMPTY, and some switches end in
- * TOKEN.
+ * An assignment of a literal to a variable that is named like a secret. Paths and command
+ * substitutions are allowed, and so are values of under 8 characters: local servers accept any key,
+ * such as EMPTY, and the names of some switches end in TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
 
-function refuseSetVariables(settings: Settings): void {
+function refuseSecretsInScript(settings: Settings): void {
   const lines = [...settings.list("before"), settings.text("program") ?? ""];
   const name = lines.map((line) => SET_SECRET.exec(line)?.[1]).find((name) => name !== undefined);
   if (name === undefined) return;
@@ -247,8 +254,8 @@ function refuseSetVariables(settings: Settings): void {
   );
 }
 
-/** Throws if the key is in a variable, which shards on Slurm do not get. */
-function refuseVariables(settings: Settings, io: Pick<Io, "env">): void {
+/** Throws if the key is in a variable: shards on Slurm do not get it. */
+function refuseKeyInVariable(settings: Settings, io: Pick<Io, "env">): void {
   if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
     return;
   }

@@ -59,7 +59,10 @@ export function logsOf(stem: string): string {
   return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
 }
 
-/** Returns the command to follow a job. Only `deno task submit` may call the scheduler. */
+/**
+ * Returns a command for a submitted job. Of the tasks, only `submit` has permission to call the
+ * scheduler.
+ */
 export function followUpCommand(
   { stem }: PreparedJob,
   action: "status" | "cancel",
@@ -70,7 +73,10 @@ export function followUpCommand(
   return `${command} ${action} ${shellWord(`${stem}.jsonl`)}`;
 }
 
-/** The file of the merged results. Throws if it is none, or in the folder of the shards. */
+/**
+ * Returns the path of the merged results. Throws if it does not end in `.jsonl`, or is in the
+ * folder of the shards.
+ */
 export async function mergedResultsOf(stem: string, settings: Settings): Promise<string> {
   const { start, name } = splitPath(stem);
   const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
@@ -94,7 +100,9 @@ async function refuseSameFolder(mergedResults: string, stem: string): Promise<vo
   );
 }
 
-/** Throws if the merge could not write its files: it runs after all shards have been paid for. */
+/**
+ * Throws if the merge could not write its files: it would fail only after all shards were paid for.
+ */
 export async function checkMergedFiles(
   mergedResults: string,
   inputs: readonly string[],
@@ -105,7 +113,7 @@ export async function checkMergedFiles(
 }
 
 /**
- * Throws for what each shard would refuse: wrong settings, a limit that cannot be divided, answers
+ * Throws if every shard would fail: for wrong settings, a `--limit` that cannot be divided, answers
  * with other settings, or files that a merge has moved.
  *
  * @param request The settings of the shards; undefined if they cannot be read on this machine.
@@ -144,7 +152,10 @@ export async function checkShards(
   }
 }
 
-/** Whether any shard has a run file: thousands that have not started are not looked for. */
+/**
+ * Whether any shard has a run file. Lists two folders: looking for the files of each of thousands
+ * of shards would be slow.
+ */
 async function haveStarted(stem: string): Promise<boolean> {
   const { start, name } = splitPath(stem);
   const files = [...await namesIn(start || "."), ...await namesIn(movedFolderOf(stem))];
@@ -182,7 +193,7 @@ export function mergeArguments(
 export interface JobOutput {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
-  /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
+  /** Undefined if the output exists only in the cluster, as on a volume of Kubernetes. */
   readonly runs?: readonly MergeRun[];
 }
 

@@ -38,7 +38,7 @@ export async function submitToKubernetes(
 }
 
 /**
- * Throws if pods would write answers to disks that are deleted with the pods.
+ * Throws if pods would write to their own disks, which are deleted with the pods.
  *
  * @param paths The paths of outputs, with their flags.
  */
@@ -98,7 +98,7 @@ const SUBDOMAIN: ValueRule = [
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
   "a name in Kubernetes has lower-case letters, digits, - and .",
 ];
-/** Kubernetes takes any text, and its pods would wait forever for an image that cannot exist. */
+/** Kubernetes accepts any text, and pods would wait forever for an image that cannot exist. */
 const IMAGE: ValueRule = [/^\S+$/, "an image is one word, as in registry.example.com/retort:1"];
 const LABEL: ValueRule = [
   /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,

@@ -56,7 +56,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-/** Throws for line breaks in paths: the rest of the path would be a command of the script. */
+/** Throws for line breaks in paths: the script would run what follows as a command. */
 function refuseLineBreaks(paths: readonly string[]): void {
   const path = paths.find((path) => /[\r\n]/.test(path));
   if (path === undefined) return;
@@ -162,7 +162,10 @@ function directiveValue(settings: Settings, name: string): string | undefined {
   );
 }
 
-/** Slurm's notations of a time limit, except a plain number: seconds here, but minutes for Slurm. */
+/**
+ * Slurm's notations of a time limit, except a plain number, which Slurm takes as minutes and Retort
+ * as seconds.
+ */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
@@ -203,8 +206,10 @@ function slurmTime(totalSeconds: number): string {
 /** Keeps the memory of long runs small. The task `distill` in `deno.json` has the same flags. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/** Never called. Because of this import, Deno caches the worker's module with the program, so that
- * `--cached-only` finds it. */
+/**
+ * Never called. Because of this import, Deno caches the worker's module with the program, so that
+ * `--cached-only` finds it.
+ */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**

@@ -12,7 +12,7 @@ import { printable } from "../lib/printable.ts";
 import { rescuedFilesOf } from "../lib/sink/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, queueOf, type ToolResult, tryTool, whyNot } from "./scheduler_tools.ts";
+import { inNamespace, problemText, queueOf, type ToolResult, tryTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
 import { formatCount } from "../lib/figures.ts";
@@ -33,7 +33,7 @@ export async function statusCommand(
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-/** Returns whether all shards are done. */
+/** Prints the states and counts of the shards. Returns whether all are done. */
 async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
   const states = new Map<string, number>();
   const lines: string[] = [];
@@ -72,7 +72,10 @@ function lostState({ files: { results } }: MergeRun): { state: string; detail: s
   return { state: "without its results", detail };
 }
 
-/** Returns the counts of the summary or, in an active run, of the status file (at most 5 s old). */
+/**
+ * Returns the counts of the summary or, without one, of the status file, which active runs write
+ * every 5 s.
+ */
 function countsOf(
   { runFile }: MergeRun,
   status: RunStatus | undefined,
@@ -93,7 +96,7 @@ function stateOf(
   status: RunStatus | undefined,
 ): { state: string; detail: string } {
   if (runFileProblem !== undefined) return { state: "damaged", detail: `: ${runFileProblem}` };
-  // An empty shard has nothing to do.
+  // An empty shard counts as done, even if it has not started.
   if (pieces.length === 0) return { state: "done", detail: "" };
   if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {
     return { state: "done", detail: "" };
@@ -101,7 +104,7 @@ function stateOf(
   if (status?.ended && status.state === "failed") {
     return { state: "failed to start", detail: ": its log says why" };
   }
-  // The run file of a run may have been deleted.
+  // Without a run file, which may have been deleted, the status file decides.
   const isOpen = runFile === undefined ? status?.ended === false : runFile.summary === null;
   if (isOpen) return { state: "running or killed", detail: "" };
   if (!runFile?.summary) return { state: "not started", detail: "" };
@@ -129,7 +132,7 @@ async function describeQueue(
   const jobs = textOf(kubernetes);
   if (jobs.trim() !== "") {
     const isFailure = slurm.kind === "failed";
-    return `${isFailure ? `Slurm: ${whyNot("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}`;
+    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}`;
   }
   return describeEmptyQueues(slurm, kubernetes);
 }
@@ -143,10 +146,10 @@ function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string 
   }
   const lines: string[] = [];
   if (slurm.kind === "done") lines.push("Slurm: nothing in the queue\n");
-  else if (slurm.kind !== "missing") lines.push(`Slurm: ${whyNot("squeue", slurm)}\n`);
+  else if (slurm.kind !== "missing") lines.push(`Slurm: ${problemText("squeue", slurm)}\n`);
   if (kubernetes.kind === "done") lines.push("Kubernetes: no job of this output\n");
   else if (kubernetes.kind !== "missing") {
-    lines.push(`Kubernetes: ${whyNot("kubectl", kubernetes)}\n`);
+    lines.push(`Kubernetes: ${problemText("kubectl", kubernetes)}\n`);
   }
   return lines.join("");
 }

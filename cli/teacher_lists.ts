@@ -49,8 +49,8 @@ export interface OpenListsOptions {
 const RETRY_MS = 2_000;
 
 /**
- * Reads the lists for the first time. Waits for unusable lists: pods may be starting, or a file may
- * be edited.
+ * Reads the lists for the first time. Waits for lists that cannot be used yet: pods may still be
+ * starting, or the file is being edited.
  */
 export async function openLists(
   lists: readonly NamedList[],
@@ -205,8 +205,8 @@ class ListedTeachers implements AsyncDisposable {
 }
 
 /**
- * Takes weight and limit from the first list that names the teacher or, if it sets none, from the
- * teacher's creation.
+ * Takes the weight and the limit from the first list that names the teacher or, if that sets none,
+ * from the configuration.
  */
 function placeOf({ place, entries }: ListedTeacher): TeacherPlace {
   const [{ weight = place.weight, max = place.maxConcurrency }] = entries.values();

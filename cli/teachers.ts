@@ -49,7 +49,7 @@ export async function openTeachers(
   const { places = [], list } = lists.length === 0
     ? {}
     : stack.use(await openListsOf(lists, setup));
-  // Nothing has failed: from now on the caller closes the teachers.
+  // All are open: from now on, the caller closes them.
   const open = stack.move();
   return {
     teachers: [...teachers, ...places],
@@ -98,8 +98,8 @@ const DEFAULT_WAIT_MS = 60_000;
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
 /**
- * Flags that apply to the teachers of the configuration, and the fields of which one is enough to
- * override each: a teacher's own key file also replaces the key variable of all teachers.
+ * Flags that apply to the teachers of the configuration, each with the fields that override it. One
+ * field is enough: a teacher's own key file also overrides `--api-key-env`.
  */
 const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
@@ -174,8 +174,9 @@ async function openTeacher(
 }
 
 /**
- * The teacher's own key, the common one, or the default variable. Undefined if no key should be
- * sent, or a header field holds it.
+ * Returns the teacher's own key or else the common one, by default that in `OPENAI_API_KEY`.
+ * Undefined if there is none, if it must not be sent to this teacher, or if a header field contains
+ * a key.
  */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
@@ -240,8 +241,10 @@ async function openSimulated(
   return { teacher: seededTeacher };
 }
 
-/** A simulated teacher has no temperature: without a seed, all samples and resamples of a row
- * would be equal. */
+/**
+ * A simulated teacher has no temperature: without a seed, all samples and resamples of a row would
+ * be equal.
+ */
 function withAnswerSeed(request: TeacherRequest): TeacherRequest {
   const { uid, resamples = 0 } = request;
   const { seed } = resampled({ seed: parseSampleUid(uid)?.sample ?? 0 }, resamples);

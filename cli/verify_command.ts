@@ -15,7 +15,7 @@ import { readShard } from "./shard.ts";
 
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  requireInputs(args, "verify without an input: name the files of prompts");
+  requireInputs(args, "verify without an input: name a file of prompts, as in prompts.jsonl");
   const paths = {
     input: args.inputs,
     output: settings.required("output", "an output: add the -o of the run", "verify"),

@@ -1,6 +1,6 @@
 /**
- * Words that users type instead of a command or a flag: aliases, names in other programs, and
- * mistyped commands, which must be told from input files.
+ * Words that users type instead of a command or a flag: aliases, names from other programs, and
+ * mistyped commands, which must not be confused with input files.
  *
  * @module
  */
@@ -59,7 +59,7 @@ const PARAM_HABITS = `enable-thinking frequency-penalty logprobs max-completion-
   presence-penalty reasoning-effort repetition-penalty response-format seed service-tier stop
   top-k top-logprobs top-p`.split(/\s+/);
 
-/** What to do instead of other flags. */
+/** Advice for other flags. */
 const OTHER_HABITS: ReadonlyMap<string, string> = new Map([
   ["cache", "Answers on disk are never paid for twice; no cache is needed"],
   ["data", "Inputs are named without a flag"],

@@ -17,7 +17,7 @@ interface GuardOptions {
   /** Matches the app's own path behind any prefix of a proxy. */
   readonly ownPath: RegExp;
   readonly page: (c: Context) => Response;
-  /** A path that also accepts the token in `Authorization`. @default none */
+  /** A path whose GET also accepts the token in `Authorization`. @default none */
   readonly scrapePath?: string;
 }
 
@@ -161,8 +161,8 @@ export function isFromOwnPage(headers: Headers): boolean {
 }
 
 /**
- * Whether the server's own page sent the GET, or the user typed the URL. Tools do not send
- * `Sec-Fetch-Site` and are accepted.
+ * Whether the server's own page sent the request, or the user typed the URL. Tools are accepted:
+ * they do not send `Sec-Fetch-Site`.
  */
 function isReadAllowed(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");

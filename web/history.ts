@@ -1,6 +1,6 @@
 /**
- * The history of the whole run in a bounded number of points: complete even on a page that is
- * opened late.
+ * The history of the whole run in a bounded number of points, so that a page that is opened late
+ * shows all of it.
  *
  * @module
  */
@@ -36,10 +36,10 @@ export interface Reading {
   readonly rssBytes: number;
 }
 
-/** A point keeps the mean of these gauges. */
+/** Gauges whose mean a point keeps. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/** A period of the run: counters and concurrency are those at its end. */
+/** A period of the run. Counters and concurrency are those at the end of the period. */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
@@ -188,7 +188,7 @@ function merge(into: Point, later: Point): void {
   });
 }
 
-/** Four digits are more than a chart can show. */
+/** Rounds to four digits, more than a chart can show. */
 function toFourDigits(value: number | null): number | null {
   return value === null ? null : Number(value.toPrecision(4));
 }

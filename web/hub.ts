@@ -29,7 +29,7 @@ const HIDDEN_BEATS = 8;
 /** Beats between samples (2 s). */
 const SAMPLE_BEATS = 4;
 
-/** Bounds the memory of unread messages. */
+/** Maximum number of pages. Bounds the memory for unread messages. */
 export const MAX_PAGES = 100;
 
 /** A page without a message for this time is lost. Timers of background tabs run once a minute. */
@@ -192,7 +192,7 @@ export class Hub {
   #sendEverything(): void {
     this.#publish(0);
     this.#publishSamples();
-    // Includes hidden pages: when they are shown again, the server may have ended.
+    // Hidden pages get the state, too: when they are shown again, the server may have ended.
     this.#sendHello([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
@@ -238,7 +238,10 @@ export class Hub {
     }
   }
 
-  /** Whether to send a snapshot. A visible page that needs a `hello` would lack earlier points. */
+  /**
+   * Whether to send the page a snapshot. A visible page that needs a `hello` gets none, because it
+   * lacks earlier points.
+   */
   #isDue({ needsHello, isVisible, snapshotBeat }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }

@@ -11,12 +11,15 @@ const MAX_BARS = 48;
 /** Minimum number of bars: empty ones are added at both ends. */
 const MIN_BARS = 12;
 
-/** Number of buckets, from 1 ms to 2^27 ms (37 hours). The ends hold the values beyond, too. */
+/**
+ * Number of buckets, from 1 ms to 2^27 ms (37 hours). The first and the last also count values
+ * outside of this range.
+ */
 const BUCKETS = 27 * BUCKETS_PER_OCTAVE;
 
 const SLOT_MS = 5_000;
 
-/** The window is the current slot and 25 s before it. */
+/** Number of slots in the window: the current one, and the 25 s before it. */
 const SLOTS = 6;
 
 /** In milliseconds; null if nothing was measured. */
@@ -145,7 +148,7 @@ function lowerBound(bucket: number): number {
   return 2 ** (bucket / BUCKETS_PER_OCTAVE);
 }
 
-/** Returns the middle of the bucket that holds the rank. */
+/** Returns the middle of the bucket that contains the rank. */
 function percentile(counts: Float64Array, rank: number): number {
   let seen = 0;
   for (let i = 0; i < BUCKETS; i++) {

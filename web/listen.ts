@@ -44,9 +44,10 @@ export function listen(
 const LISTEN_AGAIN_MS = 500;
 
 /**
- * A server that only `signal` ends. `Deno.serve` ends with an error if it cannot accept a
- * connection: anyone who opens many connections, without the token, would end the run. When it
- * ends, it closes the connections and so frees file descriptors. Another server then replaces it.
+ * A server that ends only when `signal` is aborted. `Deno.serve` ends with an error if it cannot
+ * accept a connection, so anyone could end the run by opening many connections, even without the
+ * token. When a `Deno.serve` ends, its connections are closed, which frees file descriptors, and
+ * another one replaces it.
  */
 export class PageServer {
   readonly port: number;
@@ -82,7 +83,8 @@ export class PageServer {
       try {
         return await this.#server.finished;
       } catch {
-        // Another program may have taken the port and keep it: this may go on until `signal`.
+        // The loop may continue until `signal` is aborted: another program may have taken the port
+        // and keep it.
         await delay(LISTEN_AGAIN_MS, signal, { keepsAlive: this.#isReferenced });
       }
       if (signal.aborted) return;
@@ -90,7 +92,8 @@ export class PageServer {
         this.#server = this.#serve(this.port);
         if (!this.#isReferenced) this.#server.unref();
       } catch {
-        // There is no file descriptor for a server either: the old one fails again at once.
+        // The port is taken, or there is no file descriptor. `finished` of the old server rejects
+        // again at once, so the loop waits and tries again.
       }
     }
   }
@@ -114,8 +117,8 @@ export function servePage(
     url: pageUrl(options.hostname, server.port, token),
     port: server.port,
     async [Symbol.asyncDispose]() {
-      // Not `server.shutdown()`: it waits for requests that never end, and aborting the server while
-      // it waits ends the process.
+      // Not `server.shutdown()`, which waits for requests that never end. Aborting the server
+      // during that wait ends the process.
       server.ref();
       abort.abort();
       await server.finished;

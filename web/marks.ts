@@ -1,6 +1,6 @@
 /**
- * Events on the time axis of the charts: pauses, bursts of throttled attempts, teachers that went
- * down or came back, and used controls.
+ * Events on the time axis of the charts: pauses, failed writes, bursts of throttled attempts,
+ * teachers that went down, were halted or came back, and used controls.
  *
  * @module
  */

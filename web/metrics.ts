@@ -169,7 +169,7 @@ function latencyHistogram(hub: Hub): Metric {
   };
 }
 
-/** Counts errors by type and status, because messages are not labels. */
+/** Sums errors by type and status: there are too many different messages for a label. */
 function errorValues({ errors }: Snapshot): Value[] {
   const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
   return [...counts.values()].map((groups) => ({
@@ -186,7 +186,7 @@ function gauge(name: string, help: string, values: number | null | readonly Valu
   return { name, help, type: "gauge", values: valuesOf(values) };
 }
 
-/** An unknown value, null, is left out. */
+/** Leaves out an unknown value (null). */
 function valuesOf(values: number | null | readonly Value[]): readonly Value[] {
   if (values === null) return [];
   return typeof values === "number" ? [{ value: values }] : values;

@@ -1,5 +1,5 @@
 /**
- * State of a run, as pages and reports hold it. The field names are a wire format, so they are in
+ * State of a run for pages and reports. The field names are a wire format, so they are in
  * snake_case.
  *
  * @module
@@ -62,8 +62,8 @@ export interface RunAbout {
 /** Endings and tokens of the last answers of finished rows. */
 export interface AnswerFigures {
   /**
-   * Number of answers by ending, kept or not. A row that failed as truncated or filtered counts as
-   * `limit` or `filter`, unless the finish reason means `context`.
+   * Number of answers by ending, kept or not. The answer of a row that failed as truncated or
+   * filtered counts as `limit` or `filter`, unless its finish reason means `context`.
    */
   endings: Partial<Record<Ending, number>>;
   /** Number of answers by finish reason, kept or not, most frequent first: up to 8, and `other`. */
@@ -101,7 +101,7 @@ export interface ChartMark {
   text: string;
 }
 
-/** A snapshot for pages and reports, with fewer errors and teachers, and cut texts (`…`). */
+/** A snapshot for pages and reports, with fewer errors and teachers, and truncated texts (`…`). */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
   type: "snapshot";
@@ -179,13 +179,13 @@ export interface Sample {
   time: number;
   /** Id of the row. */
   uid: string;
-  /** Last user message, cut. */
+  /** Last user message, or the last message if no user wrote one. Long texts are truncated. */
   prompt: string;
-  /** Reasoning, cut; "" if there is none. */
+  /** Reasoning, truncated if it is long; "" if there is none. */
   reasoning: string;
-  /** Answer, cut; "" if there is none. */
+  /** Answer, truncated if it is long; "" if there is none. */
   response: string;
-  /** Tool calls as JSON, cut; "" if there are none. */
+  /** Tool calls as JSON, truncated if they are long; "" if there are none. */
   tool_calls: string;
   /** Finish reason as the teacher sent it; "" if there is no answer. */
   finish_reason: string;
@@ -207,7 +207,7 @@ export interface Sample {
   model: string;
   /** Why the row failed; null if it has an answer. */
   failure: { type: string; message: string; status: number | null } | null;
-  /** Whether prompt, reasoning, answer or tool calls were cut. */
+  /** Whether prompt, reasoning, answer or tool calls are truncated. */
   is_cut: boolean;
 }
 
@@ -215,7 +215,7 @@ export interface Sample {
 export interface Samples {
   /** Latest answers, newest first, 20 at most. */
   latest: number[];
-  /** Random choice of 20 of all answers of the run, each with the same chance. */
+  /** Random choice of 20 answers. Each answer of the run has the same chance. */
   reservoir: number[];
   /** Latest failed rows, newest first, 20 at most. */
   failures: number[];

@@ -1,4 +1,4 @@
-/** The server's end of one page's WebSocket, with what the page was last sent. @module */
+/** The server's end of a page's WebSocket. Keeps what was last sent to the page. @module */
 
 /** Limit of unread bytes. A page with more is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
@@ -9,7 +9,7 @@ const SLOW_BACKLOG_BYTES = 64 * 1024;
 /** Longest message of a page, in UTF-16 units. */
 export const MAX_PAGE_MESSAGE = 256;
 
-/** Close codes of RFC 6455, and 1013 of its registry. */
+/** Close codes of RFC 6455, and 1013 of IANA's registry. */
 export const CLOSE = {
   goingAway: 1001,
   unsupported: 1003,
@@ -19,7 +19,7 @@ export const CLOSE = {
 } as const;
 
 export interface PageSocket {
-  /** 1 while messages can be sent. */
+  /** 1 while the socket is open. */
   readonly readyState: number;
   readonly bufferedAmount: number;
   send(text: string): void;
@@ -42,7 +42,7 @@ export class PageLink {
     this.#socket = socket;
   }
 
-  /** Whether messages come faster than the page reads them. */
+  /** Whether messages are sent faster than the page reads them. */
   get isSlow(): boolean {
     try {
       return this.#socket.bufferedAmount > SLOW_BACKLOG_BYTES;

@@ -32,7 +32,7 @@ export type ServerMessage =
 
 /** A part of each message of the server. */
 export interface Typed<Type extends string> {
-  /** Decides which other fields there are. The page ignores messages of types unknown to it. */
+  /** Determines the other fields. The page ignores messages of types unknown to it. */
   type: Type;
 }
 
@@ -68,7 +68,7 @@ export interface SnapshotMessage extends Typed<"snapshot"> {
 
 /** New marks for the charts. */
 export interface MarksMessage extends Typed<"marks"> {
-  /** In order of time. Follow those sent before; the page keeps the last ones. */
+  /** In order of time. They follow the marks that were sent before. The page keeps the last 60. */
   marks: ChartMark[];
 }
 
@@ -77,7 +77,7 @@ export interface SamplesMessage extends Typed<"samples">, Samples {}
 
 /** A new notice of the run. Using a control adds one, too. */
 export interface NoticeMessage extends Typed<"notice"> {
-  /** Follows those sent before. */
+  /** It follows the notices that were sent before. */
   notice: Notice;
 }
 

@@ -22,8 +22,9 @@ export function createRecorder(
 ): Recorder {
   const hub = new Hub(generator, options);
   const loadReportModule = () => import("./report.ts");
-  // Loaded after 5 s, so that the run starts quickly, and not only at its end: after days, another
-  // version may have replaced the program's files. An error does not stop the run.
+  // Loads the module after 5 s. Earlier, it would slow down the start of the run; at the end of a
+  // run of days, another version may have replaced the program's files. An error does not stop the
+  // run.
   const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {
     state: () => hub.record.state(),

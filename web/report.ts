@@ -19,13 +19,15 @@ const SCRIPTS = [
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/** A policy under which a string that would become markup or script is an error. */
+/** A policy that makes it an error to use a string as markup or script. */
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
-/** Limit of whole texts. Browsers open a report of this size at once, and mail can hold it. */
+/**
+ * Limit for the full texts of samples. A report of this size opens at once, and fits into an email.
+ */
 export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 
-/** Characters that would end the element of the JSON, or a line of script. */
+/** Characters that could end the element with the JSON, or a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
 export function reportOf({ record }: Hub): string {

@@ -1,5 +1,6 @@
 /**
- * Marks reports, so that a run that is continued overwrites no other file with a report.
+ * Markers in reports. They show whether a file is a report, which a new report may replace, and
+ * when its run began.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { readFully } from "../lib/files.ts";
 
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
-/** In reports of earlier versions, which wrote no marker. */
+/** In reports of earlier versions, which had no marker. */
 const OLD_MARKER = "<title>Retort</title>";
 
 const STARTED = /<meta name="retort-started" content="([^"]+)">/;

@@ -15,7 +15,7 @@ import { cut } from "../lib/printable.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
-/** More than any provider has. Further reasons count as "other". */
+/** Maximum number of finish reasons that are counted by name. Further ones count as "other". */
 const MAX_REASONS = 8;
 
 /** Longest finish reason that is shown, in UTF-16 units. */
@@ -27,7 +27,7 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   filtered: "filter",
 };
 
-/** Longer answers count as this long. */
+/** Maximum length of an answer. Longer ones count as this long. */
 const MAX_LENGTH_TOKENS = 10_000_000;
 
 /** The rate of a teacher is measured over this time. */
@@ -37,7 +37,7 @@ const RATE_MS = 30_000;
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
-  /** By address and model: a teacher that was listed again may be another object. */
+  /** By address and model: a teacher that joins again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
   /** Caches the keys of `#teachers`, to avoid making them for each row. */
   readonly #keys = new WeakMap<object, string>();
@@ -122,7 +122,7 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Counts failed rows, too, and their latency if they were answered. */
+  /** Counts failed rows, too. Their latency counts if they have an answer. */
   #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);

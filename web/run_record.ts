@@ -133,7 +133,7 @@ export class RunRecord {
     });
   }
 
-  /** Returns the state, with texts of samples cut for lists. */
+  /** Returns the state. Texts of samples are truncated for lists. */
   state(): MonitorState {
     const wire = this.#snapshot && wireSnapshot(this.#snapshot, this.teacherFigures);
     return {
@@ -154,7 +154,7 @@ export class RunRecord {
     };
   }
 
-  /** Returns the state, with texts of samples shortened only if they exceed `maxBytes`. */
+  /** Returns the state. Texts of samples are truncated only if they exceed `maxBytes` together. */
   wholeState(maxBytes: number): MonitorState {
     return {
       ...this.state(),

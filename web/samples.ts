@@ -8,15 +8,15 @@ import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 export const SAMPLES_PER_LIST = 20;
 
 /**
- * Maximum weight of a kept row, in UTF-16 units. Heavier rows are reduced to the shown texts, so
- * that 60 rows stay below 32 MB.
+ * Maximum weight of a kept row, in UTF-16 units. Heavier rows are reduced to the texts that the
+ * page shows, so that 60 rows stay below 32 MB.
  */
 const MAX_WEIGHT = 128 * 1024;
 
 /** Longest text of a reduced row, in UTF-16 units. */
 const MAX_WHOLE_TEXT = 64 * 1024;
 
-/** Longest text in a list, in UTF-16 units. */
+/** Longest text of a sample in a list, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
 /** Lengths of texts, tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
@@ -31,8 +31,8 @@ interface Entry {
 }
 
 /**
- * Keeps at most 60 finished rows. A row costs one small object and a random number; texts are cut
- * when they are sent, because usually no page is open.
+ * Keeps at most 60 finished rows. A row costs one small object and a random number; texts are
+ * truncated only when they are sent, because usually no page is open.
  */
 export class Samples {
   readonly #random: () => number;
@@ -73,7 +73,10 @@ export class Samples {
     this.#failures.length = 0;
   }
 
-  /** Returns all lists, and the samples that were added after `version`, with texts of a list. */
+  /**
+   * Returns all lists, and the samples that were added after `version`, with texts truncated to
+   * `maxText`.
+   */
   since(version = 0, maxText = MAX_TEXT): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
     const entries = new Map(lists.flat().map((listed) => [listed.id, listed]));
@@ -179,7 +182,10 @@ function weightOf({ row, completion }: Outcome): number {
     (completion?.reasoning?.length ?? 0);
 }
 
-/** The last user message, or else the last message. Other parts than text are named in brackets. */
+/**
+ * The last user message, or else the last message. Parts other than text are replaced with their
+ * type, such as `[image_url]`.
+ */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
   const content = message?.content;

@@ -50,11 +50,11 @@ export interface MonitorOptions {
   now?: () => number;
   /** Unix milliseconds. @default Date.now */
   wallClock?: () => number;
-  /** Numbers in [0, 1), for the choice of samples. @default Math.random */
+  /** Returns random numbers in [0, 1), for the choice of samples. @default Math.random */
   random?: () => number;
   /**
-   * Describes the run on the page and in the report. Called without a summary until the run has
-   * ended. @default no description
+   * Describes the run on the page and in the report. The summary is null before the run has ended.
+   * @default no description
    */
   about?: (summary: Summary | null) => RunAbout;
   /** Output of the run. With it, the page has a link to the data page. @default no data page */
@@ -91,7 +91,7 @@ export interface Monitor extends Disposable {
   retryWhenDone: boolean;
   /**
    * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
-   * and may be reloading. The page of the data counts for 10 s after each of its requests.
+   * and may be reloading. The data page counts as open for 10 s after each of its requests.
    */
   readonly isWatched: boolean;
   /** Returns the recorded state of the run. */
@@ -161,7 +161,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
 }
 
 /**
- * Creates a monitor and serves it. Needs only `--allow-net`.
+ * Creates a monitor and serves it. Without `data`, needs only `--allow-net`.
  *
  * @throws {UsageError} if the address cannot be used
  */
@@ -182,7 +182,9 @@ export function serveMonitor(
   return { url, port, monitor, close: closeOnce, [Symbol.asyncDispose]: closeOnce };
 }
 
-/** Closes the monitor if the port cannot be opened, so that it does not listen to the run. */
+/**
+ * Closes the monitor if the port cannot be opened, so that the monitor stops listening to the run.
+ */
 function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions) {
   try {
     // The page alone must not keep the process of a finished run alive.

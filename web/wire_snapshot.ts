@@ -15,7 +15,7 @@ import type { TeacherFigures, WireSnapshot } from "./monitor_state.ts";
 
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
-/** Longest uid, in UTF-16 units. Users search for uids, so most must be complete. */
+/** Longest uid, in UTF-16 units. Users search for uids, so most must not be truncated. */
 const MAX_UID = 80;
 
 interface Limits {
@@ -40,8 +40,8 @@ const LIMITS: readonly Limits[] = [
 ];
 
 /**
- * Shortens a snapshot, by default for `hello` and for reports. The figures become those of the
- * teachers that it shows.
+ * Shortens a snapshot, by default to the limits of `hello` and reports. Returns only the figures of
+ * the teachers in the shortened snapshot.
  *
  * @param figures One for each teacher of the snapshot.
  */
@@ -93,7 +93,10 @@ function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   }];
 }
 
-/** Encodes a message in at most 8 KB: with fewer errors and shorter texts where necessary. */
+/**
+ * Encodes a message in at most 8 KB, where necessary with fewer errors and teachers and shorter
+ * texts.
+ */
 export function encodeSnapshot(
   message: Omit<SnapshotMessage, "snapshot">,
   snapshot: Snapshot,

@@ -437,7 +437,7 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
         "the right host or port?' >&2; exit 1",
     },
     OF_TASK,
-    "Slurm: nothing in the queue\nKubernetes: kubectl knows no cluster here\n",
+    "Slurm: nothing in the queue\nKubernetes: kubectl has no cluster configured here\n",
   ],
   [
     "a squeue that fails next to jobs of Kubernetes",
@@ -461,13 +461,19 @@ for (const [name, tools, permissions, expected] of STATUSES) {
 }
 
 const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, number, string][] = [
-  ["slurm", {}, OF_TASK, 2, "Cannot submit: sbatch is not installed here. Without --send, submit"],
+  [
+    "slurm",
+    {},
+    OF_TASK,
+    2,
+    "Cannot submit: sbatch is not installed here. Leave out --send to print the input for sbatch",
+  ],
   [
     "slurm",
     {},
     undefined,
     2,
-    "Cannot submit: sbatch is not installed here. Without --send, submit",
+    "Cannot submit: sbatch is not installed here. Leave out --send to print the input for sbatch",
   ],
   [
     "slurm",

@@ -23,7 +23,7 @@ import { startTheme } from "../page/theme.js";
 const FLEET_POLL_MS = 5_000;
 
 /**
- * The tone sets the color. The word alone has the meaning.
+ * The tone only sets the color; the word carries the meaning.
  * @type {Record<string, { word: string, tone: string }>}
  */
 const FLEET_STATES = {

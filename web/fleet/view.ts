@@ -5,7 +5,7 @@ import { sumOf } from "../../lib/figures.ts";
 
 export type FleetState =
   | "running"
-  /** By the user, or it backs off or waits for disk space. */
+  /** Paused by the user, backing off, or waiting for disk space. */
   | "paused"
   /** A shard that has not started. */
   | "waiting"
@@ -33,7 +33,7 @@ export interface FleetRow {
   readonly in_flight: number;
   /** 0 unless the run is running or paused. */
   readonly rate_per_s: number;
-  /** Null while unknown, and unless the run is running or paused. */
+  /** Null if unknown, or if the run is neither running nor paused. */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
 }
@@ -45,7 +45,7 @@ export interface FleetView {
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
   /** Number of runs, with the shards that have not started. */
   readonly runs: number;
-  /** Sum of the totals of all runs; null while that of any run is unknown. */
+  /** Sum of the totals of all runs; null while the total of any run is unknown. */
   readonly total: number | null;
   /** Answers that need no more requests, as in `FleetRow`. */
   readonly done: number;
@@ -53,8 +53,8 @@ export interface FleetView {
   readonly in_flight: number;
   readonly rate_per_s: number;
   /**
-   * Time until the last run ends: 0 if all runs are done; null if none is running or paused, or if
-   * the time is unknown for one of these.
+   * Time until the last run ends: 0 if all runs are done; null if no run is running or paused, or
+   * if the time of such a run is unknown.
    */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
@@ -166,7 +166,7 @@ const STRAGGLER_URGENCY = 4;
 
 /**
  * Returns the order of a row. A straggler has less than half of the median rate, or over twice the
- * median time left. An order by the figures themselves would change with each of them.
+ * median time left. Sorting by the figures themselves would reorder the rows at each check.
  */
 function urgencyAmong(rows: readonly FleetRow[]): (row: FleetRow) => number {
   const running = rows.filter(({ state }) => state === "running");
@@ -185,7 +185,8 @@ function medianOf(values: readonly number[]): number {
 
 /**
  * The longer of two times: until the slowest run ends, and until all answers are finished at the
- * current total rate. Shards that have not started have no estimate of their own.
+ * current total rate. The second covers shards that have not started: these have no estimate of
+ * their own.
  */
 function etaOf(
   rows: readonly FleetRow[],
@@ -209,8 +210,9 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
 }
 
 /**
- * Number of teachers in each state, the larger of two numbers: distinct addresses named by any run,
- * and the highest count of a single run. A status names at most 16 teachers.
+ * Returns the number of teachers in each state, which is the larger of two numbers: distinct
+ * addresses named by any run, and the highest count of a single run. A status names at most 16
+ * teachers.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const addressesOf = new Map<string, Set<string>>(), counts = new Map<string, number>();

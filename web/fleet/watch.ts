@@ -12,13 +12,15 @@ import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import { DEAD_CHECKS, type FleetRow, type FleetView, fleetView, type FoundRun } from "./view.ts";
 
-/** Changed status files that are read per turn of the event loop. */
+/** Number of changed status files that are read per turn of the event loop. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
 const PLAN_SUFFIX = /\.shards-\d+\.json$/;
 
-/** Larger files are ignored. Retort's own status files stay below 8 KB. */
+/**
+ * Maximum size of a status file; larger ones are not read. Retort's own stay below 8 KB.
+ */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
@@ -32,11 +34,11 @@ export class FolderWatch {
   readonly #runs = new Map<string, FoundRun>();
   /** By names of plan files. */
   readonly #plans = new Map<string, PlannedShard[]>();
-  /** Why files cannot be read, by their names. */
+  /** Why files cannot be read, by file name. */
   readonly #problems = new Map<string, string>();
   #isChecking = false;
 
-  /** @param stem Only this run and its shards are watched. @default all runs */
+  /** @param stem Watches only this run and its shards. @default all runs */
   constructor(output: string, stem?: string) {
     this.#folder = inFolder(output, OWN_FOLDER);
     this.#name = output;
@@ -89,8 +91,8 @@ export class FolderWatch {
   }
 
   /**
-   * Reads a status file if it has changed. Returns whether it was read. Synchronous: a cached
-   * `stat` takes 4 µs, with a promise 15. The price: a file server that hangs blocks the page.
+   * Reads a status file if it has changed. Returns whether it was read. Synchronous, because a
+   * cached `stat` then takes 4 µs instead of 15. A file server that hangs blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
@@ -173,7 +175,9 @@ export class FolderWatch {
     return waiting;
   }
 
-  /** Answers for each row of a shard that has started, as by `--samples`; 1 if none has. */
+  /**
+   * Mean number of answers per row (`--samples`) in the shards that have started; 1 if none has.
+   */
   #answersPerRow(started: readonly PlannedShard[]): number {
     let answers = 0, rows = 0;
     for (const shard of started) {
@@ -188,9 +192,9 @@ export class FolderWatch {
 
 interface PlannedShard {
   readonly name: string;
-  /** Name of its status file. */
+  /** Name of the shard's status file. */
   readonly file: string;
-  /** Null if the plan does not say it. */
+  /** Null if the plan has no row counts. */
   readonly rows: number | null;
 }
 
@@ -227,12 +231,12 @@ function unstartedRow(name: string, problem: string | undefined, total: number |
   };
 }
 
-/** Name of the run of a status file. */
+/** Returns the name of a run from the name of its status file. */
 function runOf(name: string): string {
   return name.slice(0, -STATUS_SUFFIX.length);
 }
 
-/** Name of the run of a status file, without the shard. */
+/** Like `runOf`, without the shard. */
 function stemOf(name: string): string {
   return parseShardStem(runOf(name))?.stem ?? runOf(name);
 }

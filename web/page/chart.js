@@ -45,7 +45,7 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
  * @property {(value: number) => string} format
  * @property {(value: number) => string} formatTick formats a round value for a label of the axis
  * @property {boolean} [isTime] whether values are milliseconds
- * @property {number} minTop least value at the top of the scale
+ * @property {number} minTop minimum value at the top of the scale
  */
 
 const MAX_TABLE_ROWS = 20;
@@ -69,7 +69,7 @@ const MIN_WIDTH_PX = 50;
 const MIN_DRAG_PX = 8;
 
 /**
- * Undefined if the script could not be loaded: then charts show only their tables.
+ * Undefined if the script could not be loaded. Charts then show only their tables.
  * @type {typeof UPlot | undefined}
  */
 const Plot = Reflect.get(globalThis, "uPlot");
@@ -247,7 +247,7 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** Draws the series of the kind `marks`: uPlot cannot. @param {UPlot} plot */
+  /** Draws the series with the line `marks`, which uPlot cannot draw. @param {UPlot} plot */
   #drawTriangles(plot) {
     const { series } = this.#definition;
     const index = series.findIndex(({ line }) => line === "marks");

@@ -23,7 +23,7 @@ const LAST_POINT_REDRAW_MS = 2_000;
 /** Windows for averaging rates. Charts use the first one that is long enough for the run. */
 const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
-/** Least length of the averaging window, as a share of the run. */
+/** Minimum length of the averaging window, as a share of the run. */
 const MIN_WINDOW_SHARE = 1 / 120;
 
 const MIN_RANGE_S = 10;
@@ -48,7 +48,7 @@ export class ChartGroup {
   #timesS = [];
   /** Events and their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
-  /** How much of the end of the run is shown; 0 for the whole run. */
+  /** How many seconds at the end of the run are shown; 0 for the whole run. */
   #rangeS = 0;
   /** The range that the user zoomed into, in Unix seconds. @type {[number, number] | undefined} */
   #zoomed;
@@ -153,7 +153,10 @@ export class ChartGroup {
     for (const chart of this.#visible) chart.showValues(index);
   }
 
-  /** The last two events within a hundredth of the chart's width. @param {number} timeS */
+  /**
+   * Returns the texts of the last two events within a hundredth of the chart's width.
+   * @param {number} timeS
+   */
   #eventsNear(timeS) {
     const [from, to] = this.range();
     return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)

@@ -14,7 +14,10 @@ import { make } from "./dom.js";
  * @typedef {string | { scope: string, children: Piece[] }} Piece
  */
 
-/** In UTF-16 units. Longer code gets no colors: the highlighter would block the page. */
+/**
+ * Maximum length of colored code, in UTF-16 units. For longer code, the highlighter would block the
+ * page.
+ */
 const MAX_HIGHLIGHTED_LENGTH = 50_000;
 
 /** Colors by the first word of a scope's name. Other scopes look like plain text. */
@@ -92,7 +95,7 @@ class TreeEmitter {
 
 /** Undefined if the script could not be loaded: code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// The only access to the tree, although internal. The package lowlight uses it, too.
+// This internal option is the only access to the tree. The package lowlight uses it, too.
 Highlighter?.configure({ __emitter: TreeEmitter });
 // Makes the highlighter throw its errors instead of silently truncating the code.
 Highlighter?.debugMode();

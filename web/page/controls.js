@@ -1,6 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Sends controls to the server, and shows results and current values. @module */
+/** Sends controls to the server, and shows their results and the current values. @module */
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { isUncounted, limitText } from "./run_state.js";
@@ -12,7 +12,7 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** Users type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** The control next to which a result is shown. */
+/** The control next to which the result of each control is shown. */
 const RESULT_PLACES = {
   pause: "pause",
   resume: "pause",
@@ -28,7 +28,7 @@ export class Controls {
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
-  /** A budget up to this one ends the run. */
+  /** A budget of this or less ends the run. */
   #minBudgetUsd = 0;
   #retry = byId("retry", HTMLInputElement);
   #isPaused = false;
@@ -77,7 +77,7 @@ export class Controls {
   }
 
   /**
-   * Sets the budget. One that is spent already would end the run, so the user must confirm it.
+   * Sets the budget. A budget that would end the run must be confirmed by the user.
    * @param {HTMLDialogElement} dialog
    */
   #checkBudget(dialog) {
@@ -223,7 +223,7 @@ function onClick(id, act) {
 }
 
 /**
- * Makes the buttons of a dialog close it. Returns the dialog.
+ * Prepares and returns a dialog: its buttons close it, and confirming also calls `act`.
  * @param {"stop" | "abort" | "budget"} name
  * @param {() => void} act called when the user confirms
  */

@@ -90,7 +90,7 @@ export function setWords(element, text) {
   if (element.textContent === text) return;
   if (!text.includes("-")) return setText(element, text);
   element.replaceChildren(
-    // `split` with a group keeps the spaces, at odd indexes.
+    // `split` with a group keeps the white space, at odd indexes.
     ...text.split(/(\s+)/).map((part, i) =>
       i % 2 === 0 ? make("span", { class: "word" }, part) : part
     ),

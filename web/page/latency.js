@@ -15,7 +15,7 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 
 const MAX_LABELS = 7;
 
-/** Those with a line in the histogram. */
+/** Percentiles with a line in the histogram. */
 const PERCENTILES = /** @type {const} */ (["p50", "p90", "p99"]);
 
 export class LatencyView {

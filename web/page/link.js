@@ -1,5 +1,5 @@
 // @ts-check
-/** The page's connection to its server: the WebSocket, and requests for whole texts. @module */
+/** The page's connection to its server: the WebSocket, and requests for full texts. @module */
 
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
@@ -10,8 +10,8 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * Interval of messages to the server. It counts a page as lost after 3 minutes of silence, because
- * browsers run timers of background tabs only once a minute.
+ * Interval of messages to the server. The server counts a page as lost after 3 minutes of silence,
+ * because browsers run timers of background tabs only once a minute.
  */
 const HEARTBEAT_MS = 20_000;
 
@@ -42,8 +42,8 @@ const GOING_AWAY = 1001;
  */
 
 /**
- * Returns the URL of the WebSocket. It is relative to the page's URL, so it is right behind any
- * port, path prefix or TLS.
+ * Returns the URL of the WebSocket. It is relative to the page's URL, so it works with any port,
+ * path prefix and TLS.
  * @param {string} base URL of the page
  * @returns {string}
  */
@@ -147,7 +147,7 @@ export class Link {
 }
 
 /**
- * Returns the sample with whole texts; unchanged if no text is cut or the request fails.
+ * Returns the sample with full texts; unchanged if no text is truncated or the request fails.
  * @param {Sample} sample
  */
 export async function fetchWhole(sample) {
@@ -155,7 +155,7 @@ export async function fetchWhole(sample) {
 }
 
 /**
- * Returns all samples with whole texts; undefined if the request fails.
+ * Returns all samples with full texts; undefined if the request fails.
  * @returns {Promise<Samples | undefined>}
  */
 export async function fetchSamples() {

@@ -80,7 +80,7 @@ class Page {
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** Loads the whole texts while the process can still be asked for them. */
+  /** Loads the full texts while the server is still running. */
   async #loadWholeTexts() {
     const samples = await fetchSamples();
     if (samples !== undefined) this.#store.takeWhole(samples.added);
@@ -157,7 +157,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Updates ages and waits: they change without messages. @param {Link} link */
+  /** Updates ages and waits, which change without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;

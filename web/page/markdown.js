@@ -39,7 +39,7 @@ const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00
  */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
 
-/** TeX between `$`, `$$`, `\(` or `\[` in a line: its backslashes and stars are no Markdown. */
+/** TeX between `$`, `$$`, `\(` or `\[` in a line: its backslashes and stars are not Markdown. */
 const INLINE_MATH =
   /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
 
@@ -72,7 +72,7 @@ function makeParser() {
 
 /**
  * The text before the first blank line. The parser passes the whole rest of the text for each
- * paragraph: to search all of it would take quadratic time.
+ * paragraph, so searching all of it would take quadratic time.
  * @param {string} text
  */
 function firstParagraph(text) {

@@ -41,8 +41,8 @@ export class Overview {
   }
 
   /**
-   * Updates the state line, the title and the age of the last result. They change with time, so
-   * this is also called between messages.
+   * Updates the state line, the title and the age of the last result. All three change with time,
+   * so this method is also called between messages.
    * @param {RunStore} store
    * @param {number} nowMs
    */
@@ -87,7 +87,7 @@ function updateProgress(state) {
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
   }
-  // Most runs have no skipped rows.
+  // Most runs skip no rows.
   setShown("skipped-key", skipped > 0);
   const fractionLeft = isKnown ? Math.max(0, total - finished) / total : 1;
   byId("left-segment").style.flexGrow = String(fractionLeft);

@@ -55,8 +55,8 @@ export function mainReason(errors) {
  */
 
 /**
- * Suggests to stop a run in which many rows fail, or to continue, retry or export one that has
- * ended.
+ * Suggests stopping a run in which many rows fail, or continuing, retrying or exporting a run that
+ * has ended.
  * @param {Pick<MonitorState, "about" | "ended" | "summary" | "snapshot">} state
  * @returns {NextStep | null}
  */
@@ -96,7 +96,8 @@ export function isFailing({ failed, succeeded }) {
 
 /** @param {MonitorState["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  // Ignores the state of the run: the advice would come and go with each pause of a teacher.
+  // Ignores the state of the run, with which the advice would come and go at each pause of a
+  // teacher.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureText(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
@@ -118,7 +119,8 @@ function failureText(failed, errors) {
 }
 
 /**
- * The most common type, over all its groups; an empty array if there are no errors.
+ * Returns the type with the most failed rows, summed over its groups; an empty array if there are
+ * no errors.
  * @param {readonly ErrorGroup[]} errors
  * @returns {[type: string, count: number] | []}
  */

@@ -7,7 +7,10 @@ import { escaped } from "./figures.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
 
-/** The run that a report holds; undefined in a live page. @returns {MonitorState | undefined} */
+/**
+ * Returns the run that a report contains; undefined in a live page.
+ * @returns {MonitorState | undefined}
+ */
 export function embeddedState() {
   const text = document.getElementById("report-state")?.textContent;
   return text ? JSON.parse(text) : undefined;
@@ -16,7 +19,7 @@ export function embeddedState() {
 /** The JSON of the run is inserted after the last occurrence. */
 const STATE_TAG_END = 'id="report-state">';
 
-/** Characters that would end the element of the JSON, or a line of script. */
+/** Characters that could end the element with the JSON, or a line of script. */
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
@@ -35,7 +38,7 @@ export function startReports(getState) {
       const response = await fetch("report-shell");
       if (response.ok) shell = await response.text();
     } catch {
-      // The empty report will be requested again when the button is used.
+      // A click on the button requests the empty report again.
     }
   };
   setTimeout(load, 0);

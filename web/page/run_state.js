@@ -97,8 +97,8 @@ function describeEnd({ summary, snapshot }) {
 }
 
 /**
- * Describes a run that has sent all rows: red if rows have failed and none has an answer, amber if
- * rows are missing otherwise.
+ * Describes a run that is done. It is red if rows have failed and no row has an answer, amber if
+ * some rows have no answer or bad lines were skipped, and otherwise green.
  * @param {Summary} summary
  * @param {string} duration
  * @returns {StateDescription}
@@ -116,7 +116,10 @@ function describeDone({ total, failures_on_disk: failed, pending, bad_rows }, du
   return { tone, icon: "alert", word, detail: `${counts}, ${duration}` };
 }
 
-/** Counts teachers that take no requests now, also those not shown. @param {WireSnapshot} snapshot */
+/**
+ * Counts teachers that take no requests now, including those that the page does not show.
+ * @param {WireSnapshot} snapshot
+ */
 function countTroubled({ teacher_states: { cooling_down = 0, down = 0, halted = 0 } }) {
   return cooling_down + down + halted;
 }
@@ -238,7 +241,7 @@ export function limitText({ snapshot, run }) {
   if (run?.concurrency_is_auto) return `found by auto, up to ${concurrencyText}`;
   const { down = 0, halted = 0 } = snapshot.teacher_states;
   const isOnly = countPresent(snapshot) === 1;
-  // The only teacher keeps its limit while it cools down.
+  // A single teacher keeps its limit while it cools down, so only the other states lower it.
   if (isOnly && down + halted > 0) return `of ${concurrencyText}: the teacher is not up`;
   if (!isOnly && countTroubled(snapshot) > 0) {
     return `of ${concurrencyText}: not all teachers are up`;
@@ -253,7 +256,7 @@ export function finishedRows({ snapshot }) {
 }
 
 /**
- * Formats the length of the list, and the total if the list holds only a part.
+ * Formats the length of the list, and the total if the list contains only a part.
  * @param {MonitorState} state
  * @param {SampleList} name
  */

@@ -23,7 +23,7 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** How much of a text a closed card shows, in UTF-16 units. */
+/** Maximum length of a text on a closed card, in UTF-16 units. */
 const PREVIEW_LENGTH = 240;
 
 /** Words in place of an empty list. @type {Record<SampleList, string>} */
@@ -60,7 +60,7 @@ export class SamplesView {
   /** @type {RunStore | undefined} */
   #store;
 
-  /** @param {(sample: Sample) => Promise<Sample>} fetchWhole returns a sample with whole texts */
+  /** @param {(sample: Sample) => Promise<Sample>} fetchWhole returns a sample with full texts */
   constructor(fetchWhole) {
     this.#fetchWhole = fetchWhole;
     this.#tabs.forEach((tab, i) => {

@@ -27,9 +27,9 @@ export const TIME_AXIS_STEPS = [
 export const TIME_AXIS_SPACE = 64;
 
 /**
- * A scale from 0 with round labels, of which one is at the top.
+ * Returns a scale from 0 with round labels, one of them at the top.
  * @param {number} max largest value
- * @param {number} maxLabels most labels above 0
+ * @param {number} maxLabels maximum number of labels above 0
  * @param {boolean} [isTime] whether values are milliseconds
  */
 export function roundScale(max, maxLabels, isTime = false) {

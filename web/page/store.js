@@ -62,7 +62,7 @@ const NOTHING = {
 };
 
 export class RunStore {
-  /** As the server sent it, but without samples: these are in `samplesById`. */
+  /** The state that the server sent, without samples, which are in `samplesById`. */
   state = NOTHING;
   /** @type {Map<number, Sample>} */
   samplesById = new Map();
@@ -81,7 +81,7 @@ export class RunStore {
    * @type {number | undefined}
    */
   #waitsSinceMs;
-  /** Whether points are missing. None are added then until the next `hello`. */
+  /** Whether points are missing. If so, none are added until the next `hello`. */
   #lacksPoints = false;
 
   /**
@@ -133,7 +133,7 @@ export class RunStore {
     this.#lacksPoints = false;
   }
 
-  /** Returns the state. Short waits count as running. @param {number} nowMs */
+  /** Returns the state of the run. Short waits count as running. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.state.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
@@ -146,7 +146,7 @@ export class RunStore {
     return { ...this.state, time: nowMs + this.clockOffsetMs, samples };
   }
 
-  /** Keeps whole texts of samples that are still listed. @param {readonly Sample[]} samples */
+  /** Keeps the full texts of samples that are still listed. @param {readonly Sample[]} samples */
   takeWhole(samples) {
     for (const sample of samples) {
       if (this.samplesById.has(sample.id)) this.samplesById.set(sample.id, sample);

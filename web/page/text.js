@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Shows a whole prompt, reasoning or answer: as Markdown or JSON with colors, or raw. Texts are
- * never parsed as HTML.
+ * Shows the full text of a prompt, reasoning or answer: as Markdown or JSON with colors, or raw.
+ * Texts are never parsed as HTML.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { copyText, make, setAttribute } from "./dom.js";
 import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
-/** In UTF-16 units. Longer JSON is not indented. */
+/** Maximum length of JSON that is indented, in UTF-16 units. */
 const MAX_JSON_LENGTH = 200_000;
 
 /**
- * Longer texts are cut to this length at first, in UTF-16 units: 2,000,000 in one paragraph block a
- * page for 30 s.
+ * Longer texts are truncated to this length at first, in UTF-16 units. A paragraph of 2,000,000
+ * blocks a page for 30 s.
  */
 const MAX_SHOWN_LENGTH = 100_000;
 
-/** Length of a piece of the whole text. The browser lays out only visible pieces. */
+/** Length of a piece of the full text. The browser lays out only visible pieces. */
 const PIECE_LENGTH = 10_000;
 
 /** Whether texts are shown raw. A click on Raw also applies to all texts that are opened later. */
@@ -127,13 +127,18 @@ function formattedText(title, text) {
   return [make("div", bodyAttributes("md", title), ...elements)];
 }
 
-/** Of an element whose content scrolls, so that it can get the keyboard focus. @param {string} kind @param {string} title */
+/**
+ * Returns the attributes of an element whose content scrolls, so that it can get the keyboard
+ * focus.
+ * @param {string} kind
+ * @param {string} title
+ */
 function bodyAttributes(kind, title) {
   return { class: kind, tabindex: "0", role: "group", "aria-label": title, dir: "auto" };
 }
 
 /**
- * Indents JSON. Returns undefined for a text that is no object or array, is too long, or would
+ * Indents JSON. Returns undefined for a text that is not an object or array, is too long, or would
  * change.
  * @param {string} text
  */

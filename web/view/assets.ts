@@ -20,7 +20,7 @@ import detailStyle from "./page/detail.css" with { type: "text" };
 import gridStyle from "./page/grid.css" with { type: "text" };
 import viewStyle from "./page/view.css" with { type: "text" };
 
-/** Each module comes after those that it imports. */
+/** Modules of the page, each after the modules that it imports. */
 const MODULES = [
   ...COMMON_MODULES,
   ask,

@@ -15,7 +15,9 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** The page counts as open for this time after a request. Pages send one about every 2 s. */
+/**
+ * Time for which a page counts as open after a request. Pages send one about every 2 s.
+ */
 const OPEN_MS = 10_000;
 
 export class RunData implements AsyncDisposable {

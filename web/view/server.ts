@@ -29,7 +29,7 @@ export interface ViewPageOptions {
 
 /** The answer to `GET /data/state`. */
 export interface PageState extends DataState, ViewPageOptions {
-  /** About files that are left out. */
+  /** Notes about files that are left out. */
   readonly notes: readonly string[];
   readonly flags: typeof FLAGS;
 }
@@ -37,7 +37,7 @@ export interface PageState extends DataState, ViewPageOptions {
 /** Matches the routes of this file, behind a path prefix. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
-/** Enough for the ids of a million rows. */
+/** Maximum size of a request body, enough for the ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
 
 const MAX_ROWS = 200;
@@ -107,8 +107,8 @@ async function postSelection(c: Context, open: OpenData): Promise<Response> {
 }
 
 /**
- * Answers with JSON. By default an invalid condition (`UsageError`) gets status 200: browsers log
- * other statuses to their console while the user types.
+ * Answers with JSON. By default a `UsageError`, such as an invalid condition, gets status 200: with
+ * another status, browsers would log errors to their console while the user types.
  */
 async function answer(
   c: Context,

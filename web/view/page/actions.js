@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Shows commands for rows. Users copy and run them; the page runs none. @module */
+/** Shows commands for rows, which users copy and run. The page itself runs no command. @module */
 
 import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
@@ -144,7 +144,7 @@ export function isOfFiles(path, files) {
 }
 
 /**
- * Removes `_error` and extensions, so that results and failures of a run are equal.
+ * Removes `_error` and extensions: what is left is the same for the results and failures of a run.
  * @param {string} path
  */
 function stemOf(path) {

@@ -35,7 +35,7 @@ async function answerOf(response) {
 
 /**
  * Like `JSON.parse`, but whole numbers beyond 2^53 are `bigint`, such as ids of 19 digits. Browsers
- * from before 2025 round them.
+ * from before 2025 round such numbers.
  * @param {string} text
  */
 export function parseExactly(text) {
@@ -61,7 +61,7 @@ export function jsonOf(value) {
   );
 }
 
-/** The server does not know the token of the page: the program was started again. */
+/** The server does not know the token of the page: the program was restarted. */
 export class UnknownPageError extends Error {}
 
 /** The server rejected the request or sent no JSON; the message is for the user. */

@@ -37,7 +37,7 @@ export const CHOOSE_COLUMN = {
   cell: () => [make("span", { class: "choose", "aria-hidden": "true" })],
 };
 
-/** Columns that exist for every results file, by key. @type {Record<string, Column>} */
+/** Columns that every results file has, by key. @type {Record<string, Column>} */
 const BUILT_IN_COLUMNS = {
   uid: {
     title: "uid",

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The facets: lists of the values that a field has, with row counts, to select or exclude.
+ * The facets: for each field, a list of its values with row counts, which users select or exclude.
  *
  * @module
  */
@@ -36,9 +36,9 @@ const AGREEMENT_LABELS = {
  * HTMLButtonElement }} ValueItem
  */
 /**
- * `items` has an item for each value that was ever shown, by the JSON of the value. `elements` are
+ * `items` has an item for each value that was ever listed, by the JSON of the value. `elements` are
  * the list items of the current values, in order.
- * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, unlisted:
+ * @typedef {{ element: HTMLElement, list: HTMLElement, toggle: HTMLButtonElement, unlisted:
  * HTMLElement, items: Map<string, ValueItem>, elements: HTMLElement[], isExpanded: boolean }}
  * FacetBox
  */
@@ -50,16 +50,16 @@ export class FacetList {
   #onChange;
 
   /**
-   * @param {(field: string, value: FilterValue, list: "only" | "not" | undefined) => void} onChange
-   * called when a choice changes; `list` is undefined if the value is no longer chosen
+   * @param {(field: string, value: FilterValue, mode: "only" | "not" | undefined) => void} onChange
+   * called when a choice changes; `mode` is undefined if the value is no longer chosen
    */
   constructor(onChange) {
     this.#onChange = onChange;
   }
 
   /**
-   * Lists the values of all rows, and chosen values that no row has: the URL may come from a page
-   * of other files, and users must be able to uncheck them.
+   * Lists the values of all rows, and chosen values that no row has: the URL may have been copied
+   * from a view of other files, and the user must be able to clear such choices.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {ViewState} view
@@ -69,7 +69,8 @@ export class FacetList {
     for (const facet of [...all, ...absentFacets(all, view)]) {
       const choice = view.choiceOf(facet.field);
       const chosenValues = [...choice.only, ...choice.not];
-      // A field with the same value in all rows is hidden. A flag is shown: not every row has it.
+      // A field with one value in all rows is hidden. Flags may have one value although only some
+      // rows have that flag, so they are shown.
       const minValues = isFlagField(facet.field) ? 1 : 2;
       if (facet.values.length < minValues && chosenValues.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
@@ -85,12 +86,12 @@ export class FacetList {
   /**
    * @param {FacetBox} box
    * @param {readonly FilterValue[]} values
-   * @param {number} unlisted number of further values, which the server does not send
+   * @param {number} unlistedCount number of further values, which the server does not send
    * @param {(value: FilterValue) => string} countOf returns the number of rows that meet the
    * condition and have the value, as text
    * @param {ReturnType<ViewState["choiceOf"]>} choice
    */
-  #fillBox(box, values, unlisted, countOf, choice) {
+  #fillBox(box, values, unlistedCount, countOf, choice) {
     box.elements = values.map((value) => {
       const item = box.items.get(jsonOf(value)) ?? this.#makeItem(box, choice.field, value);
       setText(item.count, countOf(value));
@@ -99,14 +100,14 @@ export class FacetList {
       return item.element;
     });
     showValues(box);
-    setShown(box.unlisted, unlisted > 0);
-    setText(box.unlisted, `${formatCountOf(unlisted, "less frequent value")} not listed`);
+    setShown(box.unlisted, unlistedCount > 0);
+    setText(box.unlisted, `${formatCountOf(unlistedCount, "less frequent value")} not listed`);
   }
 
   /** @param {Facet} facet @returns {FacetBox} */
   #makeBox({ field, title, isOwn }) {
     const list = make("ul", { class: "facet-values" });
-    const more = make("button", { type: "button", class: "small more" }, "");
+    const toggle = make("button", { type: "button", class: "small more" }, "");
     const legend = make("legend", {}, title);
     if (isOwn) legend.append(make("span", { class: "note" }, " your field"));
     const unlisted = make("p", { class: "note", hidden: true });
@@ -115,20 +116,20 @@ export class FacetList {
       { class: "facet", "data-field": field },
       legend,
       list,
-      more,
+      toggle,
       unlisted,
     );
     /** @type {FacetBox} */
     const box = {
       element,
       list,
-      more,
+      toggle,
       unlisted,
       items: new Map(),
       elements: [],
       isExpanded: false,
     };
-    more.addEventListener("click", () => {
+    toggle.addEventListener("click", () => {
       box.isExpanded = !box.isExpanded;
       showValues(box);
     });
@@ -177,7 +178,7 @@ function labelOf(field, value) {
 }
 
 /**
- * Facets, without values, of the fields that have a chosen value but that no row has.
+ * Returns empty facets for fields that the view filters by but that no row has.
  * @param {readonly Facet[]} all
  * @param {ViewState} view
  * @returns {Facet[]}
@@ -188,16 +189,20 @@ function absentFacets(all, { facets }) {
 }
 
 /**
- * Returns a function that formats the number of rows that meet the condition and have a value. The
- * server counts only the most frequent values; the number of another one is an upper bound (`≤ 3`).
+ * Returns a function that formats the number of rows that meet the condition and have a value. If
+ * the server listed only the most frequent values, the lowest listed count is the upper bound for
+ * any other value (`≤ 3`).
  * @param {readonly Facet[]} shown
  * @param {string} field
  * @returns {(value: FilterValue) => string}
  */
 function countsIn(shown, field) {
-  const { values = [], more = 0 } = shown.find((facet) => facet.field === field) ?? {};
+  const { values = [], more: unlistedCount = 0 } = shown.find((facet) => facet.field === field) ??
+    {};
   const counts = new Map(values.map(({ value, count }) => [value, count]));
-  const uncounted = more > 0 ? `≤ ${formatCount(Math.min(...counts.values()))}` : formatCount(0);
+  const uncounted = unlistedCount > 0
+    ? `≤ ${formatCount(Math.min(...counts.values()))}`
+    : formatCount(0);
   return (value) => {
     const count = counts.get(value);
     return count === undefined ? uncounted : formatCount(count);
@@ -205,8 +210,8 @@ function countsIn(shown, field) {
 }
 
 /** @param {FacetBox} box */
-function showValues({ list, more, elements, isExpanded }) {
+function showValues({ list, toggle, elements, isExpanded }) {
   setChildren(list, isExpanded ? elements : elements.slice(0, FEW_VALUES));
-  setShown(more, elements.length > FEW_VALUES);
-  setText(more, isExpanded ? "Fewer" : `${formatCount(elements.length - FEW_VALUES)} more`);
+  setShown(toggle, elements.length > FEW_VALUES);
+  setText(toggle, isExpanded ? "Fewer" : `${formatCount(elements.length - FEW_VALUES)} more`);
 }

@@ -39,7 +39,8 @@ export class Grid {
   #listener;
 
   /**
-   * @param {(from: number, count: number) => Promise<RowPage>} load loads rows from a place on
+   * @param {(from: number, count: number) => Promise<RowPage>} load loads rows, beginning at a
+   * place
    * @param {{ open: (row: ShownRow, place: number) => void, select: () => void, sort: (field: string)
    * => void }} listener
    */

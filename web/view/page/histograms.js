@@ -15,10 +15,10 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-// Sizes are in units of the drawing's `viewBox`.
+// Height of the bars, in units of the `viewBox`.
 const HEIGHT = 48;
 const BAR_WIDTH = 3;
-/** Distance between the starts of two bars. */
+/** Distance between the starts of two bars, in the same units. */
 const BAR_STEP = 4;
 
 /**

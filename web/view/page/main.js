@@ -56,8 +56,8 @@ class ViewPage {
     select: () => this.#updateSelection(),
     sort: (field) => this.#sort(field),
   });
-  #facets = new FacetList((field, value, list) => {
-    this.#view.setChoice(field, value, list);
+  #facets = new FacetList((field, value, mode) => {
+    this.#view.setChoice(field, value, mode);
     this.#applyFilter();
   });
   #histograms = new HistogramList((field, min, max) => {
@@ -104,7 +104,7 @@ class ViewPage {
       const newView = ViewState.fromHash(location.hash);
       const { openUid, openId } = newView;
       if (this.#openRow.enterEntry()) {
-        // The current filter stays: that of the URL may be older.
+        // Keeps the current filter: the filter in the URL may be older.
         Object.assign(this.#view, { openUid, openId });
         this.#writeHash();
       } else {
@@ -181,7 +181,7 @@ class ViewPage {
 
   /** Shows the current state and rows. Returns whether the server has work left. */
   async #refresh() {
-    // Kept, because the user may change the filter during each of the requests.
+    // Copies, because the user may change the filter while a request is pending.
     const condition = this.#condition, query = this.#query;
     /** @type {PageState} */
     const state = await ask("state");
@@ -189,8 +189,8 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version changes with each request: only without a
-    // condition, where no other request is needed, is the overview of all rows updated meanwhile.
+    // While the server reads files, the version changes with each request. Until it is done, the
+    // overview of all rows is updated only without a condition, when no further request is needed.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");
     if (this.#overviewOfAll === undefined || isOutdated) {
@@ -214,7 +214,7 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // A search finds more rows of the same version: its progress is added as a fraction below 1.
+    // A search finds more and more rows of one version: adds its progress, as a fraction below 1.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
     if (version !== this.#gridVersion) {

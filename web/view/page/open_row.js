@@ -32,7 +32,7 @@ export class OpenRow {
   #isSteppingBack = false;
   /**
    * The history has an entry for the table, and one for rows that are opened from it. They differ
-   * in nothing but the open row, so both have this number in `history.state`.
+   * only in the open row, so both have this number in `history.state`.
    */
   #series = history.state?.series ?? Date.now();
 
@@ -70,7 +70,10 @@ export class OpenRow {
     return this.#detail.isOpen;
   }
 
-  /** Notes that the browser has gone to another entry. Returns whether it is of the same series. */
+  /**
+   * Notes that the browser has gone to another entry. Returns whether the entry is of the same
+   * series.
+   */
   enterEntry() {
     const series = history.state?.series ?? Date.now();
     const isSame = series === this.#series;
@@ -99,8 +102,8 @@ export class OpenRow {
   }
 
   /**
-   * Opens a row, even if the filter hides it. If the row with this id has another uid, or none has
-   * it, opens the first one with this uid, because ids change when files are replaced.
+   * Opens a row, even if the filter hides it. If no row has both this id and this uid, opens the
+   * first row with this uid, because ids change when files are replaced.
    * @param {string} uid
    * @param {string} id
    */
@@ -159,7 +162,7 @@ export class OpenRow {
     this.#grid.draw();
     if (this.#isSteppingBack) return;
     if (uid === "" && isRowEntry) {
-      // Else the table would have two entries, and Back would seem to do nothing.
+      // Otherwise the table would have two entries, and Back would seem to do nothing.
       this.#isSteppingBack = true;
       history.back();
     } else if (needsEntry) this.#addEntry();

@@ -7,7 +7,7 @@
 /** Number of rows that one request loads. */
 const PAGE_ROWS = 100;
 
-/** Pages that are kept; the first loaded go first. */
+/** Number of pages that are kept. Those loaded first are dropped first. */
 const MAX_PAGES = 30;
 
 export class RowPages {
@@ -82,7 +82,8 @@ export class RowPages {
       }
       this.#onChange();
     } catch {
-      // `Poll` shows that the server does not respond; the grid's next `draw` requests them again.
+      // `Poll` shows that the server does not respond. The grid's next `draw` requests the rows
+      // again.
       this.#pages.delete(page);
     }
   }
@@ -110,7 +111,7 @@ export class RowWindow {
     this.#scroller = scroller;
   }
 
-  /** Place of the row at the upper edge, with a fraction if the row is cut. */
+  /** Place of the row at the upper edge, with a fraction if only a part of the row is visible. */
   get top() {
     return this.#top;
   }
@@ -181,7 +182,7 @@ export class RowWindow {
     return this.total * ROW_PX > MAX_PX;
   }
 
-  /** How far the table can be scrolled: in pixels, and the rows that they stand for. */
+  /** How far the table can be scrolled, in pixels and in rows. */
   get #range() {
     return {
       px: Math.max(1, this.heightPx - this.#scroller.clientHeight),

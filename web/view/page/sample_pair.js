@@ -116,8 +116,8 @@ function makeChoice(side, samples) {
 }
 
 /**
- * Greatest length that is compared, in items of `wordsOf` (geometric mean of both texts). Takes
- * 0.14 s; the time grows with the square of the length.
+ * Maximum length of texts that are compared, in items of `wordsOf` (geometric mean of both texts).
+ * A comparison of this length takes 0.14 s; the time grows with the square of the length.
  */
 const MAX_WORDS = 3_000;
 
@@ -125,8 +125,8 @@ const MAX_WORDS = 3_000;
 
 /**
  * Splits two texts into pieces that they share and pieces that differ, by a longest common
- * subsequence of words. Between an equal beginning and end, texts of over `MAX_WORDS` differ as a
- * whole.
+ * subsequence of words. An equal beginning and end are not compared. If more than `MAX_WORDS` are
+ * left, all of them count as different.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The data page above the table: files and problems, search for near duplicates, comparison of
- * runs.
+ * The parts of the data page above the table: files and problems, the search for near duplicates,
+ * and the comparison of runs.
  *
  * @module
  */

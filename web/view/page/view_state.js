@@ -56,18 +56,17 @@ export class ViewState {
   }
 
   /**
-   * Moves a value to the shown ones (`only`) or to the hidden ones (`not`); `undefined` removes it
-   * from both.
+   * Shows only rows with the value (`only`), or hides them (`not`); `undefined` undoes both.
    * @param {string} field
    * @param {FilterValue} value
-   * @param {"only" | "not" | undefined} list
+   * @param {"only" | "not" | undefined} mode
    */
-  setChoice(field, value, list) {
+  setChoice(field, value, mode) {
     const { only, not } = this.choiceOf(field);
     const without = (/** @type {FilterValue[]} */ values) =>
       values.filter((other) => other !== value);
     const choice = { field, only: without(only), not: without(not) };
-    if (list !== undefined) choice[list].push(value);
+    if (mode !== undefined) choice[mode].push(value);
     this.facets = this.facets.filter((other) => other.field !== field);
     if (choice.only.length + choice.not.length > 0) this.facets.push(choice);
   }
@@ -139,7 +138,7 @@ export class ViewState {
 }
 
 /**
- * Whether a field may hold Retort's flags: `flags`, or `distill.flags` where rows have a field
+ * Whether a field may contain Retort's flags: `flags`, or `distill.flags` where rows have a field
  * `flags` of their own.
  * @param {string} field
  */
