@@ -8,7 +8,9 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { Interruption, watchParent } from "./signals.ts";
 
-/** How long the page stays after its run: while a browser shows it, or in milliseconds. */
+/**
+ * How long the page stays up after its run: while a browser shows it, or for these milliseconds.
+ */
 export type PageKeep = "watched" | number;
 
 /** Limit for `"watched"` without a terminal: a script may be waiting for the process. */
