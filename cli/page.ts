@@ -9,7 +9,7 @@ import type { Settings } from "./settings.ts";
 import { Interruption, watchParent } from "./signals.ts";
 
 /**
- * How long the page stays up after its run: while a browser shows it, or for these milliseconds.
+ * How long the page stays up after its run: while a browser shows it, or a number of milliseconds.
  */
 export type PageKeep = "watched" | number;
 
@@ -103,7 +103,7 @@ export function showPage(
         "not encrypted",
     );
   }
-  // On Windows, users cannot read the arguments of others' programs.
+  // On Windows, users cannot read the arguments of other users' programs.
   const hidesUrl = opensBrowser && Deno.build.os !== "windows";
   const redirect = hidesUrl
     ? writeRedirect(url, redirectPlaces(output, homeOf(env)))

@@ -187,7 +187,10 @@ class Page {
   }
 }
 
-/** Logs an error of one view, so that it does not stop the others. @param {() => void} update */
+/**
+ * Logs an error of one view, so that the other views are still updated.
+ * @param {() => void} update
+ */
 function guarded(update) {
   try {
     update();
