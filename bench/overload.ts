@@ -216,8 +216,8 @@ const SCENE: JoiningScene = {
 };
 
 /**
- * Measures the share of busy lanes and, a minute after teachers joined, how close each of these is
- * to its fair share of the calls in flight.
+ * Measures the share of busy lanes and, a minute after teachers joined, how close each new teacher
+ * is to its fair share of the calls in flight.
  */
 export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
   const { result, cpuSeconds, rssBytes } = await inChild("joiningTeachers", SCENE);

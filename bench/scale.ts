@@ -1,5 +1,5 @@
 /**
- * Costs that must not grow with a run (memory, CPU per row), and reading the results of a long one.
+ * Costs that must not grow with a run (memory, CPU per row), and reading the results of a long run.
  * @module
  */
 

@@ -28,7 +28,10 @@ export interface JobOptions {
   /** Results file. Removed at the end, with failures, run file and lock. */
   readonly output: string;
   readonly concurrency: number;
-  /** A teacher in this process, or the URL of another one. @default a teacher without latency */
+  /**
+   * A teacher in this process, or the URL of a teacher in another one. @default a teacher without
+   * latency
+   */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   readonly carefulStart?: boolean;
   /** Draws a terminal bar, whose output is discarded. @default false */

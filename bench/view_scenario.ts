@@ -13,9 +13,9 @@ export interface ViewFigures {
   readonly indexMs: number;
   /** Facets, histograms and rows for a condition on indexed columns; the slowest of several. */
   readonly filterMs: number;
-  /** The first hit of a text that one row in a thousand contains. */
+  /** Time until the first hit of a text that one row in a thousand contains. */
   readonly firstHitMs: number;
-  /** All hits of a regular expression. */
+  /** Time until all hits of a regular expression are found. */
   readonly scanMs: number;
   readonly peakBytes: number;
 }

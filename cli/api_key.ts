@@ -77,7 +77,7 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     return (await readTextOf(path)).trim();
   } catch (cause) {
-    // No cause: it quotes the path, and the path may be the key itself.
+    // The cause is left out: it quotes the path, which may be the key itself.
     throw new UsageError(await unreadableMessage(path, "api-key-file", systemReason(cause)));
   }
 }
@@ -95,7 +95,8 @@ export const NOT_SHOWN = "The given value is not shown, because it may be the se
 /** Words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** Maximum length of a name without a `NAME_WORD` that messages show. A longer name may be a key.
+/**
+ * Maximum length of a name without a `NAME_WORD` that messages show. A longer name may be a key.
  */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
@@ -105,14 +106,17 @@ export function variableOf(name: string, io: Pick<Io, "env">): string | undefine
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 
-/** Returns `the variable NAME, which …, is not set`, without a name that may be the secret. */
+/**
+ * Returns `the variable NAME, which … names, is not set`. Does not show a name that may be the
+ * secret.
+ */
 export function notSet(name: string, setting: string): string {
   return looksLikeName(name)
     ? `the variable ${name}, which ${setting} names, is not set`
     : `${setting} must name a variable that is set. ${NOT_SHOWN}`;
 }
 
-/** Returns `Cannot read the key from "path": …`, without a path that may be the secret. */
+/** Returns `Cannot read the key from "path": …`. Does not show a path that may be the secret. */
 async function unreadableMessage(path: string, setting: string, reason: string): Promise<string> {
   return await looksLikePath(path)
     ? `Cannot read the key from "${path}": ${reason}`

@@ -117,7 +117,7 @@ const TABLE = {
     summary: "Count answers, tokens, cost, flags and duplicates",
     about: [
       "PATH is a results or failures file, compressed or not, or a folder of them.",
-      "Flags mark answers to look at: refusals, loops, cut-off answers and others.",
+      "Flags mark suspicious answers: refusals, loops, truncated answers and others.",
       "--compare: on how many rows two runs agree, with the tokens and cost of each.",
     ],
     examples: [

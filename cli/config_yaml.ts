@@ -37,8 +37,8 @@ export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const value = parseYaml(text, fail);
   if (new ValueCounter().exceedsLimits(value, MAX_LEVELS)) {
     return fail(
-      `it must hold at most ${formatCount(MAX_VALUES)} values, nested in at most ` +
-        `${MAX_LEVELS} levels: an alias (*name) inside its own anchor (&name) never ends`,
+      `it must contain at most ${formatCount(MAX_VALUES)} values, nested at most ` +
+        `${MAX_LEVELS} levels deep. An alias (*name) inside its own anchor (&name) never ends`,
     );
   }
   if (holdsLongInteger(value)) {
@@ -124,7 +124,7 @@ export function isSecretName(name: string): boolean {
 
 export function refuseSecret(key: string, fail: Fail): never {
   return fail(
-    `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +
+    `${key} contains the key itself, and files are shared and committed. Remove it and put the key ` +
       "into OPENAI_API_KEY, or name a variable (api_key_env) or a file (api_key_file)",
   );
 }

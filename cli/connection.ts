@@ -17,8 +17,8 @@ import type { Settings } from "./settings.ts";
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * `@env:NAME`, alone or after a scheme such as `Bearer`. NAME is any text: users may type the
- * secret.
+ * `@env:NAME`, alone or after a scheme such as `Bearer`. NAME matches any text, because users may
+ * type the secret instead.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Header fields that contain a key. It replaces the default key. */

@@ -24,8 +24,8 @@ const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
 /**
- * Flags whose values may contain a secret, and how to show them. `index` counts the values of a
- * flag.
+ * Flags whose values may contain a secret, and how to show them. `index` is the position of a value
+ * among those of its flag.
  */
 const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
@@ -118,7 +118,7 @@ export function nextCommand(
   // Old answers are deleted or set aside before the first row is sent. From then on, these flags
   // would apply to the answers of this run.
   const droppedFlags = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
-  // A stopped retry is continued first, because it may have other parameters than unsent rows.
+  // A stopped retry is continued first, because the parameters of pending rows may be different.
   if (summary.state !== "done") {
     return commandLine(same, same?.command === "retry" ? ["retry"] : [], droppedFlags);
   }

@@ -41,7 +41,7 @@ export interface Allowance {
   readonly isPercent: boolean;
 }
 
-/** Reads the value of `--allow-failures`: `10` or `1%`. Returns undefined for a wrong one. */
+/** Reads the value of `--allow-failures`: `10` or `1%`. Returns undefined for an invalid value. */
 export function parseAllowance(text: string): Allowance | undefined {
   const [, value, unit] = /^(\d+|\d+\.\d+(?=%))(%?)$/.exec(text) ?? [];
   return value === undefined ? undefined : { value: Number(value), isPercent: unit === "%" };

@@ -39,7 +39,7 @@ export async function refuseFormerFolder(
     throw new UsageError(
       `Cannot use "${
         join(user, results)
-      }": it holds no run, but earlier versions resolved relative ` +
+      }": it contains no run, but earlier versions resolved relative ` +
         `paths elsewhere and left a run at "${formerResults}". To use that one: -o ${
           shellWord(formerOutput)
         }${alternative}`,
@@ -47,7 +47,10 @@ export async function refuseFormerFolder(
   }
 }
 
-/** The results paths of the run; none if input or output is wrong, which the run reports. */
+/**
+ * Returns the results paths of the run. Returns none if an input or the output is wrong: the run
+ * reports that.
+ */
 async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   try {
     const { files } = await findInputs(input);

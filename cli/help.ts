@@ -109,7 +109,8 @@ function exampleLines({ examples }: CommandEntry): string[] {
 }
 
 /**
- * Says how the program was started, if not by its installed name, which usage and examples show.
+ * Says how the program was started, if not by its installed name. Usage and examples show that
+ * name.
  */
 function programLines(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];

@@ -150,7 +150,7 @@ export class Output {
         await this.#writeBytes(this.#encoder.encode(text));
       }
     } catch {
-      // The stream is gone, so there is nowhere to report it.
+      // The stream is gone, so there is nowhere to report the error.
       this.#hasFailed = true;
       this.#queue.length = 0;
     } finally {

@@ -8,7 +8,9 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { Interruption, watchParent } from "./signals.ts";
 
-/** How long the page stays after its run: while a browser shows it, or in milliseconds. */
+/**
+ * How long the page stays up after its run: while a browser shows it, or a number of milliseconds.
+ */
 export type PageKeep = "watched" | number;
 
 /** Limit for `"watched"` without a terminal: a script may be waiting for the process. */
@@ -101,7 +103,7 @@ export function showPage(
         "not encrypted",
     );
   }
-  // On Windows, users cannot read the arguments of others' programs.
+  // On Windows, users cannot read the arguments of other users' programs.
   const hidesUrl = opensBrowser && Deno.build.os !== "windows";
   const redirect = hidesUrl
     ? writeRedirect(url, redirectPlaces(output, homeOf(env)))

@@ -80,7 +80,7 @@ export async function writeReport(
   say: (message: string) => void,
 ): Promise<boolean> {
   const { run, snapshot, summary } = record.state();
-  // Before a run has begun, an older report is worth keeping.
+  // Keeps an older report if no run has begun.
   if (request.kind === "none" || run === null) return true;
   if (request.kind === "file") {
     return await writeReportFile(request.path, record, input, say);

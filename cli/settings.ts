@@ -16,12 +16,15 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
-/** Throws unless the user named a file. `wanted` follows "Cannot": `merge without inputs: name …`. */
+/**
+ * Throws unless the user named an input. `problem` follows "Cannot", as in `merge without inputs:
+ * …`.
+ */
 export function requireInputs(
   { inputs }: { readonly inputs: readonly string[] },
-  wanted: string,
+  problem: string,
 ): void {
-  if (inputs.length === 0) throw new UsageError(`Cannot ${wanted}`);
+  if (inputs.length === 0) throw new UsageError(`Cannot ${problem}`);
 }
 
 /** Flags take precedence over the configuration. */

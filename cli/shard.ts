@@ -78,7 +78,7 @@ function schedulerShard(
   const task = read("SLURM_ARRAY_TASK_ID") ?? read("JOB_COMPLETION_INDEX");
   if (task === undefined) {
     throw errorFor(
-      "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set. Outside an array or Indexed Job " +
+      "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set. Outside of an array or Indexed Job, " +
         "name the shard, as in --shard 3/16",
     );
   }

@@ -54,7 +54,7 @@ function describe(outcome: Outcome, name: string): string {
   return outcome.kind === "none" ? "no job of this output" : outcome.reason;
 }
 
-/** Says whether the job is canceled. Returns the exit code. */
+/** Prints whether the job is canceled. Returns the exit code. */
 function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): number {
   const isCanceled = kinds.includes("canceled");
   // A job has one scheduler. Once it is canceled there, the other does not count: a login node of

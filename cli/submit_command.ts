@@ -215,7 +215,7 @@ function refuseSecrets(
 ): void {
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
     throw new UsageError(
-      "Cannot submit a --base-url that holds a secret: it would be visible in the job. Put the key into a file " +
+      "Cannot submit a --base-url that contains a secret: it would be visible in the job. Put the key into a file " +
         "(--api-key-file)",
     );
   }

@@ -48,7 +48,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     rows += runCounts.rows;
     done += runCounts.done;
     failed += runCounts.failed;
-    // One more than is shown, to know whether there are more.
+    // Keeps one line more than is shown, to know whether there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
@@ -68,7 +68,8 @@ async function holdsResults({ files: { results } }: MergeRun): Promise<boolean> 
 }
 
 function lostState({ files: { results } }: MergeRun): { state: string; detail: string } {
-  const detail = `: "${results}" is gone. Restore it, or run the shard again, which pays again`;
+  const detail =
+    `: "${results}" is gone. Restore it, or rerun the shard and pay for its answers again`;
   return { state: "without its results", detail };
 }
 
@@ -90,7 +91,7 @@ function countsOf(
   return { rows: total ?? 0, done: skipped + succeeded + failed, failed };
 }
 
-/** `detail` follows the state in a list; "" for shards not to be listed. */
+/** `detail` follows the state in the list of shards. Shards without it ("") are not listed. */
 function stateOf(
   { runFile, runFileProblem, pieces }: MergeRun,
   status: RunStatus | undefined,

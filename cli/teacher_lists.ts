@@ -124,8 +124,9 @@ interface ListedTeacher {
 const MAX_LEFT = 1_000;
 
 /**
- * The teachers of all lists. An address in several lists is one teacher. It leaves when no list has
- * the address. If the address comes back, the same teacher joins again, even with calls in flight.
+ * The teachers of all lists. An address in several lists is one teacher, which leaves when no list
+ * has the address any more. If the address comes back, the same teacher joins again, even with
+ * calls in flight.
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, ListedTeacher>();

@@ -99,7 +99,7 @@ export function createApp(options: AppOptions): Hono {
 
 /**
  * Checks the origin, because Deno and Hono do not, and upgrades. The hub's handlers catch all
- * errors, because one would end the process.
+ * errors, because an uncaught error would end the process.
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
@@ -120,8 +120,10 @@ function upgrade(c: Context, hub: Hub): Response {
   return response;
 }
 
-/** Returns undefined if the request lacks header fields of the handshake: Deno then throws a
- * `TypeError`. */
+/**
+ * Returns undefined if the request lacks header fields of the handshake: Deno then throws a
+ * `TypeError`.
+ */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });

@@ -124,7 +124,7 @@ export class Hub {
       [...this.#pages].some(({ lastHeardMs }) => now - lastHeardMs < LOST_AFTER_MS);
   }
 
-  /** Sends pages the end of the run. They stay open, and new ones are accepted. */
+  /** Tells pages that the run has ended. Pages stay open, and new pages are accepted. */
   finish(): void {
     this.#countErrors(() => {
       this.#sendEverything();
@@ -180,7 +180,9 @@ export class Hub {
     );
   }
 
-  /** Takes a snapshot if no event has brought one. Before the first, pages get a `hello`. */
+  /**
+   * Takes a snapshot if no event has brought one. Before the first snapshot, pages get a `hello`.
+   */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;

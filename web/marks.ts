@@ -18,7 +18,8 @@ const MAX_TEXT = 80;
 const BURST = 5;
 
 /**
- * An event this soon after one of the same kind adds no mark: a teacher may go up and down often.
+ * An event adds no mark if the same thing happened to the same teacher this recently: a teacher may
+ * go up and down often.
  */
 const QUIET_S = 30;
 
@@ -30,7 +31,7 @@ const FROM_MONITOR = / \(from the monitor\)$/;
 export class Marks {
   #marks: ChartMark[] = [];
   #previous: Snapshot | undefined;
-  /** When each kind of event happened last, in seconds on the time axis. */
+  /** When each event last happened, by kind and teacher, in seconds on the time axis. */
   readonly #lastS = new Map<string, number>();
 
   get all(): readonly ChartMark[] {

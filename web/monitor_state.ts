@@ -37,7 +37,7 @@ export interface MonitorState {
   teacher_figures: TeacherFigures[];
   /** Marks of the charts, oldest first, 60 at most. */
   marks: readonly ChartMark[];
-  /** Lists of samples. In this full state, `added` has all of them. */
+  /** Lists of samples. In this full state, `added` contains all samples. */
   samples: Samples;
   /** Latest notices, oldest first, 100 at most. Using a control adds one, too. */
   notices: Notice[];
@@ -119,7 +119,10 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 
 /** Names of the history's columns, in order. */
 export const HISTORY_COLUMNS = [
-  /** End of the point, in seconds since the run could send a row. Consecutive runs add up. */
+  /**
+   * End of the point, in seconds since the run could send a row. Times of consecutive runs are
+   * added.
+   */
   "elapsed_s",
   /** Rows answered per second. */
   "succeeded_per_s",

@@ -84,7 +84,7 @@ export class RunRecord {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
 
-  /** Returns the marks that the event adds to the charts. */
+  /** Records an event. Returns the marks that it adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
       this.#snapshot = event;

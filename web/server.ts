@@ -77,7 +77,7 @@ export interface MonitorApp {
 export interface Monitor extends Disposable {
   /** The app of the page. `app.request()` needs no socket. */
   readonly app: MonitorApp;
-  /** Token of a browser (`?token=…`) and of a scraper of `/metrics` (`Authorization: Bearer …`). */
+  /** Token for browsers (`?token=…`) and for scrapers of `/metrics` (`Authorization: Bearer …`). */
   readonly token: string;
   /**
    * Name of the cookie that holds the token in a browser. It is unique, because all ports of a host

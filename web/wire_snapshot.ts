@@ -77,7 +77,7 @@ function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
 }
 
-/** Sums up the teachers that left in one entry; returns none if none left. */
+/** Sums up the teachers that left in one entry. Returns no entry if no teacher left. */
 function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   if (left.length < 2) return [...left];
   const count = sumOf(left, ({ teachers = 1 }) => teachers);

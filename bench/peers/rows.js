@@ -1,4 +1,4 @@
-/** Shared by the peers: reads prompts from a file, and appends answers to one. @module */
+/** Shared by the peers: reads prompts from a file, and appends answers to another. @module */
 
 import { appendFile, readFile } from "node:fs/promises";
 

@@ -79,7 +79,7 @@ for (const name of ["api_key", "api-key", "key"]) {
   Deno.test(`readConfig() refuses the key itself as ${name} of a teacher`, async () => {
     const yaml = `teachers: [{model: a}, {${name}: sk-secret}]`;
     const { message } = await assertRejects(() => read(yaml), UsageError);
-    for (const part of [`teacher 2: ${name} holds the key`, "api_key_env", "api_key_file"]) {
+    for (const part of [`teacher 2: ${name} contains the key`, "api_key_env", "api_key_file"]) {
       assertStringIncludes(message, part);
     }
     assertEquals(message.includes("sk-secret"), false);

@@ -22,7 +22,11 @@ Deno.test("refuseFormerFolder() throws only if a run of this name exists in the 
       ["in.jsonl", "one.jsonl", "my clone/one.jsonl"],
     ]
   ) {
-    const error = await assertRejects(() => refuse(input, output), UsageError, "it holds no run");
+    const error = await assertRejects(
+      () => refuse(input, output),
+      UsageError,
+      "it contains no run",
+    );
     assertEquals(error.message.includes(`-o '${dir.path(place)}'`), true, error.message);
     assertEquals(error.message.includes(`"${folders.user}/`), true, error.message);
   }

@@ -70,7 +70,7 @@ for (const name of ["chat_config", "params"]) {
     const config = await dir.write("c.yaml", `${name}:\n  api_key: ${KEY}\n`);
     const result = await runCli([input, "-o", dir.path("out/"), "-m", "m", "--config", config]);
     assertExit(result, 2);
-    assertStringIncludes(result.stderr, `${name}.api_key holds the key itself`);
+    assertStringIncludes(result.stderr, `${name}.api_key contains the key itself`);
     assertHidden(result);
   });
 }

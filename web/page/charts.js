@@ -98,7 +98,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws visible charts now, and others when they become visible. */
+  /** Draws visible charts now, and the other charts when they become visible. */
   drawAll() {
     for (const chart of this.#charts) this.#stale.add(chart);
     this.#drawNextStale();
@@ -216,7 +216,8 @@ export class ChartGroup {
     inOwnFrame(() => {
       this.#isDrawing = false;
       this.#stale.delete(chart);
-      // Requested before drawing, so that an error in one chart does not stop the others.
+      // Requests the next chart before drawing, so that an error in one chart does not stop the
+      // others.
       this.#drawNextStale();
       chart.draw();
     });

@@ -72,7 +72,7 @@ export function setText(elementOrId, text) {
 }
 
 /**
- * What a page says while it gets no answers.
+ * Returns what a page says while its server does not answer.
  * @param {boolean} isUnknown whether there is a server that does not know the page's token
  */
 export function lostText(isUnknown) {
@@ -114,7 +114,7 @@ export function setShown(elementOrId, isShown) {
 }
 
 /**
- * Copies the text. Pages in an insecure context have no clipboard: there the text is selected.
+ * Copies the text. Pages in an insecure context have no clipboard. They select the text instead.
  * @param {string} text
  * @param {HTMLElement} button says what happened, in place of its label
  * @param {HTMLElement} box shows the text

@@ -7,7 +7,7 @@
  */
 
 const LOCALE = "en-US";
-/** The day before the month, and hours from 0 to 23. */
+/** A locale with the day before the month, and hours from 0 to 23. */
 const DATE_LOCALE = "en-GB";
 
 export const UNKNOWN = "–";

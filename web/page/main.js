@@ -26,7 +26,7 @@ const STALE_MS = 5_000;
 /** Shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** Added to a wait before it is rounded down to seconds, so that it never shows 0 s. */
+/** Added to a wait before rounding down to seconds, so that the page never shows 0 s. */
 const ROUND_UP_MS = 999;
 
 class Page {
@@ -187,7 +187,10 @@ class Page {
   }
 }
 
-/** Logs an error of one view, so that it does not stop the others. @param {() => void} update */
+/**
+ * Logs an error of one view, so that the other views are still updated.
+ * @param {() => void} update
+ */
 function guarded(update) {
   try {
     update();

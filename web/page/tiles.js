@@ -56,7 +56,10 @@ import { isUncounted, limitText, missingEtaText } from "./run_state.js";
  * }} Tile
  */
 
-/** By the ids of their lists in `page.html`. @type {Readonly<Record<string, readonly Tile[]>>} */
+/**
+ * Tiles by the ids of their lists in `page.html`.
+ * @type {Readonly<Record<string, readonly Tile[]>>}
+ */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },

@@ -91,7 +91,10 @@ function numberColumn(title, field, width, textOf = (row) => formatCount(row[fie
   return { title, sort: `distill.${field}`, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 
-/** Why the answer ended, or why the row has none. @param {ShownRow} row */
+/**
+ * Makes a badge that says why the answer ended, or why the row has no answer.
+ * @param {ShownRow} row
+ */
 function endingBadge({ status, failure, finish_reason: reason }) {
   if (status !== "answered") {
     return make("span", { class: status === "failed" ? "badge bad" : "badge wait" }, failure);

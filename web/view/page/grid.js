@@ -164,7 +164,7 @@ export class Grid {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // Keys on a button in the table belong to the button.
+    // Leaves keys on a button in the table to the button.
     if (
       event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
       event.altKey

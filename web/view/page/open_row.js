@@ -169,7 +169,10 @@ export class OpenRow {
     else this.#page.writeHash();
   }
 
-  /** Adds one entry for all rows that are opened one after the other: Back closes the open one. */
+  /**
+   * Adds one entry for all rows that are opened one after the other, so that Back closes the open
+   * row.
+   */
   #addEntry() {
     const series = this.#series;
     history.replaceState({ series, isRow: false }, "");

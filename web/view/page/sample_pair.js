@@ -9,7 +9,8 @@ import { costText } from "./columns.js";
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
 
 /**
- * Makes the section that compares two answers to the row. At first, one of them is the open one.
+ * Makes the section that compares two answers to the row. At first, one of them is the answer that
+ * is open.
  * @param {RowDetail} row
  * @param {(from: number) => Promise<RowDetail | null>} load reads the row again, with the answers
  * from index `from` on; null if it cannot be read
