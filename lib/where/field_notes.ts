@@ -12,8 +12,8 @@ import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 /** Finds fields of a condition that no exported row has, or that never have the type of the value
  * that they are compared with. */
 export class FieldNotes {
-  /** Fields that no row has had so far. Names begin with `distill.` if the condition names them so.
-   */
+  /** Fields that no row has had so far. Names begin with `distill.` if the condition names them
+   * so. */
   readonly #absentFields: Map<string, readonly string[]>;
   /** Comparisons whose field has not had a value of the compared type so far. */
   readonly #comparisons: Set<Comparison>;
