@@ -122,7 +122,7 @@ export class RecordReader {
 
   #misplacedQuote({ hasTextAfterQuote }: RecordScan): SourceError {
     const problem = hasTextAfterQuote
-      ? "a cell that is not quoted holds a quote"
+      ? "a cell that is not quoted contains a quote"
       : "a quote is opened and never closed";
     return this.#badRow(`${problem}. Quote the cell, and write each quote in it twice`);
   }

@@ -151,7 +151,7 @@ function refuseBinary(
     name,
     `column ${
       JSON.stringify(refused.path)
-    } holds bytes, not text. Add --binary-columns ${column} ` +
+    } contains bytes, not text. Add --binary-columns ${column} ` +
       "to read it as base64 text",
   );
 }
