@@ -192,7 +192,7 @@ const MAX_PATH_CHARS = 4_096;
 /** The beginnings of PNG, JPEG, GIF and WebP. */
 const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
-/** Undefined if the `file:` URL names another machine. */
+/** The path of a `file:` URL; undefined if the URL is invalid or names another machine. */
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
   try {
