@@ -188,8 +188,8 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Estimates unknown costs from public prices, for example in lines that earlier versions wrote.
-   */
+  /** Estimates unknown costs from public prices, for example in lines that earlier versions
+   * wrote. */
   async #estimateCosts(firstRow: number): Promise<void> {
     const { columns, length, names: { model: models, teacher: teachers } } = this.table;
     for (let row = firstRow; row < length; row++) {

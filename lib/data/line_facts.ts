@@ -61,8 +61,8 @@ export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
 
-/** Missing counts are 0, missing texts "". A column that stores a fact has the name of that fact.
- */
+/** Missing counts are 0, missing texts "". A column that stores a fact has the name of that
+ * fact. */
 export interface LineFacts {
   readonly line: JsonObject;
   /** The line, but with whole numbers beyond 2^53 as `bigint`. */

@@ -103,8 +103,8 @@ function holdsBackslash(text: string, from: number, to: number): boolean {
 /** A pattern that finds every line with a text, and perhaps other lines. */
 export class Prefilter {
   readonly pattern: RegExp;
-  /** Whether non-ASCII letters may match letters of the text: U+212A matches k if case is ignored.
-   */
+  /** Whether non-ASCII letters may match letters of the text: U+212A matches k if case is
+   * ignored. */
   readonly #hasCaseVariants: boolean;
 
   constructor(pattern: RegExp, { text, ignoresCase }: Needle) {

@@ -169,7 +169,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
   }
 }
 
-/** A pipe or device may block until another process opens it. */
+/** Whether a file is a pipe or device, which may block until another process opens it. */
 function isPipe(info: Deno.FileInfo | undefined): boolean {
   return info !== undefined && !info.isFile && !info.isDirectory;
 }

@@ -29,8 +29,8 @@ export interface InputPart {
   readonly to: Border;
   /** Bytes of the file's header, which readers of any part need; 0 without one. */
   readonly header: number;
-  /** Size of the whole input, in the same unit as `to.byte`. In the last part, the two are equal.
-   */
+  /** Size of the whole input, in the same unit as `to.byte`. In the last part, the two are
+   * equal. */
   readonly size: number;
 }
 

@@ -18,8 +18,8 @@ import {
   NEEDS_DICTIONARY,
 } from "./foreign_format.ts";
 
-/** Each read goes through a thread: with 64 KiB, the first pass spent a tenth of its time waiting.
- */
+/** Each read goes through a thread: with 64 KiB, the first pass spent a tenth of its time
+ * waiting. */
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 

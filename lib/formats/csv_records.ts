@@ -76,10 +76,11 @@ export class RecordReader {
   }
 
   /**
-   * Reads only where records end, without blank ones: in half the time of reading cells.
+   * Finds only the ends of records that are not blank, which takes half the time of reading cells.
    *
    * @param piece The next piece of `bytesAsText`.
-   * @param onRecord Called with the byte after each record, and its number.
+   * @param onRecord Called with the offset of the byte after each record, and with the record's
+   * number.
    * @throws {SourceError} as `read` does
    */
   readEnds(piece: Piece, onRecord: (end: number, number: number) => void): void {
@@ -122,7 +123,7 @@ export class RecordReader {
 
   #misplacedQuote({ hasTextAfterQuote }: RecordScan): SourceError {
     const problem = hasTextAfterQuote
-      ? "a cell that is not quoted holds a quote"
+      ? "a cell that is not quoted contains a quote"
       : "a quote is opened and never closed";
     return this.#badRow(`${problem}. Quote the cell, and write each quote in it twice`);
   }
@@ -216,19 +217,19 @@ class RecordScan {
     }
   }
 
-  /** Whether the record is blank that begins there and ends at `position`. */
+  /** Whether the record from `start` to `position` is blank. */
   isBlankFrom(start: number): boolean {
     const text = this.#text;
     const isQuoted = text.charCodeAt(start) === QUOTE;
     const first = text.charCodeAt(isQuoted ? start + 1 : start);
-    // The first character decides for most records.
+    // For most records, the first character shows that they are not blank.
     if (first > SPACE && first < 128 && first !== QUOTE) return false;
     const record = this.#decoded(text.slice(start, this.position));
     return isBlank(new RecordScan(record, this.#delimiter).next()!);
   }
 
-  /** Where a quoted cell ends: after its closing quote, and white space, which some programs write.
-   * Returns -1 without a closing quote, or if text follows. */
+  /** Returns where a quoted cell ends: after its closing quote and any white space, which some
+   * programs write there. Returns -1 if there is no closing quote, or if text follows the quote. */
   #endOfQuoted(quote: number): number {
     const text = this.#text, start = quote + 1;
     if (quote === -1) return -1;
@@ -281,8 +282,8 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** The first records of a text that are not blank. The last one may be incomplete. One with a
- * misplaced quote, which ends the search, has no cells. */
+/** The first records of a text that are not blank. The last one may be incomplete. A record with a
+ * misplaced quote ends the search and has no cells. */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
   const records = Array.from({ length: count }, () => scan.next() ?? [])

@@ -175,7 +175,7 @@ export function isMessageArray(line: string): boolean {
   return typeof first === "object" && first !== null && ("role" in first || "from" in first);
 }
 
-/** Many formats are zip archives with another extension. */
+/** Advice for a zip archive. Many formats are zip archives with another extension. */
 function fromZip(path: string): string {
   const isArchive = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
   return isArchive ? unpackedWith("unzip -p")(path) : toJsonLines();

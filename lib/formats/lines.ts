@@ -37,7 +37,7 @@ export interface LinesOptions {
 }
 
 /** The problem of a line with NUL bytes, which text never contains. */
-export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
+export const NUL_BYTES = "contains NUL bytes: the file was not written completely, or is not text";
 
 export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";

@@ -23,8 +23,8 @@ export interface ParquetOptions {
 }
 
 const BATCH_ROWS = 32;
-/** A row group up to this size is read at once. Columns of larger row groups are read in windows.
- */
+/** A row group up to this size is read at once. Columns of larger row groups are read in
+ * windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
 /** The size of the windows of all columns together. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
@@ -151,7 +151,7 @@ function refuseBinary(
     name,
     `column ${
       JSON.stringify(refused.path)
-    } holds bytes, not text. Add --binary-columns ${column} ` +
+    } contains bytes, not text. Add --binary-columns ${column} ` +
       "to read it as base64 text",
   );
 }

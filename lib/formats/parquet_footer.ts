@@ -253,7 +253,8 @@ function listHeaderOf(reader: Reader): { count: number; type: number } {
   return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
 }
 
-/** Throws if the length exceeds the footer, as every element takes at least one byte. */
+/** Reads a length. Throws if it exceeds the footer, because every element takes at least one
+ * byte. */
 function lengthOf(reader: Reader): number {
   const length = readVarInt(reader);
   if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");

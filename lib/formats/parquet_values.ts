@@ -108,7 +108,7 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   return timeTypeOf(element);
 }
 
-/** Older files have only a converted type. */
+/** The type of a time or timestamp. Older files have only a converted type. */
 function timeTypeOf(
   { converted_type: converted, logical_type: logical }: SchemaElement,
 ): ExactLeafType | undefined {

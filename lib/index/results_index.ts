@@ -241,8 +241,8 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /** Searches the block from match to match, not line by line: most files do not contain the text.
-   */
+  /** Searches the block from match to match, not line by line: most files do not contain the
+   * text. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

@@ -15,8 +15,8 @@ export interface Division {
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** What the run file of one shard says about the inputs. Undefined unless the plan file is gone.
-   */
+  /** What the run file of one shard says about the inputs. Undefined unless the plan file is
+   * gone. */
   readonly run?: ShardRun;
 }
 

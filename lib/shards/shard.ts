@@ -215,7 +215,8 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** A file server may round the time to seconds for nodes other than the one that wrote the file. */
+/** Whether two modification times are equal. A file server may round the time to seconds for nodes
+ * other than the one that wrote the file. */
 function isSameTime(one: number | null, other: number | null): boolean {
   if (one === null || other === null) return one === other;
   const isRounded = one % 1_000 === 0 || other % 1_000 === 0;

@@ -108,11 +108,11 @@ function checkedParams(
   const { stream: _stream, stream_options: _options, ...params } = { ...direct, ...extra };
   const secret = secretParam(params);
   if (secret !== undefined) {
-    return new RowProblem(`"${prefix}${secret}" must not be in a row: it holds a credential`);
+    return new RowProblem(`"${prefix}${secret}" must not be in a row: it is a credential`);
   }
   if (Object.hasOwn(params, "messages")) {
     const field = holder === "" ? "extra_body" : holder;
-    return new RowProblem(`"${field}" must not hold "messages": they belong in the row itself`);
+    return new RowProblem(`"${field}" must not contain "messages": they belong in the row itself`);
   }
   // A string counts, too: vLLM reads "4" as 4.
   if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {

@@ -54,7 +54,7 @@ export function withImages(
   const [name, second] = IMAGE_FIELDS
     .filter((field) => mayHoldImages(row[field]) && !templateFields.has(field));
   if (second !== undefined) {
-    return new RowProblem(`"${name}" and "${second}" must not both hold images`);
+    return new RowProblem(`"${name}" and "${second}" must not both contain images`);
   }
   if (name === undefined && !messages.some(holdsImagePart)) return messages;
   const field = name === undefined ? { name: "images", values: [] } : imageFieldOf(name, row[name]);
@@ -85,8 +85,8 @@ class ImagePlacer {
     if (this.#problem !== undefined) return this.#problem;
     if (this.#placedCount === values.length) return placed;
     return new RowProblem(
-      `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt: ` +
-        `it holds ${formatCountOf(values.length, "image")} for ` +
+      `"${name}" must have one image for each ${PLACEHOLDER} in the prompt: ` +
+        `it has ${formatCountOf(values.length, "image")} for ` +
         formatCountOf(this.#placedCount, "place"),
       () =>
         values.length > this.#placedCount
@@ -192,7 +192,7 @@ const MAX_PATH_CHARS = 4_096;
 /** The beginnings of PNG, JPEG, GIF and WebP. */
 const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
-/** Undefined if the `file:` URL names another machine. */
+/** The path of a `file:` URL; undefined if the URL is invalid or names another machine. */
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
   try {

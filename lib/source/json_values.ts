@@ -13,12 +13,12 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** In files made from Arrow tables, null stands for a missing value. */
+/** Whether there is a value: in files made from Arrow tables, null stands for a missing one. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Files made from tables have empty lists in place of null. */
+/** Whether a value is an empty list, which files made from tables may have in place of null. */
 export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
@@ -67,12 +67,12 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
-/** Messages with tool calls keep `content: null`, as OpenAI's API returns them. */
+/** Removes nulls, except `content: null` in messages with calls, as OpenAI's API returns them. */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }
 
-/** In `default` and `const`, null has a meaning. */
+/** Removes nulls, except in `default` and `const`, where null has a meaning. */
 export function toolsWithoutNulls<T>(tools: T): T {
   return withoutNulls(tools, (_holder, key) => key === "default" || key === "const");
 }

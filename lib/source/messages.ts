@@ -63,7 +63,7 @@ export function conversationOf(
     : list;
   let end = allTurns.length;
   while (!keepsPrefill && end > 0 && isAnswer(allTurns[end - 1])) end--;
-  if (end === 0) return new RowProblem(`"${name}" must hold more than assistant turns`);
+  if (end === 0) return new RowProblem(`"${name}" must contain more than assistant turns`);
   const turns = end === allTurns.length ? allTurns : allTurns.slice(0, end);
   let isEmpty = true;
   for (let i = 0; i < end; i++) {
@@ -71,7 +71,7 @@ export function conversationOf(
     if (reading.isLog || !isPlainMessage(turn)) return convertedTurns(turns, name, reading);
     isEmpty &&= isBlank(turn.content);
   }
-  return isEmpty ? new RowProblem(`"${name}" must hold some text`) : turns as Message[];
+  return isEmpty ? new RowProblem(`"${name}" must contain some text`) : turns as Message[];
 }
 
 /** The turns in a list, an object of columns such as `{"role":[…],"content":[…]}` (Hugging
@@ -170,7 +170,7 @@ function convertedTurns(
     isEmpty &&= isEmptyContent(message.content);
     hasTools ||= message.role === "tool" || messages.at(-1)!.tool_calls !== undefined;
   }
-  if (isEmpty) return new RowProblem(`"${name}" must hold some text`);
+  if (isEmpty) return new RowProblem(`"${name}" must contain some text`);
   return hasTools ? linkToolCalls(messages, name, reading) : messages;
 }
 

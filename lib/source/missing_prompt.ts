@@ -179,7 +179,7 @@ export function nestedFieldHint(name: string, value: unknown): string {
   if (Array.isArray(value)) {
     if (isConversation(value)) return `use --prompt-field ${posixWord(name)}`;
     if (!isConversation(value[0])) return "";
-    return "it holds a list of messages for each turn: send the first one with " +
+    return "it contains a list of messages for each turn: send the first one with " +
       `jq -c ${posixWord(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
   }
   const texts = Object.entries(value).filter(([, text]) => typeof text === "string");

@@ -221,7 +221,7 @@ function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProble
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** Dolly calls the input `context`. */
+/** Returns the input of an instruction, which Dolly calls `context`. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (isSet(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const hasInput = typeof input === "string" && !isBlank(input);

@@ -60,7 +60,7 @@ export function withTaggedCalls(message: Message): Message {
 const PYTHON_LITERAL = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
 const CONSTANTS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 
-/** Hermes datasets have calls as Python's `str()` writes them. */
+/** Converts a call to JSON from what Python's `str()` writes, as in Hermes datasets. */
 function jsonOfPython(text: string): string {
   return text.replace(PYTHON_LITERAL, (literal, quoted) => {
     if (quoted === undefined) return CONSTANTS[literal] ?? literal;

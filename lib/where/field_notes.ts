@@ -12,8 +12,8 @@ import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 /** Finds fields of a condition that no exported row has, or that never have the type of the value
  * that they are compared with. */
 export class FieldNotes {
-  /** Fields that no row has had so far. Names begin with `distill.` if the condition names them so.
-   */
+  /** Fields that no row has had so far. Names begin with `distill.` if the condition names them
+   * so. */
   readonly #absentFields: Map<string, readonly string[]>;
   /** Comparisons whose field has not had a value of the compared type so far. */
   readonly #comparisons: Set<Comparison>;
@@ -78,7 +78,7 @@ export function absentNote(name: string, known: Iterable<string>): string {
 /** A note about a field that has only texts but is compared with a number, or the reverse. */
 export function typeNote({ path, operator, value, valueText }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
-  const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
+  const found = isText ? "only numbers" : "only texts, as columns of CSV do";
   const [own, other] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
   const text = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
@@ -87,7 +87,7 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
     ? `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`
     : `compare it with a ${own}: ${name} ${operator} ${advisedValue}`;
   const condition = `${name} ${operator} ${valueText}`;
-  return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
+  return `The field "${path.join(".")}" in ${condition} has ${found}: ${advice}`;
 }
 
 function numberOf(text: string): number | bigint | undefined {

@@ -41,8 +41,8 @@ export interface Part {
   readonly needle?: Needle;
   /** Set if the part compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** Set if the part consists of conditions joined by `or`. All parts of one of them must be true.
-   */
+  /** Set if the part consists of conditions joined by `or`. All parts of one of them must be
+   * true. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 

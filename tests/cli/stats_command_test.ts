@@ -178,12 +178,12 @@ Deno.test("stats: says that no row has a field of --where, or that it holds text
   );
   assert(misspelt.includes('the field "modl" (did you mean "model"?)'), misspelt);
   const texts = await noteOf("score < 5 or score == 8");
-  assert(/"score" in score < 5 holds only texts.*: no text is less/.test(texts), texts);
+  assert(/"score" in score < 5 has only texts.*: no text is less/.test(texts), texts);
   assert(texts.includes('compare it with a text: score == "8"'), texts);
   const numbers = await noteOf('completion_tokens > "5" and distill.latency_ms != "long"');
   assert(numbers.includes("compare it with a number: completion_tokens > 5"), numbers);
   assert(
-    numbers.includes('latency_ms != "long" holds only numbers: no number equals a text'),
+    numbers.includes('latency_ms != "long" has only numbers: no number equals a text'),
     numbers,
   );
   const fine =

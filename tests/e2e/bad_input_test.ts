@@ -18,7 +18,7 @@ const BAD: [line: string | Uint8Array<ArrayBuffer>, problem: RegExp][] = [
   [`"text"`, /must be an object or an array: current value is "text"/],
   [`{"answer":"no prompt"}`, /no prompt found/],
   [`{"prompt":" \\n"}`, /"prompt" must be more than white space/],
-  [`{"messages":[{"role":"assistant","content":"x"}]}`, /must hold more than assistant turns/],
+  [`{"messages":[{"role":"assistant","content":"x"}]}`, /must contain more than assistant turns/],
   [`{"messages":3}`, /"messages" must be an array of messages: current value is 3/],
   [`{"uid":"a","prompt":"another"}`, /uid "a" belongs to an earlier row already/],
   [`{"id":"2","prompt":"the id of 2"}`, /uid "2" belongs to an earlier row already/],

@@ -54,12 +54,12 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
   await assertRejects(
     () => exportFrom(dir, { where: "score < 5" }),
     UsageError,
-    'no result meets --where. The field "score" in score < 5 holds only texts',
+    'no result meets --where. The field "score" in score < 5 has only texts',
   );
   await assertRejects(
     () => exportFrom(dir, { where: 'latency_ms > "0"' }),
     UsageError,
-    'latency_ms > "0" holds only numbers: compare it with a number: latency_ms > 0',
+    'latency_ms > "0" has only numbers: compare it with a number: latency_ms > 0',
   );
   const id = 'latency_ms == "9007199254740993" or uid == 9_007_199_254_740_993';
   const { message } = await assertRejects(() => exportFrom(dir, { where: id }), UsageError);

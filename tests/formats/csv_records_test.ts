@@ -101,7 +101,7 @@ Deno.test("a misplaced quote in a part of a file is reported with its row in the
   assertThrows(
     () => [...reader.read({ text: 'h\na\n"b" c\n', isLast: true })],
     SourceError,
-    'Cannot read "x.csv" row 9: a cell that is not quoted holds a quote',
+    'Cannot read "x.csv" row 9: a cell that is not quoted contains a quote',
   );
 });
 

@@ -58,7 +58,7 @@ Deno.test("a Parquet column of bytes is refused unless it is named", async () =>
   await assertRejects(
     () => texts(here("bytes.parquet")),
     SourceError,
-    'column "image" holds bytes, not text. Add --binary-columns image',
+    'column "image" contains bytes, not text. Add --binary-columns image',
   );
   assertEquals(await texts(here("bytes.parquet"), { binaryColumns: ["image"] }), [
     '{"prompt":"a","image":"AQI="}',

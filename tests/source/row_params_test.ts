@@ -65,7 +65,7 @@ Deno.test("parse() refuses params and tools of a wrong type", () => {
   );
   assertEquals(
     paramsOf('{"prompt":"p","params":{"messages":[]}}'),
-    '"params" must not hold "messages": they belong in the row itself',
+    '"params" must not contain "messages": they belong in the row itself',
   );
 });
 
@@ -88,11 +88,11 @@ Deno.test("parse() refuses more than one sample per row", () => {
 Deno.test("parse() refuses credentials in the parameters of a row", () => {
   assertEquals(
     paramsOf('{"prompt":"p","params":{"api_key":"sk-secret"}}'),
-    '"params.api_key" must not be in a row: it holds a credential',
+    '"params.api_key" must not be in a row: it is a credential',
   );
   assertEquals(
     paramsOf(`{"body":{"model":"m","token":"sk-secret",${MESSAGES}}}`),
-    '"body.token" must not be in a row: it holds a credential',
+    '"body.token" must not be in a row: it is a credential',
   );
   assertEquals(
     paramsOf('{"prompt":"p","params":{"max_tokens":5,"prompt_cache_key":"k"}}'),

@@ -75,7 +75,7 @@ Deno.test("parse() drops trailing assistant turns and only those", () => {
   }
   assertEquals(
     read([assistant("a")]),
-    '"row" must hold more than assistant turns',
+    '"row" must contain more than assistant turns',
   );
 });
 
@@ -161,8 +161,8 @@ Deno.test("parse() names the problem of a message", () => {
       '"messages[].tool_calls" must be a list of calls such as {"name":"f","arguments":{}}: ' +
       `current value is ${typeof calls === "object" ? "an object" : JSON.stringify(calls)}`,
     ]),
-    [[user(" \n")], '"messages" must hold some text'],
-    [[user([])], '"messages" must hold some text'],
+    [[user(" \n")], '"messages" must contain some text'],
+    [[user([])], '"messages" must contain some text'],
   ];
   for (const [messages, problem] of problems) assertEquals(read({ messages }), problem);
 });
@@ -239,7 +239,7 @@ Deno.test("parse() names the problem of a ShareGPT turn", () => {
       [{ from: "human", value: "q" }, { from: "observation", value: "42" }],
       '"conversations" has the result of a tool call, but no call before it',
     ],
-    [[{ from: "gpt", value: "a" }], '"conversations" must hold more than assistant turns'],
+    [[{ from: "gpt", value: "a" }], '"conversations" must contain more than assistant turns'],
   ];
   for (const [conversations, problem] of problems) {
     assertEquals(read({ conversations }), problem);

@@ -159,7 +159,7 @@ export const CHATS: RowGroup = {
     {
       what: "nothing but an old answer",
       rows: ['{"messages":[{"role":"gpt","content":"old"}]}'],
-      bad: '"messages" must hold more than assistant turns',
+      bad: '"messages" must contain more than assistant turns',
     },
     {
       what: "the start of the answer",

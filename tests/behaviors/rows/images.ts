@@ -172,24 +172,24 @@ export const IMAGES: RowGroup = {
     {
       what: "a list without images",
       rows: [row("[]")],
-      bad: '"images" must hold one image for each <image> of the prompt: it holds 0 images for ' +
+      bad: '"images" must have one image for each <image> in the prompt: it has 0 images for ' +
         "1 place",
     },
     {
       what: "two columns of images",
       rows: ['{"prompt":"<image>","images":["1.png"],"image":"1.png"}'],
-      bad: '"images" and "image" must not both hold images',
+      bad: '"images" and "image" must not both contain images',
     },
     {
       what: "fewer places than images",
       rows: [row('["https://a.example/1.png"]', "What?")],
-      bad: '"images" must hold one image for each <image> of the prompt: it holds 1 image for ' +
+      bad: '"images" must have one image for each <image> in the prompt: it has 1 image for ' +
         "0 places",
     },
     {
       what: "more places than images",
       rows: [row('["https://a.example/1.png"]', "<image><image>What?")],
-      bad: '"images" must hold one image for each <image> of the prompt: it holds 1 image for ' +
+      bad: '"images" must have one image for each <image> in the prompt: it has 1 image for ' +
         "2 places",
     },
     refused("a path outside the folder", "/etc/passwd", IN_FOLDER),

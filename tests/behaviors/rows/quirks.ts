@@ -164,7 +164,7 @@ export const QUIRKS: RowGroup = {
       "several turns in lists of their own (BFCL)",
       '{"id":"simple_0","question":[[{"role":"user","content":"hi"}]],"function":[{"name":"f"}]}',
       '"question" must be a string: current value is an array',
-      "it holds a list of messages for each turn: send the first one with " +
+      "it contains a list of messages for each turn: send the first one with " +
         `jq -c '{id, messages: .["question"][0], tools: .function}'`,
     ),
     refused(
