@@ -3,8 +3,11 @@
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";
 
+/** What a control acts on. */
 export interface ControlTarget {
+  /** The run. */
   readonly run: MonitoredRun;
+  /** What happens once the run has ended: controls set it. */
   readonly atEnd: { retryWhenDone: boolean };
 }
 
@@ -57,6 +60,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
+/** Whether a control has this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }
