@@ -19,9 +19,9 @@ interface LimitState {
   resetMs: number | undefined;
 }
 
-/** A number without a unit is a Unix time in seconds from this value on; a duration below. */
+/** Numbers without a unit are durations below this value, and Unix times in seconds from it up. */
 const MIN_UNIX_S = 1e9;
-/** A number without a unit is a Unix time in milliseconds from this value on. */
+/** From this value up, numbers without a unit are Unix times in milliseconds. */
 const MIN_UNIX_MS = 1e12;
 
 /**

@@ -88,14 +88,15 @@ export class StreamReader implements EventSink {
   }
 
   /** Whether the answer and its usage seem to have come, so that only `[DONE]` or the end of the
-   * response is missing. False at a tool call: a gateway may make the call itself, and go on. */
+   * response is missing. False at a tool call: a gateway may make the call itself, and continue
+   * the answer. */
   get isWhole(): boolean {
     const { finishReason } = this;
     return this.#hasEndChunk && finishReason !== "" && !/tool|function/i.test(finishReason) &&
       this.#toolCalls.list() === undefined;
   }
 
-  /** @returns Whether the chunk held a token: text, reasoning or a part of a tool call. */
+  /** @returns Whether the chunk contained a token: text, reasoning or a part of a tool call. */
   feed(chunk: Uint8Array): boolean {
     const before = this.#tokens;
     this.#events.feed(chunk);
@@ -257,7 +258,7 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Joins lists, as in `logprobs`, and merges objects. The last one of other values is kept. */
+  /** Joins lists, as in `logprobs`, and merges objects. Other values replace earlier ones. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];

@@ -63,8 +63,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   return STATE_WORDS[state] + why;
 }
 
-/** Returns the reason why the run is in its state. If the only teacher has halted, that is the
- * teacher's reason: the run's would repeat its address. */
+/** Returns the reason why the run is in its state. If the only teacher is halted, returns the
+ * teacher's reason, because the run's reason would repeat the address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   const isAlone = present.length === 1;
