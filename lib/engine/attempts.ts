@@ -250,7 +250,7 @@ export class Attempts {
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** Halts a teacher that cannot answer any row. This row goes to another one, or stays pending. */
+  /** Halts the teacher. The row goes to another teacher, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#blame.rejectsAllRows(work.endpoint, failure, classification.advice);

@@ -111,7 +111,7 @@ export class Connections {
     return undefined;
   }
 
-  /** Lets the server close a connection first. */
+  /** Gives the server time to close the connection first. */
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isSingleUse) this.#watched ??= connection;

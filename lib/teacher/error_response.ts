@@ -156,7 +156,7 @@ function innermost(body: unknown, levels = 3): unknown {
   return isErrorBody ? innermost(inner, levels - 1) : body;
 }
 
-/** Messages of OpenRouter, Cloudflare's AI gateway and OpenCode when their provider has failed. */
+/** Matches messages of OpenRouter, Cloudflare's AI gateway and OpenCode about a failed provider. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
 /** Later characters may quote the request. */
@@ -180,7 +180,7 @@ function relayedError(
   const shown = message.slice(0, MAX_MESSAGE_CHARS);
   return {
     body: inner,
-    // Such a 401 may be about the user's key.
+    // A 401 that names no provider may be about the user's key.
     isRelayed: metadata.is_byok !== true && (provider !== "" || status !== 401),
     message: provider === "" ? message : `${shown} (from ${provider})`,
   };
@@ -201,7 +201,7 @@ export function errorMessage(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
-/** The status, from 400 to 599, that OpenRouter states in the fields of an error. */
+/** The status, from 400 to 599, that an error states in its fields, as OpenRouter's errors do. */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
@@ -252,7 +252,7 @@ function blockReason(body: JsonObject): string {
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Google's `details` have an `@type` that ends with `type`. */
+/** Finds the one of Google's `details` whose `@type` ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));

@@ -103,7 +103,7 @@ function redactQuery(search: string): string {
   );
 }
 
-/** @param name As it is in the address, where it may be percent-encoded. */
+/** @param name The name as it is in the address, where it may be percent-encoded. */
 function isSecretParameter(name: string): boolean {
   return [...new URLSearchParams(`${name}=`).keys()].some((name) => SECRET_PARAMETER.test(name));
 }

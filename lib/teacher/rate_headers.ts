@@ -101,7 +101,8 @@ export function exhaustion(
 
 /** Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
  * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores negative values, those
- * above a day, and LiteLLM's `llm_provider-retry-after`, where its router always sends 60. */
+ * above a day, and LiteLLM's `llm_provider-retry-after`, in which LiteLLM's router always sends
+ * 60. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
   const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));

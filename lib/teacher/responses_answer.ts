@@ -23,7 +23,7 @@ interface ToolCall extends JsonObject {
 
 /** Translates a complete answer. Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
-  // An answer of another API, or a bare error.
+  // The body is an answer of another API, or only an error.
   if (!Array.isArray(body.output)) return body;
   const { content, reasoning, refusal, toolCalls, logprobs } = outputOf(body.output);
   const hasCalls = toolCalls.length > 0;

@@ -215,7 +215,8 @@ const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
-/** Writes a line at the start, for each notice and change of state, and every 30 s. */
+/** Writes a line at the start, for each notice and change of state, and at an interval while the
+ * state stays the same. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;

@@ -151,7 +151,7 @@ export class Budget {
       "--max-cost",
       this.#unpriced.answers,
       this.#priced.answers,
-      "without usage that tells their cost",
+      "without the usage that determines their cost",
     )) ?? (maxTokens === Infinity ? undefined : unenforceableReason(
       "--max-completion-tokens-total",
       this.#uncounted,

@@ -25,7 +25,7 @@ function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): 
 
 /** The earliest time at which any endpoint accepts a row with these waits; Infinity without
  * endpoints. */
-export function soonestEnd(
+export function earliestStart(
   endpoints: readonly Endpoint[],
   waits: readonly RequestedWait[],
   now: number,

@@ -6,7 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { Alarm, every } from "../../timer.ts";
-import { leastBusy, leastUsed, ownerOf, type RequestedWait, soonestEnd } from "./choice.ts";
+import { earliestStart, leastBusy, leastUsed, ownerOf, type RequestedWait } from "./choice.ts";
 import {
   Endpoint,
   type EndpointContext,
@@ -91,7 +91,7 @@ export class TeacherPool {
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
-    const soonest = soonestEnd(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
+    const soonest = earliestStart(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
