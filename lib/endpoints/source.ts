@@ -61,7 +61,8 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
       if (entries.length === 0) throw new Error("it contains no address");
       lastText = text;
       lastEntries = entries;
-      // A last line without a line break may be incomplete. It counts once two reads find the same.
+      // A last line without a line break may be incomplete. The list counts once the next read
+      // finds the same text.
       return { entries, isWhole: text.endsWith("\n") };
     },
   };

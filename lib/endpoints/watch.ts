@@ -49,7 +49,7 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       const news = await this.#apply(entries);
       if (this.#stop === undefined) return;
-      // After `#apply`: if that failed at every read, both notices would be repeated.
+      // Follows `#apply`: if `#apply` failed at every read, both notices would be repeated.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;
       if (news !== undefined) this.#notify("info", news);

@@ -22,7 +22,7 @@ type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" |
 
 export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly now: () => number;
-  /** `now` without the time in which nothing could be sent. */
+  /** `now` minus the time during which nothing could be sent. */
   readonly rowNow: () => number;
   readonly signal: AbortSignal;
   readonly onAttempt?: () => void;
@@ -115,7 +115,7 @@ export class Attempts {
       return this.#answered(work, completion!, ending);
     }
     const result = this.#attemptFailed(work, asTeacherError(thrown));
-    // Last, because the failure may have halted the teacher or the run.
+    // Called last, because the failure may have halted the teacher or the run.
     this.#options.onEnd();
     return result;
   }
@@ -132,7 +132,8 @@ export class Attempts {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
     }
-    // An answer that was rejected before, for its ending, is only requested again.
+    // An earlier run rejected this answer for its ending, so the row is sent again without counting
+    // another rejection.
     if (!isUnchecked) return { kind: "retry", delayMs: 0 };
     return this.#rejected(work, completion, rejection);
   }
@@ -176,7 +177,7 @@ export class Attempts {
     return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
   }
 
-  /** Returns the outcomes of the held rows, which have failed once the run ends. */
+  /** Called at the end of the run: fails the rows held back, and returns their outcomes. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
@@ -184,14 +185,15 @@ export class Attempts {
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, action, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
-    // The run that requested an earlier answer has counted its attempt and tokens.
+    // Without an attempt in this run, the answer is from an earlier run, which has counted its
+    // attempt and tokens.
     if (work.attempts > 0) {
       const reported = params === undefined ? "failed" : this.#unfinishedAction;
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
     }
     if (params === undefined) return failedWith(work.outcome(completion, failure));
     work.rejected = { completion, failure };
-    // The failures file does not keep raw fields (the option `keep`), so an answer that needs them
+    // The failures file does not keep raw fields (the option `keep`), so an answer with raw fields
     // is requested again.
     work.isUnchecked = action === "repeat" && completion.kept === undefined;
     if (action === "resample") work.resamples++;
@@ -248,7 +250,7 @@ export class Attempts {
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** Halts a teacher that will answer no row. The row goes to another teacher, or stays pending. */
+  /** Halts the teacher. The row goes to another teacher, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#blame.rejectsAllRows(work.endpoint, failure, classification.advice);
@@ -272,7 +274,7 @@ export class Attempts {
   }
 }
 
-/** If a row names an unknown model, only that row fails. */
+/** If the model is the problem, and the row itself names it, only that row fails. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, work.endpoint.hasAnswered);
   if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;

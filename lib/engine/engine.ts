@@ -112,12 +112,12 @@ export class Engine {
     return this.#attempts.inFlight;
   }
 
-  /** Rows in flight, or with an answer that the sink has not taken. */
+  /** Rows in flight, or with an outcome that the sink has not taken yet. */
   get unwritten(): number {
     return this.#lanes.busy;
   }
 
-  /** Aborted calls, which may have been billed, of a run that an error has ended; otherwise 0. */
+  /** Aborted calls, which may have been billed, if an error has ended the run; otherwise 0. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -179,7 +179,7 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Finishes the calls in flight at the teacher. */
+  /** Sends no more to the teacher. Its calls in flight are finished. */
   removeTeacher(teacher: EndpointOptions["teacher"]): void {
     this.#pool.remove(teacher);
   }
@@ -200,7 +200,7 @@ export class Engine {
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
-  /** Finishes the calls in flight; rows that wait stay pending. */
+  /** Starts no more attempts. Calls in flight are finished, and waiting rows stay pending. */
   stop(): void {
     this.#lanes.close();
     this.#state.reportChange();

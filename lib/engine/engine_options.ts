@@ -13,7 +13,8 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Takes the outcomes of rows. A row holds its lane until `put` or `keep` resolves. */
 export interface OutcomeSink {
-  /** Takes the outcome of a finished or, without `keep`, pending row. A rejection ends the run. */
+  /** Takes the outcome of a finished or, without `keep`, pending row. A rejected promise ends the
+   * run. */
   put(outcome: Outcome): Promise<void>;
   /** Takes an answer that was not accepted, before its row is sent again: the outcome has a
    * `next`. Resolves once the answer would survive a crash. @default `put` gets the last such
@@ -34,9 +35,9 @@ export interface EngineListener {
 
 export interface EngineOptions {
   source: AsyncIterable<readonly Row[]>;
-  /** Whether to pull a batch once the first row of the one before is taken, and not only when a
-   * lane has to wait for it. @default false: a caller's iterable may need an outcome for its next
-   * row */
+  /** Whether to pull the next batch as soon as the first row of the current one is taken, instead
+   * of when a lane waits for a row. @default false: a caller's iterable may need an outcome to
+   * produce its next row */
   readsAhead?: boolean;
   teachers: readonly EndpointOptions[];
   sink: OutcomeSink;
@@ -51,12 +52,12 @@ export interface EngineOptions {
   isCareful: boolean;
   /** Whether rows were answered before with the same key, model and parameters. @default false */
   isProven?: boolean;
-  /** Whether a teacher has answered in earlier runs with the same outputs. @default false */
+  /** Whether any teacher answered in an earlier run with the same outputs. @default false */
   hasAnsweredBefore?: boolean;
   /** The model, as the server named it, of the last answer that earlier runs got from a teacher.
    * @default unknown */
   lastModelOf?: (teacher: Teacher) => string | undefined;
-  /** How long to wait for an unreachable teacher before any has answered, in milliseconds.
+  /** How long to wait for an unreachable teacher while no teacher has answered yet, in milliseconds.
    * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Whether rejected rows are held back until it is known whether the row or the teacher is the
@@ -65,7 +66,9 @@ export interface EngineOptions {
   retryPolicy: RetryPolicy;
   policy: AnswerPolicy;
   budget: Budget;
-  /** Limit on the time of a row with all attempts and waits, in milliseconds. @default none */
+  /** Limit on the time that a row may take, in milliseconds, over all attempts and waits. Waits
+   * that a throttling teacher requests, and time during which nothing can be sent, do not count.
+   * @default none */
   rowTimeoutMs?: number;
   /** `prefix` sends rows with the same system message and first turn to one teacher, while it
    * has room. @default any teacher */
@@ -76,7 +79,8 @@ export interface EngineOptions {
   /** Called before each attempt with the number of rows whose answers a crash would lose: in
    * flight (this one included), or not yet taken by the sink. */
   onAttempt?: (unwritten: number) => void;
-  /** Called with messages for the user: a teacher is halted, or a field is no longer sent. */
+  /** Called with messages for the user, for example that a teacher is halted or a field is no
+   * longer sent. */
   onNotice?: (message: string) => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

@@ -115,14 +115,14 @@ export class EngineState {
 
 const MIN_SHOWN_MS = 60_000;
 
-/** Time without an answer until the first notice. Each further one is due after twice the time. */
+/** Time without an answer until the first notice. Each further one is due after twice as long. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** Measures the time without an answer of any teacher. A run waits for the end of any outage or daily
- * quota, so users are told. */
+/** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,
+ * so the user is told about long waits. */
 export class Silence {
   readonly #now: () => number;
-  /** When the first attempt since the last answer failed. */
+  /** The time of the first failure since the last answer. */
   #since: number | undefined;
   #isQuota = false;
   #noticeMs = FIRST_NOTICE_MS;
@@ -189,7 +189,7 @@ function outageNotice(
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
 }
 
-/** For each teacher: a router may choose among many models. */
+/** Maximum number of notices per teacher: a router may choose among many models. */
 const MAX_NOTICES = 3;
 
 interface ModelHistory {
@@ -197,10 +197,10 @@ interface ModelHistory {
   readonly seen: Set<string>;
 }
 
-/** Notices that a teacher answers as another model than before. Routers and gateways name the
+/** Detects that a teacher answers as a different model than before. Routers and gateways name the
  * new model only in answers. */
 export class AnsweringModels {
-  /** Weak: teachers that have left are not removed. */
+  /** A weak map, because teachers that have left are not removed. */
   readonly #byTeacher = new WeakMap<Teacher, ModelHistory>();
   readonly #lastModelOf: EngineOptions["lastModelOf"];
 
@@ -208,8 +208,8 @@ export class AnsweringModels {
     this.#lastModelOf = lastModelOf;
   }
 
-  /** Call for each answer to a row that names no model. Returns a notice for each further model, up
-   * to `MAX_NOTICES`. */
+  /** Call for each answer to a row that names no model. Returns a notice for each new model, up to
+   * `MAX_NOTICES`. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
     if (!model) return undefined;
     const history = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);

@@ -12,8 +12,8 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** A teacher is halted after this many rejected or badly answered rows: the first limit applies
- * before it has given a good answer. */
+/** A teacher is halted after it has rejected or badly answered this many rows. `FIRST_LIMIT`
+ * applies until it has given a good answer, `LATER_LIMIT` from then on. */
 export const FIRST_LIMIT = 3;
 const LATER_LIMIT = 20;
 
@@ -28,19 +28,21 @@ export interface HeldRow {
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether key, model and parameters are taken as right: then `laterLimit` applies at once. */
+  /** Whether key, model and parameters are assumed to be valid: then `laterLimit` applies from the
+   * start. */
   readonly isProven: boolean;
   /** After how many rows a teacher that has given a good answer counts as the cause; Infinity
    * for never. @default LATER_LIMIT */
   readonly laterLimit?: number;
-  /** Whether rows are held back until the cause is known. Otherwise they fail at once and count. */
+  /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, and still
+   * count against the teacher. */
   readonly holdsRows: boolean;
 }
 
-/** Rows that one teacher answered badly since its last good answer, all in the same way. Rows without
- * attempts left are held: they have failed unless the teacher is the cause. */
+/** Rows that one teacher answered badly since its last good answer, all in the same way. Rows
+ * without attempts left are held back: they fail unless the teacher turns out to be the cause. */
 export class RepeatedAnswers {
-  /** Whether the teacher is the cause; stays true. */
+  /** Whether the teacher is the cause. Once true, this stays true. */
   isConclusive = false;
   readonly #holdsRows: boolean;
   readonly #laterLimit: number;
@@ -70,7 +72,7 @@ export class RepeatedAnswers {
   }
 
   /** Counts a bad answer to a row without attempts left. Returns the outcomes of rows that have
-   * failed: not of this one if it is held back. */
+   * failed, without this row if it is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
     if (!this.#holdsRows && !this.isConclusive) return [row.outcome];
@@ -103,12 +105,12 @@ export class RepeatedAnswers {
   }
 }
 
-/** Rows that one teacher rejected in succession with the same message. One rejection counts,
- * since the row is not sent again. */
+/** Rows that one teacher rejected in succession with the same message. A row counts after one
+ * rejection, since it is not sent again. */
 export class RepeatedRejections extends RepeatedAnswers {
   #statusAndMessage = "";
 
-  /** Earlier rows have failed if the status or message has changed. */
+  /** If the status or message has changed, the rows held so far have failed. */
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
@@ -137,9 +139,11 @@ type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnswer
 /** The default of `waitForTeacherMs` if the host exists. */
 const PATIENCE_MS = 60_000;
 
-/** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */
+/** Error codes for a host that does not exist. EAI_AGAIN is a temporary DNS failure, so it is not
+ * in this set. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens. ENETUNREACH (our own network is unreachable) is not in this set. */
+/** Error codes for a host where no server listens. ENETUNREACH means that our own network is
+ * unreachable, so it is not in this set. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -150,7 +154,7 @@ const NOTHING_LISTENS = new Set([
 /** Gives up on teachers whose host does not exist, or that do not start in time. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
-  /** Weak: teachers that have left are not removed. */
+  /** A weak map, because teachers that have left are not removed. */
   readonly #unreachableSince = new WeakMap<Endpoint, number>();
   #hasAnswered: boolean;
 

@@ -14,14 +14,14 @@ export const MAX_CONCURRENCY = 100_000;
 
 export interface LaneWork<T, R> {
   next(): T | undefined;
-  /** A rejection ends the lane. */
+  /** A rejected promise ends the lane. */
   work(item: T): Promise<R>;
   /** Called with the result of `work`. Separate, because a function that awaits both would add a
-   * promise to each row: 4 % of the engine's time. A rejection ends the lane. */
+   * promise to each row: 4 % of the engine's time. A rejected promise ends the lane. */
   deliver(item: T, result: R): Promise<void>;
   isFinished(): boolean;
   onIdle(): void;
-  /** Called with the errors of the other functions. */
+  /** Called with the error that ended a lane. */
   onError(error: unknown): void;
 }
 
@@ -48,7 +48,7 @@ export class Lanes<T, R> {
     return this.#isClosed;
   }
 
-  /** Items that a lane has taken, and that are not delivered yet. */
+  /** Items taken by a lane but not delivered yet. */
   get busy(): number {
     return this.#busy;
   }
@@ -92,7 +92,7 @@ export class Lanes<T, R> {
     }
   }
 
-  /** Yields a number for each lane to start, also when the target rises. */
+  /** Yields a number for each lane to start, including those added when the target rises. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;

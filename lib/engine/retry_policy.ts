@@ -182,7 +182,8 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Returns the time until the row's teacher, as it requested, or another one accepts the row. */
+  /** Returns the time until a teacher accepts the row: its own one after the requested wait, or
+   * another one. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
     const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];

@@ -60,7 +60,8 @@ export class TeacherBlame {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Called for each failed attempt. Halts the teacher if no server answers at its address. */
+  /** Called for each failed attempt. Halts the teacher once the run gives up on an address where no
+   * server answers. */
   failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
     const advice = this.#absent.failed(endpoint, error);
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
@@ -82,8 +83,8 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed: not of this
-   * one if its teacher may be the cause. */
+  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed, without this
+   * row if its teacher may be the cause. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const { endpoint } = work;
     const kind = evidenceIn(call, endpoint);
@@ -180,7 +181,7 @@ function failAllHeld(evidence: Evidence): Outcome[] {
   return Object.values(evidence).flatMap((repeated) => repeated.failHeld());
 }
 
-/** What a failed attempt is evidence of; undefined if it does not incriminate the teacher. */
+/** The kind of evidence that a failed attempt is against its teacher; undefined if it is none. */
 function evidenceIn({ classification }: FailedCall, endpoint: Endpoint): EvidenceKind | undefined {
   const { cause, otherServer } = classification;
   // The cause may be something that all rows share, such as a parameter.

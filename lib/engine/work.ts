@@ -36,8 +36,8 @@ export class Work implements Sent {
   /** The teacher whose last answer had no known finish reason. Another one is preferred next. */
   avoided: Endpoint | undefined;
   attempts = 0;
-  /** Failed attempts that count against `maxAttempts`, without throttling, refused connections,
-   * outages and fields that Retort added. */
+  /** Failed attempts that count against `maxAttempts`. Throttling, failed connections, outages and
+   * rejections of fields that Retort added do not count. */
   faults = 0;
   /** Included in `faults`. */
   timeouts = 0;
@@ -45,7 +45,7 @@ export class Work implements Sent {
   throttled = 0;
   /** Waits after attempts that count. Their number is the exponent of the backoff. */
   waits = 0;
-  /** Answers requested because one was empty or rejected. */
+  /** Answers requested because an earlier one was empty, rejected or a refusal. */
   resamples = 0;
   /** Time in flight over all attempts. */
   busyMs = 0;
@@ -57,7 +57,7 @@ export class Work implements Sent {
   rejected: RejectedAnswer | undefined;
   /** An answer of an earlier run that this run may accept. It is checked before the row is sent. */
   undecided: Completion | undefined;
-  /** How the last answer ended; undefined if its finish reason and failure tell. */
+  /** How the last answer ended; undefined if that follows from its finish reason and failure. */
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked = false;
@@ -171,13 +171,13 @@ export type AttemptResult =
     readonly kind: "failed";
     /** Failures of this row, unless it is held back, and of rows that were held back. */
     readonly outcomes: readonly Outcome[];
-    /** The partial answer of a held row; written now. */
+    /** The partial answer of a row that is held back, to be written at once. */
     readonly paidAnswer?: Outcome;
   }
   | {
     readonly kind: "retry";
     readonly delayMs: number;
-    /** An answer that was not accepted; written before the row is sent again. */
+    /** An answer that was not accepted, to be written before the row is sent again. */
     readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };

@@ -15,7 +15,7 @@ import { Work } from "./work.ts";
 
 /** A row that no teacher accepts is offered again after this time at most. */
 const MAX_OFFER_WAIT_MS = 1_000;
-/** If the only teacher that would accept a row is full, no one knows for how long. */
+/** The wait if a teacher would accept the row but is full: how long it stays full is unknown. */
 const FULL_WAIT_MS = 100;
 
 export class Dispatch {
@@ -23,7 +23,7 @@ export class Dispatch {
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
   readonly #needsCall: (work: Work) => boolean;
-  /** The teacher of the last new row, and of the other samples of the same input row. */
+  /** The teacher of the last new row. Other samples of the same input row prefer it. */
   #lastEndpoint: Endpoint | undefined;
 
   constructor(
@@ -94,7 +94,7 @@ interface WorkQueueOptions extends SourceOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The capacity of the retry queue, even with few lanes. */
+/** The minimum capacity of the retry queue, in rows. */
 const MIN_CAPACITY = 1_000;
 const CAPACITY_PER_LANE = 4;
 

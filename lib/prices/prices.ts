@@ -1,5 +1,6 @@
-/** What answers cost: by the user's prices, otherwise as answers state it, otherwise by public
- * prices. What a run will cost: a range, because the lengths of answers are unknown. @module */
+/** Calculates what answers cost: by the user's prices, otherwise as answers state it, otherwise by
+ * public prices. Estimates what a run will cost, as a range, because answer lengths are unknown.
+ * @module */
 
 import { isCounted } from "../answer.ts";
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
@@ -22,7 +23,7 @@ export interface Prices {
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** US dollars; undefined without token counts, unless the answer states its cost or the model is
    * free. The function is absent unless the price of every teacher is known: an incomplete sum
-   * would be taken for the bill. */
+   * would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
@@ -39,7 +40,8 @@ export type CostOf = (answer: PricedAnswer) => number | undefined;
 
 const MILLION = 1e6;
 
-/** @throws {RangeError} if a price is not an amount of money, or is missing beside another */
+/** @throws {RangeError} if a price is not an amount of money, or a price that another one needs is
+ * missing */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   for (
     const [name, flag, usd] of [
@@ -76,8 +78,8 @@ export interface PricedRun extends PriceOptions {
 }
 
 /**
- * Finds the prices of teachers. Loads the lists only for an https address without a price of the
- * user.
+ * Finds the prices of teachers. Loads the public lists only if the user has set no prices, and the
+ * address of a teacher is https.
  *
  * @throws {RangeError} as `checkPrices` does
  */

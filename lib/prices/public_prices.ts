@@ -1,8 +1,8 @@
 /**
- * Public prices. Our own list, `public_prices.json`, comes first: it holds the facts of LiteLLM's
- * table (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs and models
- * (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It takes 35 ms
- * to load, so this module is imported only if a price is needed.
+ * Public prices. Our own list, `public_prices.json`, comes first: it contains the facts of
+ * LiteLLM's table (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs and
+ * models (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It
+ * takes 35 ms to load, so this module is imported only if a price is needed.
  *
  * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
  * name and charge something else.
@@ -36,8 +36,8 @@ export function publicPrice(
   return listedPrice(name, address, now) ?? genaiPrice(name, address, now);
 }
 
-/** Models that speak. The lists have only the prices of their text: audio tokens, which count as
- * completion tokens, cost about six times as much. */
+/** Models that speak. The lists have only text prices for these models: audio tokens, which count
+ * as completion tokens, cost about six times as much. */
 const SPEAKING = /(?:^|[-/])(?:gpt-audio|audio-preview|realtime|tts)(?:-|$)/;
 
 /** APIs whose answers state what they cost, including discounts and tools. */
@@ -47,8 +47,8 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** A row may name another model. Without a price, that model costs as much as the teacher's own: if
- * the answer counted as free, budgets would not hold. */
+/** A row may name another model. If its price is unknown, that model counts as costing as much as
+ * the teacher's own: if the answer counted as free, budgets would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -191,8 +191,8 @@ function genaiProviderAt(address: string): string | undefined {
   return isDecidedByHost(provider.api_pattern, host, url.pathname) ? provider.id : undefined;
 }
 
-/** Whether the pattern matches the complete host. Patterns are anchored only at the start: that of
- * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. Some begin with
+/** Whether the pattern matches the complete host. Patterns are anchored only at the start: the one
+ * for `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. Some begin with
  * `.*`, which may match into the path, and one ends before the top-level domain. */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);

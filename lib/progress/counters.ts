@@ -39,7 +39,7 @@ export class Counters {
   failed = 0;
   /** Attempts beyond the first, of finished rows. */
   retries = 0;
-  /** Tokens paid for, including failed attempts. */
+  /** Tokens paid for, including those of failed attempts. */
   promptTokens = 0;
   completionTokens = 0;
   readonly latency = new DurationHistogram();

@@ -16,7 +16,7 @@ export interface RunStart {
   model: string;
   /** The teacher's address without credentials. */
   teacher: string;
-  /** Rows of the input, each sample counted; null if they cannot be counted beforehand. */
+  /** Rows of the input, counting each sample; null if they cannot be counted beforehand. */
   total: number | null;
   /** Rows that were answered or had failed before this run, and are not sent again. */
   skipped: number;
@@ -48,7 +48,7 @@ export interface SummaryFile {
   results: string;
   /** The path of the failures file. */
   failures: string;
-  /** Rows of this input, each sample counted, without bad rows and merged duplicates. */
+  /** Rows of this input, counting each sample, without bad rows and merged duplicates. */
   total: number;
   /** Rows with a result after this run. */
   succeeded: number;
@@ -58,7 +58,7 @@ export interface SummaryFile {
   pending: number;
 }
 
-/** The last event of a run, and the `summary` of `run.json`. Its figures are those of the end. */
+/** The last event of a run, and the `summary` of `run.json`. Its figures are final. */
 export interface Summary extends
   Pick<
     Snapshot,
@@ -88,7 +88,7 @@ export interface Summary extends
   started: string;
   /** When the run ended, in ISO 8601. */
   ended: string;
-  /** Rows of all inputs, each sample counted, without bad rows and merged duplicates. */
+  /** Rows of all inputs, counting each sample, without bad rows and merged duplicates. */
   total: number;
   /** How many attempts could be in flight at the end, over all teachers. */
   limit: number;
@@ -181,7 +181,7 @@ export interface Snapshot {
   type: "snapshot";
   /** What the run is doing. */
   state: RunState;
-  /** Rows of the input, each sample counted; null while the input is being read. */
+  /** Rows of the input, counting each sample; null while the input is being read. */
   total: number | null;
   /** Rows that were answered or had failed before this run, and are not sent again. */
   skipped: number;
@@ -209,7 +209,8 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** All teachers. Up to 100 that left come last, then one entry for all earlier ones. */
+  /** All teachers. Teachers that left come last: up to 100 by name, then one entry for all earlier
+   * ones. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;

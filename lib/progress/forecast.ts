@@ -3,7 +3,7 @@
  *
  * A projection is a lower bound at first, and an estimate once enough rows have finished. When
  * nothing finishes for a while, it is a bound again. A figure that alternates between the two is
- * hard to read, so the last estimate stays: at least the bound, and with a wider range.
+ * hard to read, so the last estimate is kept, raised to the bound if necessary, with a wider range.
  *
  * @module
  */
@@ -47,7 +47,7 @@ export class Forecast {
   /** Called several times a second. */
   observe(nowMs: number, gauges: Gauges, counts: Counts): void {
     if (isHeld(gauges) !== this.#isHeld) {
-      // A rate over a hold and the time before would describe neither.
+      // A rate over both a pause and the time before it would describe neither.
       this.#rowRate = new RateMeter(nowMs, METER);
       this.#tokenRate = new RateMeter(nowMs, METER);
     } else {
@@ -66,10 +66,10 @@ export class Forecast {
   /** Returns the rates and the projections of a snapshot. */
   view(gauges: Gauges, rows: number | null) {
     const nowMs = this.#observedMs;
-    // While the run is held, the time left stays.
+    // While the run is paused or the disk is full, the time left stays the same.
     if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges);
     this.#projectCost(rows, gauges.costUsd);
-    // A held run with nothing in flight has no rate.
+    // While a paused run has nothing in flight, its rate is 0.
     const isIdle = this.#isHeld && gauges.inFlight === 0;
     const rateOf = (rate: RateMeter) => isIdle ? 0 : rate.perSecond(nowMs);
     return {
@@ -132,7 +132,7 @@ const SPREAD_WINDOW_MS = 60_000;
 
 const MIN_SPREAD = 0.05;
 
-/** A range wider than this factor would tell nothing. */
+/** A range wider than this factor would say nothing. */
 const MAX_SPREAD = 4;
 
 /** If nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */
@@ -163,7 +163,7 @@ class RateSpread {
   readonly #marks: { ms: number; count: number }[] = [];
   #last: { ms: number; count: number } = { ms: 0, count: 0 };
 
-  /** @param ms The time since the start, without holds. */
+  /** @param ms The time since the start, without pauses and the time that the disk was full. */
   observe(ms: number, count: number): void {
     this.#last = { ms, count };
     const mark = this.#marks.at(-1);

@@ -30,7 +30,7 @@ import { printable } from "../printable.ts";
 /** The beat is a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** While nothing changes: waking up costs more CPU than the beat. */
+/** The interval while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
 /** Listeners get a snapshot at least this often. A beat emits one a little early, because the next

@@ -10,7 +10,7 @@ import { every } from "../timer.ts";
 import type { RunEvent, Summary } from "./events.ts";
 import type { RunSnapshot } from "./results.ts";
 
-/** The state of the engine at one moment: what a snapshot says of it, and more. */
+/** The state of the engine at one moment: fields of a snapshot, and more. */
 export interface Gauges extends
   Readonly<
     Pick<
@@ -41,8 +41,8 @@ export interface TeacherStatus {
   address: string;
   /** The model that is requested. */
   model: string;
-  /** `cooling_down`: it requested a wait. `down`: only probes are sent. `leaving`: it left the list,
-   * and finishes its calls. `left`: these are finished. `halted`: nothing is sent. */
+  /** `cooling_down`: it requested a wait. `down`: only probes are sent. `leaving`: it left the
+   * list, and finishes its calls. `left`: its calls are finished. `halted`: nothing is sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;
@@ -62,7 +62,7 @@ export interface TeacherStatus {
   completion_tokens: number;
   /** US dollars, if prices are known. The sum over all teachers is the run's `cost_usd`. */
   cost_usd: number;
-  /** How many teachers that left this entry sums up. @default 1 */
+  /** The number of teachers that left whose figures this entry sums up. @default 1 */
   teachers?: number;
 }
 
@@ -207,8 +207,8 @@ export function createProcessMeter(source = THIS_PROCESS) {
       lastMs = nowMs;
       reading = undefined;
     },
-    /** Returns a reading at most a second old. `cpuPercent` is CPU time since the reading
-     * before, in percent of one core. */
+    /** Returns a reading at most a second old. `cpuPercent` is CPU time since the previous reading,
+     * in percent of one core. */
     read(nowMs: number): { readonly cpuPercent: number; readonly rssBytes: number } {
       const elapsedMs = nowMs - lastMs;
       if (reading !== undefined && elapsedMs < MIN_INTERVAL_MS) return reading;

@@ -21,9 +21,10 @@
  *   E[x] (renewal theory), and the longest of k takes H(k) times as long (k-th harmonic number, for
  *   an exponential tail), capped at the longest row so far.
  * - Rows left / rate. The rate is raised by one standard deviation of its count, so that noise does
- *   not move the projection. The rate of the last 30 s shows idle lanes because rows wait, and a
- *   teacher that has become slower. With fewer than 20 rows in 30 s, the rate of the run so far is
- *   used; early in a run, none, because rows in flight are not counted yet.
+ *   not move the projection. The rate of the last 30 s shows whether lanes are idle because rows
+ *   wait, and whether a teacher has become slower. With fewer than 20 rows in 30 s, the rate of the
+ *   run so far is used. Early in a run, no rate is used, because rows in flight are not counted
+ *   yet.
  *
  * With `--rpm` and `--tpm`, lanes are idle from the start, and the rate shows it only after half a
  * minute. So unsent rows take at least as long as these limits require.
@@ -32,8 +33,9 @@
  * then only long rows are left, and the time left is at least the time since the last row finished.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
- * the rows left at the mean of the finished cohorts. Until those make up half of the rows sent, it
- * is a lower bound: the amount spent, plus unsent rows at the mean per row sent.
+ * the rows left at the mean of the finished cohorts. Until these cohorts make up half of the rows
+ * sent, the projected cost is a lower bound: the amount spent, plus unsent rows at the mean per row
+ * sent.
  *
  * @module
  */
@@ -71,7 +73,7 @@ export interface RunPosition {
   /** Attempts per second that the user allows; 0 while a shard does not know its share of the
    * limits. @default Infinity */
   readonly maxPerSecond?: number;
-  /** Rows that finished in the last 30 s, and per second. */
+  /** Rows that finished in the last 30 s; `recentRate` is their number per second. */
   readonly recentRows: number;
   readonly recentRate: number;
   /** Time since the first row could be sent, without pauses and the time that the disk was full. */
@@ -79,7 +81,7 @@ export interface RunPosition {
 }
 
 export interface ProjectedTime {
-  /** Until the end; null while unknown. */
+  /** The time until the end; null while unknown. */
   readonly seconds: number | null;
   readonly isLowerBound: boolean;
   /** The time that `--rpm` and `--tpm` require at least; 0 without them. */
@@ -106,7 +108,7 @@ export class Projection {
   readonly #openCohorts = new Map<number, Cohort>();
   /** Finished cohorts from the first on, without a gap. */
   #finishedCohorts = 0;
-  /** Their sum. */
+  /** The sum of the finished cohorts. */
   readonly #finished = newCohort();
   #longestMs = 0;
   #settled = 0;

@@ -14,7 +14,7 @@ import { CHARS_PER_TOKEN, draw, type Plan } from "./options.ts";
 /** The fields of a request that determine its answer. */
 interface ChatRequest {
   readonly model: string;
-  /** All messages with their roles, as from `promptKey`. */
+  /** All messages with their roles, as returned by `promptKey`. */
   readonly prompt: string;
   readonly lastUserText: string;
   readonly maxTokens: number;
@@ -200,7 +200,7 @@ function reasoningText({ hash, reasoningTokens }: Plan): string {
   return fitTo(`Thinking about [${digestOf(hash)}]. `, reasoningTokens, hash + 1);
 }
 
-/** Each sentence of an answer has one word group of each of these lines. */
+/** Each sentence of an answer takes one word group from each of these lines. */
 const SENTENCE_PARTS = [
   "This answer/A simulated teacher/The next line/A made-up text/Each paragraph/Every measured run",
   "describes/repeats/adds/mentions/explains/compares/invents/collects",

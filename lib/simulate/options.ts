@@ -1,6 +1,6 @@
 /**
- * How a simulated teacher behaves: its options, from an object or the text of `--simulate=…`, and what
- * each prompt gets by them.
+ * How a simulated teacher behaves: its options, from an object or the text of `--simulate=…`, and
+ * the answer that they plan for each prompt.
  *
  * @module
  */

@@ -50,10 +50,10 @@ const FIRST_PIECE_AT = 0.2;
 /**
  * Starts a simulated teacher on 127.0.0.1.
  *
- * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and
- * prompt determine refusals; with the `seed` of the request also text, tokens and latency. Faults
- * also depend on how often the prompt was sent before. Each answer starts with a digest of its
- * prompt and a quotation from the last user message.
+ * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. The seed and
+ * the prompt determine which prompts are refused or truncated. Text, tokens and latency also depend
+ * on the `seed` of the request, and faults on how often the prompt was sent before. Each answer
+ * starts with a digest of its prompt and a quotation from the last user message.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.

@@ -16,10 +16,10 @@ import { asObject, firstObject, type JsonObject, type JsonPath } from "./json.ts
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** Stands for the JSON text of an answer that was translated from another endpoint's format. */
+/** The JSON text of an answer translated from another endpoint's format: it has none of its own. */
 export const NO_JSON_TEXT = "";
 
-/** @throws {TeacherError} If the body holds no completion, or reports an error. */
+/** @throws {TeacherError} If the body contains no completion, or reports an error. */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
   const unwrappedBody = answerBody(text);
@@ -59,7 +59,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether an object holds all of an answer, with its finish reason: others may be the first of
+/** Whether an object is a complete answer with its finish reason. Other objects may be the first of
  * several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object;
@@ -93,8 +93,8 @@ function errorWithoutChoice(
 }
 
 /** The message of a choice, or the delta of a stream's only chunk. Gemini omits the message if
- * reasoning has used up the token limit, so it counts as empty if a finish reason other than `stop`
- * explains that. */
+ * reasoning has used up the token limit, so a missing message counts as empty if a finish reason
+ * other than `stop` explains it. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
@@ -181,7 +181,7 @@ const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 const MAX_LEVELS = 4;
 
 /** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts of
- * the content; parts are ignored once the field had a text, because some servers send both.
+ * the content; parts are ignored once the field has had text, because some servers send both.
  * Reasoning between tags stays in the content. */
 export class MessageReader {
   // A stream may end with a list that repeats the reasoning of earlier fields.
@@ -192,7 +192,7 @@ export class MessageReader {
     const field = this.#reasoningField(message);
     if (typeof content === "string") return { content, reasoning: field };
     if (content === null || content === undefined) {
-      // A spoken answer holds audio and its transcript.
+      // A spoken answer consists of audio and its transcript.
       return { content: asText(asObject(message.audio)?.transcript), reasoning: field };
     }
     const parts = Array.isArray(content) ? content : [content];
@@ -229,7 +229,8 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Returns the JSON text of a content that is a value, such as the object of a schema. */
+/** Returns the JSON text of a content that is a JSON value, such as an object that follows a
+ * schema. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
   const isEmpty = Object.keys(content).length === 0;

@@ -24,7 +24,7 @@ import type { Redact } from "./secrets.ts";
 export interface AnswerBody {
   /** The completion, or the object that the server sent instead. */
   readonly object: JsonObject;
-  /** The JSON text of `choices`, without an envelope's fields. */
+  /** The JSON text of the object that contains `choices`, without the envelope around it. */
   readonly text: string;
 }
 
@@ -39,8 +39,8 @@ export function answerBody(text: string): AnswerBody | undefined {
   return leading === undefined ? undefined : leadingAnswer(leading);
 }
 
-/** Takes a completion, or a chunk of one, out of the object around it, which adds the fields that
- * the completion lacks: `{"code":0,"data":{"choices":[…]}}` (corporate gateways),
+/** Unwraps a completion, or a chunk of one, from the object around it. Fields that only the outer
+ * object has are kept. Known forms are `{"code":0,"data":{"choices":[…]}}` (corporate gateways),
  * `{"result":{…},"success":true}` (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope),
  * `{"statusCode":200,"body":"…"}` (AWS Lambda behind API Gateway). */
 export function unwrapped(body: AnswerBody): AnswerBody {
@@ -77,7 +77,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** Gateways that fail late append an error to the answer, and others repeat it. */
+/** Reads the answer at the start of a body: gateways that fail late append an error to the answer,
+ * and others repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
   const isAnswer = object !== undefined && "message" in (firstObject(object.choices) ?? {});
@@ -88,8 +89,8 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 const decoder = new TextDecoder();
 
-/** Whether a body is the chunks of a stream as bare JSON lines, without `data:`, as in Ollama's
- * own API. The first line decides. */
+/** Whether a body consists of the chunks of a stream as bare JSON lines, without `data:`, as in
+ * Ollama's own API. The first line decides. */
 export function areChunkLines(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_END);
   if (end < 0 || bytes.subarray(end).every((byte) => byte <= SPACE)) return false;
@@ -230,7 +231,7 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
   return brokenAnswerError("The answer is not a JSON object", text, origin, code);
 }
 
-/** Messages of gateways that mean success; the empty message is one. */
+/** Matches messages with which gateways report success, and empty messages. */
 const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
 
 /**

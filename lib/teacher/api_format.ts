@@ -45,7 +45,7 @@ export interface ApiFormat {
 export interface EventReader {
   /** Whether the last event was read; later ones are ignored. */
   readonly done: boolean;
-  /** The chunk for an event; undefined if the event holds no part of the answer. */
+  /** The chunk for an event; undefined if the event contains no part of the answer. */
   read(event: JsonObject): JsonObject | undefined;
 }
 
@@ -182,7 +182,8 @@ export class BodyWriter {
   body({ head, tail }: WrittenParams, messages: readonly Message[]): string {
     const prompt = this.#format.prompt(messages);
     let text = head;
-    // To stringify one object of all fields, and cut it up, would copy every prompt again.
+    // Written field by field: stringifying an object and slicing its text would copy every prompt
+    // again.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
     return text + tail;
   }
@@ -196,7 +197,7 @@ export class BodyWriter {
     };
   }
 
-  /** Omits a field from later requests. False if it was omitted already. */
+  /** Omits a field from later requests. Returns false if it was omitted already. */
   omit(field: Addition): boolean {
     if (this.#omittedFields.has(field)) return false;
     this.#omittedFields.add(field);

@@ -1,6 +1,6 @@
 /** One attempt: one POST, from its first byte to its result. One object is undici's handler and
  * holds the state, because `request()` of undici creates a `Readable` for each answer, which costs
- * more than everything here. @module */
+ * more than all of this code. @module */
 
 import type { DispatchController, DispatchHandler } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
@@ -83,7 +83,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request, after a time in which a close by the server would be noticed. */
+  /** Sends the request, after waiting until a close by the server would have been noticed. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -111,7 +111,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (this.#isSettled) return;
     const stream = this.#stream;
     if (stream !== undefined) {
-      // It may go on, or another stream may show that only `[DONE]` ends those of this teacher.
+      // The stream may continue, or another stream may show that this teacher ends streams only
+      // with `[DONE]`.
       if (!stream.isWhole) this.completeAt = -1;
       else if (this.completeAt < 0) this.completeAt = this.#shared.now();
     } else if (this.#body.hasNewObject()) {
@@ -191,7 +192,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
       const areLines = mayBeLines && this.#body.readAsLines();
-      // Without their end, the last line may be half of one: the failure keeps their text.
+      // If the response did not end, the last line may be incomplete: the failure keeps the text.
       if (areLines && error === undefined) this.onBodyEnd(undefined);
       else this.#fail(failure);
     }
@@ -215,14 +216,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   /**
    * Settles an attempt whose response did not end.
    *
-   * @param error Of the connection, or the `TeacherError` of a deadline.
+   * @param error The error of the connection, or the `TeacherError` of a deadline.
    */
   #finishEarly(error: Error): void {
     const stream = this.#stream, isDeadline = error instanceof TeacherError;
     // A JSON object is complete with its last brace.
     if (stream === undefined && this.#body.holdsObject) this.#finish();
-    // Not if the connection broke: a proxy may have truncated the stream, and some servers send a
-    // finish reason in every chunk.
+    // Not so if the connection broke: a proxy may have truncated the stream, and some servers send
+    // a finish reason in every chunk.
     else if (isDeadline && stream !== undefined && stream.finishReason !== "") {
       this.#succeed(stream);
     } else throw isDeadline ? error : this.#networkError(error);

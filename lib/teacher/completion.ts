@@ -131,7 +131,8 @@ function uncountedReasoning(
   return isReasoning ? difference : 0;
 }
 
-/** The count under one of two names. The first may hold something else, such as "". */
+/** The count under one of two names. The field with the first name may contain something else, such
+ * as "". */
 function countIn(usage: JsonObject, name: string, otherName: string): number | undefined {
   return countOf(usage[name]) ?? countOf(usage[otherName]);
 }

@@ -168,8 +168,8 @@ export class Connection {
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // `close` must be able to destroy it while it connects. A tunnel has none before the proxy
-        // opens it.
+        // `close` must be able to destroy the socket while it connects. A tunnel has no socket
+        // before the proxy opens it.
         if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });
@@ -206,8 +206,8 @@ export class Connection {
 }
 
 /** Lets undici read what arrived before a reset. Sockets announce bytes one turn later, and Deno
- * may have polled the reset by then: it destroys the socket, so that a whole answer would be lost,
- * and paid for again. */
+ * may have polled the reset by then: it destroys the socket, so that a complete answer would be
+ * lost, and paid for again. */
 function readBeforeReset(socket: Socket): void {
   const destroy = socket.destroy.bind(socket);
   socket.destroy = (error?: Error & { syscall?: string }) => {

@@ -111,7 +111,7 @@ export class Connections {
     return undefined;
   }
 
-  /** Lets the server close a connection first. */
+  /** Gives the server time to close the connection first. */
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isSingleUse) this.#watched ??= connection;
@@ -119,7 +119,7 @@ export class Connections {
     else this.#timer ??= this.#scheduleHangUp();
   }
 
-  /** llama.cpp's server has a thread for each connection, so that an open one blocks others. */
+  /** llama.cpp's server has a thread for each connection, so an open connection blocks others. */
   #scheduleHangUp(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
@@ -146,7 +146,7 @@ export class Connections {
 /** Requests that begin to watch within this time share a timer: after the event loop was
  * blocked, hundreds may begin at once. */
 const GROUP_MS = 1;
-/** A timer this late shows a blocked event loop, which has not polled the sockets since. */
+/** A timer this late means that the event loop was blocked and has not polled the sockets since. */
 const LATE_MS = 3;
 
 interface WatchGroup {

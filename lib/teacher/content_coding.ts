@@ -140,7 +140,7 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
 /** zlib's message if no gzip member begins after the last one. */
 const NO_MEMBER = "incorrect header check";
 
-/** Decodes a truncated body as far as possible, because it may hold a complete answer. */
+/** Decodes a truncated body as far as possible, because it may contain a complete answer. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });

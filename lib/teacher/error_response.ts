@@ -27,7 +27,7 @@ export interface StatusErrorOptions {
   now: number;
 }
 
-/** Maximum wait until a limit resets, because the limit may be raised before. */
+/** Maximum wait until a limit resets, because the limit may be raised earlier. */
 const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
@@ -49,11 +49,11 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   });
 }
 
-/** An error in the words of the server that failed: a router or gateway may stand before it. */
+/** An error in the words of the server that failed: it may be behind a router or gateway. */
 interface StatedError {
   /** The body of that server; the router's own if it sends no other. */
   readonly body: unknown;
-  /** With the provider's name if a router names it; undefined if there is no message. */
+  /** The message, with the provider's name if a router states it; undefined if there is none. */
   readonly message: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
@@ -105,10 +105,11 @@ function messageOf(
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
-/** Written by servers without a code. */
+/** Matches words that servers send if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's error numbers by other servers' codes. All its errors have status 200. */
+/** MiniMax's error numbers, by the code that other servers send for the same error. All its errors
+ * have status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
@@ -155,7 +156,7 @@ function innermost(body: unknown, levels = 3): unknown {
   return isErrorBody ? innermost(inner, levels - 1) : body;
 }
 
-/** Messages of OpenRouter, Cloudflare's AI gateway and OpenCode when their provider has failed. */
+/** Matches messages of OpenRouter, Cloudflare's AI gateway and OpenCode about a failed provider. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
 /** Later characters may quote the request. */
@@ -179,7 +180,7 @@ function relayedError(
   const shown = message.slice(0, MAX_MESSAGE_CHARS);
   return {
     body: inner,
-    // Such a 401 may be about the user's key.
+    // A 401 that names no provider may be about the user's key.
     isRelayed: metadata.is_byok !== true && (provider !== "" || status !== 401),
     message: provider === "" ? message : `${shown} (from ${provider})`,
   };
@@ -200,7 +201,7 @@ export function errorMessage(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
-/** The status, from 400 to 599, that OpenRouter states in the fields of an error. */
+/** The status, from 400 to 599, that an error states in its fields, as OpenRouter's errors do. */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
@@ -251,7 +252,7 @@ function blockReason(body: JsonObject): string {
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Google's `details` have an `@type` that ends with `type`. */
+/** Finds the one of Google's `details` whose `@type` ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
@@ -275,7 +276,7 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** Maximum length of a message. Longer plain text is no message. */
+/** Maximum length of a message. Longer plain text is not a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
 
 export const MAX_QUOTED_CHARS = 300;

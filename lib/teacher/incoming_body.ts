@@ -39,7 +39,7 @@ export class IncomingBody implements ByteSink {
   #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
-  /** At the last `hasNewObject()`. */
+  /** The number of bytes at the last `hasNewObject()`. */
   #checkedBytes = 0;
   #hasBegun = false;
   #decoder: Decoder | undefined;
@@ -84,7 +84,8 @@ export class IncomingBody implements ByteSink {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
-  /** Whether the body has become an object since the last call. Parses only what ends like one. */
+  /** Whether the body has become a complete JSON object since the last call. Parses the body only
+   * if it ends with `}`. */
   hasNewObject(): boolean {
     if (this.#checkedBytes === this.#bytes) return false;
     this.#checkedBytes = this.#bytes;
@@ -92,7 +93,7 @@ export class IncomingBody implements ByteSink {
     return last === BRACE && this.holdsObject;
   }
 
-  /** Passes a document of bare JSON chunks, one per line, on as events. False for other
+  /** Passes on a document of bare JSON chunks, one per line, as events. Returns false for other
    * documents. */
   readAsLines(): boolean {
     const areLines = this.#kind === "document" && areChunkLines(this.#buffered());

@@ -69,7 +69,7 @@ export function networkError(
  * trusted, or another protocol. Undefined for other errors. */
 function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stage) {
   if (/^Requires net access/.test(message)) return "no_permission";
-  // The other side sends alerts, and has seen only the client's certificate.
+  // The alert comes from the other side, which has seen only the client's certificate.
   if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
   const words = `${code} ${message}`;
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
@@ -96,7 +96,7 @@ const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
 };
 
 interface RootError {
-  /** Of the system or undici; "" without one. */
+  /** The code from the system or undici; "" if there is none. */
   readonly code: string;
   readonly message: string;
 }
@@ -108,7 +108,7 @@ function rootOf(error: unknown): RootError {
   return { code: asText((error as { code?: unknown }).code), message: error.message };
 }
 
-/** The parser's error holds the unreadable bytes, which may be anything. */
+/** The parser's error contains the unreadable bytes, which may be anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
@@ -148,19 +148,19 @@ export interface TimedAttempt {
   /** When the answer was complete, or a stream seemed to be, before the response ended; otherwise
    * -1. */
   readonly completeAt: number;
-  /** Settles a JSON response that is whole but does not end (some servers send no last chunk), and
-   * sets `completeAt`. Called in each sweep. */
+  /** Updates `completeAt`, and settles a JSON response that is complete but does not end: some
+   * servers send no last chunk. Called in each sweep. */
   checkEnd(): void;
   expire(deadline: Deadline): void;
 }
 
 export type Deadline =
-  /** Of the whole attempt. */
+  /** For the whole attempt. */
   | "attempt"
   | "connect"
-  /** Of the next token of a stream. */
+  /** For the next token of a stream. */
   | "idle"
-  /** Of the end of a response whose answer is complete. */
+  /** For the end of a response whose answer is complete. */
   | "drain";
 
 export interface TimeLimits {
@@ -253,7 +253,7 @@ export interface Abortable {
 
 /** Ends attempts when their signals are aborted, with one listener per signal. */
 export class Aborts {
-  // Weak, so that a signal held by nothing else is freed.
+  // Weak, so that a signal without other references is freed.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
 
   add(signal: AbortSignal, target: Abortable): void {

@@ -103,7 +103,7 @@ function redactQuery(search: string): string {
   );
 }
 
-/** @param name As it is in the address, where it may be percent-encoded. */
+/** @param name The name as it is in the address, where it may be percent-encoded. */
 function isSecretParameter(name: string): boolean {
   return [...new URLSearchParams(`${name}=`).keys()].some((name) => SECRET_PARAMETER.test(name));
 }
@@ -161,7 +161,7 @@ const CERTIFICATE =
  */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
-  // The certificate's file may hold the key, as with curl.
+  // The file of the certificate may contain the key, as with curl.
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
@@ -222,7 +222,7 @@ function privateKeyOf(pem: string): KeyObject {
 /**
  * Parses the address of a proxy, by default with `http://`, as curl does.
  *
- * @throws {TypeError} If it cannot be used. The message omits the address, which may hold a
+ * @throws {TypeError} If it cannot be used. The message omits the address, which may contain a
  * password.
  */
 export function proxyUrl(proxy: string | undefined): URL | undefined {

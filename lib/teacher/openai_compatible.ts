@@ -112,7 +112,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
         : { ...this.#context, model: modelAsked ?? this.model, modelAsked, tierAsked };
-      // Before the attempt takes a connection: messages that are not JSON throw here.
+      // Comes before the attempt takes a connection, because messages that are not JSON throw here.
       const body = this.#bodies.body(params, request.messages);
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(body);
@@ -187,7 +187,7 @@ class KeptFieldsCheck {
     return {
       ...completion,
       notice:
-        `None of the first ${CHECKED_ANSWERS} answers of the teacher at ${address} holds ${names} ` +
+        `None of the first ${CHECKED_ANSWERS} answers of the teacher at ${address} contains ${names} ` +
         "(--keep): the teacher may not support them",
     };
   }
@@ -244,8 +244,8 @@ export function withdrawRefused(
     isAdjusted: true,
     retryAfterMs: undefined,
     notice: isFirst
-      ? `The teacher at ${address} refuses ${field} (${error.message}): ` +
-        `requests leave it out from now on; ${ADDED_FIELDS[field].loss}`
+      ? `The teacher at ${address} rejects ${field} (${error.message}): ` +
+        `later requests omit it; ${ADDED_FIELDS[field].loss}`
       : undefined,
   });
 }

@@ -19,9 +19,9 @@ interface LimitState {
   resetMs: number | undefined;
 }
 
-/** A number without a unit is a Unix time in seconds from this value on; a duration below. */
+/** Numbers without a unit are durations below this value, and Unix times in seconds from it up. */
 const MIN_UNIX_S = 1e9;
-/** A number without a unit is a Unix time in milliseconds from this value on. */
+/** From this value up, numbers without a unit are Unix times in milliseconds. */
 const MIN_UNIX_MS = 1e12;
 
 /**
@@ -101,7 +101,8 @@ export function exhaustion(
 
 /** Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
  * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores negative values, those
- * above a day, and LiteLLM's `llm_provider-retry-after`, where its router always sends 60. */
+ * above a day, and LiteLLM's `llm_provider-retry-after`, in which LiteLLM's router always sends
+ * 60. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
   const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));

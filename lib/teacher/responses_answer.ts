@@ -21,9 +21,9 @@ interface ToolCall extends JsonObject {
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Translates a whole answer. Fields without a counterpart stay. */
+/** Translates a complete answer. Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
-  // An answer of another API, or a bare error.
+  // The body is an answer of another API, or only an error.
   if (!Array.isArray(body.output)) return body;
   const { content, reasoning, refusal, toolCalls, logprobs } = outputOf(body.output);
   const hasCalls = toolCalls.length > 0;
@@ -104,7 +104,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** In the terms of chat completions if possible; "" without one. */
+/** The finish reason, in the terms of chat completions if possible; "" if there is none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -144,7 +144,7 @@ export class ResponsesEvents implements EventReader {
   /** Whether the stream sends the reasoning itself, so that its summary is ignored. */
   #hasThoughts = false;
   #summaryIndex = 0;
-  /** In the order in which they began. */
+  /** The tool calls of the stream, in the order in which they began. */
   readonly #calls: SentCall[] = [];
 
   read(event: JsonObject): JsonObject | undefined {

@@ -62,7 +62,7 @@ function merge(fields: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
     const before = fields[name];
     if (Array.isArray(before) && Array.isArray(value)) fields[name] = [...before, ...value];
-    // `1e3` is held as an object (`JSON.rawJSON`).
+    // `1e3` is represented by an object (`JSON.rawJSON`).
     else if (asObject(before) !== undefined && isObject(value) && !exactJson.isRawJSON(value)) {
       fields[name] = { ...asObject(before), ...value };
     } else fields[name] = value;

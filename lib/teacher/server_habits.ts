@@ -25,8 +25,8 @@ const CLOSES_TO_STOP = 3;
 const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, a used one is watched this long for a close by the server. */
 export const WATCH_AFTER_USE_MS = 500;
-/** Reuse begins again after the server has left this many connections in a row open: a restart had
- * closed the others. */
+/** Reuse begins again after the server has left this many connections in a row open: the earlier
+ * closes were due to a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, because nearly every close arrives by
  * then. Others wait for this trial, or for `MAX_REACTION_MS`. */
@@ -51,9 +51,9 @@ export class ReusePolicy {
   #isProven = false;
   #hadTrial = false;
   #attempts = 0;
-  /** The longest idle time by the server's `Keep-Alive` field. */
+  /** The longest idle time that the server's `Keep-Alive` field allows. */
   #announcedMs = Infinity;
-  /** The longest idle time by the server's closes. */
+  /** The longest idle time that the server's closes suggest. */
   #observedMs = Infinity;
   // The last `Keep-Alive` field, and the requests that it allows.
   #keepAlive = "";
@@ -82,7 +82,7 @@ export class ReusePolicy {
     this.#attempts++;
   }
 
-  /** A connection has carried another answer after its first. */
+  /** Called when a connection has carried another answer after its first. */
   onReused(): void {
     if (!this.#isProven) {
       this.#isProven = true;
@@ -91,7 +91,7 @@ export class ReusePolicy {
     if (this.#closes > 0) this.#closes = Math.max(0, this.#closes - REUSE_WEIGHT);
   }
 
-  /** The server has closed a connection `idleMs` after an answer. */
+  /** Called when the server has closed a connection `idleMs` after an answer. */
   onClosed(idleMs: number): void {
     this.#leftOpen = 0;
     if (idleMs > MAX_REACTION_MS) {
@@ -103,7 +103,7 @@ export class ReusePolicy {
     }
   }
 
-  /** A connection was still open `WATCH_AFTER_USE_MS` after its only use. */
+  /** Called when a connection was still open `WATCH_AFTER_USE_MS` after its only use. */
   onLeftOpen(): void {
     if (!this.isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
     this.isSingleUse = false;

@@ -63,11 +63,11 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer came without a finish reason: otherwise every chunk may have
-   * one. */
+  /** Whether a chunk of the answer came without a finish reason. Until then, every chunk may have a
+   * finish reason. */
   #hasOpenChunk = false;
-  /** Whether the last chunks are those with which servers end a stream: without a token, with usage,
-   * and with or after the finish reason. */
+  /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
+   * after the finish reason. */
   #hasEndChunk = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
@@ -88,27 +88,28 @@ export class StreamReader implements EventSink {
   }
 
   /** Whether the answer and its usage seem to have come, so that only `[DONE]` or the end of the
-   * response is missing. False at a tool call: a gateway may make the call itself, and go on. */
+   * response is missing. False at a tool call: a gateway may make the call itself, and continue
+   * the answer. */
   get isWhole(): boolean {
     const { finishReason } = this;
     return this.#hasEndChunk && finishReason !== "" && !/tool|function/i.test(finishReason) &&
       this.#toolCalls.list() === undefined;
   }
 
-  /** @returns Whether the chunk held a token: text, reasoning or a part of a tool call. */
+  /** @returns Whether the chunk contained a token: text, reasoning or a part of a tool call. */
   feed(chunk: Uint8Array): boolean {
     const before = this.#tokens;
     this.#events.feed(chunk);
     return this.#tokens > before;
   }
 
-  /** Reads what is left, such as an event without its empty line. */
+  /** Reads what is left, such as an event without the empty line that ends it. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
     const other = this.#otherApi;
     if (other === undefined) {
-      this.error = brokenAnswerError("The stream held no answer", "", this.#origin);
+      this.error = brokenAnswerError("The stream contained no answer", "", this.#origin);
       return;
     }
     this.error = brokenAnswerError(other.message, "", this.#origin, "other_api");
@@ -257,7 +258,7 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Joins lists, as in `logprobs`, and merges objects. The last one of other values is kept. */
+  /** Joins lists, as in `logprobs`, and merges objects. Other values replace earlier ones. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -268,7 +269,7 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Some gateways end a stream with another usage, of 0 tokens. */
+/** Some gateways end a stream with a second usage object, whose counts are 0. */
 function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
   return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
 }

@@ -52,8 +52,8 @@ export class StreamEvents {
     this.#parser.feed(ready);
   }
 
-  /** llama.cpp sends `error: {…}`, others bare JSON. Some gateways send bare chunks, put white
-   * space or a byte order mark before `data:`, or capitalize it. */
+  /** llama.cpp sends errors as `error: {…}`. Some servers and gateways send errors or chunks
+   * without `data:`, capitalize it, or put white space or a byte order mark before it. */
   #unknownLine({ field, value = "", line = "" }: ParseError): void {
     if (field === "error") return this.#event({ event: "error", data: value });
     const text = line.trim();
@@ -76,7 +76,7 @@ export class StreamEvents {
     const chunk = asObject(value);
     if (event === "error") sink.onError(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) sink.onObject(chunk, data);
-    // `null` is a keep-alive; an array holds several chunks.
+    // `null` is a keep-alive; an array contains several chunks.
     else if (value === null) return;
     else if (Array.isArray(value)) {
       for (const element of value) this.#event({ data: JSON.stringify(element) });
@@ -120,10 +120,11 @@ function isKeepAlive(text: string, event: string | undefined): boolean {
 }
 
 const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
-/** Longer texts are no keep-alives: an answer may begin with such a word. */
+/** Longer texts are not keep-alives: an answer may begin with such a word. */
 const MAX_KEEP_ALIVE_CHARS = 60;
 
-/** From this many on, pieces count as snapshots: the second may begin with the first by chance. */
+/** The minimum number of pieces that count as snapshots: the second piece may begin with the first
+ * by chance. */
 const MIN_SNAPSHOTS = 3;
 
 /** After this many snapshots, only the last one is kept in memory. */
@@ -133,7 +134,7 @@ const CERTAIN_SNAPSHOTS = 16;
 const MIN_REPEATED_CHARS = 16;
 
 /** Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots: each piece begins
- * with the one before and is longer. Others (RAGFlow) repeat the complete text in a last piece,
+ * with the previous one and is longer. Others (RAGFlow) repeat the complete text in a last piece,
  * which is dropped. */
 export class DeltaText {
   #joined = "";
@@ -155,7 +156,7 @@ export class DeltaText {
     else this.#joined += piece;
   }
 
-  /** Replaces the text so far by `whole`, if `whole` begins with it. */
+  /** Replaces the text so far with `whole`, if `whole` begins with it. */
   extendTo(whole: string): void {
     if (!whole.startsWith(this.text)) return;
     this.#joined = whole;

@@ -29,8 +29,8 @@ export interface TeacherRequest {
   readonly jsonSchema?: AskedSchema;
   /** Milliseconds that the row has left for this attempt. @default the teacher's own limit */
   readonly timeoutMs?: number;
-  /** The number of answers to the row that were rejected before, by a check for example, so that
-   * this request is for another one. @default 0 */
+  /** How many answers to the row were rejected before this request, for example by a check.
+   * @default 0 */
   readonly resamples?: number;
 }
 
@@ -46,7 +46,7 @@ export interface AskedSchema {
   readonly description?: string;
 }
 
-/** Tokens as the teacher counted them, or a stated cost alone: then both counts are 0. */
+/** Tokens as the teacher counted them. If it states only a cost, both counts are 0. */
 export interface Usage {
   /** Tokens of the prompt. */
   readonly promptTokens: number;
@@ -89,7 +89,7 @@ export interface Completion {
   readonly finishReason: string;
   /** Why the server may have sent no finish reason: a phrase that follows a colon. @default none */
   readonly doubt?: string;
-  /** Whether the model refused. Without other text, `response` holds its refusal. @default false */
+  /** Whether the model refused. Without other text, `response` is the refusal. @default false */
   readonly isRefusal?: boolean;
   /** Token counts; null if the teacher reports none. */
   readonly usage: Usage | null;

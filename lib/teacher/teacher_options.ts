@@ -69,7 +69,7 @@ export interface OpenAICompatibleOptions {
   keep?: readonly string[];
   /**
    * The tags around the model's reasoning in its answers, such as `["<reason>", "</reason>"]`.
-   * Known ones (`<think>`, `[THINK]`, the channels of gpt-oss, …) are always recognized. @default
+   * Known tags (`<think>`, `[THINK]`, the channels of gpt-oss, …) are always recognized. @default
    * none
    */
   thinkTags?: readonly [open: string, close: string];
@@ -113,7 +113,7 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
-// Cached, because reading it takes longer than reading the clock.
+// Cached, because reading `timeOrigin` takes longer than reading the clock.
 const PROCESS_START_MS = performance.timeOrigin;
 
 const DEFAULTS = {
@@ -160,15 +160,15 @@ export interface CheckedParams {
  * become parameters: servers ignore it.
  *
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If a parameter is set by Retort, holds a credential (which is not shown), or
- * is an `extra_body` other than an object.
+ * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown),
+ * or is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
   const secret = secretParam(params);
   if (secret !== undefined) {
     throw new TypeError(
-      `Cannot send the parameter "${secret}": parameters are written to files, and it holds a ` +
+      `Cannot send the parameter "${secret}": parameters are written to files, and it contains a ` +
         "credential. Put a key into OPENAI_API_KEY, --api-key-file or --header NAME=@env:VARIABLE",
     );
   }

@@ -5,8 +5,8 @@
  *
  * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`
  *
- * The channel `analysis` holds reasoning, `final` the answer, and `commentary` a tool call or the
- * text before one.
+ * The channel `analysis` contains reasoning, `final` the answer, and `commentary` a tool call or
+ * the text before a tool call.
  *
  * @module
  */
@@ -14,7 +14,7 @@
 export interface SeparatedAnswer {
   readonly response: string;
   readonly reasoning: string;
-  /** Calls in the channels of gpt-oss. */
+  /** Tool calls found in the channels of gpt-oss. */
   readonly toolCalls?: readonly unknown[];
 }
 
@@ -42,8 +42,8 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** Returns the longer of two texts if it contains the other, apart from white space. A text of less
- * than half the other's length is a quotation, but an empty `right` is not. */
+/** Returns the longer of two texts if it contains the other, apart from white space. A text less
+ * than half as long as the other counts as a quotation, but an empty `right` does not. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -58,7 +58,7 @@ function withSingleSpaces(text: string): string {
 
 export type ThinkTags = readonly [open: string, close: string];
 
-/** Tags of known models. `<thinking>`, `<reasoning>` and `<answer>` are in no chat template, but
+/** Tags of known models. `<thinking>`, `<reasoning>` and `<answer>` appear in no chat template, but
  * prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
@@ -75,7 +75,7 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** Of opening tags. Most answers begin with another character. */
+/** The first characters of opening tags. Most answers begin with another character. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /** Tags that the chat template may open at the end of the prompt. Most answers lack the mark of a
@@ -194,7 +194,7 @@ function splitHarmony(content: string): SeparatedAnswer | undefined {
     const reasoning = analysis.replaceAll("assistantanalysis", "\n\n");
     return { reasoning: trimLines(reasoning), response: trimLines(response), toolCalls: [] };
   }
-  // `includes` takes a tenth of the patterns' time, and is false for nearly every answer.
+  // `includes` takes a tenth of the time of the patterns, and is false for nearly every answer.
   if (!content.includes("|>") || !(HARMONY_START.test(content) || NEXT_MESSAGE.test(content))) {
     return undefined;
   }

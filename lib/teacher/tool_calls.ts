@@ -26,7 +26,7 @@ export function toolCallsOf(
   path: JsonPath,
 ): readonly unknown[] | undefined {
   const { tool_calls: calls, function_call: legacy } = message;
-  // On the hot path: most messages have none.
+  // On the hot path: most messages have no calls.
   if (!calls && !legacy) return undefined;
   const place: JsonPlace = { text, path };
   if (Array.isArray(calls) && calls.length > 0) {
@@ -113,7 +113,7 @@ interface Call {
   arguments: string | undefined;
   /** The other fields of the call; `custom` stands for `function` in calls of custom tools. */
   readonly fields: JsonObject;
-  /** The other fields of its `function`. */
+  /** The other fields of the call's `function`. */
   readonly functionFields: JsonObject;
 }
 
@@ -250,7 +250,7 @@ function partOf(index: unknown, id: unknown, name: unknown, args: unknown, place
   };
 }
 
-/** Whether a part begins another call, although index, id or position are those of `previous`. */
+/** Whether a part begins another call, although its index, id or position points to `previous`. */
 function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }: Part): boolean {
   const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
   // Another id with a name is another call, whatever the index says.

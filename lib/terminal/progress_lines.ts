@@ -46,7 +46,7 @@ export interface BarOptions {
   write: (text: string) => void;
   /** The width of the terminal in cells; called for each drawing. */
   columns: () => number;
-  /** The caller checks `NO_COLOR`. */
+  /** Whether to use colors. The caller checks `NO_COLOR`. */
   isColored: boolean;
   now?: () => number;
   /** Shows lag, CPU and memory of the process. @default false */
@@ -141,8 +141,8 @@ interface BarView {
 
 /**
  * Returns at most five lines: shares of the rows (if their number is known); rows, speed and cost;
- * attempts and tokens; the process, if requested; problems. Only the state while the input is read.
- * Each line starts with an empty cell, where the cursor rests.
+ * attempts and tokens; the process, if requested; problems. While the input is read, returns only
+ * the state. Each line starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -215,7 +215,8 @@ const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
-/** Writes a line at the start, for each notice and change of state, and every 30 s. */
+/** Writes a line at the start, for each notice and change of state, and at an interval while the
+ * state stays the same. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;

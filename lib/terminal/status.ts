@@ -47,7 +47,7 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/** The lower bound of the ETA is shown from this age of the run. `MIN_BOUND_AGE_MS` in
+/** The lower bound of the ETA is shown once the run is this old. `MIN_BOUND_AGE_MS` in
  * `web/page/run_state.js` has the same limit. */
 const MIN_BOUND_AGE_MS = 10_000;
 
@@ -63,8 +63,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   return STATE_WORDS[state] + why;
 }
 
-/** Returns the reason why the run is in its state. If the only teacher has halted, that is the
- * teacher's reason: the run's would repeat its address. */
+/** Returns the reason why the run is in its state. If the only teacher is halted, returns the
+ * teacher's reason, because the run's reason would repeat the address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   const isAlone = present.length === 1;
@@ -183,8 +183,8 @@ function costSegments(snapshot: Snapshot): Segment[] {
   return [isTooMuch ? { text, color: "yellow" } : { text }];
 }
 
-/** Whether the cost is unknown because no answer has token counts. Its twin for the page is
- * `isUncounted` in `web/page/run_state.js`. */
+/** Whether the cost is unknown because no answer has token counts. The page has the same function
+ * in `web/page/run_state.js`. */
 export function isUncounted(
   { cost_usd, succeeded, prompt_tokens, completion_tokens }: Snapshot | Summary,
 ): boolean {
@@ -202,7 +202,7 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 }
 
 /** Problems that need action: teachers that are not up, and the error that most rows failed with.
- * Errors of attempts that were retried need none. */
+ * Errors of attempts that were retried need no action. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const failureGroups = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);

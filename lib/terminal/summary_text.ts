@@ -27,11 +27,11 @@ const UNCOUNTED = "unknown: it needs token counts (usage), which no answer had, 
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {
-  /** Continues the run or retries failures. @default none is shown */
+  /** The command that continues the run or retries failures. @default none is shown */
   continueCommand?: string;
-  /** Exports the results; shown once no row is left to do. @default none is shown */
+  /** The command that exports the results, shown once all rows are done. @default none is shown */
   exportCommand?: string;
-  /** The caller checks `NO_COLOR`. */
+  /** Whether to use colors. The caller checks `NO_COLOR`. */
   isColored: boolean;
 }
 
@@ -60,8 +60,8 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/** Whether rows failed because their answers were truncated. Sent unchanged, they would be
- * truncated again. */
+/** Whether rows failed because their answers were truncated. If these rows were sent unchanged,
+ * their answers would be truncated again. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }

@@ -315,7 +315,7 @@ export const ENDPOINTS: ServerGroup = {
         sentLast: { reasoning: undefined },
         result: { response: "42" },
         posts: 2,
-        says: /refuses reasoning\.summary/,
+        says: /rejects reasoning\.summary/,
       },
     },
     {

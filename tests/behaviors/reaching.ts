@@ -144,7 +144,7 @@ export const REACHING: ServerGroup = {
         sentLast: { response_format: undefined },
         result: { response: '{"a":1}', distill: { attempts: 2 } },
         posts: 2,
-        says: /refuses response_format .*requests leave it out from now on/,
+        says: /rejects response_format .*later requests omit it/,
       },
     },
     {
@@ -190,7 +190,7 @@ export const REACHING: ServerGroup = {
         sentLast: { stream: true, stream_options: undefined },
         result: { response: "42" },
         posts: 2,
-        says: /refuses stream_options .*tokens may not be counted/,
+        says: /rejects stream_options .*tokens may not be counted/,
       },
     },
     {
@@ -224,7 +224,7 @@ export const REACHING: ServerGroup = {
       expected: {
         counts: [11, 0, 0],
         posts: 11,
-        says: /None of the first 10 answers of the teacher at .* holds "logprobs"/,
+        says: /None of the first 10 answers of the teacher at .* contains "logprobs"/,
       },
     },
   ],

@@ -58,8 +58,8 @@ for (const [status, message] of REFUSALS) {
     assertEquals([error.isAdjusted, error.message], [true, message]);
     assertEquals(
       error.notice,
-      `The teacher at ${it.server.url} refuses response_format (${message}): ` +
-        "requests leave it out from now on; answers are still checked against the schema",
+      `The teacher at ${it.server.url} rejects response_format (${message}): ` +
+        "later requests omit it; answers are still checked against the schema",
     );
     await askFor(it.teacher);
     assertEquals("response_format" in it.server.requests[1].body, false);
@@ -128,7 +128,7 @@ Deno.test("keep warns after ten answers without the field", async () => {
   const notices: (string | undefined)[] = [];
   for (let n = 0; n < 12; n++) notices.push((await ask(it.teacher)).notice);
   assertEquals(notices.filter((notice) => notice !== undefined), [
-    `None of the first 10 answers of the teacher at ${it.server.url} holds "logprobs" (--keep): ` +
+    `None of the first 10 answers of the teacher at ${it.server.url} contains "logprobs" (--keep): ` +
     "the teacher may not support them",
   ]);
   assertEquals(notices.findIndex((notice) => notice !== undefined), 9);

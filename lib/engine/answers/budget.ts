@@ -16,24 +16,24 @@ type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 export interface BudgetOptions {
   /**
-   * The cost of an answer in US dollars; undefined without token counts. Omit the function if the
-   * price of any teacher is unknown. @default none
+   * The cost of an answer in US dollars; undefined if it is unknown, as it usually is without token
+   * counts. Omit the function if the price of any teacher is unknown. @default none
    */
   priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
   /** Teachers whose price is unknown, for error messages. @default [] */
   unpriced?: readonly Teacher[];
-  /** Above 0. @default none */
+  /** The limit on the cost, in US dollars above 0. @default none */
   maxCostUsd?: number;
-  /** A whole number above 0. @default none */
+  /** The limit on completion tokens, a whole number above 0. @default none */
   maxCompletionTokens?: number;
 }
 
-/** A limit cannot be enforced once this many answers, and more than half of all, came without what
- * it limits. */
+/** A limit cannot be enforced once at least this many answers, and more than half of all answers,
+ * lack the token count or the cost that it limits. */
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
+/** The relative error of a sum of costs: 7 answers of $0.01 add up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
 export interface Payee {
@@ -44,7 +44,7 @@ export interface Payee {
 
 interface UnestimatedAnswers {
   count: number;
-  /** The first of them, without its texts. */
+  /** The first of these answers, without its texts. */
   readonly sample: PricedAnswer;
 }
 
@@ -66,7 +66,7 @@ export class Budget {
   readonly #maxCompletionTokens: number;
   /** For a shard, the limit of all shards together. */
   #wholeMaxCostUsd: number | null = null;
-  /** The part of the limit for all runs of a shard, from 0 to 1. */
+  /** For a shard, the fraction of the limit that all its runs together may spend, up to 1. */
   #share = 1;
   /** The cost of earlier runs of the shard. */
   #earlierCostUsd = 0;
@@ -76,9 +76,9 @@ export class Budget {
   #uncounted = 0;
   /** Answers whose cost is known. */
   readonly #priced = { answers: 0, usd: 0 };
-  /** Answers that are billed, but whose cost is not known; `usd` estimates it. */
+  /** Answers whose cost is unknown; `usd` is an estimate for all of them. */
   readonly #unpriced = { answers: 0, usd: 0 };
-  /** Answers that came before the first whose cost is known. */
+  /** Answers of unknown cost, not estimated before the first answer of known cost. */
   readonly #unestimated = new Map<Payee, UnestimatedAnswers>();
 
   /**
@@ -98,14 +98,14 @@ export class Budget {
     return this.#priceOf !== undefined;
   }
 
-  /** Includes estimates for answers whose cost is not known. Null without prices, and if there are
-   * answers but the cost of none is known. */
+  /** The cost so far, including estimates for answers of unknown cost. Null without prices, or if
+   * answers have come but none has a known cost. */
   get costUsd(): number | null {
     const isUnknown = this.#unpriced.answers > 0 && this.#priced.answers === 0;
     return !this.isPriced || isUnknown ? null : this.#priced.usd + this.#unpriced.usd;
   }
 
-  /** The limit or, for a shard, its share for all of its runs. */
+  /** The limit on the cost or, for a shard, the share of it for all runs of the shard. */
   get maxCostUsd(): number | null {
     return this.#wholeMaxCostUsd === null ? null : this.#wholeMaxCostUsd * this.#share;
   }
@@ -123,7 +123,7 @@ export class Budget {
     return costUsd === null ? null : (costUsd + this.#earlierCostUsd) / this.#share;
   }
 
-  /** Why no more may be spent; undefined while the budget lasts. */
+  /** Why no more may be spent: a limit is reached, or cannot be enforced. Undefined otherwise. */
   get exhaustedReason(): string | undefined {
     const { maxCostUsd } = this, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
@@ -131,7 +131,7 @@ export class Budget {
     if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
       const cost = dollarsBeside(costUsd, maxCostUsd);
       const note = noteOf(this.#unpriced.answers, "of unknown cost");
-      // The only shard of an input has all of the limit, and only shards count earlier runs.
+      // A shard has a share below 1, unless it is the only one. Only shards count earlier runs.
       if (this.#share !== 1 || this.#earlierCostUsd > 0) {
         const wholeLimit = dollars(this.#wholeMaxCostUsd!);
         return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
@@ -151,7 +151,7 @@ export class Budget {
       "--max-cost",
       this.#unpriced.answers,
       this.#priced.answers,
-      "without usage that tells their cost",
+      "without the usage that determines their cost",
     )) ?? (maxTokens === Infinity ? undefined : unenforceableReason(
       "--max-completion-tokens-total",
       this.#uncounted,
@@ -160,7 +160,7 @@ export class Budget {
     ));
   }
 
-  /** Counts an answer, accepted or not. Returns what it cost; null if that is not known. */
+  /** Counts an answer, accepted or not. Returns its cost; null if that is unknown. */
   add(completion: Completion, payee: Payee): number | null {
     this.#addTokens(completion);
     if (this.#priceOf === undefined) return null;
@@ -205,7 +205,8 @@ export class Budget {
     this.#unestimated.clear();
   }
 
-  /** The mean tokens of the counted answers at the price of this teacher, or else the mean cost. */
+  /** For an answer without token counts, the price of the mean counts at this teacher, if known;
+   * otherwise, the mean of the known costs. */
   #estimateUsd(answer: PricedAnswer, teacher: Teacher): number {
     const { answers, ...sums } = this.#counted;
     const usage = {
@@ -218,7 +219,8 @@ export class Budget {
     return usd ?? this.#priced.usd / this.#priced.answers;
   }
 
-  /** For a shard: its share of the limit, above 0, and what its earlier runs have spent of it. */
+  /** Sets a shard's share of the limit, above 0, and what its earlier runs have spent of that
+   * share. */
   takeShare(share: number, earlierCostUsd: number): void {
     this.#share = share;
     this.#earlierCostUsd = earlierCostUsd;
@@ -240,7 +242,7 @@ export class Budget {
   }
 }
 
-/** Undefined while too few answers show that a limit cannot be enforced. */
+/** Why a limit cannot be enforced; undefined while too few answers show that it cannot. */
 function unenforceableReason(
   flag: string,
   unknown: number,

@@ -12,8 +12,8 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY = "The answer holds neither text nor a tool call";
 
-/** Returns the value as a completion whose counts can be summed; undefined if it is none, because a
- * custom teacher without types may return anything. */
+/** Returns the value as a completion with valid token counts; undefined if it is not a completion,
+ * because a custom teacher without types may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
@@ -22,8 +22,8 @@ export function asCompletion(value: unknown): Completion | undefined {
 }
 
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
- * count would raise its budget. Without a valid `completionTokens`, only a stated cost is kept; an
- * invalid `promptTokens` becomes 0, and other invalid counts are left out. */
+ * count would increase what the run may spend. Without a valid `completionTokens`, only a stated
+ * cost is kept; an invalid `promptTokens` becomes 0, and other invalid counts are left out. */
 function withValidUsage(completion: Completion): Completion {
   const { usage } = completion;
   if (!usage || isValid(usage)) return completion;
@@ -48,7 +48,8 @@ function withValidUsage(completion: Completion): Completion {
   };
 }
 
-/** Whether no count needs correction, as is usual. Only the first two counts are required. */
+/** Whether the counts and the cost are valid, as they usually are. Only the first two counts are
+ * required. */
 function isValid(usage: Usage): boolean {
   const { promptTokens = -1, completionTokens = -1, costUsd } = usage;
   const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
@@ -57,8 +58,8 @@ function isValid(usage: Usage): boolean {
     asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
 }
 
-/** The error of an answer that was aborted, has no known finish reason, or is empty and counted as 0
- * tokens: its row is sent again. Undefined for other answers. */
+/** The error for an answer that was aborted, has no known finish reason, or is empty and has no
+ * counted tokens. Its row is sent again. Undefined for other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
     return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
@@ -90,7 +91,8 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Ollama's cloud and LiteLLM send such an answer if their upstream has failed, Gemini sometimes. */
+/** Ollama's cloud and LiteLLM send such an answer if their upstream has failed. Gemini sometimes
+ * sends one, too. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

@@ -16,8 +16,9 @@ import { EMPTY, hasContent, hasReasoning } from "./completion_check.ts";
  * What to do with an answer that the token limit, the context window or a content filter truncated.
  *
  * - `error`: the row fails
- * - `keep`: the answer is kept, unless it is only reasoning
- * - `escalate`: at the token limit, the row is sent again with twice the limit; otherwise it fails
+ * - `keep`: the answer is kept, unless it is empty or only reasoning
+ * - `escalate`: at the token limit, the row is sent again with twice the limit, up to
+ *   `maxTokensCap`; otherwise it fails
  */
 export type OnTruncated = "error" | "keep" | "escalate";
 
@@ -40,17 +41,18 @@ export interface AnswerPolicyOptions {
   readonly onTruncated: OnTruncated;
   /** The highest limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
-  /** How many further answers may be requested for a row, after empty or rejected ones or refusals.
+  /** How many more answers may be requested for a row, after answers that were empty, rejected or
+   * refusals.
    * @default 0 */
   readonly resample?: number;
-  /** Additional finish reasons of complete answers; `none` stands for a missing one. @default [] */
+  /** More finish reasons that count as complete; `none` is a null or empty one. @default [] */
   readonly acceptEndings?: readonly string[];
   /** Returns whether an answer is a refusal, which is rejected. @default none is detected */
   readonly isRefusal?: (response: string) => boolean;
-  /** Run in this order; an answer is accepted if all accept it. */
+  /** Run in this order. An answer is accepted only if all checks accept it. */
   readonly checks: readonly Check[];
-  /** The parameters of the run. A row's own parameters override them; the token limit of the result
-   * is the row's first one. */
+  /** The parameters of the run. A row's own parameters override them; the merged parameters contain
+   * the row's first token limit. */
   readonly params: Params;
 }
 
@@ -131,12 +133,12 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed. It may do so again on another answer, which costs money.
+    // The check timed out or crashed. It may do so again on another answer, and answers cost money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }
 
-  /** Rejects an answer for a reason that another answer may not have. */
+  /** Rejects an answer for a reason that may not apply to another answer. */
   #reject(type: FailureType, message: string, { params, resamples }: AnsweredAttempt): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
@@ -171,7 +173,8 @@ export class AnswerPolicy {
     return { failure, action: "escalate", params: longer };
   }
 
-  /** The highest token limit of a row; undefined if it has no limit and there is no cap. */
+  /** The highest token limit that `escalate` may set for a row; undefined if the row has no limit
+   * and the user has set no cap. */
   #capOf(row: Row): number | undefined {
     const firstLimit = tokenLimitOf({ ...this.#options.params, ...row.params });
     return this.#options.maxTokensCap ??

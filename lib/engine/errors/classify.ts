@@ -82,7 +82,7 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
     halt("Check the address, and trust the authority that signed the certificate with --ca-file"),
   ],
   ["client_certificate", VERDICTS.client_certificate],
-  // Deno's permission, not the teacher's.
+  // Deno lacks the permission to use the network; the teacher was not asked.
   ["no_permission", halt("Start Retort with --allow-net")],
   ["wants_tls", VERDICTS.plain_http],
   [
@@ -98,13 +98,13 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOAD_STATUSES = new Set([503, 529]);
-/** Less common ones: 424 is sent by TGI and Bedrock if generation failed, and 499 by Groq if a
- * request was canceled; 444 is nginx's code for a connection that it closed. */
+/** Among the less common ones, TGI and Bedrock send 424 if generation failed, Groq sends 499 if a
+ * request was canceled, and 444 is nginx's code for a connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /** A 2xx response with neither a completion nor an error. */
 const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
-/** LM Studio responds to unknown paths with status 200 and its own text. */
+/** A 2xx response with unknown text: LM Studio, for example, sends one for unknown paths. */
 const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
 const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
@@ -179,7 +179,8 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
-/** Blames this row if the message does, otherwise possibly something that all rows share. */
+/** Blames a content filter or this row if the message does. Otherwise, the cause may be something
+ * that all rows share. */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
@@ -208,8 +209,8 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
-  // A gateway such as New API blames the model with a 5xx while it has no free channel for it. That
-  // passes.
+  // A gateway such as New API blames the model with a 5xx while it temporarily has no channel for
+  // the model.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return VERDICTS[meaning];
 }
@@ -257,7 +258,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
     const isUnpaid = isLimitZero(message) && !isRelayed;
     return isUnpaid ? { ...VERDICTS.billing, isAboutModel: true } : VERDICTS.rate_limit;
   }
-  // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
+  // Groq sends 498 for a flex tier without capacity; others report used-up limits with 400 or 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
   if (status === 498 || isUsedUp || isRateLimit(error) || isAbout("rateLimit", message)) {
     return VERDICTS.rate_limit;

@@ -1,8 +1,8 @@
 /**
  * Decides what a failed attempt means: send the row again, fail it, or halt its teacher.
  *
- * In: the error of an attempt. Out: its classification. This layer does not wait, count time or
- * send.
+ * In: the error of an attempt. Out: its classification. This layer sends nothing, does not wait and
+ * reads no clock.
  *
  * @module
  */

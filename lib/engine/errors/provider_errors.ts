@@ -26,7 +26,7 @@ const CODES = {
     // Moonshot, DashScope, New API, LiteLLM, Together
     "exceeded_current_quota_error arrearage insufficient_user_quota budget_exceeded",
     "credit_limit pre_consume_token_quota_failed",
-    // Volcengine: overdue, and the limit that the user has set for a model
+    // Volcengine: an overdue bill, and the limit that the user has set for a model
     "accountoverdueerror setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
@@ -56,7 +56,7 @@ const CODES = {
     "request_too_large tokens_limit_reached",
     // Baidu, UCloud
     "tokens_too_long characters_too_long",
-    // The images of the row: OpenAI
+    // About images of the row: OpenAI
     "invalid_image invalid_image_format invalid_image_url invalid_base64_image",
     "image_parse_error image_too_large failed_to_download_image",
     UNREADABLE_FILE,
@@ -116,7 +116,7 @@ type UncodedMeaning =
   | "plain_http"
   | "upstream";
 
-/** The verdict that halts the teacher until the user has done something. */
+/** A verdict that halts the teacher; `advice` says what the user can do. */
 export function halt(advice?: string): Verdict {
   return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
 }
@@ -205,7 +205,8 @@ const TOPICS = {
     /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** The server failed. Only for a status that says nothing: 2xx, or relayed. */
+  /** The server failed. Only for errors whose status says nothing: it is 2xx, or a router relays
+   * the error. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,

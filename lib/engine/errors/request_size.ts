@@ -1,6 +1,6 @@
 /**
  * Recognizes requests that are too large: the prompt exceeds the context window, or the request
- * more tokens than the account may send at once. Only their rows fail.
+ * needs more tokens than the account may use at once. Only their rows fail.
  *
  * @module
  */
@@ -36,8 +36,8 @@ export function isTooLong(message: string): boolean {
   return TOO_LONG.some((pattern) => pattern.test(words));
 }
 
-/** Whether the prompt leaves too little room for the answer. Not so if the token limit alone
- * fills the context window. */
+/** Whether the prompt leaves too little room for the answer. False if the token limit alone fills
+ * the context window. */
 function leavesNoRoom(words: string): boolean {
   const groups = LIMIT_AND_CONTEXT.map((pattern) => pattern.exec(words)?.groups).find(Boolean);
   return groups !== undefined && Number(groups.limit) < Number(groups.context);

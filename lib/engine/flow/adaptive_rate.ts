@@ -18,12 +18,13 @@ import { TokenBucket } from "./rate.ts";
 /** The new rate after throttling, as a fraction of the accepted one. */
 const DECREASE_FACTOR = 0.85;
 
-/** One decrease leaves at least this fraction: brief throttling must not stop the run. */
+/** One decrease leaves at least this fraction of the throttled rate: brief throttling must not stop
+ * the run. */
 const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
 
-/** The first throttling counts as throttling of at least this rate. */
+/** The rate at the first throttling is taken to be at least this high. */
 const MIN_FIRST_PER_S = 100;
 
 /** After a trial, growth levels off at this fraction of the suspected rate: slightly above their
@@ -49,10 +50,10 @@ const REFRESH_MS = 100;
 /** A rate grows only while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
-/** From this fraction of use on, the rate counts as the bottleneck. */
+/** The rate counts as the bottleneck if at least this fraction of it is used. */
 const LIMITING_FRACTION = 0.9;
 
-/** A rate that is used less for `IDLE_MS` limits nothing, and is removed. */
+/** A rate of which less than this fraction is used for `IDLE_MS` limits nothing, and is removed. */
 const IDLE_FRACTION = 1 / 2;
 const IDLE_MS = 30_000;
 
@@ -127,8 +128,8 @@ export class AdaptiveRate {
   /**
    * Called when a trial has shown that too much is sent.
    *
-   * @param isRateAlone Whether the concurrency limit stays. Growth then levels off below the
-   * suspected rate.
+   * @param isRateAlone Whether only the rate is reduced, not the concurrency limit. Growth then
+   * levels off below the suspected rate.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(MIN_PER_S, perSecond);

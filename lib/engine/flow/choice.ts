@@ -14,7 +14,8 @@ export interface RequestedWait {
   readonly endsAt: number;
 }
 
-/** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
+/** Rows go to their key's teacher until it has this multiple of its share of the attempts in
+ * flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
 /** The end of the wait that an endpoint requested for a row; -Infinity if none. */
@@ -22,8 +23,9 @@ function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): 
   return waits.find((wait) => wait.endpoint === endpoint)?.endsAt ?? -Infinity;
 }
 
-/** When the first endpoint accepts a row with these waits; Infinity without endpoints. */
-export function soonestEnd(
+/** The earliest time at which any endpoint accepts a row with these waits; Infinity without
+ * endpoints. */
+export function earliestStart(
   endpoints: readonly Endpoint[],
   waits: readonly RequestedWait[],
   now: number,
@@ -35,9 +37,9 @@ export function soonestEnd(
   );
 }
 
-/** The endpoint used least for its weight, among those of the first `count` that have less than their
- * share in flight. With the least busy one instead, weights would do nothing while few attempts are
- * in flight. */
+/** Among the first `count` endpoints, finds the one with the fewest turns for its weight that is
+ * below its share in flight. Comparing attempts in flight would ignore the weights while there are
+ * few. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,
@@ -46,7 +48,8 @@ export function leastUsed(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made even if attempts hang.
+    // An endpoint that is being probed may exceed its share: hung attempts must not block the
+    // probe.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;
@@ -55,8 +58,8 @@ export function leastUsed(
   return best;
 }
 
-/** The endpoint with the least in flight for its weight, among endpoints with room whose
- * requested wait for the row is over. */
+/** The endpoint with the fewest attempts in flight for its weight, among those that have room and
+ * request no further wait for the row. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
   waits: readonly RequestedWait[],
@@ -72,9 +75,10 @@ export function leastBusy(
   return best;
 }
 
-/** The endpoint for rows with this key; undefined if it has no room. Weighted rendezvous
- * hashing: the endpoint with the highest hash of key, address and weight. So each has keys in
- * proportion to its weight, and when one joins or leaves, only its own keys move. */
+/** The endpoint for rows with this key; undefined if it has no room or too many attempts in flight.
+ * Weighted rendezvous hashing: the endpoint with the highest hash of key, address and weight. So
+ * each endpoint owns keys in proportion to its weight, and when an endpoint joins or leaves, only
+ * its own keys move. */
 export function ownerOf(
   key: number,
   endpoints: readonly Endpoint[],
@@ -96,7 +100,8 @@ export function ownerOf(
   return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
 }
 
-/** The last steps of MurmurHash3, as an unsigned number (`>>> 0`). */
+/** Combines two hashes: multiplies `b` by the golden ratio, then applies the last steps of
+ * MurmurHash3. */
 function mixHashes(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -8,7 +8,7 @@
 import type { Classification } from "../errors/mod.ts";
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** This many failed rows are an outage if hardly any attempt since the first of them was
+/** This many failed rows count as an outage if hardly any attempt since the first of them was
  * answered. Only the first failure of a row counts: after that, the row may be the cause. */
 const ROWS_FOR_OUTAGE = 10;
 
@@ -18,12 +18,13 @@ const MIN_FAULTS_MS = 300;
 
 const NEARLY_ALL = 0.9;
 
-/** This many throttled rows in succession are an outage after `MIN_THROTTLING_MS`. */
+/** This many throttled rows since the last answer count as an outage if `MIN_THROTTLING_MS` have
+ * passed. */
 const THROTTLED_FOR_OUTAGE = 10;
 
 const MIN_THROTTLING_MS = 5_000;
 
-/** This many refused connections in succession are an outage. */
+/** This many failed connections since the last answer count as an outage. */
 const REFUSALS_FOR_OUTAGE = 3;
 
 export const PROBE_BASE_MS = 1_000;
@@ -32,12 +33,12 @@ export const PROBE_CAP_MS = 15_000;
 
 export const PROBE_GROWTH = 1.5;
 
-/** Intervals are longer by up to this fraction, so that runs do not probe at the same time. */
+/** Probe intervals grow by up to this fraction, so that runs do not probe at the same time. */
 export const PROBE_JITTER = 0.2;
 
-/** After an outage of this length, failures count against rows again. New rows are sent first,
- * so by then only the last rows are left. If they break the teacher each time, the run would never
- * end. */
+/** After an outage of this length, failures count against rows again. New rows are sent first, so
+ * by then only the last rows are left. If these rows broke the teacher each time, the run would
+ * never end. */
 const PATIENCE_MS = 15 * 60_000;
 
 type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
@@ -83,7 +84,7 @@ export class CircuitBreaker {
   /** Called when the teacher responds without a sign of trouble. Returns whether an outage ends. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
-      // Made before the outage, so the teacher may still be down.
+      // The attempt was made before the outage, so the teacher may still be down.
       this.#probeMs = PROBE_BASE_MS;
       this.#probeAt = this.#options.now();
       return false;

@@ -43,13 +43,13 @@ interface StartGrowth {
  * takes 200 lanes one more round of answers; quadrupling throttles twice as many attempts.
  */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
-/** After an outage, and for a limit that explores: its first measurement is at 32. */
+/** Used after an outage, and for a limit that explores, which is first measured at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };
 /** A careful start doubles after this time without throttling or another step: answers may take
  * an hour. */
 const QUIET_MS = 10_000;
-/** The limit counts as used from this fraction on, and for `USED_FOR_MS` afterwards: of answers
- * that arrive together, the last sees few in flight. */
+/** The limit counts as used while at least this fraction of it is in flight, and for `USED_FOR_MS`
+ * afterwards: of answers that arrive together, the last one sees few attempts in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
 /** A longer gap between two calls does not count as time: `tick()` comes at least twice a second
@@ -122,8 +122,9 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Handles an attempt that was throttled, timed out or not connected. A burst of them counts once:
-   * attempts made before the last decrease or right after it are ignored, unless they form a run.
+   * Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
+   * counts once: attempts made before the last decrease or right after it are ignored, unless they
+   * form a run.
    *
    * @param isInRun Whether the attempt belongs to a run of throttled attempts too long to be chance.
    */
@@ -173,11 +174,11 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Starts at 1, as after an outage, and grows up to the last proven limit. */
+  /** Starts again at 1, for example after an outage, and grows up to the last proven limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#provenLimit < Infinity) {
-      // Dated back, so that growth has already recovered that limit.
+      // Backdated, so that the growth curve has already returned to that limit.
       this.#growth.decrease(
         this.#usedMs - RECOVERY_MS,
         DECREASE_FACTOR * this.#provenLimit,

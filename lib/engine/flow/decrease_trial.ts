@@ -22,13 +22,13 @@ const ACCEPTED_FRACTION = 0.9;
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** Burst size, as milliseconds of the rate: enough for late timers, but a teacher without bursts
- * throttles larger ones at any rate. */
+/** Burst size, as milliseconds of the rate: enough for late timers, but a teacher that allows no
+ * bursts throttles larger ones at any rate. */
 const BURST_MS = 5;
 /** With fewer attempts in flight, one is a large part of them, so a trial limits the rate too. */
 export const FEW_IN_FLIGHT = 8;
-/** If few attempts are in flight and return within this time on average, the rate is limited
- * alone: fewer attempts in flight would mean one lane, and many teachers accept more. */
+/** If few attempts are in flight and return within this time on average, only the rate is limited:
+ * fewer attempts in flight would mean a single lane, and many teachers accept more. */
 const QUICK_MS = 50;
 /** At a teacher at its capacity, this fraction of the share remains, because attempts arrive
  * together by chance. */
@@ -44,7 +44,7 @@ const MAX_ATTEMPTS = 240;
 /** The evidence for "effective" must last this long: the last attempts may still be throttled. */
 const SETTLING_MS = 1_000;
 
-/** An accepted rate that was measured for less time may be a burst's. */
+/** An accepted rate that was measured for less time may come from a burst. */
 const MIN_SECONDS = 1;
 
 interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
@@ -107,8 +107,8 @@ export class DecreaseTrial {
   }
 
   /** Returns the trial that must confirm "ineffective"; undefined if none is needed. The rate of
-   * this trial may be too high: the accepted rate may have been a burst's, or a limit may have
-   * fallen just then. */
+   * this trial may be too high: the accepted rate may have come from a burst, or the teacher may
+   * just have lowered its limit. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
     const { size, cap, share, isQuick } = this, attempts = this.#knownAttempts;

@@ -24,7 +24,8 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
-  /** Called when an attempt has failed, before that changes the limit or the circuit breaker. */
+  /** Called when an attempt has failed, before the failure changes the limit or the circuit
+   * breaker. */
   readonly onFailure?: () => void;
 }
 
@@ -135,13 +136,13 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** Milliseconds until the next attempt: 0 for now; Infinity if one in flight must end first,
-   * or nothing more is sent. */
+  /** Milliseconds until the next attempt may start; Infinity if an attempt in flight must end
+   * first, or the teacher is halted or leaving. */
   delayMs(now: number): number {
     if (!this.isActive) return Infinity;
     const unavailableUntil = this.unavailableUntil(now);
     if (unavailableUntil !== undefined && unavailableUntil > now) return unavailableUntil - now;
-    // A probe is made even if attempts hang.
+    // A probe may exceed the limit: hung attempts must not block it.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
@@ -181,9 +182,9 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
-    // Without a sign of trouble, the error is a response: a custom teacher's may have no status.
-    // Two say nothing about an outage: a file of the row that cannot be read, and a reason to halt,
-    // such as a bad certificate.
+    // An error that is no sign of trouble counts as a response, even without a status, as from a
+    // custom teacher. Two kinds say nothing about an outage: a file of the row that cannot be read,
+    // and a reason to halt, such as a bad certificate.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
@@ -213,7 +214,7 @@ export class Endpoint {
 
   /** Changes the weight and the maximum. What was learned about the teacher stays. */
   setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
-    // Its turns so far, as if it had always had this weight.
+    // Scales the turns so far, as if the teacher had always had this weight.
     this.turns *= weight / this.weight;
     this.weight = weight;
     this.#maxConcurrency = maxConcurrency;

@@ -16,9 +16,9 @@ import type { LoadControlOptions } from "./load_control.ts";
  * queues requests is no faster. */
 const EXPLORING_FROM = 32;
 
-/** The factor of steps while each one pays. */
+/** The factor between two limits while each step pays off. */
 const CLIMB = 2;
-/** Steps from a good limit, tried in turn. If one pays, the climb continues. */
+/** Steps from a good limit, tried in turn. If a step pays off, the climb continues. */
 const UP = Math.SQRT2;
 const DOWN = Math.SQRT1_2;
 /** A higher limit is better if goodput grows at least with this power of the limit: by 7 % for
@@ -27,13 +27,13 @@ const WORTHWHILE_POWER = 0.1;
 /** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs
  * more than a right one saves. */
 const AS_GOOD_FRACTION = 0.99;
-/** Windows whose mean lengths of answers differ by this factor are not comparable. */
+/** Windows whose mean answer lengths differ by more than this factor are not comparable. */
 const REGIME_FACTOR = 1.5;
 /** A window has at least this many answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
-/** Windows at a limit after a step that did not pay, ± 25 % so that two runs do not step
- * together. Steps down cost 30 % of the goodput for 8 % of the time. */
+/** After a step that did not pay off, the limit stays for this many windows, ± 25 % so that two
+ * runs do not step together. Steps down cost 30 % of the goodput for 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;
@@ -96,7 +96,7 @@ export class HillClimb {
     this.discard();
   }
 
-  /** Called when a window at the best limit has ended, with which the next step is compared. */
+  /** Called when a window at the best limit has ended. The next step is compared with `goodput`. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;

@@ -50,7 +50,8 @@ export interface Pressure extends Sent {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** For throttling, a careful start is over after this multiple of the ceiling in attempts. */
+/** Throttling is judged as during a careful start only for the first attempts: this multiple of the
+ * ceiling. */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()` is
@@ -145,10 +146,10 @@ export class LoadControl {
     this.#rate.ended(partial);
   }
 
-  /** Handles an attempt that was throttled, timed out or not connected. Returns whether
-   * throttling is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due
-   * to a used-up quota (`closed`). If the teacher names a time and would throttle other attempts
-   * too, all of them wait. */
+  /** Handles an attempt that was throttled, timed out or not connected. Returns whether throttling
+   * is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a
+   * used-up quota (`closed`). If the teacher names a time and would throttle other attempts too,
+   * all attempts wait. */
   pressed(
     { ticket, startedAt, inFlightAtStart }: Sent,
     inFlight: number,

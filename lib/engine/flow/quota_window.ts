@@ -54,14 +54,15 @@ interface Run extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #run: Run | undefined;
-  /** Set while the window is closed. `ticket` is the last attempt before. */
+  /** Set while the window is closed. `ticket` is that of the last attempt before it closed. */
   #closed: { readonly run: Run; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
-  /** Whether the next probe is at the expected opening of a window. */
+  /** Whether the next probe is planned for the expected opening of a window. */
   #isNextAtOpening = false;
-  /** The first attempt at or after the expected opening; Infinity if it was throttled. */
+  /** The ticket of the first probe at an expected opening; Infinity if that probe was throttled, or
+   * none was sent. */
   #openingTicket = Infinity;
   /** When the current window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
@@ -70,7 +71,7 @@ export class QuotaWindow {
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
-  /** The longest time until one of the last attempts was throttled. */
+  /** The longest time that a recent attempt took to be throttled. */
   #throttledInMs = 0;
   #quota: number | undefined;
   /** Lower bound of a window's length: a probe was throttled after this time. */

@@ -13,12 +13,12 @@ type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
 /** Tokens that a call is expected to take before any call has finished. */
 const GUESS_TOKENS = 500;
-/** The guess counts like this many calls in the mean. */
+/** The weight of the guess in the mean, in calls. */
 const GUESS_WEIGHT = 5;
 
 const MEAN_CALLS = 200;
 
-/** Below this fraction of a limit, what is left is spread over the time until the reset. */
+/** If less than this fraction of a limit is left, it is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
 /** Replaces `LOW_SHARE` if the limit is unknown; in calls. */
@@ -83,7 +83,7 @@ export class RateLimiter {
     this.#charge(0);
   }
 
-  /** @param completion The answer, also a partial one: its tokens count. */
+  /** @param completion The answer, complete or partial: its tokens count. */
   ended(completion: Completion | undefined): void {
     this.#inFlight--;
     if (completion === undefined) return this.#charge(0);
@@ -201,14 +201,14 @@ const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** Finds out what a teacher limits. A limit on attempts in flight never accepts an attempt
- * beside as many others as one that it throttles; a rate limit does. */
+/** Finds out what a teacher limits. A limit on attempts in flight never accepts an attempt that is
+ * sent beside as many others as a throttled one; a rate limit does. */
 class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** For a throttled attempt, the share of answered ones that were sent beside at least as many
-   * others; the mean over recent throttled attempts. */
+  /** The share of recent answered attempts that were sent beside at least as many others as a
+   * throttled attempt, as a mean over recent throttled attempts. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {

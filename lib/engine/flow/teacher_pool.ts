@@ -6,7 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { Alarm, every } from "../../timer.ts";
-import { leastBusy, leastUsed, ownerOf, type RequestedWait, soonestEnd } from "./choice.ts";
+import { earliestStart, leastBusy, leastUsed, ownerOf, type RequestedWait } from "./choice.ts";
 import {
   Endpoint,
   type EndpointContext,
@@ -16,7 +16,7 @@ import {
 
 const TICK_MS = 100;
 
-/** While nothing depends on time: waking up costs more CPU than the update. */
+/** The interval while nothing depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
 /** A wait below the clock's precision would end again and again without any time passing. */
@@ -91,7 +91,7 @@ export class TeacherPool {
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
-    const soonest = soonestEnd(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
+    const soonest = earliestStart(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
@@ -104,8 +104,8 @@ export class TeacherPool {
     this.#alarm.set(Infinity);
   }
 
-  /** Picks a teacher with room and less in flight than its share, or `preferred` if that has
-   * room. If there is none, calls `onReady` once the backoff or rate limit is over. */
+  /** Picks `preferred` if it has room, otherwise a teacher that has room and less than its share in
+   * flight. If no teacher has room, calls `onReady` once a backoff or rate limit is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#options.readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
@@ -210,7 +210,7 @@ export class TeacherPool {
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Called when a limit may move again. Accounts for the time since the last tick first. */
+  /** Called when a limit may change again. First accounts for the time since the last tick. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#options.readClock();
@@ -228,7 +228,7 @@ export class TeacherPool {
   #removeDeparted(): void {
     const departed = this.#endpoints.filter(({ hasLeft }) => hasLeft);
     if (departed.length === 0) return;
-    // The cost of answers may be estimated later.
+    // Endpoints keep adding to these counts: the cost of answers may be estimated later.
     for (const endpoint of departed) endpoint.counts = this.#departed.add(endpoint.status());
     this.#endpoints = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
   }
@@ -241,7 +241,7 @@ const MAX_NAMED = 100;
 /** Statuses of teachers that have left the list, so that totals still add up. */
 export class DepartedTeachers {
   readonly #named = new Map<string, TeacherStatus>();
-  /** The sum of those that left before the named ones. */
+  /** The sum of the teachers that left before the named ones. */
   #earlier: TeacherStatus | undefined;
 
   /** Returns the counts that are shown from now on; what is added to them is shown, too. */

@@ -69,18 +69,18 @@ const GONE_FRACTION = 0.25;
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 export class ThrottleTolerance {
-  /** Attempts since too much was last sent; older ones fade. */
+  /** Attempts since the last excess or the end of the last trial; older ones count less. */
   #sent = 0;
   #throttled = 0;
   /** Attempts after this number count in `#throttled`. */
   #countedFrom = 0;
-  /** All attempts outside of runs; older ones fade. */
+  /** All attempts outside of runs of throttled ones; older attempts count less. */
   #allSent = 0;
-  /** Attempts of `#allSent` that were throttled: the share that is throttled by chance. */
+  /** The throttled attempts among `#allSent`: they show the share that is throttled by chance. */
   #allThrottled = 0;
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
-  /** The longest time until one of the last attempts was throttled. */
+  /** The longest time that a recent attempt took to be throttled. */
   #throttledInMs = 0;
   readonly #sentAt = new Float64Array(REMEMBERED_ATTEMPTS);
   #lastTicket = 0;

@@ -162,8 +162,8 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
   }
   assertEquals(
     limited.exhaustedReason,
-    "The limit --max-cost cannot be enforced: 20 of 20 answers came without usage that " +
-      "tells their cost. Leave it out; --limit and --deadline limit a run as well",
+    "The limit --max-cost cannot be enforced: 20 of 20 answers came without the usage " +
+      "that determines their cost. Leave it out; --limit and --deadline limit a run as well",
   );
   assertEquals(unlimited.exhaustedReason, undefined);
   for (let i = 0; i < 20; i++) limited.add(answer({ completionTokens: 1 }), ENDPOINT);
