@@ -201,12 +201,14 @@ class FirstPass {
     const findings = this.#findings;
     const isChosen = selection?.has(uid) ?? true;
     if (table.has(slot, HAS_RESULT)) {
-      const isReasked = isChosen && reaskAnswered === true;
-      if (isReasked) findings.reasked++;
-      else if (isChosen && selection?.isAll === false) findings.leftAnswered++;
-      if (askChanged || isReasked) findings.outdatedUids.add(uid);
-      else findings.succeeded++;
-      return askChanged || isReasked ? Todo.Ask : Todo.Skip;
+      if (isChosen && (askChanged || reaskAnswered === true)) {
+        if (reaskAnswered === true) findings.reasked++;
+        findings.outdatedUids.add(uid);
+        return Todo.Ask;
+      }
+      if (isChosen && selection?.isAll === false) findings.leftAnswered++;
+      findings.succeeded++;
+      return Todo.Skip;
     }
     if (table.has(slot, HAS_FAILURE)) {
       findings.failed++;

@@ -49,10 +49,8 @@ Deno.test("a retry sends the chosen rows only, and answered ones on request", as
       });
     },
   };
-  const input = await dir.write(
-    "in.jsonl",
-    [1, 2, 3, 4, 5].map((n) => ({ id: `r${n}`, prompt: `p${n}` })),
-  );
+  const rows = [1, 2, 3, 4, 5].map((n) => ({ id: `r${n}`, prompt: `p${n}` }));
+  const input = await dir.write("in.jsonl", rows);
   const output = `${dir.path("out")}/`;
   const run = async (options: object) => {
     asked.length = 0;
@@ -80,6 +78,10 @@ Deno.test("a retry sends the chosen rows only, and answered ones on request", as
   await dir.write("out/in.jsonl", results.filter(({ uid }) => uid !== "r1" && uid !== "r2"));
   assertEquals((await run({ retry: true })).asked, []);
   assertEquals((await run({ retry: true, uids: ["r1", "r3"] })).asked, ["p1"]);
+  await dir.write("in.jsonl", rows.map((row) => ({ ...row, prompt: `${row.prompt} edited` })));
+  const edited = await run({ retry: true, uids: ["r1", "r3"], changed: "reask" });
+  assertEquals(edited.asked, ["p1 edited", "p3 edited"]);
+  assert(!edited.notices.includes("left alone"), edited.notices);
   await assertRejects(() => run({ uids: ["r1"] }), TypeError, "without a retry");
   await assertRejects(
     () => run({ retry: true, reaskAnswered: true }),
