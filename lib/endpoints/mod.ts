@@ -1,8 +1,8 @@
 /**
  * Lists of teacher addresses that change during a run: a file, or the addresses of a DNS name.
  *
- * In: a file or a DNS name. Out: the addresses that join and leave. This layer makes no requests
- * and knows no keys.
+ * In: a file or a DNS name. Out: the addresses that join and leave. This layer sends nothing to
+ * teachers and knows no keys.
  *
  * @module
  */

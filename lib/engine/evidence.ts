@@ -24,7 +24,8 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers. */
+/** A row counts against its teacher after this many bad answers, or after one that leaves no doubt.
+ */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
@@ -151,7 +152,8 @@ const NOTHING_LISTENS = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Gives up on teachers whose host does not exist, or that do not start in time. */
+/** As long as no teacher has answered, gives up on teachers whose host does not exist, or that do
+ * not start in time. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
   /** A weak map, because teachers that have left are not removed. */

@@ -10,9 +10,9 @@
  * A clause has the prices of prompt and of completion tokens and, if they differ, of `cached`
  * prompt tokens, of tokens `written` to the cache and of `reasoning` tokens. A word before them
  * says what they apply to: a service tier (none for the standard one), prompts longer than the
- * number after `>`, or both (`flex>272000`). Prices after `at` apply at some times: weekdays, from
- * Monday, 1, and hours in UTC; after `+8`, weekdays are in UTC+8. `request` is a price per request,
- * `region` a factor on all token prices.
+ * number after `>`, or both (`flex>272000`). Prices after `at` apply only at some times: on
+ * weekdays, numbered from 1 for Monday, and at hours in UTC. After `+8`, the weekdays are those of
+ * UTC+8. `request` is a price per request, `region` a factor on all token prices.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface TokenPrices {
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
 interface Hours {
-  /** Weekdays, from Monday, 1, in the time zone of `Times`. */
+  /** Weekdays, numbered from 1 for Monday, in the time zone of `Times`. */
   readonly days: readonly [first: number, last: number];
   /** Minutes since 00:00 UTC. */
   readonly spans: readonly (readonly [fromMinute: number, toMinute: number])[];

@@ -1,8 +1,8 @@
 /**
  * Counts what happens in a run.
  *
- * In: attempts and outcomes. Out: snapshots and events for listeners. Does not know terminals or
- * pages; a failing listener never affects the run.
+ * In: attempts and outcomes. Out: snapshots and events for listeners. This layer does not know
+ * terminals or pages, and a failing listener never affects the run.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /** Decompresses bodies, distinguishes event streams from documents, and decodes text. Retort
  * requests no compression, but some gateways compress anyway, even twice. Labels are often wrong,
- * so the first bytes decide. @module */
+ * so the first bytes overrule them. @module */
 
 import {
   constants,

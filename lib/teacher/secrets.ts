@@ -1,5 +1,5 @@
-/** Sends a teacher's secrets in header fields, and hides them, even escaped, in everything that is
- * shown. @module */
+/** Sends a teacher's secrets in header fields, and hides them, even if they are escaped, in
+ * everything that is shown. @module */
 
 import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";

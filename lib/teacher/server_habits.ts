@@ -18,18 +18,19 @@ import { Buffer } from "node:buffer";
 /** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
 export const MAX_REACTION_MS = 100;
 
-/** Reuse ends after this many such closes. */
+/** Reuse ends after this many closes that are reactions to answers. */
 const CLOSES_TO_STOP = 3;
 /** Each answer on a reused connection takes this much from the number of closes, so that reuse ends
  * if a close follows more than one in 32 answers. */
 const REUSE_WEIGHT = 1 / 32;
-/** While connections are not reused, a used one is watched this long for a close by the server. */
+/** While connections are not reused, one used connection is watched this long for a close by the
+ * server. */
 export const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this many connections in a row open: the earlier
  * closes were due to a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, because nearly every close arrives by
- * then. Others wait for this trial, or for `MAX_REACTION_MS`. */
+ * then. Other connections wait for this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
 /** The trial takes place only if it begins within this many attempts of a run. */
 const TRIAL_ATTEMPTS = 10;
@@ -42,7 +43,8 @@ const MARGIN_MS = 1_000;
 
 export class ReusePolicy {
   readonly #onDecided: () => void;
-  /** Closes as reactions to answers, reduced by `REUSE_WEIGHT` with each reuse. */
+  /** The number of closes that were reactions to answers, reduced by `REUSE_WEIGHT` with each
+   * reuse. */
   #closes = 0;
   /** Connections in a row that the server left open while none was reused. */
   #leftOpen = 0;

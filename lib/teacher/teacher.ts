@@ -123,7 +123,7 @@ export interface Teacher {
   /** The address without credentials. It is written to each line. @default "" */
   readonly address?: string;
   /** Makes at most one POST. Rejects with a `TeacherError` if the attempt failed, and soon after
-   * `signal` is aborted. Any other error fails the row at once, as `teacher`. */
+   * `signal` is aborted. Any other error fails the row without another attempt, as `teacher`. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
   /** Why a request can never be sent, in words that follow `file:line: `; undefined if it can.
    * Called for each row before a run. @default every request can */

@@ -1,7 +1,8 @@
 /**
  * Shows a run as text: the bar, plain lines, JSON lines and the summary.
  *
- * In: snapshots and events. Out: text. Neither writes to the terminal, nor counts anything.
+ * In: snapshots and events. Out: text. This layer neither writes to the terminal nor counts
+ * anything.
  *
  * @module
  */

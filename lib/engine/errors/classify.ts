@@ -23,8 +23,8 @@ import {
 import { isTooLong, neverFits } from "./request_size.ts";
 
 export type FailureCause =
-  /** The key, the account, the model or the address is the problem: this teacher cannot answer any
-   * row. */
+  /** The key, the account, the model, the address or the like is the problem: this teacher cannot
+   * answer any row. */
   | "account"
   /** The request is rejected, because of this row or of something that all rows share, such as a
    * parameter. */
