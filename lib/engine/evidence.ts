@@ -24,8 +24,7 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers, or after one that leaves no doubt.
- */
+/** A row counts against its teacher after this many bad answers, or after a single certain one. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {

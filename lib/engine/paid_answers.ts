@@ -82,8 +82,9 @@ type Decision = Rejection | undefined;
 type DecisionOrPromise = Decision | Promise<Decision>;
 
 function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Earlier versions recognize an unchecked answer by the first message, so it must not change. A
-  // failures line has no raw fields (the option `keep`), so an answer with them is requested again.
+  // Earlier versions recognize an unchecked answer by the message with "answer was", so that
+  // message must not change. A failures line has no raw fields (the option `keep`), so an answer
+  // with them is requested again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: { type: "rejected", message, status: null }, action: "repeat", params };

@@ -65,8 +65,8 @@ export class RetryPolicy {
   /**
    * Returns the wait before the next attempt; undefined if the row is not sent again. Full jitter,
    * uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
-   * Architecture Blog, 2015), is added to the requested wait, so that rows with the same one do not
-   * return in a burst.
+   * Architecture Blog, 2015), is added to the requested wait, so that rows with the same requested
+   * wait do not return in a burst.
    *
    * @param isTolerated Whether the teacher throttles no more than usual: waits are then shorter.
    */

@@ -48,8 +48,8 @@ export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
   #silence = new Streak();
-  /** Failures since the last answer to an attempt made after the first of them. Answers to older
-   * attempts say little about a teacher that has begun to fail. */
+  /** Failures since the last answer, where answers to attempts made before the first of these
+   * failures do not count: they say little about a teacher that has begun to fail. */
   #trouble = new Streak();
   /** Attempts since `#trouble` began. */
   #attempts = 0;

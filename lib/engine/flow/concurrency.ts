@@ -27,7 +27,7 @@ const MIN_REMAINING = 0.1;
 /** Attempts made this soon after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
 /** A throttled careful start continues from a lower limit, as its last step may have been too
- * large. It is over if it is throttled again before it has grown by this factor. */
+ * large. The start is over if it is throttled again before the limit has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
 /**
  * How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`. From
@@ -123,8 +123,8 @@ export class ConcurrencyLimit {
 
   /**
    * Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
-   * counts once: attempts made before the last decrease or right after it are ignored, unless they
-   * form a run.
+   * counts once: attempts made before the last decrease or right after it are ignored, unless
+   * `isInRun`.
    *
    * @param isInRun Whether the attempt belongs to a run of throttled attempts too long to be chance.
    */

@@ -3,9 +3,9 @@
  *
  * Some teachers throttle a share of all requests, however few; others throttle what exceeds their
  * capacity. A trial sends less than was accepted before, both in flight and per second. A teacher
- * at its capacity then throttles hardly anything; the others throttle the same share. Both bounds
- * are needed: if throttled attempts return at once, a few lanes can exceed the accepted rate, and
- * attempts in flight for minutes follow a rate too slowly.
+ * at its capacity then throttles hardly anything; the other kind throttles the same share as
+ * before. Both bounds are needed: if throttled attempts return at once, a few lanes can exceed the
+ * accepted rate, and attempts in flight for minutes follow a rate too slowly.
  *
  * The decision is a sequential probability ratio test (Wald, 1945) between the two shares. It needs
  * as few attempts as their difference allows.
