@@ -11,7 +11,8 @@ export interface FleetJob {
   readonly nodes: number;
   readonly shards: number;
   readonly rows: number;
-  readonly rowsPerSecond: number;
+  /** The mean over the nodes. */
+  readonly rowsPerSecondPerNode: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
   /** Mean time until a node fails, or is preempted without a warning. */
@@ -39,8 +40,8 @@ export interface FleetOutcome {
 }
 
 export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome {
-  const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
-  const speedOf = () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random));
+  const { nodes, shards, rows, rowsPerSecondPerNode, unevenness, inFlight } = job;
+  const speedOf = () => rowsPerSecondPerNode * Math.max(0.2, 1 + unevenness * normal(random));
   const speeds = Array.from({ length: nodes }, speedOf);
   const freeAtS = new Float64Array(nodes);
   const queue = Array.from({ length: shards }, () => ({ rowsLeft: rows / shards, readyAtS: 0 }));
@@ -99,7 +100,7 @@ if (import.meta.main) {
     for (const perNode of [1, 4, 16]) {
       const rows = nodes * 1_000_000, shards = nodes * perNode;
       const job: FleetJob = {
-        ...{ nodes, shards, rows, rowsPerSecond: 32, unevenness: 0.1, inFlight: 256 },
+        ...{ nodes, shards, rows, rowsPerSecondPerNode: 32, unevenness: 0.1, inFlight: 256 },
         ...{ hoursToKill: 200, hoursToPreempt: 24, limitHours: 12 },
       };
       const { hours, idealHours, repeated, restarts } = simulateFleet(

@@ -36,11 +36,11 @@ const MEASURES: readonly Measure[] = [
   { name: "overload: faults", run: failingOnce },
   { name: "overload: queue", run: queueing },
   { name: "overload: weights", run: weighted },
-  { name: "fleet: teachers join and leave", run: teachersThatJoin },
+  { name: "pool: teachers join and leave", run: teachersThatJoin },
   { name: "view", run: viewRows },
 ];
 
-const HELP = `deno task bench [--full] [--only NAME] [--json]
+const HELP = `deno task bench [--full] [--only NAME] [--json] [--rounds N] [--scale F]
 
   --full        full-size scenarios: 1,000,000 rows, 10,000 for ModelCall (about 25 minutes)
   --only NAME   only measures whose name contains NAME, in upper or lower case

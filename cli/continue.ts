@@ -14,12 +14,13 @@ import type { Config } from "./config.ts";
 import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 
-/** Flags that would pay for this run's answers again if the next command repeated them. */
+/** Flags that discard or re-request answers (`resume` is written --no-resume). If the next command
+ * repeated them, this run's answers would be paid for twice. */
 const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 
 /**
- * Flags that `--simulate` ignores. Commands omit them, because an unchecked value may be the key
- * itself.
+ * Flags that `--simulate` ignores. Printed commands omit them: a simulated run does not check that
+ * --api-key-env names a variable, so its value may be a key typed by mistake.
  */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
@@ -36,16 +37,18 @@ const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
 
 /** Arguments of the next commands; undefined if no flags can express them. */
 export interface NextArgs {
-  /** To continue the run or retry, or to retry its failed rows. */
+  /** Arguments for continuing a stopped run or retry, and for retrying the failed rows of a
+   * finished one. */
   readonly same: ParsedArgs | undefined;
-  /** To send rows that a retry has left pending. */
+  /** Arguments for sending the rows that a finished run or retry left pending. */
   readonly pending: ParsedArgs | undefined;
 }
 
 /**
- * Returns the arguments of the next commands, which must work as printed. No flag turns off a
- * setting of the `--config` file. If the file retries or starts over, its settings are written as
- * flags; so are the parameters of pending rows after a retry with other parameters.
+ * Returns the arguments of the next commands. A flag cannot turn off a setting of the `--config`
+ * file. So if the file sets `resume` to false, both spell out its settings as flags; if it sets
+ * `retry`, only `pending` does. After a retry with other parameters than those of the pending rows,
+ * `pending` also spells out theirs.
  */
 export async function nextArgsOf(
   args: ParsedArgs,
@@ -61,7 +64,7 @@ export async function nextArgsOf(
   const retriesByFile = run.retry !== false && config?.flags.has("retry");
   if (otherParams === undefined && !retriesByFile) return { same, pending: same };
   const pending = config !== undefined && !startsOver && !retriesByFile
-    ? await besideConfig(args, config, otherParams ?? params)
+    ? await keepingConfig(args, config, otherParams ?? params)
     : undefined;
   return { same, pending: pending ?? withoutConfig(args, config, otherParams ?? params) };
 }
@@ -70,7 +73,7 @@ export async function nextArgsOf(
  * Returns the arguments with these parameters, and keeps the `--config` file. Returns undefined if
  * the file sets further parameters, which no flag removes.
  */
-async function besideConfig(
+async function keepingConfig(
   args: ParsedArgs,
   config: Config,
   params: Params,

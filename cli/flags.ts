@@ -20,6 +20,7 @@ export interface Flag {
   readonly isOnByDefault?: boolean;
   /** Whether the value may contain a secret, or be one that was typed instead of a name. */
   readonly mayBeSecret?: boolean;
+  /** What the flag does; for a switch that is on by default, what `--no-…` does. */
   readonly help: string;
   readonly helpFor?: Partial<Record<Command, string>>;
   readonly commands: readonly Command[];

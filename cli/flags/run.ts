@@ -48,7 +48,7 @@ export const TEACHER: readonly FlagEntry[] = [
     name: "wait",
     value: "TIME",
     isValueOptional: true,
-    help: "wait for a teacher: no limit or TIME (unset: 1m)",
+    help: "wait for teachers: no limit, or TIME (default 1m)",
     helpFor: { merge: "wait until the shards are done" },
     commands: ["run", "retry", "merge"],
   },

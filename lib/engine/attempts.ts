@@ -178,8 +178,8 @@ export class Attempts {
   }
 
   /** Called at the end of the run: fails the rows held back, and returns their outcomes. */
-  failHeldBack(): readonly Outcome[] {
-    return this.#blame.failHeldBack();
+  failHeldAtEnd(): readonly Outcome[] {
+    return this.#blame.failHeldAtEnd();
   }
 
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
@@ -240,7 +240,7 @@ export class Attempts {
     return { kind: "retry", delayMs: isTeacherHalted ? 0 : wait.delayMs, paidAnswer };
   }
 
-  /** Fails the row, unless its teacher may be the cause. */
+  /** Fails the row, unless it is held back because its teacher may be the cause. */
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
     const { failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
@@ -253,7 +253,7 @@ export class Attempts {
   /** Halts the teacher. The row goes to another teacher, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
-    this.#blame.rejectsAllRows(work.endpoint, failure, classification.advice);
+    this.#blame.allRowsRejected(work.endpoint, failure, classification.advice);
     this.#reportFailure(work, attempt, this.#unfinishedAction);
     return { kind: "retry", delayMs: 0, paidAnswer };
   }

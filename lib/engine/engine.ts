@@ -156,7 +156,7 @@ export class Engine {
     await Promise.race([this.#lanes.run(), this.#left.promise]);
     this.#pool.close();
     for (const work of this.#queue.clear()) this.#delivery.leavePending(work);
-    const failed = this.#crash === undefined ? this.#attempts.failHeldBack() : [];
+    const failed = this.#crash === undefined ? this.#attempts.failHeldAtEnd() : [];
     await this.#delivery.putAll(failed).catch((error) => this.#fail(error));
     await this.#delivery.end().catch((error) => this.#fail(error));
     this.#state.end(this.#crash !== undefined);

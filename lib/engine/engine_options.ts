@@ -36,8 +36,8 @@ export interface EngineListener {
 export interface EngineOptions {
   source: AsyncIterable<readonly Row[]>;
   /** Whether to pull the next batch as soon as the first row of the current one is taken, instead
-   * of when a lane waits for a row. @default false: a caller's iterable may need an outcome to
-   * produce its next row */
+   * of when a lane waits for a row, or gets a retry because no new row is buffered.
+   * @default false: a caller's iterable may need an outcome to produce its next row */
   readsAhead?: boolean;
   teachers: readonly EndpointOptions[];
   sink: OutcomeSink;

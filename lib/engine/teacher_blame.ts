@@ -1,6 +1,6 @@
 /**
- * Decides whether failures are the teacher's fault. If so, the teacher is halted, and the rows held
- * back as evidence go to another teacher, or stay pending.
+ * Decides whether failures are the teacher's fault. If so, halts the teacher. The rows held back as
+ * evidence then go to another teacher, or stay pending.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
 interface TeacherBlameOptions extends Omit<AttemptsOptions, "onSendAgain"> {
-  /** Called for each held row when its teacher is halted. */
+  /** Called for each held row once its teacher is halted. */
   readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
 
@@ -36,9 +36,9 @@ export interface FailedCall {
 
 type Evidence = {
   readonly rejections: RepeatedRejections;
-  /** Rows with answers that lack a known finish reason. */
+  /** Rows with answers whose finish reason is missing or unknown. */
   readonly endings: RepeatedAnswers;
-  /** Rows answered by something other than a teacher. */
+  /** Rows that something other than a teacher seems to have answered, such as a web server. */
   readonly otherServer: RepeatedAnswers;
 };
 
@@ -48,7 +48,7 @@ export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
   readonly #absent: AbsentTeachers;
-  /** Outcomes of held rows whose teachers have left. */
+  /** Outcomes of held rows whose teachers have left the run. */
   #orphaned: Outcome[] = [];
 
   constructor(options: TeacherBlameOptions) {
@@ -56,12 +56,13 @@ export class TeacherBlame {
     this.#absent = new AbsentTeachers(options);
   }
 
-  rejectsAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
+  /** Called for a failure that would hit every row, such as 401. Halts the teacher. */
+  allRowsRejected(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Called for each failed attempt. Halts the teacher once the run gives up on an address where no
-   * server answers. */
+  /** Called for each attempt that failed before any of the answer arrived. Halts the teacher once
+   * the run gives up on an address where no server answers. */
   failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
     const advice = this.#absent.failed(endpoint, error);
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
@@ -73,8 +74,8 @@ export class TeacherBlame {
     const { cause, otherServer } = call.classification;
     const kind = evidenceIn(call, endpoint);
     if (kind !== undefined) {
-      // With several teachers, the row goes to another one next: this one may never give it a second
-      // such answer.
+      // With several teachers, the row goes to another one next. So this teacher may never give it
+      // a second answer without a known finish reason, which would make the row count.
       const isOneEnough = cause === "ending" && this.#options.hasSeveralTeachers();
       const isCertain = isOneEnough || otherServer === "certain";
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
@@ -83,8 +84,8 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed, without this
-   * row if its teacher may be the cause. */
+  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed. This row is
+   * among them unless it is held back. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const { endpoint } = work;
     const kind = evidenceIn(call, endpoint);
@@ -95,7 +96,7 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** Called when a teacher has answered, at least in part. */
+  /** Called when any teacher has answered, at least in part. */
   answered(): void {
     this.#absent.answered();
   }
@@ -107,7 +108,8 @@ export class TeacherBlame {
     otherServer.answeredWell();
   }
 
-  /** Called when an answer is accepted. Returns the outcomes of held rows that have failed. */
+  /** Called when an answer is accepted, except one that an earlier run received. Returns the
+   * outcomes of held rows that have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
     const fromRejections = rejections.succeeded(), fromEndings = endings.failHeld();
@@ -117,8 +119,9 @@ export class TeacherBlame {
     return [...fromRejections, ...fromEndings, ...fromOtherServer, ...fromDeparted];
   }
 
-  failHeldBack(): readonly Outcome[] {
-    return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
+  /** Called at the end of the run: fails all rows that are still held. */
+  failHeldAtEnd(): readonly Outcome[] {
+    return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failHeldIn)];
   }
 
   #haltIfConclusive(endpoint: Endpoint, call: FailedCall, kind: EvidenceKind): void {
@@ -128,8 +131,9 @@ export class TeacherBlame {
     this.#halt(endpoint, what, call.failure, advice);
   }
 
-  /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401
-   * follows two equal rejections. Calls in flight may add more rows. */
+  /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401 follows
+   * two equal rejections. `spent` calls this too, because attempts that were in flight at the halt
+   * may add rows. */
   #releaseIfHalted(endpoint: Endpoint): void {
     const evidence = this.#evidence.get(endpoint);
     if (!endpoint.isHalted || evidence === undefined) return;
@@ -160,11 +164,11 @@ export class TeacherBlame {
     return evidence;
   }
 
-  /** Bounds the memory of long runs, in which many teachers join and leave. */
+  /** Bounds the memory of long runs in which many teachers join and leave. */
   #forgetDeparted(): void {
     for (const [endpoint, evidence] of this.#evidence) {
       if (!endpoint.hasLeft) continue;
-      this.#orphaned.push(...failAllHeld(evidence));
+      this.#orphaned.push(...failHeldIn(evidence));
       this.#evidence.delete(endpoint);
     }
   }
@@ -177,14 +181,14 @@ export class TeacherBlame {
   }
 }
 
-function failAllHeld(evidence: Evidence): Outcome[] {
+function failHeldIn(evidence: Evidence): Outcome[] {
   return Object.values(evidence).flatMap((repeated) => repeated.failHeld());
 }
 
-/** The kind of evidence that a failed attempt is against its teacher; undefined if it is none. */
+/** Returns the kind of evidence that a failed attempt gives against its teacher, if any. */
 function evidenceIn({ classification }: FailedCall, endpoint: Endpoint): EvidenceKind | undefined {
   const { cause, otherServer } = classification;
-  // The cause may be something that all rows share, such as a parameter.
+  // The request may have been rejected for something that all rows share, such as a parameter.
   if (cause === "request") return "rejections";
   if (cause === "ending") return "endings";
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
@@ -192,7 +196,8 @@ function evidenceIn({ classification }: FailedCall, endpoint: Endpoint): Evidenc
 
 type HaltWords = readonly [what: string, advice: string];
 
-/** What a teacher has done to `count` rows, the last one with `error`, and what the user can do. */
+/** For each kind of evidence: what the teacher did with `count` rows, of which `error` is the last
+ * failure, and what the user can do. */
 const HALT_WORDS: Readonly<
   Record<EvidenceKind, (count: number, error: TeacherError) => HaltWords>
 > = {
@@ -207,12 +212,13 @@ const HALT_WORDS: Readonly<
   otherServer: (_, { code }) =>
     OTHER_SERVER_CODES.has(code ?? "")
       ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
-      : ["has answered no row, only this", NO_ANSWERS],
+      : ["has not answered any row; last error", NO_ANSWERS],
 };
 
 const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
 
-/** For a server that answers every row with an unknown error. */
+/** For a server that answers each row with a 2xx response that has neither an answer nor a known
+ * error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 function adviceForEnding(finishReason = ""): string {
@@ -240,8 +246,8 @@ export function haltReason(
 }
 
 export function adviceForRejections(count: number): string {
-  // A teacher that is halted only after more rows was trusted, so --no-careful-start would not
-  // help.
+  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied. --no-careful-start only selects
+  // `LATER_LIMIT`, so it would not help.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }

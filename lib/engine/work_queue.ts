@@ -1,6 +1,7 @@
 /**
- * Chooses the next row, a due retry or a new one, and its teacher. Pulls batches from the source
- * only while a lane waits, unless `readsAhead` is set.
+ * Chooses the next row, a due retry or a new one, and its teacher. Without `readsAhead`, a batch is
+ * pulled from the source only if a lane waits for a row, or gets a retry because no new row is
+ * buffered.
  *
  * @module
  */
@@ -13,9 +14,11 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { RetryQueue } from "./retry_policy.ts";
 import { Work } from "./work.ts";
 
-/** A row that no teacher accepts is offered again after this time at most. */
+/** A row that no teacher accepts yet is offered again after this time at most: a teacher may join
+ * meanwhile. */
 const MAX_OFFER_WAIT_MS = 1_000;
-/** The wait if a teacher would accept the row but is full: how long it stays full is unknown. */
+/** The wait if `soonestMs` is 0 although no teacher can take the row: some teacher requests no wait
+ * for it, but is at its concurrency or rate limit. */
 const FULL_WAIT_MS = 100;
 
 export class Dispatch {
@@ -23,7 +26,8 @@ export class Dispatch {
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
   readonly #needsCall: (work: Work) => boolean;
-  /** The teacher of the last new row. Other samples of the same input row prefer it. */
+  /** The teacher of the last new row that was not a probe. The samples of an input row follow each
+   * other, and all prefer the teacher of the first one. */
   #lastEndpoint: Endpoint | undefined;
 
   constructor(
@@ -38,11 +42,13 @@ export class Dispatch {
     this.#needsCall = needsCall;
   }
 
-  /** Returns a row with its teacher, and with a slot there if it needs a call.
+  /** Returns a row with its teacher, and with a slot there if it needs a call; undefined if no row
+   * or no teacher is available.
    *
    * @param isFull Whether the retry queue is full: then no new row may be taken. */
   next(isFull: boolean): Work | undefined {
-    // Lanes often ask when the queue is empty, and `pick()` reads the clock.
+    // Lanes often ask while the queue is empty. This condition then saves `pick()`, which reads the
+    // clock.
     while (!this.#queue.isEmpty) {
       const picked = this.#pool.pick();
       if (picked === undefined) return undefined;
@@ -60,7 +66,8 @@ export class Dispatch {
   #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
     const { avoided, requestedWaits: waits, row } = work;
     if (work.attempts === 0) {
-      // A probe takes any row, because its teacher owns none until it is up again.
+      // A probe may be any row, so this teacher is kept: `pickForKey` skips teachers that are
+      // probed.
       if (picked.isProbed) return picked;
       if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixHashOf(row)) ?? picked;
       else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
@@ -102,7 +109,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last row that was taken while others waited was a retry. */
+  /** Whether the last `take` chose a retry, so that the next one prefers a new row. Updated only
+   * while retries wait. */
   #lastWasRetry = false;
   #taken = 0;
   readonly #onPulled: (error?: unknown) => void;
@@ -118,7 +126,8 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether no row is at hand. The source may have more. */
+  /** Whether the buffer and the retry queue are empty. Retries that are not due count; the source
+   * may have more. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -131,21 +140,21 @@ export class WorkQueue {
     return this.#retries.size;
   }
 
-  /** @param inLanes Rows in lanes, each of which may return to the retry queue. */
+  /** @param inLanes Rows in lanes. Each of them may return to the retry queue. */
   isFull(inLanes: number, lanes: number): boolean {
     return this.waiting + inLanes >= Math.max(MIN_CAPACITY, CAPACITY_PER_LANE * lanes);
   }
 
-  /** When the first retry is due, on the engine's clock; Infinity if no row waits. */
+  /** When the first retry is due, on the engine's clock; Infinity if there is none. */
   get dueAt(): number {
     return this.#retries.dueAt;
   }
 
   /**
-   * Takes a due retry or a new row, in turns.
+   * Takes a due retry or a new row; if there are both, in turns.
    *
-   * @param isProbe Whether the teacher is down. A new row then proves more than a row that failed
-   * there.
+   * @param isProbe Whether the teacher is down. A new row then makes the better probe: a retry may
+   * fail again because of the row.
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
@@ -184,7 +193,7 @@ export class WorkQueue {
   }
 }
 
-/** Hands out the rows of a batch without a promise for each. */
+/** Hands out the rows of batches one at a time, without a promise for each row. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
   readonly #readsAhead: boolean;
@@ -192,7 +201,7 @@ export class RowBuffer<T> {
   #position = 0;
   /** The batch after the current one. */
   #next: readonly T[] = [];
-  /** The pull that failed. It is reported once the rows before it are taken. */
+  /** The pull that failed. Its error is reported once all rows pulled before are taken. */
   #failed: Promise<IteratorResult<readonly T[]>> | undefined;
   #isPulling = false;
   #isExhausted = false;
@@ -223,9 +232,11 @@ export class RowBuffer<T> {
    * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next one)
    * or a pull is in progress.
    *
-   * @param onSettled Called with the error of the source, if it failed, once all rows are taken.
+   * @param onPulled Called without an argument after a batch or at the end of the source. If the
+   * source failed, called with its error, unless earlier rows are left: then a later pull reports
+   * it.
    */
-  pull(onSettled: (error?: unknown) => void): void {
+  pull(onPulled: (error?: unknown) => void): void {
     const hasEnough = this.#readsAhead ? this.#next.length > 0 : !this.isEmpty;
     if (this.#isPulling || this.#isExhausted || hasEnough) return;
     this.#isPulling = true;
@@ -235,14 +246,14 @@ export class RowBuffer<T> {
         this.#isPulling = false;
         if (result.done) this.#isExhausted = true;
         else this.#next = result.value;
-        onSettled();
+        onPulled();
       },
       (error) => {
         this.#isPulling = false;
         this.#failed = pulled;
         if (!this.isEmpty) return;
         this.#isExhausted = true;
-        onSettled(error);
+        onPulled(error);
       },
     );
   }
@@ -251,7 +262,8 @@ export class RowBuffer<T> {
     this.#isExhausted = true;
     this.#batch = this.#next = [];
     const closed = this.#iterator.return?.();
-    // A caller's source may never answer a pull, so its end is not awaited.
+    // Without `readsAhead`, the source may be the caller's. Its `return()` may wait for a pull that
+    // never ends, so it is not awaited.
     if (this.#isPulling && !this.#readsAhead) closed?.catch(() => {});
     else await closed;
   }

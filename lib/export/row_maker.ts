@@ -53,7 +53,7 @@ export class RowMaker {
     // Rows that stay as they are keep text even if other rows have lists of parts.
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
       this.#hasParts = true;
-      for (const name of messageColumns) withPartsIn(this.schema.columns.get(name));
+      for (const name of messageColumns) allowPartsIn(this.schema.columns.get(name));
     }
     if (this.#isVerbatim) return undefined;
     const row = this.#rowOf(example);
@@ -179,8 +179,8 @@ function asJsonText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Changes text content to a list of parts in a column without parts so far. */
-function withPartsIn(type: ColumnType | undefined): void {
+/** Changes the type of `content` in a message column from text to a list of parts. */
+function allowPartsIn(type: ColumnType | undefined): void {
   if (type?.kind !== "list" || type.of.kind !== "struct") return;
   const { fields } = type.of;
   if (fields.get("content")?.kind !== "string") return;
@@ -194,7 +194,8 @@ const MARK_NOTE =
   'Face library "datasets" cannot load later messages with other keys, such as tool calls. ' +
   "No template reads this key";
 
-/** The 10 MiB that `datasets` reads first, in UTF-16 units of at most 3 bytes in UTF-8. */
+/** Stays below the 10 MiB that `datasets` reads first: a UTF-16 unit takes at most 3 bytes in
+ * UTF-8, so this is at most 9 MiB. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 

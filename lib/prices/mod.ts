@@ -1,20 +1,20 @@
 /**
  * Prices of tokens and costs of answers.
  *
- * In: a model, its address, its usage. Out: US dollars, or undefined if the price of the teacher's
- * model is unknown. Prices are never guessed, except for a model that only a row names: it costs as
- * much as the teacher's own if its price is unknown.
+ * In: a model, its address, and the usage of an answer or the size of a run. Out: US dollars,
+ * undefined without a known price. If a row sets a model whose price is unknown, the price of the
+ * teacher's model applies; no other price is guessed.
  *
  * @module
  */
 
 export {
-  addOwnLimit,
+  addRowTokenLimit,
   checkPrices,
   describeEstimate,
   type Estimate,
   estimate,
-  type OwnLimits,
   type Prices,
   pricesOf,
+  type RowTokenLimits,
 } from "./prices.ts";

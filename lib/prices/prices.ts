@@ -178,12 +178,12 @@ export interface EstimateOptions {
   readonly promptTokens: number;
   /** Tokens to which the parameters limit each answer; undefined if they set no limit. */
   readonly maxTokens: number | undefined;
-  readonly ownLimits?: OwnLimits;
+  readonly rowTokenLimits?: RowTokenLimits;
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
-/** Sums over the answers to rows that set a token limit of their own. */
-export interface OwnLimits {
+/** Sums over the answers to rows that set a token limit themselves. */
+export interface RowTokenLimits {
   answers: number;
   /** Completion tokens of these answers if all are short. */
   minTokens: number;
@@ -191,7 +191,7 @@ export interface OwnLimits {
   maxTokens: number;
 }
 
-export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
+export function addRowTokenLimit(limits: RowTokenLimits, answers: number, maxTokens: number): void {
   limits.answers += answers;
   limits.minTokens += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
   limits.maxTokens += answers * maxTokens;
@@ -222,9 +222,9 @@ const NO_LIMIT = "an assumption: no max_tokens is set";
 /** Estimates the cost of all answers. Failed attempts and rejected answers cost extra. */
 export function estimate(options: EstimateOptions): Estimate {
   const { answers, promptTokens, maxTokens, rates } = options;
-  const totals = { answers: 0, minTokens: 0, maxTokens: 0, ...options.ownLimits };
+  const totals = { answers: 0, minTokens: 0, maxTokens: 0, ...options.rowTokenLimits };
   const isMean = totals.answers > 0, otherAnswers = answers - totals.answers;
-  addOwnLimit(totals, otherAnswers, maxTokens ?? LONG_ANSWER_TOKENS);
+  addRowTokenLimit(totals, otherAnswers, maxTokens ?? LONG_ANSWER_TOKENS);
   const perAnswer = (tokens: number) => Math.round(tokens / Math.max(1, answers));
   const knownRates = rates.filter((rate) => rate !== undefined);
   const costs = knownRates.map(({ prompt, completion }): Range => {

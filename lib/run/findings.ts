@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { UTF8_ADVICE } from "../formats/mod.ts";
 import { tokenLimitOf } from "../params.ts";
-import { addOwnLimit, type OwnLimits } from "../prices/mod.ts";
+import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { RowFigures } from "../row.ts";
 import type { ParsedRow } from "../source/mod.ts";
@@ -74,7 +74,7 @@ export class Findings {
   /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
   /** Answers to request for rows that set a token limit. */
-  readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
+  readonly rowTokenLimits: RowTokenLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
   readonly firstRows = new Map<string, ParsedRow>();
   readonly firstToAsk = new Map<string, ParsedRow>();
   /** What both passes read. */
@@ -123,7 +123,7 @@ export class Findings {
   #addRequests(row: ParsedRow, requests: number): void {
     this.promptTokens += requests * promptTokensOf(row);
     const limit = row.params && tokenLimitOf(row.params);
-    if (limit !== undefined) addOwnLimit(this.ownLimits, requests, limit.tokens);
+    if (limit !== undefined) addRowTokenLimit(this.rowTokenLimits, requests, limit.tokens);
   }
 
   #addParams(params: Params): void {

@@ -26,10 +26,10 @@ function estimateOf(
     answers: sumOf(findings, ({ plan }) => plan.toAsk),
     promptTokens: sumOf(findings, ({ promptTokens }) => promptTokens),
     maxTokens: tokenLimitOf(params)?.tokens,
-    ownLimits: {
-      answers: sumOf(findings, ({ ownLimits }) => ownLimits.answers),
-      minTokens: sumOf(findings, ({ ownLimits }) => ownLimits.minTokens),
-      maxTokens: sumOf(findings, ({ ownLimits }) => ownLimits.maxTokens),
+    rowTokenLimits: {
+      answers: sumOf(findings, ({ rowTokenLimits }) => rowTokenLimits.answers),
+      minTokens: sumOf(findings, ({ rowTokenLimits }) => rowTokenLimits.minTokens),
+      maxTokens: sumOf(findings, ({ rowTokenLimits }) => rowTokenLimits.maxTokens),
     },
     rates: teachers.map(({ teacher }) => ratesOf(teacher)),
   });

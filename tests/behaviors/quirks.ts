@@ -448,7 +448,7 @@ export const QUIRKS: ServerGroup = {
       "a gateway with words of its own",
       "status 200 with words that say nothing that is known, for every row",
       json({ code: 7, msg: "oh" }),
-      /has answered no row, only this \(200\): oh\. Check the address \(--base-url\), the key/,
+      /has not answered any row; last error \(200\): oh\. Check the address \(--base-url\), the key/,
       10,
     ),
     passing("gateways to a GPU that is full", "400: out of memory", bad("CUDA out of memory.")),

@@ -5,7 +5,7 @@ import { type FleetJob, simulateFleet } from "../../bench/fleet.ts";
 import { seededRandom } from "../support/simulated_load.ts";
 
 const CALM: FleetJob = {
-  ...{ nodes: 4, shards: 8, rows: 800_000, rowsPerSecond: 10, unevenness: 0, inFlight: 100 },
+  ...{ nodes: 4, shards: 8, rows: 800_000, rowsPerSecondPerNode: 10, unevenness: 0, inFlight: 100 },
   ...{ hoursToKill: 1e9, hoursToPreempt: 1e9, limitHours: 1e9 },
 };
 

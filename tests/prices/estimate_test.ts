@@ -6,7 +6,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { addOwnLimit, describeEstimate, estimate } from "../../lib/prices/mod.ts";
+import { addRowTokenLimit, describeEstimate, estimate } from "../../lib/prices/mod.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
@@ -28,17 +28,17 @@ Deno.test("estimate() gives a range that contains the final cost", () => {
 });
 
 Deno.test("estimate() takes rows by the limits that they set themselves", () => {
-  const ownLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
-  addOwnLimit(ownLimits, 500, 10);
-  const { completionTokens, isAssumed, costUsd } = estimate({ ...KNOWN, ownLimits });
+  const rowTokenLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
+  addRowTokenLimit(rowTokenLimits, 500, 10);
+  const { completionTokens, isAssumed, costUsd } = estimate({ ...KNOWN, rowTokenLimits });
   assertEquals([completionTokens, isAssumed], [[55, 505], false]);
   assertAlmostEquals(costUsd![1], 1.25 * 0.25 + 2 * 0.505, 1e-9);
   const open = { ...KNOWN, maxTokens: undefined };
-  assertEquals(estimate({ ...open, ownLimits }).isAssumed, true);
-  addOwnLimit(ownLimits, 500, 20);
-  assertEquals(estimate({ ...open, ownLimits }).isAssumed, false);
+  assertEquals(estimate({ ...open, rowTokenLimits }).isAssumed, true);
+  addRowTokenLimit(rowTokenLimits, 500, 20);
+  assertEquals(estimate({ ...open, rowTokenLimits }).isAssumed, false);
   assertStringIncludes(
-    describeEstimate(estimate({ ...open, ownLimits }), null).info[0],
+    describeEstimate(estimate({ ...open, rowTokenLimits }), null).info[0],
     "(15, the limit by max_tokens)",
   );
 });
@@ -74,7 +74,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
     say(null, {
       promptTokens: 100,
       maxTokens: 4_000,
-      ownLimits: { answers: 980, minTokens: 0, maxTokens: 1e6 },
+      rowTokenLimits: { answers: 980, minTokens: 0, maxTokens: 1e6 },
     })
       .info[0],
     ": under $0.01 (",

@@ -26,7 +26,7 @@ import {
 import {
   countText,
   describeState,
-  durableTexts,
+  lastResultTexts,
   limitText,
   missingEtaText,
 } from "../../web/page/run_state.js";
@@ -202,9 +202,9 @@ Deno.test("a list of samples that holds a part of the rows shows the total", () 
 
 Deno.test("the last result on disk has a time, and an age while the run continues", () => {
   const last_durable = new Date(NOW_MS - 3_000).toISOString();
-  assertEquals(durableTexts(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
-  assertEquals(durableTexts(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
-  assertEquals(durableTexts(storeOf({ last_durable: null }), NOW_MS), {
+  assertEquals(lastResultTexts(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
+  assertEquals(lastResultTexts(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
+  assertEquals(lastResultTexts(storeOf({ last_durable: null }), NOW_MS), {
     time: "",
     age: "none yet",
   });
@@ -318,7 +318,7 @@ Deno.test("an invalid time is a dash", () => {
   assertEquals(times, Array(6).fill("–"));
   const store = storeOf({ state: "backing_off", backing_off_until: "", last_durable: "soon" });
   assertMatch(describeState(store, NOW_MS).detail, /^waiting to try again/);
-  assertEquals(durableTexts(store, NOW_MS).age, "none yet");
+  assertEquals(lastResultTexts(store, NOW_MS).age, "none yet");
 });
 
 Deno.test("an ended run names its next step: continue, retry with advice, or export", () => {

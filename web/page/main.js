@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Starts the page: live with a server, or as a report that contains the run. @module */
 
-import { AboutView, Overview } from "./overview.js";
+import { AboutView, NextStepView, Overview } from "./overview.js";
 import { Announcer, NoticesView, Notifier } from "./notices.js";
 import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
@@ -41,6 +41,7 @@ class Page {
     this.#link === undefined ? Promise.resolve(sample) : fetchWhole(sample)
   );
   #notices = new NoticesView();
+  #nextStep = new NextStepView();
   #about = new AboutView();
   #announcer = new Announcer();
   #controls = new Controls((text) => this.#announcer.say(text));
@@ -133,8 +134,8 @@ class Page {
       [
         ["run", () => this.#overview.updateRun(state)],
         ["run", () => this.#about.update(state)],
-        ["run", () => this.#about.updateNext(state)],
-        ["snapshot", () => this.#about.updateNext(state)],
+        ["run", () => this.#nextStep.update(state)],
+        ["snapshot", () => this.#nextStep.update(state)],
         ["snapshot", () => this.#overview.update(store, nowMs)],
         ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
         ["snapshot", () => this.#announcer.update(store, nowMs)],

@@ -10,7 +10,7 @@
 import { byId, copyText, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
 import { formatCount, formatCountOf, formatDate, formatShare, UNKNOWN } from "./figures.js";
 import { nextStep } from "./problems.js";
-import { describeState, durableTexts, finishedRows } from "./run_state.js";
+import { describeState, finishedRows, lastResultTexts } from "./run_state.js";
 import { Tiles } from "./tiles.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
@@ -21,8 +21,8 @@ export class Overview {
   #stateIcon = byId("state-icon", SVGElement);
   #stateWord = byId("state-word");
   #stateDetail = byId("state-detail");
-  #diskTime = byId("disk-time");
-  #diskAge = byId("disk-age");
+  #lastResultTime = byId("last-result-time");
+  #lastResultAge = byId("last-result-age");
   #tiles = new Tiles();
 
   /** @param {MonitorState} state */
@@ -41,20 +41,20 @@ export class Overview {
   }
 
   /**
-   * Updates the state line, the title and the age of the last result. All three change with time,
-   * so this method is also called between messages.
+   * Updates the state line, the title and the age of the last result on disk. All three change with
+   * time, so this method is also called between messages.
    * @param {RunStore} store
    * @param {number} nowMs
    */
   updateState(store, nowMs) {
     const { tone, icon, word, detail, short = detail } = describeState(store, nowMs);
-    const { time, age } = durableTexts(store, nowMs);
+    const { time, age } = lastResultTexts(store, nowMs);
     setAttribute(this.#state, "data-tone", tone);
     setIcon(this.#stateIcon, icon);
     setText(this.#stateWord, word);
     setText(this.#stateDetail, short);
-    setText(this.#diskTime, time);
-    setText(this.#diskAge, age);
+    setText(this.#lastResultTime, time);
+    setText(this.#lastResultAge, age);
     const { snapshot, run } = store.state;
     const share = snapshot === null || snapshot.total === null
       ? ""
@@ -93,18 +93,36 @@ function updateProgress(state) {
   byId("left-segment").style.flexGrow = String(fractionLeft);
 }
 
-export class AboutView {
-  #section = byId("about");
-  #facts = byId("about-facts");
+export class NextStepView {
   #banner = byId("next");
   #command = byId("next-code");
-  #shownJson = "";
 
   constructor() {
     const button = byId("next-copy", HTMLButtonElement);
     const copy = () => copyText(this.#command.textContent ?? "", button, this.#command);
     button.addEventListener("click", copy);
   }
+
+  /** @param {MonitorState} state */
+  update(state) {
+    const step = nextStep(state);
+    setShown(this.#banner, step !== null);
+    if (step === null) return;
+    const { tone, icon, words, command } = step;
+    setAttribute(this.#banner, "data-tone", tone);
+    setIcon(byId("next-icon", SVGElement), icon);
+    setWords(byId("next-words"), command === "" ? words : `${words}:`);
+    setShown("next-command", command !== "");
+    if (this.#command.textContent === command) return;
+    setWords(this.#command, command);
+    setText("next-copy", "Copy command");
+  }
+}
+
+export class AboutView {
+  #section = byId("about");
+  #facts = byId("about-facts");
+  #shownJson = "";
 
   /** @param {MonitorState} state */
   update({ about }) {
@@ -121,21 +139,6 @@ export class AboutView {
       }),
       ...about.facts.map(({ name, text }) => factOf(name, make("pre", {}, text))),
     );
-  }
-
-  /** @param {MonitorState} state */
-  updateNext(state) {
-    const step = nextStep(state);
-    setShown(this.#banner, step !== null);
-    if (step === null) return;
-    const { tone, icon, words, command } = step;
-    setAttribute(this.#banner, "data-tone", tone);
-    setIcon(byId("next-icon", SVGElement), icon);
-    setWords(byId("next-words"), command === "" ? words : `${words}:`);
-    setShown("next-command", command !== "");
-    if (this.#command.textContent === command) return;
-    setWords(this.#command, command);
-    setText("next-copy", "Copy command");
   }
 }
 

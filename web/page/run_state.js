@@ -220,7 +220,7 @@ function drainingDetail({ snapshot }) {
  * @param {RunStore} store
  * @param {number} nowMs
  */
-export function durableTexts(store, nowMs) {
+export function lastResultTexts(store, nowMs) {
   const { snapshot, ended } = store.state;
   const timeMs = store.localTime(snapshot?.last_durable ?? "");
   if (Number.isNaN(timeMs)) return { time: "", age: ended ? "none" : "none yet" };
