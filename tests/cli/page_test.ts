@@ -137,11 +137,11 @@ Deno.test("a page that leads to another is where browsers that read only the hom
     return `${dir}: ${prefix}`;
   };
   assertEquals(
-    ["/home/ann/work/out/", "/home/ann/out.jsonl", "/home/ann/.cache/out/", "/data/out/"].map((
+    ["/home/ann/data/out/", "/home/ann/out.jsonl", "/home/ann/.cache/out/", "/data/out/"].map((
       output,
     ) => first(output)),
     [
-      "/home/ann/work/out/: .retort_",
+      "/home/ann/data/out/: .retort_",
       "/home/ann/out.jsonl: .retort_",
       "/home/ann: retort_",
       "/home/ann: retort_",

@@ -235,10 +235,10 @@ Deno.test("complete() waits for more of a stream that may not be whole", async (
   );
 });
 
-Deno.test("complete() waits for more of all streams once one goes on after its finish reason", async () => {
-  const goesOn = [token("4"), token("2", "stop"), token("!", "stop")];
+Deno.test("once a stream has continued after its finish reason, complete() waits for the end of each stream", async () => {
+  const continued = [token("4"), token("2", "stop"), token("!", "stop")];
   await using it = pair(
-    ({ n }) => stream(n === 1 ? [token("4"), token("2", "stop"), USAGE] : goesOn, "hang"),
+    ({ n }) => stream(n === 1 ? [token("4"), token("2", "stop"), USAGE] : continued, "hang"),
     { stream: true, timeoutMs: 3_500 },
   );
   const first = failure(ask(it.teacher));

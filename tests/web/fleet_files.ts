@@ -43,3 +43,17 @@ export function nameOf(index: number): string {
 export async function writeStatus(dir: TempDir, status: RunStatus): Promise<void> {
   await dir.write(`out/.retort/${status.name}.status.json`, JSON.stringify(status));
 }
+
+/** Writes the plan of an input that is divided into `shards` of `rows` rows each. */
+export async function writePlan(dir: TempDir, shards: number, rows: number): Promise<void> {
+  const border = (row: number) => ({ input: 0, byte: row * 10, number: row, rows: row });
+  await dir.write(
+    "out/.retort/in.shards-1000.json",
+    JSON.stringify({
+      retort: "0",
+      shards,
+      inputs: [{ path: "in.jsonl", end: border(shards * rows) }],
+      starts: Array.from({ length: shards }, (_, i) => border(i * rows)),
+    }),
+  );
+}

@@ -7,7 +7,7 @@ import { createFleetApp } from "../../web/fleet/server.ts";
 import { serveFolderMonitor } from "../../web/server.ts";
 import { FolderWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
-import { nameOf, statusOf, writeStatus } from "./fleet_files.ts";
+import { nameOf, statusOf, writePlan, writeStatus } from "./fleet_files.ts";
 
 Deno.test("totals are sums, the ETA is that of the slowest, and runs that need attention come first", async () => {
   await using dir = await tempDir();
@@ -87,16 +87,7 @@ Deno.test("a counter that stops makes a run silent, then dead; one that moves ag
 
 Deno.test("shards that have not started wait, with the rows that they will have", async () => {
   await using dir = await tempDir();
-  const border = (rows: number) => ({ input: 0, byte: rows * 10, number: rows, rows });
-  await dir.write(
-    "out/.retort/in.shards-1000.json",
-    JSON.stringify({
-      retort: "0",
-      shards: 3,
-      inputs: [{ path: "in.jsonl", end: border(3_000) }],
-      starts: [0, 1_000, 2_000].map(border),
-    }),
-  );
+  await writePlan(dir, 3, 1_000);
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
   const { rows, total, states } = watch.view(10);
@@ -125,16 +116,7 @@ Deno.test("rows change places only if their rank changes", async () => {
 
 Deno.test("shards that have not started have as many samples for each row as those that have", async () => {
   await using dir = await tempDir();
-  const border = (rows: number) => ({ input: 0, byte: rows * 10, number: rows, rows });
-  await dir.write(
-    "out/.retort/in.shards-1000.json",
-    JSON.stringify({
-      retort: "0",
-      shards: 1_000,
-      inputs: [{ path: "in.jsonl", end: border(250_000) }],
-      starts: Array.from({ length: 1_000 }, (_, i) => border(i * 250)),
-    }),
-  );
+  await writePlan(dir, 1_000, 250);
   await writeStatus(dir, statusOf(0));
   await writeStatus(dir, statusOf(1, { total: null }));
   const watch = new FolderWatch(dir.path("out"));
