@@ -34,6 +34,9 @@ export async function cancelCommand(
     // Shards that end because of the signal must not be queued again.
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
+    // Pods write as a user of their own, and only Slurm's tasks read the marker.
+    const { kind } = await cancelKubernetes(name, namespace, io);
+    if (kind === "canceled") return conclude([kind], name, io);
     throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
       path: marker,
       cause,

@@ -62,10 +62,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/**
- * Checks the settings of a job, and returns the job. Writes the shard plan, except for a Kubernetes
- * job whose input is not on this machine.
- */
+/** Checks the settings of a job, and returns the job. For Slurm, writes the shard plan. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -97,7 +94,9 @@ async function prepare(
       jsonColumns: settings.parts("json-columns"),
     };
     const needsLock = !settings.isOff("lock");
-    const plan = await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
+    // Pods write as a user of their own, who could not write to folders that are created here.
+    const writes = scheduler === "slurm";
+    const plan = await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs, writes });
     await checkShards(stem, plan, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }

@@ -104,6 +104,8 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
     ...kubernetesIn(dir),
   ]);
   assertExit(printed, 0);
+  // The user of the pods could not write to a folder that another user has made.
+  assertEquals(await dir.exists("out"), false);
   const [shards, merge] = manifestsOf(printed.stdout).map((one) => one.spec.template.spec);
   const [{ args, env }] = shards.containers;
   const graceSeconds = parseInt(args[args.indexOf("--grace") + 1]);
@@ -309,11 +311,13 @@ async function runWith(
   action: "cancel" | "status" | "slurm" | "kubernetes",
   tools: Tools,
   permissions?: string[],
+  prepare?: (dir: TempDir) => Promise<unknown>,
 ): Promise<{ code: number; text: string; isMarked: boolean }> {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
   await pinnedPlan({ stem: dir.path("out/in"), isNamed: false, wholeResults: [] }, [input], 2);
   await Deno.mkdir(dir.path("bin"));
+  await prepare?.(dir);
   for (const [name, text] of Object.entries(tools)) {
     await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
   }
@@ -420,6 +424,23 @@ for (const [name, tools, permissions, expectedCode, texts] of CANCELS) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "submit cancel cancels a job whose pods write as another user, to a folder that it cannot write to",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    // A folder in place of the file fails for every user, also for root.
+    const prepare = (dir: TempDir) => Deno.mkdir(dir.path("out/.retort/in.cancelled"));
+    const tools = { ...EVERY_TOOL, kubectl: "echo deleted" };
+    const canceled = await runWith("cancel", tools, undefined, prepare);
+    assertEquals(canceled.code, 0, canceled.text);
+    assertStringIncludes(canceled.text, "Canceled retort-in");
+    const refused = await runWith("cancel", EVERY_TOOL, undefined, prepare);
+    assertEquals(refused.code, 6, refused.text);
+    assertStringIncludes(refused.text, "Cannot write ");
+  },
+});
 
 const STATUSES: [string, Tools, string[] | undefined, string][] = [
   ["empty queues", EVERY_TOOL, undefined, "Slurm: nothing in the queue\nKubernetes: no job of"],
