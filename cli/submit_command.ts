@@ -81,8 +81,9 @@ async function prepare(
   const { stem } = ownOutput;
   const mergedResults = await mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
-    const { refuseOutsideVolume } = await import("./submit_kubernetes.ts");
+    const { refuseOutsideVolume, warnOfMissingKey } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
+    warnOfMissingKey(request?.settings ?? settings, io);
   }
   // The input of a Kubernetes job may exist only in the cluster.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);

@@ -184,6 +184,25 @@ Deno.test("no key reaches a job", async () => {
   assert(exported !== undefined && !exported.some((name) => /ALL|KEY|TOKEN/.test(name)));
 });
 
+Deno.test("a key in a variable that pods do not get is announced", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 2));
+  const config = await dir.write("c.yaml", "api-key-file: /data/key\n");
+  const key = { OPENAI_API_KEY: "sk-here", TEACHER_KEY: "sk-here" };
+  const warned = async (env: Record<string, string>, ...flags: string[]) => {
+    const job = ["submit", "kubernetes", input, "-o", dir.path("out/"), "--shards=2", "-m", "m"];
+    const { code, stderr } = await runCli([...job, ...kubernetesIn(dir), ...flags], { env });
+    assertEquals(code, 0, stderr);
+    return /pods do not get the variable (\w+)/.exec(stderr)?.[1];
+  };
+  assertEquals(await warned(key), "OPENAI_API_KEY");
+  assertEquals(await warned(key, "--api-key-env=TEACHER_KEY", "--secret=teacher"), "TEACHER_KEY");
+  for (const flag of ["--secret=teacher", "--api-key-file=/data/key", `--config=${config}`]) {
+    assertEquals(await warned(key, flag), undefined);
+  }
+  assertEquals(await warned({}), undefined);
+});
+
 Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so do its own time limits", async () => {
   await using dir = await tempDir();
   const folder = dir.path(`my "50%" runs`);
