@@ -22,6 +22,8 @@ export async function submitToKubernetes(
 ): Promise<void> {
   const manifests = kubernetesManifests(job, kubernetesOptions(settings));
   if (!settings.isOn("send")) return io.writeOut(manifests);
+  const commandOf = (action: "status" | "cancel") =>
+    followUpCommand(job, action, io, settings.text("namespace"));
   let stdout: string;
   try {
     stdout = await callTool("kubectl", ["apply", "-f", "-"], io, manifests);
@@ -30,12 +32,12 @@ export async function submitToKubernetes(
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
     throw new UsageError(
       `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
-        followUpCommand(job, "cancel", io)
+        commandOf("cancel")
       }`,
       { cause: error },
     );
   }
-  io.writeErr(`${stdout}To check on it: ${followUpCommand(job, "status", io)}\n`);
+  io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
 }
 
 /** Warns if a key is in a variable that only this machine has: no shard could start. */

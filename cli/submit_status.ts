@@ -12,7 +12,14 @@ import { printable } from "../lib/printable.ts";
 import { rescuedFilesOf } from "../lib/sink/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, problemText, queueOf, type ToolResult, tryTool } from "./scheduler_tools.ts";
+import {
+  inNamespace,
+  noJobIn,
+  problemText,
+  queueOf,
+  type ToolResult,
+  tryTool,
+} from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
 import { formatCount } from "../lib/figures.ts";
@@ -135,10 +142,10 @@ async function describeQueue(
     const isFailure = slurm.kind === "failed";
     return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}`;
   }
-  return describeEmptyQueues(slurm, kubernetes);
+  return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
 }
 
-function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string {
+function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult, noJob: string): string {
   if (slurm.kind === "refused" && kubernetes.kind === "refused") {
     return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
   }
@@ -148,7 +155,7 @@ function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string 
   const lines: string[] = [];
   if (slurm.kind === "done") lines.push("Slurm: nothing in the queue\n");
   else if (slurm.kind !== "missing") lines.push(`Slurm: ${problemText("squeue", slurm)}\n`);
-  if (kubernetes.kind === "done") lines.push("Kubernetes: no job of this output\n");
+  if (kubernetes.kind === "done") lines.push(`Kubernetes: ${noJob}\n`);
   else if (kubernetes.kind !== "missing") {
     lines.push(`Kubernetes: ${problemText("kubectl", kubernetes)}\n`);
   }

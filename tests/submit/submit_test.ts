@@ -5,6 +5,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -305,7 +306,10 @@ Deno.test({
     ]);
     // The volume of a Kubernetes job is not mounted here.
     const elsewhere = [dir.path("volume/in.jsonl"), "-o", dir.path("volume/out/"), "--shards=2"];
-    assertExit(await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...kubernetesIn(dir)), 0);
+    const team = [...kubernetesIn(dir), "--namespace=team"];
+    const applied = await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...team);
+    assertExit(applied, 0);
+    assertMatch(applied.stderr, /submit status \S+\/volume\/out\/in\.jsonl --namespace team\n/);
     const output = dir.path("volume/out/in.jsonl");
     assertStringIncludes((await run("cancel", output)).stderr, "Kubernetes has no such job");
     await dir.write("bin/kubectl", `#!/bin/bash\necho "kubectl $*" >> ${calls}; echo deleted\n`);
@@ -369,7 +373,8 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     "\nCanceled retort-in",
   ]],
   ["no job at all", EVERY_TOOL, undefined, 0, [
-    "Slurm: no job of this output\nKubernetes: no job of this output\nNothing to cancel",
+    "Slurm: no job of this output\nKubernetes: no job of this output in the current namespace; " +
+    "--namespace names another\nNothing to cancel",
   ]],
   ["a job, perhaps, that Kubernetes may hold", { ...EVERY_TOOL, kubectl: NO_CLUSTER }, OF_TASK, 3, [
     "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
@@ -413,7 +418,7 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     ["Kubernetes: kubectl failed: Unable to connect", "\nCanceled retort-in"],
   ],
   ["no job of Slurm without scancel", { squeue: "echo 7", kubectl: "" }, OF_TASK, 3, [
-    "Slurm: scancel is not installed here\nKubernetes: no job of this output\n",
+    "Slurm: scancel is not installed here\nKubernetes: no job of this output in",
     "Slurm still has the job retort-in",
   ]],
   ["a job, perhaps, without squeue", { scancel: "", kubectl: "" }, OF_TASK, 3, [
