@@ -34,7 +34,7 @@ export async function statusCommand(
   const { runs, stem } = await findOutput(outputs, settings, "show the status of a job");
   const isDone = runs !== undefined && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
-  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), io));
+  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), isDone, io));
   const logs = logsOf(stem);
   if (!isDone && await exists(logs)) io.writeOut(`Logs: ${printable(logs)}/\n`);
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
@@ -124,6 +124,7 @@ function stateOf(
 async function describeQueue(
   name: string,
   namespace: string | undefined,
+  isDone: boolean,
   io: Io,
 ): Promise<string> {
   const slurm = await queueOf([name, `${name}-merge`], "%T", io);
@@ -140,9 +141,17 @@ async function describeQueue(
   const jobs = textOf(kubernetes);
   if (jobs.trim() !== "") {
     const isFailure = slurm.kind === "failed";
-    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}`;
+    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}` +
+      (isDone ? "" : podsAdvice(name, inNamespace(namespace)));
   }
   return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
+}
+
+/** Jobs whose pods a quota forbids, or that wait for a secret, look like others in the queue. */
+function podsAdvice(name: string, place: readonly string[]): string {
+  const describe = ["kubectl", "describe", "job", name, ...place];
+  const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...place];
+  return `To see why pods fail or do not start: ${describe.join(" ")}; ${list.join(" ")}\n`;
 }
 
 function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult, noJob: string): string {

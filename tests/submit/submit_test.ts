@@ -488,7 +488,8 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
     "a squeue that fails next to jobs of Kubernetes",
     { squeue: NO_SLURM, kubectl: "echo job" },
     undefined,
-    "Slurm: squeue failed: squeue: error: slurm_load_jobs\nKubernetes:\njob\n",
+    "Slurm: squeue failed: squeue: error: slurm_load_jobs\nKubernetes:\njob\n" +
+    "To see why pods fail or do not start: kubectl describe job retort-in-",
   ],
   ["a missing squeue", { scancel: "", kubectl: "" }, OF_TASK, "finished\nKubernetes: no job of"],
   ["a missing kubectl", { squeue: "" }, OF_TASK, "finished\nSlurm: nothing in the queue\n"],
