@@ -111,6 +111,14 @@ function firstErrorOf(error: string): string {
   return printable(lines.find((line) => !LOG_LINE.test(line)) ?? lines[0]);
 }
 
+/** Says that Kubernetes has no job of an output, and where it was looked for. */
+export function noJobIn(namespace: string | undefined): string {
+  const place = namespace === undefined
+    ? "the current namespace; --namespace names another"
+    : `the namespace ${namespace}`;
+  return `no job of this output in ${place}`;
+}
+
 export function inNamespace(namespace: string | undefined): string[] {
   return namespace === undefined ? [] : [`--namespace=${namespace}`];
 }

@@ -5,7 +5,14 @@ import { systemReason } from "../lib/files.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, problemText, queueOf, type ToolProblem, tryTool } from "./scheduler_tools.ts";
+import {
+  inNamespace,
+  noJobIn,
+  problemText,
+  queueOf,
+  type ToolProblem,
+  tryTool,
+} from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf } from "./submit_job.ts";
 
@@ -34,6 +41,9 @@ export async function cancelCommand(
     // Shards that end because of the signal must not be queued again.
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
+    // Pods write as a user of their own, and only Slurm's tasks read the marker.
+    const { kind } = await cancelKubernetes(name, namespace, io);
+    if (kind === "canceled") return conclude([kind], name, io);
     throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
       path: marker,
       cause,
@@ -41,7 +51,8 @@ export async function cancelCommand(
   }
   const outcomes = [await cancelSlurm(name, io), await cancelKubernetes(name, namespace, io)];
   io.writeErr(
-    `Slurm: ${describe(outcomes[0], name)}\nKubernetes: ${describe(outcomes[1], name)}\n`,
+    `Slurm: ${describe(outcomes[0], name, "no job of this output")}\n` +
+      `Kubernetes: ${describe(outcomes[1], name, noJobIn(namespace))}\n`,
   );
   const kinds = outcomes.map(({ kind }) => kind);
   // If another user owns the job, its shards must still be requeued at their time limit.
@@ -49,9 +60,9 @@ export async function cancelCommand(
   return conclude(kinds, name, io);
 }
 
-function describe(outcome: Outcome, name: string): string {
+function describe(outcome: Outcome, name: string, none: string): string {
   if (outcome.kind === "canceled") return `canceled ${name}`;
-  return outcome.kind === "none" ? "no job of this output" : outcome.reason;
+  return outcome.kind === "none" ? none : outcome.reason;
 }
 
 /** Prints whether the job is canceled. Returns the exit code. */

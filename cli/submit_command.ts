@@ -62,10 +62,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/**
- * Checks the settings of a job, and returns the job. Writes the shard plan, except for a Kubernetes
- * job whose input is not on this machine.
- */
+/** Checks the settings of a job, and returns the job. For Slurm, writes the shard plan. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -84,8 +81,9 @@ async function prepare(
   const { stem } = ownOutput;
   const mergedResults = await mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
-    const { refuseOutsideVolume } = await import("./submit_kubernetes.ts");
+    const { refuseOutsideVolume, warnOfMissingKey } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
+    warnOfMissingKey(request?.settings ?? settings, io);
   }
   // The input of a Kubernetes job may exist only in the cluster.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
@@ -97,7 +95,9 @@ async function prepare(
       jsonColumns: settings.parts("json-columns"),
     };
     const needsLock = !settings.isOff("lock");
-    const plan = await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
+    // Pods write as a user of their own, who could not write to folders that are created here.
+    const writes = scheduler === "slurm";
+    const plan = await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs, writes });
     await checkShards(stem, plan, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }

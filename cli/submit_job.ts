@@ -62,15 +62,19 @@ export function logsOf(stem: string): string {
 /**
  * Returns a command for a submitted job. Of the tasks, only `submit` has permission to call the
  * scheduler.
+ *
+ * @param namespace The namespace of a Kubernetes job, if it was named.
  */
 export function followUpCommand(
   { stem }: PreparedJob,
   action: "status" | "cancel",
   { program }: Io,
+  namespace?: string,
 ): string {
   const task = program.replace(/(\btask\b.*) distill$/, "$1 submit");
   const command = task === program ? `${program} submit` : task;
-  return `${command} ${action} ${shellWord(`${stem}.jsonl`)}`;
+  const flags = namespace === undefined ? "" : ` --namespace ${namespace}`;
+  return `${command} ${action} ${shellWord(`${stem}.jsonl`)}${flags}`;
 }
 
 /**

@@ -9,6 +9,7 @@ import { SinkError, UsageError } from "../lib/errors.ts";
 import { isInside } from "../lib/files.ts";
 import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
 import { VERSION } from "../lib/version.ts";
+import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import type { Io } from "./io.ts";
 import { callTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
@@ -21,6 +22,8 @@ export async function submitToKubernetes(
 ): Promise<void> {
   const manifests = kubernetesManifests(job, kubernetesOptions(settings));
   if (!settings.isOn("send")) return io.writeOut(manifests);
+  const commandOf = (action: "status" | "cancel") =>
+    followUpCommand(job, action, io, settings.text("namespace"));
   let stdout: string;
   try {
     stdout = await callTool("kubectl", ["apply", "-f", "-"], io, manifests);
@@ -29,12 +32,28 @@ export async function submitToKubernetes(
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
     throw new UsageError(
       `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
-        followUpCommand(job, "cancel", io)
+        commandOf("cancel")
       }`,
       { cause: error },
     );
   }
-  io.writeErr(`${stdout}To check on it: ${followUpCommand(job, "status", io)}\n`);
+  io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
+}
+
+/** Warns if a key is in a variable that only this machine has: no shard could start. */
+export function warnOfMissingKey(settings: Settings, io: Io): void {
+  const named = settings.text("api-key-env"), variable = named ?? DEFAULT_KEY_VARIABLE;
+  if (named === undefined && !io.env(variable)) return;
+  const hasSecret = settings.text("secret") !== undefined && variable === DEFAULT_KEY_VARIABLE;
+  if (hasSecret || ["api-key-file", "simulate"].some((name) => settings.text(name))) return;
+  io.writeErr(
+    `Warning: pods do not get the variable ${variable} of this machine. If the teacher needs a key, put ` +
+      `it into a secret and add --secret NAME/KEY${
+        variable === DEFAULT_KEY_VARIABLE
+          ? ""
+          : ` without --api-key-env: pods get it as ${DEFAULT_KEY_VARIABLE}`
+      }\n`,
+  );
 }
 
 /**

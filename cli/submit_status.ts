@@ -12,7 +12,14 @@ import { printable } from "../lib/printable.ts";
 import { rescuedFilesOf } from "../lib/sink/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, problemText, queueOf, type ToolResult, tryTool } from "./scheduler_tools.ts";
+import {
+  inNamespace,
+  noJobIn,
+  problemText,
+  queueOf,
+  type ToolResult,
+  tryTool,
+} from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
 import { formatCount } from "../lib/figures.ts";
@@ -27,7 +34,7 @@ export async function statusCommand(
   const { runs, stem } = await findOutput(outputs, settings, "show the status of a job");
   const isDone = runs !== undefined && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
-  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), io));
+  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), isDone, io));
   const logs = logsOf(stem);
   if (!isDone && await exists(logs)) io.writeOut(`Logs: ${printable(logs)}/\n`);
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
@@ -117,6 +124,7 @@ function stateOf(
 async function describeQueue(
   name: string,
   namespace: string | undefined,
+  isDone: boolean,
   io: Io,
 ): Promise<string> {
   const slurm = await queueOf([name, `${name}-merge`], "%T", io);
@@ -133,12 +141,20 @@ async function describeQueue(
   const jobs = textOf(kubernetes);
   if (jobs.trim() !== "") {
     const isFailure = slurm.kind === "failed";
-    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}`;
+    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}` +
+      (isDone ? "" : podsAdvice(name, inNamespace(namespace)));
   }
-  return describeEmptyQueues(slurm, kubernetes);
+  return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
 }
 
-function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string {
+/** Jobs whose pods a quota forbids, or that wait for a secret, look like others in the queue. */
+function podsAdvice(name: string, place: readonly string[]): string {
+  const describe = ["kubectl", "describe", "job", name, ...place];
+  const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...place];
+  return `To see why pods fail or do not start: ${describe.join(" ")}; ${list.join(" ")}\n`;
+}
+
+function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult, noJob: string): string {
   if (slurm.kind === "refused" && kubernetes.kind === "refused") {
     return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
   }
@@ -148,7 +164,7 @@ function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string 
   const lines: string[] = [];
   if (slurm.kind === "done") lines.push("Slurm: nothing in the queue\n");
   else if (slurm.kind !== "missing") lines.push(`Slurm: ${problemText("squeue", slurm)}\n`);
-  if (kubernetes.kind === "done") lines.push("Kubernetes: no job of this output\n");
+  if (kubernetes.kind === "done") lines.push(`Kubernetes: ${noJob}\n`);
   else if (kubernetes.kind !== "missing") {
     lines.push(`Kubernetes: ${problemText("kubectl", kubernetes)}\n`);
   }

@@ -72,6 +72,9 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
   const files = await outputFiles(pathOf(options.output));
+  // Runs may take days, and an output that cannot be written would only be noticed after them. In a
+  // folder that the user of a pod cannot write to, no run ever starts.
+  if (options.waitMs) await prepareOutput(files, options);
   const runs = await readyRuns(outputs, files, options);
   const notices = await noticesOf(runs, outputs, options);
   return { ...await mergeReady(runs, files, options), notices };
@@ -99,9 +102,18 @@ async function mergeReady(
   await checkOutputs(inputs, [files]);
   await makeFolders([files]);
   using _lock = await acquireLock(files.lock);
-  await (options.replace ? checkReplaceable : checkEmpty)(files);
+  await checkContent(files, options);
   if (!proof) return await joinRuns(runs, files, options.signal);
   return await mergeProven(runs, files, options, knownProblems);
+}
+
+async function prepareOutput(files: OutputFiles, options: MergeOptions): Promise<void> {
+  await makeFolders([files]);
+  await checkContent(files, options);
+}
+
+async function checkContent(files: OutputFiles, { replace }: MergeOptions): Promise<void> {
+  await (replace ? checkReplaceable : checkEmpty)(files);
 }
 
 async function outputFiles(output: string): Promise<OutputFiles> {

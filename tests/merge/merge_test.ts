@@ -867,10 +867,29 @@ Deno.test("a merge that waits for a job ends when a shard of it cannot start, an
   const { problems, inputChanges } = await late;
   assertEquals(problems.map(({ kind }) => kind), ["missing"]);
   assertStringIncludes(inputChanges[0], "other.jsonl");
-  const absent = mergeRuns({ ...options, outputs: dir.path("out3/x.jsonl"), job: "fourth" });
+  const absent = mergeRuns({
+    ...options,
+    outputs: dir.path("out3/x.jsonl"),
+    job: "fourth",
+    replace: true,
+  });
   const none = { shard: shard(1, "fourth") };
   await assertRejects(() => runShard(dir.path("none.jsonl"), dir.path("out3/"), none), SourceError);
   await assertRejects(() => absent, UsageError, "there are no runs in it");
+});
+
+Deno.test("a merge refuses an output that it cannot write before it waits, not after all rows were paid for", async () => {
+  await using dir = await tempDir();
+  await dir.write("file", "");
+  const answers = await dir.write("all/in.jsonl", '{"uid":"a"}\n');
+  const merge = (output: string) =>
+    mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity });
+  await assertRejects(
+    () => merge(dir.path("file/in.jsonl")),
+    UsageError,
+    "Cannot create the folder",
+  );
+  await assertRejects(() => merge(answers), UsageError, "it is not empty");
 });
 
 Deno.test("a merge that waits for an output ignores other runs in its folder", async () => {

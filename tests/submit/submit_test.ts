@@ -5,6 +5,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -104,6 +105,8 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
     ...kubernetesIn(dir),
   ]);
   assertExit(printed, 0);
+  // The user of the pods could not write to a folder that another user has made.
+  assertEquals(await dir.exists("out"), false);
   const [shards, merge] = manifestsOf(printed.stdout).map((one) => one.spec.template.spec);
   const [{ args, env }] = shards.containers;
   const graceSeconds = parseInt(args[args.indexOf("--grace") + 1]);
@@ -180,6 +183,25 @@ Deno.test("no key reaches a job", async () => {
   assertEquals(stdout.includes(key), false);
   const exported = /^#SBATCH --export=(.*)$/m.exec(stdout)?.[1].split(",");
   assert(exported !== undefined && !exported.some((name) => /ALL|KEY|TOKEN/.test(name)));
+});
+
+Deno.test("a key in a variable that pods do not get is announced", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 2));
+  const config = await dir.write("c.yaml", "api-key-file: /data/key\n");
+  const key = { OPENAI_API_KEY: "sk-here", TEACHER_KEY: "sk-here" };
+  const warned = async (env: Record<string, string>, ...flags: string[]) => {
+    const job = ["submit", "kubernetes", input, "-o", dir.path("out/"), "--shards=2", "-m", "m"];
+    const { code, stderr } = await runCli([...job, ...kubernetesIn(dir), ...flags], { env });
+    assertEquals(code, 0, stderr);
+    return /pods do not get the variable (\w+)/.exec(stderr)?.[1];
+  };
+  assertEquals(await warned(key), "OPENAI_API_KEY");
+  assertEquals(await warned(key, "--api-key-env=TEACHER_KEY", "--secret=teacher"), "TEACHER_KEY");
+  for (const flag of ["--secret=teacher", "--api-key-file=/data/key", `--config=${config}`]) {
+    assertEquals(await warned(key, flag), undefined);
+  }
+  assertEquals(await warned({}), undefined);
 });
 
 Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so do its own time limits", async () => {
@@ -284,7 +306,10 @@ Deno.test({
     ]);
     // The volume of a Kubernetes job is not mounted here.
     const elsewhere = [dir.path("volume/in.jsonl"), "-o", dir.path("volume/out/"), "--shards=2"];
-    assertExit(await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...kubernetesIn(dir)), 0);
+    const team = [...kubernetesIn(dir), "--namespace=team"];
+    const applied = await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...team);
+    assertExit(applied, 0);
+    assertMatch(applied.stderr, /submit status \S+\/volume\/out\/in\.jsonl --namespace team\n/);
     const output = dir.path("volume/out/in.jsonl");
     assertStringIncludes((await run("cancel", output)).stderr, "Kubernetes has no such job");
     await dir.write("bin/kubectl", `#!/bin/bash\necho "kubectl $*" >> ${calls}; echo deleted\n`);
@@ -309,11 +334,13 @@ async function runWith(
   action: "cancel" | "status" | "slurm" | "kubernetes",
   tools: Tools,
   permissions?: string[],
+  prepare?: (dir: TempDir) => Promise<unknown>,
 ): Promise<{ code: number; text: string; isMarked: boolean }> {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
   await pinnedPlan({ stem: dir.path("out/in"), isNamed: false, wholeResults: [] }, [input], 2);
   await Deno.mkdir(dir.path("bin"));
+  await prepare?.(dir);
   for (const [name, text] of Object.entries(tools)) {
     await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
   }
@@ -346,7 +373,8 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     "\nCanceled retort-in",
   ]],
   ["no job at all", EVERY_TOOL, undefined, 0, [
-    "Slurm: no job of this output\nKubernetes: no job of this output\nNothing to cancel",
+    "Slurm: no job of this output\nKubernetes: no job of this output in the current namespace; " +
+    "--namespace names another\nNothing to cancel",
   ]],
   ["a job, perhaps, that Kubernetes may hold", { ...EVERY_TOOL, kubectl: NO_CLUSTER }, OF_TASK, 3, [
     "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
@@ -390,7 +418,7 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     ["Kubernetes: kubectl failed: Unable to connect", "\nCanceled retort-in"],
   ],
   ["no job of Slurm without scancel", { squeue: "echo 7", kubectl: "" }, OF_TASK, 3, [
-    "Slurm: scancel is not installed here\nKubernetes: no job of this output\n",
+    "Slurm: scancel is not installed here\nKubernetes: no job of this output in",
     "Slurm still has the job retort-in",
   ]],
   ["a job, perhaps, without squeue", { scancel: "", kubectl: "" }, OF_TASK, 3, [
@@ -421,6 +449,23 @@ for (const [name, tools, permissions, expectedCode, texts] of CANCELS) {
   });
 }
 
+Deno.test({
+  name:
+    "submit cancel cancels a job whose pods write as another user, to a folder that it cannot write to",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    // A folder in place of the file fails for every user, also for root.
+    const prepare = (dir: TempDir) => Deno.mkdir(dir.path("out/.retort/in.cancelled"));
+    const tools = { ...EVERY_TOOL, kubectl: "echo deleted" };
+    const canceled = await runWith("cancel", tools, undefined, prepare);
+    assertEquals(canceled.code, 0, canceled.text);
+    assertStringIncludes(canceled.text, "Canceled retort-in");
+    const refused = await runWith("cancel", EVERY_TOOL, undefined, prepare);
+    assertEquals(refused.code, 6, refused.text);
+    assertStringIncludes(refused.text, "Cannot write ");
+  },
+});
+
 const STATUSES: [string, Tools, string[] | undefined, string][] = [
   ["empty queues", EVERY_TOOL, undefined, "Slurm: nothing in the queue\nKubernetes: no job of"],
   [
@@ -443,7 +488,8 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
     "a squeue that fails next to jobs of Kubernetes",
     { squeue: NO_SLURM, kubectl: "echo job" },
     undefined,
-    "Slurm: squeue failed: squeue: error: slurm_load_jobs\nKubernetes:\njob\n",
+    "Slurm: squeue failed: squeue: error: slurm_load_jobs\nKubernetes:\njob\n" +
+    "To see why pods fail or do not start: kubectl describe job retort-in-",
   ],
   ["a missing squeue", { scancel: "", kubectl: "" }, OF_TASK, "finished\nKubernetes: no job of"],
   ["a missing kubectl", { squeue: "" }, OF_TASK, "finished\nSlurm: nothing in the queue\n"],
