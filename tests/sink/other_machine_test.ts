@@ -1,10 +1,17 @@
 /** Locks that hold on one machine only: what keeps the runs of two machines apart. @module */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+} from "../../lib/deps/std_assert.ts";
 import { LockedError } from "../../lib/errors.ts";
 import { distillFiles } from "../../mod.ts";
 import { acquireLock } from "../../lib/sink/lock.ts";
 import { mayHoldHereOnly, noteLine, refuseElsewhere } from "../../lib/sink/lock_file.ts";
+import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 const TOKEN = "0123456789abcdef";
@@ -86,6 +93,28 @@ Deno.test({
       const run = () => distillFiles(`${folder}/in.jsonl`, output, { teacher, signal });
       await assertRejects(run, DOMException);
       assertEquals([calls, await Deno.readTextFile(lock)], [0, note]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "an output that may not take writes is tried before the first call, and stays as it was",
+  ignore: !hasOtherDevice,
+  async fn() {
+    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      const path = `${folder}/x.jsonl`, text = '{"uid":"a"}\n';
+      await Deno.writeTextFile(path, text, { mode: 0o644 });
+      await Deno.utime(path, 1, 1);
+      const file = await WatchedFile.open(path);
+      assertEquals([await file.stat(), await Deno.readTextFile(path)], [
+        { size: text.length },
+        text,
+      ]);
+      assertNotEquals((await Deno.stat(path)).mtime?.getTime(), 1000);
+      file.close();
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
