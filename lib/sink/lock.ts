@@ -33,6 +33,7 @@ import {
   lockedElsewhere,
   lockedError,
   mayHoldHereOnly,
+  NO_RUN,
   NOTE_BYTES,
   noteLine,
   noteOf,
@@ -56,9 +57,7 @@ export interface LockOptions {
   /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /**
-   * A lock to hold instead of the lock file, which is closed once it names this lock. @default none
-   */
+  /** A lock to hold instead: the lock file names it, and is closed. @default none */
   shared?: SharedLock;
 }
 
@@ -73,6 +72,8 @@ export class Lock implements Disposable {
   readonly #identity: FileIdentity;
   /** The note before this one, if another machine might take the lock, too. */
   readonly #earlierText: string | undefined;
+  /** `started` of the last note that was synced. */
+  #syncedStart: string | undefined;
 
   constructor(
     path: string,
@@ -95,6 +96,10 @@ export class Lock implements Disposable {
     try {
       this.#file.seekSync(0, Deno.SeekMode.Start);
       this.#file.writeSync(new TextEncoder().encode(noteLine(state, this.token)));
+      if (this.#earlierText === undefined || this.#syncedStart === state.started) return;
+      // Other machines see only what is synced.
+      this.#syncedStart = state.started;
+      this.#file.syncDataSync();
     } catch {
       // A missing note must not end the run.
     }
@@ -167,8 +172,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** Other processes may keep removing or replacing the file. */
-const MAX_ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
 /** Retries a lock that is held: a run may be reading the note, or a child process of the last
  * holder inherits open files until it executes its program. */
@@ -206,8 +210,6 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     // Keeps the note of a crashed run until this run sends something.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
-    // Other machines see only what was synced.
-    if (earlierText !== undefined) await file.syncData().catch(() => {});
     return lock;
   } catch (error) {
     file.close();
@@ -296,5 +298,3 @@ async function noteOfSharedLock(
   }
   return noteOf(await readText(file));
 }
-
-const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };

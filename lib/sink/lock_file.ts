@@ -26,6 +26,8 @@ export interface RunNote {
 
 export type RunState = Omit<RunNote, "token" | "shared">;
 
+export const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };
+
 /** Padding makes each note overwrite the previous one completely. */
 export const NOTE_BYTES = 128;
 /** Lock files are smaller, even if several versions have written to them. */
