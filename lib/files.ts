@@ -223,8 +223,11 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
+/** @throws {SinkError} if it cannot be deleted */
 export async function removeIfThere(path: string): Promise<void> {
-  await ifThere(Deno.remove(path));
+  await ifThere(Deno.remove(path), (cause) => {
+    return new SinkError(`Cannot delete "${path}": ${systemReason(cause)}`, { path, cause });
+  });
 }
 
 /**

@@ -4,10 +4,24 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "../lib/deps/std_assert.ts";
-import { systemReason } from "../lib/files.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../lib/deps/std_assert.ts";
+import { SinkError } from "../lib/errors.ts";
+import { removeIfThere, systemReason } from "../lib/files.ts";
 import { runCli, runCliEach } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
+
+Deno.test("removeIfThere() says what cannot be deleted", async () => {
+  await using dir = await tempDir();
+  await dir.write("folder/file", "");
+  await removeIfThere(dir.path("none"));
+  const error = await assertRejects(() => removeIfThere(dir.path("folder")), SinkError);
+  assertStringIncludes(error.message, `Cannot delete "${dir.path("folder")}": `);
+});
 
 Deno.test("systemReason() names what is wrong in a user's words", () => {
   const cases: [Error, string][] = [

@@ -62,6 +62,8 @@ export class Findings {
   reasked = 0;
   /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
+  /** Results that the file had when its last run ended, and lacks now. */
+  lost = 0;
   /** Results that the user has chosen in a run without `reaskAnswered`. */
   leftAnswered = 0;
   /** Rows that set a model. */

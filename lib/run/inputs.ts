@@ -8,7 +8,7 @@
 import { similarName } from "../similar_name.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
-import { isFolder, kindOf, type PathRules, statOf, systemReason } from "../files.ts";
+import { isFolder, isMissing, kindOf, type PathRules, statOf, systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
 
@@ -198,8 +198,9 @@ export async function stampOf(path: string): Promise<string> {
 export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === earlierStamp;
-  } catch {
-    return false;
+  } catch (error) {
+    // Other errors, as of a file server that is away for a moment, do not show a change.
+    return !isMissing(error);
   }
 }
 

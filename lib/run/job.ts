@@ -18,7 +18,7 @@ import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
 import { type Retry, retryOf } from "./retry.ts";
 import { paramsId } from "./identity.ts";
-import { type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
+import { type RunFile, runFileOf, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
@@ -113,12 +113,13 @@ export class Job {
     const { duplicates, imagesRoot } = context.generator;
     const signal = this.#signal;
     this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
+    let resultLines = 0;
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
       const mark = (slot: number) => table.set(slot, HAS_RESULT);
       const { results } = this.files;
       for (const path of [results, ...await rescuedFilesOf(results, "results")]) {
-        await readIndex({ path, kind: "results" }, table, mark, signal);
+        resultLines += await readIndex({ path, kind: "results" }, table, mark, signal);
       }
       await this.#ledger.read(table, options.retry ?? false, this.#retry?.before);
     }
@@ -141,6 +142,8 @@ export class Job {
     }));
     if (findings === undefined) return;
     findings.failedAgain = this.#ledger.failedAgain;
+    const before = summaryOf(this.#earlierRun?.summary, this.files.results)?.succeeded ?? 0;
+    if (options.resume !== false) findings.lost = Math.max(0, before - resultLines);
     if (this.#isWhole) findings.orphans = table.count({ all: HAS_RESULT, none: SEEN });
     // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());

@@ -12,7 +12,14 @@
 import { UsageError } from "../errors.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
-import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
+import {
+  type Lock,
+  OpenFiles,
+  refuseElsewhere,
+  SharedLock,
+  type SinkOptions,
+  syncFolderOf,
+} from "../sink/mod.ts";
 import type { Findings } from "./findings.ts";
 import { crashedInFlight } from "./live_status.ts";
 import { findInputs } from "./inputs.ts";
@@ -24,6 +31,7 @@ import type { RunNotices } from "./notices.ts";
 import type { Identity } from "./identity.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, refuseDivided } from "./claim.ts";
+import { statusPathOf } from "./run_status.ts";
 import { outputFilesOf } from "./outputs.ts";
 import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
@@ -115,12 +123,20 @@ export class Jobs {
     }
   }
 
-  async claim({ lock: required }: Pick<ResolvedRunOptions, "lock">): Promise<void> {
+  async claim(
+    { lock: required }: Pick<ResolvedRunOptions, "lock">,
+    signal: AbortSignal,
+  ): Promise<void> {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
-    if (this.areMany) {
-      this.#sharedLock = await SharedLock.acquire(files.map(({ lock }) => lock), { required });
-    }
+    const locks = files.map(({ lock }) => lock);
+    // Of many outputs, the status alone shows whether a run is active.
+    const results = this.areMany ? [] : files.map(({ results }) => results);
+    await refuseElsewhere(this.areMany ? [SharedLock.pathFor(locks)] : locks, [
+      statusPathOf(files[0].results),
+      ...results,
+    ], { signal });
+    if (this.areMany) this.#sharedLock = await SharedLock.acquire(locks, { required });
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
@@ -137,6 +153,11 @@ export class Jobs {
     const { refuseStarted } = await import("../shards/mod.ts");
     const { shared, inputFiles: files } = this.shard;
     await refuseStarted(shared, { shard: shard!, files, signal });
+  }
+
+  /** @throws {LockedError} If a run on another machine has taken a lock, too. */
+  async requireLocks(): Promise<void> {
+    for (const lock of this.locks) await lock.requireOwn();
   }
 
   /** Opens the outputs. If there are many, only creates them: each is opened for its first line. */

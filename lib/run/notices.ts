@@ -58,11 +58,23 @@ export function startNotices(
       ...cost.info,
     ],
     warnings: [
+      ...lostNotices(findings),
       ...missingUidsNotices(missingUids, options.shard && " of this shard"),
       ...teacherNotices(generator, findings),
       ...cost.warnings,
     ],
   };
+}
+
+/** Counts all files together: a run may have thousands. */
+function lostNotices(findings: readonly Findings[]): string[] {
+  const lost = sumOf(findings, (file) => file.lost);
+  if (lost === 0) return [];
+  const [are, their] = lost === 1 ? ["is", "its row is"] : ["are", "their rows are"];
+  return [
+    `${formatCountOf(lost, "result")} of the last run ${are} gone from the output: ${their} sent ` +
+    "again. If an older copy was restored, stop now and restore the newest one",
+  ];
 }
 
 type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit" | "shard">;

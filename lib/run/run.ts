@@ -51,7 +51,7 @@ export class Run {
       this.#jobs = await this.#makeJobs({ writes: true });
       await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
-      await this.#jobs.claim(this.#options);
+      await this.#jobs.claim(this.#options, this.#signal);
       await this.#jobs.refuseOthers(this.#options, this.#signal);
       const isReady = await this.#jobs.preflight(this.#signal, this.#options.stdin);
       if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));
@@ -166,7 +166,11 @@ export class Run {
 
   async #runEngine(): Promise<void> {
     const { activeRun } = this.#context;
+    // Twice: nothing may be deleted for this run if another has the lock, and the other one may
+    // have taken it meanwhile.
+    await this.#jobs.requireLocks();
     await this.#openJobs();
+    await this.#jobs.requireLocks();
     this.#announce();
     const status = this.#status = await LiveStatus.open(
       this.#context,

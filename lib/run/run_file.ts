@@ -143,12 +143,21 @@ export function unchangedSummary(
   summary: Summary | null | undefined,
   now: SummaryFile,
 ): Summary | undefined {
-  if (summary?.state !== "done" || !Array.isArray(summary.files)) return undefined;
-  const fileBefore = summary.files.find((file) =>
-    isObject(file) && basename(String(file.results)) === basename(now.results)
-  );
+  if (summary?.state !== "done") return undefined;
+  const fileBefore = summaryOf(summary, now.results);
   const counts = ["total", "succeeded", "failed", "pending"] as const;
   return counts.every((name) => fileBefore?.[name] === now[name]) ? summary : undefined;
+}
+
+/** What a summary says of a results file, which may have been moved since. */
+export function summaryOf(
+  summary: Summary | null | undefined,
+  results: string,
+): SummaryFile | undefined {
+  if (!Array.isArray(summary?.files)) return undefined;
+  return summary.files.find((file) =>
+    isObject(file) && basename(String(file.results)) === basename(results)
+  );
 }
 
 /** Atomic: a crash leaves the old file or the new one. */

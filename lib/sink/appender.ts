@@ -178,3 +178,38 @@ export class Appender {
     );
   }
 }
+
+const UNABLE_CODES = ["EBADF", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+
+/**
+ * Appends a byte, syncs it and removes it. Mounts of buckets may open a file that they cannot append
+ * to, and fail at the first write, when calls are paid for.
+ *
+ * @param size The size of the file.
+ */
+export async function tryAppend(
+  { write, sync }: {
+    readonly write: Pick<Deno.FsFile, "write" | "truncate">;
+    readonly sync: Pick<Deno.FsFile, "syncData">;
+  },
+  size: number,
+): Promise<void> {
+  try {
+    // If the process is killed now, an empty line stays, which readers skip.
+    await write.write(new Uint8Array([NEWLINE]));
+  } catch (cause) {
+    // Others, as of a full disk, may pass: the run waits.
+    if (UNABLE_CODES.includes((cause as { code?: string }).code ?? "")) throw unable(cause);
+    return;
+  }
+  await sync.syncData().catch(() => {});
+  await write.truncate(size).catch((cause) => Promise.reject(unable(cause)));
+}
+
+function unable(cause: unknown): Error {
+  return new Error(
+    `its filesystem cannot append to a file or truncate it (${systemReason(cause)}). ` +
+      "Name an output on another disk, and copy it when the run has ended",
+    { cause },
+  );
+}

@@ -19,9 +19,9 @@
  * @module
  */
 
-import { basename, dirname, join } from "../deps/std_path.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { ifThere, makeFolder, OWN_FOLDER } from "../files.ts";
+import { ifThere, makeFolder } from "../files.ts";
 import { cannotWrite, randomToken } from "./durable_file.ts";
 import { xxHash64Hex } from "../hash.ts";
 import {
@@ -29,7 +29,11 @@ import {
   HELD_ATTEMPTS,
   HELD_PAUSE_MS,
   isOurs,
+  isOverwritten,
+  lockedElsewhere,
   lockedError,
+  mayHoldHereOnly,
+  NO_RUN,
   NOTE_BYTES,
   noteLine,
   noteOf,
@@ -37,6 +41,7 @@ import {
   readText,
   type RunNote,
   type RunState,
+  sharedPathOf,
   tryLock,
 } from "./lock_file.ts";
 import { delay } from "../timer.ts";
@@ -52,9 +57,7 @@ export interface LockOptions {
   /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /**
-   * A lock to hold instead of the lock file, which is closed once it names this lock. @default none
-   */
+  /** A lock to hold instead: the lock file names it, and is closed. @default none */
   shared?: SharedLock;
 }
 
@@ -67,18 +70,23 @@ export class Lock implements Disposable {
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
+  /** The note before this one, if another machine might take the lock, too. */
+  readonly #earlierText: string | undefined;
+  /** `started` of the last note that was synced. */
+  #syncedStart: string | undefined;
 
   constructor(
     path: string,
     previous: RunNote | undefined,
     token: string,
-    held: { file: Deno.FsFile; identity: FileIdentity },
+    held: { file: Deno.FsFile; identity: FileIdentity; earlierText: string | undefined },
   ) {
     this.#path = path;
     this.previous = previous;
     this.token = token;
     this.#file = held.file;
     this.#identity = held.identity;
+    this.#earlierText = held.earlierText;
   }
 
   /** Does nothing if the lock is released or shared. Synchronous, so that notes cannot overtake each
@@ -88,6 +96,10 @@ export class Lock implements Disposable {
     try {
       this.#file.seekSync(0, Deno.SeekMode.Start);
       this.#file.writeSync(new TextEncoder().encode(noteLine(state, this.token)));
+      if (this.#earlierText === undefined || this.#syncedStart === state.started) return;
+      // Other machines see only what is synced.
+      this.#syncedStart = state.started;
+      this.#file.syncDataSync();
     } catch {
       // A missing note must not end the run.
     }
@@ -114,9 +126,20 @@ export class Lock implements Disposable {
   /** Why the lock no longer protects the output, for a message. Undefined for a shared lock, which
    * has a check of its own. */
   async check(): Promise<string | undefined> {
-    const problem = this.#file && await pathProblem(this.#path, this.#identity);
+    const problem = this.#file && (await pathProblem(this.#path, this.#identity) ??
+      (await this.#isTaken() ? "another machine has taken it" : undefined));
     return problem &&
       `Cannot keep the lock "${this.#path}": ${problem}. Another run may write to the same output`;
+  }
+
+  /** @throws {LockedError} If a process on another machine has taken the lock, too. */
+  async requireOwn(): Promise<void> {
+    if (await this.#isTaken()) throw lockedElsewhere(this.#path);
+  }
+
+  async #isTaken(): Promise<boolean> {
+    return this.#file !== undefined && this.#earlierText !== undefined &&
+      await isOverwritten(this.#path, this.token, this.#earlierText);
   }
 
   release(): void {
@@ -149,8 +172,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** Other processes may keep removing or replacing the file. */
-const MAX_ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
 /** Retries a lock that is held: a run may be reading the note, or a child process of the last
  * holder inherits open files until it executes its program. */
@@ -181,9 +203,10 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     const note = noteOf(text);
     const previous = await lastNote(path, note, options);
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
-    const identity = await identityOf(path, await file.stat());
+    const info = await file.stat(), identity = await identityOf(path, info);
     const token = options.shared?.lock.token ?? randomToken();
-    const lock = new Lock(path, previous, token, { file, identity });
+    const earlierText = await mayHoldHereOnly(info) ? text : undefined;
+    const lock = new Lock(path, previous, token, { file, identity, earlierText });
     // Keeps the note of a crashed run until this run sends something.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
@@ -211,19 +234,19 @@ export class SharedLock implements Disposable {
    * @throws {LockedError} If another run with the same outputs holds it.
    */
   static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
-    const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
-    const path = sharedPathOf(paths[0], name);
+    const path = this.pathFor(paths);
     await makeFolder(dirname(path));
-    return new SharedLock(await acquireLock(path, options), name);
+    return new SharedLock(await acquireLock(path, options), basename(path, ".lock"));
+  }
+
+  static pathFor(paths: readonly string[]): string {
+    const names = paths.map((path) => basename(path)).toSorted();
+    return sharedPathOf(paths[0], xxHash64Hex(names.join("\n")));
   }
 
   [Symbol.dispose](): void {
     this.lock.release();
   }
-}
-
-function sharedPathOf(path: string, name: string): string {
-  return join(dirname(path), OWN_FOLDER, `${name}.lock`);
 }
 
 /**
@@ -275,5 +298,3 @@ async function noteOfSharedLock(
   }
   return noteOf(await readText(file));
 }
-
-const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { OWN_FOLDER, statOf, systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 
 export interface RunNote {
@@ -25,6 +26,8 @@ export interface RunNote {
 
 export type RunState = Omit<RunNote, "token" | "shared">;
 
+export const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };
+
 /** Padding makes each note overwrite the previous one completely. */
 export const NOTE_BYTES = 128;
 /** Lock files are smaller, even if several versions have written to them. */
@@ -36,6 +39,11 @@ export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
 /** Maximum number of attempts to lock an output file: many processes may be checking it. */
 const OUTPUT_ATTEMPTS = 12;
+
+/** The path of a `SharedLock`, next to the lock file at `path` that names it. */
+export function sharedPathOf(path: string, name: string): string {
+  return join(dirname(path), OWN_FOLDER, `${name}.lock`);
+}
 
 /** Opens a lock file, or creates it. An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
@@ -110,6 +118,28 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
+/** Reads the text of a lock file; "" if that fails. Opens the file, because network filesystems ask
+ * the server only then. */
+async function textAt(path: string): Promise<string> {
+  using file = await Deno.open(path).catch(() => null);
+  return file === null ? "" : await readText(file).catch(() => "");
+}
+
+/**
+ * Whether another process has written a note over the one with this token.
+ *
+ * @param earlierText The text before this token's note, which some filesystems show as long as the
+ * lock file is open.
+ */
+export async function isOverwritten(
+  path: string,
+  token: string,
+  earlierText: string,
+): Promise<boolean> {
+  const text = await textAt(path);
+  return text !== earlierText && (noteOf(text)?.token ?? token) !== token;
+}
+
 /** Undefined if the text is not a whole note. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
@@ -135,6 +165,70 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
       "Wait until it ends, or name another output with -o",
     { path },
   );
+}
+
+export function lockedElsewhere(path: string): LockedError {
+  return new LockedError(
+    `Cannot lock "${path}": a run on another machine is writing to the same output, and locks of ` +
+      "this filesystem hold on one machine only. Wait until that run ends, or name another output " +
+      "with -o",
+    { path },
+  );
+}
+
+/**
+ * Whether the locks of a filesystem may hold on one machine only, without an error: those of BeeGFS,
+ * of NFS with `nolock`, of Lustre with `localflock`, of SMB with `nobrl`, and of most FUSE
+ * filesystems (sshfs, buckets). On Linux, filesystems without a disk have the major device number 0;
+ * so have overlay, tmpfs and btrfs, which count if `/` or `/tmp` is on one.
+ */
+export async function mayHoldHereOnly({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
+  if (Deno.build.os !== "linux" || (dev >>> 8 & 0xfff) !== 0) return false;
+  const local = await Promise.all(["/", "/tmp"].map(statOf));
+  return local.every((info) => info?.dev !== dev);
+}
+
+/** A run writes its status every 5 s. */
+const SILENT_MS = 8_000;
+
+export interface ElsewhereOptions {
+  readonly signal?: AbortSignal;
+  /** @default a timer */
+  readonly delay?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
+  /** @default by the filesystem */
+  readonly mayHoldHereOnly?: (info: Deno.FileInfo) => Promise<boolean>;
+}
+
+/**
+ * Where a lock cannot show whether the last run has crashed or is active on another machine, waits
+ * to see whether the run writes. Changes nothing.
+ *
+ * @param locks Nothing is waited for unless one of their notes says that the last run has not ended.
+ * @param written Files that an active run writes.
+ * @throws {LockedError} If one of the files changes.
+ */
+export async function refuseElsewhere(
+  locks: readonly string[],
+  written: readonly string[],
+  { signal, delay: wait = delay, mayHoldHereOnly: isUnsure = mayHoldHereOnly }: ElsewhereOptions =
+    {},
+): Promise<void> {
+  const info = await statOf(locks[0]);
+  if (!info?.isFile || !(await isUnsure(info))) return;
+  const texts = await Promise.all(locks.map(textAt));
+  if (!texts.some((text) => noteOf(text)?.running)) return;
+  await Promise.all(locks.map(requireUnlocked));
+  const stamps = async () => (await Promise.all([...locks, ...written].map(stampOf))).join();
+  const before = await stamps();
+  await wait(SILENT_MS, signal);
+  signal?.throwIfAborted();
+  if (await stamps() !== before) throw lockedElsewhere(locks[0]);
+}
+
+async function stampOf(path: string): Promise<string> {
+  using file = await Deno.open(path).catch(() => null);
+  const info = await file?.stat();
+  return `${info?.ino}:${info?.size}:${info?.mtime?.getTime()}`;
 }
 
 /**

@@ -11,9 +11,9 @@
  * @module
  */
 
-import type { JournalFile, JournalOptions } from "./appender.ts";
+import { type JournalFile, type JournalOptions, tryAppend } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
-import { lockOutput } from "./lock_file.ts";
+import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
 import { copyRest } from "./repair.ts";
 import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
 
@@ -84,6 +84,7 @@ export class WatchedFile implements JournalFile {
       if (unlockedReason !== undefined) onUnlocked?.(path, unlockedReason);
       const info = await handles.write.stat();
       const { size } = info;
+      if (closedFile === undefined && await mayHoldHereOnly(info)) await tryAppend(handles, size);
       const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
       return new WatchedFile(path, handles, info, expectedFile);
     } catch (error) {

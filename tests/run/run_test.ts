@@ -415,3 +415,27 @@ Deno.test("a whole run says at its end that results belong to none of its rows",
   assertEquals(await noticesOf(rowsOf("a", "b"), sharded, 2), []);
   assertEquals(await noticesOf("unchanged", sharded, 1), []);
 });
+
+Deno.test("a run says which results are gone since the last one, as after a backup was restored", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", rowsOf("a", "b", "c", "d"));
+  const output = dir.path("out.jsonl");
+  const warningsOf = async (options: Partial<RunOptions> = {}) => {
+    const generator = generatorOf(new TestTeacher());
+    const { warnings } = await generator.preview({ input, output, ...options });
+    await generator.run({ input, output, ...options });
+    return warnings.filter((message) => message.includes("gone"));
+  };
+  assertEquals(await warningsOf({ limit: 2 }), []);
+  const backup = await dir.read("out.jsonl");
+  assertEquals(await warningsOf(), []);
+  assertEquals(await warningsOf({ limit: 1 }), []);
+  assertEquals(await warningsOf(), []);
+  await dir.write("out.jsonl", backup);
+  assertMatch(
+    (await warningsOf()).join(),
+    /^2 results of the last run are gone .* restore the newest/,
+  );
+  assertEquals(await warningsOf(), []);
+  assertEquals(await warningsOf({ resume: false, overwrite: true }), []);
+});

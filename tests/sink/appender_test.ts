@@ -1,5 +1,5 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { Appender } from "../../lib/sink/appender.ts";
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { Appender, tryAppend } from "../../lib/sink/appender.ts";
 import type { JournalFile } from "../../lib/sink/appender.ts";
 
 /** A file in memory that records writes, and takes as long as the test decides. */
@@ -104,4 +104,20 @@ Deno.test("Appender repeats an interrupted write at once, and does not report th
   file.error = new Deno.errors.Interrupted("Interrupted system call (os error 4)");
   await appender.append(bytesOf("abcd\n"));
   assertEquals([file.text, stalls], ["abcd\n", 0]);
+});
+
+Deno.test("tryAppend() leaves a file as it was, and names what its filesystem cannot do", async () => {
+  const failsWith = (code: string) => () =>
+    Promise.reject(Object.assign(new Error(code), { code }));
+  const calls: string[] = [];
+  const sync = { syncData: () => Promise.resolve(void calls.push("sync")) };
+  const truncate = (size?: number) => Promise.resolve(void calls.push(`truncate to ${size}`));
+  await tryAppend({ write: { write: () => Promise.resolve(1), truncate }, sync }, 7);
+  assertEquals(calls.splice(0), ["sync", "truncate to 7"]);
+  // rclone without a cache for writes
+  const bucket = { write: { write: failsWith("EBADF"), truncate }, sync };
+  await assertRejects(() => tryAppend(bucket, 7), Error, "cannot append to a file");
+  // A full disk may have space again: the run waits for it.
+  await tryAppend({ write: { write: failsWith("ENOSPC"), truncate }, sync }, 7);
+  assertEquals(calls, []);
 });
