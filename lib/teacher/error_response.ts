@@ -5,6 +5,7 @@ import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
+import { isPage, pageText } from "./content_coding.ts";
 import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, redactAddress } from "./network.ts";
 import {
@@ -94,13 +95,22 @@ function messageOf(
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       "redirects are not followed. Give the final address as the base URL";
   }
-  const message = (stated.message ?? context.redact(text).trim().slice(0, MAX_QUOTED_CHARS)) ||
+  const said = context.redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
+  const message = (stated.message ?? gatewayTimeout(status, said, context.isStreamed) ?? said) ||
     `The teacher answered ${status} without a message`;
   if (status !== 404 || isVersioned || stated.isRelayed !== undefined) return message;
   const required = /\.azure\./.test(address)
     ? "Azure requires /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
     : "most teachers require it";
   return `${message} (${address} has no "/v1" in it: ${required})`;
+}
+
+/** 524 is Cloudflare's. Providers use 504, too, but state the reason in JSON. */
+function gatewayTimeout(status: number, said: string, isStreamed = false): string | undefined {
+  if (status !== 504 && status !== 524) return undefined;
+  const remedy = isStreamed ? "lower -c" : "use --stream";
+  const quoted = said === "" ? "" : `: ${said}`;
+  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout${quoted}`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */
@@ -280,9 +290,3 @@ export function errorJson(error: unknown): string {
 export const MAX_MESSAGE_CHARS = 1_000;
 
 export const MAX_QUOTED_CHARS = 300;
-
-export function isPage(body: string): boolean {
-  return /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(
-    body,
-  );
-}

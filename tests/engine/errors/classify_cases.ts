@@ -61,6 +61,8 @@ const OVERLOAD: Expected = { ...RATE_LIMIT, type: "server" };
 const BROKEN: Expected = { ...FAULT, type: "response" };
 const UNKNOWN: Expected = { ...BROKEN, otherServer: "probable" };
 const CUT_OFF: Expected = { ...FAULT, type: "network" };
+/** A gateway stopped waiting. */
+const SLOW: Expected = { action: "retry", cause: "timeout", type: "server" };
 const TIMEOUT: Expected = { action: "retry", cause: "timeout", type: "timeout" };
 const UNREACHABLE: Expected = { action: "retry", cause: "unreachable", type: "network" };
 const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
@@ -1043,9 +1045,9 @@ export const GROUPS: readonly CaseGroup[] = [
       FAULT,
     ),
     on("nginx", 502, "<html><title>502 Bad Gateway</title></html>", FAULT),
-    on("nginx", 504, "<html><title>504 Gateway Time-out</title></html>", FAULT),
+    on("nginx", 504, "<html><title>504 Gateway Time-out</title></html>", SLOW),
     on("Cloudflare", 520, "error code: 520", FAULT),
-    on("Cloudflare: too slow", 524, "error code: 524", FAULT),
+    on("Cloudflare: too slow", 524, "error code: 524", SLOW),
     on("TGI: generating failed", 424, {
       error: "Request failed during generation",
       error_type: "generation",
