@@ -25,6 +25,11 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "the other side closed the connection",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
+  // Alerts with which a server ends the TLS handshake.
+  HandshakeFailure: "it rejects the host name, the ciphers or a client without a certificate",
+  NoApplicationProtocol: "it speaks HTTP/2 only, and Retort HTTP/1.1",
+  ProtocolVersion: "it speaks no version of TLS from 1.2 on",
+  UnrecognisedName: "it does not know this host name",
 };
 
 /**
@@ -56,7 +61,7 @@ export function networkError(
   const lastingCode = lastingCodeOf(error, root, stage);
   const reason = lastingCode === "no_permission"
     ? "Retort was started without the permission (--allow-net)"
-    : REASONS[code] ?? message;
+    : REASONS[code] ?? REASONS[alertIn(message)] ?? message;
   return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
     type: "network",
     code: lastingCode ?? code,
@@ -69,8 +74,11 @@ export function networkError(
  * trusted, or another protocol. Undefined for other errors. */
 function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stage) {
   if (/^Requires net access/.test(message)) return "no_permission";
-  // The alert comes from the other side, which has seen only the client's certificate.
-  if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
+  // The alert comes from the other side, which has seen only the client's certificate. OpenSSL
+  // sends `HandshakeFailure` if there is none.
+  if (/Certificate|UnknownCA|AccessDenied|DecryptError|HandshakeFailure/.test(alertIn(message))) {
+    return "client_certificate";
+  }
   const words = `${code} ${message}`;
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage === "connecting") {
@@ -84,6 +92,11 @@ function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stag
   const isMalformed = error instanceof errors.HeadersOverflowError ||
     error instanceof errors.ResponseContentLengthMismatchError;
   return isMalformed ? "no_http" : undefined;
+}
+
+/** The name of a TLS alert; "" if the error is not one. */
+function alertIn(message: string): string {
+  return /fatal alert: (\w+)/.exec(message)?.[1] ?? "";
 }
 
 // deno-lint-ignore no-control-regex -- a TLS record: type alert, version 3.0 to 3.4

@@ -78,10 +78,7 @@ const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "net
 
 /** Verdicts on connection errors by error code. Other codes are faults. */
 const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
-  [
-    "certificate",
-    halt("Check the address, and trust the authority that signed the certificate with --ca-file"),
-  ],
+  ["certificate", VERDICTS.certificate],
   ["client_certificate", VERDICTS.client_certificate],
   // Deno lacks the permission to use the network; the teacher was not asked.
   ["no_permission", halt("Start Retort with --allow-net")],

@@ -100,9 +100,13 @@ export const VERDICTS = {
   },
   address: halt(OTHER_SERVER),
   proxy: halt("Check the user name and the password in the address of the proxy"),
+  certificate: halt(
+    "Check the address, the dates of the certificate and the clock of this machine; trust an " +
+      "authority of your own with --ca-file",
+  ),
   client_certificate: halt(
-    "Check the client certificate (--client-cert, --client-key): the teacher requires one that it " +
-      "trusts",
+    "Check the client certificate (--client-cert, --client-key), which the teacher requires or does " +
+      "not trust, and the address",
   ),
   plain_http: halt(
     "Check the address: the server there speaks TLS, so use https:// instead of http://",
@@ -114,6 +118,7 @@ type UncodedMeaning =
   | "timeout"
   | "address"
   | "proxy"
+  | "certificate"
   | "client_certificate"
   | "plain_http"
   | "upstream";

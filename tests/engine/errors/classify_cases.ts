@@ -135,10 +135,10 @@ function unreadable(what: string, data: string, expected: Expected): Row {
 }
 
 /** A fatal alert of a TLS handshake. */
-function alert(what: string, name: string): Row {
+function alert(what: string, name: string, expected = halts("client certificate")): Row {
   const cause = new Error(`received fatal alert: ${name}`);
   const error = networkError(cause, "api.example:443", "connecting", undefined);
-  return [what, error, halts("client certificate")];
+  return [what, error, expected];
 }
 
 /** A response of status 200 without a completion. */
@@ -684,6 +684,8 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     alert("a server that wants a client certificate (TLS 1.2)", "HandshakeFailure"),
     alert("a server that does not trust the client certificate", "UnknownCA"),
+    alert("a server of other names (SNI)", "UnrecognisedName", UNREACHABLE),
+    alert("a server of HTTP/2 only", "NoApplicationProtocol", UNREACHABLE),
     broken("an expired certificate", "CERT_HAS_EXPIRED", "connecting", halts("certificate")),
     broken(
       "https:// where http:// is spoken",
