@@ -37,6 +37,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs;
+  const advice = gatewayAdvice(status, context);
   // Redacted before it is shortened: half a key would not be found.
   return new TeacherError(redact(messageOf(options, stated)).slice(0, MAX_MESSAGE_CHARS), {
     status,
@@ -47,6 +48,10 @@ export function statusError(options: StatusErrorOptions): TeacherError {
     isExhausted: limit !== undefined,
     limitResetMs: resetMs === undefined ? undefined : Math.min(MAX_RESET_MS, resetMs),
     partial: partialOf(stated.body, context),
+    notice: advice === undefined
+      ? undefined
+      : `${advice} (${status} from ${options.address.shownBaseUrl}). As the teacher may bill such ` +
+        "answers, a row is sent twice at most",
   });
 }
 
@@ -96,7 +101,8 @@ function messageOf(
       "redirects are not followed. Give the final address as the base URL";
   }
   const said = context.redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
-  const message = (stated.message ?? gatewayTimeout(status, said, context.isStreamed) ?? said) ||
+  const advice = gatewayAdvice(status, context);
+  const message = (stated.message ?? [advice, said].filter(Boolean).join(": ")) ||
     `The teacher answered ${status} without a message`;
   if (status !== 404 || isVersioned || stated.isRelayed !== undefined) return message;
   const required = /\.azure\./.test(address)
@@ -105,12 +111,11 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-/** 524 is Cloudflare's. Providers use 504, too, but state the reason in JSON. */
-function gatewayTimeout(status: number, said: string, isStreamed = false): string | undefined {
+/** 524 is Cloudflare's status for a server that does not answer in time. */
+function gatewayAdvice(status: number, { isStreamed }: AnswerContext): string | undefined {
   if (status !== 504 && status !== 524) return undefined;
-  const remedy = isStreamed ? "lower -c" : "use --stream";
-  const quoted = said === "" ? "" : `: ${said}`;
-  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout${quoted}`;
+  const remedy = isStreamed === true ? "lower -c" : "use --stream";
+  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */

@@ -46,10 +46,12 @@ export function networkError(
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
-  // undici has no other sign that a proxy rejects the credentials.
-  if (/\(407\)/.test(message)) {
-    const refusal = `Cannot reach ${place}: it requires other credentials (407)`;
-    return new TeacherError(refusal, { type: "request", status: 407 });
+  // undici's only sign that a proxy opens no tunnel.
+  const refusal = /^Proxy response \((\d+)\)/.exec(message)?.[1];
+  // tinyproxy rejects credentials with 401.
+  if (refusal === "407" || refusal === "401") {
+    const problem = `Cannot reach ${place}: it requires other credentials (${refusal})`;
+    return new TeacherError(problem, { type: "request", status: 407 });
   }
   if (error instanceof errors.InvalidArgumentError) {
     return new TeacherError(`Cannot send the request to ${host}: ${message}`, { type: "request" });
@@ -61,6 +63,8 @@ export function networkError(
   const lastingCode = lastingCodeOf(error, root, stage);
   const reason = lastingCode === "no_permission"
     ? "Retort was started without the permission (--allow-net)"
+    : refusal !== undefined
+    ? `the proxy opens no connection to it (${refusal})`
     : REASONS[code] ?? REASONS[alertIn(message)] ?? message;
   return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
     type: "network",

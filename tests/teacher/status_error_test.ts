@@ -51,6 +51,8 @@ Deno.test("statusError() says what helps where a gateway does not wait for the a
   const page = "<html><title>504 Gateway Time-out</title></html>";
   assertMatch(refused(504, page).message, /use --stream, or raise its timeout: 504 Gateway/);
   assertMatch(refused(524, "").message, /raise its timeout$/);
+  // The same for all rows, so that it is shown once.
+  assertMatch(refused(504, page).notice!, /\(504 from http:\/\/h\/v1\).* sent twice at most$/);
   const options = { status: 504, headers: {}, text: "", now: NOW };
   const context = { ...CONTEXT, isStreamed: true };
   const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
