@@ -51,6 +51,8 @@ export class Attempts {
   readonly #answers: PaidAnswers;
   readonly #waits: RowWaits;
   readonly #models: AnsweringModels;
+  /** The notices of teachers so far: each is shown once. */
+  readonly #notices = new Set<string>();
   #inFlight = 0;
   #abandoned = 0;
 
@@ -164,10 +166,16 @@ export class Attempts {
 
   #notify(work: Work, completion: Completion): void {
     const { onNotice } = this.#options;
-    if (completion.notice !== undefined) onNotice?.(completion.notice);
+    this.#notifyOnce(completion.notice);
     if (work.row.params?.model !== undefined) return;
     const change = this.#models.noticeOf(work.endpoint.teacher, completion);
     if (change !== undefined) onNotice?.(change);
+  }
+
+  #notifyOnce(notice: string | undefined): void {
+    if (notice === undefined || this.#notices.has(notice)) return;
+    this.#notices.add(notice);
+    this.#options.onNotice?.(notice);
   }
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
@@ -209,8 +217,7 @@ export class Attempts {
       this.#abandoned++;
       return { kind: "pending" };
     }
-    const notice = error.notice ?? partial?.notice;
-    if (notice !== undefined) this.#options.onNotice?.(notice);
+    this.#notifyOnce(error.notice ?? partial?.notice);
     const classification = classifyFor(work, error);
     const failure: Failure = { type: classification.type, message, status };
     this.#options.silence.failed(failure);

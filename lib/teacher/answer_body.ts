@@ -2,10 +2,10 @@
  * error, a web page, an answer of another API. @module */
 
 import { TeacherError } from "../errors.ts";
+import { isPage, pageText } from "./content_coding.ts";
 import {
   errorJson,
   errorMessage,
-  isPage,
   MAX_MESSAGE_CHARS,
   MAX_QUOTED_CHARS,
   readError,
@@ -262,7 +262,7 @@ export function brokenAnswerError(
   code: BrokenCode = "broken_answer",
 ): TeacherError {
   // Redacted before it is shortened: half a key would not be found.
-  const start = redact(text).trim().slice(0, MAX_QUOTED_CHARS);
+  const start = redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
 }

@@ -15,6 +15,8 @@ export interface AnswerContext {
   /** The service tier that the request set. */
   readonly tierAsked?: string;
   readonly keep: readonly string[];
+  /** Whether requests ask for streams. @default false */
+  readonly isStreamed?: boolean;
   /** The tags that the user named, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;
   readonly redact: Redact;

@@ -1,6 +1,6 @@
-/** Decompresses bodies, distinguishes event streams from documents, and decodes text. Retort
- * requests no compression, but some gateways compress anyway, even twice. Labels are often wrong,
- * so the first bytes overrule them. @module */
+/** Decompresses bodies, distinguishes event streams from documents, decodes text, and
+ * recognizes web pages. Retort requests no compression, but some gateways compress anyway, even
+ * twice. Labels are often wrong, so the first bytes overrule them. @module */
 
 import {
   constants,
@@ -257,3 +257,22 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
 /** 0x80 to 0x9f are control characters in Latin-1. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;
+
+/** The text that a web page shows at its start; the trimmed body if it is none. */
+export function pageText(body: string): string {
+  if (!isPage(body)) return body.trim();
+  const shown = body.slice(0, MAX_PAGE_CHARS).replace(
+    /<(style|script)\b.*?<\/\1>|<!--.*?-->|<[^>]*>/gis,
+    " ",
+  );
+  // Most pages repeat their title as a heading.
+  return shown.replace(/\s+/g, " ").trim().replace(/^(.{3,200}) \1(?= |$)/, "$1");
+}
+
+const MAX_PAGE_CHARS = 10_000;
+
+export function isPage(body: string): boolean {
+  return /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(
+    body,
+  );
+}

@@ -5,6 +5,7 @@ import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
+import { isPage, pageText } from "./content_coding.ts";
 import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, redactAddress } from "./network.ts";
 import {
@@ -36,6 +37,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs;
+  const advice = gatewayAdvice(status, context);
   // Redacted before it is shortened: half a key would not be found.
   return new TeacherError(redact(messageOf(options, stated)).slice(0, MAX_MESSAGE_CHARS), {
     status,
@@ -46,6 +48,10 @@ export function statusError(options: StatusErrorOptions): TeacherError {
     isExhausted: limit !== undefined,
     limitResetMs: resetMs === undefined ? undefined : Math.min(MAX_RESET_MS, resetMs),
     partial: partialOf(stated.body, context),
+    notice: advice === undefined
+      ? undefined
+      : `${advice} (${status} from ${options.address.shownBaseUrl}). As the teacher may bill such ` +
+        "answers, a row is sent twice at most",
   });
 }
 
@@ -94,13 +100,22 @@ function messageOf(
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       "redirects are not followed. Give the final address as the base URL";
   }
-  const message = (stated.message ?? context.redact(text).trim().slice(0, MAX_QUOTED_CHARS)) ||
+  const said = context.redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
+  const advice = gatewayAdvice(status, context);
+  const message = (stated.message ?? [advice, said].filter(Boolean).join(": ")) ||
     `The teacher answered ${status} without a message`;
   if (status !== 404 || isVersioned || stated.isRelayed !== undefined) return message;
   const required = /\.azure\./.test(address)
     ? "Azure requires /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
     : "most teachers require it";
   return `${message} (${address} has no "/v1" in it: ${required})`;
+}
+
+/** 524 is Cloudflare's status for a server that does not answer in time. */
+function gatewayAdvice(status: number, { isStreamed }: AnswerContext): string | undefined {
+  if (status !== 504 && status !== 524) return undefined;
+  const remedy = isStreamed === true ? "lower -c" : "use --stream";
+  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */
@@ -280,9 +295,3 @@ export function errorJson(error: unknown): string {
 export const MAX_MESSAGE_CHARS = 1_000;
 
 export const MAX_QUOTED_CHARS = 300;
-
-export function isPage(body: string): boolean {
-  return /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(
-    body,
-  );
-}

@@ -25,6 +25,11 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "the other side closed the connection",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
+  // Alerts with which a server ends the TLS handshake.
+  HandshakeFailure: "it rejects the host name, the ciphers or a client without a certificate",
+  NoApplicationProtocol: "it speaks HTTP/2 only, and Retort HTTP/1.1",
+  ProtocolVersion: "it speaks no version of TLS from 1.2 on",
+  UnrecognisedName: "it does not know this host name",
 };
 
 /**
@@ -41,10 +46,12 @@ export function networkError(
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
-  // undici has no other sign that a proxy rejects the credentials.
-  if (/\(407\)/.test(message)) {
-    const refusal = `Cannot reach ${place}: it requires other credentials (407)`;
-    return new TeacherError(refusal, { type: "request", status: 407 });
+  // undici's only sign that a proxy opens no tunnel.
+  const refusal = /^Proxy response \((\d+)\)/.exec(message)?.[1];
+  // tinyproxy rejects credentials with 401.
+  if (refusal === "407" || refusal === "401") {
+    const problem = `Cannot reach ${place}: it requires other credentials (${refusal})`;
+    return new TeacherError(problem, { type: "request", status: 407 });
   }
   if (error instanceof errors.InvalidArgumentError) {
     return new TeacherError(`Cannot send the request to ${host}: ${message}`, { type: "request" });
@@ -56,7 +63,9 @@ export function networkError(
   const lastingCode = lastingCodeOf(error, root, stage);
   const reason = lastingCode === "no_permission"
     ? "Retort was started without the permission (--allow-net)"
-    : REASONS[code] ?? message;
+    : refusal !== undefined
+    ? `the proxy opens no connection to it (${refusal})`
+    : REASONS[code] ?? REASONS[alertIn(message)] ?? message;
   return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
     type: "network",
     code: lastingCode ?? code,
@@ -69,8 +78,11 @@ export function networkError(
  * trusted, or another protocol. Undefined for other errors. */
 function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stage) {
   if (/^Requires net access/.test(message)) return "no_permission";
-  // The alert comes from the other side, which has seen only the client's certificate.
-  if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
+  // The alert comes from the other side, which has seen only the client's certificate. OpenSSL
+  // sends `HandshakeFailure` if there is none.
+  if (/Certificate|UnknownCA|AccessDenied|DecryptError|HandshakeFailure/.test(alertIn(message))) {
+    return "client_certificate";
+  }
   const words = `${code} ${message}`;
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage === "connecting") {
@@ -84,6 +96,11 @@ function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stag
   const isMalformed = error instanceof errors.HeadersOverflowError ||
     error instanceof errors.ResponseContentLengthMismatchError;
   return isMalformed ? "no_http" : undefined;
+}
+
+/** The name of a TLS alert; "" if the error is not one. */
+function alertIn(message: string): string {
+  return /fatal alert: (\w+)/.exec(message)?.[1] ?? "";
 }
 
 // deno-lint-ignore no-control-regex -- a TLS record: type alert, version 3.0 to 3.4

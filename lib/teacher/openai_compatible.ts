@@ -96,6 +96,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       model,
       modelAsked: undefined,
       keep: options.keep,
+      isStreamed: stream,
       thinkTags: options.thinkTags,
       redact: redactor(secretsOf(options, address, Object.values(key), proxy)),
       format,

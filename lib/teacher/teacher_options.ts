@@ -55,7 +55,8 @@ export interface OpenAICompatibleOptions {
    * secret. The key, and values of header fields such as `api-key`, are always hidden. @default []
    */
   secrets?: readonly string[];
-  /** The trusted certificate authorities (PEM). @default those of this machine */
+  /** The trusted certificate authorities (PEM). @default those of Deno, or of
+   * `DENO_CERT`, `NODE_EXTRA_CA_CERTS` and `DENO_TLS_CA_STORE` */
   ca?: string;
   /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
   clientCert?: string;

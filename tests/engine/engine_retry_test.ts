@@ -42,6 +42,19 @@ Deno.test("Engine.run() resends at once, without counting an attempt, when the r
   assertEquals(notices, [notice]);
 });
 
+Deno.test("Engine.run() sends a row again only once after a gateway's timeout, and notifies once", async () => {
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 5, onNotice });
+  await fixture.start();
+  const error = new TeacherError("A gateway did not wait", { status: 504, notice: "Too slow" });
+  for (let attempt = 1; attempt <= 2; attempt++) await refuseAndWait(fixture, "0", error);
+  await fixture.ended;
+  const [{ failure, attempts }] = fixture.outcomes;
+  assertEquals([failure?.type, failure?.status, attempts], ["server", 504, 2]);
+  assertEquals(notices, ["Too slow"]);
+});
+
 Deno.test("Engine.run() records when a row that succeeded first failed", async () => {
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();

@@ -113,7 +113,7 @@ Deno.test("readAnswer() rejects anything that is not a completion", () => {
     const error = refuse(text);
     assertEquals([error.type, error.status], ["response", 200], text);
   }
-  assertStringIncludes(refuse("<html>oh").message, "<html>oh");
+  assertStringIncludes(refuse("<html>oh").message, "web page: it starts with oh");
 });
 
 Deno.test("readAnswer() keeps the digits of arguments that are an object", () => {

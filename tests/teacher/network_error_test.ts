@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { errors } from "../../lib/deps/undici.ts";
 import { networkError, type Stage } from "../../lib/teacher/interruptions.ts";
 
@@ -48,6 +48,10 @@ Deno.test("networkError() says so when it is the proxy that refuses, or the requ
     proxied.message,
     "Cannot reach h:443 through the proxy p:3128: it requires other credentials (407)",
   );
+  const denied = new Error("Proxy response (403) !== 200 when HTTP Tunneling");
+  const { message, isUnreachable } = networkError(denied, "h:443", "connecting", "p:3128");
+  assertMatch(message, /through the proxy p:3128: the proxy opens no connection to it \(403\)$/);
+  assertEquals(isUnreachable, true);
   const invalid = new errors.InvalidArgumentError("invalid header");
   const unsent = networkError(invalid, "h:443", "connecting", undefined);
   assertEquals([unsent.type, unsent.isUnreachable], ["request", false]);

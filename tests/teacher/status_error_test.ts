@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { classify } from "../../lib/engine/errors/classify.ts";
 import { statusError } from "../../lib/teacher/error_response.ts";
 import { type HeaderFields, retryAfterMs } from "../../lib/teacher/rate_headers.ts";
@@ -35,7 +40,25 @@ Deno.test("statusError() quotes the teacher's message", () => {
     assertEquals(refused(400, JSON.stringify(body)).message, words);
   }
   assertEquals(refused(502, `<html>${"x".repeat(500)}`).message.length, 300);
+  const page = `<!DOCTYPE html>\n<html><head><title>502 Bad&nbsp;Gateway</title>
+    <style>body { color: red }</style></head><!-- a padding -->
+    <body><h1>502 Bad&nbsp;Gateway</h1>\r\n<hr><center>nginx/1.22.1</center></body></html>`;
+  assertEquals(refused(502, page).message, "502 Bad&nbsp;Gateway nginx/1.22.1");
   assertEquals(refused(503, "").message, "The teacher answered 503 without a message");
+});
+
+Deno.test("statusError() says what helps where a gateway does not wait for the answer", () => {
+  const page = "<html><title>504 Gateway Time-out</title></html>";
+  assertMatch(refused(504, page).message, /use --stream, or raise its timeout: 504 Gateway/);
+  assertMatch(refused(524, "").message, /raise its timeout$/);
+  // The same for all rows, so that it is shown once.
+  assertMatch(refused(504, page).notice!, /\(504 from http:\/\/h\/v1\).* sent twice at most$/);
+  const options = { status: 504, headers: {}, text: "", now: NOW };
+  const context = { ...CONTEXT, isStreamed: true };
+  const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
+  assertMatch(statusError({ ...options, address, context }).message, /: lower -c, or raise/);
+  const stated = { error: { message: "Deadline expired", status: "DEADLINE_EXCEEDED" } };
+  assertEquals(refused(504, JSON.stringify(stated)).message, "Deadline expired");
 });
 
 Deno.test("statusError() derives the type from the status", () => {

@@ -18,6 +18,7 @@ import {
   isLoadCode,
   isOverloadCode,
   isRateCode,
+  SERVER_VERDICTS,
   VERDICTS,
 } from "./provider_errors.ts";
 import { isTooLong, neverFits } from "./request_size.ts";
@@ -37,6 +38,7 @@ export type FailureCause =
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
+  /** Retort, or a gateway (504), stopped waiting for an answer that may be billed. */
   | "timeout"
   /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
   | "fault"
@@ -70,17 +72,13 @@ export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhauste
 /** Rejected for no known reason. If this very object is the verdict, `verdictOn` looks for a reason
  * in the message. */
 const FAIL: Verdict = { action: "fail", cause: "request" };
-const TIMEOUT: Verdict = { action: "retry", cause: "timeout", type: "timeout" };
 const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };
 const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
 
 /** Verdicts on connection errors by error code. Other codes are faults. */
 const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
-  [
-    "certificate",
-    halt("Check the address, and trust the authority that signed the certificate with --ca-file"),
-  ],
+  ["certificate", VERDICTS.certificate],
   ["client_certificate", VERDICTS.client_certificate],
   // Deno lacks the permission to use the network; the teacher was not asked.
   ["no_permission", halt("Start Retort with --allow-net")],
@@ -96,8 +94,6 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 ]);
 
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
-/** 529 is Anthropic's status for overload. */
-const OVERLOAD_STATUSES = new Set([503, 529]);
 /** Among the less common ones, TGI and Bedrock send 424 if generation failed, Groq sends 499 if a
  * request was canceled, and 444 is nginx's code for a connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
@@ -188,7 +184,7 @@ function verdictOnRejection({ message, code }: TeacherError): Verdict {
 
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
-  if (error.type === "timeout") return TIMEOUT;
+  if (error.type === "timeout") return VERDICTS.timeout;
   if (error.type === "network") return CONNECTION_VERDICTS.get(error.code ?? "") ?? VERDICTS.fault;
   if (error.type === "unfinished") {
     return error.code === "broken_off" ? VERDICTS.fault : UNKNOWN_ENDING;
@@ -244,7 +240,7 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505) return FAIL;
-  return loadVerdict(error) ?? (OVERLOAD_STATUSES.has(status) ? VERDICTS.overload : VERDICTS.fault);
+  return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
 }
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {

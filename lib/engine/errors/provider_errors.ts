@@ -80,6 +80,7 @@ export const VERDICTS = {
   rate_limit: { action: "retry", cause: "load", type: "rate_limit" },
   overload: { action: "retry", cause: "load", type: "server" },
   fault: { action: "retry", cause: "fault" },
+  timeout: { action: "retry", cause: "timeout" },
   bad_output: { action: "retry", cause: "fault", type: "request" },
   key: halt(
     "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
@@ -99,9 +100,13 @@ export const VERDICTS = {
   },
   address: halt(OTHER_SERVER),
   proxy: halt("Check the user name and the password in the address of the proxy"),
+  certificate: halt(
+    "Check the address, the dates of the certificate and the clock of this machine; trust an " +
+      "authority of your own with --ca-file",
+  ),
   client_certificate: halt(
-    "Check the client certificate (--client-cert, --client-key): the teacher requires one that it " +
-      "trusts",
+    "Check the client certificate (--client-cert, --client-key), which the teacher requires or does " +
+      "not trust, and the address",
   ),
   plain_http: halt(
     "Check the address: the server there speaks TLS, so use https:// instead of http://",
@@ -110,11 +115,23 @@ export const VERDICTS = {
 
 type UncodedMeaning =
   | "fault"
+  | "timeout"
   | "address"
   | "proxy"
+  | "certificate"
   | "client_certificate"
   | "plain_http"
   | "upstream";
+
+/** Verdicts on server errors by status; others are faults. */
+export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
+  [503, VERDICTS.overload],
+  // A gateway stopped waiting for the answer; 524 is Cloudflare's status.
+  [504, VERDICTS.timeout],
+  [524, VERDICTS.timeout],
+  // Anthropic
+  [529, VERDICTS.overload],
+]);
 
 /** A verdict that halts the teacher; `advice` says what the user can do. */
 export function halt(advice?: string): Verdict {

@@ -61,6 +61,8 @@ const OVERLOAD: Expected = { ...RATE_LIMIT, type: "server" };
 const BROKEN: Expected = { ...FAULT, type: "response" };
 const UNKNOWN: Expected = { ...BROKEN, otherServer: "probable" };
 const CUT_OFF: Expected = { ...FAULT, type: "network" };
+/** A gateway stopped waiting. */
+const SLOW: Expected = { action: "retry", cause: "timeout", type: "server" };
 const TIMEOUT: Expected = { action: "retry", cause: "timeout", type: "timeout" };
 const UNREACHABLE: Expected = { action: "retry", cause: "unreachable", type: "network" };
 const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
@@ -133,10 +135,10 @@ function unreadable(what: string, data: string, expected: Expected): Row {
 }
 
 /** A fatal alert of a TLS handshake. */
-function alert(what: string, name: string): Row {
+function alert(what: string, name: string, expected = halts("client certificate")): Row {
   const cause = new Error(`received fatal alert: ${name}`);
   const error = networkError(cause, "api.example:443", "connecting", undefined);
-  return [what, error, halts("client certificate")];
+  return [what, error, expected];
 }
 
 /** A response of status 200 without a completion. */
@@ -682,6 +684,8 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     alert("a server that wants a client certificate (TLS 1.2)", "HandshakeFailure"),
     alert("a server that does not trust the client certificate", "UnknownCA"),
+    alert("a server of other names (SNI)", "UnrecognisedName", UNREACHABLE),
+    alert("a server of HTTP/2 only", "NoApplicationProtocol", UNREACHABLE),
     broken("an expired certificate", "CERT_HAS_EXPIRED", "connecting", halts("certificate")),
     broken(
       "https:// where http:// is spoken",
@@ -1043,9 +1047,9 @@ export const GROUPS: readonly CaseGroup[] = [
       FAULT,
     ),
     on("nginx", 502, "<html><title>502 Bad Gateway</title></html>", FAULT),
-    on("nginx", 504, "<html><title>504 Gateway Time-out</title></html>", FAULT),
+    on("nginx", 504, "<html><title>504 Gateway Time-out</title></html>", SLOW),
     on("Cloudflare", 520, "error code: 520", FAULT),
-    on("Cloudflare: too slow", 524, "error code: 524", FAULT),
+    on("Cloudflare: too slow", 524, "error code: 524", SLOW),
     on("TGI: generating failed", 424, {
       error: "Request failed during generation",
       error_type: "generation",

@@ -13,7 +13,7 @@ const ADVICE: Readonly<Record<Remedy, RegExp>> = {
   address: /--base-url.*\/chat\/completions/,
   upstream: /the gateway's own key or account.*not about yours/,
   proxy: /proxy/,
-  certificate: /certificate.*--ca-file/,
+  certificate: /the dates of the certificate.*--ca-file/,
   "client certificate": /--client-cert, --client-key/,
   tls: /http:\/\//,
 };
