@@ -8,7 +8,7 @@
 import { entryOf, isCommand } from "./cli/commands.ts";
 import { exitCodeOfError, exitCodeOfSignal, SIGNAL_CODE_BASE } from "./cli/exit_codes.ts";
 import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
-import { type Io, Output, systemSignals } from "./cli/io.ts";
+import { type Io, isNohup, Output, systemSignals } from "./cli/io.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
@@ -80,9 +80,12 @@ function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
     columns: () => consoleColumns(),
     onSignal(signal, handler) {
       const names = systemSignals(signal);
-      for (const name of names) Deno.addSignalListener(name, handler);
+      const listener = signal !== "SIGHUP" ? handler : async () => {
+        if (!(await isNohup(Deno.stdin))) handler();
+      };
+      for (const name of names) Deno.addSignalListener(name, listener);
       return () => {
-        for (const name of names) Deno.removeSignalListener(name, handler);
+        for (const name of names) Deno.removeSignalListener(name, listener);
       };
     },
     guardSignals: startSignalWorker,

@@ -22,6 +22,32 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
   }[signal];
 }
 
+interface InputStream {
+  isTerminal(): boolean;
+  readSync(buffer: Uint8Array): number | null;
+}
+
+/**
+ * Whether `nohup` has started the program at a terminal: SIGHUP, when that terminal is closed, must
+ * not end it. Deno cannot tell that a signal was ignored before, but `nohup` (of Linux) replaces the
+ * terminal as standard input by /dev/null, opened for writing only.
+ *
+ * @param stdin Standard input.
+ */
+export async function isNohup(stdin: InputStream): Promise<boolean> {
+  // Loaded at the signal, because that takes 40 ms.
+  const { fstatSync } = await import("node:fs");
+  try {
+    // A pipe may be the input of the run.
+    if (stdin.isTerminal() || !fstatSync(0).isCharacterDevice()) return false;
+    stdin.readSync(new Uint8Array(1));
+    return false;
+  } catch (error) {
+    // Reading from a closed terminal fails with another code.
+    return (error as { code?: string }).code === "EBADF";
+  }
+}
+
 /** Listens for all stop signals. Returns a function that stops listening. */
 export function onStopSignal(
   io: Pick<Io, "onSignal">,

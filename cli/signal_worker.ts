@@ -5,11 +5,15 @@
  * @module
  */
 
-import { endAfterSecondSignal, STOP_SIGNALS, systemSignals } from "./io.ts";
+import { endAfterSecondSignal, isNohup, STOP_SIGNALS, systemSignals } from "./io.ts";
 
 const onSignal = endAfterSecondSignal(end);
+const onHangUp = async () => {
+  if (!(await isNohup(Deno.stdin))) onSignal();
+};
 for (const stopSignal of STOP_SIGNALS) {
-  for (const signal of systemSignals(stopSignal)) Deno.addSignalListener(signal, onSignal);
+  const listener = stopSignal === "SIGHUP" ? onHangUp : onSignal;
+  for (const signal of systemSignals(stopSignal)) Deno.addSignalListener(signal, listener);
 }
 
 function end(): void {

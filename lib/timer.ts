@@ -243,19 +243,23 @@ export class RateMeter {
   }
 }
 
+/** `RowClock.tick()` comes at least this often, unless the process was stopped (SIGSTOP, a frozen
+ * container) or its thread was blocked. */
+const MAX_TICK_GAP_MS = 2_000;
+
 /** A clock that stops while nothing can be sent, so that outages and pauses do not use up the
  * time of waiting rows. */
 export class RowClock {
   readonly #now: () => number;
-  #stoppedMs = 0;
+  #time: number;
   #tickedAt: number;
 
   constructor(now: () => number) {
     this.#now = now;
-    this.#tickedAt = now();
+    this.#time = this.#tickedAt = now();
   }
 
-  readonly now = (): number => this.#now() - this.#stoppedMs;
+  readonly now = (): number => this.#time + Math.min(MAX_TICK_GAP_MS, this.#now() - this.#tickedAt);
 
   /**
    * Called two to ten times a second, and before `isStopped` changes.
@@ -263,8 +267,7 @@ export class RowClock {
    * @param isStopped Whether nothing could be sent since the last call.
    */
   tick(isStopped: boolean): void {
-    const now = this.#now();
-    if (isStopped) this.#stoppedMs += now - this.#tickedAt;
-    this.#tickedAt = now;
+    if (!isStopped) this.#time = this.now();
+    this.#tickedAt = this.#now();
   }
 }

@@ -45,10 +45,11 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
 
 /** Checks a batch. Returns undefined if an answer takes too long: the main thread then replaces the
  * worker. */
-function reasonsOf(
+export function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
   progress: Int32Array,
+  ends = endsWithin,
 ): Reasons | undefined {
   const reasons = new Map<number, string>();
   const withCalls = new Set(withToolCalls);
@@ -66,10 +67,12 @@ function reasonsOf(
       }
     }
   };
-  while (index < texts.length) {
-    const first = index;
-    // If earlier answers used part of the time, the interrupted answer gets the full time next.
-    if (!endsWithin(WATCHDOG_MS, checkRest) && index === first) return undefined;
+  let interrupted = -1;
+  while (!ends(WATCHDOG_MS, checkRest)) {
+    // Earlier answers may have used the time, or the process was stopped (SIGSTOP): the interrupted
+    // answer gets the full time once more.
+    if (index === interrupted) return undefined;
+    interrupted = index;
   }
   Atomics.store(progress, 0, IDLE);
   return reasons;

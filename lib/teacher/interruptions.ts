@@ -196,8 +196,8 @@ const DRAIN_MS = 2_000;
 /** Maximum interval between two sweeps. Attempts end at most this late. */
 const MAX_INTERVAL_MS = 500;
 
-/** A sweep this late shows that the process was paused: passed deadlines do not blame the
- * teacher. */
+/** A sweep this late shows that the process was paused (SIGSTOP, a frozen container), which is not
+ * the teacher's fault. */
 const PAUSE_MS = 1_000;
 
 /** One timer for all deadlines: an `AbortSignal.timeout` each would cost 300 bytes and a runtime
@@ -205,10 +205,12 @@ const PAUSE_MS = 1_000;
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
-  readonly #attempts = new Set<TimedAttempt>();
+  /** Each with the time of pauses that does not count for it. */
+  readonly #attempts = new Map<TimedAttempt, number>();
   #stopSweeps: (() => void) | undefined;
   #sweptAt = 0;
   #wasLate = false;
+  #resumedAt = 0;
 
   constructor(limits: TimeLimits) {
     this.#limits = limits;
@@ -222,7 +224,7 @@ export class Deadlines {
   }
 
   add(attempt: TimedAttempt): void {
-    this.#attempts.add(attempt);
+    this.#attempts.set(attempt, 0);
     if (this.#stopSweeps !== undefined) return;
     this.#sweptAt = this.#limits.now();
     this.#stopSweeps = every(this.#intervalMs, () => this.#sweep(), { keepsAlive: true });
@@ -238,29 +240,42 @@ export class Deadlines {
     const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#limits;
     const time = now();
     if (this.#isLate(time)) return;
-    // Deleting from a set while iterating over it is safe.
-    for (const attempt of this.#attempts) {
+    // Deleting from a map while iterating over it is safe.
+    for (const [attempt, pausedMs] of this.#attempts) {
       attempt.checkEnd();
       const { startedAt, lastTokenAt, completeAt } = attempt;
-      const elapsedMs = time - startedAt;
+      const elapsedMs = time - startedAt - pausedMs;
       if (completeAt >= 0) {
-        if (time - completeAt >= DRAIN_MS) attempt.expire("drain");
+        if (time - Math.max(completeAt, this.#resumedAt) >= DRAIN_MS) attempt.expire("drain");
       } else if (elapsedMs >= attempt.timeoutMs) {
         attempt.expire("attempt");
       } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
         attempt.expire("connect");
-      } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
+      } else if (
+        lastTokenAt >= 0 && time - Math.max(lastTokenAt, this.#resumedAt) >= streamIdleTimeoutMs
+      ) {
         attempt.expire("idle");
       }
     }
   }
 
-  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
-   * read, so one sweep is skipped for the answers that arrived meanwhile. */
+  /** Whether the process was paused. Timers fire before sockets are read, so one sweep is skipped
+   * for the answers that arrived meanwhile. Reading many or long ones takes longer, and a teacher
+   * that was paused, too, has lost the same time: so the pause counts for no attempt. */
   #isLate(time: number): boolean {
-    const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
+    const pausedMs = time - this.#sweptAt - this.#intervalMs;
     this.#sweptAt = time;
-    return this.#wasLate = isLate && !this.#wasLate;
+    if (pausedMs >= PAUSE_MS) this.#resume(time, pausedMs);
+    return this.#wasLate = pausedMs >= PAUSE_MS && !this.#wasLate;
+  }
+
+  #resume(time: number, pausedMs: number): void {
+    this.#resumedAt = time;
+    for (const [attempt, earlierMs] of this.#attempts) {
+      // An attempt may have begun after the pause, before this sweep.
+      const ownMs = time - attempt.startedAt - earlierMs;
+      this.#attempts.set(attempt, earlierMs + Math.min(pausedMs, ownMs));
+    }
   }
 }
 

@@ -52,7 +52,7 @@ function patience(): { signal: AbortSignal } & Disposable {
   return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
-/** `deno task distill …` in a pseudo-terminal. */
+/** `deno task distill …`, or another command, in a pseudo-terminal. */
 class Terminal implements AsyncDisposable {
   text = "";
   #hasEnded = false;
@@ -62,8 +62,8 @@ class Terminal implements AsyncDisposable {
   readonly #limit: ReturnType<typeof setTimeout>;
   #changed = Promise.withResolvers<void>();
 
-  constructor(args: string[], home: string) {
-    const command = [Deno.execPath(), "task", "distill", ...args]
+  constructor(args: string[], home: string, { before = "", start = ["task", "distill"] } = {}) {
+    const command = before + [Deno.execPath(), ...start, ...args]
       .map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
     this.#child = new Deno.Command("script", {
       args: ["-qfec", command, "/dev/null"],
@@ -186,6 +186,31 @@ Deno.test({
     assertExit(await distill(server, args), 0);
     assertEquals(server.posts, 24);
     await assertVerified(dir, "in.jsonl", "out/");
+  },
+});
+
+Deno.test({
+  name: "a run that nohup has started continues when its terminal is closed",
+  ignore: ignore || Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(0);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(9));
+    const args = argsFor(server, [input, "-o", dir.path("out/"), "-c", "3", "--grace", "1ms"]);
+    const before = `echo "process $$."; NO_COLOR=1 exec nohup `;
+    const start = ["run", "-A", `${REPOSITORY}/cli.ts`];
+    await using terminal = new Terminal([...args, "--no-careful-start"], dir.root, {
+      before: `cd '${dir.root}'; ${before}`,
+      start,
+    });
+    await server.untilPosts(3);
+    const pid = Number(/process (\d+)\./.exec(terminal.text)?.[1]);
+    // The first signal that is heard decides the exit code.
+    Deno.kill(pid, "SIGHUP");
+    Deno.kill(pid, "SIGTERM");
+    assertEquals(await terminal.code(), 143, terminal.text);
+    release();
   },
 });
 

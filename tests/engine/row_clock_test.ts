@@ -16,3 +16,13 @@ Deno.test("RowClock stops while nothing can be sent", () => {
   clock.tick(false);
   assertEquals(clock.now(), 1_200);
 });
+
+Deno.test("RowClock leaves out the time in which the process was stopped", () => {
+  let now = 1_000;
+  const clock = new RowClock(() => now);
+  now += 120_000;
+  assertEquals(clock.now(), 3_000);
+  clock.tick(false);
+  now += 100;
+  assertEquals(clock.now(), 3_100);
+});

@@ -62,27 +62,52 @@ Deno.test("Deadlines end exactly those attempts whose time is up", async () => {
   assertEquals(deadlines.size, 0);
 });
 
-Deno.test("Deadlines first let answers be read that came while the process was stopped", async () => {
-  using clock = new FakeClock();
+/** Deadlines of 50 s; `ended` lists the attempts whose time is up. */
+function watched(clock: FakeClock, ...probes: Probe[]) {
   const deadlines = new Deadlines({
     timeoutMs: 50_000,
     connectTimeoutMs: 50_000,
     streamIdleTimeoutMs: 50_000,
     now: clock.now,
   });
-  const answered = new Probe(clock.now()), silent = new Probe(clock.now());
   const ended: Probe[] = [];
-  for (const probe of [answered, silent]) {
+  for (const probe of probes) {
     deadlines.add(probe);
-    probe.expire = () => ended.push(probe);
+    probe.expire = () => {
+      ended.push(probe);
+      deadlines.delete(probe);
+    };
   }
+  return { deadlines, ended };
+}
+
+Deno.test("Deadlines do not count the time in which the process was stopped", async () => {
+  using clock = new FakeClock();
+  const silent = new Probe(0), stream = new Probe(0, 0, -1, 500_000), answered = new Probe(0);
+  const { deadlines, ended } = watched(clock, silent, stream, answered);
+  await clock.advance(30_000);
   await clock.sleep(120_000);
+  // Many answers take longer to be read than the interval between two sweeps.
+  await clock.advance(10_000);
   assertEquals(ended, []);
-  // Its answer is read after the timers of the first turn.
   deadlines.delete(answered);
-  await clock.advance(500);
+  await clock.advance(11_000);
   assertEquals(ended, [silent]);
-  deadlines.delete(silent);
+  // The silence of a stream counts anew.
+  await clock.advance(30_000);
+  assertEquals(ended, [silent, stream]);
+});
+
+Deno.test("Deadlines count all of an attempt that began when the process continued", async () => {
+  using clock = new FakeClock();
+  const { deadlines, ended } = watched(clock, new Probe(0));
+  const late = new Probe(120_000);
+  late.expire = () => ended.push(late);
+  deadlines.add(late);
+  await clock.sleep(120_000);
+  await clock.advance(50_500);
+  assertEquals(ended.includes(late), true);
+  for (const probe of [...ended]) deadlines.delete(probe);
 });
 
 Deno.test("deadlineError() says which limit was exceeded", () => {
