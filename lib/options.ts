@@ -7,7 +7,8 @@
 
 import { closestString } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
-import { suggestion } from "./similar_name.ts";
+import { BODY_PARAMS } from "./param_names.ts";
+import { similarName, suggestion } from "./similar_name.ts";
 
 export interface OptionRule {
   /** What follows `it must be` in messages. */
@@ -98,6 +99,7 @@ const TOP_LEVEL = "options";
  * Checks options. `undefined` stands for the default.
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
+ * @param homeOf Where an unknown option belongs, in words that follow a colon. @default nowhere
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a value of the right type is out of range.
@@ -106,6 +108,7 @@ export function checkOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>>,
   place = TOP_LEVEL,
+  homeOf: (name: string) => string | undefined = () => undefined,
 ): void {
   if (!isObject(options)) {
     throw new TypeError(`Cannot use ${place} ${shown(options)}: it must be an object`);
@@ -113,7 +116,7 @@ export function checkOptions(
   const prefix = place === TOP_LEVEL ? "" : `${place}.`;
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(rules, name)) {
-      throw new TypeError(unknownOption(name, prefix, Object.keys(rules)));
+      throw new TypeError(unknownOption(name, prefix, Object.keys(rules), homeOf(name)));
     }
     if (value === undefined) continue;
     const { expected, isType, isSecret = false } = rules[name];
@@ -143,16 +146,28 @@ export function requireOptions<Name extends string>(
   );
 }
 
-function unknownOption(name: string, prefix: string, options: readonly string[]): string {
+function unknownOption(
+  name: string,
+  prefix: string,
+  options: readonly string[],
+  home: string | undefined,
+): string {
+  if (home !== undefined) return `Cannot use option "${prefix}${name}" here: ${home}`;
   const problem = `Cannot use option "${prefix}${name}": there is no such option`;
   const hint = suggestion(name, options);
-  // Parameters of servers have underscores; no option has one.
-  const isParam = options.includes("params") && (name.includes("_") || hint === "");
-  if (!isParam && hint !== "") return problem + hint;
+  const param = options.includes("params") ? paramMeant(name, hint) : undefined;
+  if (param === undefined && hint !== "") return problem + hint;
   const nearest = `${problem}. The nearest is "${closestString(name, options)}"`;
-  return isParam
-    ? `${nearest}; parameters of the request belong in "params", as in { params: { ${name}: … } }`
-    : nearest;
+  return param === undefined
+    ? nearest
+    : `${nearest}; parameters of the request belong in "params", as in { params: { ${param}: … } }`;
+}
+
+/** The parameter of the request that an unknown option stands for: `maxTokens` is `max_tokens`.
+ * Parameters of servers have underscores; no option has one. */
+function paramMeant(name: string, hint: string): string | undefined {
+  if (name.includes("_")) return name;
+  return hint === "" ? similarName(name, BODY_PARAMS.keys()) : undefined;
 }
 
 const MAX_SHOWN_CHARS = 60;

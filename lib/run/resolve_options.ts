@@ -11,6 +11,7 @@ import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import {
   type AskedSchema,
   checkParams,
+  homeOfOption,
   type Message,
   type Params,
   type Teacher,
@@ -23,6 +24,7 @@ import {
   flag,
   number,
   oneOf,
+  type OptionRule,
   type OptionRules,
   record,
   schema,
@@ -139,8 +141,16 @@ export interface ResolvedOptions
   readonly duplicates: "merge" | "keep";
 }
 
+/** @param rules May have rules for further options. */
+export function checkGeneratorOptions(
+  options: unknown,
+  rules: Readonly<Record<string, OptionRule>> = GENERATOR_RULES,
+): void {
+  checkOptions(options, rules, undefined, homeOfOption);
+}
+
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
-  checkOptions(options, GENERATOR_RULES);
+  checkGeneratorOptions(options);
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
   const { jsonSchema, responseFormat = true } = options;
@@ -249,9 +259,15 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
 }
 
 function checkTeacher(teacher: unknown, name: string): void {
-  if (typeof (teacher as Teacher | undefined)?.complete === "function") return;
-  const problem = teacher === undefined ? "is missing" : "has no complete()";
-  throw new TypeError(`Cannot start without a teacher: "${name}" ${problem}`);
+  const { complete, model = "", address = "" } = (teacher ?? {}) as Partial<Teacher>;
+  if (typeof complete !== "function") {
+    const problem = teacher === undefined ? "is missing" : "has no complete()";
+    throw new TypeError(`Cannot start without a teacher: "${name}" ${problem}`);
+  }
+  for (const [field, value] of Object.entries({ model, address })) {
+    if (typeof value === "string") continue;
+    throw new TypeError(`Cannot use the ${field} of "${name}": it must be a string`);
+  }
 }
 
 function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): EndpointOptions {

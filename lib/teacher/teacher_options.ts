@@ -113,6 +113,12 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
+/** Where a teacher's option belongs that was given to a run; undefined for other names. */
+export function homeOfOption(name: string): string | undefined {
+  if (!Object.hasOwn(RULES, name)) return undefined;
+  return `it belongs to the teacher, as in openai({ ${name}: … })`;
+}
+
 // Cached, because reading `timeOrigin` takes longer than reading the clock.
 const PROCESS_START_MS = performance.timeOrigin;
 
@@ -172,7 +178,8 @@ export function checkParams(params: Params): CheckedParams {
         "credential. Put a key into OPENAI_API_KEY, --api-key-file or --header NAME=@env:VARIABLE",
     );
   }
-  const flat = "extra_body" in params ? flatten(params, notices) : params;
+  // A copy: the caller may change its object during the run, whose lines state these parameters.
+  const flat = "extra_body" in params ? flatten(params, notices) : { ...params };
   const n = numberOf(flat.n);
   if (n !== undefined && n > 1) {
     throw new RangeError(
