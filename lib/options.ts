@@ -36,7 +36,11 @@ export const callback: OptionRule = {
   expected: "a function",
   isType: (value) => typeof value === "function",
 };
-export const record: OptionRule = { expected: "an object", isType: isObject };
+/** A `Map` or `Headers` has no fields, and would count as empty. */
+export const record: OptionRule = {
+  expected: "an object with a field for each name",
+  isType: (value) => isObject(value) && !(Symbol.iterator in value),
+};
 export const texts: OptionRule = {
   expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
@@ -121,7 +125,7 @@ export function checkOptions(
     if (value === undefined) continue;
     const { expected, isType, isSecret = false } = rules[name];
     if (accepts(rules[name], value)) continue;
-    const current = isSecret ? `(a ${typeof value})` : shown(value);
+    const current = isSecret && value !== null ? `(of type ${typeof value})` : shown(value);
     const message = `Cannot use ${prefix}${name} ${current}: it must be ${expected}`;
     throw isType(value) ? new RangeError(message) : new TypeError(message);
   }
@@ -173,13 +177,15 @@ function paramMeant(name: string, hint: string): string | undefined {
 const MAX_SHOWN_CHARS = 60;
 
 /** Objects and long strings may hold secrets, so only their type is shown. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") {
     return value.length > MAX_SHOWN_CHARS ? "(a long string)" : `"${value}"`;
   }
   if (Array.isArray(value)) return "(an array)";
-  if (typeof value === "object" || typeof value === "function") return `(a ${typeName(value)})`;
+  if (typeof value === "object" || typeof value === "function") {
+    return `(of type ${typeName(value)})`;
+  }
   return String(value);
 }
 

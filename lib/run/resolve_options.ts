@@ -176,7 +176,8 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
-    params,
+    // A copy: the caller may change its object during the run, whose lines state these parameters.
+    params: { ...params },
     check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat
       ? undefined

@@ -19,6 +19,7 @@ import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import { checkHeaders } from "./secrets.ts";
 import type { Params } from "./teacher.ts";
+import { inspect } from "node:util";
 
 /** Options of {@linkcode openai}. */
 export interface OpenAICompatibleOptions {
@@ -167,7 +168,7 @@ export interface CheckedParams {
  *
  * @throws {RangeError} If `n` requests more than one answer.
  * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown),
- * or is an `extra_body` other than an object.
+ * holds a value that JSON cannot, or is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -178,8 +179,8 @@ export function checkParams(params: Params): CheckedParams {
         "credential. Put a key into OPENAI_API_KEY, --api-key-file or --header NAME=@env:VARIABLE",
     );
   }
-  // A copy: the caller may change its object during the run, whose lines state these parameters.
-  const flat = "extra_body" in params ? flatten(params, notices) : { ...params };
+  const flat = "extra_body" in params ? flatten(params, notices) : params;
+  for (const [name, value] of Object.entries(flat)) checkJson(name, value);
   const n = numberOf(flat.n);
   if (n !== undefined && n > 1) {
     throw new RangeError(
@@ -196,6 +197,26 @@ export function checkParams(params: Params): CheckedParams {
     throw new TypeError('Cannot send the parameter "messages": they come from the rows');
   }
   return { params: flat, notices };
+}
+
+/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`), or
+ * not at all. */
+function checkJson(name: string, value: unknown): void {
+  try {
+    JSON.stringify(value, (_, inner) => {
+      if (isJson(inner)) return inner;
+      throw new TypeError(`it holds ${inspect(inner, { depth: 0 })}`);
+    });
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new TypeError(`Cannot send the parameter "${name}" as JSON: ${reason}`, { cause });
+  }
+}
+
+function isJson(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value === "object") return !(value instanceof Map || value instanceof Set);
+  return typeof value !== "bigint" && typeof value !== "function" && typeof value !== "symbol";
 }
 
 function flatten(params: Params, notices: string[]): Params {

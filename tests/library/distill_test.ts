@@ -194,6 +194,12 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
       { teacher: { ...teacher, complete() {}, address: new URL("http://a") } },
       /the address of/,
     ],
+    [
+      [],
+      { teacher, params: new Map([["seed", 1]]) },
+      /params \(of type Map\): it must be an object/,
+    ],
+    [[], { teacher, params: { seed: 10n } }, /parameter "seed" as JSON: it holds 10n/],
     [[], { teacher, concurrency: "20" }, /concurrency "20": it must be a whole number/],
     [[], { teacher, samples: "2" }, /samples "2"/],
     [[], { teacher, onTruncated: "kept" }, /onTruncated "kept": it must be "error" or "keep"/],
@@ -423,6 +429,12 @@ Deno.test("openai() is closed by await using, and checks its options", async () 
   }
   const wrong = { model: "m", baseURL: server.url } as unknown as { model: string };
   assertThrows(() => openai(wrong), TypeError, 'Did you mean "baseUrl"?');
+  const headers = new Headers({ "x-key": "sk-secret" });
+  assertThrows(
+    () => openai({ model: "m", headers } as unknown as { model: string }),
+    TypeError,
+    "headers (of type object): it must be an object with a field for each name",
+  );
   const secret = { model: "m", apiKey: ["sk-secret"] } as unknown as { model: string };
   const error = assertThrows(() => openai(secret), TypeError, "apiKey");
   assert(!error.message.includes("sk-secret"));

@@ -16,7 +16,9 @@ export const EMPTY = "The answer holds neither text nor a tool call";
  * because a custom teacher without types may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
-  const { response } = value;
+  const { response, toolCalls, reasoning, finishReason } = value;
+  // A body in the API's own form has none of them: each of its rows would be paid for and empty.
+  if ((response ?? toolCalls ?? reasoning ?? finishReason) === undefined) return undefined;
   const isText = response === undefined || response === null || typeof response === "string";
   return isText ? withValidUsage(value as unknown as Completion) : undefined;
 }

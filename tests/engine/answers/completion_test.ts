@@ -7,10 +7,12 @@ import { completionOf } from "../engine_fixture.ts";
 import { tempDir } from "../../support/temp.ts";
 
 Deno.test("asCompletion() takes any object with a text or none", () => {
-  for (const value of [undefined, null, "text", 7, true, [], { response: 7 }, { response: [] }]) {
-    assertEquals(asCompletion(value), undefined);
-  }
-  for (const value of [{}, { response: null }, completionOf({})]) {
+  const body = { choices: [{ message: { content: "in the form of the API" } }] };
+  const others = [undefined, null, "text", 7, true, [], {}, body, { response: 7 }, {
+    response: [],
+  }];
+  for (const value of others) assertEquals(asCompletion(value), undefined);
+  for (const value of [{ response: null }, { toolCalls: [{}] }, completionOf({})]) {
     assertEquals(asCompletion(value), value);
   }
 });
