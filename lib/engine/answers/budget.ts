@@ -5,7 +5,6 @@
  * @module
  */
 
-import { shown } from "../../options.ts";
 import { isCounted } from "../../answer.ts";
 import { UsageError } from "../../errors.ts";
 import { formatCount, formatCountOf } from "../../figures.ts";
@@ -263,9 +262,7 @@ function noteOf(unknown: number, what: string): string {
 function checkMaxCost(usd: number): void {
   if (Number.isFinite(usd) && usd > 0) return;
   throw new RangeError(
-    `Cannot use "maxCostUsd" (--max-cost): it must be US dollars above 0: current value is ${
-      shown(usd)
-    }`,
+    `Cannot use "maxCostUsd" (--max-cost): it must be US dollars above 0: current value is ${usd}`,
   );
 }
 

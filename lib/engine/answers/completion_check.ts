@@ -18,9 +18,10 @@ export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response, toolCalls, reasoning, finishReason } = value;
   // A body in the API's own form has none of them: each of its rows would be paid for and empty.
-  if ((response ?? toolCalls ?? reasoning ?? finishReason) === undefined) return undefined;
+  const isOther = response === undefined && toolCalls === undefined && reasoning === undefined &&
+    finishReason === undefined;
   const isText = response === undefined || response === null || typeof response === "string";
-  return isText ? withValidUsage(value as unknown as Completion) : undefined;
+  return isText && !isOther ? withValidUsage(value as unknown as Completion) : undefined;
 }
 
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
