@@ -30,7 +30,7 @@ export interface OpenAICompatibleOptions {
    * `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT?api-version=2024-10-21`.
    * @default "https://api.openai.com/v1"
    */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
   /**
    * `chat` is `/chat/completions`; `completions` is `/completions`, for base models and rows of one
    * text; `responses` is `/responses`, which returns summaries of the reasoning. @default "chat"
@@ -39,7 +39,7 @@ export interface OpenAICompatibleOptions {
   /** The model for rows whose parameters have no `model`. */
   model: string;
   /** Sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere. @default none */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** Whether answers are streamed as server-sent events. @default false */
   stream?: boolean;
   /** The time limit of an attempt, in milliseconds. @default 3_600_000 (an hour) */
@@ -75,7 +75,7 @@ export interface OpenAICompatibleOptions {
    */
   thinkTags?: readonly [open: string, close: string];
   /** The URL of an HTTP proxy. It is not used for a teacher on this machine. @default none */
-  proxy?: string;
+  proxy?: string | undefined;
   /** Unix time in milliseconds. @default a clock that is never set back */
   now?: () => number;
 }
