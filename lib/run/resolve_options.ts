@@ -34,7 +34,13 @@ import {
   wholeNumberFrom,
 } from "../options.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
-import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
+import type {
+  ResponseGeneratorOptions,
+  RowOptions,
+  RunOptions,
+  TeacherList,
+  TeacherPlace,
+} from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import { paramsId } from "./identity.ts";
 
@@ -63,7 +69,10 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   ...ROW_RULES,
   teacher: anything,
   teachers: { expected: "an array of { teacher }", isType: Array.isArray },
-  teacherList: anything,
+  teacherList: {
+    expected: "an object with watch()",
+    isType: (value) => typeof (value as TeacherList | null)?.watch === "function",
+  },
   affinity: oneOf(["prefix"]),
   params: record,
   concurrency: {

@@ -200,6 +200,7 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
       /params \(of type Map\): it must be an object/,
     ],
     [[], { teacher, params: { seed: 10n } }, /parameter "seed" as JSON: it holds 10n/],
+    [[], { teacher, teacherList: {} }, /teacherList \(of type Object\): .* with watch\(\)/],
     [[], { teacher, concurrency: "20" }, /concurrency "20": it must be a whole number/],
     [[], { teacher, samples: "2" }, /samples "2"/],
     [[], { teacher, onTruncated: "kept" }, /onTruncated "kept": it must be "error" or "keep"/],

@@ -17,6 +17,22 @@ Deno.test("asCompletion() takes any object with a text or none", () => {
   }
 });
 
+Deno.test("asCompletion() corrects fields of wrong types, whose lines could not be exported", () => {
+  const circle: unknown[] = [];
+  circle.push(circle);
+  const cases: [wrong: object, right: object][] = [
+    [{ reasoning: [{ text: "hm" }] }, { reasoning: '[{"text":"hm"}]' }],
+    [{ id: 7, model: 1n, teacher: circle }, { id: "7", model: undefined, teacher: undefined }],
+    [{ toolCalls: null, reasoning: null }, { toolCalls: undefined, reasoning: null }],
+    [{ toolCalls: { id: "a" } }, { toolCalls: [{ id: "a" }] }],
+    [{ toolCalls: "none" }, { toolCalls: undefined }],
+  ];
+  for (const [wrong, right] of cases) {
+    const completion = { ...completionOf({}), ...wrong };
+    assertEquals(asCompletion(completion), { ...completion, ...right } as Completion);
+  }
+});
+
 Deno.test("asCompletion() corrects counts that cannot be summed, and leaves others alone", () => {
   const sound = completionOf({ usage: { promptTokens: 0, completionTokens: 2, costUsd: 0.5 } });
   assertEquals(asCompletion(sound) === sound, true);
