@@ -1,14 +1,13 @@
 /** `distill()`: takes rows from any iterable and yields a typed outcome for each. @module */
 
 import { verdictCheck } from "./checks/mod.ts";
-import { checkOptions } from "./options.ts";
 import {
   abortedByReturn,
   ActiveRun,
   type Answer,
+  checkGeneratorOptions,
   checkRows,
   type DistillOutcome,
-  GENERATOR_RULES,
   resolveOptions,
   RowOutcomes,
   type SharedOptions,
@@ -79,7 +78,7 @@ export function distillWith<Row>(
   { imagesIn, checksOnThisThread }: RuntimeAdapter,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
   checkRows(rows);
-  checkOptions(options, GENERATOR_RULES);
+  checkGeneratorOptions(options);
   const { validate, ...rest } = options;
   const resolved = resolveOptions({ ...rest, duplicates: rest.duplicates ?? "keep" });
   const images = imagesIn(resolved.imagesRoot);

@@ -6,6 +6,7 @@ import type { PathLike } from "./files.ts";
 import type { RunSummary } from "./progress/mod.ts";
 import { ResponseGenerator } from "./response_generator.ts";
 import {
+  checkGeneratorOptions,
   GENERATOR_RULES,
   type ResponseGeneratorOptions,
   RUN_RULES,
@@ -55,7 +56,7 @@ export async function distillFiles(
   output: PathLike,
   options: DistillFilesOptions,
 ): Promise<RunSummary> {
-  checkOptions(options, RULES);
+  checkGeneratorOptions(options, RULES);
   checkOptions({ input, output }, RUN_RULES);
   const shared = pick(options, SHARED_RULES), runOnly = pick(options, RUN_ONLY_RULES);
   const generator = new ResponseGenerator(shared as ResponseGeneratorOptions);

@@ -167,12 +167,16 @@ export class TeacherError extends RetortError {
   /** The part of the answer that arrived before the failure; undefined if nothing did. */
   readonly partial: Completion | undefined;
 
-  /** Creates the error. Without `type`, the status decides it. */
+  /** Creates the error. Without `type`, the status decides it. Values of a wrong type are left out:
+   * they come from an error's body, where a `code` may be a number. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
     super(message, options);
-    this.status = options.status;
-    this.type = options.type ?? typeOfStatus(options.status);
-    this.code = options.code || undefined;
+    const { status, type, code } = options;
+    this.status = typeof status === "number" ? status : undefined;
+    this.type = type !== undefined && FAILURE_TYPES.includes(type)
+      ? type
+      : typeOfStatus(this.status);
+    this.code = typeof code === "string" && code !== "" ? code : undefined;
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.isExhausted = options.isExhausted ?? false;

@@ -15,10 +15,15 @@ export type PathLike = string | URL;
 /**
  * Returns a path, also for a URL: that of a folder keeps its trailing `/`.
  *
- * @throws {TypeError} If the URL is not a `file:` URL.
+ * @throws {TypeError} If the value is neither a string nor a `file:` URL.
  */
 export function pathOf(path: PathLike): string {
   if (typeof path === "string") return path;
+  if (!(path instanceof URL)) {
+    throw new TypeError(
+      `Cannot use a value of type ${typeof path} as a path: it must be a string or a URL`,
+    );
+  }
   if (path.protocol === "file:") return fileURLToPath(path);
   const address = `${path.protocol}//${path.host}${path.pathname}`;
   throw new TypeError(`Cannot use "${address}": it must be a path or a file: URL`);

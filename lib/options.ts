@@ -7,7 +7,8 @@
 
 import { closestString } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
-import { suggestion } from "./similar_name.ts";
+import { BODY_PARAMS } from "./param_names.ts";
+import { similarName, suggestion } from "./similar_name.ts";
 
 export interface OptionRule {
   /** What follows `it must be` in messages. */
@@ -35,7 +36,11 @@ export const callback: OptionRule = {
   expected: "a function",
   isType: (value) => typeof value === "function",
 };
-export const record: OptionRule = { expected: "an object", isType: isObject };
+/** A `Map` or `Headers` has no fields, and would count as empty. */
+export const record: OptionRule = {
+  expected: "an object with a field for each name",
+  isType: (value) => isObject(value) && !(Symbol.iterator in value),
+};
 export const texts: OptionRule = {
   expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
@@ -98,6 +103,7 @@ const TOP_LEVEL = "options";
  * Checks options. `undefined` stands for the default.
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
+ * @param homeOf Where an unknown option belongs, in words that follow a colon. @default nowhere
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a value of the right type is out of range.
@@ -106,6 +112,7 @@ export function checkOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>>,
   place = TOP_LEVEL,
+  homeOf: (name: string) => string | undefined = () => undefined,
 ): void {
   if (!isObject(options)) {
     throw new TypeError(`Cannot use ${place} ${shown(options)}: it must be an object`);
@@ -113,12 +120,12 @@ export function checkOptions(
   const prefix = place === TOP_LEVEL ? "" : `${place}.`;
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(rules, name)) {
-      throw new TypeError(unknownOption(name, prefix, Object.keys(rules)));
+      throw new TypeError(unknownOption(name, prefix, Object.keys(rules), homeOf(name)));
     }
     if (value === undefined) continue;
     const { expected, isType, isSecret = false } = rules[name];
     if (accepts(rules[name], value)) continue;
-    const current = isSecret ? `(a ${typeof value})` : shown(value);
+    const current = isSecret && value !== null ? `(of type ${typeof value})` : shown(value);
     const message = `Cannot use ${prefix}${name} ${current}: it must be ${expected}`;
     throw isType(value) ? new RangeError(message) : new TypeError(message);
   }
@@ -143,28 +150,42 @@ export function requireOptions<Name extends string>(
   );
 }
 
-function unknownOption(name: string, prefix: string, options: readonly string[]): string {
+function unknownOption(
+  name: string,
+  prefix: string,
+  options: readonly string[],
+  home: string | undefined,
+): string {
+  if (home !== undefined) return `Cannot use option "${prefix}${name}" here: ${home}`;
   const problem = `Cannot use option "${prefix}${name}": there is no such option`;
   const hint = suggestion(name, options);
-  // Parameters of servers have underscores; no option has one.
-  const isParam = options.includes("params") && (name.includes("_") || hint === "");
-  if (!isParam && hint !== "") return problem + hint;
+  const param = options.includes("params") ? paramMeant(name, hint) : undefined;
+  if (param === undefined && hint !== "") return problem + hint;
   const nearest = `${problem}. The nearest is "${closestString(name, options)}"`;
-  return isParam
-    ? `${nearest}; parameters of the request belong in "params", as in { params: { ${name}: … } }`
-    : nearest;
+  return param === undefined
+    ? nearest
+    : `${nearest}; parameters of the request belong in "params", as in { params: { ${param}: … } }`;
+}
+
+/** The parameter of the request that an unknown option stands for: `maxTokens` is `max_tokens`.
+ * Parameters of servers have underscores; no option has one. */
+function paramMeant(name: string, hint: string): string | undefined {
+  if (name.includes("_")) return name;
+  return hint === "" ? similarName(name, BODY_PARAMS.keys()) : undefined;
 }
 
 const MAX_SHOWN_CHARS = 60;
 
 /** Objects and long strings may hold secrets, so only their type is shown. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") {
     return value.length > MAX_SHOWN_CHARS ? "(a long string)" : `"${value}"`;
   }
   if (Array.isArray(value)) return "(an array)";
-  if (typeof value === "object" || typeof value === "function") return `(a ${typeName(value)})`;
+  if (typeof value === "object" || typeof value === "function") {
+    return `(of type ${typeName(value)})`;
+  }
   return String(value);
 }
 

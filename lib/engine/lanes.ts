@@ -9,6 +9,7 @@
  */
 
 import { pooledMap } from "../deps/std_async.ts";
+import { shown } from "../options.ts";
 
 export const MAX_CONCURRENCY = 100_000;
 
@@ -151,7 +152,9 @@ export class Lanes<T, R> {
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     throw new RangeError(
-      `Cannot use concurrency ${concurrency}: it must be a whole number from 1 to ${MAX_CONCURRENCY}`,
+      `Cannot use concurrency ${
+        shown(concurrency)
+      }: it must be a whole number from 1 to ${MAX_CONCURRENCY}`,
     );
   }
   return concurrency;

@@ -147,17 +147,31 @@ export class Work implements Sent {
 }
 
 export function asTeacherError(thrown: unknown): TeacherError {
-  if (thrown instanceof TeacherError) {
+  if (isTeacherError(thrown)) {
     const partial = asCompletion(thrown.partial);
-    return partial === thrown.partial ? thrown : changedError(thrown, { partial });
+    const isOwn = thrown instanceof TeacherError;
+    return isOwn && partial === thrown.partial ? thrown : changedError(thrown, { partial });
   }
   if (thrown === undefined) {
     return new TeacherError("The teacher returned something that is not a completion", {
       type: "response",
     });
   }
-  const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new TeacherError(message, { type: "teacher", cause: thrown });
+  return new TeacherError(describeThrown(thrown), { type: "teacher", cause: thrown });
+}
+
+/** A teacher may be built on another copy of Retort, whose errors are not instances of this class. */
+function isTeacherError(thrown: unknown): thrown is TeacherError {
+  return thrown instanceof TeacherError ||
+    thrown instanceof Error && thrown.name === "TeacherError";
+}
+
+/** Shows only the message of an object: its other fields may hold a key. */
+function describeThrown(thrown: unknown): string {
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  const { name, message } = thrown as Partial<Error>;
+  if (typeof message !== "string") return "The teacher threw an object without a message";
+  return typeof name === "string" ? `${name}: ${message}` : message;
 }
 
 export type AttemptResult =

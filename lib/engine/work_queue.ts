@@ -113,11 +113,12 @@ export class WorkQueue {
    * while retries wait. */
   #lastWasRetry = false;
   #taken = 0;
-  readonly #onPulled: (error?: unknown) => void;
+  readonly #onPulled: OnPulled;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
-    this.#onPulled = (error) => error === undefined ? options.onReady() : options.onError(error);
+    this.#onPulled = (failed) =>
+      failed === undefined ? options.onReady() : options.onError(failed.error);
     this.#buffer = new RowBuffer(options.source, options.readsAhead);
     this.#retries = new RetryQueue<Work>(options.clock.read, options.onReady);
   }
@@ -193,6 +194,10 @@ export class WorkQueue {
   }
 }
 
+/** `failed` is an object because the source may throw `undefined`: `controller.error()` of a stream
+ * does. */
+type OnPulled = (failed?: { readonly error: unknown }) => void;
+
 /** Hands out the rows of batches one at a time, without a promise for each row. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
@@ -236,7 +241,7 @@ export class RowBuffer<T> {
    * source failed, called with its error, unless earlier rows are left: then a later pull reports
    * it.
    */
-  pull(onPulled: (error?: unknown) => void): void {
+  pull(onPulled: OnPulled): void {
     const hasEnough = this.#readsAhead ? this.#next.length > 0 : !this.isEmpty;
     if (this.#isPulling || this.#isExhausted || hasEnough) return;
     this.#isPulling = true;
@@ -253,7 +258,7 @@ export class RowBuffer<T> {
         this.#failed = pulled;
         if (!this.isEmpty) return;
         this.#isExhausted = true;
-        onPulled(error);
+        onPulled({ error });
       },
     );
   }

@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import type { SourceError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
 import { tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
@@ -32,7 +33,7 @@ export class Findings {
   readonly shapeStarts = new Map<string, number>();
   readonly bad = new BadLines();
   /** Why the input cannot be read. */
-  unreadable: string | undefined;
+  unreadable: SourceError | undefined;
   /** Rows. Duplicates count once, unless they are kept. */
   rows = 0;
   /** Answers that have a result and are not requested again. */
@@ -139,6 +140,11 @@ export class Findings {
 
   placeOf(number: number): string {
     return this.sequence?.placeOf(number).source ?? String(number);
+  }
+
+  fileAndLineOf(number: number): { path: string; line: number } {
+    const { file = this.input, line = number } = this.sequence?.placeOf(number) ?? {};
+    return { path: file, line };
   }
 }
 

@@ -37,6 +37,9 @@ export function checkRows(rows: unknown): void {
   const isIterable = typeof rows === "object" && rows !== null &&
     (Symbol.iterator in rows || Symbol.asyncIterator in rows);
   if (isIterable) return;
+  if (rows instanceof Promise) {
+    throw new TypeError("Cannot read rows from a promise: await it first");
+  }
   const type = rows === null ? "null" : `a value of type ${typeof rows}`;
   throw new TypeError(`Cannot read rows from ${type}: it must be an iterable or async iterable`);
 }

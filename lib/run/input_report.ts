@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SourceError, UsageError } from "../errors.ts";
+import { SourceError, type SourceErrorOptions, UsageError } from "../errors.ts";
 import { formatCount, formatCountOf, sumOf } from "../figures.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RowOptions } from "./options.ts";
@@ -25,7 +25,7 @@ const MAX_LISTED = 20;
  */
 export function refuseProblems(findings: readonly Findings[], options: Options): void {
   const source = [
-    ...findings.flatMap(({ unreadable }) => unreadable ?? []),
+    ...findings.flatMap(({ unreadable }) => unreadable?.message ?? []),
     ...options.skipBadRows ? [] : badRowProblem(findings),
   ];
   const usage = [
@@ -37,7 +37,18 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   }
   if (source.length + usage.length === 0) return;
   const message = [...source, ...usage].join("\n");
-  throw source.length > 0 ? new SourceError(message) : new UsageError(message);
+  if (source.length === 0) throw new UsageError(message);
+  throw new SourceError(message, onlyPlace(findings, options));
+}
+
+/** The place of the only problem of the inputs; several are in the message. */
+function onlyPlace(findings: readonly Findings[], options: Options): SourceErrorOptions {
+  const unreadable = findings.flatMap((one) => one.unreadable ?? []);
+  const bad = options.skipBadRows ? [] : findings.filter((one) => one.bad.count > 0);
+  if (unreadable.length + bad.length !== 1) return {};
+  const [{ path, line, cause } = {}] = unreadable;
+  if (bad.length === 0) return { path, line, cause };
+  return bad[0].bad.count === 1 ? bad[0].fileAndLineOf(bad[0].bad.groups[0].examples[0].line) : {};
 }
 
 function badRowProblem(findings: readonly Findings[]): string[] {

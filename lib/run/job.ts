@@ -80,7 +80,7 @@ export class Job {
       return await work;
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
-      this.findings.unreadable = error.message;
+      this.findings.unreadable = error;
       return undefined;
     }
   }

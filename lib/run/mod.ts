@@ -43,6 +43,7 @@ export type {
 export { checkOutputs, filesOf, type OutputFiles, outputFilesOf, sharedOutput } from "./outputs.ts";
 export type { Preview, PreviewedRequest } from "./notices.ts";
 export {
+  checkGeneratorOptions,
   GENERATOR_RULES,
   lineFormat,
   type ResolvedOptions,

@@ -169,7 +169,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Finished rows between two snapshots. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
   /** Aborts the run and its calls. Their rows stay pending. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Random numbers in [0, 1), for the jitter of the backoff. @default Math.random */
   random?: () => number;
 }

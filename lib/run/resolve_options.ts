@@ -11,6 +11,7 @@ import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import {
   type AskedSchema,
   checkParams,
+  homeOfOption,
   type Message,
   type Params,
   type Teacher,
@@ -23,6 +24,7 @@ import {
   flag,
   number,
   oneOf,
+  type OptionRule,
   type OptionRules,
   record,
   schema,
@@ -32,7 +34,13 @@ import {
   wholeNumberFrom,
 } from "../options.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
-import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
+import type {
+  ResponseGeneratorOptions,
+  RowOptions,
+  RunOptions,
+  TeacherList,
+  TeacherPlace,
+} from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import { paramsId } from "./identity.ts";
 
@@ -61,7 +69,10 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   ...ROW_RULES,
   teacher: anything,
   teachers: { expected: "an array of { teacher }", isType: Array.isArray },
-  teacherList: anything,
+  teacherList: {
+    expected: "an object with watch()",
+    isType: (value) => typeof (value as TeacherList | null)?.watch === "function",
+  },
   affinity: oneOf(["prefix"]),
   params: record,
   concurrency: {
@@ -139,8 +150,16 @@ export interface ResolvedOptions
   readonly duplicates: "merge" | "keep";
 }
 
+/** @param rules May have rules for further options. */
+export function checkGeneratorOptions(
+  options: unknown,
+  rules: Readonly<Record<string, OptionRule>> = GENERATOR_RULES,
+): void {
+  checkOptions(options, rules, undefined, homeOfOption);
+}
+
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
-  checkOptions(options, GENERATOR_RULES);
+  checkGeneratorOptions(options);
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
   const { jsonSchema, responseFormat = true } = options;
@@ -166,7 +185,8 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
-    params,
+    // A copy: the caller may change its object during the run, whose lines state these parameters.
+    params: { ...params },
     check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat
       ? undefined
@@ -249,9 +269,15 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
 }
 
 function checkTeacher(teacher: unknown, name: string): void {
-  if (typeof (teacher as Teacher | undefined)?.complete === "function") return;
-  const problem = teacher === undefined ? "is missing" : "has no complete()";
-  throw new TypeError(`Cannot start without a teacher: "${name}" ${problem}`);
+  const { complete, model = "", address = "" } = (teacher ?? {}) as Partial<Teacher>;
+  if (typeof complete !== "function") {
+    const problem = teacher === undefined ? "is missing" : "has no complete()";
+    throw new TypeError(`Cannot start without a teacher: "${name}" ${problem}`);
+  }
+  for (const [field, value] of Object.entries({ model, address })) {
+    if (typeof value === "string") continue;
+    throw new TypeError(`Cannot use the ${field} of "${name}": it must be a string`);
+  }
 }
 
 function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): EndpointOptions {

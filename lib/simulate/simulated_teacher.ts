@@ -60,6 +60,8 @@ const FIRST_PIECE_AT = 0.2;
  * @throws {UsageError} The port is in use.
  * @example
  * ```ts
+ * import { serveSimulatedTeacher } from "../../mod.ts";
+ *
  * await using teacher = serveSimulatedTeacher({ latency: 50, tokens: 20 });
  * const response = await fetch(`${teacher.url}/models`);
  * console.log((await response.json()).data[0].id); // "simulated"

@@ -27,7 +27,8 @@ export interface TeacherRequest {
   /** The JSON Schema that answers should follow. It is sent unless the teacher cannot, or the
    * parameters determine the form of answers. @default none */
   readonly jsonSchema?: AskedSchema;
-  /** Milliseconds that the row has left for this attempt. @default the teacher's own limit */
+  /** Milliseconds that the row has left for this attempt. The teacher must end it by then: nothing
+   * else does. @default the teacher's own limit */
   readonly timeoutMs?: number;
   /** How many answers to the row were rejected before this request, for example by a check.
    * @default 0 */

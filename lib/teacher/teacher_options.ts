@@ -19,6 +19,7 @@ import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import { checkHeaders } from "./secrets.ts";
 import type { Params } from "./teacher.ts";
+import { inspect } from "node:util";
 
 /** Options of {@linkcode openai}. */
 export interface OpenAICompatibleOptions {
@@ -29,7 +30,7 @@ export interface OpenAICompatibleOptions {
    * `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT?api-version=2024-10-21`.
    * @default "https://api.openai.com/v1"
    */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
   /**
    * `chat` is `/chat/completions`; `completions` is `/completions`, for base models and rows of one
    * text; `responses` is `/responses`, which returns summaries of the reasoning. @default "chat"
@@ -38,7 +39,7 @@ export interface OpenAICompatibleOptions {
   /** The model for rows whose parameters have no `model`. */
   model: string;
   /** Sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere. @default none */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** Whether answers are streamed as server-sent events. @default false */
   stream?: boolean;
   /** The time limit of an attempt, in milliseconds. @default 3_600_000 (an hour) */
@@ -75,7 +76,7 @@ export interface OpenAICompatibleOptions {
    */
   thinkTags?: readonly [open: string, close: string];
   /** The URL of an HTTP proxy. It is not used for a teacher on this machine. @default none */
-  proxy?: string;
+  proxy?: string | undefined;
   /** Unix time in milliseconds. @default a clock that is never set back */
   now?: () => number;
 }
@@ -113,6 +114,12 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   proxy: { ...text, isSecret: true },
   now: callback,
 };
+
+/** Where a teacher's option belongs that was given to a run; undefined for other names. */
+export function homeOfOption(name: string): string | undefined {
+  if (!Object.hasOwn(RULES, name)) return undefined;
+  return `it belongs to the teacher, as in openai({ ${name}: … })`;
+}
 
 // Cached, because reading `timeOrigin` takes longer than reading the clock.
 const PROCESS_START_MS = performance.timeOrigin;
@@ -162,7 +169,7 @@ export interface CheckedParams {
  *
  * @throws {RangeError} If `n` requests more than one answer.
  * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown),
- * or is an `extra_body` other than an object.
+ * holds a value that JSON cannot, or is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -174,6 +181,7 @@ export function checkParams(params: Params): CheckedParams {
     );
   }
   const flat = "extra_body" in params ? flatten(params, notices) : params;
+  for (const [name, value] of Object.entries(flat)) checkJson(name, value);
   const n = numberOf(flat.n);
   if (n !== undefined && n > 1) {
     throw new RangeError(
@@ -190,6 +198,26 @@ export function checkParams(params: Params): CheckedParams {
     throw new TypeError('Cannot send the parameter "messages": they come from the rows');
   }
   return { params: flat, notices };
+}
+
+/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`), or
+ * not at all. */
+function checkJson(name: string, value: unknown): void {
+  try {
+    JSON.stringify(value, (_, inner) => {
+      if (isJson(inner)) return inner;
+      throw new TypeError(`it holds ${inspect(inner, { depth: 0 })}`);
+    });
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new TypeError(`Cannot send the parameter "${name}" as JSON: ${reason}`, { cause });
+  }
+}
+
+function isJson(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value === "object") return !(value instanceof Map || value instanceof Set);
+  return typeof value !== "bigint" && typeof value !== "function" && typeof value !== "symbol";
 }
 
 function flatten(params: Params, notices: string[]): Params {

@@ -1,4 +1,4 @@
-/** `mod.ts` imported from an address by a script in an empty folder that has no import map. @module */
+/** `mod.ts` imported from an address by a script whose folder has no import map. @module */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -44,9 +44,12 @@ async function makeCache(dir: TempDir): Promise<Record<string, string>> {
 function script(url: string, server: { url: string }): string {
   return `import { distill, distillFiles, openai } from "${url}/mod.ts";
 
-await using teacher = openai({ baseUrl: "${server.url}", model: "test-model" });
+// As in programs that pass on what they have.
+const apiKey: string | undefined = Deno.env.get("NO_SUCH_KEY");
+const signal = undefined as AbortSignal | undefined;
+await using teacher = openai({ baseUrl: "${server.url}", model: "test-model", apiKey });
 const rows = [{ id: 1, prompt: "one" }, { id: 2, prompt: "two" }];
-for await (const a of distill(rows, { teacher, concurrency: 20, rejectPattern: "(x+)+$" })) {
+for await (const a of distill(rows, { teacher, signal, concurrency: 20, rejectPattern: "(x+)+$" })) {
   const id: number = a.input.id;
   const said: string = a.ok ? a.response : a.error.message;
   console.log(id, said);
@@ -57,11 +60,22 @@ console.log(count, summary.costUsd);
 `;
 }
 
-Deno.test("a script in an empty folder imports mod.ts from an address, typed, and runs", async () => {
+/** Settings of the compiler that strict programs have. They do not apply to the library's own code,
+ * which comes from an address. */
+const STRICTEST = {
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  isolatedDeclarations: true,
+  noUncheckedIndexedAccess: true,
+  verbatimModuleSyntax: true,
+};
+
+Deno.test("a script in a folder without an import map imports mod.ts from an address, typed, and runs", async () => {
   await using dir = await tempDir();
   await using repository = serveRepository();
   await using server = serveLedger();
   const env = await makeCache(dir);
+  await dir.write("work/deno.json", JSON.stringify({ compilerOptions: STRICTEST }));
   const good = script(repository.url, server);
   await dir.write("work/script.ts", good);
   await dir.write(

@@ -6,9 +6,9 @@ async function* batches(...given: number[][]): AsyncGenerator<number[]> {
   yield* given;
 }
 
-/** Pulls a batch and waits for it. */
+/** Pulls a batch and waits for it. Resolves with the error of the source, if any. */
 function pulled(buffer: RowBuffer<number>): Promise<unknown> {
-  return new Promise((resolve) => buffer.pull(resolve));
+  return new Promise((resolve) => buffer.pull((failed) => resolve(failed?.error)));
 }
 
 Deno.test("RowBuffer returns the rows of a batch, then pulls the next", async () => {
@@ -151,7 +151,7 @@ Deno.test("RowBuffer hands out what was read before an error, then reports it on
   const errors: unknown[] = [], states: unknown[] = [];
   for (let i = 0; i < 3; i++) {
     const row = buffer.take();
-    buffer.pull((error) => error === undefined || errors.push(error));
+    buffer.pull((failed) => failed === undefined || errors.push(failed.error));
     // As in a lane that takes a row: its error must not be reported before the row is returned.
     states.push([row, errors.length]);
     await settled();

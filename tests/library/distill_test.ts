@@ -170,6 +170,7 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
     [new String("prompt"), { teacher }, /Cannot read rows from a string/],
     [undefined, { teacher }, /must be an iterable/],
     [3, { teacher }, /must be an iterable/],
+    [Promise.resolve([]), { teacher }, /from a promise: await it first/],
     [{}, { teacher }, /must be an iterable/],
     [[], undefined, /options/],
     [[], {}, /without a teacher/],
@@ -184,6 +185,22 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
     [[], { teacher, zzzzzzzzzz: 3 }, /there is no such option/],
     [[], { teacher, temperature: 1 }, /belong in "params", as in { params: { temperature: … } }/],
     [[], { teacher, max_tokens: 9 }, /belong in "params"/],
+    [[], { teacher, maxTokens: 9 }, /belong in "params", as in { params: { max_tokens: … } }/],
+    [[], { teacher, apiKey: "k" }, /"apiKey" here: .* teacher, as in openai\({ apiKey: … }\)$/],
+    [[], { teacher, model: "m" }, /as in openai\({ model: … }\)$/],
+    [[], { teacher, input: "a.jsonl" }, /"input": there is no such option. The nearest is "\w+"$/],
+    [
+      [],
+      { teacher: { ...teacher, complete() {}, address: new URL("http://a") } },
+      /the address of/,
+    ],
+    [
+      [],
+      { teacher, params: new Map([["seed", 1]]) },
+      /params \(of type Map\): it must be an object/,
+    ],
+    [[], { teacher, params: { seed: 10n } }, /parameter "seed" as JSON: it holds 10n/],
+    [[], { teacher, teacherList: {} }, /teacherList \(of type Object\): .* with watch\(\)/],
     [[], { teacher, concurrency: "20" }, /concurrency "20": it must be a whole number/],
     [[], { teacher, samples: "2" }, /samples "2"/],
     [[], { teacher, onTruncated: "kept" }, /onTruncated "kept": it must be "error" or "keep"/],
@@ -335,6 +352,64 @@ Deno.test("what the rows throw is thrown after the outcomes in flight", async ()
   assertEquals(seen, ["a"]);
 });
 
+Deno.test("rows that throw nothing at all do not end the loop as if they were complete", async () => {
+  async function* rows() {
+    yield "a";
+    throw undefined;
+  }
+  const errors = [rows(), new ReadableStream<string>({ pull: (c) => c.error() })].map((source) =>
+    all(source, { teacher: new Echo() }).then(() => "ended", (error) => error)
+  );
+  assertEquals(await Promise.all(errors), [undefined, undefined]);
+});
+
+Deno.test("whatever a teacher throws fails its row alone", async () => {
+  const fields = { code: 1113, type: "invalid_request_error", status: "400" };
+  const thrown: [unknown, string, string][] = [
+    [Object.create(null), "teacher", "The teacher threw an object without a message"],
+    [{ status: 500, message: "busy", key: "sk-secret" }, "teacher", "busy"],
+    [Symbol("s"), "teacher", "Symbol(s)"],
+    [new TeacherError("broken", { ...fields, status: 400 } as never), "request", "broken"],
+    [new TeacherError("broken", fields as never), "teacher", "broken"],
+  ];
+  const teacher = new Echo(async (request) => {
+    const index = Number(textOf(request));
+    if (index < thrown.length) throw thrown[index][0];
+    // Answers after the others have failed.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return completionOf(request);
+  });
+  const rows = [...thrown.map((_, index) => `${index}`), `${thrown.length}`];
+  const outcomes = await all(rows, { teacher, carefulStart: false });
+  assertEquals(outcomes.pop()?.ok, true);
+  assertEquals(
+    outcomes.map((one) => one.ok || [one.error.type, one.error.message]),
+    thrown.map(([, type, message]) => [type, message]),
+  );
+});
+
+Deno.test("errors of another copy of the library count as its own", async () => {
+  const copy = await import(new URL("../../lib/errors.ts?copy", import.meta.url).href);
+  const teacher = new Echo((request) => {
+    if (teacher.requests.length > 1) return completionOf(request);
+    throw new copy.TeacherError("busy", { status: 429, retryAfterMs: 1 });
+  });
+  const [outcome] = await all(["a"], { teacher });
+  assertEquals([outcome.ok, outcome.attempts], [true, 2]);
+});
+
+Deno.test("parameters that the caller changes after the start are sent as they were", async () => {
+  const params: Record<string, unknown> = { temperature: 0 };
+  const teacher = new Echo((request) => {
+    params.temperature = 1;
+    return completionOf(request);
+  });
+  await all(["a", "b"], { teacher, params, concurrency: 1 });
+  assertEquals(teacher.requests.map(({ params }) => params), [{ temperature: 0 }, {
+    temperature: 0,
+  }]);
+});
+
 Deno.test("a teacher of one's own is closed by await using", async () => {
   const own = new Echo();
   {
@@ -355,6 +430,12 @@ Deno.test("openai() is closed by await using, and checks its options", async () 
   }
   const wrong = { model: "m", baseURL: server.url } as unknown as { model: string };
   assertThrows(() => openai(wrong), TypeError, 'Did you mean "baseUrl"?');
+  const headers = new Headers({ "x-key": "sk-secret" });
+  assertThrows(
+    () => openai({ model: "m", headers } as unknown as { model: string }),
+    TypeError,
+    "headers (of type object): it must be an object with a field for each name",
+  );
   const secret = { model: "m", apiKey: ["sk-secret"] } as unknown as { model: string };
   const error = assertThrows(() => openai(secret), TypeError, "apiKey");
   assert(!error.message.includes("sk-secret"));

@@ -20,6 +20,7 @@ import {
   ResponseGenerator,
   type RunEvent,
   type RunOptions,
+  SourceError,
   type Teacher,
   TeacherError,
   verify,
@@ -146,6 +147,23 @@ Deno.test("files: misuse is named, with the nearest option", async () => {
     TypeError,
     'Did you mean "samples"?',
   );
+});
+
+Deno.test("a SourceError has the place of the only problem", async () => {
+  await using dir = await tempDir();
+  const place = async (...inputs: string[]) => {
+    const call = () => distillFiles(inputs, dir.path("out/"), { teacher });
+    const { path, line, cause } = await assertRejects(call, SourceError);
+    return [path, line, cause !== undefined];
+  };
+  const good = await dir.write("good.jsonl", [{ prompt: "one" }]);
+  const bad = await dir.write("bad.jsonl", '{"prompt":"x"}\n{bad\n');
+  assertEquals(await place(good, bad), [bad, 2, false]);
+  const missing = dir.path("missing.jsonl");
+  assertEquals(await place(good, missing), [missing, undefined, true]);
+  assertEquals(await place(missing, bad), [undefined, undefined, false]);
+  const worse = await dir.write("worse.jsonl", "{bad\n{}\n");
+  assertEquals(await place(worse), [undefined, undefined, false]);
 });
 
 Deno.test("distillFiles() throws the reason of an abort, and a halt, with the answers on disk", async () => {

@@ -31,6 +31,19 @@ Deno.test("checkParams() refuses what Retort sets itself", () => {
   assertThrows(() => checkParams({ messages: [] }), TypeError, '"messages"');
 });
 
+Deno.test("checkParams() refuses what JSON cannot hold, anywhere inside", () => {
+  const circle: Record<string, unknown> = {};
+  circle.self = circle;
+  const wrong = [NaN, Infinity, 10n, () => 1, Symbol("s"), new Map([["a", 1]]), new Set(), circle];
+  for (const value of wrong) {
+    for (const seed of [value, { inner: [value] }]) {
+      assertThrows(() => checkParams({ seed }), TypeError, 'the parameter "seed" as JSON: ');
+    }
+  }
+  const fine = { stop: undefined, at: new Date(0), seed: raw("12345678901234567890"), user: null };
+  assertEquals(checkParams(fine).params, fine);
+});
+
 Deno.test("checkParams() refuses credentials without showing them", () => {
   const cases: [params: Record<string, unknown>, name: string][] = [
     [{ api_key: "sk-secret" }, "api_key"],

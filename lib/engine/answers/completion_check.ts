@@ -16,9 +16,47 @@ export const EMPTY = "The answer holds neither text nor a tool call";
  * because a custom teacher without types may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
-  const { response } = value;
+  const { response, toolCalls, reasoning, finishReason } = value;
+  // A body in the API's own form has none of them: each of its rows would be paid for and empty.
+  const isOther = response === undefined && toolCalls === undefined && reasoning === undefined &&
+    finishReason === undefined;
   const isText = response === undefined || response === null || typeof response === "string";
-  return isText ? withValidUsage(value as unknown as Completion) : undefined;
+  if (!isText || isOther) return undefined;
+  return withValidUsage(withValidFields(value as unknown as Completion));
+}
+
+const TEXT_FIELDS = [
+  "reasoning",
+  "model",
+  "modelAsked",
+  "serviceTier",
+  "id",
+  "teacher",
+  "notice",
+] as const;
+
+/** Makes other values texts, and tool calls a list: a results line with another type could not be
+ * exported. */
+function withValidFields(completion: Completion): Completion {
+  const { toolCalls } = completion;
+  const isList = toolCalls === undefined || Array.isArray(toolCalls);
+  if (isList && TEXT_FIELDS.every((name) => isTextOrNone(completion[name]))) return completion;
+  const wrong = TEXT_FIELDS.filter((name) => !isTextOrNone(completion[name]));
+  const corrected = Object.fromEntries(wrong.map((name) => [name, asText(completion[name])]));
+  if (isList) return { ...completion, ...corrected };
+  return { ...completion, ...corrected, toolCalls: isObject(toolCalls) ? [toolCalls] : undefined };
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return typeof value === "string" || value === undefined || value === null;
+}
+
+function asText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative

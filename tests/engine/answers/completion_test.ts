@@ -7,11 +7,29 @@ import { completionOf } from "../engine_fixture.ts";
 import { tempDir } from "../../support/temp.ts";
 
 Deno.test("asCompletion() takes any object with a text or none", () => {
-  for (const value of [undefined, null, "text", 7, true, [], { response: 7 }, { response: [] }]) {
-    assertEquals(asCompletion(value), undefined);
-  }
-  for (const value of [{}, { response: null }, completionOf({})]) {
+  const body = { choices: [{ message: { content: "in the form of the API" } }] };
+  const others = [undefined, null, "text", 7, true, [], {}, body, { response: 7 }, {
+    response: [],
+  }];
+  for (const value of others) assertEquals(asCompletion(value), undefined);
+  for (const value of [{ response: null }, { toolCalls: [{}] }, completionOf({})]) {
     assertEquals(asCompletion(value), value);
+  }
+});
+
+Deno.test("asCompletion() corrects fields of wrong types, whose lines could not be exported", () => {
+  const circle: unknown[] = [];
+  circle.push(circle);
+  const cases: [wrong: object, right: object][] = [
+    [{ reasoning: [{ text: "hm" }] }, { reasoning: '[{"text":"hm"}]' }],
+    [{ id: 7, model: 1n, teacher: circle }, { id: "7", model: undefined, teacher: undefined }],
+    [{ toolCalls: null, reasoning: null }, { toolCalls: undefined, reasoning: null }],
+    [{ toolCalls: { id: "a" } }, { toolCalls: [{ id: "a" }] }],
+    [{ toolCalls: "none" }, { toolCalls: undefined }],
+  ];
+  for (const [wrong, right] of cases) {
+    const completion = { ...completionOf({}), ...wrong };
+    assertEquals(asCompletion(completion), { ...completion, ...right } as Completion);
   }
 });
 
