@@ -15,11 +15,10 @@ import {
   type Deadline,
   deadlineError,
   type Deadlines,
-  networkError,
-  type Stage,
   type TimedAttempt,
   type TimeLimits,
 } from "./interruptions.ts";
+import { networkError, type Stage } from "./network_error.ts";
 import type { Address } from "./network.ts";
 import { type HeaderFields, rateLimitOf, statesRateLimit } from "./rate_headers.ts";
 import { type StreamHabits, StreamReader } from "./stream.ts";
