@@ -6,7 +6,8 @@
 
 import { posix } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { isInside } from "../lib/files.ts";
+import { inFolder, isInside } from "../lib/files.ts";
+import { shellWord } from "../lib/printable.ts";
 import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
 import { VERSION } from "../lib/version.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
@@ -77,6 +78,23 @@ export function refuseOutsideVolume(
         `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
     );
   }
+}
+
+/** One file: neither a folder nor a pattern. */
+const PLAIN_FILE = /^[^*?{[]+\.\w+$/;
+
+/**
+ * Throws if the shards of an input that is not here may write results of another name than the
+ * merge waits for: the results of a folder or pattern of one file, `data/x.jsonl`, are `x.jsonl`.
+ */
+export function refuseUnknownName([input, ...more]: readonly string[], output: string): void {
+  if (more.length > 0 || output.endsWith(".jsonl") || PLAIN_FILE.test(input)) return;
+  throw new UsageError(
+    `Cannot submit ${
+      JSON.stringify(input)
+    }: it is not on this machine, and the name of its results ` +
+      `depends on its files. Name them, as in -o ${shellWord(inFolder(output, "all.jsonl"))}`,
+  );
 }
 
 export function kubernetesOptions(settings: Settings): KubernetesOptions {

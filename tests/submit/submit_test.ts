@@ -619,6 +619,26 @@ Deno.test("answers outside the volume of a Kubernetes job are refused, because t
   assertExit(await submit("-o", "a/../out/", "--merge", "/data/./all.jsonl"), 0);
 });
 
+Deno.test("an input that only the cluster has is refused if the name of its results is unknown", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", prompts(0, 4));
+  const flags = ["--shards=2", "-m", "m", ...kubernetesIn(dir)];
+  const submit = async (input: string, output: string) => {
+    const job = ["submit", "kubernetes", dir.path(input), "-o", dir.path(output), ...flags];
+    const { code, stdout, stderr } = await runCli(job);
+    if (code === 0) return manifestsOf(stdout)[1].spec.template.spec.containers[0].args[1];
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, `Name them, as in -o ${dir.path("out/all.jsonl")}`);
+  };
+  // Of a folder or pattern of one file, the results have the name of the file.
+  assertEquals(await submit("in/", "out/"), dir.path("out/a.jsonl"));
+  for (const input of ["absent/", "absent", "absent/*.jsonl", "absent/a?.csv"]) {
+    assertEquals(await submit(input, "out/"), undefined, input);
+    assertEquals(await submit(input, "out/b.jsonl"), dir.path("out/b.jsonl"));
+  }
+  assertEquals(await submit("absent/a.jsonl.gz", "out/"), dir.path("out/a.jsonl"));
+});
+
 Deno.test("a setting that no shard could start with is refused before the job is in the queue", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
