@@ -81,9 +81,9 @@ async function prepare(
   const { stem } = ownOutput;
   const mergedResults = await mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
-    const { refuseOutsideVolume, warnOfMissingKey } = await import("./submit_kubernetes.ts");
+    const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
-    warnOfMissingKey(request?.settings ?? settings, io);
+    warnOfMissing(inputs, request?.settings ?? settings, io);
   }
   // The input of a Kubernetes job may exist only in the cluster.
   if (scheduler === "slurm" || (await Promise.all(files.map(exists))).every(Boolean)) {

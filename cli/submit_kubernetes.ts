@@ -41,8 +41,13 @@ export async function submitToKubernetes(
   io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
 }
 
-/** Warns if a key is in a variable that only this machine has: no shard could start. */
-export function warnOfMissingKey(settings: Settings, io: Io): void {
+/** Warns of what only this machine has, so that no shard could start. */
+export function warnOfMissing(inputs: readonly string[], settings: Settings, io: Io): void {
+  warnOfOutsideInputs(inputs, settings, io);
+  warnOfMissingKey(settings, io);
+}
+
+function warnOfMissingKey(settings: Settings, io: Io): void {
   const named = settings.text("api-key-env"), variable = named ?? DEFAULT_KEY_VARIABLE;
   if (named === undefined && !io.env(variable)) return;
   const hasSecret = settings.text("secret") !== undefined && variable === DEFAULT_KEY_VARIABLE;
@@ -68,9 +73,7 @@ export function refuseOutsideVolume(
 ): void {
   const { mountPath } = kubernetesOptions(settings);
   for (const [flag, path] of paths) {
-    // Pods run Linux, so these are POSIX paths on every system.
-    const root = posix.resolve(mountPath);
-    if (isInside(posix.resolve(root, path), root, posix)) continue;
+    if (isOnVolume(path, mountPath)) continue;
     throw new UsageError(
       `Cannot use --${flag} ${
         JSON.stringify(settings.text(flag) ?? path)
@@ -78,6 +81,24 @@ export function refuseOutsideVolume(
         `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
     );
   }
+}
+
+/** Pods run Linux, so these are POSIX paths on every system. */
+function isOnVolume(path: string, mountPath: string): boolean {
+  const root = posix.resolve(mountPath);
+  return isInside(posix.resolve(root, path), root, posix);
+}
+
+/** Warns of inputs that pods can read only if the image has them, such as `~/x.jsonl`, of which the
+ * shell makes a path of this machine. */
+function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: Io): void {
+  const { mountPath } = kubernetesOptions(settings);
+  const input = inputs.find((path) => !isOnVolume(path, mountPath));
+  if (input === undefined) return;
+  io.writeErr(
+    `Warning: pods cannot read ${JSON.stringify(input)} unless it is in the image: the volume is ` +
+      `mounted at ${mountPath}, where relative paths begin\n`,
+  );
 }
 
 /** One file: neither a folder nor a pattern. */

@@ -204,6 +204,19 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
   assertEquals(await warned({}), undefined);
 });
 
+Deno.test("an input outside the volume is announced, because pods cannot read it", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 2));
+  const submit = async (path: string) => {
+    const job = ["submit", "kubernetes", path, "-o", "out/", "--shards=2", "-m", "m"];
+    const { code, stderr } = await runCli([...job, ...KUBERNETES], { cwd: dir.root });
+    assertEquals(code, 0, stderr);
+    return stderr;
+  };
+  assertStringIncludes(await submit(input), `pods cannot read ${JSON.stringify(input)}`);
+  for (const path of ["in.jsonl", "/data/a.jsonl"]) assertEquals(await submit(path), "");
+});
+
 Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so do its own time limits", async () => {
   await using dir = await tempDir();
   const folder = dir.path(`my "50%" runs`);
