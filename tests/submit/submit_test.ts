@@ -475,6 +475,10 @@ Deno.test({
     assertStringIncludes(canceled.text, "Canceled retort-in");
     const refused = await runWith("cancel", EVERY_TOOL, undefined, prepare);
     assertEquals(refused.code, 6, refused.text);
+    assertStringIncludes(
+      refused.text,
+      "Kubernetes: no job of this output in the current namespace",
+    );
     assertStringIncludes(refused.text, "Cannot write ");
   },
 });
