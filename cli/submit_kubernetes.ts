@@ -1,5 +1,5 @@
 /**
- * `retort submit kubernetes`: prints the manifests of a job, or applies them with `kubectl`.
+ * `retort submit kubernetes`: prints the manifests of a job, or creates the jobs with `kubectl`.
  *
  * @module
  */
@@ -27,14 +27,22 @@ export async function submitToKubernetes(
     followUpCommand(job, action, io, settings.text("namespace"));
   let stdout: string;
   try {
-    stdout = await callTool("kubectl", ["apply", "-f", "-"], io, manifests);
+    // Not `apply`, which keeps a copy of each manifest in an annotation of at most 256 KiB.
+    stdout = await callTool("kubectl", ["create", "-f", "-"], io, manifests);
   } catch (error) {
+    if (!(error instanceof SinkError)) throw error;
     // The Job of an earlier submit exists until it is deleted, even if it has ended.
-    if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
-    throw new UsageError(
-      `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
-        commandOf("cancel")
-      }`,
+    if (error.message.includes("AlreadyExists")) {
+      throw new UsageError(
+        `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
+          commandOf("cancel")
+        }`,
+        { cause: error },
+      );
+    }
+    // A quota may allow the shards and forbid the merge.
+    throw new SinkError(
+      `${error.message}\nIf its shards run nevertheless, cancel them: ${commandOf("cancel")}`,
       { cause: error },
     );
   }

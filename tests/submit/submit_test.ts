@@ -548,6 +548,23 @@ const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, numb
   ["slurm", { sbatch: "echo a >&2; echo b >&2; exit 1" }, OF_TASK, 6, "sbatch failed: a\nb"],
   ["slurm", { sbatch: "exit 7" }, OF_TASK, 6, "Cannot submit: sbatch failed: exit code 7"],
   ["kubernetes", {}, OF_TASK, 2, "Cannot submit: kubectl is not installed here"],
+  [
+    "kubernetes",
+    {
+      kubectl: `echo 'Error from server (AlreadyExists): error when creating "STDIN"' >&2; exit 1`,
+    },
+    OF_TASK,
+    2,
+    "this output already has a job. Cancel it first (all answers are kept): ",
+  ],
+  // A quota may allow the first of two jobs.
+  [
+    "kubernetes",
+    { kubectl: "echo job.batch/x created; echo 'exceeded quota' >&2; exit 1" },
+    OF_TASK,
+    6,
+    "kubectl failed: exceeded quota\nIf its shards run nevertheless, cancel them: ",
+  ],
 ];
 
 Deno.test({
