@@ -42,8 +42,9 @@ export async function cancelCommand(
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
     // Pods write as a user of their own, and only Slurm's tasks read the marker.
-    const { kind } = await cancelKubernetes(name, namespace, io);
-    if (kind === "canceled") return conclude([kind], name, io);
+    const outcome = await cancelKubernetes(name, namespace, io);
+    io.writeErr(`Kubernetes: ${describe(outcome, name, noJobIn(namespace))}\n`);
+    if (outcome.kind === "canceled") return conclude([outcome.kind], name, io);
     throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
       path: marker,
       cause,

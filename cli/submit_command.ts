@@ -4,7 +4,7 @@ import { UsageError } from "../lib/errors.ts";
 import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
-import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
+import { canceledPathOf, MAX_SHARDS, pinnedPlan, type ShardPlan } from "../lib/shards/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -81,25 +81,20 @@ async function prepare(
   const { stem } = ownOutput;
   const mergedResults = await mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
-    const { refuseOutsideVolume, warnOfMissingKey } = await import("./submit_kubernetes.ts");
+    const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
-    warnOfMissingKey(request?.settings ?? settings, io);
+    warnOfMissing(inputs, request?.settings ?? settings, io);
   }
   // The input of a Kubernetes job may exist only in the cluster.
-  const isHere = (await Promise.all(files.map(exists))).every(Boolean);
-  if (isHere || scheduler === "slurm") {
+  if (scheduler === "slurm" || (await Promise.all(files.map(exists))).every(Boolean)) {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
     await checkMergedFiles(mergedResults, files);
-    const input = {
-      inputFormat: settings.choice("input-format", INPUT_FORMATS),
-      jsonColumns: settings.parts("json-columns"),
-    };
-    const needsLock = !settings.isOff("lock");
-    // Pods write as a user of their own, who could not write to folders that are created here.
-    const writes = scheduler === "slurm";
-    const plan = await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs, writes });
+    const plan = await planOf(scheduler, { inputs, files, ownOutput, shards }, settings);
     await checkShards(stem, plan, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
+  } else {
+    const { refuseUnknownName } = await import("./submit_kubernetes.ts");
+    refuseUnknownName(inputs, output);
   }
   const leadSeconds = Math.round(leadMs / 1_000);
   return {
@@ -113,6 +108,28 @@ async function prepare(
     merge: mergeArguments(stem, mergedResults, shards, settings),
     leadSeconds,
   };
+}
+
+interface JobInput {
+  readonly inputs: readonly string[];
+  readonly files: readonly string[];
+  readonly ownOutput: Awaited<ReturnType<typeof sharedOutput>>;
+  readonly shards: number;
+}
+
+/** Divides the input. Only for Slurm, writes the plan: pods write as a user of their own, who could
+ * not write to folders that are created here. */
+async function planOf(
+  scheduler: "slurm" | "kubernetes",
+  { inputs, files, ownOutput, shards }: JobInput,
+  settings: Settings,
+): Promise<ShardPlan> {
+  const input = {
+    inputFormat: settings.choice("input-format", INPUT_FORMATS),
+    jsonColumns: settings.parts("json-columns"),
+  };
+  const needsLock = !settings.isOff("lock"), writes = scheduler === "slurm";
+  return await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs, writes });
 }
 
 /**

@@ -224,7 +224,8 @@ export async function findOutput(
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
   throw new UsageError(
     `Cannot ${operation}: "${output}" has no shards. Name the output that was given to submit ` +
-      "(-o). If it exists only on the cluster, name its results file, as in out/prompts.jsonl",
+      "(-o). If it exists only on the cluster, or no pod has started yet, name its results file, as in " +
+      "out/prompts.jsonl",
   );
 }
 

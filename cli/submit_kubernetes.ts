@@ -1,12 +1,13 @@
 /**
- * `retort submit kubernetes`: prints the manifests of a job, or applies them with `kubectl`.
+ * `retort submit kubernetes`: prints the manifests of a job, or creates the jobs with `kubectl`.
  *
  * @module
  */
 
 import { posix } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { isInside } from "../lib/files.ts";
+import { inFolder, isInside } from "../lib/files.ts";
+import { shellWord } from "../lib/printable.ts";
 import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
 import { VERSION } from "../lib/version.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
@@ -26,22 +27,35 @@ export async function submitToKubernetes(
     followUpCommand(job, action, io, settings.text("namespace"));
   let stdout: string;
   try {
-    stdout = await callTool("kubectl", ["apply", "-f", "-"], io, manifests);
+    // Not `apply`, which keeps a copy of each manifest in an annotation of at most 256 KiB.
+    stdout = await callTool("kubectl", ["create", "-f", "-"], io, manifests);
   } catch (error) {
+    if (!(error instanceof SinkError)) throw error;
     // The Job of an earlier submit exists until it is deleted, even if it has ended.
-    if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
-    throw new UsageError(
-      `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
-        commandOf("cancel")
-      }`,
+    if (error.message.includes("AlreadyExists")) {
+      throw new UsageError(
+        `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
+          commandOf("cancel")
+        }`,
+        { cause: error },
+      );
+    }
+    // A quota may allow the shards and forbid the merge.
+    throw new SinkError(
+      `${error.message}\nIf its shards run nevertheless, cancel them: ${commandOf("cancel")}`,
       { cause: error },
     );
   }
   io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
 }
 
-/** Warns if a key is in a variable that only this machine has: no shard could start. */
-export function warnOfMissingKey(settings: Settings, io: Io): void {
+/** Warns of what only this machine has, so that no shard could start. */
+export function warnOfMissing(inputs: readonly string[], settings: Settings, io: Io): void {
+  warnOfOutsideInputs(inputs, settings, io);
+  warnOfMissingKey(settings, io);
+}
+
+function warnOfMissingKey(settings: Settings, io: Io): void {
   const named = settings.text("api-key-env"), variable = named ?? DEFAULT_KEY_VARIABLE;
   if (named === undefined && !io.env(variable)) return;
   const hasSecret = settings.text("secret") !== undefined && variable === DEFAULT_KEY_VARIABLE;
@@ -67,9 +81,7 @@ export function refuseOutsideVolume(
 ): void {
   const { mountPath } = kubernetesOptions(settings);
   for (const [flag, path] of paths) {
-    // Pods run Linux, so these are POSIX paths on every system.
-    const root = posix.resolve(mountPath);
-    if (isInside(posix.resolve(root, path), root, posix)) continue;
+    if (isOnVolume(path, mountPath)) continue;
     throw new UsageError(
       `Cannot use --${flag} ${
         JSON.stringify(settings.text(flag) ?? path)
@@ -77,6 +89,41 @@ export function refuseOutsideVolume(
         `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
     );
   }
+}
+
+/** Pods run Linux, so these are POSIX paths on every system. */
+function isOnVolume(path: string, mountPath: string): boolean {
+  const root = posix.resolve(mountPath);
+  return isInside(posix.resolve(root, path), root, posix);
+}
+
+/** Warns of inputs that pods can read only if the image has them, such as `~/x.jsonl`, of which the
+ * shell makes a path of this machine. */
+function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: Io): void {
+  const { mountPath } = kubernetesOptions(settings);
+  const input = inputs.find((path) => !isOnVolume(path, mountPath));
+  if (input === undefined) return;
+  io.writeErr(
+    `Warning: pods cannot read ${JSON.stringify(input)} unless it is in the image: the volume is ` +
+      `mounted at ${mountPath}, where relative paths begin\n`,
+  );
+}
+
+/** One file: neither a folder nor a pattern. */
+const PLAIN_FILE = /^[^*?{[]+\.\w+$/;
+
+/**
+ * Throws if the shards of an input that is not here may write results of another name than the
+ * merge waits for: the results of a folder or pattern of one file, `data/x.jsonl`, are `x.jsonl`.
+ */
+export function refuseUnknownName([input, ...more]: readonly string[], output: string): void {
+  if (more.length > 0 || output.endsWith(".jsonl") || PLAIN_FILE.test(input)) return;
+  throw new UsageError(
+    `Cannot submit ${
+      JSON.stringify(input)
+    }: it is not on this machine, and the name of its results ` +
+      `depends on its files. Name them, as in -o ${shellWord(inFolder(output, "all.jsonl"))}`,
+  );
 }
 
 export function kubernetesOptions(settings: Settings): KubernetesOptions {

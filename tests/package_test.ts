@@ -37,7 +37,15 @@ Deno.test("the executable has the workers, the permissions and the V8 flags of d
   const workers = await findWorkers();
   assert(workers.includes("lib/checks/worker.ts"), "deno compile does not find workers by itself");
   const args = await compileArgs(["--target", "x86_64-pc-windows-msvc"]);
-  for (const word of [...FLAGS, ...workers, "--target"]) assert(args.includes(word), word);
+  const programs = args.find((word) => word.startsWith("--allow-run="))!.split(/[=,]/).slice(1);
+  for (const flag of FLAGS) {
+    if (!flag.startsWith("--allow-run=")) assert(args.includes(flag), flag);
+    else assert(flag.split(/[=,]/).slice(1).every((name) => programs.includes(name)), flag);
+  }
+  for (const tool of ["sbatch", "squeue", "scancel", "scontrol", "kubectl"]) {
+    assert(programs.includes(tool), `submit --send cannot call ${tool}`);
+  }
+  for (const word of [...workers, "--target"]) assert(args.includes(word), word);
   assertEquals(args.at(-1), "cli.ts");
 });
 

@@ -1,6 +1,6 @@
 /**
  * Builds the standalone executable: `deno task compile`. Permissions and V8 flags are those of the
- * `distill` task of `deno.json`. Workers are embedded with `--include`, because `deno compile` does
+ * `distill` task of `deno.json`, and it may also run the programs of the `submit` task. Workers are embedded with `--include`, because `deno compile` does
  * not find them. Extra arguments are passed on to `deno compile`, such as `--target
  * x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
@@ -13,7 +13,9 @@ const SEARCHED_FOLDERS = ["cli", "lib", "web"];
 export async function compileArgs(extra: readonly string[] = []): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   const words: string[] = tasks.distill.command.split(" ");
-  const flags = words.filter((word) => /^--(?:v8-flags|allow-)/.test(word));
+  const programs = /--allow-run=(\S+)/.exec(tasks.submit.command)![1];
+  const flags = words.filter((word) => /^--(?:v8-flags|allow-)/.test(word))
+    .map((flag) => flag.startsWith("--allow-run=") ? `${flag},${programs}` : flag);
   const includes = (await findWorkers()).flatMap((worker) => ["--include", worker]);
   const output = extra.includes("--output") ? [] : ["--output", "dist/retort"];
   return ["compile", "--quiet", ...flags, ...includes, ...output, ...extra, "cli.ts"];

@@ -42,7 +42,7 @@ const MIN_KUBERNETES_VERSION = "1.29";
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
   const manifests = [shardsJob(job, options), mergeJob(job, options)]
     .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }));
-  return `# For kubectl apply -f -; needs Kubernetes ${MIN_KUBERNETES_VERSION} or later\n${
+  return `# For kubectl create -f -; needs Kubernetes ${MIN_KUBERNETES_VERSION} or later\n${
     manifests.join("---\n")
   }`;
 }

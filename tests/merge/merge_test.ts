@@ -882,8 +882,11 @@ Deno.test("a merge refuses an output that it cannot write before it waits, not a
   await using dir = await tempDir();
   await dir.write("file", "");
   const answers = await dir.write("all/in.jsonl", '{"uid":"a"}\n');
+  const onWait = () => {
+    throw new Error("it waits");
+  };
   const merge = (output: string) =>
-    mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity });
+    mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity, onWait });
   await assertRejects(
     () => merge(dir.path("file/in.jsonl")),
     UsageError,

@@ -204,6 +204,19 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
   assertEquals(await warned({}), undefined);
 });
 
+Deno.test("an input outside the volume is announced, because pods cannot read it", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 2));
+  const submit = async (path: string) => {
+    const job = ["submit", "kubernetes", path, "-o", "out/", "--shards=2", "-m", "m"];
+    const { code, stderr } = await runCli([...job, ...KUBERNETES], { cwd: dir.root });
+    assertEquals(code, 0, stderr);
+    return stderr;
+  };
+  assertStringIncludes(await submit(input), `pods cannot read ${JSON.stringify(input)}`);
+  for (const path of ["in.jsonl", "/data/a.jsonl"]) assertEquals(await submit(path), "");
+});
+
 Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so do its own time limits", async () => {
   await using dir = await tempDir();
   const folder = dir.path(`my "50%" runs`);
@@ -462,6 +475,10 @@ Deno.test({
     assertStringIncludes(canceled.text, "Canceled retort-in");
     const refused = await runWith("cancel", EVERY_TOOL, undefined, prepare);
     assertEquals(refused.code, 6, refused.text);
+    assertStringIncludes(
+      refused.text,
+      "Kubernetes: no job of this output in the current namespace",
+    );
     assertStringIncludes(refused.text, "Cannot write ");
   },
 });
@@ -531,6 +548,23 @@ const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, numb
   ["slurm", { sbatch: "echo a >&2; echo b >&2; exit 1" }, OF_TASK, 6, "sbatch failed: a\nb"],
   ["slurm", { sbatch: "exit 7" }, OF_TASK, 6, "Cannot submit: sbatch failed: exit code 7"],
   ["kubernetes", {}, OF_TASK, 2, "Cannot submit: kubectl is not installed here"],
+  [
+    "kubernetes",
+    {
+      kubectl: `echo 'Error from server (AlreadyExists): error when creating "STDIN"' >&2; exit 1`,
+    },
+    OF_TASK,
+    2,
+    "this output already has a job. Cancel it first (all answers are kept): ",
+  ],
+  // A quota may allow the first of two jobs.
+  [
+    "kubernetes",
+    { kubectl: "echo job.batch/x created; echo 'exceeded quota' >&2; exit 1" },
+    OF_TASK,
+    6,
+    "kubectl failed: exceeded quota\nIf its shards run nevertheless, cancel them: ",
+  ],
 ];
 
 Deno.test({
@@ -617,6 +651,26 @@ Deno.test("answers outside the volume of a Kubernetes job are refused, because t
   }
   assertEquals(await dir.names("."), ["in.jsonl"]);
   assertExit(await submit("-o", "a/../out/", "--merge", "/data/./all.jsonl"), 0);
+});
+
+Deno.test("an input that only the cluster has is refused if the name of its results is unknown", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", prompts(0, 4));
+  const flags = ["--shards=2", "-m", "m", ...kubernetesIn(dir)];
+  const submit = async (input: string, output: string) => {
+    const job = ["submit", "kubernetes", dir.path(input), "-o", dir.path(output), ...flags];
+    const { code, stdout, stderr } = await runCli(job);
+    if (code === 0) return manifestsOf(stdout)[1].spec.template.spec.containers[0].args[1];
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, `Name them, as in -o ${dir.path("out/all.jsonl")}`);
+  };
+  // Of a folder or pattern of one file, the results have the name of the file.
+  assertEquals(await submit("in/", "out/"), dir.path("out/a.jsonl"));
+  for (const input of ["absent/", "absent", "absent/*.jsonl", "absent/a?.csv"]) {
+    assertEquals(await submit(input, "out/"), undefined, input);
+    assertEquals(await submit(input, "out/b.jsonl"), dir.path("out/b.jsonl"));
+  }
+  assertEquals(await submit("absent/a.jsonl.gz", "out/"), dir.path("out/a.jsonl"));
 });
 
 Deno.test("a setting that no shard could start with is refused before the job is in the queue", async () => {
