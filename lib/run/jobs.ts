@@ -30,7 +30,7 @@ import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
 import type { Identity } from "./identity.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
-import { makeFolders, refuseDivided } from "./claim.ts";
+import { makeFolders, refuseDivided, refuseSameNames } from "./claim.ts";
 import { statusPathOf } from "./run_status.ts";
 import { outputFilesOf } from "./outputs.ts";
 import type { ShardFiles } from "./shard_run.ts";
@@ -138,6 +138,7 @@ export class Jobs {
     ], { signal });
     if (this.areMany) this.#sharedLock = await SharedLock.acquire(locks, { required });
     await this.each((job) => job.claim(this.#sharedLock));
+    await refuseSameNames(files);
   }
 
   /** Throws if a run that divides the input differently, or not at all, sends or has answered the

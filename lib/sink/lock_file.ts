@@ -225,10 +225,12 @@ export async function refuseElsewhere(
   if (await stamps() !== before) throw lockedElsewhere(locks[0]);
 }
 
+/** Includes the first bytes, which change with each status: sshfs shows old sizes and times for 20 s. */
 async function stampOf(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
-  const info = await file?.stat();
-  return `${info?.ino}:${info?.size}:${info?.mtime?.getTime()}`;
+  if (file === null) return "";
+  const { ino, size, mtime } = await file.stat();
+  return [ino, size, mtime?.getTime(), await readText(file).catch(() => "")].join(":");
 }
 
 /**

@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { basename } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { claimOutput, earlierRunOf, makeRoom } from "../../lib/run/claim.ts";
+import { claimOutput, earlierRunOf, makeRoom, refuseSameNames } from "../../lib/run/claim.ts";
 import { filesOf } from "../../lib/run/mod.ts";
 import { identityOf } from "../../lib/run/identity.ts";
 import { rescuedFilesOf } from "../../lib/sink/mod.ts";
@@ -76,4 +76,21 @@ Deno.test("a run that continues answers without a run file says that their setti
     /^The settings of the answers in ".*x\.jsonl" are not known, because ".*x\.run\.json" is missing/,
   );
   assertEquals(await noticesOf({ allowMixed: true }), []);
+});
+
+Deno.test("two outputs that are one file, where the filesystem ignores case, are refused", async () => {
+  const files = ["Data", "data", "other"].map((name) => filesOf(`in/${name}.jsonl`, `out/${name}`));
+  const list = (...names: string[]) => () => Promise.resolve(names);
+  await refuseSameNames(files, list("Data.lock", "data.lock", "other.lock"));
+  // Folders may be listed in another Unicode form, and those of other outputs are not.
+  await refuseSameNames([files[0], files[2]], list());
+  await refuseSameNames(
+    ["\u00e9", "\u00c9"].map((name) => filesOf("in.jsonl", name)),
+    list("e\u0301.lock", "E\u0301.lock"),
+  );
+  await assertRejects(
+    () => refuseSameNames(files, list("Data.lock", "other.lock")),
+    UsageError,
+    'Cannot write "out/data.jsonl" for "in/data.jsonl": this filesystem ignores case',
+  );
 });

@@ -34,6 +34,12 @@ Deno.test("an output is refused if the run of another machine writes to it, and 
   const writes: Array<(path: string) => Promise<unknown>> = [
     (path) => Deno.writeTextFile(path, "{} "),
     (path) => Deno.writeTextFile(path.replace("status.json", "x.jsonl"), "{}\n"),
+    // sshfs shows the old size and time, but the new text.
+    async (path) => {
+      const { atime, mtime } = await Deno.stat(path);
+      await Deno.writeTextFile(path, "[]");
+      await Deno.utime(path, atime!, mtime!);
+    },
     // Another file of the same size takes its place.
     async (path) => {
       await Deno.writeTextFile(`${path}.tmp`, "[]");
