@@ -71,6 +71,16 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
+/** The base URL of a redirect's target, safe to show, if the target ends in the path of an endpoint.
+ *
+ * @param base The base URL that was redirected. */
+export function baseUrlAt(location: string, base: string): string {
+  const url = URL.parse(location, base);
+  if (url === null || !ENDPOINT_PATH.test(url.pathname)) return "the final address";
+  url.pathname = url.pathname.replace(ENDPOINT_PATH, "");
+  return redactAddress(url.href);
+}
+
 /** Makes an address, or other text, safe to show: removes `user:password@`, and values of query
  * parameters whose names suggest a secret. */
 export function redactAddress(url: string): string {

@@ -160,6 +160,15 @@ Deno.test("statusError() names where a redirect leads, without its secrets", () 
   const error = refused(307, "", { location: "https://u:p@h.example/v1?token=abc" });
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
   assertEquals(error.status, 307);
+  assertStringIncludes(error.message, "Give the final address as the base URL");
+  const bases = {
+    "https://h.example/v2/chat/completions?token=abc": "https://h.example/v2?token=[redacted]",
+    "/v2/chat/completions": "http://h/v2",
+    "//other.example/v1/responses": "http://other.example/v1",
+  };
+  for (const [location, base] of Object.entries(bases)) {
+    assertStringIncludes(refused(308, "", { location }).message, `Give ${base} as the base URL`);
+  }
 });
 
 Deno.test("retryAfterMs() prefers milliseconds, and reads seconds, fractions and dates", () => {
