@@ -100,7 +100,7 @@ function messageOf(
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       `redirects are not followed. Give ${baseUrlAt(location, address)} as the base URL`;
   }
-  const said = context.redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
+  const said = pageText(context.redact(text)).slice(0, MAX_QUOTED_CHARS);
   const advice = gatewayAdvice(status, context);
   const message = (stated.message ?? [advice, said].filter(Boolean).join(": ")) ||
     `The teacher answered ${status} without a message`;
