@@ -78,12 +78,18 @@ export async function readConnection(spec: TeacherSpec, settings: Settings, io: 
 /**
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Returns undefined if
  * `NO_PROXY` names the host.
+ *
+ * @param list The list that contains the address. `NO_PROXY` may also name the host of `dns+http`.
  */
-export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefined {
+export function proxyOf(
+  baseUrl: string,
+  io: Pick<Io, "env">,
+  list: string = baseUrl,
+): string | undefined {
   const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
-  const url = URL.parse(baseUrl);
-  const exceptions = read("NO_PROXY");
-  if (url !== null && exceptions !== undefined && isException(url, exceptions)) return undefined;
+  const url = URL.parse(baseUrl), listUrl = URL.parse(list.replace(/^dns\+/, ""));
+  const exceptions = read("NO_PROXY") ?? "";
+  if ([url, listUrl].some((url) => url !== null && isException(url, exceptions))) return undefined;
   const proxy = url?.protocol === "https:" ? read("HTTPS_PROXY") : read("HTTP_PROXY");
   return proxy ?? read("ALL_PROXY");
 }

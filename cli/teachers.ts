@@ -75,7 +75,7 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
-      make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup),
+      make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup, list.baseUrl),
     })),
     {
       waitMs: Math.min(waitMs ?? DEFAULT_WAIT_MS, deadlineMs),
@@ -153,6 +153,7 @@ export function modelsOf(settings: Settings, specs: readonly TeacherSpec[]): str
 async function openTeacher(
   namedTeacher: NamedTeacher,
   setup: Setup,
+  list?: string,
 ): Promise<TeacherPlace & AsyncDisposable> {
   const { settings, io } = setup;
   const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = namedTeacher;
@@ -164,7 +165,7 @@ async function openTeacher(
       baseUrl,
       model,
       apiKey,
-      proxy: proxyOf(baseUrl, io),
+      proxy: proxyOf(baseUrl, io, list),
       ...connection,
       ...clientOptions(settings, own),
     })

@@ -228,7 +228,8 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
     return errorFrom({ error: start.trimEnd() }, undefined, origin, true);
   }
   const code = isJson ? "broken_answer" : "other_api";
-  return brokenAnswerError("The answer is not a JSON object", text, origin, code);
+  const problem = start.startsWith("{") ? "damaged or incomplete JSON" : "not a JSON object";
+  return brokenAnswerError(`The answer is ${problem}`, text, origin, code);
 }
 
 /** Matches messages with which gateways report success, and empty messages. */
@@ -262,7 +263,7 @@ export function brokenAnswerError(
   code: BrokenCode = "broken_answer",
 ): TeacherError {
   // Redacted before it is shortened: half a key would not be found.
-  const start = redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
+  const start = pageText(redact(text)).slice(0, MAX_QUOTED_CHARS);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
 }

@@ -7,7 +7,7 @@ import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
 import { isPage, pageText } from "./content_coding.ts";
 import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
-import { type Address, redactAddress } from "./network.ts";
+import { type Address, baseUrlAt, redactAddress } from "./network.ts";
 import {
   exhaustion,
   fieldText,
@@ -98,9 +98,9 @@ function messageOf(
     const location = fieldText(headers.location);
     const target = location === "" ? "another place" : JSON.stringify(redactAddress(location));
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
-      "redirects are not followed. Give the final address as the base URL";
+      `redirects are not followed. Give ${baseUrlAt(location, address)} as the base URL`;
   }
-  const said = context.redact(pageText(text)).slice(0, MAX_QUOTED_CHARS);
+  const said = pageText(context.redact(text)).slice(0, MAX_QUOTED_CHARS);
   const advice = gatewayAdvice(status, context);
   const message = (stated.message ?? [advice, said].filter(Boolean).join(": ")) ||
     `The teacher answered ${status} without a message`;

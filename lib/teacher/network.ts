@@ -71,6 +71,16 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
+/** The base URL of a redirect's target, safe to show, if the target ends in the path of an endpoint.
+ *
+ * @param base The base URL that was redirected. */
+export function baseUrlAt(location: string, base: string): string {
+  const url = URL.parse(location, base);
+  if (url === null || !ENDPOINT_PATH.test(url.pathname)) return "the final address";
+  url.pathname = url.pathname.replace(ENDPOINT_PATH, "");
+  return redactAddress(url.href);
+}
+
 /** Makes an address, or other text, safe to show: removes `user:password@`, and values of query
  * parameters whose names suggest a secret. */
 export function redactAddress(url: string): string {
@@ -230,14 +240,15 @@ export function proxyUrl(proxy: string | undefined): URL | undefined {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new TypeError(
-      "Cannot use the given proxy: " +
+      "Cannot use the given proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY): " +
         'it must be an address such as "http://proxy.example:3128"' +
         (url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`),
     );
   }
   if (decodedUrl(url.username) === undefined || decodedUrl(url.password) === undefined) {
     throw new TypeError(
-      "Cannot use the given proxy: its user name and password must be percent-encoded, " +
+      "Cannot use the given proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY): its user name and " +
+        "password must be percent-encoded, " +
         'with "%25" instead of each "%"',
     );
   }

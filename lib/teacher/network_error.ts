@@ -18,8 +18,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: "network unreachable",
   ETIMEDOUT: "timed out",
   EPIPE: "the other side closed the connection",
-  EMFILE: "too many open files",
-  EADDRNOTAVAIL: "no free port on this machine",
+  EMFILE: "too many open files: lower -c, or raise ulimit -n",
+  EADDRNOTAVAIL: "no free port on this machine: lower -c",
+  // What Deno makes of EADDRNOTAVAIL.
+  EINVAL: "no free port on this machine (lower -c), or an invalid address",
   UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
   UND_ERR_SOCKET: "the other side closed the connection",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,

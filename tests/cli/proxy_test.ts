@@ -68,3 +68,11 @@ Deno.test("NO_PROXY names exceptions in the forms of curl, Go and undici", () =>
     assertEquals(proxy, isDirect ? undefined : PROXY, `${entry} and ${address}`);
   }
 });
+
+Deno.test("NO_PROXY may name the host of dns+http: its addresses are exceptions, too", () => {
+  const env = (name: string) => ({ ALL_PROXY: PROXY, NO_PROXY: ".corp.example" })[name];
+  const list = "dns+http://vllm.corp.example:8000/v1";
+  assertEquals(proxyOf("http://10.0.0.7:8000/v1", { env }, list), undefined);
+  assertEquals(proxyOf("http://10.0.0.7:8000/v1", { env }, "dns+http://vllm.example/v1"), PROXY);
+  assertEquals(proxyOf("http://10.0.0.7:8000/v1", { env }, "@endpoints.txt"), PROXY);
+});

@@ -113,6 +113,10 @@ Deno.test("readAnswer() rejects anything that is not a completion", () => {
     const error = refuse(text);
     assertEquals([error.type, error.status], ["response", 200], text);
   }
+  assertStringIncludes(
+    refuse('{"choices":[{"mess').message,
+    "damaged or incomplete JSON: it starts",
+  );
   assertStringIncludes(refuse("<html>oh").message, "web page: it starts with oh");
 });
 

@@ -23,6 +23,11 @@ Deno.test("networkError() includes the code of the system", () => {
   assertEquals(networkError(all, "h:443", "connecting", undefined).code, "ECONNREFUSED");
 });
 
+Deno.test("networkError() says what helps where this machine has no port or descriptor left", () => {
+  assertMatch(broken("EINVAL", "connecting").message, /no free port on this machine \(lower -c\)/);
+  assertMatch(broken("EMFILE", "connecting").message, /lower -c, or raise ulimit -n/);
+});
+
 Deno.test("networkError() recognizes what a retry does not fix: certificates, no TLS", () => {
   const untrusted = [
     broken("CERT_HAS_EXPIRED", "connecting"),

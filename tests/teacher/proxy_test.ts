@@ -80,5 +80,6 @@ Deno.test("a proxy without a scheme is one of http://", async () => {
   }
   const make = () =>
     openaiCompatible({ model: "m", baseUrl: "https://h/v1", proxy: "socks5://p:1" });
+  assertThrows(make, TypeError, "ALL_PROXY): it must be an address");
   assertThrows(make, TypeError, 'its scheme is "socks5:"');
 });

@@ -61,6 +61,18 @@ Deno.test("statusError() says what helps where a gateway does not wait for the a
   assertEquals(refused(504, JSON.stringify(stated)).message, "Deadline expired");
 });
 
+Deno.test("statusError() shows no half of a key that the start of a web page ends in", () => {
+  const key = "sk-0123456789abcdef", start = "<html><p>";
+  const page = start.padEnd(9_990 - start.length, " ") + key.padEnd(100, " ") + "</html>";
+  for (let shift = 0; shift < 20; shift++) {
+    const context = { ...CONTEXT, redact: (text: string) => text.replaceAll(key, "[redacted]") };
+    const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
+    const text = start + " ".repeat(shift) + page.slice(start.length);
+    const { message } = statusError({ status: 502, headers: {}, text, address, context, now: NOW });
+    assertEquals(message.includes("sk-0"), false);
+  }
+});
+
 Deno.test("statusError() derives the type from the status", () => {
   const derived = [400, 401, 404, 408, 409, 422, 429, 500, 529].map((status) =>
     `${status} ${refused(status, "").type}`
@@ -160,6 +172,15 @@ Deno.test("statusError() names where a redirect leads, without its secrets", () 
   const error = refused(307, "", { location: "https://u:p@h.example/v1?token=abc" });
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
   assertEquals(error.status, 307);
+  assertStringIncludes(error.message, "Give the final address as the base URL");
+  const bases = {
+    "https://h.example/v2/chat/completions?token=abc": "https://h.example/v2?token=[redacted]",
+    "/v2/chat/completions": "http://h/v2",
+    "//other.example/v1/responses": "http://other.example/v1",
+  };
+  for (const [location, base] of Object.entries(bases)) {
+    assertStringIncludes(refused(308, "", { location }).message, `Give ${base} as the base URL`);
+  }
 });
 
 Deno.test("retryAfterMs() prefers milliseconds, and reads seconds, fractions and dates", () => {
