@@ -8,7 +8,7 @@
 import { entryOf, isCommand } from "./cli/commands.ts";
 import { exitCodeOfError, exitCodeOfSignal, SIGNAL_CODE_BASE } from "./cli/exit_codes.ts";
 import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
-import { type Io, isNohup, Output, systemSignals } from "./cli/io.ts";
+import { type Io, isNohup, Output, SignalCount, systemSignals } from "./cli/io.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
@@ -194,6 +194,21 @@ function consoleColumns(): number {
   }
 }
 
+/**
+ * Ignores Ctrl-Z under `deno task`, which catches it: only this process would stop, and the
+ * terminal would react to nothing more, not even Ctrl-C. npm stops with its child.
+ */
+function ignoreCtrlZ(stderr: Output): void {
+  const isTask = permittedEnv("INIT_CWD") !== undefined &&
+    permittedEnv("npm_command") === undefined;
+  if (!isTask || Deno.build.os === "windows") return;
+  const signals = new SignalCount();
+  Deno.addSignalListener("SIGTSTP", () => {
+    if (signals.add() === undefined) return;
+    stderr.write("\nCtrl-Z stops nothing under deno task: the command continues\n");
+  });
+}
+
 async function runInUserFolder(stdout: Output, stderr: Output): Promise<number> {
   let folders;
   try {
@@ -202,6 +217,7 @@ async function runInUserFolder(stdout: Output, stderr: Output): Promise<number> 
     stderr.write(`${describe(error, PROGRAM_NAME)}\n`);
     return exitCodeOfError(error);
   }
+  ignoreCtrlZ(stderr);
   return await main(Deno.args, denoIo(stdout, stderr, folders));
 }
 

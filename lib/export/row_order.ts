@@ -180,7 +180,10 @@ export class RowSpool implements AsyncDisposable {
     const create = (dir?: string) => Deno.makeTempFile({ dir, prefix: ".retort-shuffle-" });
     try {
       const path = await create(folder).catch(() => create());
-      return new RowSpool(path, await Deno.open(path, { read: true, write: true }));
+      const file = await Deno.open(path, { read: true, write: true });
+      // A command that Ctrl-C ends would leave the file, which is as large as the rows.
+      if (Deno.build.os !== "windows") await Deno.remove(path).catch(() => {});
+      return new RowSpool(path, file);
     } catch (cause) {
       throw new SinkError(`Cannot write a temporary file: ${systemReason(cause)}`, { cause });
     }

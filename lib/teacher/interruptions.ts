@@ -70,8 +70,7 @@ const DRAIN_MS = 2_000;
 /** Maximum interval between two sweeps. Attempts end at most this late. */
 const MAX_INTERVAL_MS = 500;
 
-/** A sweep this late shows that the process was paused (SIGSTOP, a frozen container), which is not
- * the teacher's fault. */
+/** A sweep this late shows that the process was paused: SIGSTOP, or a frozen container. */
 const PAUSE_MS = 1_000;
 
 /** One timer for all deadlines: an `AbortSignal.timeout` each would cost 300 bytes and a runtime
@@ -114,20 +113,19 @@ export class Deadlines {
     const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#limits;
     const time = now();
     if (this.#isLate(time)) return;
+    const sinceMs = (at: number) => time - Math.max(at, this.#resumedAt);
     // Deleting from a map while iterating over it is safe.
     for (const [attempt, pausedMs] of this.#attempts) {
       attempt.checkEnd();
       const { startedAt, lastTokenAt, completeAt } = attempt;
       const elapsedMs = time - startedAt - pausedMs;
       if (completeAt >= 0) {
-        if (time - Math.max(completeAt, this.#resumedAt) >= DRAIN_MS) attempt.expire("drain");
+        if (sinceMs(completeAt) >= DRAIN_MS) attempt.expire("drain");
       } else if (elapsedMs >= attempt.timeoutMs) {
         attempt.expire("attempt");
       } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
         attempt.expire("connect");
-      } else if (
-        lastTokenAt >= 0 && time - Math.max(lastTokenAt, this.#resumedAt) >= streamIdleTimeoutMs
-      ) {
+      } else if (lastTokenAt >= 0 && sinceMs(lastTokenAt) >= streamIdleTimeoutMs) {
         attempt.expire("idle");
       }
     }
@@ -137,19 +135,15 @@ export class Deadlines {
    * for the answers that arrived meanwhile. Reading many or long ones takes longer, and a teacher
    * that was paused, too, has lost the same time: so the pause counts for no attempt. */
   #isLate(time: number): boolean {
-    const pausedMs = time - this.#sweptAt - this.#intervalMs;
+    const pausedMs = time - this.#sweptAt - this.#intervalMs, isLate = pausedMs >= PAUSE_MS;
     this.#sweptAt = time;
-    if (pausedMs >= PAUSE_MS) this.#resume(time, pausedMs);
-    return this.#wasLate = pausedMs >= PAUSE_MS && !this.#wasLate;
-  }
-
-  #resume(time: number, pausedMs: number): void {
-    this.#resumedAt = time;
-    for (const [attempt, earlierMs] of this.#attempts) {
-      // An attempt may have begun after the pause, before this sweep.
-      const ownMs = time - attempt.startedAt - earlierMs;
-      this.#attempts.set(attempt, earlierMs + Math.min(pausedMs, ownMs));
+    if (isLate) this.#resumedAt = time;
+    for (const [attempt, earlierMs] of isLate ? this.#attempts : []) {
+      // The attempt may have begun after the pause.
+      const lostMs = Math.min(pausedMs, time - attempt.startedAt - earlierMs);
+      this.#attempts.set(attempt, earlierMs + lostMs);
     }
+    return this.#wasLate = isLate && !this.#wasLate;
   }
 }
 
@@ -165,9 +159,12 @@ export class Aborts {
   add(signal: AbortSignal, target: Abortable): void {
     let group = this.#groups.get(signal);
     if (group === undefined) {
-      group = new Set();
-      this.#groups.set(signal, group);
-      listen(signal, group);
+      const targets = group = new Set<Abortable>();
+      this.#groups.set(signal, targets);
+      signal.addEventListener("abort", () => {
+        for (const each of targets) each.abort(signal.reason);
+        targets.clear();
+      }, { once: true });
     }
     group.add(target);
   }
@@ -175,11 +172,4 @@ export class Aborts {
   delete(signal: AbortSignal, target: Abortable): void {
     this.#groups.get(signal)?.delete(target);
   }
-}
-
-function listen(signal: AbortSignal, group: Set<Abortable>): void {
-  signal.addEventListener("abort", () => {
-    for (const target of group) target.abort(signal.reason);
-    group.clear();
-  }, { once: true });
 }

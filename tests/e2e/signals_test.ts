@@ -20,6 +20,7 @@ import {
 } from "./fixture.ts";
 
 const CTRL_C = new Uint8Array([3]);
+const CTRL_Z = new Uint8Array([26]);
 
 /** A server that answers the first `answered` prompts at once and holds the others until `release`. */
 function serveHolding(answered: number): { server: LedgerServer; release: () => void } {
@@ -186,6 +187,25 @@ Deno.test({
     assertExit(await distill(server, args), 0);
     assertEquals(server.posts, 24);
     await assertVerified(dir, "in.jsonl", "out/");
+  },
+});
+
+Deno.test({
+  name: "Ctrl-Z under deno task, which would block the terminal, changes nothing",
+  ignore,
+  async fn() {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(0);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(3));
+    const args = argsFor(server, [input, "-o", dir.path("out/"), "-c", "1"]);
+    await using terminal = new Terminal(args, dir.root);
+    await server.untilPosts(1);
+    await terminal.press(CTRL_Z);
+    await terminal.until(/Ctrl-Z stops nothing under deno task/);
+    release();
+    assertEquals(await terminal.code(), 0, terminal.text);
+    assertEquals(server.posts, 3);
   },
 });
 

@@ -4,6 +4,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowOrder, RowSpool } from "../../lib/export/row_order.ts";
 import { HashSet } from "../../lib/export/selection.ts";
 import { xxHash64Hex } from "../../lib/hash.ts";
+import { tempDir } from "../support/temp.ts";
 
 function offsets(order: RowOrder): number[] {
   return [...order.inInputOrder()].map((index) => order.position(index).offset);
@@ -83,4 +84,16 @@ Deno.test("HashSet knows every hash that it was given, and no other", () => {
   let added = 0;
   for (let i = 0; i < 60_000; i++) added += Number(hashes.add(hashOf(i % 40_000)));
   assertEquals(added, 40_000);
+});
+
+Deno.test("RowSpool leaves no file behind, however the process ends", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  await using spool = await RowSpool.open(dir.root);
+  assertEquals(await Array.fromAsync(Deno.readDir(dir.root)), []);
+  spool.add("one", "a", 1);
+  spool.add("two", "a", 2);
+  await spool.flush();
+  assertEquals([...spool.shuffled(1, (text) => text)].sort(), ["one", "two"]);
 });
