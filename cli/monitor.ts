@@ -110,7 +110,8 @@ async function servePage(
 ) {
   const data = { paths: [output], program: io.program };
   const { serveMonitor } = await import("../web/server.ts");
-  const { url, monitor, close } = serveMonitor(generator, { ...page, about, data });
+  const { hostname, port } = page;
+  const { url, monitor, close } = serveMonitor(generator, { hostname, port, about, data });
   say(`Monitor: ${shownUrl(url, page.hostname)}`);
   const exposure = "read the prompts and control the run";
   const shown = showPage({ ...page, url, exposure, output }, say, io.env);

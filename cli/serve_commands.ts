@@ -53,9 +53,10 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   }
   const place = placeOf(settings);
   const { serveFolderMonitor } = await import("../web/fleet/server.ts");
-  await using page = await serveFolderMonitor(output, place);
+  const { hostname, port } = place;
+  await using page = await serveFolderMonitor(output, { hostname, port });
   using interruption = new Interruption(io);
-  io.writeOut(`Monitor: ${shownUrl(page.url, place.hostname)}\nPress Ctrl-C to end it\n`);
+  io.writeOut(`Monitor: ${shownUrl(page.url, hostname)}\nPress Ctrl-C to end it\n`);
   await using _shown = show({ ...place, url: page.url, exposure: "see the runs", output }, io);
   await interruption.ended;
   return 0;

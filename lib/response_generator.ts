@@ -167,7 +167,8 @@ export class ResponseGenerator {
   /**
    * Sends rows of any shape to the teacher and yields outcomes as they arrive. Reads at most
    * `concurrency` rows ahead of the consumer. An early `break` aborts the calls in flight. An error
-   * of `rows` is thrown after the outcomes of the calls in flight.
+   * of `rows` is thrown after the outcomes of the calls in flight. `stop()` and `abort()`, also from
+   * the page of a monitor, end it as the last row does: without an error.
    *
    * @throws The reason of `signal` once it is aborted.
    * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.

@@ -2,9 +2,29 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
+import { type OptionRules, text, wholeNumberFrom } from "../lib/options.ts";
 import { delay } from "../lib/timer.ts";
 
 export const DEFAULT_HOSTNAME = "127.0.0.1";
+
+/** Where a page is served, and its token. */
+interface PageOptions {
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly token?: string;
+}
+
+export const PAGE_RULES: OptionRules<PageOptions> = {
+  hostname: text,
+  port: wholeNumberFrom(0, 65_535),
+  // An empty token, as of a variable that is not set, would let anyone in.
+  token: {
+    expected: "32 or more characters of base64url",
+    isType: text.isType,
+    isSecret: true,
+    isInRange: (value: string) => /^[\w-]{32,}$/.test(value),
+  },
+};
 
 interface ListenOptions {
   /** @default "127.0.0.1" */

@@ -20,11 +20,12 @@
  */
 
 import type { Summary } from "../lib/progress/mod.ts";
+import { callback, checkOptions, type OptionRules, record } from "../lib/options.ts";
 import { delay } from "../lib/timer.ts";
 import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
-import { DEFAULT_HOSTNAME, servePage } from "./listen.ts";
+import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "./listen.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { RunData, type RunDataOptions } from "./view/run_data.ts";
@@ -44,7 +45,7 @@ export interface MonitorOptions {
    * @default "127.0.0.1"
    */
   hostname?: string;
-  /** Token that a browser must send: 32 characters of base64url. @default 192 random bits */
+  /** Token that a browser must send: 32 or more characters of base64url. @default 192 random bits */
   token?: string;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
@@ -125,11 +126,29 @@ export interface ServedMonitor extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const RULES: OptionRules<ServeMonitorOptions> = {
+  ...PAGE_RULES,
+  now: callback,
+  wallClock: callback,
+  random: callback,
+  about: callback,
+  data: record,
+  every: callback,
+};
+
 /** Time for pages to receive the last messages, and for requests to be answered. */
 const CLOSING_MS = 100;
 
-/** Creates a monitor of a generator. It shows all runs from this moment on, until `close()`. */
+/**
+ * Creates a monitor of a generator. It shows all runs from this moment on, until `close()`.
+ *
+ * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
+ */
 export function createMonitor(generator: MonitoredRun, options: MonitorOptions = {}): Monitor {
+  checkOptions(options, RULES);
+  if (typeof generator?.snapshot !== "function") {
+    throw new TypeError("Cannot monitor this value: it must be a ResponseGenerator");
+  }
   const hub = new Hub(generator, options);
   const token = options.token ?? createToken();
   const cookieName = createCookieName();
@@ -163,6 +182,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
 /**
  * Creates a monitor and serves it. Without `data`, needs only `--allow-net`.
  *
+ * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
  * @throws {UsageError} if the address cannot be used
  */
 export function serveMonitor(

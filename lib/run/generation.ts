@@ -188,7 +188,7 @@ export class Generation<T> {
       text = JSON.stringify(typeof value === "string" ? { [promptField]: value } : value) ??
         String(value);
     } catch (error) {
-      return { problem: `not JSON: ${(error as Error).message}` };
+      return { problem: `not JSON: ${(error as Error | undefined)?.message}` };
     }
     const parsed = this.#options.parser.parse(text);
     if ("problem" in parsed) return parsed;

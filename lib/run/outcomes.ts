@@ -206,7 +206,8 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value);
+    // `String()` throws for rows without a prototype, such as those of SQLite.
+    return typeof value === "object" ? "[object Object]" : String(value);
   }
 }
 

@@ -13,7 +13,7 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { textParamNotices, unknownParamNotices } from "../param_names.ts";
+import { BODY_PARAMS, textParamNotices, unknownParamNotices } from "../param_names.ts";
 import { secretParam } from "../params.ts";
 import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
@@ -149,7 +149,15 @@ export type ResolvedTeacherOptions =
 
 /** @throws {TypeError | RangeError} If an option is unknown or cannot be used. */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
-  checkOptions(options, RULES);
+  checkOptions(
+    options,
+    RULES,
+    undefined,
+    (name) =>
+      BODY_PARAMS.has(name)
+        ? `it is a parameter of the request, as in distill(rows, { params: { ${name}: … } })`
+        : undefined,
+  );
   requireOptions("make a teacher", options, ["model"], RULES);
   const setOptions = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved = { ...DEFAULTS, ...Object.fromEntries(setOptions) } as ResolvedTeacherOptions;

@@ -114,6 +114,13 @@ Deno.test("generate() takes an async iterable and reports bad and failed rows as
     yield 42;
     yield undefined;
     yield 10n;
+    // As node:sqlite reads a row.
+    yield Object.assign(Object.create(null), { id: 10n, prompt: "fine" });
+    yield {
+      toJSON() {
+        throw undefined;
+      },
+    };
   }
   const generator = new ResponseGenerator({ teacher, concurrency: 1 });
   const outcomes = await collect(generator.generate(rows()));
@@ -128,6 +135,8 @@ Deno.test("generate() takes an async iterable and reports bad and failed rows as
     ["bad_row:rows:5", "bad_row"],
     ["bad_row:rows:6", "bad_row"],
     ["bad_row:rows:7", "bad_row"],
+    ["bad_row:rows:8", "bad_row"],
+    ["bad_row:rows:9", "bad_row"],
     ["derived", "ok"],
   ]);
   assertEquals(teacher.asked, 2);

@@ -430,6 +430,11 @@ Deno.test("openai() is closed by await using, and checks its options", async () 
   }
   const wrong = { model: "m", baseURL: server.url } as unknown as { model: string };
   assertThrows(() => openai(wrong), TypeError, 'Did you mean "baseUrl"?');
+  assertThrows(
+    () => openai({ model: "m", temperature: 1 } as { model: string }),
+    TypeError,
+    "as in distill(rows, { params: { temperature: … } })",
+  );
   const headers = new Headers({ "x-key": "sk-secret" });
   assertThrows(
     () => openai({ model: "m", headers } as unknown as { model: string }),

@@ -20,6 +20,7 @@ import {
   ResponseGenerator,
   type RunEvent,
   type RunOptions,
+  runStatuses,
   SourceError,
   type Teacher,
   TeacherError,
@@ -136,6 +137,7 @@ Deno.test("files: misuse is named, with the nearest option", async () => {
       () => exportResults({ results: input, output, format: "raw", dedup: true } as ExportOptions),
       'Did you mean "dedupe"?',
     ],
+    [() => runStatuses(null as unknown as string), "Cannot use a value of type object as a path"],
     [() => convertFiles({ input, output, columns: "id" } as unknown as ConvertOptions), "columns"],
   ];
   for (const [call, words] of other) await assertRejects(call, TypeError, words);

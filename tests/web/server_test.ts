@@ -10,7 +10,12 @@ import {
 import { UsageError } from "../../lib/errors.ts";
 import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ServerMessage } from "../../web/protocol.ts";
-import { createMonitor, type ServedMonitor, serveMonitor } from "../../web/server.ts";
+import {
+  createMonitor,
+  type ServedMonitor,
+  serveFolderMonitor,
+  serveMonitor,
+} from "../../web/server.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { FakeRun } from "./fake_run.ts";
 
@@ -89,7 +94,7 @@ Deno.test("serveMonitor() prints an address that opens the page and hides the to
 
 Deno.test("serveMonitor() sends the run to a page, live", async () => {
   const run = new FakeRun(), beat = handBeat();
-  await using served = serveMonitor(run, beat);
+  await using served = serveMonitor(run, { every: beat.every });
   await using page = new TestPage(served);
   await page.until("hello");
   run.emit(makeSnapshot({ succeeded: 381 }));
@@ -150,7 +155,7 @@ for (
 ) {
   Deno.test(`serveMonitor() outlives a socket that sends ${what}`, async () => {
     const run = new FakeRun(), beat = handBeat();
-    await using served = serveMonitor(run, beat);
+    await using served = serveMonitor(run, { every: beat.every });
     {
       using raw = await rawSocket(served);
       await raw.write(new Uint8Array(bytes));
@@ -189,7 +194,7 @@ Deno.test("serveMonitor() refuses requests whose Host is missing, double or anot
 
 Deno.test("serveMonitor() drops a page that has stopped reading, and does not wait for it at the end", async () => {
   const run = new FakeRun(), beat = handBeat();
-  const served = serveMonitor(run, beat);
+  const served = serveMonitor(run, { every: beat.every });
   using _stalled = await rawSocket(served);
   const page = new TestPage(served);
   await page.until("hello");
@@ -288,6 +293,24 @@ Deno.test("ServedMonitor.close() does not wait for a request that does not end",
   await served.close();
   assertLess(performance.now() - startMs, SOON_MS);
   assertEquals(await connection.read(new Uint8Array(1)), null);
+});
+
+Deno.test("monitors refuse wrong options, and tokens that could be guessed", async () => {
+  const wrong: [options: object, words: string][] = [
+    [{ prot: 80 }, 'Did you mean "port"?'],
+    [{ port: "80" }, 'port "80": it must be a whole number from 0 to 65535'],
+    // As of a variable that is not set: `?token=` would open the page to anyone.
+    [{ token: "" }, "token (of type string): it must be 32 or more characters"],
+    [{ token: "a b&c".repeat(9) }, "token (of type string)"],
+  ];
+  for (const [options, words] of wrong) {
+    assertThrows(() => serveMonitor(new FakeRun(), options), Error, words);
+    await assertRejects(() => serveFolderMonitor(".", options), Error, words);
+  }
+  assertThrows(() => serveMonitor(null as unknown as FakeRun), TypeError, "a ResponseGenerator");
+  const token = "t".repeat(32);
+  await using served = serveMonitor(new FakeRun(), { token, hostname: undefined });
+  assertEquals(served.monitor.token, token);
 });
 
 Deno.test("serveMonitor() says what to do when the port is taken or the host is another machine", async () => {

@@ -4,7 +4,7 @@ import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { createCookieName, createToken, guardedApp, HTML_TYPE } from "../access.ts";
 import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
-import { DEFAULT_HOSTNAME, servePage } from "../listen.ts";
+import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "../listen.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
 import fleetStyle from "./fleet.css" with { type: "text" };
@@ -12,6 +12,7 @@ import frame from "../page/frame.css" with { type: "text" };
 import overview from "../page/overview.css" with { type: "text" };
 import tables from "../page/tables.css" with { type: "text" };
 import { isFolder, type PathLike, pathOf, splitPath, stemOf } from "../../lib/files.ts";
+import { checkOptions } from "../../lib/options.ts";
 import { every } from "../../lib/timer.ts";
 import { FolderWatch } from "./watch.ts";
 
@@ -24,7 +25,7 @@ export interface FleetOptions {
   readonly hostname?: string;
   /** 0 for any free port. @default 0 */
   readonly port?: number;
-  /** Token that a browser must send: 32 characters of base64url. @default 192 random bits */
+  /** Token that a browser must send: 32 or more characters of base64url. @default 192 random bits */
   readonly token?: string;
 }
 
@@ -87,6 +88,7 @@ const CHECK_MS = 5_000;
  * ```
  *
  * @param output The folder of the runs, or the results path of one run and its shards.
+ * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
  * @throws {UsageError} if there is neither such a folder nor a run of this name, or the address
  * cannot be used
  */
@@ -94,6 +96,7 @@ export async function serveFolderMonitor(
   output: PathLike,
   options: FleetOptions = {},
 ): Promise<ServedFleet> {
+  checkOptions(options, PAGE_RULES);
   const path = pathOf(output);
   const isWholeFolder = await isFolder(path);
   const { start, name } = splitPath(path);
