@@ -1,8 +1,8 @@
 /**
  * Builds the standalone executable: `deno task compile`. Permissions and V8 flags are those of the
- * `distill` task of `deno.json`, and it may also run the programs of the `submit` task. Workers are embedded with `--include`, because `deno compile` does
- * not find them. Extra arguments are passed on to `deno compile`, such as `--target
- * x86_64-pc-windows-msvc --output dist/retort.exe`.
+ * `distill` task of `deno.json`, and it may also run the programs of the `submit` task. Workers are
+ * embedded with `--include`, because `deno compile` does not find them. Extra arguments are passed
+ * on to `deno compile`, such as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
  * @module
  */

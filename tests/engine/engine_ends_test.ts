@@ -138,7 +138,7 @@ Deno.test("Engine.run() fails the row when a teacher returns something that is n
     undefined,
     "response",
     "response",
-    "empty",
+    "response",
     "response",
     "response",
   ]);

@@ -35,6 +35,6 @@ Deno.test("asTeacherError() gives anything thrown a type and a message", () => {
     ["teacher", "TypeError: x is not a function"],
     ["teacher", "no"],
     ["response", "The teacher returned something that is not a completion"],
-    ["teacher", "[object Object]"],
+    ["teacher", "The teacher threw an object without a message"],
   ]);
 });
