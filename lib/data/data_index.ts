@@ -103,7 +103,8 @@ export class DataIndex {
   /** Whether a run seems to write to one of the files. */
   get isLive(): boolean {
     const now = Date.now();
-    return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
+    // A file from the future, of a machine with another clock, is not written to for all that time.
+    return this.files.some(({ modifiedMs }) => Math.abs(now - modifiedMs) < LIVE_MS);
   }
 
   /** Reads a block of one file; returns false if there was nothing to read. */

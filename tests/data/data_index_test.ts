@@ -695,3 +695,15 @@ Deno.test("index: a shown row is read and parsed once", async () => {
     index.close();
   }
 });
+
+Deno.test("index: a file counts as live for seconds after a write, and not if its time is in the future", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", resultLine({ uid: "a" }));
+  for (const [offsetS, isLive] of [[0, true], [-3_600, false], [3_600, false]] as const) {
+    const time = new Date(Date.now() + offsetS * 1_000);
+    await Deno.utime(path, time, time);
+    const index = await indexOf(path);
+    assertEquals(index.isLive, isLive, `${offsetS} s`);
+    index.close();
+  }
+});
