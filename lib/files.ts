@@ -84,9 +84,21 @@ export function parseShardStem(text: string) {
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** The same key for all paths to a file; the absolute path on filesystems without inodes. */
+/**
+ * The same key for all paths to a file, hard links included if its inode is known exactly. Deno
+ * rounds inodes beyond 2^53, such as those of Lustre and NTFS: files that were created one after
+ * the other have the same number then.
+ */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
-  return ino ? `${dev}:${ino}` : system.resolve(path);
+  return ino && Number.isSafeInteger(ino) ? `${dev}:${ino}` : realPathOf(path);
+}
+
+function realPathOf(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return system.resolve(path);
+  }
 }
 
 /** Reasons by the name of Deno's error class, because the bundle for Node has no `Deno`. */

@@ -153,7 +153,7 @@ function isInUse(error: unknown): boolean {
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
-  if (os === "windows") return; // Deno cannot open folders there.
+  if (os === "windows") return; // Folders cannot be synced there.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
