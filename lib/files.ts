@@ -62,6 +62,20 @@ export function isInside(path: string, folder: string, rules: PathRules = system
     relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
 }
 
+/**
+ * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
+ * `llama3`.
+ *
+ * @throws {UsageError}
+ */
+export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
+  if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
+  throw new UsageError(
+    `Cannot write "${path}": Windows takes what follows the colon for a hidden part of another ` +
+      "file. Name another output",
+  );
+}
+
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
 
 /** `out/x` for the results `out/x.jsonl`. */
@@ -101,7 +115,8 @@ function realPathOf(path: string): string {
   }
 }
 
-/** Reasons by the name of Deno's error class, because the bundle for Node has no `Deno`. */
+/** Reasons by the name of Deno's error class, because the bundle for Node has no `Deno`, and by the
+ * code of an error that has no class on Windows. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -109,6 +124,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotADirectory", "a part of its path is a file, not a folder"],
   ["BrokenPipe", "its reader has ended"],
   ["FilesystemLoop", "its symbolic links form a loop"],
+  ["EISDIR", "it is a folder"],
 ]);
 
 /** Folders that Deno opens only with `--allow-all`, which `deno task distill` does not use. */
@@ -122,9 +138,10 @@ const TOO_MANY_FILES =
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);
-  const reason = REASONS.get(cause.name);
+  const code = codeOf(cause), { message } = cause;
+  const reason = REASONS.get(cause.name) ?? REASONS.get(String(code));
   if (reason !== undefined) return reason;
-  const { message, code } = cause as Error & { code?: unknown };
+  if (message.includes("(os error 123)")) return "Windows does not allow such a name";
   if (code === "EMFILE" || message.startsWith("Too many open files")) return TOO_MANY_FILES;
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
@@ -167,8 +184,14 @@ export async function ifThere<T>(
   }
 }
 
+/** On Windows, `*` and `?` cannot be in a name: the error has the code of a missing file only. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    codeOf(error) === "ENOENT";
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** Files that shells and systems have opened already: `/dev/fd/63` has a writer. */

@@ -8,7 +8,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
-import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
+import { ifThere, inFolder, refuseStream, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
 
@@ -64,6 +64,7 @@ export class Replacement implements AsyncDisposable {
   }
 
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
+    refuseStream(path);
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
     if (options.removesLeftovers) await removeLeftovers(dirname(target), leftoverPattern(target));
