@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
+import { checkOutputs, makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
@@ -210,6 +210,22 @@ for (const ino of [null, 2 ** 57]) {
     }
   });
 }
+
+Deno.test("checkOutputs() refuses names that are one on the disks of macOS and Windows", async () => {
+  for (
+    const [inputs, advice] of [
+      [["a/Caf\u00e9.jsonl", "b/cafe\u0301.jsonl"], "run them into two folders"],
+      [["a/x.jsonl", "A/X.jsonl"], "they are one file. Name it once"],
+    ] as const
+  ) {
+    const files = await outputFilesOf(inputs, "nowhere/");
+    await checkOutputs(inputs, files, "linux");
+    for (const os of ["darwin", "windows"] as const) {
+      const error = await assertRejects(() => checkOutputs(inputs, files, os), UsageError);
+      assertStringIncludes(error.message, `for both "${inputs[0]}" and "${inputs[1]}": ${advice}`);
+    }
+  }
+});
 
 Deno.test("outputFilesOf() refuses two results that lead to one file", async () => {
   await using dir = await tempDir();
