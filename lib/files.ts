@@ -286,6 +286,19 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * Waits until a file is synced, or cannot be: macOS does not sync files on most network drives, whose
+ * servers then decide when bytes are safe.
+ */
+export async function untilSynced(sync: Promise<void>): Promise<void> {
+  await sync.catch((error) => {
+    if (!NOT_SUPPORTED.test(String(error))) throw error;
+  });
+}
+
+/** ENOTSUP and EOPNOTSUPP on macOS and Linux. Deno has no code for some of them. */
+const NOT_SUPPORTED = /\(os error (?:45|95|102)\)/;
+
 /** Returns the number of bytes read, less than `bytes.length` only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;

@@ -6,7 +6,7 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
-import { ifThere, removeIfThere, writeAll } from "../files.ts";
+import { ifThere, removeIfThere, untilSynced, writeAll } from "../files.ts";
 import { formatOfName } from "../formats/mod.ts";
 import {
   cannotWrite,
@@ -254,7 +254,7 @@ class SplitFiles {
   async #completeFile(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#table!.finish();
-    await this.#file.sync();
+    await untilSynced(this.#file.sync());
     this.#file.close();
     this.#file = undefined;
     this.#table = undefined;

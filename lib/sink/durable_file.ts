@@ -8,7 +8,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
-import { ifThere, inFolder, refuseStream, systemReason, writeAll } from "../files.ts";
+import { ifThere, inFolder, refuseStream, systemReason, untilSynced, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
 
@@ -93,7 +93,7 @@ export class Replacement implements AsyncDisposable {
 
   async commit(): Promise<void> {
     try {
-      await this.#file.sync();
+      await untilSynced(this.#file.sync());
       this.#close();
       await replaceFile(this.#temporaryPath, this.#path);
       this.#isCommitted = true;
@@ -157,11 +157,11 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   if (os === "windows") return; // Folders cannot be synced there.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
-    await folder.sync();
+    await untilSynced(folder.sync());
   } catch (error) {
     // Some network filesystems cannot sync folders, and not every writable folder is readable.
     const { code } = error as { code?: string };
-    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES"].includes(code ?? "")) throw error;
+    if (!["EINVAL", "EACCES"].includes(code ?? "")) throw error;
   }
 }
 

@@ -12,7 +12,7 @@
  */
 
 import { type JournalFile, type JournalOptions, tryAppend } from "./appender.ts";
-import { removeIfThere, statOf } from "../files.ts";
+import { removeIfThere, statOf, untilSynced } from "../files.ts";
 import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
 import { copyRest } from "./repair.ts";
 import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
@@ -116,7 +116,7 @@ export class WatchedFile implements JournalFile {
   async syncData(): Promise<void> {
     await this.#moving;
     const end = this.#end;
-    await this.#handles.sync.syncData();
+    await untilSynced(this.#handles.sync.syncData());
     // `truncate` may have removed bytes meanwhile.
     this.#durableEnd = Math.min(end, this.#end);
   }
@@ -204,7 +204,7 @@ export class WatchedFile implements JournalFile {
       await Deno.truncate(path, 0);
       if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
       else await copyRest(old.sync, this.#checkedEnds[0], handles.write);
-      await handles.write.sync();
+      await untilSynced(handles.write.sync());
       this.#shift = this.#end - (await handles.write.stat()).size;
     } catch (error) {
       closeHandles(handles);

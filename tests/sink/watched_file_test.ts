@@ -6,6 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
+import { writeFileDurably } from "../../lib/sink/durable_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, movedAway } from "./faulty_disk.ts";
@@ -176,6 +177,28 @@ Deno.test("a file that replaces the output is noticed where inodes are too large
   } finally {
     Deno.stat = stat;
     Deno.FsFile.prototype.stat = statOfHandle;
+  }
+});
+
+Deno.test("a network drive that macOS cannot sync takes lines and replaced files, and other failures count", async () => {
+  await using dir = await tempDir();
+  const { sync, syncData } = Deno.FsFile.prototype;
+  let message = "Operation not supported (os error 45)";
+  const fail = () => Promise.reject(new Error(message));
+  Object.assign(Deno.FsFile.prototype, { sync: fail, syncData: fail });
+  try {
+    await using journal = await open(dir);
+    await journal.append(line("a"), "a");
+    await journal.flush();
+    await Deno.remove(dir.path("x.jsonl"));
+    await journal.check();
+    assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
+    await writeFileDurably(dir.path("x.run.json"), "{}");
+    message = "Input/output error (os error 5)";
+    await assertRejects(() => writeFileDurably(dir.path("x.run.json"), "[]"), SinkError, message);
+    assertEquals(await dir.read("x.run.json"), "{}");
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { sync, syncData });
   }
 });
 
