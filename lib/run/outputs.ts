@@ -204,9 +204,11 @@ export async function checkOutputs(
 
 type System = typeof Deno.build.os;
 
-/** Most disks of macOS and Windows ignore the case of a name, and how its accents are written. */
+/** Most disks of macOS and Windows ignore the case of a name; those of macOS also how its accents
+ * are written. */
 function foldedPath(path: string, os: System): string {
-  return os === "darwin" || os === "windows" ? path.normalize().toLowerCase() : path;
+  if (os === "windows") return path.toLowerCase();
+  return os === "darwin" ? path.normalize().toLowerCase() : path;
 }
 
 type Stats = ReadonlyMap<string, Deno.FileInfo>;

@@ -212,18 +212,16 @@ for (const ino of [null, 2 ** 57]) {
 }
 
 Deno.test("checkOutputs() refuses names that are one on the disks of macOS and Windows", async () => {
-  for (
-    const [inputs, advice] of [
-      [["a/Caf\u00e9.jsonl", "b/cafe\u0301.jsonl"], "run them into two folders"],
-      [["a/x.jsonl", "A/X.jsonl"], "they are one file. Name it once"],
-    ] as const
-  ) {
-    const files = await outputFilesOf(inputs, "nowhere/");
-    await checkOutputs(inputs, files, "linux");
-    for (const os of ["darwin", "windows"] as const) {
-      const error = await assertRejects(() => checkOutputs(inputs, files, os), UsageError);
-      assertStringIncludes(error.message, `for both "${inputs[0]}" and "${inputs[1]}": ${advice}`);
-    }
+  const cases: [os: typeof Deno.build.os, one: string, other: string, advice: string][] = [
+    ["darwin", "a/caf\u00e9.jsonl", "b/cafe\u0301.jsonl", "run them into two folders"],
+    ["darwin", "a/x.jsonl", "b/X.jsonl", "run them into two folders"],
+    ["windows", "a/x.jsonl", "A/X.jsonl", "they are one file. Name it once"],
+  ];
+  for (const [os, one, other, advice] of cases) {
+    const files = await outputFilesOf([one, other], "nowhere/");
+    await checkOutputs([one, other], files, "linux");
+    const error = await assertRejects(() => checkOutputs([one, other], files, os), UsageError);
+    assertStringIncludes(error.message, `for both "${one}" and "${other}": ${advice}`);
   }
 });
 
