@@ -62,20 +62,6 @@ export function isInside(path: string, folder: string, rules: PathRules = system
     relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
 }
 
-/**
- * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
- * `llama3`.
- *
- * @throws {UsageError}
- */
-export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
-  if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
-  throw new UsageError(
-    `Cannot write "${path}": Windows takes what follows the colon for a hidden part of another ` +
-      "file. Name another output",
-  );
-}
-
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
 
 /** `out/x` for the results `out/x.jsonl`. */
@@ -98,16 +84,10 @@ export function parseShardStem(text: string) {
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/**
- * The same key for all paths to a file, hard links included if its inode is known exactly. Deno
- * rounds inodes beyond 2^53, such as those of Lustre and NTFS: files that were created one after
- * the other have the same number then.
- */
+/** The same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS): files that
+ * were created one after the other have the same number then, and their real paths tell them apart. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
-  return ino && Number.isSafeInteger(ino) ? `${dev}:${ino}` : realPathOf(path);
-}
-
-function realPathOf(path: string): string {
+  if (ino && Number.isSafeInteger(ino)) return `${dev}:${ino}`;
   try {
     return Deno.realPathSync(path);
   } catch {
@@ -115,8 +95,7 @@ function realPathOf(path: string): string {
   }
 }
 
-/** Reasons by the name of Deno's error class, because the bundle for Node has no `Deno`, and by the
- * code of an error that has no class on Windows. */
+/** Reasons by the name of Deno's error class, which the bundle for Node lacks, or by a code. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -285,19 +264,6 @@ export async function makeFolder(path: string): Promise<void> {
     throw new SinkError(`${attempt}: ${systemReason(cause)}`, { path, cause });
   }
 }
-
-/**
- * Waits until a file is synced, or cannot be: macOS does not sync files on most network drives, whose
- * servers then decide when bytes are safe.
- */
-export async function untilSynced(sync: Promise<void>): Promise<void> {
-  await sync.catch((error) => {
-    if (!NOT_SUPPORTED.test(String(error))) throw error;
-  });
-}
-
-/** ENOTSUP and EOPNOTSUPP on macOS and Linux. Deno has no code for some of them. */
-const NOT_SUPPORTED = /\(os error (?:45|95|102)\)/;
 
 /** Returns the number of bytes read, less than `bytes.length` only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {

@@ -12,7 +12,8 @@ import {
   assertThrows,
 } from "../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { ifThere, refuseStream, removeIfThere, systemReason } from "../lib/files.ts";
+import { ifThere, removeIfThere, systemReason } from "../lib/files.ts";
+import { refuseStream } from "../lib/sink/mod.ts";
 import { runCli, runCliEach } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 

@@ -6,13 +6,14 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
-import { ifThere, removeIfThere, untilSynced, writeAll } from "../files.ts";
+import { ifThere, removeIfThere, writeAll } from "../files.ts";
 import { formatOfName } from "../formats/mod.ts";
 import {
   cannotWrite,
   createTemporary,
   removeLeftovers,
   type TemporaryFile,
+  untilSynced,
   writeFileDurably,
 } from "../sink/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";

@@ -7,8 +7,8 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { SinkError } from "../errors.ts";
-import { ifThere, inFolder, refuseStream, systemReason, untilSynced, writeAll } from "../files.ts";
+import { SinkError, UsageError } from "../errors.ts";
+import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
 
@@ -117,6 +117,20 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
+/**
+ * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
+ * `llama3`.
+ *
+ * @throws {UsageError}
+ */
+export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
+  if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
+  throw new UsageError(
+    `Cannot write "${path}": Windows takes what follows the colon for a hidden part of another ` +
+      "file. Name another output",
+  );
+}
+
 function leftoverPattern(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
@@ -151,6 +165,19 @@ function isInUse(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
     /\(os error (5|32|33)\)/.test(String(error));
 }
+
+/**
+ * Waits until a file is synced, or cannot be: macOS does not sync files on most network drives, whose
+ * servers then decide when bytes are safe.
+ */
+export async function untilSynced(sync: Promise<void>): Promise<void> {
+  await sync.catch((error) => {
+    if (!NOT_SUPPORTED.test(String(error))) throw error;
+  });
+}
+
+/** ENOTSUP and EOPNOTSUPP on macOS and Linux. Deno has no code for some of them. */
+const NOT_SUPPORTED = /\(os error (?:45|95|102)\)/;
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {

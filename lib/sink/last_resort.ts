@@ -6,10 +6,10 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import { inFolder, untilSynced, writeAll } from "../files.ts";
+import { inFolder, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { RETRY_DELAY_MS } from "./appender.ts";
-import { cannotWrite } from "./durable_file.ts";
+import { cannotWrite, untilSynced } from "./durable_file.ts";
 import { repairTail } from "./repair.ts";
 import { createRescuedFile, numberOf } from "./rescued.ts";
 

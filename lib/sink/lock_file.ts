@@ -7,7 +7,7 @@
 
 import { dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { OWN_FOLDER, refuseStream, statOf, systemReason } from "../files.ts";
+import { OWN_FOLDER, statOf, systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 
 export interface RunNote {
@@ -47,7 +47,6 @@ export function sharedPathOf(path: string, name: string): string {
 
 /** Opens a lock file, or creates it. An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
-  refuseStream(path);
   const options = { read: true, write: true };
   try {
     return await Deno.open(path, { ...options, createNew: true, mode });

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { ifThere, readFully, stemOf, untilSynced, writeAll } from "../files.ts";
+import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
 import { isObject } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
+import { cannotWrite, Replacement, syncFolderOf, untilSynced } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 
 export type TailRepair =

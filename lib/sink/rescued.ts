@@ -14,10 +14,10 @@ import {
   linesOf,
   readLineBlocks,
 } from "../line_blocks.ts";
-import { removeIfThere, stemOf, untilSynced, writeAll } from "../files.ts";
+import { removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { isJson } from "../json.ts";
-import { cannotWrite, syncFolderOf } from "./durable_file.ts";
+import { cannotWrite, syncFolderOf, untilSynced } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
 

@@ -12,7 +12,8 @@
  */
 
 import { type JournalFile, type JournalOptions, tryAppend } from "./appender.ts";
-import { removeIfThere, statOf, untilSynced } from "../files.ts";
+import { removeIfThere, statOf } from "../files.ts";
+import { untilSynced } from "./durable_file.ts";
 import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
 import { copyRest } from "./repair.ts";
 import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
