@@ -24,6 +24,8 @@ export interface ProcessStart {
   readonly folder: string;
   /** The process's working directory: under `deno task` the folder of `deno.json`. */
   readonly startFolder: string;
+  /** @default this system */
+  readonly os?: typeof Deno.build.os;
   env(name: string): string | undefined;
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
@@ -37,11 +39,19 @@ export function programOf(start: ProcessStart): string {
 }
 
 function executableOf(start: ProcessStart): string {
-  const { execPath, folder } = start;
+  const { execPath, folder, os } = start;
   const name = basename(execPath);
   const [path] = findInPath(start, [name]);
-  if (path !== undefined && realPathOf(path) === execPath) return shellWord(name);
-  return shellWord(fromHere(execPath, folder));
+  if (path !== undefined && realPathOf(path) === execPath) return programWord(name, os);
+  return programWord(fromHere(execPath, folder), os);
+}
+
+/** The first word of a command. On Windows, cmd.exe starts no `./x`, and PowerShell takes a quoted
+ * word for a value unless `&` is before it. */
+function programWord(path: string, os: ProcessStart["os"] = Deno.build.os): string {
+  if (os !== "windows") return shellWord(path, os);
+  const word = shellWord(path.replace(/^\.\//, ".\\"), os);
+  return /^["']/.test(word) ? `& ${word}` : word;
 }
 
 /** Returns the task's command, with `--config` if the user's folder needs it. */
@@ -82,7 +92,9 @@ function denoOf(start: ProcessStart): string {
   const runner = runnerOf(start);
   if (runner !== undefined) return `${runner} deno@${start.denoVersion}`;
   if (!start.isGranted("read")) return "deno";
-  return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
+  return findInPath(start, ["deno", "deno.exe"]).length > 0
+    ? "deno"
+    : programWord(start.execPath, start.os);
 }
 
 /** The tool that downloaded Deno to a cache outside PATH, such as `npx -y`. */
@@ -117,9 +129,9 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-function findInPath({ env, isGranted }: ProcessStart, names: readonly string[]): string[] {
+function findInPath({ env, isGranted, os }: ProcessStart, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
-  const separator = Deno.build.os === "windows" ? ";" : ":";
+  const separator = (os ?? Deno.build.os) === "windows" ? ";" : ":";
   const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");
   return folders.flatMap((folder) => names.map((name) => join(folder, name))).filter(isFile);
 }

@@ -84,12 +84,18 @@ export function parseShardStem(text: string) {
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** The same key for all paths to a file; the absolute path on filesystems without inodes. */
+/** The same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS): files that
+ * were created one after the other have the same number then, and their real paths tell them apart. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
-  return ino ? `${dev}:${ino}` : system.resolve(path);
+  if (ino && Number.isSafeInteger(ino)) return `${dev}:${ino}`;
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return system.resolve(path);
+  }
 }
 
-/** Reasons by the name of Deno's error class, because the bundle for Node has no `Deno`. */
+/** Reasons by the name of Deno's error class, which the bundle for Node lacks, or by a code. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -97,6 +103,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotADirectory", "a part of its path is a file, not a folder"],
   ["BrokenPipe", "its reader has ended"],
   ["FilesystemLoop", "its symbolic links form a loop"],
+  ["EISDIR", "it is a folder"],
 ]);
 
 /** Folders that Deno opens only with `--allow-all`, which `deno task distill` does not use. */
@@ -110,9 +117,10 @@ const TOO_MANY_FILES =
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);
-  const reason = REASONS.get(cause.name);
+  const code = codeOf(cause), { message } = cause;
+  const reason = REASONS.get(cause.name) ?? REASONS.get(String(code));
   if (reason !== undefined) return reason;
-  const { message, code } = cause as Error & { code?: unknown };
+  if (message.includes("(os error 123)")) return "Windows does not allow such a name";
   if (code === "EMFILE" || message.startsWith("Too many open files")) return TOO_MANY_FILES;
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
@@ -155,8 +163,14 @@ export async function ifThere<T>(
   }
 }
 
+/** On Windows, `*` and `?` cannot be in a name: the error has the code of a missing file only. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    codeOf(error) === "ENOENT";
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** Files that shells and systems have opened already: `/dev/fd/63` has a writer. */

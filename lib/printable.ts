@@ -125,12 +125,18 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets
- * single quotes, which only PowerShell reads. */
+/**
+ * Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets single
+ * quotes, which only PowerShell reads. PowerShell takes curly quotes for quotes, too. A backslash
+ * before the last quote would escape it, so that of a folder becomes `/`.
+ */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
-  return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
+  const text = shown.replace(/\\+$/, "/");
+  return /["\u201c-\u201e$`%]/.test(text)
+    ? `'${text.replace(/['\u2018-\u201b]/g, "$&$&")}'`
+    : `"${text}"`;
 }
 
 /** The program's name in messages; `withProgram` replaces it. */

@@ -9,9 +9,11 @@ import {
   assertEquals,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "../lib/deps/std_assert.ts";
-import { SinkError } from "../lib/errors.ts";
-import { removeIfThere, systemReason } from "../lib/files.ts";
+import { SinkError, UsageError } from "../lib/errors.ts";
+import { ifThere, removeIfThere, systemReason } from "../lib/files.ts";
+import { refuseStream } from "../lib/sink/mod.ts";
 import { runCli, runCliEach } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 
@@ -33,6 +35,9 @@ Deno.test("systemReason() names what is wrong in a user's words", () => {
       "a part of its path is a file, not a folder",
     ],
     [new Error("No space left on device (os error 28)"), "No space left on device (os error 28)"],
+    // Deno has no class for these on Windows.
+    [withCode("Invalid function. (os error 1)", "EISDIR"), "it is a folder"],
+    [withCode("Invalid name. (os error 123)", "ENOENT"), "Windows does not allow such a name"],
     [
       new Deno.errors.NotCapable(
         'Requires all access to "/proc/x", run again with the --allow-all flag',
@@ -52,10 +57,30 @@ Deno.test("systemReason() names what is wrong in a user's words", () => {
   assertEquals(systemReason("odd"), "odd");
 });
 
+function withCode(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+Deno.test("ifThere() takes a name that Windows does not allow for one that is missing", async () => {
+  const read = (code: string) => ifThere(Promise.reject(withCode("os error 123", code)));
+  assertEquals(await read("ENOENT"), undefined);
+  await assertRejects(() => read("EIO"));
+});
+
 Deno.test("systemReason() knows what Deno says of a missing file and of a folder", async () => {
   const read = (path: string) => Deno.readTextFile(path).then(() => "", systemReason);
   assertEquals(await read("/no/such/file"), "no such file");
   assertEquals(await read("/"), "it is a folder");
+});
+
+Deno.test("an output is not written to a hidden stream of another file", () => {
+  for (const path of ["llama3:8b.jsonl", "C:\\out\\llama3:8b.lock", "C:out/llama3:8b.jsonl"]) {
+    assertThrows(() => refuseStream(path, "windows"), UsageError, `Cannot write "${path}"`);
+    refuseStream(path, "linux");
+  }
+  for (const path of ["C:\\out\\x.jsonl", "c:x.jsonl", "\\\\?\\C:\\out\\x.jsonl", "x.jsonl"]) {
+    refuseStream(path, "windows");
+  }
 });
 
 const TASK_PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env"];

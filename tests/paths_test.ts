@@ -1,7 +1,7 @@
 /** Paths of Linux and of Windows, taken apart on any system. @module */
 
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import * as posix from "../lib/deps/std_path.ts";
+import { posix } from "../lib/deps/std_path.ts";
 import * as windows from "../lib/deps/std_path_windows.ts";
 import { endsWithSeparator, inFolder, isInside, withoutSeparator } from "../lib/files.ts";
 import { globOf, nameOf } from "../lib/run/inputs.ts";

@@ -70,7 +70,9 @@ export async function unpackFiles(
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
-      const reason = `${systemReason(cause)}. To use a folder with more space, set TMPDIR`;
+      const reason = `${systemReason(cause)}. To use a folder with more space, set ${
+        Deno.build.os === "windows" ? "TEMP" : "TMPDIR"
+      }`;
       throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
         path,
         cause,

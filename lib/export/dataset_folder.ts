@@ -13,6 +13,7 @@ import {
   createTemporary,
   removeLeftovers,
   type TemporaryFile,
+  untilSynced,
   writeFileDurably,
 } from "../sink/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
@@ -254,7 +255,7 @@ class SplitFiles {
   async #completeFile(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#table!.finish();
-    await this.#file.sync();
+    await untilSynced(this.#file.sync());
     this.#file.close();
     this.#file = undefined;
     this.#table = undefined;

@@ -5,7 +5,7 @@
  */
 
 import { dirname } from "../deps/std_path.ts";
-import { SinkError, UsageError } from "../errors.ts";
+import { RetortError, UsageError } from "../errors.ts";
 import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
@@ -57,7 +57,7 @@ export async function openOutput(
     await Deno.mkdir(dirname(output), { recursive: true });
     replacement = await Replacement.open(output, { mode, removesLeftovers: true });
   } catch (cause) {
-    throw cause instanceof SinkError ? cause : cannotWrite(output, cause);
+    throw cause instanceof RetortError ? cause : cannotWrite(output, cause);
   }
   return outputOf(
     (bytes) => replacement.write(bytes),

@@ -185,9 +185,23 @@ function withJq(path: string, filter: string): string {
   return `Convert it: jq -c ${filter} ${pathWord(path)} > ${pathWord(nameInJsonLines(path))}`;
 }
 
-function fromUnicode(encoding: string): (path: string) => string {
-  return (path) =>
-    `Convert it: iconv -f ${encoding} -t UTF-8 ${pathWord(path)} > ${pathWord(nameBeside(path))}`;
+function fromUnicode(encoding: UnicodeEncoding): (path: string) => string {
+  return (path) => unicodeAdvice(path, encoding);
+}
+
+type UnicodeEncoding = "UTF-16" | "UTF-32";
+
+/** Windows has no iconv, and its PowerShell writes UTF-16 where output goes to a file. */
+export function unicodeAdvice(
+  path: string,
+  encoding: UnicodeEncoding,
+  os: typeof Deno.build.os = Deno.build.os,
+): string {
+  const from = pathWord(path), to = pathWord(nameBeside(path));
+  if (os !== "windows") return `Convert it: iconv -f ${encoding} -t UTF-8 ${from} > ${to}`;
+  const name = encoding === "UTF-16" ? "Unicode" : "UTF32";
+  return `Convert it in PowerShell: Get-Content -Encoding ${name} ${from} | ` +
+    `Set-Content -Encoding UTF8 ${to}`;
 }
 
 function toLineFeeds(path: string): string {

@@ -114,7 +114,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   let current = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const shownPath = start === "." ? path.replace(/^\.\//, "") : path;
-    if (!matchesGlob(shownPath, glob)) continue;
+    if (!matchesGlob(shownPath.normalize(), glob)) continue;
     const folder = dirname(path);
     if (folder !== current.folder) current = { folder, names: new Set(await fileNamesIn(folder)) };
     if (isInput(basename(path), current.names)) paths.push(shownPath);
@@ -123,7 +123,11 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   return { paths, skipped };
 }
 
-/** The folder to search, the depth of the search, and the pattern with `/` as separator. */
+/**
+ * The folder to search, the depth of the search, and the pattern with `/` as separator. The pattern
+ * is in NFC: macOS writes the accents of many names as characters of their own (NFD), and keyboards
+ * do not.
+ */
 export function globOf(pattern: string, rules: PathRules = system) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
@@ -132,7 +136,7 @@ export function globOf(pattern: string, rules: PathRules = system) {
   const start = fixedParts.join("/") || (rules.isAbsolute(pattern) ? "/" : ".");
   return {
     start: `${root}${start}`,
-    glob: `${root}${parts.join("/")}`.replace(/^\.\//, ""),
+    glob: `${root}${parts.join("/")}`.replace(/^\.\//, "").normalize(),
     depth: pattern.includes("**") ? Infinity : parts.length - fixedParts.length,
   };
 }

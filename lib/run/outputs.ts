@@ -11,8 +11,6 @@ import {
   inFolder,
   isFolder,
   kindOf,
-  namesIn,
-  parseShardStem,
   RESULTS_EXTENSION,
   splitPath,
   statOf,
@@ -21,10 +19,10 @@ import {
 } from "../files.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import type { MergedResults, OwnOutput } from "../shards/mod.ts";
-import { outdatedPathOf } from "../sink/mod.ts";
+import type { OwnOutput } from "../shards/mod.ts";
+import { outdatedPathOf, refuseStream } from "../sink/mod.ts";
 import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";
-import { readRunFile } from "./run_file.ts";
+import { mergesIn, readRunFile } from "./run_file.ts";
 
 export interface OutputFiles {
   /** As the user named it; `-` is standard input. */
@@ -153,20 +151,6 @@ export async function sharedOutput(
   };
 }
 
-/** Finds the results of merges over several inputs in a folder, by their run files. Does not read
- * the run files of shards, of which there may be thousands. */
-async function mergesIn(folder: string): Promise<MergedResults[]> {
-  const merges: MergedResults[] = [];
-  for (const file of await namesIn(folder)) {
-    const name = /^(.*)\.run\.json$/.exec(file)?.[1];
-    if (name === undefined || parseShardStem(name) !== undefined) continue;
-    // The run that owns this output reports an invalid run file.
-    const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
-    if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
-  }
-  return merges;
-}
-
 /** `x` for the file `x.jsonl` or the folder `x/`, `x-and-2-more` for three inputs, and for a pattern
  * such as `x/*.jsonl` the folder before it. */
 function outputNameOf(inputs: readonly string[], files: readonly string[]): string {
@@ -186,8 +170,10 @@ function outputNameOf(inputs: readonly string[], files: readonly string[]): stri
 export async function checkOutputs(
   inputs: readonly string[],
   files: readonly OutputFiles[],
+  os: System = Deno.build.os,
 ): Promise<void> {
-  checkOwners(files, (path) => path);
+  for (const { results } of files) refuseStream(results, os);
+  checkOwners(files, (path) => foldedPath(path, os), os);
   const [inputStats, stats] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
   const inputsByKey = new Map([...inputStats].map(([path, info]) => [fileKeyOf(path, info), path]));
   for (const [path, info] of stats) {
@@ -197,8 +183,17 @@ export async function checkOutputs(
   }
   await checkRegular(files, stats);
   // Two paths may lead to the same file.
-  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined);
+  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined, os);
   await checkSiblings(inputsByKey, files, stats);
+}
+
+type System = typeof Deno.build.os;
+
+/** Most disks of macOS and Windows ignore the case of a name; those of macOS also how its accents
+ * are written. */
+function foldedPath(path: string, os: System): string {
+  if (os === "windows") return path.toLowerCase();
+  return os === "darwin" ? path.normalize().toLowerCase() : path;
 }
 
 type Stats = ReadonlyMap<string, Deno.FileInfo>;
@@ -230,6 +225,7 @@ function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
 function checkOwners(
   files: readonly OutputFiles[],
   keyOf: (path: string) => string | undefined,
+  os: System,
 ): void {
   const owners = new Map<string, string>();
   for (const output of files) {
@@ -238,8 +234,12 @@ function checkOwners(
       if (key === undefined) continue;
       const owner = owners.get(key);
       if (owner !== undefined) {
-        const isSame = system.resolve(owner) === system.resolve(output.input);
-        const advice = isSame ? "they are one file. Name it once" : "run them into two folders";
+        const [one, other] = [owner, output.input].map((input) =>
+          foldedPath(system.resolve(input), os)
+        );
+        const advice = one === other
+          ? "they are one file. Name it once"
+          : "run them into two folders";
         throw new UsageError(
           `Cannot write "${path}" for both "${owner}" and "${output.input}": ${advice}`,
         );

@@ -12,7 +12,8 @@ import { isObject, isTooDeep } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
-import { cannotRead, ifThere, readTextOf } from "../files.ts";
+import { cannotRead, ifThere, inFolder, namesIn, parseShardStem, readTextOf } from "../files.ts";
+import type { MergedResults } from "../shards/mod.ts";
 import {
   accepts,
   flag,
@@ -224,4 +225,18 @@ function fieldAt(value: unknown, path: string): unknown {
     (holder, name) => isObject(holder) && Object.hasOwn(holder, name) ? holder[name] : undefined,
     value,
   );
+}
+
+/** Finds the results of merges over several inputs in a folder, by their run files. Does not read
+ * the run files of shards, of which there may be thousands. */
+export async function mergesIn(folder: string): Promise<MergedResults[]> {
+  const merges: MergedResults[] = [];
+  for (const file of await namesIn(folder)) {
+    const name = /^(.*)\.run\.json$/.exec(file)?.[1];
+    if (name === undefined || parseShardStem(name) !== undefined) continue;
+    // The run that owns this output reports an invalid run file.
+    const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
+    if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
+  }
+  return merges;
 }

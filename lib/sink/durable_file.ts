@@ -7,7 +7,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { SinkError } from "../errors.ts";
+import { SinkError, UsageError } from "../errors.ts";
 import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
@@ -64,6 +64,7 @@ export class Replacement implements AsyncDisposable {
   }
 
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
+    refuseStream(path);
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
     if (options.removesLeftovers) await removeLeftovers(dirname(target), leftoverPattern(target));
@@ -92,7 +93,7 @@ export class Replacement implements AsyncDisposable {
 
   async commit(): Promise<void> {
     try {
-      await this.#file.sync();
+      await untilSynced(this.#file.sync());
       this.#close();
       await replaceFile(this.#temporaryPath, this.#path);
       this.#isCommitted = true;
@@ -114,6 +115,20 @@ export class Replacement implements AsyncDisposable {
     this.#isOpen = false;
     this.#file.close();
   }
+}
+
+/**
+ * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
+ * `llama3`.
+ *
+ * @throws {UsageError}
+ */
+export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
+  if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
+  throw new UsageError(
+    `Cannot write "${path}": Windows takes what follows the colon for a hidden part of another ` +
+      "file. Name another output",
+  );
 }
 
 function leftoverPattern(target: string): RegExp {
@@ -151,16 +166,29 @@ function isInUse(error: unknown): boolean {
     /\(os error (5|32|33)\)/.test(String(error));
 }
 
+/**
+ * Waits until a file is synced, or cannot be: macOS does not sync files on most network drives, whose
+ * servers then decide when bytes are safe.
+ */
+export async function untilSynced(sync: Promise<void>): Promise<void> {
+  await sync.catch((error) => {
+    if (!NOT_SUPPORTED.test(String(error))) throw error;
+  });
+}
+
+/** ENOTSUP and EOPNOTSUPP on macOS and Linux. Deno has no code for some of them. */
+const NOT_SUPPORTED = /\(os error (?:45|95|102)\)/;
+
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
-  if (os === "windows") return; // Deno cannot open folders there.
+  if (os === "windows") return; // Folders cannot be synced there.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
-    await folder.sync();
+    await untilSynced(folder.sync());
   } catch (error) {
     // Some network filesystems cannot sync folders, and not every writable folder is readable.
     const { code } = error as { code?: string };
-    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES"].includes(code ?? "")) throw error;
+    if (!["EINVAL", "EACCES"].includes(code ?? "")) throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import { basename } from "../deps/std_path.ts";
 import { inFolder, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { RETRY_DELAY_MS } from "./appender.ts";
-import { cannotWrite } from "./durable_file.ts";
+import { cannotWrite, untilSynced } from "./durable_file.ts";
 import { repairTail } from "./repair.ts";
 import { createRescuedFile, numberOf } from "./rescued.ts";
 
@@ -96,7 +96,7 @@ export class LastResort {
     place.sizeBefore = (await Deno.stat(place.path)).size;
     using file = await Deno.open(place.path, { append: true });
     await writeAll(file, lines);
-    await file.syncData();
+    await untilSynced(file.syncData());
     place.sizeBefore = undefined;
   }
 

@@ -239,8 +239,8 @@ async function stampOf(path: string): Promise<string> {
  *
  * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
  * released.
- * @returns Why the file is not locked; undefined if it is. Windows needs no lock: an open file
- * cannot be removed.
+ * @returns Why the file is not locked; undefined if it is. Not locked on Windows, where a lock keeps
+ * all other handles from reading the file.
  * @throws {LockedError} If another run or a merge has locked it.
  */
 export async function lockOutput(

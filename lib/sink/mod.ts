@@ -12,6 +12,7 @@ export {
   cannotWrite,
   createTemporary,
   modeMadeFrom,
+  refuseStream,
   removeLeftovers,
   Replacement,
   type ReplacementOptions,
@@ -19,6 +20,7 @@ export {
   targetOf,
   type TemporaryFile,
   temporaryPathOf,
+  untilSynced,
   writeFileDurably,
 } from "./durable_file.ts";
 export {

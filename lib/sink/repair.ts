@@ -8,7 +8,7 @@
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
 import { isObject } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
+import { cannotWrite, Replacement, syncFolderOf, untilSynced } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 
 export type TailRepair =
@@ -44,7 +44,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     // Truncating loses lines that are not on disk in the copy.
     await syncFolderOf(path);
     await file.truncate(tail.start);
-    await file.sync();
+    await untilSynced(file.sync());
     return { kind: "cut", keptAt };
   } catch (cause) {
     throw cannotWrite(path, cause);
@@ -130,7 +130,7 @@ async function completeLine(file: Deno.FsFile, end: number): Promise<void> {
   await file.truncate(end);
   await file.seek(end, Deno.SeekMode.Start);
   await writeAll(file, NEWLINE_BYTES);
-  await file.sync();
+  await untilSynced(file.sync());
 }
 
 async function copyTail(path: string, file: Deno.FsFile, start: number): Promise<string> {
@@ -139,7 +139,7 @@ async function copyTail(path: string, file: Deno.FsFile, start: number): Promise
   const tail = await createNumbered((number) => `${stem}.tail-${number}`, mode);
   using copy = tail.file;
   await copyRest(file, start, copy);
-  await copy.sync();
+  await untilSynced(copy.sync());
   return tail.path;
 }
 
@@ -235,7 +235,7 @@ export async function moveOutdatedLines(
       await writeAll(outdatedFile, new TextEncoder().encode(outdatedLines.join("")));
     }
   }
-  await outdatedFile.sync();
+  await untilSynced(outdatedFile.sync());
   await syncFolderOf(outdatedPath);
   await results.commit();
   return outdatedPath;

@@ -17,7 +17,7 @@ import {
 import { removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { isJson } from "../json.ts";
-import { cannotWrite, syncFolderOf } from "./durable_file.ts";
+import { cannotWrite, syncFolderOf, untilSynced } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
 
@@ -87,7 +87,7 @@ export async function rescueLines(
   try {
     using file = await Deno.open(rescuedPath, { append: true });
     await writeAll(file, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
-    await file.sync();
+    await untilSynced(file.sync());
   } catch (cause) {
     throw cannotWrite(rescuedPath, cause);
   }
@@ -133,7 +133,7 @@ async function addLines(path: string, from: string, keyOf: KeyOf): Promise<numbe
       await writeAll(file, new TextEncoder().encode(`${text}\n`));
       count++;
     }
-    await file.sync();
+    await untilSynced(file.sync());
     await syncFolderOf(path);
   } catch (cause) {
     throw cannotWrite(path, cause);

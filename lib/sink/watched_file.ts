@@ -13,6 +13,7 @@
 
 import { type JournalFile, type JournalOptions, tryAppend } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
+import { untilSynced } from "./durable_file.ts";
 import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
 import { copyRest } from "./repair.ts";
 import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
@@ -116,7 +117,7 @@ export class WatchedFile implements JournalFile {
   async syncData(): Promise<void> {
     await this.#moving;
     const end = this.#end;
-    await this.#handles.sync.syncData();
+    await untilSynced(this.#handles.sync.syncData());
     // `truncate` may have removed bytes meanwhile.
     this.#durableEnd = Math.min(end, this.#end);
   }
@@ -185,14 +186,13 @@ export class WatchedFile implements JournalFile {
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
-  /** Truncates the current file; on Windows by its path, because a handle for appending cannot
-   * truncate there. The path leads to the same file: an open file cannot be replaced on Windows. */
+  /** On Windows, a handle for appending cannot truncate. */
   async #truncateCurrent(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-      await Deno.truncate(this.#oldHandles ? this.#rescuedPath! : this.#path, size);
+      await this.#handles.sync.truncate(size);
     }
   }
 
@@ -205,7 +205,7 @@ export class WatchedFile implements JournalFile {
       await Deno.truncate(path, 0);
       if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
       else await copyRest(old.sync, this.#checkedEnds[0], handles.write);
-      await handles.write.sync();
+      await untilSynced(handles.write.sync());
       this.#shift = this.#end - (await handles.write.stat()).size;
     } catch (error) {
       closeHandles(handles);
@@ -220,7 +220,7 @@ export class WatchedFile implements JournalFile {
 async function openHandles(path: string, mode?: number): Promise<Handles> {
   const write = await Deno.open(path, { append: true, create: true, mode });
   try {
-    return { write, sync: await Deno.open(path, { read: true, append: true }) };
+    return { write, sync: await Deno.open(path, { read: true, write: true }) };
   } catch (error) {
     write.close();
     throw error;
@@ -235,8 +235,8 @@ function closeHandles({ write, sync }: Handles): void {
 /** Identifies a file while it exists: another file may get the same numbers later. */
 export interface FileIdentity {
   readonly device: number;
-  /** 0 if unknown, or if the filesystem is inconsistent. */
-  readonly inode: number;
+  /** "" if unknown, or if the filesystem is inconsistent. */
+  readonly inode: string;
 }
 
 /** @param info The `stat()` of the file that was opened at `path`. */
@@ -245,7 +245,7 @@ export async function identityOf(path: string, info: Deno.FileInfo): Promise<Fil
   // Some network and overlay filesystems report different numbers for a path and its handle.
   const isInconsistent = infoByPath?.isFile && !isSameFile(infoByPath, info) &&
     await isOpenedAs(path, info);
-  return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
+  return { device: info.dev, inode: isInconsistent ? "" : inodeOf(info) };
 }
 
 async function isOpenedAs(path: string, info: Deno.FileInfo): Promise<boolean> {
@@ -254,7 +254,14 @@ async function isOpenedAs(path: string, info: Deno.FileInfo): Promise<boolean> {
 }
 
 function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
-  return a.ino === b.ino && a.dev === b.dev;
+  return inodeOf(a) === inodeOf(b) && a.dev === b.dev;
+}
+
+/** Deno rounds inodes beyond 2^53 (Lustre, NTFS). Files that have the same number then differ in
+ * their time of creation. */
+function inodeOf({ ino, birthtime }: Deno.FileInfo): string {
+  if (!ino) return "";
+  return Number.isSafeInteger(ino) ? `${ino}` : `${ino} of ${birthtime?.getTime()}`;
 }
 
 /** What happened to the file, for a message; undefined if it is the same and has `minBytes`. */
@@ -270,7 +277,8 @@ export async function pathProblem(
     // Other errors do not show that the file has changed.
     return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
   }
-  if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
+  const found = inodeOf(info);
+  if (inode !== "" && found !== "" && (found !== inode || info.dev !== device)) {
     return "another file has taken its place";
   }
   return info.size < minBytes ? TRUNCATED : undefined;

@@ -52,6 +52,15 @@ Deno.test("programOf() names a Deno that is not on the path", POSIX, async () =>
   assertEquals(programOf({ ...at, env }), "'/opt/my deno/deno' run -A ./cli.ts");
 });
 
+Deno.test("programOf() begins a command of Windows so that PowerShell runs it", async () => {
+  await using dir = await tempDir();
+  const at = await start(dir, { isStandalone: true, folder: dir.path("data"), os: "windows" });
+  const program = (name: string) => programOf({ ...at, execPath: dir.path(name) });
+  assertEquals(program("data/retort.exe"), ".\\retort.exe");
+  assertEquals(program("data/my retort.exe"), '& ".\\my retort.exe"');
+  assertEquals(program("my bin/retort.exe"), `& "${dir.path("my bin/retort.exe")}"`);
+});
+
 Deno.test(
   "programOf() names the task, with its configuration where that is not found from there",
   POSIX,

@@ -1,5 +1,6 @@
 /** Tests of cli/words.ts: words typed instead of a command or a flag. @module */
 
+import { fileURLToPath } from "node:url";
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { VERSION } from "../../lib/version.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -65,7 +66,7 @@ Deno.test("a file may have a name similar to a command", async () => {
   await using server = serveLedger();
   await dir.write("exports", numberedRows(1));
   const args = ["exports", "-o", "out/"];
-  const script = new URL("../../cli.ts", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("../../cli.ts", import.meta.url));
   assertExit(await distill(server, args, { cwd: dir.root, script }), 0);
   assertEquals(server.posts, 1);
 });

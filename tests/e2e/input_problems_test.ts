@@ -1,7 +1,9 @@
 /** All problems of the inputs are reported at once, with solutions, and cost nothing. @module */
 
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { unicodeAdvice } from "../../lib/formats/foreign_format.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { POSIX, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -67,9 +69,9 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "q.jsonl",
     utf16(ROWS, true),
     "UTF-16 text",
-    "iconv -f UTF-16 -t UTF-8 DIR/q.jsonl > DIR/q.2.jsonl",
+    unicodeAdvice("DIR/q.jsonl", "UTF-16"),
   ],
-  ["r.jsonl", utf16(ROWS, false), "UTF-16 text", "iconv"],
+  ["r.jsonl", utf16(ROWS, false), "UTF-16 text", unicodeAdvice("DIR/r.jsonl", "UTF-16")],
   ["s.jsonl", new Uint8Array(5_000), "filled with NUL bytes", "copy or download it again"],
   ["t.jsonl", "<!DOCTYPE html>\n<html>\n", "a web page", "download it again"],
   [
@@ -291,7 +293,7 @@ Deno.test("a run does not take standard output for a folder of that name", async
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(1));
-  const script = new URL("../../cli.ts", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("../../cli.ts", import.meta.url));
   const result = await distill(server, [input, "-o", "-"], { cwd: dir.root, script });
   assertExit(result, 2);
   assertStringIncludes(result.stderr, "Cannot write results to standard output");

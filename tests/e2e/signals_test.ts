@@ -423,26 +423,43 @@ async function startBehind(dir: TempDir, env: Record<string, string>, args: stri
 for (
   const [runner, isRunner] of [["npm_command", true], ["INIT_CWD", true], ["TERM", false]] as const
 ) {
-  Deno.test(`a run whose parent is gone ${isRunner ? "ends" : "continues"} with ${runner} in the environment`, async () => {
-    await using dir = await tempDir();
-    const { server, release } = serveHolding(1);
-    await using _server = server;
-    const input = await dir.write("in.jsonl", numberedRows(9));
-    const args = argsFor(server, [input, "-o", dir.path("out/"), "-c", "1", "--progress", "none"]);
-    const outer = await startBehind(dir, { [runner]: "x" }, args);
-    // The run holds its end of the pipe until it ends.
-    const stderr = new Collected(outer.stderr);
-    await server.untilPosts(2);
-    outer.kill("SIGKILL");
-    await outer.status;
-    // A run that does not notice it gets its answers in the end, and continues.
-    const limit = setTimeout(release, isRunner ? PATIENCE_MS : 1_500);
-    if (isRunner) await stderr.until(/The process that started this run has ended/);
-    else await server.untilPosts(3);
-    clearTimeout(limit);
-    release();
-    await stderr.all;
-    assertEquals(server.posts, isRunner ? 2 : 9);
-    assertEquals((await dir.rows("out/in.jsonl")).length, isRunner ? 2 : 9);
-  });
+  Deno.test(
+    `a run whose parent is gone ${
+      isRunner ? "ends" : "continues"
+    } with ${runner} in the environment`,
+    {
+      // Windows keeps the number of a parent that has ended.
+      ignore: isRunner && Deno.build.os === "windows",
+    },
+    async () => {
+      await using dir = await tempDir();
+      const { server, release } = serveHolding(1);
+      await using _server = server;
+      const input = await dir.write("in.jsonl", numberedRows(9));
+      const args = argsFor(server, [
+        input,
+        "-o",
+        dir.path("out/"),
+        "-c",
+        "1",
+        "--progress",
+        "none",
+      ]);
+      const outer = await startBehind(dir, { [runner]: "x" }, args);
+      // The run holds its end of the pipe until it ends.
+      const stderr = new Collected(outer.stderr);
+      await server.untilPosts(2);
+      outer.kill("SIGKILL");
+      await outer.status;
+      // A run that does not notice it gets its answers in the end, and continues.
+      const limit = setTimeout(release, isRunner ? PATIENCE_MS : 1_500);
+      if (isRunner) await stderr.until(/The process that started this run has ended/);
+      else await server.untilPosts(3);
+      clearTimeout(limit);
+      release();
+      await stderr.all;
+      assertEquals(server.posts, isRunner ? 2 : 9);
+      assertEquals((await dir.rows("out/in.jsonl")).length, isRunner ? 2 : 9);
+    },
+  );
 }

@@ -14,7 +14,10 @@ async function folderOfRun(): Promise<TempDir> {
   const prompts = await dir.write("prompts.jsonl", [{ prompt: "hi" }]);
   const line = resultLineOf({ prompt: "hi" }, { source: `${prompts}:1` });
   await dir.write("out/prompts.jsonl", line + "\n");
-  await dir.write("out/prompts.run.json", runFile({}).replace('"prompts.jsonl"', `"${prompts}"`));
+  await dir.write(
+    "out/prompts.run.json",
+    runFile({}).replace('"prompts.jsonl"', JSON.stringify(prompts)),
+  );
   await dir.write("out/prompts_error.jsonl", `{"uid":"x","prompt_hash":"","error":{}}\n`);
   return dir;
 }

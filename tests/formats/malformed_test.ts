@@ -10,7 +10,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
-import { foreignText } from "../../lib/formats/foreign_format.ts";
+import { foreignText, unicodeAdvice } from "../../lib/formats/foreign_format.ts";
 import { openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { distillFiles, type Teacher } from "../../mod.ts";
@@ -153,7 +153,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
     new Uint8Array([...encoder.encode('{"prompt":"é"}\n'), ...latin1('{"prompt":"é"}\n')]),
     /mixed\.jsonl:2: invalid UTF-8: convert the file/,
   ],
-  ["utf16.jsonl", utf16(LINES), /it is UTF-16 text.*iconv -f UTF-16 -t UTF-8/],
+  ["utf16.jsonl", utf16(LINES), /it is UTF-16 text.*(iconv -f UTF-16 -t UTF-8|-Encoding Unicode)/],
   ["utf16.csv", utf16("prompt\tid\na\t1\n"), /it is UTF-16 text/],
   ["page.jsonl", "<!DOCTYPE html>\n<html>404</html>", /it is a web page/],
   ["csv.jsonl", "prompt,id\na,1\nb,2\n", /it is a CSV file. Add --input-format csv/],
@@ -173,12 +173,12 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["backslash.csv", 'prompt\n"a \\"b\\" c"\n', /row 2: /],
   ["names.csv", "prompt,,\na,,\n", /two columns are called ""/],
   ["trailing.csv", "prompt,id\na,1,\n", /trailing\.csv:2: has 3 cells where the header has 2/],
-  ["marks.csv", new Uint8Array([0xfe, 0xff, 0, 0x61]), /UTF-16 text.*marks\.csv > .*marks\.2\.csv/],
+  ["marks.csv", new Uint8Array([0xfe, 0xff, 0, 0x61]), /UTF-16 text.*marks\.csv.*marks\.2\.csv/],
   ["none.csv", "prompt,id\n".replaceAll(/./gs, "$&\0"), /it is UTF-16 text/],
   [
     "utf32.jsonl",
     new Uint8Array([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]),
-    /it is UTF-32 text.*-f UTF-32/,
+    /it is UTF-32 text.*(-f UTF-32|-Encoding UTF32)/,
   ],
   ["remark.jsonc", '// a\n[{"prompt":"a"}]', /it is JSON with comments/],
   ["remarks.json", '/* a */ [{"prompt":"a"}]', /it is JSON with comments/],
@@ -418,6 +418,18 @@ for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
     assertEquals(await dir.rows("t.jsonl"), rows);
   });
 }
+
+Deno.test("UTF-16 text is converted by what the system has", () => {
+  const [posix, windows] = (["linux", "windows"] as const).map((os) =>
+    unicodeAdvice("my rows.jsonl", "UTF-16", os)
+  );
+  assertEquals(posix, "Convert it: iconv -f UTF-16 -t UTF-8 'my rows.jsonl' > 'my rows.2.jsonl'");
+  assertEquals(
+    windows,
+    "Convert it in PowerShell: Get-Content -Encoding Unicode 'my rows.jsonl' | " +
+      "Set-Content -Encoding UTF8 'my rows.2.jsonl'",
+  );
+});
 
 Deno.test("the jq command names the list of rows if only the beginning of a file is known", () => {
   const rows = Array.from({ length: 9 }, (_, i) => ({ prompt: `"{[ ${i}`, id: i }));

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";
 import { assertEquals, assertGreater, assertRejects } from "../../lib/deps/std_assert.ts";
@@ -16,7 +17,7 @@ import { CODECS } from "../../lib/formats/parquet_pages.ts";
 import { convertFiles } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
 
-const here = (name: string) => new URL(name, import.meta.url).pathname;
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 async function texts(path: string, options?: InputOptions): Promise<(string | undefined)[]> {
   const input = await openInput(path, "part-0.parquet", options);

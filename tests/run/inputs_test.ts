@@ -60,3 +60,10 @@ Deno.test({
     assert(isUnchanged(path, stamp));
   },
 });
+
+Deno.test("findInputs() finds a name whose accents are characters of their own, as macOS writes them", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("cafe\u0301-1.jsonl", "{}\n");
+  const { files } = await findInputs([dir.path("caf\u00e9-*.jsonl")]);
+  assertEquals(files.map((file) => file.normalize()), [path.normalize()]);
+});

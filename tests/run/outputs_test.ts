@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
+import { checkOutputs, makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
@@ -191,20 +191,37 @@ for (const [kind, make] of Object.entries(SPECIAL)) {
   }
 }
 
-Deno.test("outputFilesOf() tells files apart where the filesystem has no inodes", async () => {
-  await using dir = await tempDir();
-  const input = await dir.write("in/a.jsonl", "{}\n");
-  for (const name of ["a.jsonl", "a_error.jsonl"]) await dir.write(`out/${name}`, "");
-  const { stat } = Deno;
-  Deno.stat = async (path) => ({ ...await stat(path), ino: null });
-  try {
-    assertEquals((await outputFilesOf([input], dir.path("out/"))).length, 1);
-    assertStringIncludes(
-      await refusal([input], dir.path("in/../in/a.jsonl")),
-      `it is the input "${input}"`,
-    );
-  } finally {
-    Deno.stat = stat;
+// Deno rounds large inodes, as of Lustre and NTFS: neighbours have the same number.
+for (const ino of [null, 2 ** 57]) {
+  Deno.test(`outputFilesOf() tells files apart where each has the inode ${ino}`, async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in/a.jsonl", "{}\n");
+    for (const name of ["a.jsonl", "a_error.jsonl"]) await dir.write(`out/${name}`, "");
+    const { stat } = Deno;
+    Deno.stat = async (path) => ({ ...await stat(path), ino });
+    try {
+      assertEquals((await outputFilesOf([input], dir.path("out/"))).length, 1);
+      assertStringIncludes(
+        await refusal([input], dir.path("in/../in/a.jsonl")),
+        `it is the input "${input}"`,
+      );
+    } finally {
+      Deno.stat = stat;
+    }
+  });
+}
+
+Deno.test("checkOutputs() refuses names that are one on the disks of macOS and Windows", async () => {
+  const cases: [os: typeof Deno.build.os, one: string, other: string, advice: string][] = [
+    ["darwin", "a/caf\u00e9.jsonl", "b/cafe\u0301.jsonl", "run them into two folders"],
+    ["darwin", "a/x.jsonl", "b/X.jsonl", "run them into two folders"],
+    ["windows", "a/x.jsonl", "A/X.jsonl", "they are one file. Name it once"],
+  ];
+  for (const [os, one, other, advice] of cases) {
+    const files = await outputFilesOf([one, other], "nowhere/");
+    await checkOutputs([one, other], files, "linux");
+    const error = await assertRejects(() => checkOutputs([one, other], files, os), UsageError);
+    assertStringIncludes(error.message, `for both "${one}" and "${other}": ${advice}`);
   }
 });
 

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { join } from "../../lib/deps/std_path.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
@@ -77,7 +78,7 @@ Deno.test("several files are one sequence, and their bad rows keep their places"
     [0, 1, 2, 3].map((i) => dir.rows(`out/in-0000${i}-of-00004_error.jsonl`)),
   );
   assertEquals(failures.flat().map(({ uid }) => uid), [
-    `bad_row:${dir.path("in/part-10.jsonl")}:11`,
+    `bad_row:${join(dir.path("in"), "part-10.jsonl")}:11`,
   ]);
   const [again] = await runAll(dir, dir.path("in"), 4, { skipBadRows: true });
   assertEquals(again, rows[0]);

@@ -6,6 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
+import { writeFileDurably } from "../../lib/sink/durable_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, movedAway } from "./faulty_disk.ts";
@@ -130,11 +131,17 @@ Deno.test("bytes that the writer itself trimmed do not count as missing, even if
 Deno.test("lines move, and are trimmed, where handles for appending cannot truncate", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", "12345678\n");
-  const file = await WatchedFile.open(dir.path("x.jsonl"));
-  const { truncate } = Deno.FsFile.prototype;
+  const { open } = Deno;
   // As on Windows.
-  Deno.FsFile.prototype.truncate = () => Promise.reject(new Deno.errors.PermissionDenied());
+  const truncate = () => Promise.reject(new Deno.errors.PermissionDenied());
+  Deno.open = async (path, options) => {
+    const file = await open(path, options);
+    return options?.append ? Object.assign(file, { truncate }) : file;
+  };
+  const file = await WatchedFile.open(dir.path("x.jsonl"));
   try {
+    await file.write(new TextEncoder().encode("ab"));
+    await file.truncate(9);
     await Deno.truncate(dir.path("x.jsonl"), 4);
     await file.check();
     assertEquals(await file.moveAway(), dir.path("x.rescued-1.jsonl"));
@@ -145,8 +152,53 @@ Deno.test("lines move, and are trimmed, where handles for appending cannot trunc
       "ab\n",
     ]);
   } finally {
-    Deno.FsFile.prototype.truncate = truncate;
+    Deno.open = open;
     file.close();
+  }
+});
+
+Deno.test("a file that replaces the output is noticed where inodes are too large to be exact", async () => {
+  await using dir = await tempDir();
+  const { stat } = Deno, statOfHandle = Deno.FsFile.prototype.stat;
+  // As on Lustre and NTFS: Deno reports the same rounded number for neighbours.
+  const rounded = (info: Deno.FileInfo) => ({ ...info, ino: 2 ** 57 });
+  Deno.stat = async (path) => rounded(await stat(path));
+  Deno.FsFile.prototype.stat = async function () {
+    return rounded(await statOfHandle.call(this));
+  };
+  try {
+    await using journal = await open(dir);
+    assertEquals(await journal.check(), undefined);
+    await dir.write("other", "");
+    const birthtime = new Date(Date.now() + 5_000);
+    Deno.stat = async (path) => ({ ...rounded(await stat(path)), birthtime });
+    await Deno.rename(dir.path("other"), dir.path("x.jsonl"));
+    assertStringIncludes((await journal.check())!, "another file has taken its place");
+  } finally {
+    Deno.stat = stat;
+    Deno.FsFile.prototype.stat = statOfHandle;
+  }
+});
+
+Deno.test("a network drive that macOS cannot sync takes lines and replaced files, and other failures count", async () => {
+  await using dir = await tempDir();
+  const { sync, syncData } = Deno.FsFile.prototype;
+  let message = "Operation not supported (os error 45)";
+  const fail = () => Promise.reject(new Error(message));
+  Object.assign(Deno.FsFile.prototype, { sync: fail, syncData: fail });
+  try {
+    await using journal = await open(dir);
+    await journal.append(line("a"), "a");
+    await journal.flush();
+    await Deno.remove(dir.path("x.jsonl"));
+    await journal.check();
+    assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
+    await writeFileDurably(dir.path("x.run.json"), "{}");
+    message = "Input/output error (os error 5)";
+    await assertRejects(() => writeFileDurably(dir.path("x.run.json"), "[]"), SinkError, message);
+    assertEquals(await dir.read("x.run.json"), "{}");
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { sync, syncData });
   }
 });
 
