@@ -6,7 +6,12 @@
  */
 
 import { entryOf, isCommand } from "./cli/commands.ts";
-import { exitCodeOfError, exitCodeOfSignal, SIGNAL_CODE_BASE } from "./cli/exit_codes.ts";
+import {
+  exitCodeOfError,
+  exitCodeOfSignal,
+  isDiskError,
+  SIGNAL_CODE_BASE,
+} from "./cli/exit_codes.ts";
 import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
 import { type Io, isNohup, Output, SignalCount, systemSignals } from "./cli/io.ts";
 import { parseCommandLine } from "./cli/parse.ts";
@@ -50,14 +55,17 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the message of an expected error, the stack of a bug, or both for a misuse of the
- * library. Control characters that an error quotes must not reach the terminal.
+ * Returns the message of an expected error or a disk's, the stack of a bug, or both for a misuse of
+ * the library. Control characters that an error quotes must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return printableLines(`Cannot continue: ${systemReason(error)}`);
   }
   if (error instanceof RetortError) return printableLines(withProgram(error.message, program));
+  if (isDiskError(error)) {
+    return printableLines(`Cannot continue: the disk failed: ${error.message}`);
+  }
   if (error instanceof RangeError || error instanceof TypeError) {
     return printableLines(`${error.message}\n${error.stack}`);
   }

@@ -67,6 +67,23 @@ export function exitCodeOfError(error: unknown): number {
     return EXIT_USAGE;
   }
   if (error instanceof LockedError) return EXIT_LOCKED;
-  if (error instanceof SinkError) return EXIT_DISK;
+  if (error instanceof SinkError || isDiskError(error)) return EXIT_DISK;
   return EXIT_INTERNAL;
+}
+
+const DISK_CODES: ReadonlySet<unknown> = new Set([
+  "EIO",
+  "ESTALE",
+  "ENOTCONN",
+  "EROFS",
+  "ENOSPC",
+  "EDQUOT",
+  "EBUSY",
+  "EACCES",
+  "EPERM",
+]);
+
+/** Whether an error that nothing has described is one of a disk or a file server, not a bug. */
+export function isDiskError(error: unknown): error is Error {
+  return error instanceof Error && DISK_CODES.has((error as { code?: unknown }).code);
 }

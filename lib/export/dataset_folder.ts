@@ -184,6 +184,12 @@ async function removeStaleStaging(folder: string): Promise<void> {
   });
 }
 
+function failWriting(path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw cannotWrite(path, cause);
+  };
+}
+
 /** The Parquet files of one split. Their names contain the number of files, so they are renamed at
  * the end. */
 class SplitFiles {
@@ -236,7 +242,8 @@ class SplitFiles {
     const digits = (number: number) => String(number).padStart(5, "0");
     for (let i = 0; i < this.#count; i++) {
       const name = `${this.#split}-${digits(i)}-of-${digits(this.#count)}.parquet`;
-      await Deno.rename(this.#pathOf(i), `${this.#folder}/${name}`);
+      const path = this.#pathOf(i);
+      await Deno.rename(path, `${this.#folder}/${name}`).catch(failWriting(path));
     }
   }
 
@@ -255,7 +262,7 @@ class SplitFiles {
   async #completeFile(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#table!.finish();
-    await untilSynced(this.#file.sync());
+    await untilSynced(this.#file.sync()).catch(failWriting(this.#pathOf(this.#count - 1)));
     this.#file.close();
     this.#file = undefined;
     this.#table = undefined;

@@ -215,10 +215,14 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** Whether two modification times are equal. A file server may round the time to seconds for nodes
- * other than the one that wrote the file. */
+/** FAT, many file servers, and exFAT. */
+const ROUNDED_TO_MS = [2_000, 1_000, 10];
+
+/** Whether two modification times are equal. A copy on another filesystem may have a rounded time,
+ * as may the file itself on nodes other than the one that wrote it. */
 function isSameTime(one: number | null, other: number | null): boolean {
-  if (one === null || other === null) return one === other;
-  const isRounded = one % 1_000 === 0 || other % 1_000 === 0;
-  return isRounded ? Math.abs(one - other) < 1_000 : one === other;
+  if (one === null || other === null || one === other) return one === other;
+  return ROUNDED_TO_MS.some((step) =>
+    (one % step === 0 || other % step === 0) && Math.abs(one - other) < step
+  );
 }

@@ -199,11 +199,17 @@ export async function tryAppend(
     await write.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
     // Others, as of a full disk, may pass: the run waits.
-    if (UNABLE_CODES.includes((cause as { code?: string }).code ?? "")) throw unable(cause);
+    if (isUnable(cause)) throw unable(cause);
     return;
   }
   await sync.syncData().catch(() => {});
-  await write.truncate(size).catch((cause) => Promise.reject(unable(cause)));
+  await write.truncate(size).catch((cause) => {
+    throw isUnable(cause) ? unable(cause) : cause;
+  });
+}
+
+function isUnable(cause: unknown): boolean {
+  return UNABLE_CODES.includes((cause as { code?: string }).code ?? "");
 }
 
 function unable(cause: unknown): Error {

@@ -231,12 +231,12 @@ export async function moveOutdatedLines(
       (isOutdated ? outdatedLines : keptLines).push(`${text}\n`);
     }
     await results.write(new TextEncoder().encode(keptLines.join("")));
-    if (outdatedLines.length > 0) {
-      await writeAll(outdatedFile, new TextEncoder().encode(outdatedLines.join("")));
-    }
+    if (outdatedLines.length === 0) continue;
+    const bytes = new TextEncoder().encode(outdatedLines.join(""));
+    await orCannotWrite(outdatedPath, writeAll(outdatedFile, bytes));
   }
-  await untilSynced(outdatedFile.sync());
-  await syncFolderOf(outdatedPath);
+  const synced = untilSynced(outdatedFile.sync()).then(() => syncFolderOf(outdatedPath));
+  await orCannotWrite(outdatedPath, synced);
   await results.commit();
   return outdatedPath;
 }
@@ -247,9 +247,13 @@ export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }
 
-async function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {
+function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {
+  return orCannotWrite(path, Deno.open(path, { append: true, create: true, mode }));
+}
+
+async function orCannotWrite<T>(path: string, operation: Promise<T>): Promise<T> {
   try {
-    return await Deno.open(path, { append: true, create: true, mode });
+    return await operation;
   } catch (cause) {
     throw cannotWrite(path, cause);
   }

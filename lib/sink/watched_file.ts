@@ -45,6 +45,8 @@ export class WatchedFile implements JournalFile {
   readonly #path: string;
   readonly #startSize: number;
   readonly #identity: FileIdentity;
+  /** Whether the inode stays while the file is closed. FUSE may number files anew. */
+  #keepsInode = true;
   readonly #mode: number | undefined;
   #handles: Handles;
   /** Handles of the original file, once lines go to a new one. */
@@ -85,9 +87,12 @@ export class WatchedFile implements JournalFile {
       if (unlockedReason !== undefined) onUnlocked?.(path, unlockedReason);
       const info = await handles.write.stat();
       const { size } = info;
-      if (closedFile === undefined && await mayHoldHereOnly(info)) await tryAppend(handles, size);
+      const hasNoDisk = await mayHoldHereOnly(info);
+      if (closedFile === undefined && hasNoDisk) await tryAppend(handles, size);
       const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
-      return new WatchedFile(path, handles, info, expectedFile);
+      const file = new WatchedFile(path, handles, info, expectedFile);
+      file.#keepsInode = !hasNoDisk;
+      return file;
     } catch (error) {
       closeHandles(handles);
       throw error;
@@ -143,7 +148,11 @@ export class WatchedFile implements JournalFile {
   }
 
   get closedFile(): ClosedFile {
-    return { identity: this.#identity, size: this.#durableEnd };
+    const { device, inode } = this.#identity;
+    return {
+      identity: { device, inode: this.#keepsInode ? inode : "" },
+      size: this.#durableEnd,
+    };
   }
 
   /** What happened to the file, for a message. Undefined if it is still at the path, or if lines

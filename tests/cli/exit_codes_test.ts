@@ -77,6 +77,8 @@ for (
     [new DamagedFileError("x"), 2],
     [new LockedError("x"), 4],
     [new SinkError("x"), 6],
+    [Object.assign(new Error("x"), { name: "EIO", code: "EIO" }), 6],
+    [Object.assign(new Error("x"), { name: "ECONNREFUSED", code: "ECONNREFUSED" }), 1],
     [new RetortError("x"), 1],
     [new TeacherError("x"), 1],
     [new TypeError("x"), 1],

@@ -178,3 +178,20 @@ Deno.test("a dataset is cleared of what exports that were killed have left, and 
   await exportDataset(dir, { replace: true });
   assertEquals(await dir.names("set"), others);
 });
+
+Deno.test("a disk that reports a full quota late, or cannot rename, is named", async () => {
+  const quota = () => Promise.reject(new Error("Disk quota exceeded (os error 122)"));
+  const { rename } = Deno, { sync } = Deno.FsFile.prototype;
+  for (const break_ of [() => Deno.FsFile.prototype.sync = quota, () => Deno.rename = quota]) {
+    await using dir = await tempDir();
+    await writeResults(dir);
+    try {
+      break_();
+      await assertRejects(() => exportDataset(dir), SinkError, "Disk quota exceeded");
+    } finally {
+      Deno.rename = rename;
+      Deno.FsFile.prototype.sync = sync;
+    }
+    assert(!(await dir.exists("set")));
+  }
+});

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { DamagedFileError, UsageError } from "../../lib/errors.ts";
+import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
 import { moveOutdatedLines } from "../../lib/sink/repair.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -48,4 +48,18 @@ Deno.test("moveOutdatedLines() leaves the results as they are if a line is damag
   await assertRejects(() => moveOutdatedLines(path, new Set(["x"])), DamagedFileError, "line 2");
   assertEquals(await dir.read("a.jsonl"), text);
   assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
+});
+
+Deno.test("moveOutdatedLines() leaves the results as they are if a quota is full at fsync", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", [{ uid: "x" }]);
+  const { sync } = Deno.FsFile.prototype;
+  try {
+    Deno.FsFile.prototype.sync = () => Promise.reject(new Error("Disk quota exceeded"));
+    const move = () => moveOutdatedLines(path, new Set(["x"]));
+    await assertRejects(move, SinkError, `Cannot write "${dir.path("a.outdated.jsonl")}"`);
+  } finally {
+    Deno.FsFile.prototype.sync = sync;
+  }
+  assertEquals(await dir.rows("a.jsonl"), [{ uid: "x" }]);
 });
