@@ -275,7 +275,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   #networkError(error: Error): TeacherError {
     const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
-    return networkError(error, this.#shared.address.host, stage, this.#shared.proxyHost);
+    const { address: { host }, proxyHost, now } = this.#shared;
+    return networkError(error, host, stage, proxyHost, now() - this.startedAt);
   }
 
   #endRequest(): void {

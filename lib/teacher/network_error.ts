@@ -38,12 +38,14 @@ const REASONS: Readonly<Record<string, string>> = {
  *
  * @param host `host:port` of the teacher.
  * @param proxy `host:port` of the proxy.
+ * @param waitedMs The time since the attempt began.
  */
 export function networkError(
   error: unknown,
   host: string,
   stage: Stage,
   proxy: string | undefined,
+  waitedMs = 0,
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
@@ -71,8 +73,20 @@ export function networkError(
     type: "network",
     code: lastingCode ?? code,
     isUnreachable: stage === "connecting" && lastingCode === undefined,
+    notice: stage === "sent" && lastingCode === undefined && waitedMs >= IDLE_MS
+      ? idleNotice(place)
+      : undefined,
     cause: withoutData(error),
   });
+}
+
+/** Gateways cut idle connections after 30 s or more; few other connections break after so long. */
+const IDLE_MS = 20_000;
+
+function idleNotice(place: string): string {
+  return `The connection to ${place} broke after ${IDLE_MS / 1_000} s or more without an answer, ` +
+    "which may be billed all the same. A gateway may cut idle connections: use --stream, or raise " +
+    "its idle timeout";
 }
 
 /** The code of an error that a retry does not fix: a missing permission, a certificate that is not

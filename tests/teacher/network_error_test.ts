@@ -23,6 +23,16 @@ Deno.test("networkError() includes the code of the system", () => {
   assertEquals(networkError(all, "h:443", "connecting", undefined).code, "ECONNREFUSED");
 });
 
+Deno.test("networkError() advises --stream once a connection breaks after a long silence", () => {
+  const cut = Object.assign(new Error("closed"), { code: "UND_ERR_SOCKET" });
+  const noticeAfter = (ms: number, stage: Stage) =>
+    networkError(cut, "h:443", stage, undefined, ms).notice;
+  assertMatch(noticeAfter(60_000, "sent")!, /^The connection to h:443 broke .* use --stream/);
+  assertEquals(noticeAfter(1_000, "sent"), undefined);
+  assertEquals(noticeAfter(60_000, "answering"), undefined);
+  assertEquals(noticeAfter(60_000, "connecting"), undefined);
+});
+
 Deno.test("networkError() says what helps where this machine has no port or descriptor left", () => {
   assertMatch(broken("EINVAL", "connecting").message, /no free port on this machine \(lower -c\)/);
   assertMatch(broken("EMFILE", "connecting").message, /lower -c, or raise ulimit -n/);

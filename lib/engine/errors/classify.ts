@@ -240,6 +240,7 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505) return FAIL;
+  if (isAbout("backend", error.message)) return VERDICTS.fault;
   return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
 }
 

@@ -230,6 +230,8 @@ const TOPICS = {
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   ],
+  /** With 503, but no overload: the server behind Varnish or Fastly broke, or was too slow. */
+  backend: [/\bbackend (?:fetch failed|read error)|\bfirst byte timeout/i],
   /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`. It
    * may repeat the first part and add a word: `VertexAIException BadRequestError - …`. Earlier
    * versions omit `litellm.`. */

@@ -1048,6 +1048,8 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     on("nginx", 502, "<html><title>502 Bad Gateway</title></html>", FAULT),
     on("nginx", 504, "<html><title>504 Gateway Time-out</title></html>", SLOW),
+    on("Varnish", 503, "<html><title>503 Backend fetch failed</title></html>", FAULT),
+    on("Fastly", 503, "<html><title>503 first byte timeout</title></html>", FAULT),
     on("Cloudflare", 520, "error code: 520", FAULT),
     on("Cloudflare: too slow", 524, "error code: 524", SLOW),
     on("TGI: generating failed", 424, {
