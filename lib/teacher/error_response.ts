@@ -210,7 +210,8 @@ export function errorMessage(body: unknown): string | undefined {
   // Cloudflare's AI gateway sends a list.
   const error = Array.isArray(object.error) ? object.error[0] : object.error;
   const stated = asText(asObject(error)?.message) || asText(error) || asText(message) ||
-    detailMessage(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
+    detailMessage(detail) || detailMessage(asObject(message)?.detail) ||
+    asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
     gatewayMessage(object);
   if (stated !== "") return stated;
   return asObject(error) === undefined ? undefined : errorJson(error);
@@ -273,7 +274,7 @@ function detailOf({ details }: JsonObject, type: string): JsonObject | undefined
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
 }
 
-/** FastAPI sends a text, or a list of errors with their places. */
+/** FastAPI sends a text, or a list of errors with their places; Mistral does so in `message`. */
 function detailMessage(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {

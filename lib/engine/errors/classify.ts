@@ -270,6 +270,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (status === 403 && error.code === "web_page") return FAIL;
   if (isAbout("clientCertificate", message)) return VERDICTS.client_certificate;
   if (isAbout("plainHttp", message)) return VERDICTS.plain_http;
+  if (isAbout("endpoint", message)) return VERDICTS.endpoint;
   if (isAbout("model", message)) return VERDICTS.model;
   if (isAbout("key", message)) return VERDICTS.key;
   if (status === 403 || isAbout("region", message)) return VERDICTS.permission;

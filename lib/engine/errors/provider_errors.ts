@@ -98,6 +98,12 @@ export const VERDICTS = {
     ...halt("Check the name of the model (--model), and that the account may use it"),
     isAboutModel: true,
   },
+  endpoint: {
+    ...halt(
+      "The model is served at another endpoint: choose it with --endpoint (chat, responses or completions)",
+    ),
+    isAboutModel: true,
+  },
   address: halt(OTHER_SERVER),
   proxy: halt("Check the user name and the password in the address of the proxy"),
   certificate: halt(
@@ -116,6 +122,7 @@ export const VERDICTS = {
 type UncodedMeaning =
   | "fault"
   | "timeout"
+  | "endpoint"
   | "address"
   | "proxy"
   | "certificate"
@@ -241,6 +248,11 @@ const TOPICS = {
   /** A TLS server received plain HTTP: nginx, Go. */
   plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
   region: [/location is not supported|country, region,? or territory not supported/i],
+  /** The model exists, but not at this endpoint: OpenAI, GitHub Copilot and Azure. */
+  endpoint: [
+    /only supported in v1\/\w+|not a chat model|chat model and not supported in|not accessible via the \/\w+/i,
+    /completion operation does not work with the specified model/i,
+  ],
   model: [
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,

@@ -24,6 +24,7 @@ export type Remedy =
   | "permission"
   | "billing"
   | "model"
+  | "endpoint"
   | "address"
   | "proxy"
   | "certificate"
@@ -68,6 +69,7 @@ const UNREACHABLE: Expected = { action: "retry", cause: "unreachable", type: "ne
 const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
 const PERMISSION = halts("permission"), PROXY = halts("proxy");
 const MODEL: Expected = { ...halts("model"), isAboutModel: true };
+const ENDPOINT: Expected = { ...halts("endpoint"), isAboutModel: true };
 
 function halts(remedy: Remedy): Expected {
   return { action: "halt", cause: "account", type: "account", remedy };
@@ -545,6 +547,40 @@ export const GROUPS: readonly CaseGroup[] = [
       400,
       openai("No models loaded. Please load a model.", "invalid_request_error"),
       MODEL,
+    ),
+    on(
+      "OpenAI: only at `/responses`",
+      404,
+      openai(
+        "This model is only supported in v1/responses and not in v1/chat/completions.",
+        "invalid_request_error",
+        null,
+      ),
+      ENDPOINT,
+    ),
+    on(
+      "OpenAI: not at this endpoint",
+      404,
+      openai(
+        "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did " +
+          "you mean to use v1/completions?",
+        "invalid_request_error",
+        null,
+      ),
+      ENDPOINT,
+    ),
+    on(
+      "Azure OpenAI: only at `/responses`",
+      400,
+      {
+        error: {
+          code: "OperationNotSupported",
+          message:
+            "The chatCompletion operation does not work with the specified model, gpt-5.1-codex. " +
+            "Please choose different model and try again.",
+        },
+      },
+      ENDPOINT,
     ),
     on(
       "Azure Foundry: deployed, but not there",
@@ -1413,6 +1449,19 @@ export const GROUPS: readonly CaseGroup[] = [
       openai("Failed to deserialize the JSON body", "invalid_request_error"),
       FAIL,
     ),
+    on("Mistral: parameter", 422, {
+      object: "error",
+      message: {
+        detail: [{
+          type: "extra_forbidden",
+          loc: ["body", "max_completion_tokens"],
+          msg: "Extra inputs are not permitted",
+          input: 32000,
+        }],
+      },
+      type: "invalid_request_error",
+      code: null,
+    }, FAIL),
     on("FastAPI: parameter", 422, {
       detail: [{ loc: ["body", "messages"], msg: "field required" }],
     }, FAIL),
