@@ -71,7 +71,7 @@ interface StatedError {
 /** Reads the error in a body, whatever the status of the response. */
 export function readError(sent: unknown, status: number | undefined, redact: Redact): StatedError {
   const relayed = relayedError(sent, status);
-  const body = innermost(relayed?.body ?? sent);
+  const body = innermost(relayed?.body ?? filterError(sent) ?? sent);
   const code = codeOf(body) ?? codeOf(sent);
   return {
     body,
@@ -80,6 +80,13 @@ export function readError(sent: unknown, status: number | undefined, redact: Red
     retryAfterMs: statedDelayMs(body),
     isRelayed: relayed?.isRelayed,
   };
+}
+
+/** Azure's model inference sends status 400 with a completion whose answer its filter has blocked. */
+function filterError(body: unknown): JsonObject | undefined {
+  const choice = firstObject(asObject(body)?.choices);
+  const error = asObject(asObject(choice?.content_filter_results)?.error);
+  return error === undefined ? undefined : { error };
 }
 
 /** Groq returns the model's text with the error if it is not the required tool call or JSON. */

@@ -1481,6 +1481,22 @@ export const GROUPS: readonly CaseGroup[] = [
       openai(`Cannot read${" this".repeat(60)}: insufficient balance`, "invalid_request_error"),
       FAIL,
     ),
+    on("Azure Foundry: a completion that its filter has blocked", 400, {
+      id: "chatcmpl-802d5a802bf84292896e446052595",
+      model: "",
+      choices: [{
+        index: 0,
+        message: { role: "assistant", content: "" },
+        finish_reason: "content_filter",
+        content_filter_results: {
+          error: {
+            code: "content_filter",
+            message: "Response content blocked by label 'MultiSeverity_ViolenceScore'.",
+          },
+        },
+      }],
+      usage: { prompt_tokens: 55, total_tokens: 55 },
+    }, FILTERED),
     on("Azure OpenAI: filter", 400, {
       error: {
         code: "content_filter",
