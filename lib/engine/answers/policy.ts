@@ -5,7 +5,7 @@
  */
 
 import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
-import { type Ending, endingOf, Endings } from "../../answer.ts";
+import { type Ending, endingOf, Endings, hasCutCall } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import type { FailureType } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
@@ -189,10 +189,14 @@ type TruncatedEnding = "limit" | "context" | "filter";
 function describeTruncation(
   limit: string,
   isContext: boolean,
-  { finishReason }: Completion,
+  completion: Completion,
 ): string {
   if (isContext) return `The answer stopped at the end of ${limit}`;
+  const { finishReason } = completion;
   if (endingOf(finishReason) === "limit") return `The answer stopped at ${limit}`;
+  if (hasCutCall(completion)) {
+    return `The arguments of a tool call break off, whatever the finish reason says (${finishReason})`;
+  }
   return `The answer has as many tokens as ${limit} allows, whatever its finish reason says`;
 }
 
