@@ -91,7 +91,7 @@ export class AnswerPolicy {
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
-      const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
+      const message = hasReasoning(completion) ? ONLY_REASONING : EMPTY;
       return this.#reject("empty", message, attempt);
     }
     const { checks, isRefusal } = this.#options;
@@ -183,6 +183,10 @@ export class AnswerPolicy {
 }
 
 const DEFAULT_CAP_FACTOR = 8;
+
+/** vLLM's parsers, for example, take a whole answer for reasoning if it has no `</think>`. */
+const ONLY_REASONING =
+  `${EMPTY}, only reasoning: if this is every row, the server's reasoning parser may not fit the model`;
 
 type TruncatedEnding = "limit" | "context" | "filter";
 
