@@ -1,9 +1,5 @@
-/**
- * Decides what a failed attempt means for its row and its teacher. `docs/errors.md` describes each
- * case.
- *
- * @module
- */
+/** Decides what a failed attempt means for its row and its teacher: `docs/errors.md` describes each
+ * case. @module */
 
 import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
