@@ -159,8 +159,11 @@ export class AnswerPolicy {
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
-    const isContext = ending === "context", cap = this.#capOf(row);
-    const limit = isContext ? "the model's context" : describeLimit(params, completion);
+    const isContext = ending === "context" || isBelowLimit(completion, params);
+    const cap = this.#capOf(row);
+    const limit = isContext
+      ? describeContext(ending, completion)
+      : describeLimit(params, completion);
     const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
     const needsCap = onTruncated === "escalate" && cap === undefined;
     const message = isOnlyReasoning
@@ -189,6 +192,22 @@ const ONLY_REASONING =
   `${EMPTY}, only reasoning: if this is every row, the server's reasoning parser may not fit the model`;
 
 type TruncatedEnding = "limit" | "context" | "filter";
+
+/** Gateways that estimate token counts may count a few too low. */
+const REACHED_SHARE = 0.8;
+
+/** Whether the answer stopped well before the limit that was sent. vLLM and llama.cpp end an answer
+ * like this with `length` where prompt and answer fill the context, and with a higher limit it
+ * would stop at the same place. */
+function isBelowLimit({ usage }: Completion, params: Params): boolean {
+  const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
+  return tokens > 0 && tokens < REACHED_SHARE * limit;
+}
+
+function describeContext(ending: TruncatedEnding, { usage }: Completion): string {
+  if (ending === "context") return "the model's context";
+  return `the context, or at the teacher's own limit (after ${usage?.completionTokens} tokens)`;
+}
 
 function describeTruncation(
   limit: string,
