@@ -235,7 +235,7 @@ function verdictByMessage(error: TeacherError): Verdict {
 function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
-  if (status === 501 || status === 505) return FAIL;
+  if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
   return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
 }
 

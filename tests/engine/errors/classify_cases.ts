@@ -1449,6 +1449,14 @@ export const GROUPS: readonly CaseGroup[] = [
       openai("Failed to deserialize the JSON body", "invalid_request_error"),
       FAIL,
     ),
+    on("llama.cpp: images without a projector", 500, {
+      error: {
+        code: 500,
+        message: "image input is not supported - hint: if this is unexpected, you may need to " +
+          "provide the mmproj",
+        type: "server_error",
+      },
+    }, { ...FAIL, type: "server" }),
     on("Mistral: parameter", 422, {
       object: "error",
       message: {
