@@ -224,16 +224,6 @@ export function errorMessage(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
-/** The status, from 400 to 599, that an error states in its fields, as OpenRouter's errors do. */
-export function statedStatus(error: unknown): number | undefined {
-  const { code, status, status_code: statusCode } = asObject(error) ?? {};
-  for (const value of [code, status, statusCode]) {
-    const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
-    if (Number.isInteger(number) && number >= 400 && number <= 599) return number;
-  }
-  return undefined;
-}
-
 /** Google states the wait in the body: `"retryDelay": "34.07s"`. */
 function statedDelayMs(body: unknown): number | undefined {
   if (Array.isArray(body)) return statedDelayMs(firstObject(body));

@@ -10,7 +10,6 @@ import {
   isAboutRequest,
   isFaultCode,
   isFiltered,
-  isLimitZero,
   isLoadCode,
   isOverloadCode,
   isRateCode,
@@ -290,4 +289,9 @@ function loadVerdict(error: TeacherError): Verdict | undefined {
 
 function isRateLimit({ type, code }: TeacherError): boolean {
   return type === "rate_limit" || isRateCode(code);
+}
+
+/** Gemini reports `limit: 0` if its free tier does not include the model. */
+function isLimitZero(message: string): boolean {
+  return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }

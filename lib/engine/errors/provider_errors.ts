@@ -1,10 +1,6 @@
-/**
- * Error codes and messages of providers, for errors whose status alone says too little. They come
+/** Error codes and messages of providers, for errors whose status alone says too little. They come
  * from documentation and from reports of users; `tests/engine/errors/classify_cases.ts` has
- * examples.
- *
- * @module
- */
+ * examples. @module */
 
 import { isFilterWord } from "../../answer.ts";
 import { UNREADABLE_FILE } from "../../errors.ts";
@@ -302,8 +298,3 @@ export function isFiltered(message: string, code = ""): boolean {
 
 const BLOCKED_ACCOUNT =
   /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
-
-/** Gemini reports `limit: 0` if its free tier does not include the model. */
-export function isLimitZero(message: string): boolean {
-  return /\blimit:? 0(?![\d.,]\d)/i.test(message);
-}
