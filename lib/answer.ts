@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isObject } from "./json.ts";
+import { isCutObject, isObject } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
 import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
 
@@ -82,7 +82,8 @@ export class Endings {
   endingFor(completion: Completion, params: Params): Ending {
     const ending = this.#endingForReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
-    return mayBeTruncated && hasReachedLimit(completion, params) ? "limit" : ending;
+    if (!mayBeTruncated) return ending;
+    return hasReachedLimit(completion, params) || hasCutCall(completion) ? "limit" : ending;
   }
 
   #endingForReason(finishReason: string | null | undefined): Ending {
@@ -142,6 +143,15 @@ export function isCounted(usage: Usage | null | undefined): usage is Usage {
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
+}
+
+/** Whether the arguments of a tool call break off. vLLM streams `tool_calls` as the finish reason of
+ * calls that the token limit has cut off. */
+export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolean {
+  return toolCalls?.some((call) => {
+    const callee = isObject(call) && isObject(call.function) ? call.function : {};
+    return typeof callee.arguments === "string" && isCutObject(callee.arguments);
+  }) ?? false;
 }
 
 /** Gives `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` the same form. */

@@ -184,6 +184,14 @@ export function endOfValue(text: string, start: number): number {
   return position;
 }
 
+/** Whether `text` begins an object and breaks off before its end. */
+export function isCutObject(text: string): boolean {
+  const start = skipSpace(text, 0);
+  if (text.charCodeAt(start) !== OPENING_BRACE || isJson(text)) return false;
+  // An added brace is read only if nothing has closed the object before.
+  return endOfNested(`${text}}`, start) > text.length;
+}
+
 function endsLiteral(code: number): boolean {
   return code === COMMA || code === CLOSING_BRACE || code === CLOSING_BRACKET || code <= SPACE;
 }

@@ -49,3 +49,22 @@ Deno.test("checkEndings() rejects reasons with a flag of their own, and texts th
   assertThrows(() => checkEndings("none" as never), TypeError, "a list");
   assertThrows(() => checkEndings([" "]), RangeError, "it must be a finish reason, or none");
 });
+
+Deno.test("Endings knows a tool call whose arguments break off, whatever the finish reason", () => {
+  const endings = new Endings();
+  const ending = (args: unknown) => {
+    const toolCalls = [{ id: "a", type: "function", function: { name: "f", arguments: args } }];
+    return endings.endingFor({ ...completion("tool_calls"), response: "", toolCalls }, {});
+  };
+  for (
+    const cut of ['{"path": "/tmp/a", "text": "', '{"a": {"b": 1}', "{", ' {"a": "\\"', '{"a": "}']
+  ) {
+    assertEquals(ending(cut), "limit", cut);
+  }
+  // Whole, empty, no object, or broken in another way.
+  for (const whole of ['{"a": "{"}', "{}", "", "x", '{"a": x}', '{"a": 1}}', undefined, 7]) {
+    assertEquals(ending(whole), "whole", `${whole}`);
+  }
+  const custom = [{ id: "a", type: "custom", custom: { name: "f", input: "{" } }];
+  assertEquals(endings.endingFor({ ...completion("tool_calls"), toolCalls: custom }, {}), "whole");
+});

@@ -201,9 +201,9 @@ type HaltWords = readonly [what: string, advice: string];
 const HALT_WORDS: Readonly<
   Record<EvidenceKind, (count: number, error: TeacherError) => HaltWords>
 > = {
-  rejections: (count) => [
+  rejections: (count, { message }) => [
     `rejected ${count} consecutive rows with the same message`,
-    adviceForRejections(count),
+    adviceForRejections(count, message),
   ],
   endings: (count, { partial }) => [
     `did not mark its answers to ${count} rows as complete`,
@@ -245,11 +245,14 @@ export function haltReason(
   return { cause, sentence: advice === undefined ? words : joinSentences(words, advice) };
 }
 
-export function adviceForRejections(count: number): string {
+export function adviceForRejections(count: number, message = ""): string {
   // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied. --no-careful-start only selects
   // `LATER_LIMIT`, so it would not help.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
-  return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
+  // OpenAI's newer models take tools together with reasoning only at `/responses`.
+  const endpoint = /\buse \/v1\/responses\b/.test(message) ? ", or add --endpoint responses" : "";
+  return `If a parameter is to blame, change or remove it (-p, --params)${endpoint}; if the rows are, ` +
+    rows;
 }
 
 function joinSentences(first: string, second: string): string {

@@ -9,7 +9,7 @@
  */
 
 import { filledList, isObject } from "../json.ts";
-import { parseLossless } from "../source/mod.ts";
+import { isRawJson, parseLossless } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
@@ -153,7 +153,7 @@ export function argumentsOf(call: unknown): Record<string, unknown> | undefined 
   const value = typeof calledFunction?.arguments === "string"
     ? parseArguments(calledFunction.arguments)
     : calledFunction?.arguments;
-  return isObject(value) ? value : undefined;
+  return isObject(value) && !isRawJson(value) ? value : undefined;
 }
 
 function callWith(call: unknown, style: ToolArguments): unknown {

@@ -9,7 +9,6 @@ import {
   MAX_MESSAGE_CHARS,
   MAX_QUOTED_CHARS,
   readError,
-  statedStatus,
 } from "./error_response.ts";
 import {
   asObject,
@@ -287,4 +286,14 @@ function errorFrom(
       ? { type: "response", status, retryable: isRetryable || undefined }
       : { status: reportedStatus, retryAfterMs: stated.retryAfterMs }),
   });
+}
+
+/** The status, from 400 to 599, that an error states in its fields, as OpenRouter's errors do. */
+function statedStatus(error: unknown): number | undefined {
+  const { code, status, status_code: statusCode } = asObject(error) ?? {};
+  for (const value of [code, status, statusCode]) {
+    const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
+    if (Number.isInteger(number) && number >= 400 && number <= 599) return number;
+  }
+  return undefined;
 }

@@ -71,7 +71,7 @@ interface StatedError {
 /** Reads the error in a body, whatever the status of the response. */
 export function readError(sent: unknown, status: number | undefined, redact: Redact): StatedError {
   const relayed = relayedError(sent, status);
-  const body = innermost(relayed?.body ?? sent);
+  const body = innermost(relayed?.body ?? filterError(sent) ?? sent);
   const code = codeOf(body) ?? codeOf(sent);
   return {
     body,
@@ -80,6 +80,13 @@ export function readError(sent: unknown, status: number | undefined, redact: Red
     retryAfterMs: statedDelayMs(body),
     isRelayed: relayed?.isRelayed,
   };
+}
+
+/** Azure's model inference sends status 400 with a completion whose answer its filter has blocked. */
+function filterError(body: unknown): JsonObject | undefined {
+  const choice = firstObject(asObject(body)?.choices);
+  const error = asObject(asObject(choice?.content_filter_results)?.error);
+  return error === undefined ? undefined : { error };
 }
 
 /** Groq returns the model's text with the error if it is not the required tool call or JSON. */
@@ -210,20 +217,11 @@ export function errorMessage(body: unknown): string | undefined {
   // Cloudflare's AI gateway sends a list.
   const error = Array.isArray(object.error) ? object.error[0] : object.error;
   const stated = asText(asObject(error)?.message) || asText(error) || asText(message) ||
-    detailMessage(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
+    detailMessage(detail) || detailMessage(asObject(message)?.detail) ||
+    asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
     gatewayMessage(object);
   if (stated !== "") return stated;
   return asObject(error) === undefined ? undefined : errorJson(error);
-}
-
-/** The status, from 400 to 599, that an error states in its fields, as OpenRouter's errors do. */
-export function statedStatus(error: unknown): number | undefined {
-  const { code, status, status_code: statusCode } = asObject(error) ?? {};
-  for (const value of [code, status, statusCode]) {
-    const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
-    if (Number.isInteger(number) && number >= 400 && number <= 599) return number;
-  }
-  return undefined;
 }
 
 /** Google states the wait in the body: `"retryDelay": "34.07s"`. */
@@ -273,7 +271,7 @@ function detailOf({ details }: JsonObject, type: string): JsonObject | undefined
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
 }
 
-/** FastAPI sends a text, or a list of errors with their places. */
+/** FastAPI sends a text, or a list of errors with their places; Mistral does so in `message`. */
 function detailMessage(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {

@@ -212,7 +212,8 @@ const ADDED_FIELDS: Readonly<Record<Addition, AddedField>> = {
     loss: "tokens may not be counted",
   },
   "reasoning.summary": {
-    pattern: /\breasoning\b/i,
+    // A value of the user's own, `reasoning.effort`, may be rejected, too.
+    pattern: /\breasoning\b(?!\.effort)/i,
     loss: "answers may come without their reasoning",
   },
   store: {

@@ -297,6 +297,28 @@ export const ENDPOINTS: ServerGroup = {
       expected: { result: { response: "I cannot help" } },
     },
     {
+      who: "OpenAI: `/responses`",
+      sends: "400 for an effort of the user's own: the summary stays",
+      flags: [...RESPONSES, "-p", "reasoning_effort=xhigh", "--max-attempts", "1"],
+      script: [{
+        ...json({
+          error: {
+            message:
+              "Unsupported value: 'reasoning.effort' does not support 'xhigh' with this model.",
+            type: "invalid_request_error",
+            param: "reasoning.effort",
+            code: "unsupported_value",
+          },
+        }),
+        status: 400,
+      }],
+      expected: {
+        sent: { reasoning: { effort: "xhigh", summary: "auto" } },
+        failure: { error: { type: "request", message: /reasoning\.effort/ } },
+        posts: 1,
+      },
+    },
+    {
       who: "OpenAI: `/responses`, account not verified",
       sends: "400 for `reasoning.summary`, which Retort requests by itself",
       script: [

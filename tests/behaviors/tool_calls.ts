@@ -143,6 +143,22 @@ export const TOOL_CALLS: ServerGroup = {
       [part({ index: 1, id: "b", type: "function" }, { name: "g", arguments: "{}" })],
       [part({ index: 0 }, { arguments: ":1}" })],
     ], expected({ args: '{"x":1}' }, { id: "b", name: "g", args: "{}" })),
+    {
+      ...streamed(
+        "vLLM (vllm-project/vllm#53269)",
+        "arguments that break off, and `tool_calls` as the reason",
+        [
+          [part({ index: 0, id: "a", type: "function" }, { name: "f", arguments: '{"x": "y' })],
+        ],
+        {},
+      ),
+      expected: {
+        failure: {
+          error: { type: "truncated", message: /arguments of a tool call break off/ },
+          partial: expected({ args: '{"x": "y' }),
+        },
+      },
+    },
     streamed("Gemini behind gateways", "calls without index and with empty ids", [
       [part({ id: "", type: "" }, { name: "f", arguments: '{"x":1}' })],
       [part({ id: "", type: "" }, { name: "f", arguments: '{"x":2}' })],

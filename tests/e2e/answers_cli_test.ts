@@ -60,7 +60,8 @@ Deno.test("--on-truncated escalate retries with twice the tokens, up to --max-to
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt, body }) => {
     const isEnough = prompt === "prompt 0" && body.max_tokens >= 400;
-    return Response.json(chatAnswer("…", { finish_reason: isEnough ? "stop" : "length" }));
+    const usage = { completion_tokens: isEnough ? 300 : body.max_tokens };
+    return Response.json(chatAnswer("…", { finish_reason: isEnough ? "stop" : "length", usage }));
   });
   const input = await dir.write("in.jsonl", numberedRows(2));
   const flags = ["--max-tokens", "100", "--on-truncated", "escalate", "--max-tokens-cap", "500"];

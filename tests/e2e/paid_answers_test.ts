@@ -321,7 +321,7 @@ Deno.test("a row that fails after it was continued keeps the answer that an earl
   assertExit(await distill(paid.server, args), 3);
   const [{ error, partial }, ...others] = await failuresOf(dir);
   assertEquals([error.type, error.final, partial.response], ["server", true, "half 1"]);
-  assertEquals([partial.finish_reason, partial.completion_tokens], ["length", 11]);
+  assertEquals([partial.finish_reason, partial.completion_tokens], ["length", 100]);
   assertEquals(others, []);
 });
 

@@ -34,4 +34,8 @@ Deno.test("adviceForRejections() names a flag only if that changes something", (
   assertStringIncludes(adviceForRejections(3), "-p, --params");
   assertStringIncludes(adviceForRejections(3), "--no-careful-start");
   assertEquals(adviceForRejections(20).includes("--no-careful-start"), false);
+  const message = "Function tools with reasoning_effort are not supported for gpt-6-sol in " +
+    "/v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'.";
+  assertStringIncludes(adviceForRejections(3, message), "--endpoint responses");
+  assertEquals(adviceForRejections(3).includes("--endpoint"), false);
 });

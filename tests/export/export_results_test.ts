@@ -316,9 +316,17 @@ Deno.test("exportResults() notes how trainers treat the rows", async () => {
   assert((await notesOf(['{"a":1}', '{"a":"1"}'])).includes('"a" is a number and a string'));
   assert((await notesOf(['{"a":1}', '{"b":1}'])).includes('not every call has "b"'));
   assert((await notesOf(['{"a":1}', "{}"])).includes('not every call has "a"'));
-  assert(
-    (await notesOf(['{"a":'])).includes("1 tool call with arguments that are not a JSON object"),
-  );
+  // Numbers that JavaScript would change are represented by objects.
+  for (const text of ['{"a":', "12345678901234567890", "1.0", "7", '"x"', "[1.0]"]) {
+    assert(
+      (await notesOf([text])).includes("1 tool call with arguments that are not a JSON object"),
+    );
+    const [{ messages }] = await dir.rows("train.jsonl");
+    assertEquals(messages[1].tool_calls[0].function.arguments, text);
+    await exportFrom(dir, { format: "sharegpt", replace: true });
+    const [{ conversations }] = await dir.rows("train.jsonl");
+    assertEquals(JSON.parse(conversations[1].value)[0].arguments, text);
+  }
   assert((await notesOf(["{}"], { toolArguments: "string" })).includes("JSON text"));
   assert((await notesOf(["{}"], { format: "sharegpt" })).includes("Axolotl does not"));
   const field = { format: "sharegpt", think: "field" } as const;

@@ -109,8 +109,10 @@ class Trial {
     const isRejected = row % 3 !== 0 && Math.floor(seed / 1_000) < rejected;
     const kind = isRejected ? "I cannot" : "answer";
     const text = `${kind} ${this.entries.length + 1} ${"x".repeat(bytes)}`;
-    const choice = { finish_reason: max_tokens < wholeFrom ? "length" : "stop" };
-    return this.#enter(post, answer(text, { choice }), text);
+    const isCut = max_tokens < wholeFrom;
+    const choice = { finish_reason: isCut ? "length" : "stop" };
+    const usage = { prompt_tokens: 7, completion_tokens: isCut ? max_tokens : 11 };
+    return this.#enter(post, answer(text, { choice, usage }), text);
   }
 
   #fault(post: Post): Reply {

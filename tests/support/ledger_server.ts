@@ -218,7 +218,9 @@ export function servePaid(
     const { text = "answer", finishReason = "stop" } = given;
     const whole = `${text} ${request.n}`;
     answers.push({ prompt: request.prompt, text: whole });
-    return Response.json(chatAnswer(whole, { finish_reason: finishReason }));
+    // A limit that is not reached is not raised.
+    const usage = finishReason === "length" ? { completion_tokens: request.body.max_tokens } : {};
+    return Response.json(chatAnswer(whole, { finish_reason: finishReason, usage }));
   });
   return { server, answers, [Symbol.asyncDispose]: () => server.close() };
 }

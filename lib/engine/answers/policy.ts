@@ -5,7 +5,7 @@
  */
 
 import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
-import { type Ending, endingOf, Endings } from "../../answer.ts";
+import { type Ending, endingOf, Endings, hasCutCall } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import type { FailureType } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
@@ -91,7 +91,7 @@ export class AnswerPolicy {
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
-      const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
+      const message = hasReasoning(completion) ? ONLY_REASONING : EMPTY;
       return this.#reject("empty", message, attempt);
     }
     const { checks, isRefusal } = this.#options;
@@ -159,8 +159,11 @@ export class AnswerPolicy {
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
-    const isContext = ending === "context", cap = this.#capOf(row);
-    const limit = isContext ? "the model's context" : describeLimit(params, completion);
+    const isContext = ending === "context" || isBelowLimit(completion, params);
+    const cap = this.#capOf(row);
+    const limit = isContext
+      ? describeContext(ending, completion)
+      : describeLimit(params, completion);
     const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
     const needsCap = onTruncated === "escalate" && cap === undefined;
     const message = isOnlyReasoning
@@ -184,15 +187,39 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
+/** vLLM's parsers, for example, take a whole answer for reasoning if it has no `</think>`. */
+const ONLY_REASONING =
+  `${EMPTY}, only reasoning: if this is every row, the server's reasoning parser may not fit the model`;
+
 type TruncatedEnding = "limit" | "context" | "filter";
+
+/** Gateways that estimate token counts may count a few too low. */
+const REACHED_SHARE = 0.8;
+
+/** Whether the answer stopped well before the limit that was sent. vLLM and llama.cpp end an answer
+ * like this with `length` where prompt and answer fill the context, and with a higher limit it
+ * would stop at the same place. */
+function isBelowLimit({ usage }: Completion, params: Params): boolean {
+  const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
+  return tokens > 0 && tokens < REACHED_SHARE * limit;
+}
+
+function describeContext(ending: TruncatedEnding, { usage }: Completion): string {
+  if (ending === "context") return "the model's context";
+  return `the context, or at the teacher's own limit (after ${usage?.completionTokens} tokens)`;
+}
 
 function describeTruncation(
   limit: string,
   isContext: boolean,
-  { finishReason }: Completion,
+  completion: Completion,
 ): string {
   if (isContext) return `The answer stopped at the end of ${limit}`;
+  const { finishReason } = completion;
   if (endingOf(finishReason) === "limit") return `The answer stopped at ${limit}`;
+  if (hasCutCall(completion)) {
+    return `The arguments of a tool call break off, whatever the finish reason says (${finishReason})`;
+  }
   return `The answer has as many tokens as ${limit} allows, whatever its finish reason says`;
 }
 

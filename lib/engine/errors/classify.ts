@@ -1,113 +1,39 @@
-/**
- * Decides what a failed attempt means for its row and its teacher. `docs/errors.md` describes each
- * case.
- *
- * @module
- */
+/** Decides what a failed attempt means for its row and its teacher: `docs/errors.md` describes each
+ * case. @module */
 
 import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
 import {
   codeMeaning,
-  halt,
   isAbout,
   isAboutRequest,
   isFaultCode,
   isFiltered,
-  isLimitZero,
   isLoadCode,
   isOverloadCode,
   isRateCode,
-  SERVER_VERDICTS,
-  VERDICTS,
 } from "./provider_errors.ts";
 import { isTooLong, neverFits } from "./request_size.ts";
-
-export type FailureCause =
-  /** The key, the account, the model, the address or the like is the problem: this teacher cannot
-   * answer any row. */
-  | "account"
-  /** The request is rejected, because of this row or of something that all rows share, such as a
-   * parameter. */
-  | "request"
-  /** Something in this row is rejected, such as its length or an image. */
-  | "row"
-  /** A content filter blocked the prompt or the answer. */
-  | "filter"
-  /** The teacher throttles, whatever the status. `type` tells a rate limit from overload. */
-  | "load"
-  /** No connection could be made, so nothing was sent. */
-  | "unreachable"
-  /** Retort, or a gateway (504), stopped waiting for an answer that may be billed. */
-  | "timeout"
-  /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
-  | "fault"
-  /** There is an answer, but its finish reason is missing or unknown. */
-  | "ending"
-  /** The teacher rejected a field that Retort had added; requests omit it from now on. */
-  | "adjusted";
-
-export interface Classification {
-  /** `retry`: another attempt. `fail`: the row failed. `halt`: the teacher gets no more rows. */
-  readonly action: "retry" | "fail" | "halt";
-  readonly cause: FailureCause;
-  readonly type: FailureType;
-  readonly retryAfterMs?: number;
-  /** The teacher says that a limit is used up, so other rows must wait too. @default false */
-  readonly isExhausted?: boolean;
-  /** For halts: what the user can do, without a final period. */
-  readonly advice?: string;
-  /** The model is the cause. If the row itself chose the model, only that row fails. @default false
-   */
-  readonly isAboutModel?: boolean;
-  /** Whether something other than a teacher responds. Ignored if the teacher has ever answered. */
-  readonly otherServer?: "certain" | "probable";
-}
-
-/** A decision on an error. If `type` is absent, `typeOf` derives it from the error. */
-export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
-  readonly type?: FailureType;
-};
-
-/** Rejected for no known reason. If this very object is the verdict, `verdictOn` looks for a reason
- * in the message. */
-const FAIL: Verdict = { action: "fail", cause: "request" };
-const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
-const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };
-const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
-
-/** Verdicts on connection errors by error code. Other codes are faults. */
-const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
-  ["certificate", VERDICTS.certificate],
-  ["client_certificate", VERDICTS.client_certificate],
-  // Deno lacks the permission to use the network; the teacher was not asked.
-  ["no_permission", halt("Start Retort with --allow-net")],
-  ["wants_tls", VERDICTS.plain_http],
-  [
-    "no_tls",
-    halt(
-      "Check the address: the server there may speak plain HTTP, so try http:// instead of https://",
-    ),
-  ],
-  // A port of another protocol (gRPC, a database).
-  ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
-]);
+import {
+  ADJUSTED,
+  BROKEN_ANSWER_VERDICTS,
+  type Classification,
+  CONNECTION_VERDICTS,
+  FAIL,
+  type FailureCause,
+  halt,
+  SERVER_VERDICTS,
+  UNKNOWN_ENDING,
+  UNKNOWN_TEXT,
+  UNREACHABLE,
+  type Verdict,
+  VERDICTS,
+} from "./verdicts.ts";
 
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** Among the less common ones, TGI and Bedrock send 424 if generation failed, Groq sends 499 if a
  * request was canceled, and 444 is nginx's code for a connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
-
-/** A 2xx response with neither a completion nor an error. */
-const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
-/** A 2xx response with unknown text: LM Studio, for example, sends one for unknown paths. */
-const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
-const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
-  ["broken_answer", BROKEN],
-  // From another server, or from a portal in between.
-  ["web_page", { ...BROKEN, otherServer: "certain" }],
-  ["other_api", UNKNOWN_TEXT],
-]);
 
 /**
  * Classifies an error. An explicit hint of the teacher (`error.retryable`, the header
@@ -239,7 +165,7 @@ function verdictByMessage(error: TeacherError): Verdict {
 function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
-  if (status === 501 || status === 505) return FAIL;
+  if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
   if (isAbout("backend", error.message)) return VERDICTS.fault;
   return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
 }
@@ -271,6 +197,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (status === 403 && error.code === "web_page") return FAIL;
   if (isAbout("clientCertificate", message)) return VERDICTS.client_certificate;
   if (isAbout("plainHttp", message)) return VERDICTS.plain_http;
+  if (isAbout("endpoint", message)) return VERDICTS.endpoint;
   if (isAbout("model", message)) return VERDICTS.model;
   if (isAbout("key", message)) return VERDICTS.key;
   if (status === 403 || isAbout("region", message)) return VERDICTS.permission;
@@ -294,4 +221,9 @@ function loadVerdict(error: TeacherError): Verdict | undefined {
 
 function isRateLimit({ type, code }: TeacherError): boolean {
   return type === "rate_limit" || isRateCode(code);
+}
+
+/** Gemini reports `limit: 0` if its free tier does not include the model. */
+function isLimitZero(message: string): boolean {
+  return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }

@@ -7,5 +7,5 @@
  * @module
  */
 
-export { type Classification, classify } from "./classify.ts";
-export { OTHER_SERVER } from "./provider_errors.ts";
+export { classify } from "./classify.ts";
+export { type Classification, OTHER_SERVER } from "./verdicts.ts";

@@ -1,14 +1,9 @@
-/**
- * Error codes and messages of providers, for errors whose status alone says too little. They come
+/** Error codes and messages of providers, for errors whose status alone says too little. They come
  * from documentation and from reports of users; `tests/engine/errors/classify_cases.ts` has
- * examples.
- *
- * @module
- */
+ * examples. @module */
 
 import { isFilterWord } from "../../answer.ts";
 import { UNREADABLE_FILE } from "../../errors.ts";
-import type { Verdict } from "./classify.ts";
 
 /** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
  * `row` fail the row; the others send the row again. */
@@ -69,74 +64,7 @@ const CODES = {
   bad_output: ["tool_use_failed json_validate_failed output_parse_failed"],
 } satisfies Record<string, readonly string[]>;
 
-type CodeMeaning = keyof typeof CODES;
-
-export const OTHER_SERVER =
-  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
-
-export const VERDICTS = {
-  row: { action: "fail", cause: "row" },
-  filter: { action: "fail", cause: "filter", type: "filtered" },
-  rate_limit: { action: "retry", cause: "load", type: "rate_limit" },
-  overload: { action: "retry", cause: "load", type: "server" },
-  fault: { action: "retry", cause: "fault" },
-  timeout: { action: "retry", cause: "timeout" },
-  bad_output: { action: "retry", cause: "fault", type: "request" },
-  key: halt(
-    "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
-  ),
-  permission: halt(
-    "Check what the API key may do (its project, its limits, the country and the address it is " +
-      "used from) in the teacher's settings",
-  ),
-  billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
-  upstream: halt(
-    "The gateway passes on what the provider behind it says about the gateway's own key or account, " +
-      "not about yours: check the gateway's configuration",
-  ),
-  model: {
-    ...halt("Check the name of the model (--model), and that the account may use it"),
-    isAboutModel: true,
-  },
-  address: halt(OTHER_SERVER),
-  proxy: halt("Check the user name and the password in the address of the proxy"),
-  certificate: halt(
-    "Check the address, the dates of the certificate and the clock of this machine; trust an " +
-      "authority of your own with --ca-file",
-  ),
-  client_certificate: halt(
-    "Check the client certificate (--client-cert, --client-key), which the teacher requires or does " +
-      "not trust, and the address",
-  ),
-  plain_http: halt(
-    "Check the address: the server there speaks TLS, so use https:// instead of http://",
-  ),
-} satisfies Record<CodeMeaning | UncodedMeaning, Verdict>;
-
-type UncodedMeaning =
-  | "fault"
-  | "timeout"
-  | "address"
-  | "proxy"
-  | "certificate"
-  | "client_certificate"
-  | "plain_http"
-  | "upstream";
-
-/** Verdicts on server errors by status; others are faults. */
-export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
-  [503, VERDICTS.overload],
-  // A gateway stopped waiting for the answer; 524 is Cloudflare's status.
-  [504, VERDICTS.timeout],
-  [524, VERDICTS.timeout],
-  // Anthropic
-  [529, VERDICTS.overload],
-]);
-
-/** A verdict that halts the teacher; `advice` says what the user can do. */
-export function halt(advice?: string): Verdict {
-  return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
-}
+export type CodeMeaning = keyof typeof CODES;
 
 const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   Object.entries(CODES).flatMap(([meaning, codes]) =>
@@ -243,6 +171,11 @@ const TOPICS = {
   /** A TLS server received plain HTTP: nginx, Go. */
   plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
   region: [/location is not supported|country, region,? or territory not supported/i],
+  /** The model exists, but not at this endpoint: OpenAI, GitHub Copilot and Azure. */
+  endpoint: [
+    /only supported in v1\/\w+|not a chat model|chat model and not supported in|not accessible via the \/\w+/i,
+    /completion operation does not work with the specified model/i,
+  ],
   model: [
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
@@ -253,6 +186,8 @@ const TOPICS = {
   ],
   /** A 404 about a file in the row, or about a kind of input that the model does not support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
+  /** llama.cpp answers 500 to images and audio if its model takes none. */
+  input: [/\b(?:image|audio|video)s? input is not supported/i],
   /** The request is at fault. Only for errors whose status says nothing. */
   request: [
     /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
@@ -290,8 +225,3 @@ export function isFiltered(message: string, code = ""): boolean {
 
 const BLOCKED_ACCOUNT =
   /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
-
-/** Gemini reports `limit: 0` if its free tier does not include the model. */
-export function isLimitZero(message: string): boolean {
-  return /\blimit:? 0(?![\d.,]\d)/i.test(message);
-}

@@ -181,6 +181,20 @@ Deno.test("classify() with escalate asks for longer answers, to 8 times the run'
   assertEquals(first, { max_tokens: 100, temperature: 0 });
 });
 
+Deno.test("classify() with escalate does not raise a limit that the answer has not reached", () => {
+  const params = { max_tokens: 1_000 };
+  const policy = acceptanceOf({ onTruncated: "escalate", params });
+  const after = (completionTokens: number) =>
+    classify(policy, { ...cut, usage: { promptTokens: 3_456, completionTokens } }, { params });
+  assertEquals(after(640)?.action, "fail");
+  assertEquals(
+    after(640)?.failure.message,
+    "The answer stopped at the end of the context, or at the teacher's own limit (after 640 tokens)",
+  );
+  // Counts may be estimates; 0 is unknown.
+  for (const tokens of [1_000, 998, 850, 0]) assertEquals(after(tokens)?.action, "escalate");
+});
+
 Deno.test("classify() with escalate counts from a row's own limit, and keeps to the cap", () => {
   const options = { onTruncated: "escalate", params: { max_tokens: 100 } } as const;
   const own = { max_tokens: 10 };

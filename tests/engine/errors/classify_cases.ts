@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Classification } from "../../../lib/engine/errors/classify.ts";
+import type { Classification } from "../../../lib/engine/errors/verdicts.ts";
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { statusError } from "../../../lib/teacher/error_response.ts";
@@ -24,6 +24,7 @@ export type Remedy =
   | "permission"
   | "billing"
   | "model"
+  | "endpoint"
   | "address"
   | "proxy"
   | "certificate"
@@ -68,6 +69,7 @@ const UNREACHABLE: Expected = { action: "retry", cause: "unreachable", type: "ne
 const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
 const PERMISSION = halts("permission"), PROXY = halts("proxy");
 const MODEL: Expected = { ...halts("model"), isAboutModel: true };
+const ENDPOINT: Expected = { ...halts("endpoint"), isAboutModel: true };
 
 function halts(remedy: Remedy): Expected {
   return { action: "halt", cause: "account", type: "account", remedy };
@@ -545,6 +547,40 @@ export const GROUPS: readonly CaseGroup[] = [
       400,
       openai("No models loaded. Please load a model.", "invalid_request_error"),
       MODEL,
+    ),
+    on(
+      "OpenAI: only at `/responses`",
+      404,
+      openai(
+        "This model is only supported in v1/responses and not in v1/chat/completions.",
+        "invalid_request_error",
+        null,
+      ),
+      ENDPOINT,
+    ),
+    on(
+      "OpenAI: not at this endpoint",
+      404,
+      openai(
+        "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did " +
+          "you mean to use v1/completions?",
+        "invalid_request_error",
+        null,
+      ),
+      ENDPOINT,
+    ),
+    on(
+      "Azure OpenAI: only at `/responses`",
+      400,
+      {
+        error: {
+          code: "OperationNotSupported",
+          message:
+            "The chatCompletion operation does not work with the specified model, gpt-5.1-codex. " +
+            "Please choose different model and try again.",
+        },
+      },
+      ENDPOINT,
     ),
     on(
       "Azure Foundry: deployed, but not there",
@@ -1415,6 +1451,27 @@ export const GROUPS: readonly CaseGroup[] = [
       openai("Failed to deserialize the JSON body", "invalid_request_error"),
       FAIL,
     ),
+    on("llama.cpp: images without a projector", 500, {
+      error: {
+        code: 500,
+        message: "image input is not supported - hint: if this is unexpected, you may need to " +
+          "provide the mmproj",
+        type: "server_error",
+      },
+    }, { ...FAIL, type: "server" }),
+    on("Mistral: parameter", 422, {
+      object: "error",
+      message: {
+        detail: [{
+          type: "extra_forbidden",
+          loc: ["body", "max_completion_tokens"],
+          msg: "Extra inputs are not permitted",
+          input: 32000,
+        }],
+      },
+      type: "invalid_request_error",
+      code: null,
+    }, FAIL),
     on("FastAPI: parameter", 422, {
       detail: [{ loc: ["body", "messages"], msg: "field required" }],
     }, FAIL),
@@ -1434,6 +1491,22 @@ export const GROUPS: readonly CaseGroup[] = [
       openai(`Cannot read${" this".repeat(60)}: insufficient balance`, "invalid_request_error"),
       FAIL,
     ),
+    on("Azure Foundry: a completion that its filter has blocked", 400, {
+      id: "chatcmpl-802d5a802bf84292896e446052595",
+      model: "",
+      choices: [{
+        index: 0,
+        message: { role: "assistant", content: "" },
+        finish_reason: "content_filter",
+        content_filter_results: {
+          error: {
+            code: "content_filter",
+            message: "Response content blocked by label 'MultiSeverity_ViolenceScore'.",
+          },
+        },
+      }],
+      usage: { prompt_tokens: 55, total_tokens: 55 },
+    }, FILTERED),
     on("Azure OpenAI: filter", 400, {
       error: {
         code: "content_filter",

@@ -19,6 +19,7 @@ const REMEDIES: Readonly<Record<Remedy, string>> = {
   permission: "what the key may do",
   billing: "the bill",
   model: "the model",
+  endpoint: "the endpoint",
   address: "the address",
   upstream: "the gateway's key or bill",
   proxy: "the proxy's password",

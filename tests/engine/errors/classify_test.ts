@@ -10,6 +10,7 @@ const ADVICE: Readonly<Record<Remedy, RegExp>> = {
   permission: /what the API key may do/,
   billing: /credit.*spending limit/,
   model: /--model/,
+  endpoint: /--endpoint \(chat, responses or completions\)/,
   address: /--base-url.*\/chat\/completions/,
   upstream: /the gateway's own key or account.*not about yours/,
   proxy: /proxy/,

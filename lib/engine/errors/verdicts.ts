@@ -1,0 +1,159 @@
+/** What a failed attempt can mean for its row and its teacher, and what to advise. @module */
+
+import type { FailureType } from "../../errors.ts";
+import type { CodeMeaning } from "./provider_errors.ts";
+
+export type FailureCause =
+  /** The key, the account, the model, the address or the like is the problem: this teacher cannot
+   * answer any row. */
+  | "account"
+  /** The request is rejected, because of this row or of something that all rows share, such as a
+   * parameter. */
+  | "request"
+  /** Something in this row is rejected, such as its length or an image. */
+  | "row"
+  /** A content filter blocked the prompt or the answer. */
+  | "filter"
+  /** The teacher throttles, whatever the status. `type` tells a rate limit from overload. */
+  | "load"
+  /** No connection could be made, so nothing was sent. */
+  | "unreachable"
+  /** Retort, or a gateway (504), stopped waiting for an answer that may be billed. */
+  | "timeout"
+  /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
+  | "fault"
+  /** There is an answer, but its finish reason is missing or unknown. */
+  | "ending"
+  /** The teacher rejected a field that Retort had added; requests omit it from now on. */
+  | "adjusted";
+
+export interface Classification {
+  /** `retry`: another attempt. `fail`: the row failed. `halt`: the teacher gets no more rows. */
+  readonly action: "retry" | "fail" | "halt";
+  readonly cause: FailureCause;
+  readonly type: FailureType;
+  readonly retryAfterMs?: number;
+  /** The teacher says that a limit is used up, so other rows must wait too. @default false */
+  readonly isExhausted?: boolean;
+  /** For halts: what the user can do, without a final period. */
+  readonly advice?: string;
+  /** The model is the cause. If the row itself chose the model, only that row fails. @default false
+   */
+  readonly isAboutModel?: boolean;
+  /** Whether something other than a teacher responds. Ignored if the teacher has ever answered. */
+  readonly otherServer?: "certain" | "probable";
+}
+
+/** A decision on an error. If `type` is absent, `typeOf` derives it from the error. */
+export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
+  readonly type?: FailureType;
+};
+
+/** A verdict that halts the teacher; `advice` says what the user can do. */
+export function halt(advice?: string): Verdict {
+  return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
+}
+
+export const OTHER_SERVER =
+  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
+
+export const VERDICTS = {
+  row: { action: "fail", cause: "row" },
+  filter: { action: "fail", cause: "filter", type: "filtered" },
+  rate_limit: { action: "retry", cause: "load", type: "rate_limit" },
+  overload: { action: "retry", cause: "load", type: "server" },
+  fault: { action: "retry", cause: "fault" },
+  timeout: { action: "retry", cause: "timeout" },
+  bad_output: { action: "retry", cause: "fault", type: "request" },
+  key: halt(
+    "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
+  ),
+  permission: halt(
+    "Check what the API key may do (its project, its limits, the country and the address it is " +
+      "used from) in the teacher's settings",
+  ),
+  billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
+  upstream: halt(
+    "The gateway passes on what the provider behind it says about the gateway's own key or account, " +
+      "not about yours: check the gateway's configuration",
+  ),
+  model: {
+    ...halt("Check the name of the model (--model), and that the account may use it"),
+    isAboutModel: true,
+  },
+  endpoint: {
+    ...halt(
+      "The model is served at another endpoint: choose it with --endpoint (chat, responses or completions)",
+    ),
+    isAboutModel: true,
+  },
+  address: halt(OTHER_SERVER),
+  proxy: halt("Check the user name and the password in the address of the proxy"),
+  certificate: halt(
+    "Check the address, the dates of the certificate and the clock of this machine; trust an " +
+      "authority of your own with --ca-file",
+  ),
+  client_certificate: halt(
+    "Check the client certificate (--client-cert, --client-key), which the teacher requires or does " +
+      "not trust, and the address",
+  ),
+  plain_http: halt(
+    "Check the address: the server there speaks TLS, so use https:// instead of http://",
+  ),
+} satisfies Record<CodeMeaning | UncodedMeaning, Verdict>;
+
+type UncodedMeaning =
+  | "fault"
+  | "timeout"
+  | "endpoint"
+  | "address"
+  | "proxy"
+  | "certificate"
+  | "client_certificate"
+  | "plain_http"
+  | "upstream";
+
+/** Verdicts on server errors by status; others are faults. */
+export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
+  [503, VERDICTS.overload],
+  // A gateway stopped waiting for the answer; 524 is Cloudflare's status.
+  [504, VERDICTS.timeout],
+  [524, VERDICTS.timeout],
+  // Anthropic
+  [529, VERDICTS.overload],
+]);
+
+/** Rejected for no known reason. If this very object is the verdict, `verdictOn` in `classify.ts`
+ * looks for a reason in the message. */
+export const FAIL: Verdict = { action: "fail", cause: "request" };
+export const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
+export const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };
+export const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
+
+/** A 2xx response with neither a completion nor an error. */
+const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
+/** A 2xx response with unknown text: LM Studio, for example, sends one for unknown paths. */
+export const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
+export const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
+  ["broken_answer", BROKEN],
+  // From another server, or from a portal in between.
+  ["web_page", { ...BROKEN, otherServer: "certain" }],
+  ["other_api", UNKNOWN_TEXT],
+]);
+
+/** Verdicts on connection errors by error code. Other codes are faults. */
+export const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
+  ["certificate", VERDICTS.certificate],
+  ["client_certificate", VERDICTS.client_certificate],
+  // Deno lacks the permission to use the network; the teacher was not asked.
+  ["no_permission", halt("Start Retort with --allow-net")],
+  ["wants_tls", VERDICTS.plain_http],
+  [
+    "no_tls",
+    halt(
+      "Check the address: the server there may speak plain HTTP, so try http:// instead of https://",
+    ),
+  ],
+  // A port of another protocol (gRPC, a database).
+  ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
+]);
