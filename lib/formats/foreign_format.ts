@@ -191,14 +191,17 @@ function fromUnicode(encoding: UnicodeEncoding): (path: string) => string {
 
 type UnicodeEncoding = "UTF-16" | "UTF-32";
 
+/** Without `Deno`, as in the bundle for Node. */
+const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
+
 /** Windows has no iconv, and its PowerShell writes UTF-16 where output goes to a file. */
 export function unicodeAdvice(
   path: string,
   encoding: UnicodeEncoding,
-  os: typeof Deno.build.os = Deno.build.os,
+  isWindows = IS_WINDOWS,
 ): string {
   const from = pathWord(path), to = pathWord(nameBeside(path));
-  if (os !== "windows") return `Convert it: iconv -f ${encoding} -t UTF-8 ${from} > ${to}`;
+  if (!isWindows) return `Convert it: iconv -f ${encoding} -t UTF-8 ${from} > ${to}`;
   const name = encoding === "UTF-16" ? "Unicode" : "UTF32";
   return `Convert it in PowerShell: Get-Content -Encoding ${name} ${from} | ` +
     `Set-Content -Encoding UTF8 ${to}`;
