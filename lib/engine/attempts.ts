@@ -14,6 +14,7 @@ import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
 import { AnsweringModels, type Silence } from "./engine_state.ts";
+import { UselessAnswers } from "./evidence.ts";
 import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
@@ -48,6 +49,7 @@ type ResultOrPromise = AttemptResult | Promise<AttemptResult>;
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;
+  readonly #useless: UselessAnswers;
   readonly #answers: PaidAnswers;
   readonly #waits: RowWaits;
   readonly #models: AnsweringModels;
@@ -66,6 +68,7 @@ export class Attempts {
         options.onSendAgain(work);
       },
     });
+    this.#useless = new UselessAnswers(options);
     this.#answers = new PaidAnswers(options);
     this.#waits = new RowWaits(options);
   }
@@ -180,6 +183,7 @@ export class Attempts {
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
     if (rejection !== undefined) return this.#rejected(work, completion, rejection);
+    this.#useless.answeredWell();
     this.#options.listener.attemptAnswered(completion);
     const outcome = work.outcome(completion, undefined);
     return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
@@ -199,7 +203,10 @@ export class Attempts {
       const reported = params === undefined ? "failed" : this.#unfinishedAction;
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
     }
-    if (params === undefined) return failedWith(work.outcome(completion, failure));
+    if (params === undefined) {
+      this.#useless.failed(failure);
+      return failedWith(work.outcome(completion, failure));
+    }
     work.rejected = { completion, failure };
     // The failures file does not keep raw fields (the option `keep`), so an answer with raw fields
     // is requested again.

@@ -1,11 +1,12 @@
 /**
  * Evidence against one teacher: repeated rejections, repeated bad answers, and addresses where no
- * server answers.
+ * server answers; and evidence against the settings of a run: useless answers.
  *
  * @module
  */
 
 import type { TeacherError } from "../errors.ts";
+import { formatCount } from "../figures.ts";
 import { LONG_ID } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";
@@ -131,6 +132,52 @@ export class RepeatedRejections extends RepeatedAnswers {
   override failHeld(): readonly Outcome[] {
     this.forget();
     return super.failHeld();
+  }
+}
+
+/** After how many useless answers the user is told, and the run is halted. */
+const USELESS_TO_TELL = 20;
+const USELESS_TO_HALT = 1_000;
+
+interface UselessAnswersOptions {
+  /** Whether earlier rows were answered with the same settings: then nothing is counted. */
+  readonly isProven?: boolean;
+  /** Whether the run is halted at last. */
+  readonly isCareful: boolean;
+  readonly onNotice?: (message: string) => void;
+  readonly onHalt: (reason: string) => void;
+}
+
+/** Counts truncated and empty answers until a whole one arrives. Otherwise, a token limit that is too
+ * low, for example, would be noticed when all rows are paid for. */
+export class UselessAnswers {
+  readonly #options: UselessAnswersOptions;
+  #hasWholeAnswer: boolean;
+  #count = 0;
+
+  constructor(options: UselessAnswersOptions) {
+    this.#options = options;
+    this.#hasWholeAnswer = options.isProven ?? false;
+  }
+
+  /** Called for each answer that is used. */
+  answeredWell(): void {
+    this.#hasWholeAnswer = true;
+  }
+
+  /** Called when a row has failed because of its answer. */
+  failed({ type, message }: Failure): void {
+    // A check has rejected a whole answer. Of hard tasks, few answers may pass.
+    if (type === "rejected" || type === "refused") this.#hasWholeAnswer = true;
+    if (this.#hasWholeAnswer || type !== "truncated" && type !== "empty") return;
+    this.#count++;
+    if (this.#count !== USELESS_TO_TELL && this.#count !== USELESS_TO_HALT) return;
+    const { isCareful, onNotice, onHalt } = this.#options;
+    const problem =
+      `None of the ${formatCount(this.#count)} answers so far could be used, although ` +
+      `they may be billed. The last: ${message}`;
+    if (this.#count === USELESS_TO_TELL) onNotice?.(problem);
+    else if (isCareful) onHalt(`${problem}. To send all rows anyway, add --no-careful-start`);
   }
 }
 

@@ -1,7 +1,17 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { TeacherError } from "../../lib/errors.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import {
+  completionOf,
+  endpointOf,
+  FakeTeacher,
+  Fixture,
+  type FixtureOptions,
+  rowOf,
+  rowsOf,
+} from "./engine_fixture.ts";
 
 const badKey = () => new TeacherError("Incorrect API key provided", { status: 401 });
 const badRequest = (message = "max_tokens is not supported with this model") =>
@@ -353,4 +363,64 @@ Deno.test("Engine is not halted when the calls in flight answered all rows", asy
   assertEquals(fixture.engine.haltReason, "The budget is spent");
   await fixture.finish();
   assertEquals([fixture.engine.state, fixture.engine.haltReason], ["done", undefined]);
+});
+
+/** Runs 1,100 rows, one at a time, whose answers are truncated except some. */
+async function runTruncated(
+  answerOf: (uid: string) => Completion,
+  options: Partial<FixtureOptions> = {},
+): Promise<{ fixture: Fixture; notices: string[] }> {
+  const notices: string[] = [];
+  const fixture = new Fixture({
+    rows: rowsOf(1_100),
+    concurrency: 1,
+    isCareful: true,
+    params: { max_tokens: 5 },
+    teacher: { complete: ({ uid }) => Promise.resolve(answerOf(uid)) },
+    onNotice: (notice) => notices.push(notice),
+    ...options,
+  });
+  await fixture.start();
+  await fixture.ended;
+  return { fixture, notices };
+}
+
+const truncated = () => completionOf({ finishReason: "length" });
+const PROBLEM = "The answer stopped at the token limit (max_tokens 5)";
+
+Deno.test("Engine tells of 20 useless answers from the start, and halts after 1,000", async () => {
+  const { fixture, notices } = await runTruncated(truncated);
+  assertEquals(notices, [
+    `None of the 20 answers so far could be used, although they may be billed. The last: ${PROBLEM}`,
+  ]);
+  assertEquals(
+    fixture.engine.haltReason,
+    `None of the 1,000 answers so far could be used, although they may be billed. The last: ${PROBLEM}` +
+      ". To send all rows anyway, add --no-careful-start",
+  );
+  assertEquals(fixture.outcomes.length, 1_000);
+});
+
+for (
+  const [what, answerOf, options] of [
+    ["one answer was used", (uid) => uid === "9" ? completionOf() : truncated(), {}],
+    ["a check has rejected a whole answer", (uid) => uid === "9" ? completionOf() : truncated(), {
+      policy: new AnswerPolicy({
+        onTruncated: "error",
+        checks: [() => "wrong"],
+        params: { max_tokens: 5 },
+      }),
+    }],
+    ["earlier rows were answered with these settings", truncated, { isProven: true }],
+  ] as [string, (uid: string) => Completion, Partial<FixtureOptions>][]
+) {
+  Deno.test(`Engine counts no useless answers once ${what}`, async () => {
+    const { fixture, notices } = await runTruncated(answerOf, options);
+    assertEquals([fixture.engine.state, notices], ["done", []]);
+  });
+}
+
+Deno.test("Engine sends all rows without a careful start, whose answers are useless", async () => {
+  const { fixture, notices } = await runTruncated(truncated, { isCareful: false });
+  assertEquals([fixture.engine.state, notices.length], ["done", 1]);
 });
