@@ -42,7 +42,9 @@ export async function submitToKubernetes(
     }
     // A quota may allow the shards and forbid the merge.
     throw new SinkError(
-      `${error.message}\nIf its shards run nevertheless, cancel them: ${commandOf("cancel")}`,
+      `${error.message}\nIf its shards were created nevertheless, cancel them: ${
+        commandOf("cancel")
+      }`,
       { cause: error },
     );
   }
@@ -52,22 +54,34 @@ export async function submitToKubernetes(
 /** Warns of what only this machine has, so that no shard could start. */
 export function warnOfMissing(inputs: readonly string[], settings: Settings, io: Io): void {
   warnOfOutsideInputs(inputs, settings, io);
-  warnOfMissingKey(settings, io);
+  warnOfMissingVariables(settings, io);
 }
 
-function warnOfMissingKey(settings: Settings, io: Io): void {
-  const named = settings.text("api-key-env"), variable = named ?? DEFAULT_KEY_VARIABLE;
-  if (named === undefined && !io.env(variable)) return;
-  const hasSecret = settings.text("secret") !== undefined && variable === DEFAULT_KEY_VARIABLE;
-  if (hasSecret || ["api-key-file", "simulate"].some((name) => settings.text(name))) return;
+/** Does not quote a name: users may have written the key itself. */
+function warnOfMissingVariables(settings: Settings, io: Io): void {
+  const needed = new Set(variablesOf(settings, io));
+  if (settings.text("secret") !== undefined) needed.delete(DEFAULT_KEY_VARIABLE);
+  if (needed.size === 0) return;
   io.writeErr(
-    `Warning: pods do not get the variable ${variable} of this machine. If the teacher needs a key, put ` +
-      `it into a secret and add --secret NAME/KEY${
-        variable === DEFAULT_KEY_VARIABLE
-          ? ""
-          : ` without --api-key-env: pods get it as ${DEFAULT_KEY_VARIABLE}`
-      }\n`,
+    "Warning: pods do not get variables of this machine. If the teacher needs a key, put it into a secret " +
+      `and add --secret NAME/KEY: pods get it as ${DEFAULT_KEY_VARIABLE}, the name to use in ` +
+      "--api-key-env and @env:\n",
   );
+}
+
+/** The variables that a run here would read for its teachers. */
+function variablesOf(settings: Settings, io: Io): string[] {
+  if (settings.text("simulate") !== undefined) return [];
+  const urls = settings.list("base-url");
+  const names = [...settings.list("header"), ...urls]
+    .flatMap((value) => /@env:(.*)/s.exec(value)?.[1] ?? []);
+  if (settings.text("api-key-file") !== undefined) return names;
+  const keyVariable = settings.text("api-key-env");
+  if (keyVariable !== undefined) return [...names, keyVariable];
+  // Without TLS, it is the user's own server, which rarely needs a key.
+  const isOwn = urls.length > 0 && urls.every((url) => /^(dns\+)?http:/.test(url));
+  const hasKey = names.length === 0 && !isOwn && !!io.env(DEFAULT_KEY_VARIABLE);
+  return hasKey ? [DEFAULT_KEY_VARIABLE] : names;
 }
 
 /**
@@ -97,8 +111,8 @@ function isOnVolume(path: string, mountPath: string): boolean {
   return isInside(posix.resolve(root, path), root, posix);
 }
 
-/** Warns of inputs that pods can read only if the image has them, such as `~/x.jsonl`, of which the
- * shell makes a path of this machine. */
+/** Warns of inputs that pods can read only if the image has them, such as `~/x.jsonl`, which the
+ * shell expands to a path of this machine. */
 function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: Io): void {
   const { mountPath } = kubernetesOptions(settings);
   const input = inputs.find((path) => !isOnVolume(path, mountPath));
@@ -122,7 +136,9 @@ export function refuseUnknownName([input, ...more]: readonly string[], output: s
     `Cannot submit ${
       JSON.stringify(input)
     }: it is not on this machine, and the name of its results ` +
-      `depends on its files. Name them, as in -o ${shellWord(inFolder(output, "all.jsonl"))}`,
+      `depends on its files. Name the results, as in -o ${
+        shellWord(inFolder(output, "all.jsonl"))
+      }`,
   );
 }
 

@@ -37,7 +37,7 @@ import {
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { shellWord } from "../printable.ts";
-import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
+import { acquireLock, dropLines, LineSet, type Lock } from "../sink/mod.ts";
 import { limitOf, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
@@ -72,10 +72,9 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
   const files = await outputFiles(pathOf(options.output));
-  // Runs may take days, and an output that cannot be written would only be noticed after them. In a
-  // folder that the user of a pod cannot write to, no run ever starts.
-  if (options.waitMs) await prepareOutput(files, options);
-  const runs = await readyRuns(outputs, files, options);
+  // The runs may take days, or never start in a folder that nobody can write to.
+  const checkOutput = async () => (await claimOutput(files, options)).release();
+  const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);
   return { ...await mergeReady(runs, files, options), notices };
 }
@@ -100,20 +99,22 @@ async function mergeReady(
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
   if (proof) await checkInputs(inputs);
   await checkOutputs(inputs, [files]);
-  await makeFolders([files]);
-  using _lock = await acquireLock(files.lock);
-  await checkContent(files, options);
+  using _lock = await claimOutput(files, options);
   if (!proof) return await joinRuns(runs, files, options.signal);
   return await mergeProven(runs, files, options, knownProblems);
 }
 
-async function prepareOutput(files: OutputFiles, options: MergeOptions): Promise<void> {
+/** Locks the output, and throws if its files may not be written. */
+async function claimOutput(files: OutputFiles, { replace }: MergeOptions): Promise<Lock> {
   await makeFolders([files]);
-  await checkContent(files, options);
-}
-
-async function checkContent(files: OutputFiles, { replace }: MergeOptions): Promise<void> {
-  await (replace ? checkReplaceable : checkEmpty)(files);
+  const lock = await acquireLock(files.lock);
+  try {
+    await (replace ? checkReplaceable : checkEmpty)(files);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
 }
 
 async function outputFiles(output: string): Promise<OutputFiles> {

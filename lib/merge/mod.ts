@@ -21,7 +21,7 @@ export interface MergeOptions {
   partial?: boolean;
   /**
    * Maximum wait in milliseconds until all runs are done. The wait ends early once a run was halted
-   * or has failed. Before it, the folder of `output` is created, and its content is checked.
+   * or has failed. Before it, the merge checks that it can write `output`.
    * @default 0
    */
   waitMs?: number;

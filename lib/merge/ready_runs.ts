@@ -30,11 +30,15 @@ const MAX_PAUSE_MS = 2_000;
  * files. */
 const PAUSE_FACTOR = 9;
 
-/** @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder. */
+/**
+ * @param beforeWait Called once, if there is a wait.
+ * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
+ */
 export async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
   { waitMs = 0, shards, proof = true, partial, tidy, onWait, job, signal }: MergeOptions,
+  beforeWait: () => Promise<void>,
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
   const options = { shards, needsRunFile: proof, awaitsRuns: waitMs > 0 };
@@ -54,6 +58,7 @@ export async function readyRuns(
       progress.done = runs.length - unfinished.length;
     }
     signal?.throwIfAborted();
+    if (pauseMs === FIRST_PAUSE_MS) await beforeWait();
     onWait?.(progress);
     const now = performance.now(), leftMs = Math.max(0, end - now);
     await delay(Math.min(leftMs, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);

@@ -882,6 +882,8 @@ Deno.test("a merge refuses an output that it cannot write before it waits, not a
   await using dir = await tempDir();
   await dir.write("file", "");
   const answers = await dir.write("all/in.jsonl", '{"uid":"a"}\n');
+  // A folder in place of a file: a folder without write permission would not stop root.
+  await Deno.mkdir(dir.path("locked/in.lock"), { recursive: true });
   const onWait = () => {
     throw new Error("it waits");
   };
@@ -892,6 +894,7 @@ Deno.test("a merge refuses an output that it cannot write before it waits, not a
     UsageError,
     "Cannot create the folder",
   );
+  await assertRejects(() => merge(dir.path("locked/in.jsonl")), SinkError, "Cannot write");
   await assertRejects(() => merge(answers), UsageError, "it is not empty");
 });
 
