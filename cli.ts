@@ -55,7 +55,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the message of an expected error or a disk's, the stack of a bug, or both for a misuse of
+ * Returns the message of an expected error or a disk failure, the stack of a bug, or both for a misuse of
  * the library. Control characters that an error quotes must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
@@ -64,7 +64,7 @@ function describe(error: unknown, program: string): string {
   }
   if (error instanceof RetortError) return printableLines(withProgram(error.message, program));
   if (isDiskError(error)) {
-    return printableLines(`Cannot continue: the disk failed: ${error.message}`);
+    return printableLines(`Cannot continue: a disk or file server failed: ${error.message}`);
   }
   if (error instanceof RangeError || error instanceof TypeError) {
     return printableLines(`${error.message}\n${error.stack}`);

@@ -71,6 +71,7 @@ export function exitCodeOfError(error: unknown): number {
   return EXIT_INTERNAL;
 }
 
+/** Not EACCES or EPERM, which a port below 1024 or a program may cause, too. */
 const DISK_CODES: ReadonlySet<unknown> = new Set([
   "EIO",
   "ESTALE",
@@ -78,12 +79,9 @@ const DISK_CODES: ReadonlySet<unknown> = new Set([
   "EROFS",
   "ENOSPC",
   "EDQUOT",
-  "EBUSY",
-  "EACCES",
-  "EPERM",
 ]);
 
-/** Whether an error that nothing has described is one of a disk or a file server, not a bug. */
+/** Whether an error without a prepared message comes from a disk or a file server, not a bug. */
 export function isDiskError(error: unknown): error is Error {
   return error instanceof Error && DISK_CODES.has((error as { code?: unknown }).code);
 }

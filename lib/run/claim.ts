@@ -20,8 +20,8 @@ import {
   targetOf,
   temporaryPathOf,
 } from "../sink/mod.ts";
-import { basename, dirname } from "../deps/std_path.ts";
-import { hasContent, makeFolder, namesIn, removeIfThere, statOf } from "../files.ts";
+import { dirname } from "../deps/std_path.ts";
+import { hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
 import { checkSameIdentity, type Identity } from "./identity.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
@@ -97,24 +97,6 @@ export async function refuseDivided(
   const { refuseShards } = await import("../shards/mod.ts");
   const ownOutput = await sharedOutput(inputs, runs.flatMap(({ files }) => files), output);
   await refuseShards(ownOutput, runs, { isClaimed });
-}
-
-/**
- * Throws if two inputs whose names differ only in case would be written to one file. Called once the
- * lock files exist: their folder then shows whether its filesystem ignores case.
- */
-export async function refuseSameNames(files: readonly OutputFiles[], list = namesIn) {
-  const alikes = Map.groupBy(files, ({ lock }) => lock.normalize().toLowerCase());
-  for (const alike of alikes.values()) {
-    if (alike.length === 1) continue;
-    const names = (await list(dirname(alike[0].lock))).map((name) => name.normalize());
-    const lost = alike.find(({ lock }) => !names.includes(basename(lock).normalize()));
-    if (lost === undefined) continue;
-    throw new UsageError(
-      `Cannot write "${lost.results}" for "${lost.input}": this filesystem ignores case, and the ` +
-        "results of another input have the same name. Run them into two folders",
-    );
-  }
 }
 
 /** Throws if results exist only as a compressed copy: their answers would be paid for again. */

@@ -63,7 +63,7 @@ export class Findings {
   reasked = 0;
   /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
-  /** Results that the file had when its last run ended, and lacks now. */
+  /** Results that the file had when its last run ended and lacks now, and whose rows may be sent. */
   lost = 0;
   /** Results that the user has chosen in a run without `reaskAnswered`. */
   leftAnswered = 0;

@@ -142,8 +142,11 @@ export class Job {
     }));
     if (findings === undefined) return;
     findings.failedAgain = this.#ledger.failedAgain;
-    const before = summaryOf(this.#earlierRun?.summary, this.files.results)?.succeeded ?? 0;
-    if (options.resume !== false) findings.lost = Math.max(0, before - resultLines);
+    if (options.resume !== false && !options.retry) {
+      const before = summaryOf(this.#earlierRun?.summary, this.files.results)?.succeeded ?? 0;
+      // Rows that are gone from the input, too, are not sent.
+      findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
+    }
     if (this.#isWhole) findings.orphans = table.count({ all: HAS_RESULT, none: SEEN });
     // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());

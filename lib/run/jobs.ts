@@ -9,16 +9,20 @@
  * @module
  */
 
+import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
+import { fileKeyOf, namesIn, statOf } from "../files.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import {
   type Lock,
   OpenFiles,
+  openLockFile,
   refuseElsewhere,
   SharedLock,
   type SinkOptions,
   syncFolderOf,
+  tryAppend,
 } from "../sink/mod.ts";
 import type { Findings } from "./findings.ts";
 import { crashedInFlight } from "./live_status.ts";
@@ -30,9 +34,9 @@ import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
 import type { Identity } from "./identity.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
-import { makeFolders, refuseDivided, refuseSameNames } from "./claim.ts";
+import { makeFolders, refuseDivided } from "./claim.ts";
 import { statusPathOf } from "./run_status.ts";
-import { outputFilesOf } from "./outputs.ts";
+import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
 
@@ -123,22 +127,28 @@ export class Jobs {
     }
   }
 
-  async claim(
-    { lock: required }: Pick<ResolvedRunOptions, "lock">,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async claim(options: ResolvedRunOptions, notices: RunNotices, signal: AbortSignal) {
+    const { lock: required } = options;
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
     // Of many outputs, the status alone shows whether a run is active.
     const results = this.areMany ? [] : files.map(({ results }) => results);
-    await refuseElsewhere(this.areMany ? [SharedLock.pathFor(locks)] : locks, [
-      statusPathOf(files[0].results),
-      ...results,
-    ], { signal });
+    const hasWaited = await refuseElsewhere(
+      this.areMany ? [SharedLock.pathFor(locks)] : locks,
+      [statusPathOf(files[0].results), ...results],
+      { signal },
+    );
+    if (hasWaited) {
+      notices.add(
+        "info",
+        "Waited 8 s to see whether the last run, which did not end properly, is active on another " +
+          "machine: the filesystem of the output may not share locks",
+      );
+    }
+    await refuseSameNames(files);
     if (this.areMany) this.#sharedLock = await SharedLock.acquire(locks, { required });
     await this.each((job) => job.claim(this.#sharedLock));
-    await refuseSameNames(files);
   }
 
   /** Throws if a run that divides the input differently, or not at all, sends or has answered the
@@ -165,7 +175,10 @@ export class Jobs {
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
     if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
-    if (this.areMany) await syncFolderOf(this.list[0].files.results);
+    const { results } = this.list[0].files;
+    if (this.areMany) await syncFolderOf(results);
+    // The others are in the same folder.
+    await tryAppend(results);
   }
 
   /** Closes all files, and releases the locks. `each` reaches every job, because `Job.close` does not
@@ -252,4 +265,33 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   });
   const jobOptions = { ...jobsOptions, limit: shardFiles.limit, keepsRows: writes };
   return new Jobs([new Job(shardFiles.files, jobOptions)], shardFiles);
+}
+
+/**
+ * Throws if two outputs whose names differ in case, or in how accents are written, are one file.
+ * Creates their lock files: the folder then lists fewer names where its filesystem ignores that.
+ */
+export async function refuseSameNames(
+  files: readonly OutputFiles[],
+  list = namesIn,
+): Promise<void> {
+  for (const [key, alike] of Map.groupBy(files, ({ lock }) => folded(lock))) {
+    if (alike.length === 1) continue;
+    const [{ lock, input }, { input: other }] = alike;
+    for (const { lock } of alike) (await openLockFile(lock)).close();
+    const names = await list(dirname(lock));
+    if (names.filter((name) => folded(name) === basename(key)).length >= alike.length) continue;
+    const [info, otherInfo] = [await statOf(input), await statOf(other)];
+    const areOne = info && otherInfo && fileKeyOf(input, info) === fileKeyOf(other, otherInfo);
+    throw new UsageError(
+      `Cannot write the results of both "${input}" and "${other}" to "${dirname(lock)}": ` +
+        (areOne
+          ? "they are one file. Name it once"
+          : "their names are one on this filesystem. Run them into two folders"),
+    );
+  }
+}
+
+function folded(path: string): string {
+  return path.normalize().toLowerCase();
 }

@@ -70,10 +70,10 @@ export function startNotices(
 function lostNotices(findings: readonly Findings[]): string[] {
   const lost = sumOf(findings, (file) => file.lost);
   if (lost === 0) return [];
-  const [are, their] = lost === 1 ? ["is", "its row is"] : ["are", "their rows are"];
   return [
-    `${formatCountOf(lost, "result")} of the last run ${are} gone from the output: ${their} sent ` +
-    "again. If an older copy was restored, stop now and restore the newest one",
+    `${formatCountOf(lost, "result")} of the last run ${lost === 1 ? "is" : "are"} gone from the ` +
+    "output, and rows without a result are sent again. If an older copy was restored, stop now and " +
+    "restore the newest one",
   ];
 }
 

@@ -170,10 +170,9 @@ function outputNameOf(inputs: readonly string[], files: readonly string[]): stri
 export async function checkOutputs(
   inputs: readonly string[],
   files: readonly OutputFiles[],
-  os: System = Deno.build.os,
 ): Promise<void> {
-  for (const { results } of files) refuseStream(results, os);
-  checkOwners(files, (path) => foldedPath(path, os), os);
+  for (const { results } of files) refuseStream(results);
+  checkOwners(files, (path) => path);
   const [inputStats, stats] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
   const inputsByKey = new Map([...inputStats].map(([path, info]) => [fileKeyOf(path, info), path]));
   for (const [path, info] of stats) {
@@ -183,17 +182,8 @@ export async function checkOutputs(
   }
   await checkRegular(files, stats);
   // Two paths may lead to the same file.
-  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined, os);
+  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined);
   await checkSiblings(inputsByKey, files, stats);
-}
-
-type System = typeof Deno.build.os;
-
-/** Most disks of macOS and Windows ignore the case of a name; those of macOS also how its accents
- * are written. */
-function foldedPath(path: string, os: System): string {
-  if (os === "windows") return path.toLowerCase();
-  return os === "darwin" ? path.normalize().toLowerCase() : path;
 }
 
 type Stats = ReadonlyMap<string, Deno.FileInfo>;
@@ -225,7 +215,6 @@ function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
 function checkOwners(
   files: readonly OutputFiles[],
   keyOf: (path: string) => string | undefined,
-  os: System,
 ): void {
   const owners = new Map<string, string>();
   for (const output of files) {
@@ -234,12 +223,8 @@ function checkOwners(
       if (key === undefined) continue;
       const owner = owners.get(key);
       if (owner !== undefined) {
-        const [one, other] = [owner, output.input].map((input) =>
-          foldedPath(system.resolve(input), os)
-        );
-        const advice = one === other
-          ? "they are one file. Name it once"
-          : "run them into two folders";
+        const isSame = system.resolve(owner) === system.resolve(output.input);
+        const advice = isSame ? "they are one file. Name it once" : "run them into two folders";
         throw new UsageError(
           `Cannot write "${path}" for both "${owner}" and "${output.input}": ${advice}`,
         );

@@ -51,7 +51,7 @@ export class Run {
       this.#jobs = await this.#makeJobs({ writes: true });
       await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
-      await this.#jobs.claim(this.#options, this.#signal);
+      await this.#jobs.claim(this.#options, this.#notices, this.#signal);
       await this.#jobs.refuseOthers(this.#options, this.#signal);
       const isReady = await this.#jobs.preflight(this.#signal, this.#options.stdin);
       if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));

@@ -8,6 +8,8 @@
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
+import { cannotWrite } from "./durable_file.ts";
+import { mayHoldHereOnly } from "./lock_file.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
 /** A file whose writes do not wait for `syncData`. */
@@ -179,43 +181,42 @@ export class Appender {
   }
 }
 
-const UNABLE_CODES = ["EBADF", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
-
 /**
- * Appends a byte, syncs it and removes it. Mounts of buckets may open a file that they cannot append
- * to, and fail at the first write, when calls are paid for.
+ * Appends a byte to an existing file and removes it. Mounts of buckets may open a file that they
+ * cannot append to, and fail at the first write, when calls are paid for. Does nothing on disks.
  *
- * @param size The size of the file.
+ * @throws {SinkError} If the filesystem cannot do that.
  */
-export async function tryAppend(
-  { write, sync }: {
-    readonly write: Pick<Deno.FsFile, "write" | "truncate">;
-    readonly sync: Pick<Deno.FsFile, "syncData">;
-  },
-  size: number,
-): Promise<void> {
+export async function tryAppend(path: string, open = Deno.open): Promise<void> {
+  using file = await open(path, { append: true }).catch((cause) => {
+    throw cannotWrite(path, cause);
+  });
+  const info = await file.stat();
+  if (!(await mayHoldHereOnly(info))) return;
   try {
     // If the process is killed now, an empty line stays, which readers skip.
-    await write.write(new Uint8Array([NEWLINE]));
+    await file.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
     // Others, as of a full disk, may pass: the run waits.
-    if (isUnable(cause)) throw unable(cause);
+    if (isUnable(cause)) throw unable(path, cause);
     return;
   }
-  await sync.syncData().catch(() => {});
-  await write.truncate(size).catch((cause) => {
-    throw isUnable(cause) ? unable(cause) : cause;
+  await file.truncate(info.size).catch((cause) => {
+    throw isUnable(cause) ? unable(path, cause) : cannotWrite(path, cause);
   });
 }
+
+const UNABLE_CODES = ["EBADF", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 function isUnable(cause: unknown): boolean {
   return UNABLE_CODES.includes((cause as { code?: string }).code ?? "");
 }
 
-function unable(cause: unknown): Error {
-  return new Error(
-    `its filesystem cannot append to a file or truncate it (${systemReason(cause)}). ` +
+function unable(path: string, cause: unknown): SinkError {
+  const reason = "its filesystem cannot append to a file or truncate it";
+  return new SinkError(
+    `Cannot write "${path}": ${reason} (${systemReason(cause)}). ` +
       "Name an output on another disk, and copy it when the run has ended",
-    { cause },
+    { path, cause },
   );
 }

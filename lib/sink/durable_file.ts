@@ -172,23 +172,25 @@ function isInUse(error: unknown): boolean {
  */
 export async function untilSynced(sync: Promise<void>): Promise<void> {
   await sync.catch((error) => {
-    if (!NOT_SUPPORTED.test(String(error))) throw error;
+    if (!isNotSupported(error)) throw error;
   });
 }
 
-/** ENOTSUP and EOPNOTSUPP on macOS and Linux. Deno has no code for some of them. */
-const NOT_SUPPORTED = /\(os error (?:45|95|102)\)/;
+/** ENOTSUP and EOPNOTSUPP: 95 on Linux, 45 and 102 on macOS. Deno has no code for some of them. */
+function isNotSupported(error: unknown): boolean {
+  return /\(os error (?:45|95|102)\)/.test(String(error));
+}
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
   if (os === "windows") return; // Folders cannot be synced there.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
-    await untilSynced(folder.sync());
+    await folder.sync();
   } catch (error) {
     // Some network filesystems cannot sync folders, and not every writable folder is readable.
     const { code } = error as { code?: string };
-    if (!["EINVAL", "EACCES"].includes(code ?? "")) throw error;
+    if (!["EINVAL", "EACCES"].includes(code ?? "") && !isNotSupported(error)) throw error;
   }
 }
 

@@ -188,8 +188,7 @@ export async function mayHoldHereOnly({ dev }: Pick<Deno.FileInfo, "dev">): Prom
   return local.every((info) => info?.dev !== dev);
 }
 
-/** A run writes its status every 5 s. */
-const SILENT_MS = 8_000;
+const SILENT_MS = 8_000; // A run writes its status every 5 s.
 
 export interface ElsewhereOptions {
   readonly signal?: AbortSignal;
@@ -205,6 +204,7 @@ export interface ElsewhereOptions {
  *
  * @param locks Nothing is waited for unless one of their notes says that the last run has not ended.
  * @param written Files that an active run writes.
+ * @returns Whether it has waited.
  * @throws {LockedError} If one of the files changes.
  */
 export async function refuseElsewhere(
@@ -212,17 +212,20 @@ export async function refuseElsewhere(
   written: readonly string[],
   { signal, delay: wait = delay, mayHoldHereOnly: isUnsure = mayHoldHereOnly }: ElsewhereOptions =
     {},
-): Promise<void> {
+): Promise<boolean> {
   const info = await statOf(locks[0]);
-  if (!info?.isFile || !(await isUnsure(info))) return;
+  if (!info?.isFile || !(await isUnsure(info))) return false;
   const texts = await Promise.all(locks.map(textAt));
-  if (!texts.some((text) => noteOf(text)?.running)) return;
+  if (!texts.some((text) => noteOf(text)?.running)) return false;
   await Promise.all(locks.map(requireUnlocked));
   const stamps = async () => (await Promise.all([...locks, ...written].map(stampOf))).join();
   const before = await stamps();
   await wait(SILENT_MS, signal);
   signal?.throwIfAborted();
+  // A run of this machine may have started meanwhile.
+  await Promise.all(locks.map(requireUnlocked));
   if (await stamps() !== before) throw lockedElsewhere(locks[0]);
+  return true;
 }
 
 /** Includes the first bytes, which change with each status: sshfs shows old sizes and times for 20 s. */

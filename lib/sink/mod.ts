@@ -8,6 +8,7 @@
  * @module
  */
 
+export { tryAppend } from "./appender.ts";
 export {
   cannotWrite,
   createTemporary,
@@ -33,7 +34,7 @@ export {
 } from "./read_line.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
 export { acquireLock, isLockHeld, type Lock, type RunNote, SharedLock } from "./lock.ts";
-export { refuseElsewhere, requireUnlocked } from "./lock_file.ts";
+export { openLockFile, refuseElsewhere, requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";

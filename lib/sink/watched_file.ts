@@ -11,7 +11,7 @@
  * @module
  */
 
-import { type JournalFile, type JournalOptions, tryAppend } from "./appender.ts";
+import type { JournalFile, JournalOptions } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
 import { untilSynced } from "./durable_file.ts";
 import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
@@ -87,11 +87,9 @@ export class WatchedFile implements JournalFile {
       if (unlockedReason !== undefined) onUnlocked?.(path, unlockedReason);
       const info = await handles.write.stat();
       const { size } = info;
-      const hasNoDisk = await mayHoldHereOnly(info);
-      if (closedFile === undefined && hasNoDisk) await tryAppend(handles, size);
       const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
       const file = new WatchedFile(path, handles, info, expectedFile);
-      file.#keepsInode = !hasNoDisk;
+      file.#keepsInode = !(await mayHoldHereOnly(info));
       return file;
     } catch (error) {
       closeHandles(handles);

@@ -78,6 +78,8 @@ for (
     [new LockedError("x"), 4],
     [new SinkError("x"), 6],
     [Object.assign(new Error("x"), { name: "EIO", code: "EIO" }), 6],
+    // As of a port below 1024.
+    [Object.assign(new Error("x"), { name: "EACCES", code: "EACCES" }), 1],
     [Object.assign(new Error("x"), { name: "ECONNREFUSED", code: "ECONNREFUSED" }), 1],
     [new RetortError("x"), 1],
     [new TeacherError("x"), 1],

@@ -3,8 +3,9 @@
 import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { basename } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { claimOutput, earlierRunOf, makeRoom, refuseSameNames } from "../../lib/run/claim.ts";
-import { filesOf } from "../../lib/run/mod.ts";
+import { claimOutput, earlierRunOf, makeRoom } from "../../lib/run/claim.ts";
+import { refuseSameNames } from "../../lib/run/jobs.ts";
+import { filesOf, type OutputFiles } from "../../lib/run/mod.ts";
 import { identityOf } from "../../lib/run/identity.ts";
 import { rescuedFilesOf } from "../../lib/sink/mod.ts";
 import { tempDir } from "../support/temp.ts";
@@ -78,19 +79,33 @@ Deno.test("a run that continues answers without a run file says that their setti
   assertEquals(await noticesOf({ allowMixed: true }), []);
 });
 
-Deno.test("two outputs that are one file, where the filesystem ignores case, are refused", async () => {
-  const files = ["Data", "data", "other"].map((name) => filesOf(`in/${name}.jsonl`, `out/${name}`));
+Deno.test("two outputs that are one file, where the filesystem ignores case or accents, are refused", async () => {
+  await using dir = await tempDir();
+  const filesOfNames = (...names: string[]) =>
+    names.map((name) => filesOf(dir.path(`in/${name}.jsonl`), dir.path(name)));
+  const files = filesOfNames("Data", "data", "other"), accents = filesOfNames("\u00e9", "e\u0301");
   const list = (...names: string[]) => () => Promise.resolve(names);
   await refuseSameNames(files, list("Data.lock", "data.lock", "other.lock"));
-  // Folders may be listed in another Unicode form, and those of other outputs are not.
+  await refuseSameNames(accents, list("\u00e9.lock", "e\u0301.lock"));
+  // The names of other outputs do not matter.
   await refuseSameNames([files[0], files[2]], list());
-  await refuseSameNames(
-    ["\u00e9", "\u00c9"].map((name) => filesOf("in.jsonl", name)),
-    list("e\u0301.lock", "E\u0301.lock"),
-  );
-  await assertRejects(
-    () => refuseSameNames(files, list("Data.lock", "other.lock")),
-    UsageError,
-    'Cannot write "out/data.jsonl" for "in/data.jsonl": this filesystem ignores case',
-  );
+  const refusal = async (files: OutputFiles[], ...names: string[]) =>
+    (await assertRejects(() => refuseSameNames(files, list(...names)), UsageError)).message;
+  const advice = 'and "[^"]*/in/data.jsonl" to "[^"]*": their names are one .* into two folders$';
+  assertMatch(await refusal(files, "Data.lock", "other.lock"), new RegExp(advice));
+  // Folders may be listed in another form.
+  assertMatch(await refusal(accents, "e\u0301.lock"), /into two folders$/);
+  // As on a filesystem that ignores case, both names lead to one input.
+  await dir.write("in/Data.jsonl", "");
+  await Deno.link(dir.path("in/Data.jsonl"), dir.path("in/data.jsonl"));
+  assertMatch(await refusal(files, "Data.lock"), /they are one file\. Name it once$/);
+});
+
+Deno.test("outputs whose names differ in case are written where the filesystem tells them apart", async () => {
+  await using dir = await tempDir();
+  const files = ["x", "X"].map((name) => filesOf(`${name}.jsonl`, dir.path(name)));
+  const names = refuseSameNames(files).then(() => dir.names());
+  const tellsApart = Deno.build.os === "linux";
+  if (tellsApart) assertEquals((await names).toSorted(), ["X.lock", "x.lock"]);
+  else await names.catch((error) => assertMatch(error.message, /into two folders/));
 });

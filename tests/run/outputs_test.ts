@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { checkOutputs, makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
+import { makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
@@ -210,20 +210,6 @@ for (const ino of [null, 2 ** 57]) {
     }
   });
 }
-
-Deno.test("checkOutputs() refuses names that are one on the disks of macOS and Windows", async () => {
-  const cases: [os: typeof Deno.build.os, one: string, other: string, advice: string][] = [
-    ["darwin", "a/caf\u00e9.jsonl", "b/cafe\u0301.jsonl", "run them into two folders"],
-    ["darwin", "a/x.jsonl", "b/X.jsonl", "run them into two folders"],
-    ["windows", "a/x.jsonl", "A/X.jsonl", "they are one file. Name it once"],
-  ];
-  for (const [os, one, other, advice] of cases) {
-    const files = await outputFilesOf([one, other], "nowhere/");
-    await checkOutputs([one, other], files, "linux");
-    const error = await assertRejects(() => checkOutputs([one, other], files, os), UsageError);
-    assertStringIncludes(error.message, `for both "${one}" and "${other}": ${advice}`);
-  }
-});
 
 Deno.test("outputFilesOf() refuses two results that lead to one file", async () => {
   await using dir = await tempDir();

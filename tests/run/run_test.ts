@@ -437,5 +437,14 @@ Deno.test("a run says which results are gone since the last one, as after a back
     /^2 results of the last run are gone .* restore the newest/,
   );
   assertEquals(await warningsOf(), []);
+  // Rows that are gone from the input, too, are not sent.
+  await dir.write("out.jsonl", backup);
+  await dir.write("in.jsonl", rowsOf("a", "b"));
+  assertEquals(await warningsOf(), []);
+  await dir.write("in.jsonl", rowsOf("a", "b", "c", "d"));
+  assertEquals(await warningsOf(), []);
+  // Nor are rows without a failure in a retry.
+  await dir.write("out.jsonl", backup);
+  assertEquals(await warningsOf({ retry: true }), []);
   assertEquals(await warningsOf({ resume: false, overwrite: true }), []);
 });

@@ -1,14 +1,8 @@
 /** Locks that hold on one machine only: what keeps the runs of two machines apart. @module */
 
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertNotEquals,
-  assertRejects,
-} from "../../lib/deps/std_assert.ts";
-import { LockedError } from "../../lib/errors.ts";
-import { distillFiles } from "../../mod.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
+import { LockedError, SinkError } from "../../lib/errors.ts";
+import { distillFiles, ResponseGenerator } from "../../mod.ts";
 import { acquireLock } from "../../lib/sink/lock.ts";
 import { mayHoldHereOnly, noteLine, refuseElsewhere } from "../../lib/sink/lock_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
@@ -25,7 +19,9 @@ async function waitsFor(note: string, meanwhile: (path: string) => Promise<unkno
   let waits = 0;
   const delay = () => Promise.resolve(void waits++).then(() => meanwhile(status));
   const mayHoldHereOnly = () => Promise.resolve(true);
-  await refuseElsewhere([lock], [status, dir.path("x.jsonl")], { delay, mayHoldHereOnly });
+  const options = { delay, mayHoldHereOnly };
+  const hasWaited = await refuseElsewhere([lock], [status, dir.path("x.jsonl")], options);
+  assertEquals(hasWaited, waits === 1);
   return waits;
 }
 
@@ -106,20 +102,55 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an output without a disk is tried before the first call, and may get another inode",
+  name: "a run says that it has waited, and tries the output before the first call",
+  ignore: !hasOtherDevice,
+  async fn() {
+    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+    const { setTimeout } = globalThis, { truncate } = Deno.FsFile.prototype;
+    try {
+      const output = `${folder}/x.jsonl`, input = `${folder}/in.jsonl`;
+      await Deno.writeTextFile(`${folder}/x.lock`, noteLine(ACTIVE, TOKEN));
+      await Deno.writeTextFile(input, '{"prompt": "a"}\n');
+      let calls = 0;
+      const complete = () => Promise.reject(new Error(`call ${++calls}`));
+      const generator = new ResponseGenerator({ teacher: { model: "m", complete } });
+      const events: string[] = [];
+      generator.on((event) => events.push(event.type === "notice" ? event.message : event.type));
+      // The 8 s take no time.
+      globalThis.setTimeout = ((callback: () => void, ms?: number) =>
+        setTimeout(callback, ms === 8_000 ? 0 : ms)) as typeof setTimeout;
+      Deno.FsFile.prototype.truncate = () =>
+        Promise.reject(Object.assign(new Error("no"), { code: "ENOTSUP" }));
+      await assertRejects(
+        () =>
+          generator.run({ input, output }),
+        SinkError,
+        "cannot append",
+      );
+      Deno.FsFile.prototype.truncate = truncate;
+      assertEquals(calls, 0);
+      assertMatch(events.join(), /^Waited 8 s to see whether the last run/);
+      events.length = 0;
+      await generator.run({ input, output });
+      assertEquals([calls, events[0]], [1, "run-start"]);
+      assertMatch(events[1], /^Waited 8 s/);
+    } finally {
+      globalThis.setTimeout = setTimeout;
+      Deno.FsFile.prototype.truncate = truncate;
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "an output without a disk may get another inode while it is closed",
   ignore: !hasOtherDevice,
   async fn() {
     const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
     try {
-      const path = `${folder}/x.jsonl`, text = '{"uid":"a"}\n';
-      await Deno.writeTextFile(path, text, { mode: 0o644 });
-      await Deno.utime(path, 1, 1);
+      const path = `${folder}/x.jsonl`;
+      await Deno.writeTextFile(path, '{"uid":"a"}\n');
       const file = await WatchedFile.open(path);
-      assertEquals([await file.stat(), await Deno.readTextFile(path)], [
-        { size: text.length },
-        text,
-      ]);
-      assertNotEquals((await Deno.stat(path)).mtime?.getTime(), 1000);
       file.close();
       // FUSE numbers files anew, as sshfs does once it has forgotten them.
       await Deno.rename(path, `${path}.old`);
