@@ -265,15 +265,17 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #statusError(): TeacherError {
-    const { address, now } = this.#shared;
+    const { address, deadlines, now } = this.#shared, context = this.#context;
+    const waitedMs = deadlines.now() - this.startedAt;
     const response = { status: this.#status, headers: this.#headers, text: this.#body.text() };
-    return statusError({ ...response, address, context: this.#context, now: now() });
+    return statusError({ ...response, address, context, waitedMs, now: now() });
   }
 
   #networkError(error: Error): TeacherError {
     const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
-    const { address: { host }, proxyHost, deadlines } = this.#shared;
-    return networkError(error, host, stage, proxyHost, deadlines.now() - this.startedAt);
+    const { address, deadlines, proxyHost } = this.#shared, { isStreamed } = this.#context;
+    const waitedMs = deadlines.now() - this.startedAt;
+    return networkError(error, address.host, stage, proxyHost, { waitedMs, isStreamed });
   }
 
   #endRequest(): void {
