@@ -82,8 +82,8 @@ export class Endings {
   endingFor(completion: Completion, params: Params): Ending {
     const ending = this.#endingForReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
-    if (!mayBeTruncated) return ending;
-    return hasReachedLimit(completion, params) || hasCutCall(completion) ? "limit" : ending;
+    if (mayBeTruncated && hasReachedLimit(completion, params)) return "limit";
+    return ending === "whole" && hasCutCall(completion) ? "limit" : ending;
   }
 
   #endingForReason(finishReason: string | null | undefined): Ending {

@@ -101,8 +101,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
   status?: number;
   /**
    * The teacher's code or type of the error (`insufficient_quota`). For connections, the system's
-   * code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_tls`, `wants_tls` or
-   * `no_http`. @default none
+   * code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_handshake`, `no_tls`,
+   * `wants_tls` or `no_http`. @default none
    */
   code?: string;
   /**
@@ -191,6 +191,10 @@ export class TeacherError extends RetortError {
 
 /** The error code if a file that a row names cannot be read, so that nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
+
+/** A gateway waits at least this long for an answer before it sends 504. One that sends 504 sooner
+ * cannot reach the teacher, so nothing was billed. */
+export const MIN_GATEWAY_WAIT_MS = 5_000;
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
   const { cause } = error;

@@ -187,9 +187,8 @@ export function endOfValue(text: string, start: number): number {
 /** Whether `text` begins an object and breaks off before its end. */
 export function isCutObject(text: string): boolean {
   const start = skipSpace(text, 0);
-  if (text.charCodeAt(start) !== OPENING_BRACE || isJson(text)) return false;
   // An added brace is read only if nothing has closed the object before.
-  return endOfNested(`${text}}`, start) > text.length;
+  return text.charCodeAt(start) === OPENING_BRACE && endOfNested(`${text}}`, start) > text.length;
 }
 
 function endsLiteral(code: number): boolean {

@@ -243,13 +243,13 @@ export class RateMeter {
   }
 }
 
-/** `RowClock.tick()` comes at least this often, unless the process was stopped (SIGSTOP, a frozen
+/** `ActiveClock.tick()` comes at least this often, unless the process was stopped (SIGSTOP, a frozen
  * container) or its thread was blocked. */
 const MAX_TICK_GAP_MS = 2_000;
 
-/** A clock that stops while nothing can be sent, so that outages and pauses do not use up the
- * time of waiting rows. */
-export class RowClock {
+/** A clock that leaves out the time in which the process was stopped, or nothing could be sent: no
+ * deadline of a row or an attempt passes meanwhile. */
+export class ActiveClock {
   readonly #now: () => number;
   #time: number;
   #tickedAt: number;
@@ -264,9 +264,9 @@ export class RowClock {
   /**
    * Called two to ten times a second, and before `isStopped` changes.
    *
-   * @param isStopped Whether nothing could be sent since the last call.
+   * @param isStopped Whether the time since the last call does not count.
    */
-  tick(isStopped: boolean): void {
+  tick(isStopped: boolean = false): void {
     if (!isStopped) this.#time = this.now();
     this.#tickedAt = this.#now();
   }

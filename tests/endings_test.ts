@@ -65,6 +65,9 @@ Deno.test("Endings knows a tool call whose arguments break off, whatever the fin
   for (const whole of ['{"a": "{"}', "{}", "", "x", '{"a": x}', '{"a": 1}}', undefined, 7]) {
     assertEquals(ending(whole), "whole", `${whole}`);
   }
+  // A stream that broke off has no finish reason: its row is sent again.
+  const toolCalls = [{ function: { name: "f", arguments: "{" } }];
+  assertEquals(endings.endingFor({ ...completion(""), toolCalls }, {}), "none");
   const custom = [{ id: "a", type: "custom", custom: { name: "f", input: "{" } }];
   assertEquals(endings.endingFor({ ...completion("tool_calls"), toolCalls: custom }, {}), "whole");
 });

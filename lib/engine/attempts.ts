@@ -290,7 +290,7 @@ export class Attempts {
 
 /** If the model is the problem, and the row itself names it, only that row fails. */
 function classifyFor(work: Work, error: TeacherError): Classification {
-  const classification = classify(error, work.endpoint.hasAnswered);
+  const classification = classify(error, work.endpoint.hasAnswered, work.latencyMs);
   if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;
   return { action: "fail", cause: "request", type: "request" };
 }

@@ -9,7 +9,7 @@ import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
-import { Clock, RowClock } from "../timer.ts";
+import { ActiveClock, Clock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
 import { type AttemptResult, Delivery, type Work } from "./work.ts";
@@ -23,7 +23,7 @@ export class Engine {
   readonly #dispatch: Dispatch;
   readonly #lanes: Lanes<Work, AttemptResult>;
   readonly #attempts: Attempts;
-  readonly #rowClock: RowClock;
+  readonly #rowClock: ActiveClock;
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
@@ -60,7 +60,7 @@ export class Engine {
       now: clock.read,
       wallClock,
     });
-    this.#rowClock = new RowClock(clock.read);
+    this.#rowClock = new ActiveClock(clock.read);
     const attempts = this.#attempts = this.#makeAttempts(clock);
     this.#dispatch = new Dispatch(
       this.#pool,

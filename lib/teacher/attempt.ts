@@ -73,9 +73,9 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#shared = shared;
     this.#context = context;
     this.#signal = signal;
-    this.startedAt = shared.now();
+    this.startedAt = shared.deadlines.now();
     this.timeoutMs = Math.min(shared.timeoutMs, timeoutMs);
-    this.#connection = shared.connections.take(this.startedAt);
+    this.#connection = shared.connections.take(shared.now());
   }
 
   get isConnected(): boolean {
@@ -113,10 +113,10 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       // The stream may continue, or another stream may show that this teacher ends streams only
       // with `[DONE]`.
       if (!stream.isWhole) this.completeAt = -1;
-      else if (this.completeAt < 0) this.completeAt = this.#shared.now();
+      else if (this.completeAt < 0) this.completeAt = this.#shared.deadlines.now();
     } else if (this.#body.hasNewObject()) {
       if (this.#isAnswer && !isWholeAnswer(this.#body.text(), this.#context)) return;
-      this.completeAt = this.#shared.now();
+      this.completeAt = this.#shared.deadlines.now();
       this.onBodyEnd(undefined);
     }
   }
@@ -163,16 +163,16 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   onEvents(chunk: Uint8Array): void {
     if (this.#isSettled) return;
-    const { streamHabits } = this.#shared;
+    const { streamHabits, deadlines } = this.#shared;
     const stream = this.#stream ??= new StreamReader(this.#status, this.#context, streamHabits);
     if (stream.feed(chunk)) {
-      this.lastTokenAt = this.#shared.now();
+      this.lastTokenAt = deadlines.now();
       if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
     }
     if (stream.error !== undefined) this.abort(stream.error);
     else if (stream.done) {
       // The end of the response may take two seconds more.
-      this.completeAt = this.#shared.now();
+      this.completeAt = deadlines.now();
       this.#succeed(stream);
     }
   }
@@ -212,11 +212,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#dispatch();
   }
 
-  /**
-   * Settles an attempt whose response did not end.
-   *
-   * @param error The error of the connection, or the `TeacherError` of a deadline.
-   */
+  /** Settles an attempt whose response did not end. `error` is that of the connection, or the
+   * `TeacherError` of a deadline. */
   #finishEarly(error: Error): void {
     const stream = this.#stream, isDeadline = error instanceof TeacherError;
     // A JSON object is complete with its last brace.
@@ -268,15 +265,17 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #statusError(): TeacherError {
-    const { address, now } = this.#shared;
+    const { address, deadlines, now } = this.#shared, context = this.#context;
+    const waitedMs = deadlines.now() - this.startedAt;
     const response = { status: this.#status, headers: this.#headers, text: this.#body.text() };
-    return statusError({ ...response, address, context: this.#context, now: now() });
+    return statusError({ ...response, address, context, waitedMs, now: now() });
   }
 
   #networkError(error: Error): TeacherError {
     const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
-    const { address: { host }, proxyHost, now } = this.#shared;
-    return networkError(error, host, stage, proxyHost, now() - this.startedAt);
+    const { address, deadlines, proxyHost } = this.#shared, { isStreamed } = this.#context;
+    const waitedMs = deadlines.now() - this.startedAt;
+    return networkError(error, address.host, stage, proxyHost, { waitedMs, isStreamed });
   }
 
   #endRequest(): void {

@@ -1,13 +1,14 @@
 /** Reads the errors in bodies, in the forms of known servers and gateways, and makes the error of a
  * response whose status is not 2xx. @module */
 
-import { TeacherError } from "../errors.ts";
+import { MIN_GATEWAY_WAIT_MS, TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
 import { isPage, pageText } from "./content_coding.ts";
 import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, baseUrlAt, redactAddress } from "./network.ts";
+import { remedyFor } from "./network_error.ts";
 import {
   exhaustion,
   fieldText,
@@ -25,6 +26,8 @@ export interface StatusErrorOptions {
   text: string;
   address: Pick<Address, "shownBaseUrl" | "isVersioned">;
   context: AnswerContext;
+  /** The time since the attempt began. */
+  waitedMs: number;
   now: number;
 }
 
@@ -37,9 +40,9 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs;
-  const advice = gatewayAdvice(status, context);
+  const advice = gatewayAdvice(options);
   // Redacted before it is shortened: half a key would not be found.
-  return new TeacherError(redact(messageOf(options, stated)).slice(0, MAX_MESSAGE_CHARS), {
+  return new TeacherError(redact(messageOf(options, stated, advice)).slice(0, MAX_MESSAGE_CHARS), {
     status,
     isRelayed: stated.isRelayed,
     code: stated.code ?? (isPage(options.text) ? "web_page" : undefined),
@@ -100,6 +103,7 @@ function messageOf(
   { status, headers, text, address: { shownBaseUrl: address, isVersioned }, context }:
     StatusErrorOptions,
   stated: StatedError,
+  advice: string | undefined,
 ): string {
   if (status >= 300 && status < 400) {
     const location = fieldText(headers.location);
@@ -107,9 +111,8 @@ function messageOf(
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       `redirects are not followed. Give ${baseUrlAt(location, address)} as the base URL`;
   }
-  const said = pageText(context.redact(text)).slice(0, MAX_QUOTED_CHARS);
-  const advice = gatewayAdvice(status, context);
-  const message = (stated.message ?? [advice, said].filter(Boolean).join(": ")) ||
+  const said = () => pageText(context.redact(text)).slice(0, MAX_QUOTED_CHARS);
+  const message = (stated.message ?? [advice, said()].filter(Boolean).join(": ")) ||
     `The teacher answered ${status} without a message`;
   if (status !== 404 || isVersioned || stated.isRelayed !== undefined) return message;
   const required = /\.azure\./.test(address)
@@ -119,10 +122,9 @@ function messageOf(
 }
 
 /** 524 is Cloudflare's status for a server that does not answer in time. */
-function gatewayAdvice(status: number, { isStreamed }: AnswerContext): string | undefined {
-  if (status !== 504 && status !== 524) return undefined;
-  const remedy = isStreamed === true ? "lower -c" : "use --stream";
-  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout`;
+function gatewayAdvice({ status, context, waitedMs }: StatusErrorOptions): string | undefined {
+  if (status !== 504 && status !== 524 || waitedMs < MIN_GATEWAY_WAIT_MS) return undefined;
+  return `A gateway did not wait for the answer: ${remedyFor(context)}, or raise its timeout`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */

@@ -2,7 +2,7 @@
 
 import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
-import { every } from "../timer.ts";
+import { ActiveClock, every } from "../timer.ts";
 
 /**
  * The error of a deadline: a `TeacherError`, or undici's if no connection was made.
@@ -29,6 +29,7 @@ function duration(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
 
+/** The times are those of `Deadlines.now()`. */
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -78,15 +79,16 @@ const PAUSE_MS = 1_000;
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
-  /** Each with the time of pauses that does not count for it. */
-  readonly #attempts = new Map<TimedAttempt, number>();
+  /** A teacher that was paused, too, has lost the same time, so pauses count for no attempt. */
+  readonly #clock: ActiveClock;
+  readonly #attempts = new Set<TimedAttempt>();
   #stopSweeps: (() => void) | undefined;
   #sweptAt = 0;
   #wasLate = false;
-  #resumedAt = 0;
 
   constructor(limits: TimeLimits) {
     this.#limits = limits;
+    this.#clock = new ActiveClock(limits.now);
     const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = limits;
     const shortestMs = Math.min(timeoutMs, connectTimeoutMs, streamIdleTimeoutMs);
     this.#intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(20, shortestMs / 10));
@@ -96,10 +98,16 @@ export class Deadlines {
     return this.#attempts.size;
   }
 
+  /** In milliseconds, without pauses. */
+  now(): number {
+    return this.#clock.now();
+  }
+
   add(attempt: TimedAttempt): void {
-    this.#attempts.set(attempt, 0);
+    this.#attempts.add(attempt);
     if (this.#stopSweeps !== undefined) return;
     this.#sweptAt = this.#limits.now();
+    this.#clock.tick();
     this.#stopSweeps = every(this.#intervalMs, () => this.#sweep(), { keepsAlive: true });
   }
 
@@ -110,39 +118,32 @@ export class Deadlines {
   }
 
   #sweep(): void {
-    const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#limits;
-    const time = now();
-    if (this.#isLate(time)) return;
-    const sinceMs = (at: number) => time - Math.max(at, this.#resumedAt);
-    // Deleting from a map while iterating over it is safe.
-    for (const [attempt, pausedMs] of this.#attempts) {
+    const { connectTimeoutMs, streamIdleTimeoutMs } = this.#limits;
+    this.#clock.tick();
+    if (this.#isLate()) return;
+    const time = this.now();
+    // Deleting from a set while iterating over it is safe.
+    for (const attempt of this.#attempts) {
       attempt.checkEnd();
       const { startedAt, lastTokenAt, completeAt } = attempt;
-      const elapsedMs = time - startedAt - pausedMs;
+      const elapsedMs = time - startedAt;
       if (completeAt >= 0) {
-        if (sinceMs(completeAt) >= DRAIN_MS) attempt.expire("drain");
+        if (time - completeAt >= DRAIN_MS) attempt.expire("drain");
       } else if (elapsedMs >= attempt.timeoutMs) {
         attempt.expire("attempt");
       } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
         attempt.expire("connect");
-      } else if (lastTokenAt >= 0 && sinceMs(lastTokenAt) >= streamIdleTimeoutMs) {
+      } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
         attempt.expire("idle");
       }
     }
   }
 
   /** Whether the process was paused. Timers fire before sockets are read, so one sweep is skipped
-   * for the answers that arrived meanwhile. Reading many or long ones takes longer, and a teacher
-   * that was paused, too, has lost the same time: so the pause counts for no attempt. */
-  #isLate(time: number): boolean {
-    const pausedMs = time - this.#sweptAt - this.#intervalMs, isLate = pausedMs >= PAUSE_MS;
+   * for the answers that arrived meanwhile. */
+  #isLate(): boolean {
+    const time = this.#limits.now(), isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
-    if (isLate) this.#resumedAt = time;
-    for (const [attempt, earlierMs] of isLate ? this.#attempts : []) {
-      // The attempt may have begun after the pause.
-      const lostMs = Math.min(pausedMs, time - attempt.startedAt - earlierMs);
-      this.#attempts.set(attempt, earlierMs + lostMs);
-    }
     return this.#wasLate = isLate && !this.#wasLate;
   }
 }

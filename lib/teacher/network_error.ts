@@ -38,14 +38,14 @@ const REASONS: Readonly<Record<string, string>> = {
  *
  * @param host `host:port` of the teacher.
  * @param proxy `host:port` of the proxy.
- * @param waitedMs The time since the attempt began.
+ * @param request How long the attempt has lasted, and whether it asked for a stream.
  */
 export function networkError(
   error: unknown,
   host: string,
   stage: Stage,
   proxy: string | undefined,
-  waitedMs = 0,
+  request: { readonly waitedMs: number; readonly isStreamed?: boolean } = { waitedMs: 0 },
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
@@ -73,8 +73,8 @@ export function networkError(
     type: "network",
     code: lastingCode ?? code,
     isUnreachable: stage === "connecting" && lastingCode === undefined,
-    notice: stage === "sent" && lastingCode === undefined && waitedMs >= IDLE_MS
-      ? idleNotice(place)
+    notice: stage === "sent" && lastingCode === undefined && request.waitedMs >= IDLE_MS
+      ? idleNotice(place, request)
       : undefined,
     cause: withoutData(error),
   });
@@ -83,10 +83,17 @@ export function networkError(
 /** Gateways cut idle connections after 30 s or more; few other connections break after so long. */
 const IDLE_MS = 20_000;
 
-function idleNotice(place: string): string {
+function idleNotice(place: string, request: { readonly isStreamed?: boolean }): string {
   return `The connection to ${place} broke after ${IDLE_MS / 1_000} s or more without an answer, ` +
-    "which may be billed all the same. A gateway may cut idle connections: use --stream, or raise " +
-    "its idle timeout";
+    `which may be billed all the same. A gateway may cut idle connections: ${
+      remedyFor(request)
+    }, ` +
+    "or raise its idle timeout";
+}
+
+/** What brings the first byte of an answer sooner. */
+export function remedyFor({ isStreamed = false }: { readonly isStreamed?: boolean }): string {
+  return isStreamed ? "lower -c" : "use --stream";
 }
 
 /** The code of an error that a retry does not fix: a missing permission, a certificate that is not
@@ -98,6 +105,7 @@ function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stag
   if (/Certificate|UnknownCA|AccessDenied|DecryptError|HandshakeFailure/.test(alertIn(message))) {
     return "client_certificate";
   }
+  if (/UnrecognisedName|NoApplicationProtocol/.test(message)) return "no_handshake";
   const words = `${code} ${message}`;
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage === "connecting") {

@@ -14,6 +14,7 @@ import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
 const MINUTE_MS = 60_000;
 const broken = () => new TeacherError("Broken", { status: 500 });
+const away = () => new TeacherError("Gateway Time-out", { status: 504 });
 const gone = () =>
   new TeacherError("Cannot connect to teacher.example", { type: "network", isUnreachable: true });
 const untrusted = () =>
@@ -67,6 +68,7 @@ class Bench {
 
 const OUTAGES = {
   "breaks": broken,
+  "is away behind a gateway": away,
   "cannot be reached": gone,
   "shows a certificate that is not trusted": untrusted,
 };
@@ -85,7 +87,7 @@ for (const [name, error] of Object.entries(OUTAGES)) {
     assertEquals(engine.teacherStatuses()[0].state, "down");
     assertStringIncludes(
       engine.backoff!.reason,
-      name === "breaks" ? "500: Broken" : "Cannot connect",
+      { breaks: "500: Broken", "is away behind a gateway": "504: " }[name] ?? "Cannot connect",
     );
     assertGreaterOrEqual(engine.backoff!.until, Date.now());
     for (let second = 0; second < 120; second++) assertLessOrEqual(await bench.posts(1_000), 1);
@@ -115,6 +117,19 @@ Deno.test("Engine loses none of the last rows of a run to an outage", async () =
   await bench.fixture.ended;
   assertEquals(bench.fixture.outcomes.length, 30);
   assertEquals(bench.failedRows, 0);
+});
+
+Deno.test("Engine fails no row while a gateway answers at once for a teacher that starts later", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 });
+  bench.refuse = away;
+  await bench.fixture.start();
+  await clock.advance(10 * MINUTE_MS);
+  assertEquals([bench.failedRows, bench.fixture.engine.state], [0, "backing_off"]);
+  bench.refuse = () => undefined;
+  await clock.advance(2 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
 });
 
 Deno.test("Engine never fails a row because no connection can be made", async () => {

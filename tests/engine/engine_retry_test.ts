@@ -43,12 +43,16 @@ Deno.test("Engine.run() resends at once, without counting an attempt, when the r
 });
 
 Deno.test("Engine.run() sends a row again only once after a gateway's timeout, and notifies once", async () => {
+  using clock = new FakeClock();
   const notices: string[] = [];
   const onNotice = (message: string) => notices.push(message);
-  const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 5, onNotice });
+  const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 5, onNotice, now: clock.now });
   await fixture.start();
   const error = new TeacherError("A gateway did not wait", { status: 504, notice: "Too slow" });
-  for (let attempt = 1; attempt <= 2; attempt++) await refuseAndWait(fixture, "0", error);
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    await clock.advance(60_000);
+    await fixture.teacher.call("0").refuse(error);
+  }
   await fixture.ended;
   const [{ failure, attempts }] = fixture.outcomes;
   assertEquals([failure?.type, failure?.status, attempts], ["server", 504, 2]);

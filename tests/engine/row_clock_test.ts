@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RowClock } from "../../lib/timer.ts";
+import { ActiveClock } from "../../lib/timer.ts";
 
-Deno.test("RowClock stops while nothing can be sent", () => {
+Deno.test("ActiveClock stops while nothing can be sent", () => {
   let now = 1_000;
-  const clock = new RowClock(() => now);
+  const clock = new ActiveClock(() => now);
   assertEquals(clock.now(), 1_000);
   now = 1_100;
   clock.tick(false);
@@ -17,9 +17,9 @@ Deno.test("RowClock stops while nothing can be sent", () => {
   assertEquals(clock.now(), 1_200);
 });
 
-Deno.test("RowClock leaves out the time in which the process was stopped", () => {
+Deno.test("ActiveClock leaves out the time in which the process was stopped", () => {
   let now = 1_000;
-  const clock = new RowClock(() => now);
+  const clock = new ActiveClock(() => now);
   now += 120_000;
   assertEquals(clock.now(), 3_000);
   clock.tick(false);

@@ -92,22 +92,40 @@ Deno.test("Deadlines do not count the time in which the process was stopped", as
   assertEquals(ended, []);
   deadlines.delete(answered);
   await clock.advance(11_000);
-  assertEquals(ended, [silent]);
-  // The silence of a stream counts anew.
-  await clock.advance(30_000);
   assertEquals(ended, [silent, stream]);
 });
 
 Deno.test("Deadlines count all of an attempt that began when the process continued", async () => {
   using clock = new FakeClock();
-  const { deadlines, ended } = watched(clock, new Probe(0));
-  const late = new Probe(120_000);
-  late.expire = () => ended.push(late);
-  deadlines.add(late);
+  const first = new Probe(0), { deadlines, ended } = watched(clock, first);
   await clock.sleep(120_000);
-  await clock.advance(50_500);
-  assertEquals(ended.includes(late), true);
-  for (const probe of [...ended]) deadlines.delete(probe);
+  const late = new Probe(deadlines.now());
+  late.expire = () => deadlines.delete(late);
+  deadlines.add(late);
+  await clock.advance(49_000);
+  assertEquals([ended, deadlines.size], [[first], 1]);
+  await clock.advance(2_000);
+  assertEquals(deadlines.size, 0);
+});
+
+Deno.test("Deadlines count the time in which the event loop is often late", async () => {
+  using clock = new FakeClock();
+  const silent = new Probe(0), stream = new Probe(0, 0, -1, 500_000);
+  const { ended } = watched(clock, silent, stream);
+  for (let second = 0; second < 52; second += 2) await clock.sleep(2_000);
+  assertEquals(ended, [silent, stream]);
+});
+
+Deno.test("Deadlines continue after a time without attempts", async () => {
+  using clock = new FakeClock();
+  const { deadlines } = watched(clock);
+  await clock.advance(600_000);
+  const probe = new Probe(deadlines.now()), before = deadlines.now();
+  deadlines.add(probe);
+  assertEquals(deadlines.now(), before);
+  await clock.advance(49_000);
+  assertEquals(deadlines.now() - before, 49_000);
+  deadlines.delete(probe);
 });
 
 Deno.test("deadlineError() says which limit was exceeded", () => {

@@ -25,9 +25,10 @@ Deno.test("networkError() includes the code of the system", () => {
 
 Deno.test("networkError() advises --stream once a connection breaks after a long silence", () => {
   const cut = Object.assign(new Error("closed"), { code: "UND_ERR_SOCKET" });
-  const noticeAfter = (ms: number, stage: Stage) =>
-    networkError(cut, "h:443", stage, undefined, ms).notice;
+  const noticeAfter = (waitedMs: number, stage: Stage, isStreamed = false) =>
+    networkError(cut, "h:443", stage, undefined, { waitedMs, isStreamed }).notice;
   assertMatch(noticeAfter(60_000, "sent")!, /^The connection to h:443 broke .* use --stream/);
+  assertMatch(noticeAfter(60_000, "sent", true)!, /connections: lower -c, or raise/);
   assertEquals(noticeAfter(1_000, "sent"), undefined);
   assertEquals(noticeAfter(60_000, "answering"), undefined);
   assertEquals(noticeAfter(60_000, "connecting"), undefined);

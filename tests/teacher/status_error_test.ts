@@ -20,7 +20,8 @@ const CONTEXT = {
 
 function refused(status: number, text: string, headers: HeaderFields = {}, isVersioned = true) {
   const address = { shownBaseUrl: isVersioned ? "http://h/v1" : "http://h", isVersioned };
-  return statusError({ status, headers, text, address, context: CONTEXT, now: NOW });
+  const waitedMs = 60_000;
+  return statusError({ status, headers, text, address, context: CONTEXT, waitedMs, now: NOW });
 }
 
 Deno.test("statusError() quotes the teacher's message", () => {
@@ -53,12 +54,18 @@ Deno.test("statusError() says what helps where a gateway does not wait for the a
   assertMatch(refused(524, "").message, /raise its timeout$/);
   // The same for all rows, so that it is shown once.
   assertMatch(refused(504, page).notice!, /\(504 from http:\/\/h\/v1\).* sent twice at most$/);
-  const options = { status: 504, headers: {}, text: "", now: NOW };
+  const options = { status: 504, headers: {}, text: "", waitedMs: 60_000, now: NOW };
   const context = { ...CONTEXT, isStreamed: true };
   const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
   assertMatch(statusError({ ...options, address, context }).message, /: lower -c, or raise/);
   const stated = { error: { message: "Deadline expired", status: "DEADLINE_EXCEEDED" } };
   assertEquals(refused(504, JSON.stringify(stated)).message, "Deadline expired");
+  // It has not waited: the teacher is away.
+  const early = statusError({ ...options, address, context, waitedMs: 30 });
+  assertEquals([early.message, early.notice], [
+    "The teacher answered 504 without a message",
+    undefined,
+  ]);
 });
 
 Deno.test("statusError() shows no half of a key that the start of a web page ends in", () => {
@@ -68,7 +75,8 @@ Deno.test("statusError() shows no half of a key that the start of a web page end
     const context = { ...CONTEXT, redact: (text: string) => text.replaceAll(key, "[redacted]") };
     const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
     const text = start + " ".repeat(shift) + page.slice(start.length);
-    const { message } = statusError({ status: 502, headers: {}, text, address, context, now: NOW });
+    const response = { status: 502, headers: {}, text, waitedMs: 0, now: NOW };
+    const { message } = statusError({ ...response, address, context });
     assertEquals(message.includes("sk-0"), false);
   }
 });
@@ -128,6 +136,7 @@ Deno.test("statusError() keeps secrets out of the code, too", () => {
     text,
     address,
     context,
+    waitedMs: 0,
     now: NOW,
   });
   assertEquals([code, message], ["bad:[redacted]", "no [redacted]"]);

@@ -16,12 +16,12 @@ export const EMPTY = "The answer holds neither text nor a tool call";
  * because a custom teacher without types may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
-  const { response, toolCalls, reasoning, finishReason } = value;
-  // A body in the API's own form has none of them: each of its rows would be paid for and empty.
-  const isOther = response === undefined && toolCalls === undefined && reasoning === undefined &&
-    finishReason === undefined;
+  const { response } = value;
   const isText = response === undefined || response === null || typeof response === "string";
-  if (!isText || isOther) return undefined;
+  // A body in the API's own form has none of these fields: each row would be paid for and empty.
+  const isOwn = "response" in value || "toolCalls" in value || "reasoning" in value ||
+    "finishReason" in value;
+  if (!isText || !isOwn) return undefined;
   return withValidUsage(withValidFields(value as unknown as Completion));
 }
 

@@ -8,7 +8,7 @@ import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
 import { type Ending, endingOf, Endings, hasCutCall } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import type { FailureType } from "../../errors.ts";
-import type { Failure, NextAttempt, Row } from "../../row.ts";
+import type { Failure, NextAttempt, RejectedAnswer, Row } from "../../row.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
 import { EMPTY, hasContent, hasReasoning } from "./completion_check.ts";
 
@@ -60,6 +60,8 @@ export interface AnsweredAttempt extends AnswerCost {
   readonly row: Row;
   readonly params: Params;
   readonly resamples: number;
+  /** The row's last answer before this one that was not accepted. */
+  readonly rejected?: RejectedAnswer;
 }
 
 /** Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
@@ -150,7 +152,7 @@ export class AnswerPolicy {
     ending: TruncatedEnding,
     hasAnswer: boolean,
     completion: Completion,
-    { row, params }: AnsweredAttempt,
+    { row, params, rejected }: AnsweredAttempt,
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
@@ -159,10 +161,11 @@ export class AnswerPolicy {
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
-    const isContext = ending === "context" || isBelowLimit(completion, params);
+    const isBelow = ending === "limit" && isBelowLimit(completion, params);
+    const isContext = ending === "context" || isBelow;
     const cap = this.#capOf(row);
     const limit = isContext
-      ? describeContext(ending, completion)
+      ? describeContext(isBelow, completion)
       : describeLimit(params, completion);
     const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
     const needsCap = onTruncated === "escalate" && cap === undefined;
@@ -170,7 +173,8 @@ export class AnswerPolicy {
       ? `The reasoning used up ${limit} before the answer began${advice}`
       : describeTruncation(limit, isContext, completion) + (needsCap ? advice : "");
     const failure = failureOf("truncated", message);
-    if (isContext || onTruncated !== "escalate") return failed(failure);
+    const mayGrow = ending === "limit" && !(isBelow && isNoLonger(completion, rejected));
+    if (!mayGrow || onTruncated !== "escalate") return failed(failure);
     const longer = escalated(params, cap, completion.usage?.completionTokens);
     if (longer === undefined) return failed(failure);
     return { failure, action: "escalate", params: longer };
@@ -196,17 +200,24 @@ type TruncatedEnding = "limit" | "context" | "filter";
 /** Gateways that estimate token counts may count a few too low. */
 const REACHED_SHARE = 0.8;
 
-/** Whether the answer stopped well before the limit that was sent. vLLM and llama.cpp end an answer
- * like this with `length` where prompt and answer fill the context, and with a higher limit it
- * would stop at the same place. */
+/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
+ * answer like this with `length` where prompt and answer fill the context. But the limit may have
+ * been reached: some servers do not count reasoning, and gateways estimate counts. */
 function isBelowLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
   return tokens > 0 && tokens < REACHED_SHARE * limit;
 }
 
-function describeContext(ending: TruncatedEnding, { usage }: Completion): string {
-  if (ending === "context") return "the model's context";
-  return `the context, or at the teacher's own limit (after ${usage?.completionTokens} tokens)`;
+/** Whether the row's earlier answer, with a lower limit, was as long as this one: a higher limit
+ * then does not help. */
+function isNoLonger({ usage }: Completion, earlier: RejectedAnswer | undefined): boolean {
+  if (earlier?.failure.type !== "truncated") return false;
+  return (usage?.completionTokens ?? 0) <= (earlier.completion.usage?.completionTokens ?? 0);
+}
+
+function describeContext(isBelow: boolean, { usage }: Completion): string {
+  if (!isBelow) return "the model's context";
+  return `the model's context, or the teacher's own limit (after ${usage?.completionTokens} tokens)`;
 }
 
 function describeTruncation(
@@ -214,12 +225,12 @@ function describeTruncation(
   isContext: boolean,
   completion: Completion,
 ): string {
-  if (isContext) return `The answer stopped at the end of ${limit}`;
-  const { finishReason } = completion;
-  if (endingOf(finishReason) === "limit") return `The answer stopped at ${limit}`;
-  if (hasCutCall(completion)) {
-    return `The arguments of a tool call break off, whatever the finish reason says (${finishReason})`;
+  const ending = endingOf(completion.finishReason);
+  if (ending !== "limit" && ending !== "context" && hasCutCall(completion)) {
+    return "The arguments of a tool call break off, whatever the finish reason says";
   }
+  if (isContext) return `The answer stopped at the end of ${limit}`;
+  if (ending === "limit") return `The answer stopped at ${limit}`;
   return `The answer has as many tokens as ${limit} allows, whatever its finish reason says`;
 }
 

@@ -1,7 +1,7 @@
 /** Decides what a failed attempt means for its row and its teacher: `docs/errors.md` describes each
  * case. @module */
 
-import type { FailureType, TeacherError } from "../../errors.ts";
+import { type FailureType, MIN_GATEWAY_WAIT_MS, type TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
 import {
   codeMeaning,
@@ -42,9 +42,16 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
  *
  * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
  * outage: it may be replaced soon.
+ * @param waitedMs How long the attempt took.
  */
-export function classify(error: TeacherError, hasAnswered = false): Classification {
-  const verdict = withUpstream(verdictOn(error, hasAnswered), error);
+export function classify(
+  error: TeacherError,
+  hasAnswered = false,
+  waitedMs = Infinity,
+): Classification {
+  const reported = withUpstream(verdictOn(error, hasAnswered), error);
+  const isEarly = error.status !== undefined && waitedMs < MIN_GATEWAY_WAIT_MS;
+  const verdict: Verdict = isEarly && reported === VERDICTS.timeout ? VERDICTS.fault : reported;
   const { cause, type = typeOf(error, cause), ...rest } = verdict;
   const isLoad = cause === "load";
   const retryAfterMs = verdict.action === "retry" ? requestedWaitMs(error, isLoad) : undefined;
@@ -108,8 +115,11 @@ function verdictOnRejection({ message, code }: TeacherError): Verdict {
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
 }
 
+/** What a server under repair may show for a while. */
+const MAY_BE_REPLACED: ReadonlySet<string | undefined> = new Set(["certificate", "no_handshake"]);
+
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
-  if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
+  if (error.isUnreachable || hasAnswered && MAY_BE_REPLACED.has(error.code)) return UNREACHABLE;
   if (error.type === "timeout") return VERDICTS.timeout;
   if (error.type === "network") return CONNECTION_VERDICTS.get(error.code ?? "") ?? VERDICTS.fault;
   if (error.type === "unfinished") {

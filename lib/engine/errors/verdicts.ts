@@ -154,6 +154,8 @@ export const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
       "Check the address: the server there may speak plain HTTP, so try http:// instead of https://",
     ),
   ],
+  // No host of this name, or HTTP/2 only.
+  ["no_handshake", VERDICTS.address],
   // A port of another protocol (gRPC, a database).
   ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
 ]);

@@ -12,7 +12,8 @@ Deno.test("asCompletion() takes any object with a text or none", () => {
     response: [],
   }];
   for (const value of others) assertEquals(asCompletion(value), undefined);
-  for (const value of [{ response: null }, { toolCalls: [{}] }, completionOf({})]) {
+  const nothing = { response: undefined, usage: { promptTokens: 1, completionTokens: 1 } };
+  for (const value of [nothing, { response: null }, { toolCalls: [{}] }, completionOf({})]) {
     assertEquals(asCompletion(value), value);
   }
 });

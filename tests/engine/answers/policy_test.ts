@@ -7,6 +7,7 @@ import {
   type OnTruncated,
   type Rejection,
 } from "../../../lib/engine/answers/policy.ts";
+import type { FailureType } from "../../../lib/errors.ts";
 import type { Completion, Params } from "../../../lib/teacher/teacher.ts";
 import { completionOf, rowOf, TOOL_CALLS } from "../../checks/answers.ts";
 
@@ -22,10 +23,10 @@ function answeredOf(fields: Partial<AnsweredAttempt>): AnsweredAttempt {
 function classify(
   policy: AnswerPolicy,
   fields: Partial<Completion>,
-  { params = {}, own, resamples = 0 }: { params?: Params; own?: Params; resamples?: number } = {},
+  { own, ...attempt }: Partial<AnsweredAttempt> & { own?: Params } = {},
 ): Rejection | undefined {
   const row = rowOf(undefined, own);
-  const rejection = policy.decide(completionOf(fields), answeredOf({ row, params, resamples }));
+  const rejection = policy.decide(completionOf(fields), answeredOf({ row, ...attempt }));
   assertEquals(rejection instanceof Promise, false);
   return rejection as Rejection | undefined;
 }
@@ -181,18 +182,30 @@ Deno.test("classify() with escalate asks for longer answers, to 8 times the run'
   assertEquals(first, { max_tokens: 100, temperature: 0 });
 });
 
-Deno.test("classify() with escalate does not raise a limit that the answer has not reached", () => {
-  const params = { max_tokens: 1_000 };
-  const policy = acceptanceOf({ onTruncated: "escalate", params });
-  const after = (completionTokens: number) =>
-    classify(policy, { ...cut, usage: { promptTokens: 3_456, completionTokens } }, { params });
-  assertEquals(after(640)?.action, "fail");
+Deno.test("classify() with escalate raises a limit again only if that made the answer longer", () => {
+  const policy = acceptanceOf({ onTruncated: "escalate", params: { max_tokens: 1_000 } });
+  const ofTokens = (completionTokens: number) => ({
+    ...cut,
+    usage: { promptTokens: 3_456, completionTokens },
+  });
+  const after = (tokens: number, earlier?: number, type: FailureType = "truncated") => {
+    const failure = { type, message: "", status: null };
+    const rejected = earlier === undefined
+      ? undefined
+      : { completion: completionOf(ofTokens(earlier)), failure };
+    return classify(policy, ofTokens(tokens), { params: { max_tokens: 2_000 }, rejected });
+  };
+  assertEquals(after(640, 640)?.action, "fail");
   assertEquals(
-    after(640)?.failure.message,
-    "The answer stopped at the end of the context, or at the teacher's own limit (after 640 tokens)",
+    after(640, 640)?.failure.message,
+    "The answer stopped at the end of the model's context, or the teacher's own limit " +
+      "(after 640 tokens)",
   );
+  // The limit may have been reached although the count is lower: reasoning may not be counted.
+  assertEquals([after(640)?.action, after(640, 320)?.action], ["escalate", "escalate"]);
+  assertEquals(after(640, 640, "empty")?.action, "escalate");
   // Counts may be estimates; 0 is unknown.
-  for (const tokens of [1_000, 998, 850, 0]) assertEquals(after(tokens)?.action, "escalate");
+  for (const tokens of [2_000, 1_998, 0]) assertEquals(after(tokens, tokens)?.action, "escalate");
 });
 
 Deno.test("classify() with escalate counts from a row's own limit, and keeps to the cap", () => {

@@ -115,7 +115,8 @@ function on(
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const address = { shownBaseUrl: "https://api.example/v1", isVersioned: true };
   const context = { model: "m", modelAsked: undefined, keep: [], redact: same };
-  const error = statusError({ status, headers, text, address, context, now: NOW });
+  const waitedMs = 60_000;
+  const error = statusError({ status, headers, text, address, context, waitedMs, now: NOW });
   return [what, error, expected, headers];
 }
 
@@ -720,8 +721,8 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     alert("a server that wants a client certificate (TLS 1.2)", "HandshakeFailure"),
     alert("a server that does not trust the client certificate", "UnknownCA"),
-    alert("a server of other names (SNI)", "UnrecognisedName", UNREACHABLE),
-    alert("a server of HTTP/2 only", "NoApplicationProtocol", UNREACHABLE),
+    alert("a server of other names (SNI)", "UnrecognisedName", ADDRESS),
+    alert("a server of HTTP/2 only", "NoApplicationProtocol", ADDRESS),
     broken("an expired certificate", "CERT_HAS_EXPIRED", "connecting", halts("certificate")),
     broken(
       "https:// where http:// is spoken",

@@ -32,6 +32,21 @@ for (const { title, cases } of GROUPS) {
   }
 }
 
+Deno.test("classify() takes a 504 that comes at once for a fault, as of a server that is away", () => {
+  const error = new TeacherError("Gateway Time-out", { status: 504 });
+  assertEquals(classify(error, true, 4_999).cause, "fault");
+  assertEquals(classify(error, true, 5_000).cause, "timeout");
+  const own = new TeacherError("Too slow", { type: "timeout" });
+  assertEquals(classify(own, true, 10).cause, "timeout");
+});
+
+Deno.test("classify() takes another certificate or host name for an outage once it has answered", () => {
+  for (const code of ["certificate", "no_handshake"]) {
+    const error = new TeacherError("Cannot connect", { type: "network", code });
+    assertEquals([classify(error).action, classify(error, true).cause], ["halt", "unreachable"]);
+  }
+});
+
 Deno.test("docs/errors.md has a line for each case, and says what follows", async () => {
   const page = await Deno.readTextFile(PAGE);
   assertCurrent(page, withTables(page), "tests/engine/errors/classify_table.ts");
