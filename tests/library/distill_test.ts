@@ -227,6 +227,8 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
   assertThrows(() => distill([], { teacher, concurrency: 0 }), RangeError, "concurrency 0");
   assertThrows(() => distill([], { teacher, resample: -1 }), RangeError, "resample -1");
   assertThrows(() => distill([], { teacher, rejectPattern: "(" }), RangeError, "reject pattern");
+  // As from JSON, or a variable that is not set.
+  distill([], { teacher: { ...teacher, complete() {}, model: null, address: null } as never });
   const generator = new ResponseGenerator({ teacher });
   for (const rows of ["prompt", undefined, 3] as unknown[]) {
     assertThrows(() => generator.generate(rows as string[]), TypeError, "Cannot read rows from");
