@@ -446,4 +446,5 @@ Deno.test("openai() is closed by await using, and checks its options", async () 
   const secret = { model: "m", apiKey: ["sk-secret"] } as unknown as { model: string };
   const error = assertThrows(() => openai(secret), TypeError, "apiKey");
   assert(!error.message.includes("sk-secret"));
+  assertThrows(() => openai({ model: "m", apiKey: null } as never), TypeError, "apiKey null");
 });
