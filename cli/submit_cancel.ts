@@ -43,7 +43,9 @@ export async function cancelCommand(
   } catch (cause) {
     // Pods write as a user of their own, and only Slurm's tasks read the marker.
     const outcome = await cancelKubernetes(name, namespace, io);
-    io.writeErr(`Kubernetes: ${describe(outcome, name, noJobIn(namespace))}\n`);
+    if (outcome.kind !== "missing") {
+      io.writeErr(`Kubernetes: ${describe(outcome, name, noJobIn(namespace))}\n`);
+    }
     if (outcome.kind === "canceled") return conclude([outcome.kind], name, io);
     throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
       path: marker,

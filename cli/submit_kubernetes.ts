@@ -78,8 +78,8 @@ function variablesOf(settings: Settings, io: Io): string[] {
   if (settings.text("api-key-file") !== undefined) return names;
   const keyVariable = settings.text("api-key-env");
   if (keyVariable !== undefined) return [...names, keyVariable];
-  // Without TLS, it is the user's own server, which rarely needs a key.
-  const isOwn = urls.length > 0 && urls.every((url) => /^(dns\+)?http:/.test(url));
+  // Servers without TLS, or in a list, are the user's own, which rarely need a key.
+  const isOwn = urls.length > 0 && urls.every((url) => /^(@|(dns\+)?http:)/.test(url));
   const hasKey = names.length === 0 && !isOwn && !!io.env(DEFAULT_KEY_VARIABLE);
   return hasKey ? [DEFAULT_KEY_VARIABLE] : names;
 }

@@ -269,13 +269,13 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
 }
 
 function checkTeacher(teacher: unknown, name: string): void {
-  const { complete, model = "", address = "" } = (teacher ?? {}) as Partial<Teacher>;
+  const { complete, model, address } = (teacher ?? {}) as Partial<Teacher>;
   if (typeof complete !== "function") {
     const problem = teacher === undefined ? "is missing" : "has no complete()";
     throw new TypeError(`Cannot start without a teacher: "${name}" ${problem}`);
   }
   for (const [field, value] of Object.entries({ model, address })) {
-    if (typeof value === "string") continue;
+    if (typeof (value ?? "") === "string") continue;
     throw new TypeError(`Cannot use the ${field} of "${name}": it must be a string`);
   }
 }

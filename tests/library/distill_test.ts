@@ -227,6 +227,8 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
   assertThrows(() => distill([], { teacher, concurrency: 0 }), RangeError, "concurrency 0");
   assertThrows(() => distill([], { teacher, resample: -1 }), RangeError, "resample -1");
   assertThrows(() => distill([], { teacher, rejectPattern: "(" }), RangeError, "reject pattern");
+  // As from JSON, or a variable that is not set.
+  distill([], { teacher: { ...teacher, complete() {}, model: null, address: null } as never });
   const generator = new ResponseGenerator({ teacher });
   for (const rows of ["prompt", undefined, 3] as unknown[]) {
     assertThrows(() => generator.generate(rows as string[]), TypeError, "Cannot read rows from");
@@ -444,4 +446,5 @@ Deno.test("openai() is closed by await using, and checks its options", async () 
   const secret = { model: "m", apiKey: ["sk-secret"] } as unknown as { model: string };
   const error = assertThrows(() => openai(secret), TypeError, "apiKey");
   assert(!error.message.includes("sk-secret"));
+  assertThrows(() => openai({ model: "m", apiKey: null } as never), TypeError, "apiKey null");
 });

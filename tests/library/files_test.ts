@@ -114,6 +114,7 @@ Deno.test("files: misuse is named, with the nearest option", async () => {
     [{ teacher, retry: ["rate_limt"] }, "failure types"],
     [{ teacher, limit: "3" }, 'limit "3": it must be a whole number'],
     [{ teacher, input }, 'option "input"'],
+    [{ teacher, apiKey: "k" }, "as in openai({ apiKey: … })"],
     [{ teacher, validate: () => true }, 'option "validate"'],
   ] as const;
   for (const [options, words] of wrong) {

@@ -216,7 +216,8 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
       ["--secret=teacher", "--header=api-key=@env:OPENAI_API_KEY"],
       ["--api-key-file=/data/key"],
       [`--config=${config}`],
-      ["--base-url=http://vllm:8000/v1"],
+      ["--base-url=http://vllm:8000/v1", "--base-url=dns+http://vllm:8000/v1"],
+      ["--base-url=@endpoints.txt"],
       ["--simulate"],
     ]
   ) {
@@ -331,6 +332,7 @@ Deno.test({
     await dir.write("calls", "");
     const cancelled = await run("cancel", dir.path("out/"), "--namespace=team");
     assertExit(cancelled, 0);
+    assertStringIncludes(cancelled.stderr, "no job of this output in the namespace team\n");
     const [, name] = /Canceled (\S+)\./.exec(cancelled.stderr)!;
     assertEquals((await dir.read("calls")).split("\n"), [
       `scancel --name=${name}-merge`,
@@ -341,16 +343,22 @@ Deno.test({
     // The volume of a Kubernetes job is not mounted here.
     const elsewhere = [dir.path("volume/in.jsonl"), "-o", dir.path("volume/out/"), "--shards=2"];
     const team = [...kubernetesIn(dir), "--namespace=team"];
-    const applied = await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...team);
-    assertExit(applied, 0);
-    assertMatch(applied.stderr, /submit status \S+\/volume\/out\/in\.jsonl --namespace team\n/);
+    const created = await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...team);
+    assertExit(created, 0);
+    assertMatch(created.stderr, /submit status \S+\/volume\/out\/in\.jsonl --namespace team\n/);
+    // The annotation of `apply` would limit the size of a job.
+    assertMatch(await dir.read("calls"), /^kubectl create -f -$/m);
     const output = dir.path("volume/out/in.jsonl");
     assertStringIncludes((await run("cancel", output)).stderr, "Kubernetes has no such job");
     await dir.write("bin/kubectl", `#!/bin/bash\necho "kubectl $*" >> ${calls}; echo deleted\n`);
     await dir.write("bin/squeue", "#!/bin/bash\n");
     const absent = await run("cancel", output);
     assertExit(absent, 0);
-    assertStringIncludes((await run("status", output)).stdout, "Kubernetes:\ndeleted");
+    const { stdout } = await run("status", output, "--namespace=team");
+    assertMatch(
+      stdout,
+      /Kubernetes:\ndeleted\n.* --selector=job-name=\S+ --namespace=team\n/,
+    );
     const [, volumeJob] = /Canceled (\S+)\./.exec(absent.stderr)!;
     assertStringIncludes(await dir.read("calls"), `delete job ${volumeJob}-merge ${volumeJob} `);
   },
@@ -501,6 +509,10 @@ Deno.test({
       "Kubernetes: no job of this output in the current namespace",
     );
     assertStringIncludes(refused.text, "Cannot write ");
+    const withoutKubectl = { squeue: "", scancel: "" };
+    const onlySlurm = await runWith("cancel", withoutKubectl, OF_TASK, prepare);
+    assertEquals(onlySlurm.code, 6, onlySlurm.text);
+    assert(!onlySlurm.text.includes("Kubernetes"), onlySlurm.text);
   },
 });
 
@@ -543,6 +555,18 @@ for (const [name, tools, permissions, expected] of STATUSES) {
     },
   });
 }
+
+Deno.test({
+  name: "submit status gives no advice about the pods of a job that is done",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const tools = { ...EVERY_TOOL, kubectl: "echo job" };
+    const finish = (dir: TempDir) => runShards(dir.path("in.jsonl"), dir.path("out/"), 2);
+    const { code, text } = await runWith("status", tools, undefined, finish);
+    assertEquals(code, 0, text);
+    assert(text.endsWith("Kubernetes:\njob\n"), text);
+  },
+});
 
 const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, number, string][] = [
   [
@@ -692,6 +716,8 @@ Deno.test("an input that only the cluster has is refused if the name of its resu
     assertEquals(await submit(input, "out/b.jsonl"), dir.path("out/b.jsonl"));
   }
   assertEquals(await submit("absent/a.jsonl.gz", "out/"), dir.path("out/a.jsonl"));
+  const several = [dir.path("absent/"), dir.path("b.jsonl"), "-o", dir.path("out/")];
+  assertExit(await runCli(["submit", "kubernetes", ...several, ...flags]), 0);
 });
 
 Deno.test("a setting that no shard could start with is refused before the job is in the queue", async () => {
