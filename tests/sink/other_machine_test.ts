@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { LockedError, SinkError } from "../../lib/errors.ts";
 import { distillFiles, ResponseGenerator } from "../../mod.ts";
-import { acquireLock, type Lock } from "../../lib/sink/lock.ts";
+import { acquireLock, type Lock, SharedLock } from "../../lib/sink/lock.ts";
 import { mayHoldHereOnly, noteLine, refuseElsewhere } from "../../lib/sink/lock_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { tempDir } from "../support/temp.ts";
@@ -191,6 +191,26 @@ Deno.test({
       await Deno.writeTextFile(path, noteLine(ACTIVE, "f".repeat(16)));
       assertMatch(await lock.check() ?? "", /another machine has taken it/);
       await assertRejects(() => lock.requireOwn(), LockedError, "on another machine");
+    } finally {
+      Deno.FsFile.prototype.syncDataSync = syncDataSync;
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "of many outputs without a disk, only the shared lock is synced",
+  ignore: !hasOtherDevice,
+  async fn() {
+    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+    const { syncDataSync } = Deno.FsFile.prototype;
+    try {
+      let syncs = 0;
+      Deno.FsFile.prototype.syncDataSync = () => void syncs++;
+      const paths = ["x.lock", "y.lock"].map((name) => `${folder}/${name}`);
+      using shared = await SharedLock.acquire(paths);
+      for (const path of paths) (await acquireLock(path, { shared })).release();
+      assertEquals(syncs, 1);
     } finally {
       Deno.FsFile.prototype.syncDataSync = syncDataSync;
       await Deno.remove(folder, { recursive: true });
