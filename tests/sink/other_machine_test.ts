@@ -20,7 +20,9 @@ async function waitsFor(note: string, meanwhile: (path: string) => Promise<unkno
   const delay = () => Promise.resolve(void waits++).then(() => meanwhile(status));
   const mayHoldHereOnly = () => Promise.resolve(true);
   const options = { delay, mayHoldHereOnly };
-  const hasWaited = await refuseElsewhere([lock], [status, dir.path("x.jsonl")], options);
+  // An input may be new, without a lock file.
+  const locks = [dir.path("new.lock"), lock];
+  const hasWaited = await refuseElsewhere(locks, [status, dir.path("x.jsonl")], options);
   assertEquals(hasWaited, waits === 1);
   return waits;
 }
@@ -44,7 +46,7 @@ Deno.test("an output is refused if the run of another machine writes to it, and 
   ];
   for (const write of writes) {
     const error = await assertRejects(() => waitsFor(note, write), LockedError);
-    assertMatch(error.message, /x\.lock": a run on another machine .* with -o$/);
+    assertMatch(error.message, /\.lock": a run on another machine .* with -o$/);
   }
   const isSilent = () => Promise.resolve();
   assertEquals(await waitsFor(note, isSilent), 1);
