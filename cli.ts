@@ -204,11 +204,10 @@ function consoleColumns(): number {
 
 /**
  * Ignores Ctrl-Z under `deno task`, which catches it: only this process would stop, and the
- * terminal would react to nothing more, not even Ctrl-C. npm stops with its child.
+ * terminal would react to nothing more, not even Ctrl-C. npm and Yarn stop with their child.
  */
 function ignoreCtrlZ(stderr: Output): void {
-  const isTask = permittedEnv("INIT_CWD") !== undefined &&
-    permittedEnv("npm_command") === undefined;
+  const isTask = permittedEnv("npm_config_user_agent")?.startsWith("deno/");
   if (!isTask || Deno.build.os === "windows") return;
   const signals = new SignalCount();
   Deno.addSignalListener("SIGTSTP", () => {

@@ -70,7 +70,7 @@ export class Lock implements Disposable {
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
-  /** The note before this one, if another machine might take the lock, too. */
+  /** The note before this one, if another machine might take the lock; not with a shared lock. */
   readonly #earlierText: string | undefined;
   /** `started` of the last note that was synced. */
   #syncedStart: string | undefined;
@@ -205,7 +205,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const info = await file.stat(), identity = await identityOf(path, info);
     const token = options.shared?.lock.token ?? randomToken();
-    const earlierText = await mayHoldHereOnly(info) ? text : undefined;
+    const earlierText = !options.shared && await mayHoldHereOnly(info) ? text : undefined;
     const lock = new Lock(path, previous, token, { file, identity, earlierText });
     // Keeps the note of a crashed run until this run sends something.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });

@@ -202,7 +202,7 @@ export interface ElsewhereOptions {
  * Where a lock cannot show whether the last run has crashed or is active on another machine, waits
  * to see whether the run writes. Changes nothing.
  *
- * @param locks Nothing is waited for unless one of their notes says that the last run has not ended.
+ * @param locks In one folder. Does not wait unless a note in them says that its run has not ended.
  * @param written Files that an active run writes.
  * @returns Whether it has waited.
  * @throws {LockedError} If one of the files changes.
@@ -213,8 +213,8 @@ export async function refuseElsewhere(
   { signal, delay: wait = delay, mayHoldHereOnly: isUnsure = mayHoldHereOnly }: ElsewhereOptions =
     {},
 ): Promise<boolean> {
-  const info = await statOf(locks[0]);
-  if (!info?.isFile || !(await isUnsure(info))) return false;
+  const folder = await statOf(dirname(locks[0]));
+  if (folder === undefined || !(await isUnsure(folder))) return false;
   const texts = await Promise.all(locks.map(textAt));
   if (!texts.some((text) => noteOf(text)?.running)) return false;
   await Promise.all(locks.map(requireUnlocked));

@@ -8,6 +8,7 @@ import { refuseSameNames } from "../../lib/run/jobs.ts";
 import { filesOf, type OutputFiles } from "../../lib/run/mod.ts";
 import { identityOf } from "../../lib/run/identity.ts";
 import { rescuedFilesOf } from "../../lib/sink/mod.ts";
+import { distillFiles } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
 
 const FAILURE = { uid: "a", prompt_hash: "", error: { type: "truncated", final: false } };
@@ -108,4 +109,22 @@ Deno.test("outputs whose names differ in case are written where the filesystem t
   const tellsApart = Deno.build.os === "linux";
   if (tellsApart) assertEquals((await names).toSorted(), ["X.lock", "x.lock"]);
   else await names.catch((error) => assertMatch(error.message, /into two folders/));
+});
+
+Deno.test("a run refuses two outputs that are one file before it locks them", async () => {
+  await using dir = await tempDir();
+  const inputs = [await dir.write("in/a.jsonl", "{}\n"), await dir.write("in2/A.jsonl", "{}\n")];
+  const { readDir } = Deno;
+  // As where the filesystem of the output ignores case.
+  Deno.readDir = async function* (path) {
+    for await (const entry of readDir(path)) if (entry.name !== "A.lock") yield entry;
+  };
+  try {
+    const teacher = { model: "m", complete: () => Promise.reject(new Error("called")) };
+    const run = () => distillFiles(inputs, dir.path("out/"), { teacher });
+    await assertRejects(run, UsageError, "their names are one on this filesystem");
+    assertEquals(await dir.read("out/a.lock"), "");
+  } finally {
+    Deno.readDir = readDir;
+  }
 });

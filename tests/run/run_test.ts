@@ -420,8 +420,12 @@ Deno.test("a run says which results are gone since the last one, as after a back
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", rowsOf("a", "b", "c", "d"));
   const output = dir.path("out.jsonl");
+  const teacher = new TestTeacher();
+  teacher.answer = ({ uid }) => {
+    if (uid === "bad") throw new Error("no answer");
+  };
   const warningsOf = async (options: Partial<RunOptions> = {}) => {
-    const generator = generatorOf(new TestTeacher());
+    const generator = generatorOf(teacher);
     const { warnings } = await generator.preview({ input, output, ...options });
     await generator.run({ input, output, ...options });
     return warnings.filter((message) => message.includes("gone"));
@@ -441,7 +445,7 @@ Deno.test("a run says which results are gone since the last one, as after a back
   await dir.write("out.jsonl", backup);
   await dir.write("in.jsonl", rowsOf("a", "b"));
   assertEquals(await warningsOf(), []);
-  await dir.write("in.jsonl", rowsOf("a", "b", "c", "d"));
+  await dir.write("in.jsonl", rowsOf("a", "b", "c", "d", "bad"));
   assertEquals(await warningsOf(), []);
   // Nor are rows without a failure in a retry.
   await dir.write("out.jsonl", backup);

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { LockedError, SinkError } from "../../lib/errors.ts";
 import { distillFiles, ResponseGenerator } from "../../mod.ts";
-import { acquireLock } from "../../lib/sink/lock.ts";
+import { acquireLock, type Lock, SharedLock } from "../../lib/sink/lock.ts";
 import { mayHoldHereOnly, noteLine, refuseElsewhere } from "../../lib/sink/lock_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { tempDir } from "../support/temp.ts";
@@ -20,7 +20,9 @@ async function waitsFor(note: string, meanwhile: (path: string) => Promise<unkno
   const delay = () => Promise.resolve(void waits++).then(() => meanwhile(status));
   const mayHoldHereOnly = () => Promise.resolve(true);
   const options = { delay, mayHoldHereOnly };
-  const hasWaited = await refuseElsewhere([lock], [status, dir.path("x.jsonl")], options);
+  // An input may be new, without a lock file.
+  const locks = [dir.path("new.lock"), lock];
+  const hasWaited = await refuseElsewhere(locks, [status, dir.path("x.jsonl")], options);
   assertEquals(hasWaited, waits === 1);
   return waits;
 }
@@ -44,7 +46,7 @@ Deno.test("an output is refused if the run of another machine writes to it, and 
   ];
   for (const write of writes) {
     const error = await assertRejects(() => waitsFor(note, write), LockedError);
-    assertMatch(error.message, /x\.lock": a run on another machine .* with -o$/);
+    assertMatch(error.message, /\.lock": a run on another machine .* with -o$/);
   }
   const isSilent = () => Promise.resolve();
   assertEquals(await waitsFor(note, isSilent), 1);
@@ -52,16 +54,19 @@ Deno.test("an output is refused if the run of another machine writes to it, and 
   assertEquals(await waitsFor(noteLine({ ...ACTIVE, running: false }, TOKEN), writes[0]), 0);
 });
 
-Deno.test("a run of this machine is refused at once", async () => {
+Deno.test("a run of this machine is refused at once, and as such if it starts meanwhile", async () => {
   await using dir = await tempDir();
-  const path = dir.path("x.lock");
-  using lock = await acquireLock(path);
-  lock.note(ACTIVE);
-  const options = {
-    mayHoldHereOnly: () => Promise.resolve(true),
-    delay: () => new Promise(() => {}),
-  };
-  await assertRejects(() => refuseElsewhere([path], [], options), LockedError, "another process");
+  const path = await dir.write("x.lock", noteLine(ACTIVE, TOKEN));
+  let lock: Lock | undefined;
+  const start = async () => lock = await acquireLock(path);
+  const options = { mayHoldHereOnly: () => Promise.resolve(true), delay: start };
+  const refusal = () =>
+    assertRejects(() => refuseElsewhere([path], [], options), LockedError, "another process");
+  await refusal();
+  lock!.note(ACTIVE);
+  options.delay = () => new Promise(() => {});
+  await refusal();
+  lock!.release();
 });
 
 Deno.test({
@@ -171,11 +176,17 @@ Deno.test({
   ignore: !hasOtherDevice,
   async fn() {
     const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+    const { syncDataSync } = Deno.FsFile.prototype;
     try {
       const path = `${folder}/x.lock`, before = noteLine({ ...ACTIVE, running: false }, TOKEN);
       await Deno.writeTextFile(path, before);
+      let syncs = 0;
+      Deno.FsFile.prototype.syncDataSync = () => void syncs++;
       using lock = await acquireLock(path);
       assertEquals(await lock.check(), undefined);
+      // Other machines see only what is synced: the first note of each run.
+      for (const in_flight of [1, 2]) lock.note({ ...ACTIVE, started: "later", in_flight });
+      assertEquals(syncs, 2);
       await Deno.writeTextFile(path, before);
       assertEquals(await lock.check(), undefined);
       await lock.requireOwn();
@@ -183,7 +194,65 @@ Deno.test({
       assertMatch(await lock.check() ?? "", /another machine has taken it/);
       await assertRejects(() => lock.requireOwn(), LockedError, "on another machine");
     } finally {
+      Deno.FsFile.prototype.syncDataSync = syncDataSync;
       await Deno.remove(folder, { recursive: true });
     }
   },
 });
+
+Deno.test({
+  name: "of many outputs without a disk, only the shared lock is synced",
+  ignore: !hasOtherDevice,
+  async fn() {
+    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+    const { syncDataSync } = Deno.FsFile.prototype;
+    try {
+      let syncs = 0;
+      Deno.FsFile.prototype.syncDataSync = () => void syncs++;
+      const paths = ["x.lock", "y.lock"].map((name) => `${folder}/${name}`);
+      using shared = await SharedLock.acquire(paths);
+      for (const path of paths) (await acquireLock(path, { shared })).release();
+      assertEquals(syncs, 1);
+    } finally {
+      Deno.FsFile.prototype.syncDataSync = syncDataSync;
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+// Once the run holds its lock, and once it has opened its outputs.
+for (const [name, isAppended] of [["in.jsonl", undefined], ["x.jsonl", true]] as const) {
+  Deno.test({
+    name: `a run sends nothing if another machine takes its lock while it opens ${name}`,
+    ignore: !hasOtherDevice,
+    async fn() {
+      const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+      const { open } = Deno;
+      try {
+        const input = `${folder}/in.jsonl`, output = `${folder}/x.jsonl`;
+        let calls = 0;
+        const answer = { response: "yes", finishReason: "stop", usage: null, model: "m" };
+        const complete = () => Promise.resolve(++calls).then(() => answer);
+        const teacher = { model: "m", complete };
+        await Deno.writeTextFile(input, '{"prompt": "a"}\n');
+        await distillFiles(input, output, { teacher });
+        const before = await Deno.readTextFile(output);
+        await Deno.writeTextFile(input, '{"prompt": "a"}\n{"prompt": "b"}\n');
+        Deno.open = async (path, options) => {
+          if (path === `${folder}/${name}` && options?.append === isAppended) {
+            await Deno.writeTextFile(`${folder}/x.lock`, noteLine(ACTIVE, "f".repeat(16)));
+          }
+          return await open(path, options);
+        };
+        const options = isAppended ? {} : { resume: false, overwrite: true };
+        const run = () => distillFiles(input, output, { teacher, ...options });
+        await assertRejects(run, LockedError, "on another machine");
+        assertEquals(await Deno.readTextFile(output), before);
+        assertEquals(calls, 1);
+      } finally {
+        Deno.open = open;
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
