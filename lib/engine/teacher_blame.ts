@@ -40,9 +40,12 @@ type Evidence = {
   readonly endings: RepeatedAnswers;
   /** Rows that something other than a teacher seems to have answered, such as a web server. */
   readonly otherServer: RepeatedAnswers;
+  /** Rows that timed out before the teacher has answered any. They are held until it answers, or is
+   * found to be down; they never halt it. */
+  readonly timeouts: RepeatedAnswers;
 };
 
-type EvidenceKind = keyof Evidence;
+type EvidenceKind = Exclude<keyof Evidence, "timeouts">;
 
 export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
@@ -81,6 +84,7 @@ export class TeacherBlame {
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
       this.#haltIfConclusive(endpoint, call, kind);
     }
+    if (endpoint.isDown) this.#releaseTimeouts(endpoint);
     return endpoint.isHalted;
   }
 
@@ -89,7 +93,12 @@ export class TeacherBlame {
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const { endpoint } = work;
     const kind = evidenceIn(call, endpoint);
-    if (kind === undefined) return [outcome];
+    if (kind === undefined) {
+      const isTimeout = call.classification.cause === "timeout" &&
+        work.faults < this.#options.retryPolicy.maxAttempts;
+      if (!isTimeout || endpoint.hasAnswered || endpoint.isDown) return [outcome];
+      return this.#evidenceAgainst(endpoint).timeouts.addLast({ outcome, work });
+    }
     const failed = this.#evidenceAgainst(endpoint)[kind].addLast({ outcome, work });
     this.#haltIfConclusive(endpoint, call, kind);
     this.#releaseIfHalted(endpoint);
@@ -111,12 +120,14 @@ export class TeacherBlame {
   /** Called when an answer is accepted, except one that an earlier run received. Returns the
    * outcomes of held rows that have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
-    const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
+    const { rejections, endings, otherServer, timeouts } = this.#evidenceAgainst(endpoint);
     const fromRejections = rejections.succeeded(), fromEndings = endings.failHeld();
-    const fromOtherServer = otherServer.failHeld(), fromDeparted = this.#takeOrphaned();
-    const count = fromEndings.length + fromOtherServer.length + fromDeparted.length;
+    const fromOtherServer = otherServer.failHeld(), fromTimeouts = timeouts.failHeld();
+    const fromDeparted = this.#takeOrphaned();
+    const count = fromEndings.length + fromOtherServer.length + fromTimeouts.length +
+      fromDeparted.length;
     if (count === 0) return fromRejections;
-    return [...fromRejections, ...fromEndings, ...fromOtherServer, ...fromDeparted];
+    return [fromRejections, fromEndings, fromOtherServer, fromTimeouts, fromDeparted].flat();
   }
 
   /** Called at the end of the run: fails all rows that are still held. */
@@ -141,6 +152,14 @@ export class TeacherBlame {
     for (const { work, outcome } of held) this.#options.onSendAgain(work, outcome.failure);
   }
 
+  /** Sends held rows again that timed out because the teacher was down. */
+  #releaseTimeouts(endpoint: Endpoint): void {
+    for (const { work, outcome } of this.#evidence.get(endpoint)?.timeouts.releaseHeld() ?? []) {
+      work.timeouts = 0;
+      this.#options.onSendAgain(work, outcome.failure);
+    }
+  }
+
   #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {
     if (endpoint.isHalted) return;
     const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
@@ -158,6 +177,7 @@ export class TeacherBlame {
         rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows }),
         endings: new RepeatedAnswers({ isProven, holdsRows }),
         otherServer: new RepeatedAnswers({ isProven, laterLimit: Infinity, holdsRows }),
+        timeouts: new RepeatedAnswers({ isProven: true, laterLimit: Infinity, holdsRows }),
       };
       this.#evidence.set(endpoint, evidence);
     }

@@ -33,19 +33,24 @@ const REASONS: Readonly<Record<string, string>> = {
   UnrecognisedName: "it does not know this host name",
 };
 
+interface SentRequest {
+  /** The time since the attempt began. */
+  readonly waitedMs: number;
+  readonly isStreamed: boolean | undefined;
+}
+
 /**
  * Makes the error of a request that could not be sent, or whose connection failed.
  *
  * @param host `host:port` of the teacher.
  * @param proxy `host:port` of the proxy.
- * @param request How long the attempt has lasted, and whether it asked for a stream.
  */
 export function networkError(
   error: unknown,
   host: string,
   stage: Stage,
   proxy: string | undefined,
-  request: { readonly waitedMs: number; readonly isStreamed?: boolean } = { waitedMs: 0 },
+  request: SentRequest = { waitedMs: 0, isStreamed: false },
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
@@ -83,7 +88,7 @@ export function networkError(
 /** Gateways cut idle connections after 30 s or more; few other connections break after so long. */
 const IDLE_MS = 20_000;
 
-function idleNotice(place: string, request: { readonly isStreamed?: boolean }): string {
+function idleNotice(place: string, request: SentRequest): string {
   return `The connection to ${place} broke after ${IDLE_MS / 1_000} s or more without an answer, ` +
     `which may be billed all the same. A gateway may cut idle connections: ${
       remedyFor(request)

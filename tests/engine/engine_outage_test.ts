@@ -132,6 +132,55 @@ Deno.test("Engine fails no row while a gateway answers at once for a teacher tha
   assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
 });
 
+Deno.test("Engine fails no row while a gateway waits in vain for a teacher that starts later", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 }, 60_000);
+  bench.refuse = away;
+  await bench.fixture.start();
+  await clock.advance(20 * MINUTE_MS);
+  assertEquals([bench.failedRows, bench.fixture.engine.state], [0, "backing_off"]);
+  bench.refuse = () => undefined;
+  await clock.advance(5 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
+});
+
+Deno.test("Engine fails rows one by one where a gateway waits in vain for a quarter of an hour", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 }, 60_000);
+  bench.refuse = away;
+  await bench.fixture.start();
+  while (bench.failedRows === 0) await clock.advance(MINUTE_MS);
+  // Two attempts before the teacher counts as down, and one that counts after a quarter of an hour.
+  assertEquals(bench.fixture.outcomes.map(({ attempts }) => attempts), [3]);
+  await bench.end();
+});
+
+Deno.test("Engine sends rows twice that a gateway never waits for, if they are all", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(5), isCareful: true }, 60_000);
+  bench.refuse = away;
+  await bench.fixture.start();
+  await clock.advance(15 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals(bench.fixture.outcomes.map(({ attempts }) => attempts), Array(5).fill(2));
+  assertEquals(bench.failedRows, 5);
+});
+
+Deno.test("Engine fails rows that timed out once another one is answered", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 2 }, 60_000);
+  bench.refuse = (uid) => Number(uid) < 3 ? away() : undefined;
+  await bench.fixture.start();
+  await clock.advance(15 * MINUTE_MS);
+  await bench.fixture.ended;
+  const failed = bench.fixture.outcomes.filter(({ failure }) => failure !== undefined);
+  assertEquals(failed.map(({ row, attempts }) => [row.uid, attempts]), [["0", 2], ["1", 2], [
+    "2",
+    2,
+  ]]);
+});
+
 Deno.test("Engine never fails a row because no connection can be made", async () => {
   using clock = new FakeClock();
   // Each attempt takes 10 s to fail, and the row has 15.

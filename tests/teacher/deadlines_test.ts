@@ -95,6 +95,18 @@ Deno.test("Deadlines do not count the time in which the process was stopped", as
   assertEquals(ended, [silent, stream]);
 });
 
+Deno.test("Deadlines first let answers be read that came while the process was stopped", async () => {
+  using clock = new FakeClock();
+  const answered = new Probe(0), silent = new Probe(0);
+  const { deadlines, ended } = watched(clock, answered, silent);
+  await clock.advance(49_000);
+  await clock.sleep(120_000);
+  // Its answer is read after the timers of the first turn.
+  deadlines.delete(answered);
+  await clock.advance(500);
+  assertEquals(ended, [silent]);
+});
+
 Deno.test("Deadlines count all of an attempt that began when the process continued", async () => {
   using clock = new FakeClock();
   const first = new Probe(0), { deadlines, ended } = watched(clock, first);
