@@ -36,7 +36,9 @@ const HEADERS = {
 
 export const HTML_TYPE = "text/html; charset=utf-8";
 
-const NO_TOKEN = "Open the address that Retort printed: it contains the token";
+const NO_TOKEN =
+  "Open the address that Retort printed: it contains the token. If you opened that one, " +
+  "allow cookies for this address: one holds the token";
 
 /** Reloads the page without the token. For browsers, a reload is same-site; a redirect is not. */
 const CONTINUE_PAGE = `<!DOCTYPE html>

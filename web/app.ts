@@ -30,9 +30,8 @@ export interface AppOptions {
   readonly data?: RunData;
 }
 
-/** Attributes of the link to the data page, in `page.html`. */
-const HIDDEN_LINK = 'id="data-link" hidden';
-const SHOWN_LINK = 'id="data-link"';
+/** The end of the tag of the link to the data page in `page.html`, whose lines a formatter breaks. */
+const HIDDEN_LINK = /(?<=id="data-link")\s+hidden/;
 
 const ASSETS = {
   "/page.js": ["text/javascript; charset=utf-8", PAGE_JS],
@@ -64,7 +63,7 @@ const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 export function createApp(options: AppOptions): Hono {
   const { hub, data } = options;
   const samples = () => hub.record.samples;
-  const page = data === undefined ? PAGE_HTML : PAGE_HTML.replace(HIDDEN_LINK, SHOWN_LINK);
+  const page = data === undefined ? PAGE_HTML : PAGE_HTML.replace(HIDDEN_LINK, "");
   const app = guardedApp({
     ...options,
     ownPath: OWN_PATH,

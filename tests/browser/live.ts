@@ -52,7 +52,7 @@ Deno.test("page: one that loses its run turns gray, shows its age, and recovers 
   await using tunnel = openTunnel(job.served.port);
   const url = job.served.url.replace(`:${job.served.port}`, `:${tunnel.port}`);
   await using visited = await visit("about:blank", {
-    expected: /WebSocket connection/,
+    expected: /WebSocket connection|Failed to load resource/,
   });
   const { page } = visited;
   await page.clock.install();
@@ -93,6 +93,24 @@ Deno.test("page: one that loses its run turns gray, shows its age, and recovers 
   await age.waitFor({ state: "hidden" });
   job.teacher.release(10);
   await tileShows(page, "Answered", "30");
+});
+
+Deno.test("page: one whose program was started again says what to open", async () => {
+  await using job = await startJob(100);
+  await using tunnel = openTunnel(job.served.port);
+  const url = job.served.url.replace(`:${job.served.port}`, `:${tunnel.port}`);
+  await using visited = await visit(url, {
+    expected: /WebSocket connection|Failed to load/,
+  });
+  const { page } = visited;
+  await stateWord(page, "Running").waitFor();
+  // A program that was started again does not know the cookie either.
+  await page.context().clearCookies();
+  tunnel.cut();
+  tunnel.restore();
+  await page.getByRole("banner").getByText(
+    /before its program was started again\. Open/,
+  ).waitFor();
 });
 
 /** Returns what makes an element gray: a filter or an opacity, of its own or of a parent. */

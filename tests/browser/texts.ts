@@ -47,6 +47,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   json: '{"answer":42,"steps":["a","<b>"]}',
   long: LONG,
   deep: ">".repeat(5_000),
+  nested: "1. **one**\n   - two\n",
 };
 
 function stageTexts(): StagedRun {
@@ -140,6 +141,33 @@ Deno.test("page: answers are Markdown with colored code, or raw, and never marku
     requests.filter((url) => !url.includes(base) && !url.startsWith("data:")),
     [],
   );
+});
+
+Deno.test("page: a bullet inside a numbered list is a bullet", async () => {
+  await using stage = stageTexts();
+  await using visited = await visit(stage.served.url);
+  const answer = await openAnswer(visited.page, "nested");
+  const markers = answer.locator("li").evaluateAll((all) =>
+    all.map((one) => getComputedStyle(one).listStyleType)
+  );
+  assertEquals(await markers, ["decimal", "disc"]);
+});
+
+Deno.test("page: without a clipboard, as at a network address, Copy copies the text itself", async () => {
+  await using stage = stageTexts();
+  await using visited = await visit(stage.served.url, {
+    initScript: () => Object.defineProperty(navigator, "clipboard", { value: undefined }),
+  });
+  const { page } = visited;
+  await openAnswer(page, "nested");
+  const copied = page.evaluate(() =>
+    new Promise((resolve) =>
+      addEventListener("copy", (event) => resolve(event.clipboardData?.getData("text/plain")))
+    )
+  );
+  await page.getByRole("button", { name: "Copy answer" }).click();
+  await page.getByRole("button", { name: "Copied answer" }).waitFor();
+  assertEquals(await copied, ANSWERS.nested);
 });
 
 Deno.test("page and report: a string that would become markup is an error", async () => {

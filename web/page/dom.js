@@ -114,20 +114,41 @@ export function setShown(elementOrId, isShown) {
 }
 
 /**
- * Copies the text. Pages in an insecure context have no clipboard. They select the text instead.
+ * Copies the text. If the browser forbids that, selects what the page shows of it.
  * @param {string} text
  * @param {HTMLElement} button says what happened, in place of its label
- * @param {HTMLElement} box shows the text
+ * @param {HTMLElement} box shows the text, perhaps formatted or truncated
  */
 export async function copyText(text, button, box) {
   const { firstChild } = button;
+  let isCopied = true;
   try {
     await navigator.clipboard.writeText(text);
-    if (firstChild !== null) firstChild.textContent = "Copied";
   } catch {
-    getSelection()?.selectAllChildren(box);
-    if (firstChild !== null) firstChild.textContent = "Selected";
+    isCopied = copySelected(text, box);
   }
+  if (firstChild !== null) firstChild.textContent = isCopied ? "Copied" : "Selected";
+}
+
+/**
+ * Copies in the old way, which works without `navigator.clipboard`, as in pages at a network
+ * address without TLS. Safari copies only if something is selected.
+ * @param {string} text
+ * @param {HTMLElement} box
+ */
+function copySelected(text, box) {
+  let isPut = false;
+  /** @param {ClipboardEvent} event */
+  const put = (event) => {
+    event.clipboardData?.setData("text/plain", text);
+    event.preventDefault();
+    isPut = true;
+  };
+  getSelection()?.selectAllChildren(box);
+  document.addEventListener("copy", put);
+  const isAllowed = document.execCommand("copy");
+  document.removeEventListener("copy", put);
+  return isAllowed && isPut;
 }
 
 /**

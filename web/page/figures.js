@@ -222,6 +222,18 @@ export function formatMoment(timeMs, nowMs) {
   return formatTime(isSameDay ? SHORT_CLOCK : DAY_AND_CLOCK, timeMs);
 }
 
+/**
+ * Returns undefined for a text that is not a URL. Firefox 115 and Safari 16 lack `URL.parse`.
+ * @param {string} text
+ */
+export function urlOf(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
 export function formatDate(timeMs) {
   return formatTime(WHOLE_DATE, timeMs);

@@ -8,7 +8,7 @@ import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
 import { TeacherTable } from "./teacher_table.js";
 import { Controls } from "./controls.js";
-import { byId, inOwnFrame, setAttribute, setShown, setText } from "./dom.js";
+import { byId, inOwnFrame, lostText, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
@@ -49,6 +49,8 @@ class Page {
   #changed = new Set();
   /** A report has no link. @type {Link | undefined} */
   #link;
+  /** Whether there is a server that does not know the page's token. */
+  #isUnknown = false;
   /** When the last message arrived, in Unix milliseconds. */
   #heardMs = Date.now();
 
@@ -62,7 +64,10 @@ class Page {
 
   follow() {
     const link = new Link({
-      connect: () => new WebSocket(socketAddress(document.baseURI)),
+      connect: () => {
+        if (this.#link !== undefined) this.#checkToken();
+        return new WebSocket(socketAddress(document.baseURI));
+      },
       onMessage: (message) => {
         this.#heardMs = Date.now();
         this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
@@ -79,6 +84,15 @@ class Page {
     link.start();
     sendVisibility();
     setInterval(() => this.#tick(link), 500);
+  }
+
+  /** A socket that is rejected does not say why. */
+  async #checkToken() {
+    try {
+      this.#isUnknown = (await fetch("./", { method: "HEAD" })).status === 401;
+    } catch {
+      this.#isUnknown = false;
+    }
   }
 
   /** Loads the full texts while the server is still running. */
@@ -169,7 +183,9 @@ class Page {
     setAttribute(document.documentElement, "data-stale", isStale);
     setShown("stale", isStale);
     if (isStale) {
-      const next = isOpen
+      const next = this.#isUnknown
+        ? `${lostText(true)}.`
+        : isOpen
         ? "Connected, waiting for data."
         : nextMs === null
         ? "Connecting …"

@@ -9,6 +9,7 @@
 
 import { makeCode } from "./code.js";
 import { make } from "./dom.js";
+import { urlOf } from "./figures.js";
 
 /** @import { MarkedToken, Token } from "../../lib/deps/marked.ts" */
 /** @typedef {Extract<MarkedToken, { type: "list" }>} List */
@@ -236,7 +237,7 @@ function tableOf({ header, rows }, depth) {
  * @param {(HTMLElement | string)[]} children
  */
 function linkOf({ href, raw }, children) {
-  if (!/^https?:\/\//i.test(href) || !URL.canParse(href)) return make("span", {}, raw);
+  if (!/^https?:\/\//i.test(href) || urlOf(href) === undefined) return make("span", {}, raw);
   const attributes = { href, rel: "noopener noreferrer", target: "_blank", title: href };
   return make("a", attributes, ...children);
 }

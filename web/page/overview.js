@@ -132,17 +132,15 @@ export class AboutView {
     if (about === null || json === this.#shownJson) return;
     this.#shownJson = json;
     this.#facts.replaceChildren(
-      ...about.commands.map(({ name, command }) => {
-        const line = make("pre");
-        setWords(line, command);
-        return factOf(name, line);
-      }),
-      ...about.facts.map(({ name, text }) => factOf(name, make("pre", {}, text))),
+      ...about.commands.map(({ name, command }) => factOf(name, command)),
+      ...about.facts.map(({ name, text }) => factOf(name, text)),
     );
   }
 }
 
-/** @param {string} name @param {HTMLElement} text */
+/** @param {string} name @param {string} text */
 function factOf(name, text) {
-  return make("div", {}, make("dt", {}, name), make("dd", {}, text));
+  const line = make("pre");
+  setWords(line, text);
+  return make("div", {}, make("dt", {}, name), make("dd", {}, line));
 }

@@ -9,6 +9,7 @@ import {
   formatDuration,
   formatMoment,
   formatShare,
+  urlOf,
 } from "./figures.js";
 import { isFailing, mainReason } from "./problems.js";
 
@@ -184,7 +185,7 @@ function notUpText(snapshot) {
 
 /** @param {string} address */
 function hostOf(address) {
-  return URL.canParse(address) ? new URL(address).host : address;
+  return urlOf(address)?.host ?? address;
 }
 
 /**

@@ -247,9 +247,7 @@ function makeWhole(sample) {
   if (failure !== null) whole.append(makeText("Failure", failure.message));
   whole.append(makeText("Prompt", prompt));
   if (reasoning !== "") {
-    const tokens = reasoning_tokens === null
-      ? ""
-      : ` (${formatCountOf(reasoning_tokens, "token")})`;
+    const tokens = reasoning_tokens ? ` (${formatCountOf(reasoning_tokens, "token")})` : "";
     whole.append(makeFoldedText("Reasoning", tokens, reasoning));
   }
   if (response !== "" || failure === null) whole.append(makeText("Answer", response));

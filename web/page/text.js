@@ -70,7 +70,7 @@ function rawText(title, text) {
   if (text.length <= MAX_SHOWN_LENGTH) {
     return [make("pre", attributes, text === "" ? "(empty)" : text)];
   }
-  const shown = make("pre", attributes, text.slice(0, MAX_SHOWN_LENGTH).toWellFormed());
+  const shown = make("pre", attributes, text.slice(0, wholeEnd(text, MAX_SHOWN_LENGTH)));
   const more = make(
     "button",
     { type: "button", class: "small" },
@@ -109,13 +109,16 @@ function textPieces(text) {
     const limit = Math.min(text.length, from + PIECE_LENGTH);
     const lineFeed = text.lastIndexOf("\n", limit);
     const lastBreak = lineFeed > from ? lineFeed : text.lastIndexOf(" ", limit);
-    let to = limit === text.length || lastBreak <= from ? limit : lastBreak + 1;
-    // A surrogate pair must not be split.
-    if (to < text.length && /[\ud800-\udbff]/.test(text[to - 1])) to++;
-    pieces.push(text.slice(from, to).toWellFormed());
+    const to = wholeEnd(text, limit === text.length || lastBreak <= from ? limit : lastBreak + 1);
+    pieces.push(text.slice(from, to));
     from = to;
   }
   return pieces;
+}
+
+/** Moves an end that would split a surrogate pair. @param {string} text @param {number} to */
+function wholeEnd(text, to) {
+  return to < text.length && /[\ud800-\udbff]/.test(text[to - 1]) ? to + 1 : to;
 }
 
 /** @param {string} title @param {string} text @returns {Node[]} */

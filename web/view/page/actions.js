@@ -4,7 +4,7 @@
 /** Shows commands for rows, which users copy and run. The page itself runs no command. @module */
 
 import { formatCountOf } from "../../page/figures.js";
-import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
+import { byId, copyText, make, setShown, setText, setWords } from "../../page/dom.js";
 
 /**
  * What the commands contain: the program, the paths that the page shows, their results files, and
@@ -95,7 +95,8 @@ export class Actions {
   /** @param {readonly Command[]} commands */
   #showCommands(commands) {
     this.#list.replaceChildren(...commands.map(({ title, command, note }) => {
-      const code = make("pre", { tabindex: "0", role: "group", "aria-label": title }, command);
+      const code = make("pre", { tabindex: "0", role: "group", "aria-label": title });
+      setWords(code, command);
       const copy = make("button", { type: "button", class: "small" }, "Copy");
       copy.append(make("span", { class: "visually-hidden" }, ` the command: ${title}`));
       copy.addEventListener("click", () => copyText(command, copy, code));

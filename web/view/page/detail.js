@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /** Shows a row next to the table: its request, its answer, and its other answers. @module */
 
-import { byId, make, setShown, setText } from "../../page/dom.js";
+import { byId, make, setAttribute, setShown, setText } from "../../page/dom.js";
 import { formatCountOf, formatId, formatLatency } from "../../page/figures.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
 import { costText, FLAG_LABELS, makeFlag } from "./columns.js";
@@ -39,7 +39,7 @@ export class Detail {
 
   /** @param {RowDetail | null} row null for a row that can no longer be read */
   show(row) {
-    setShown(this.#panel, true);
+    this.#setOpen(true);
     if (row === null) {
       setText(this.#title, "This row can no longer be read");
       this.#body.replaceChildren(make("p", { class: "none" }, "Its file was changed or removed."));
@@ -51,7 +51,13 @@ export class Detail {
   }
 
   hide() {
-    setShown(this.#panel, false);
+    this.#setOpen(false);
+  }
+
+  /** @param {boolean} isOpen */
+  #setOpen(isOpen) {
+    setShown(this.#panel, isOpen);
+    setAttribute(byId("main"), "data-open", isOpen);
   }
 
   get isOpen() {

@@ -222,7 +222,7 @@ class ViewPage {
       this.#gridVersion = version;
     }
     this.#grid.setTotal(shown.total);
-    setText("count", countText(shown.total, state.index.rows));
+    setText("count", countText(shown.total, Math.max(shown.total, state.index.rows)));
     setText("scan", scanText(shown.scan));
     setShown("nothing", shown.total === 0);
     setText("nothing", nothingText(shown, state));
