@@ -250,7 +250,10 @@ class ResultsFile implements Disposable {
     try {
       text = this.#decoder.decode(bytes);
     } catch {
-      throw this.#damage(place, "invalid UTF-8");
+      const hint = place.endsWith(" line 1")
+        ? ': "convert" reads compressed results and Parquet'
+        : "";
+      throw this.#damage(place, `invalid UTF-8${hint}`);
     }
     const example = this.#reader.read(text);
     if (typeof example !== "string") return example;
