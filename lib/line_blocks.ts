@@ -108,7 +108,11 @@ const LINE_START = '{"uid":"';
 /** What shows that Retort did not write the line; undefined if it may have. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
-  if (typeof value.uid !== "string") return 'its "uid" is not a string';
+  if (typeof value.uid !== "string") {
+    return typeof value.uid === "number"
+      ? 'its "uid" is a number: pandas keeps ids as text with read_json(…, dtype=False)'
+      : 'its "uid" is not a string';
+  }
   if (!("prompt_hash" in value) || typeof value.prompt_hash !== "string") {
     return 'it has no "prompt_hash", so Retort did not write it';
   }

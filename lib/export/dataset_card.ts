@@ -109,7 +109,10 @@ function splitsOf({ rows, validationRows }: CardContent): string {
   return `${training} rows for training, ${formatCount(validationRows)} for validation`;
 }
 
-function yamlOf({ license, rows, validationRows }: CardContent, name: string): string {
+/** Names no files (`configs:`): datasets finds them by their names, and with `configs:` its cache is
+ * by these patterns, not by the files. It then returned the rows of an earlier export to the same
+ * folder, or to any other of that name. */
+function yamlOf({ license, rows }: CardContent, name: string): string {
   const lines = [
     license === undefined ? "# license: choose one, as in apache-2.0" : `license: ${license}`,
     `pretty_name: ${JSON.stringify(name)}`,
@@ -120,12 +123,6 @@ function yamlOf({ license, rows, validationRows }: CardContent, name: string): s
     "  - distillation",
     "size_categories:",
     `  - ${sizeOf(rows)}`,
-    "configs:",
-    "  - config_name: default",
-    "    data_files:",
-    "      - split: train",
-    "        path: data/train-*",
-    ...validationRows > 0 ? ["      - split: validation", "        path: data/validation-*"] : [],
   ];
   return `---\n${lines.join("\n")}\n---`;
 }

@@ -70,6 +70,11 @@ export class ResultsSource implements ExampleSource, Disposable {
     return sumOf(this.#files, ({ failedRowCount }) => failedRowCount);
   }
 
+  /** Lines whose uid another exported line has, too. Known after the export. */
+  get repeatedRowCount(): number {
+    return sumOf(this.#files, ({ repeatedRowCount }) => repeatedRowCount);
+  }
+
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
       await file.index((example, place) => this.#admit(example, place, verdictOf(example)));
@@ -192,6 +197,7 @@ class ResultsFile implements Disposable {
   readonly inputs = new Set<string>();
   lineCount = 0;
   failedRowCount = 0;
+  repeatedRowCount = 0;
 
   constructor(path: string, run: RunFile | undefined, options: RowOptions) {
     this.path = path;
@@ -227,7 +233,18 @@ class ResultsFile implements Disposable {
   }
 
   inInputOrder(): Uint32Array {
-    return this.#order.inInputOrder();
+    const order = this.#order.inInputOrder();
+    this.repeatedRowCount = 0;
+    for (let i = 1; i < order.length; i++) {
+      if (this.#areOneRow(order[i - 1], order[i])) this.repeatedRowCount++;
+    }
+    return order;
+  }
+
+  /** Lines with other uids have one origin if the row in that place was edited. */
+  #areOneRow(one: number, other: number): boolean {
+    return this.#order.haveOneOrigin(one, other) &&
+      this.exampleAt(one).result.uid === this.exampleAt(other).result.uid;
   }
 
   exampleAt(index: number): Example {
@@ -250,7 +267,10 @@ class ResultsFile implements Disposable {
     try {
       text = this.#decoder.decode(bytes);
     } catch {
-      throw this.#damage(place, "invalid UTF-8");
+      const hint = place.endsWith(" line 1")
+        ? ': "convert" reads compressed results and Parquet'
+        : "";
+      throw this.#damage(place, `invalid UTF-8${hint}`);
     }
     const example = this.#reader.read(text);
     if (typeof example !== "string") return example;

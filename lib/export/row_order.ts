@@ -84,6 +84,10 @@ export class RowOrder {
     return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
+  haveOneOrigin(index: number, other: number): boolean {
+    return this.#keys.at(index) === this.#keys.at(other);
+  }
+
   /** Indexes of lines. Lines with the same origin stay in the order of `add`. */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);

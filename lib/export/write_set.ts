@@ -29,7 +29,15 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   await checkResultsFiles(resolvedOptions.paths);
   using source = await ResultsSource.open(resolvedOptions);
   const report = await writeSet(source, resolvedOptions);
-  return { ...report, notes: [...report.notes, ...failureNotes(source.failedRowCount)] };
+  const { failedRowCount, repeatedRowCount } = source;
+  const notes = [...failureNotes(failedRowCount), ...repetitionNotes(repeatedRowCount)];
+  return { ...report, notes: [...report.notes, ...notes] };
+}
+
+function repetitionNotes(count: number): string[] {
+  if (count === 0) return [];
+  const [lines, repeat] = [formatCountOf(count, "line"), count === 1 ? "repeats" : "repeat"];
+  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names them`];
 }
 
 function failureNotes(count: number): string[] {

@@ -168,14 +168,29 @@ export class IdTable implements Disposable {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** Counts ids that have all flags of `all` and none of `none`. */
-  count({ all = 0, none = 0 }: { all?: number; none?: number }): number {
+  /** Counts ids that have all flags of `all` and none of `none`, and, if `fingerprints` are given,
+   * one of these (16 lower-case hex digits each). */
+  count(
+    { all = 0, none = 0, fingerprints }: {
+      all?: number;
+      none?: number;
+      fingerprints?: ReadonlySet<string>;
+    },
+  ): number {
     let count = 0;
     for (let slot = 0; slot < this.#size; slot++) {
       const flags = this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK];
-      if ((flags & all) === all && (flags & none) === 0) count++;
+      if ((flags & all) !== all || (flags & none) !== 0) continue;
+      if (fingerprints?.has(this.#fingerprintOf(slot)) ?? true) count++;
     }
     return count;
+  }
+
+  #fingerprintOf(slot: number): string {
+    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
+      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
+    return [fingerprints[offset], fingerprints[offset + 1]]
+      .map((word) => word.toString(16).padStart(8, "0")).join("");
   }
 
   #setKey(uid: string): void {

@@ -63,6 +63,11 @@ export class Findings {
   reasked = 0;
   /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
+  /** Orphans with the prompt of a new row: the row has another id now, which may be a hash of the
+   * row, and another program has written `1.0` for `1`. It would be paid for again. */
+  rewritten = 0;
+  /** Prompt hashes of the first rows without an outcome. */
+  readonly newPrompts = new Set<string>();
   /** Results that the file had when its last run ended and lacks now, and whose rows may be sent. */
   lost = 0;
   /** Results that the user has chosen in a run without `reaskAnswered`. */

@@ -30,7 +30,9 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   ];
   const usage = [
     ...options.mixedShapes ? [] : shapeProblem(findings),
-    ...options.changed === undefined ? changedProblem(findings) : [],
+    ...options.changed === undefined
+      ? [...changedProblem(findings), ...rewrittenProblem(findings)]
+      : [],
   ];
   if (source.length + usage.length === 0 && !options.allowEmpty) {
     source.push(...emptyProblem(findings));
@@ -125,6 +127,20 @@ function changedProblem(findings: readonly Findings[]): string[] {
     `Cannot continue: ${[...editedClauses, ...resentClauses].join(", and ")}. ` +
     "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
     ...lines,
+  ];
+}
+
+function rewrittenProblem(findings: readonly Findings[]): string[] {
+  const count = sumOf(findings, ({ rewritten }) => rewritten);
+  if (count === 0) return [];
+  const [belong, prompts] = count === 1
+    ? ["belongs", "its prompt is"]
+    : ["belong", "their prompts are"];
+  return [
+    `Cannot continue: ${formatCountOf(count, "result")} ${belong} to no row any more, but ` +
+    `${prompts} in the input, in rows with another id. An id was added or changed, or ` +
+    "another program wrote rows without an id in another way (1.0 for 1), so they would be paid " +
+    "for again. Use the input as it was, or add --changed reask to send them as new rows",
   ];
 }
 

@@ -147,7 +147,11 @@ export class Job {
       // Rows that are gone from the input, too, are not sent.
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
-    if (this.#isWhole) findings.orphans = table.count({ all: HAS_RESULT, none: SEEN });
+    if (this.#isWhole) {
+      const orphans = { all: HAS_RESULT, none: SEEN };
+      findings.orphans = table.count(orphans);
+      findings.rewritten = table.count({ ...orphans, fingerprints: findings.newPrompts });
+    }
     // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());
     this.findings = findings;

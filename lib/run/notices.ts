@@ -59,6 +59,7 @@ export function startNotices(
     ],
     warnings: [
       ...lostNotices(findings),
+      ...orphanNotices(findings),
       ...missingUidsNotices(missingUids, options.shard && " of this shard"),
       ...teacherNotices(generator, findings),
       ...cost.warnings,
@@ -74,6 +75,16 @@ function lostNotices(findings: readonly Findings[]): string[] {
     `${formatCountOf(lost, "result")} of the last run ${lost === 1 ? "is" : "are"} gone from the ` +
     "output, and rows without a result are sent again. If an older copy was restored, stop now and " +
     "restore the newest one",
+  ];
+}
+
+function orphanNotices(findings: readonly Findings[]): string[] {
+  const count = sumOf(findings, ({ orphans }) => orphans);
+  if (count === 0) return [];
+  const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];
+  return [
+    `${formatCountOf(count, "result")} ${belong} to no row or sample of this run (edited or ` +
+    `removed rows, or fewer --samples); "export" writes ${them}, "verify" counts ${them}`,
   ];
 }
 
@@ -272,16 +283,6 @@ export class RunNotices {
       ? "Move this file next to the output before the next run, which adds them"
       : "The next run adds them to the output";
     this.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
-  }
-
-  warnOrphans(count: number): void {
-    if (count === 0) return;
-    const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];
-    this.add(
-      "warning",
-      `${formatCountOf(count, "result")} ${belong} to no row or sample of this run (edited or ` +
-        `removed rows, or fewer --samples); "export" writes ${them}, "verify" counts ${them}`,
-    );
   }
 
   start(): void {

@@ -223,8 +223,9 @@ function checkOwners(
       if (key === undefined) continue;
       const owner = owners.get(key);
       if (owner !== undefined) {
-        const isSame = system.resolve(owner) === system.resolve(output.input);
-        const advice = isSame ? "they are one file. Name it once" : "run them into two folders";
+        const advice = system.resolve(owner) === system.resolve(output.input)
+          ? "they are one file. Name it once"
+          : "run them into two folders, or with --shard 0/1 into one file";
         throw new UsageError(
           `Cannot write "${path}" for both "${owner}" and "${output.input}": ${advice}`,
         );

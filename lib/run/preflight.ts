@@ -41,6 +41,8 @@ export interface PreflightOptions
 
 /** Limits memory: each row may have other fields. */
 const MAX_UNSENT = 100;
+/** Limits memory: a program that writes a file anew changes its first rows, too. */
+const MAX_NEW_PROMPTS = 1_000;
 
 /** @throws {SourceError} if the input cannot be read, or has another format */
 export async function preflight(
@@ -169,13 +171,14 @@ class FirstPass {
 
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
-    const { plan } = this.#findings;
+    const { plan, newPrompts } = this.#findings;
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
     const isChanged = isSettled && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
     if (todo !== Todo.Skip) this.#requests++;
     if (sample === 0) {
+      if (!isSettled && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
       this.#slot = slot;
       plan.push(todo);
     } else plan.decide(sample, todo);

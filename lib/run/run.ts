@@ -252,7 +252,6 @@ export class Run {
 
   async #finish(): Promise<Summary> {
     await this.#jobs.each((job) => job.tidy());
-    this.#notices.warnOrphans(this.#jobs.sum(({ orphans }) => orphans));
     const summary = this.#summarize({ isReady: true });
     const { isIdle } = this.#jobs;
     await this.#jobs.each((job, index) => {

@@ -10,7 +10,9 @@ import { isRawJson } from "../source/mod.ts";
 
 /** The type of a column, list element or field. `json` is the text of any JSON value. */
 export type ColumnType =
-  | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
+  | { readonly kind: "null" | "boolean" | "double" | "string" | "timestamp" | "json" }
+  /** `isRounded`: as a double, some of the numbers would lose digits. */
+  | { readonly kind: "int64"; readonly isRounded?: boolean }
   | NonJsonType
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
@@ -91,15 +93,16 @@ function columnTypeOf(type: ValueType): ColumnType {
 }
 
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
-const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
+/** JSON, if some numbers fit into neither an int64 nor a double. */
+const NUMBER_OR_JSON: ReadonlySet<string> = new Set(["int64", "double", "null", "json"]);
 /** The kinds found in rows that each exact type may replace. */
 const ROW_KINDS = {
   instant: TEXT,
   time: TEXT,
   date: TEXT,
-  double: NUMBER,
-  decimal: new Set([...NUMBER, "json"]),
-  uint64: new Set([...NUMBER, "json"]),
+  double: NUMBER_OR_JSON,
+  decimal: NUMBER_OR_JSON,
+  uint64: NUMBER_OR_JSON,
   // Rows have a map as a struct or, if it has too many keys, as JSON.
   map: new Set(["struct", "json", "null"]),
 };
@@ -118,10 +121,22 @@ function widenType(type: ColumnType, value: unknown, depth: number): ColumnType 
   }
   const scalar = scalarType(value);
   if (scalar === undefined) return widenStruct(type, value as Record<string, unknown>, depth);
-  if (type.kind === scalar) return type;
-  if (type.kind === "null") return { kind: scalar };
-  const kinds = [type.kind, scalar].sort().join();
-  return kinds === "double,int64" ? { kind: "double" } : JSON_TEXT;
+  return widenScalar(type, scalar, scalar === "int64" && isRawJson(value));
+}
+
+type Scalar = Exclude<ReturnType<typeof scalarType>, undefined>;
+
+/** @param isRounded Whether the value is an integer that a double cannot hold. */
+function widenScalar(type: ColumnType, scalar: Scalar, isRounded: boolean): ColumnType {
+  if (type.kind === "null") return isRounded ? { kind: "int64", isRounded } : { kind: scalar };
+  if (type.kind !== scalar) {
+    const kinds = [type.kind, scalar].sort().join();
+    const areRounded = isRounded || (type.kind === "int64" && type.isRounded);
+    return kinds === "double,int64" && !areRounded ? { kind: "double" } : JSON_TEXT;
+  }
+  return isRounded && type.kind === "int64" && !type.isRounded
+    ? { kind: "int64", isRounded }
+    : type;
 }
 
 function widenStruct(

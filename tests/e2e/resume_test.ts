@@ -108,6 +108,34 @@ Deno.test("--no-resume starts over, but deletes nothing without --overwrite", as
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
+Deno.test("rows whose ids another program has changed are not paid for again unasked", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", '{"prompt":"a","n":1.0}\n{"prompt":"b","n":2.0}\n');
+  const args = [input, "-o", dir.path("out/")];
+  assertExit(await distill(server, args), 0);
+  const written = '{"prompt":"a","n":1}\n{"prompt":"b","n":2}\n{"prompt":"c"}\n';
+  for (const rows of [written.replaceAll('"n"', '"id"'), written]) {
+    await dir.write("in.jsonl", rows);
+    for (const flags of [[], ["--dry-run"]]) {
+      const refused = await distill(server, [...args, ...flags]);
+      assertExit(refused, 2);
+      assertStringIncludes(
+        refused.stderr,
+        "2 results belong to no row any more, but their prompts",
+      );
+    }
+  }
+  assertExit(await distill(server, [...args, "--limit", "3", "--dry-run"]), 0);
+  assertEquals(server.posts, 2);
+  const asked = await distill(server, [...args, "--changed", "reask"]);
+  assertExit(asked, 0);
+  assertEquals([server.posts, (await dir.rows("out/in.jsonl")).length], [5, 5]);
+  // Now that each row has an answer, the old ones stop no run.
+  assertExit(await distill(server, args), 0);
+  assertEquals(server.posts, 5);
+});
+
 Deno.test("rows that were edited since they were answered are refused, sent again or kept", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { parquetMetadata } from "../../lib/deps/hyparquet.ts";
 import { join } from "../../lib/deps/std_path.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ConvertOptions } from "../../lib/export/mod.ts";
@@ -42,6 +43,27 @@ Deno.test("rows survive a round trip through every file format", async () => {
     before = name;
   }
   assertEquals((await dir.read("g.jsonl")).trim().split("\n"), rows);
+});
+
+Deno.test("Parquet keeps the digits of integers in a column with fractions, and doubles as doubles", async () => {
+  await using dir = await tempDir();
+  const rows = [
+    '{"v":9007199254740993,"s":{"q":[1.5]},"n":1}',
+    '{"v":1.5,"s":{"q":[-9007199254740993]},"n":0.5}',
+  ];
+  for (const lines of [rows, rows.toReversed()]) {
+    await dir.write("a.jsonl", lines.join("\n"));
+    await convert(dir, "a.jsonl", "b.parquet", { replace: true });
+    await convert(dir, "b.parquet", "c.jsonl", { replace: true });
+    assertEquals((await dir.read("c.jsonl")).trim().split("\n"), lines);
+  }
+  // A column of doubles stays one, whatever digits its numbers are written with.
+  await dir.write("d.jsonl", '{"v":1.5}\n{"v":1e18}\n{"v":1234567890123456800.0}\n{"v":1e19}');
+  for (const [from, to] of [["d.jsonl", "e.parquet"], ["e.parquet", "f.parquet"]]) {
+    await convert(dir, from, to);
+    const { buffer } = await Deno.readFile(dir.path(to));
+    assertEquals(parquetMetadata(buffer).schema[1].type, "DOUBLE", to);
+  }
 });
 
 Deno.test("a row without a column that every object inherits has no value in it", async () => {

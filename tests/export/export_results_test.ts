@@ -220,6 +220,9 @@ Deno.test("exportResults() names a damaged line and its problem", async () => {
     assert(error instanceof SinkError && error.path === dir.path("out.jsonl"));
     assert(error.message.includes(`out.jsonl" line 2: ${problem}`), error.message);
   }
+  await dir.write("out.jsonl", new Uint8Array([0x1f, 0x8b, 8, 0]));
+  const { message } = await assertRejects(() => exportFrom(dir), DamagedFileError);
+  assert(message.endsWith('line 1: invalid UTF-8: "convert" reads compressed results and Parquet'));
 });
 
 Deno.test("exportResults() refuses what cannot be exported, before it writes", async () => {

@@ -165,6 +165,21 @@ Deno.test("convert --validation keeps answers to one prompt together, with and w
   }
 });
 
+Deno.test("an export says how many lines repeat a uid, in any order, but not those of edited rows", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 3);
+  const noted = async (options = {}) =>
+    (await exportFrom(dir, options)).notes.filter((note) => note.includes("repeat"));
+  assertEquals(await noted(), []);
+  const text = await dir.read("out.jsonl"), [first] = text.split("\n");
+  await dir.write("out.jsonl", text + text.replaceAll('{"uid":"', '{"uid":"edited-'));
+  assertEquals(await noted(), []);
+  await dir.write("out.jsonl", `${text}${first}\n`);
+  const note = '1 line of the results repeats a uid, also in the output: "verify" names them';
+  for (const options of [{}, { shuffle: 1 }]) assertEquals(await noted(options), [note]);
+  assertEquals(await noted({ dedupe: true }), []);
+});
+
 Deno.test("an export says how many rows have failed", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 2);

@@ -379,7 +379,7 @@ Deno.test("a run without anything to do keeps the summary of the run before, and
   assertEquals((await kept()).attempts, 1);
 });
 
-Deno.test("a whole run says at its end that results belong to none of its rows", async () => {
+Deno.test("a whole run and its preview say at the start that results belong to none of its rows", async () => {
   await using dir = await tempDir();
   const input = dir.path("in.jsonl");
   const noticesOf = async (

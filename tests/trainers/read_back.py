@@ -6,6 +6,7 @@ tools, then LATE rows with tools and calls.
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -123,6 +124,13 @@ def parquet_raw():
 def dataset_folder():
     with tempfile.TemporaryDirectory() as cache:
         loaded = datasets.load_dataset(str(FOLDER / "dataset"), cache_dir=cache)
+        # Another dataset in a folder of the same name, as after `--replace`.
+        other = Path(cache) / "other" / "dataset"
+        shutil.copytree(FOLDER / "dataset", other)
+        for path in other.glob("data/train-*"):
+            pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).slice(0, 1), path)
+        again = datasets.load_dataset(str(other), cache_dir=cache)
+    expect("datasets: rows of another folder of that name", len(again["train"]), 1)
     expect("datasets: folder", sorted(loaded), ["train", "validation"])
     expect("datasets: uid and tokens", str(loaded["train"].features["completion_tokens"]), "Value('int64')")
     expect("datasets: folder rows", len(loaded["train"]) + len(loaded["validation"]), COUNT)
