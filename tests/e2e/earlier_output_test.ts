@@ -121,3 +121,22 @@ Deno.test("an output keeps the order of ids that it was begun with", async () =>
   assertEquals(JSON.parse(await dir.read("new/in.run.json")).rows.uidFieldFirst, true);
   await assertVerified(dir, "in.jsonl", "new/");
 });
+
+Deno.test("a row that is refused now keeps its answer, and the rest is continued", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const row = '{"id":"r0","prompt":"USER: hi 0 ASSISTANT: I wrote the label ASSISTANT: first"}';
+  const refusedNow: Answered = [row, "r0", "8d4234ed21d850ad"];
+  const args = await writeOutput(dir, [NULLS, refusedNow]);
+  const before = await dir.read("out/in.jsonl");
+  const refused = await distill(server, args);
+  assertExit(refused, 2);
+  assertStringIncludes(refused.stderr, "add --skip-bad-rows");
+  assertExit(await distill(server, [...args, "--skip-bad-rows"]), 3);
+  assertEquals([server.posts, await dir.read("out/in.jsonl")], [0, before]);
+  const proof = await runCli(["verify", ...args]);
+  assertExit(proof, 3);
+  assertMatch(proof.stdout, /1 {2}results? of rows that are not in the input/);
+  assertExit(await export_(dir), 0);
+  assertEquals((await dir.rows("train.jsonl")).length, 2);
+});
