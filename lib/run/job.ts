@@ -150,7 +150,11 @@ export class Job {
     if (this.#isWhole) {
       const orphans = { all: HAS_RESULT, none: SEEN };
       findings.orphans = table.count(orphans);
-      findings.rewritten = table.count({ ...orphans, fingerprints: findings.newPrompts });
+      // Samples that this run does not ask for have the prompts of its rows, too.
+      const hadMoreSamples = (this.#earlierRun?.rows.samples ?? 1) > this.#samples;
+      if (!hadMoreSamples) {
+        findings.rewritten = table.count({ ...orphans, fingerprints: findings.newPrompts });
+      }
     }
     // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());

@@ -178,7 +178,8 @@ class FirstPass {
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
     if (todo !== Todo.Skip) this.#requests++;
     if (sample === 0) {
-      if (!isSettled && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
+      const isNew = !isSettled && todo !== Todo.Skip;
+      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
       this.#slot = slot;
       plan.push(todo);
     } else plan.decide(sample, todo);

@@ -136,6 +136,19 @@ Deno.test("rows whose ids another program has changed are not paid for again una
   assertEquals(server.posts, 5);
 });
 
+Deno.test("a run with fewer samples does not take the other samples for rows of another id", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", '{"prompt":"a"}\n{"prompt":"b"}\n');
+  const args = [input, "-o", dir.path("out/")];
+  assertExit(await distill(server, [...args, "--samples", "2"]), 0);
+  const lines = await dir.rows("out/in.jsonl");
+  const samples = lines.filter(({ uid }) => String(uid).includes("#"));
+  await dir.write("out/in.jsonl", samples.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  assertExit(await distill(server, [...args, "--samples", "1"]), 0);
+  assertEquals(server.posts, 6);
+});
+
 Deno.test("rows that were edited since they were answered are refused, sent again or kept", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
