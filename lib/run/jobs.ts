@@ -215,10 +215,6 @@ export class Jobs {
     return sumOf(this.list, (job) => job.remaining);
   }
 
-  get crashedInFlight(): number {
-    return crashedInFlight(this.list.map(({ lock }) => lock?.previous));
-  }
-
   get missingLines(): number {
     return sumOf(this.list, ({ sink }) => sink?.missingLines ?? 0);
   }
@@ -234,7 +230,7 @@ export class Jobs {
       skipped: this.sum((findings) => findings.finished),
       pending: sumOf(files, (file) => file.pending),
       failures_on_disk: sumOf(files, (file) => file.failed),
-      crashed_in_flight: this.crashedInFlight,
+      crashed_in_flight: crashedInFlight(this.list.map(({ lock }) => lock?.previous)),
       bad_rows: this.sum(({ bad }) => bad.count),
       merged_duplicates: this.sum(({ merged }) => merged),
       files,
