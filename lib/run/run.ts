@@ -11,7 +11,7 @@ import { Jobs, makeJobs } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
-import { Heartbeat, LiveStatus } from "./live_status.ts";
+import { crashedInFlight, crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
 import { retryIdOf, UidSelection } from "./retry.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
@@ -235,6 +235,8 @@ export class Run {
     const total = this.#jobs.sum((findings) => findings.total);
     const skipped = this.#jobs.sum((findings) => findings.finished);
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
+    const crashed = crashedInFlight(this.#jobs.list.map(({ lock }) => lock?.previous));
+    if (crashed > 0 && pending > 0) this.#notices.add("warning", crashWarning(crashed));
     progress.start({ total, skipped, toSend: pending });
     progress.emit({
       type: "run-start",

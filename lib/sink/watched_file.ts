@@ -4,9 +4,9 @@
  * path.
  *
  * `check` compares the path with the handle; callers check twice, because some network filesystems
- * answer late. `moveAway` then redirects lines to a new file next to the old one. Unless the old
- * file was truncated, the new one begins with the lines of the last minute: a program may read the
- * old file that long before replacing it. The next run merges both files.
+ * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file was
+ * deleted, the new one begins with all of its lines; else, unless it was truncated, with those of the
+ * last minute: a program may read it that long before replacing it. The next run merges both.
  *
  * @module
  */
@@ -166,9 +166,9 @@ export class WatchedFile implements JournalFile {
   }
 
   /**
-   * If the last check found a problem, redirects all lines to a new file. The new file begins with
-   * the lines written since the oldest check in `#checkedEnds` or, if the old file was truncated,
-   * with the lines that `moveJoinedLines` finds there. Redirects lines only once.
+   * If the last check found a problem, redirects all lines to a new file, once. The new file begins
+   * with the lines written since the oldest check in `#checkedEnds`, with all lines if the old file
+   * was deleted or, if it was truncated, with those that `moveJoinedLines` finds there.
    *
    * @returns The new file's path; undefined if there is none, or if another caller gets it.
    */
@@ -176,8 +176,8 @@ export class WatchedFile implements JournalFile {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
     // A second caller waits: moving the same lines twice would leave two files.
     if (this.#moving !== undefined) return void await this.#moving;
-    const wasTruncated = this.#problem === TRUNCATED;
-    const moving = this.#writing.then(() => this.#move(wasTruncated));
+    const problem = this.#problem;
+    const moving = this.#writing.then(() => this.#move(problem));
     this.#moving = moving.catch(() => {}).finally(() => this.#moving = undefined);
     return await moving;
   }
@@ -203,15 +203,18 @@ export class WatchedFile implements JournalFile {
     }
   }
 
-  async #move(wasTruncated: boolean): Promise<string> {
+  async #move(problem: string): Promise<string> {
     const old = this.#handles;
     const path = this.#rescuedPath ??= await createRescuedFile(this.#path, this.#mode);
     const handles = await openHandles(path);
     try {
       // An earlier attempt may have written lines before the disk was full.
       await Deno.truncate(path, 0);
-      if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
-      else await copyRest(old.sync, this.#checkedEnds[0], handles.write);
+      // At Ctrl-C, `make` deletes its target: only the handle can read it then.
+      const isDeleted = problem === REMOVED && (await old.sync.stat()).nlink === 0;
+      const start = isDeleted ? 0 : this.#checkedEnds[0];
+      if (problem === TRUNCATED) await moveJoinedLines(this.#path, handles.write);
+      else await copyRest(old.sync, start, handles.write);
       await untilSynced(handles.write.sync());
       this.#shift = this.#end - (await handles.write.stat()).size;
     } catch (error) {
@@ -282,7 +285,7 @@ export async function pathProblem(
     info = await Deno.stat(path);
   } catch (error) {
     // Other errors do not show that the file has changed.
-    return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
+    return error instanceof Deno.errors.NotFound ? REMOVED : undefined;
   }
   const found = inodeOf(info);
   if (inode !== "" && found !== "" && (found !== inode || info.dev !== device)) {
@@ -291,4 +294,5 @@ export async function pathProblem(
   return info.size < minBytes ? TRUNCATED : undefined;
 }
 
+const REMOVED = "it was removed or renamed";
 const TRUNCATED = "it was truncated";

@@ -1,6 +1,11 @@
 /** A killed process loses no results, and costs at most the calls in flight. @module */
 
-import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import {
@@ -55,6 +60,22 @@ Deno.test("10 × kill -9 at random moments lose no row, double none, and repeat 
   await assertVerified(dir, "in.jsonl", "out/");
   const repeated = server.posts - ROWS;
   assertLessOrEqual(repeated, KILLS * CONCURRENCY);
+});
+
+Deno.test("a run that starts after a crash warns at once: a supervisor may kill each of its runs", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", numberedRows(3));
+  const note = { pid: 1, started: "2026-01-01T00:00:00.000Z", running: true, in_flight: 7 };
+  await dir.write("out/in.lock", `${JSON.stringify(note)}\n`);
+  const args = [input, "-o", dir.path("out/"), "--quiet"];
+  const { code, stderr } = await distill(server, args);
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(
+    stderr,
+    "Warning: 7 calls at most were in flight when the last run crashed:",
+  );
+  assertEquals((await distill(server, args)).stderr, "", "an orderly end is no crash");
 });
 
 /** The results file up to the end of its last whole line. */

@@ -54,11 +54,26 @@ Deno.test("a journal leaves no empty file where no line had to go to it", async 
   await dir.write("x.jsonl", `${line("a")}\n`);
   {
     await using journal = await open(dir);
-    await Deno.remove(dir.path("x.jsonl"));
+    await Deno.rename(dir.path("x.jsonl"), dir.path("moved"));
     await journal.check();
     assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
   }
-  assertEquals(await dir.names(), []);
+  assertEquals(await dir.names(), ["moved"]);
+});
+
+Deno.test("a journal keeps all lines of a deleted file, also those of earlier runs", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", `${line("a")}\n`);
+  await using journal = await open(dir);
+  await journal.append(line("b"), "b");
+  // Longer than the minute of which the lines are kept otherwise.
+  for (let i = 0; i < 70; i++) await journal.check();
+  await Deno.remove(dir.path("x.jsonl"));
+  await journal.check();
+  await movedAway(journal);
+  await journal.append(line("c"), "c");
+  await journal.flush();
+  assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["a", "b", "c"]);
 });
 
 Deno.test("a journal never reuses the number of existing rescued lines", async () => {

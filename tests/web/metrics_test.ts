@@ -38,6 +38,8 @@ Deno.test("/metrics has the text format of Prometheus, also for a scraper with t
       "retort_latency_seconds_sum 1.5",
       "retort_latency_seconds_count 1",
       "retort_max_cost_usd 5",
+      // `promtool check metrics` rejects quantiles of a gauge.
+      "# TYPE retort_latency_quantile_seconds summary",
     ]
   ) assert(lines.includes(line), line);
   assert(
