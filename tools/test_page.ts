@@ -11,6 +11,7 @@ if (import.meta.main) {
       args: [
         "test",
         "--quiet",
+        "--no-check",
         "--allow-all",
         "--parallel",
         "--config",
