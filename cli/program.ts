@@ -46,8 +46,8 @@ function executableOf(start: ProcessStart): string {
   return programWord(fromHere(execPath, folder), os);
 }
 
-/** The first word of a command. On Windows, cmd.exe starts no `./x`, and PowerShell takes a quoted
- * word for a value unless `&` is before it. */
+/** The first word of a command. On Windows, cmd.exe starts no `./x`, and PowerShell treats a
+ * quoted word as a value unless `&` is before it. */
 function programWord(path: string, os: ProcessStart["os"] = Deno.build.os): string {
   if (os !== "windows") return shellWord(path, os);
   const word = shellWord(path.replace(/^\.\//, ".\\"), os);

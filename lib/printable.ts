@@ -127,7 +127,7 @@ function octal(character: string): string {
 
 /**
  * Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets single
- * quotes, which only PowerShell reads. PowerShell takes curly quotes for quotes, too. A backslash
+ * quotes, which only PowerShell reads. PowerShell reads curly quotes as quotes, too. A backslash
  * before the last quote would escape it, so that of a folder becomes `/`.
  */
 function windowsWord(word: string): string {

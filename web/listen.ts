@@ -17,7 +17,7 @@ interface PageOptions {
 export const PAGE_RULES: OptionRules<PageOptions> = {
   hostname: text,
   port: wholeNumberFrom(0, 65_535),
-  // An empty token, as of a variable that is not set, would let anyone in.
+  // With an empty token, for example from an unset variable, the page would need none.
   token: {
     expected: "32 or more characters of base64url",
     isType: text.isType,

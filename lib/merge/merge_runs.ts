@@ -72,7 +72,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
   const files = await outputFiles(pathOf(options.output));
-  // The runs may take days, or never start in a folder that nobody can write to.
+  // Checked before the wait: runs may take days, and never start if their folder is not writable.
   const checkOutput = async () => (await claimOutput(files, options)).release();
   const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);

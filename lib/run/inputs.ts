@@ -203,7 +203,7 @@ export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === earlierStamp;
   } catch (error) {
-    // Other errors, as of a file server that is away for a moment, do not show a change.
+    // Other errors do not show a change: a file server may be down for a moment.
     return !isMissing(error);
   }
 }

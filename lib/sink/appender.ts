@@ -197,7 +197,7 @@ export async function tryAppend(path: string, open = Deno.open): Promise<void> {
     // If the process is killed now, an empty line stays, which readers skip.
     await file.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
-    // Others, as of a full disk, may pass: the run waits.
+    // Other errors may pass, such as a full disk: the run waits.
     if (isUnable(cause)) throw unable(path, cause);
     return;
   }

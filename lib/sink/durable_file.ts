@@ -126,7 +126,7 @@ export class Replacement implements AsyncDisposable {
 export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
   if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
   throw new UsageError(
-    `Cannot write "${path}": Windows takes what follows the colon for a hidden part of another ` +
+    `Cannot write "${path}": on Windows, the part after the colon names a hidden stream of another ` +
       "file. Name another output",
   );
 }

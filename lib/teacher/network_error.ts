@@ -85,7 +85,8 @@ export function networkError(
   });
 }
 
-/** Gateways cut idle connections after 30 s or more; few other connections break after so long. */
+/** Most gateways cut idle connections after 30 s or more. A connection that breaks after less than
+ * this was not one of them. */
 const IDLE_MS = 20_000;
 
 function idleNotice(place: string, request: SentRequest): string {

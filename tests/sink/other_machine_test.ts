@@ -84,175 +84,159 @@ Deno.test({
 const hasOtherDevice = Deno.build.os === "linux" &&
   await Deno.stat("/dev/shm").then(mayHoldHereOnly, () => false);
 
-Deno.test({
-  name: "a run waits before it takes the lock of a run that may be active on another machine",
-  ignore: !hasOtherDevice,
-  async fn() {
-    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-    try {
-      const lock = `${folder}/x.lock`, note = noteLine(ACTIVE, TOKEN);
-      await Deno.writeTextFile(lock, note);
-      await Deno.writeTextFile(`${folder}/in.jsonl`, '{"prompt": "a"}\n');
-      let calls = 0;
-      const teacher = { model: "m", complete: () => Promise.reject(new Error(`call ${++calls}`)) };
-      const signal = AbortSignal.timeout(100);
-      const output = `${folder}/x.jsonl`;
-      const run = () => distillFiles(`${folder}/in.jsonl`, output, { teacher, signal });
-      await assertRejects(run, DOMException);
-      assertEquals([calls, await Deno.readTextFile(lock)], [0, note]);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
-
-Deno.test({
-  name: "a run says that it has waited, and tries the output before the first call",
-  ignore: !hasOtherDevice,
-  async fn() {
-    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-    const { setTimeout } = globalThis, { truncate } = Deno.FsFile.prototype;
-    try {
-      const output = `${folder}/x.jsonl`, input = `${folder}/in.jsonl`;
-      await Deno.writeTextFile(`${folder}/x.lock`, noteLine(ACTIVE, TOKEN));
-      await Deno.writeTextFile(input, '{"prompt": "a"}\n');
-      let calls = 0;
-      const complete = () => Promise.reject(new Error(`call ${++calls}`));
-      const generator = new ResponseGenerator({ teacher: { model: "m", complete } });
-      const events: string[] = [];
-      generator.on((event) => events.push(event.type === "notice" ? event.message : event.type));
-      // The 8 s take no time.
-      globalThis.setTimeout = ((callback: () => void, ms?: number) =>
-        setTimeout(callback, ms === 8_000 ? 0 : ms)) as typeof setTimeout;
-      Deno.FsFile.prototype.truncate = () =>
-        Promise.reject(Object.assign(new Error("no"), { code: "ENOTSUP" }));
-      await assertRejects(
-        () =>
-          generator.run({ input, output }),
-        SinkError,
-        "cannot append",
-      );
-      Deno.FsFile.prototype.truncate = truncate;
-      assertEquals(calls, 0);
-      assertMatch(events.join(), /^Waited 8 s to see whether the last run/);
-      events.length = 0;
-      await generator.run({ input, output });
-      assertEquals([calls, events[0]], [1, "run-start"]);
-      assertMatch(events[1], /^Waited 8 s/);
-    } finally {
-      globalThis.setTimeout = setTimeout;
-      Deno.FsFile.prototype.truncate = truncate;
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
-
-Deno.test({
-  name: "an output without a disk may get another inode while it is closed",
-  ignore: !hasOtherDevice,
-  async fn() {
-    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-    try {
-      const path = `${folder}/x.jsonl`;
-      await Deno.writeTextFile(path, '{"uid":"a"}\n');
-      const file = await WatchedFile.open(path);
-      file.close();
-      // FUSE numbers files anew, as sshfs does once it has forgotten them.
-      await Deno.rename(path, `${path}.old`);
-      await Deno.copyFile(`${path}.old`, path);
-      const again = await WatchedFile.open(path, { closedFile: file.closedFile });
-      assertEquals(await again.check(), undefined);
-      await Deno.remove(path);
-      assertMatch(await again.check() ?? "", /removed or renamed/);
-      again.close();
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
-
-Deno.test({
-  name: "a lock notices that another machine has taken it, but not an old note",
-  ignore: !hasOtherDevice,
-  async fn() {
-    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-    const { syncDataSync } = Deno.FsFile.prototype;
-    try {
-      const path = `${folder}/x.lock`, before = noteLine({ ...ACTIVE, running: false }, TOKEN);
-      await Deno.writeTextFile(path, before);
-      let syncs = 0;
-      Deno.FsFile.prototype.syncDataSync = () => void syncs++;
-      using lock = await acquireLock(path);
-      assertEquals(await lock.check(), undefined);
-      // Other machines see only what is synced: the first note of each run.
-      for (const in_flight of [1, 2]) lock.note({ ...ACTIVE, started: "later", in_flight });
-      assertEquals(syncs, 2);
-      await Deno.writeTextFile(path, before);
-      assertEquals(await lock.check(), undefined);
-      await lock.requireOwn();
-      await Deno.writeTextFile(path, noteLine(ACTIVE, "f".repeat(16)));
-      assertMatch(await lock.check() ?? "", /another machine has taken it/);
-      await assertRejects(() => lock.requireOwn(), LockedError, "on another machine");
-    } finally {
-      Deno.FsFile.prototype.syncDataSync = syncDataSync;
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
-
-Deno.test({
-  name: "of many outputs without a disk, only the shared lock is synced",
-  ignore: !hasOtherDevice,
-  async fn() {
-    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-    const { syncDataSync } = Deno.FsFile.prototype;
-    try {
-      let syncs = 0;
-      Deno.FsFile.prototype.syncDataSync = () => void syncs++;
-      const paths = ["x.lock", "y.lock"].map((name) => `${folder}/${name}`);
-      using shared = await SharedLock.acquire(paths);
-      for (const path of paths) (await acquireLock(path, { shared })).release();
-      assertEquals(syncs, 1);
-    } finally {
-      Deno.FsFile.prototype.syncDataSync = syncDataSync;
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
-
-// Once the run holds its lock, and once it has opened its outputs.
-for (const [name, isAppended] of [["in.jsonl", undefined], ["x.jsonl", true]] as const) {
+/** Defines a test in a folder that is not on a disk. What it replaces, it restores by `stack`. */
+function testWithoutDisk(
+  name: string,
+  fn: (folder: string, stack: DisposableStack) => Promise<void>,
+): void {
   Deno.test({
-    name: `a run sends nothing if another machine takes its lock while it opens ${name}`,
+    name,
     ignore: !hasOtherDevice,
     async fn() {
       const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-      const { open } = Deno;
       try {
-        const input = `${folder}/in.jsonl`, output = `${folder}/x.jsonl`;
-        let calls = 0;
-        const answer = { response: "yes", finishReason: "stop", usage: null, model: "m" };
-        const complete = () => Promise.resolve(++calls).then(() => answer);
-        const teacher = { model: "m", complete };
-        await Deno.writeTextFile(input, '{"prompt": "a"}\n');
-        await distillFiles(input, output, { teacher });
-        const before = await Deno.readTextFile(output);
-        await Deno.writeTextFile(input, '{"prompt": "a"}\n{"prompt": "b"}\n');
-        Deno.open = async (path, options) => {
-          if (path === `${folder}/${name}` && options?.append === isAppended) {
-            await Deno.writeTextFile(`${folder}/x.lock`, noteLine(ACTIVE, "f".repeat(16)));
-          }
-          return await open(path, options);
-        };
-        const options = isAppended ? {} : { resume: false, overwrite: true };
-        const run = () => distillFiles(input, output, { teacher, ...options });
-        await assertRejects(run, LockedError, "on another machine");
-        assertEquals(await Deno.readTextFile(output), before);
-        assertEquals(calls, 1);
+        using stack = new DisposableStack();
+        await fn(folder, stack);
       } finally {
-        Deno.open = open;
         await Deno.remove(folder, { recursive: true });
       }
     },
   });
+}
+
+testWithoutDisk(
+  "a run waits before it takes the lock of a run that may be active on another machine",
+  async (folder) => {
+    const lock = `${folder}/x.lock`, note = noteLine(ACTIVE, TOKEN);
+    await Deno.writeTextFile(lock, note);
+    await Deno.writeTextFile(`${folder}/in.jsonl`, '{"prompt": "a"}\n');
+    let calls = 0;
+    const teacher = { model: "m", complete: () => Promise.reject(new Error(`call ${++calls}`)) };
+    const signal = AbortSignal.timeout(100);
+    const output = `${folder}/x.jsonl`;
+    const run = () => distillFiles(`${folder}/in.jsonl`, output, { teacher, signal });
+    await assertRejects(run, DOMException);
+    assertEquals([calls, await Deno.readTextFile(lock)], [0, note]);
+  },
+);
+
+testWithoutDisk(
+  "a run says that it has waited, and tries the output before the first call",
+  async (folder, stack) => {
+    const { setTimeout } = globalThis, { truncate } = Deno.FsFile.prototype;
+    stack.defer(() => void (globalThis.setTimeout = setTimeout));
+    stack.defer(() => void (Deno.FsFile.prototype.truncate = truncate));
+    const output = `${folder}/x.jsonl`, input = `${folder}/in.jsonl`;
+    await Deno.writeTextFile(`${folder}/x.lock`, noteLine(ACTIVE, TOKEN));
+    await Deno.writeTextFile(input, '{"prompt": "a"}\n');
+    let calls = 0;
+    const complete = () => Promise.reject(new Error(`call ${++calls}`));
+    const generator = new ResponseGenerator({ teacher: { model: "m", complete } });
+    const events: string[] = [];
+    generator.on((event) => events.push(event.type === "notice" ? event.message : event.type));
+    // The 8 s take no time.
+    globalThis.setTimeout =
+      ((callback: () => void, ms?: number) =>
+        setTimeout(callback, ms === 8_000 ? 0 : ms)) as typeof setTimeout;
+    Deno.FsFile.prototype.truncate = () =>
+      Promise.reject(Object.assign(new Error("no"), { code: "ENOTSUP" }));
+    await assertRejects(
+      () => generator.run({ input, output }),
+      SinkError,
+      "cannot append",
+    );
+    Deno.FsFile.prototype.truncate = truncate;
+    assertEquals(calls, 0);
+    assertMatch(events.join(), /^Waited 8 s to see whether the last run/);
+    events.length = 0;
+    await generator.run({ input, output });
+    assertEquals([calls, events[0]], [1, "run-start"]);
+    assertMatch(events[1], /^Waited 8 s/);
+  },
+);
+
+testWithoutDisk(
+  "an output without a disk may get another inode while it is closed",
+  async (folder) => {
+    const path = `${folder}/x.jsonl`;
+    await Deno.writeTextFile(path, '{"uid":"a"}\n');
+    const file = await WatchedFile.open(path);
+    file.close();
+    // FUSE numbers files anew, as sshfs does once it has forgotten them.
+    await Deno.rename(path, `${path}.old`);
+    await Deno.copyFile(`${path}.old`, path);
+    const again = await WatchedFile.open(path, { closedFile: file.closedFile });
+    assertEquals(await again.check(), undefined);
+    await Deno.remove(path);
+    assertMatch(await again.check() ?? "", /removed or renamed/);
+    again.close();
+  },
+);
+
+testWithoutDisk(
+  "a lock notices that another machine has taken it, but not an old note",
+  async (folder, stack) => {
+    const { syncDataSync } = Deno.FsFile.prototype;
+    stack.defer(() => void (Deno.FsFile.prototype.syncDataSync = syncDataSync));
+    const path = `${folder}/x.lock`, before = noteLine({ ...ACTIVE, running: false }, TOKEN);
+    await Deno.writeTextFile(path, before);
+    let syncs = 0;
+    Deno.FsFile.prototype.syncDataSync = () => void syncs++;
+    using lock = await acquireLock(path);
+    assertEquals(await lock.check(), undefined);
+    // Other machines see only what is synced: the first note of each run.
+    for (const in_flight of [1, 2]) lock.note({ ...ACTIVE, started: "later", in_flight });
+    assertEquals(syncs, 2);
+    await Deno.writeTextFile(path, before);
+    assertEquals(await lock.check(), undefined);
+    await lock.requireOwn();
+    await Deno.writeTextFile(path, noteLine(ACTIVE, "f".repeat(16)));
+    assertMatch(await lock.check() ?? "", /another machine has taken it/);
+    await assertRejects(() => lock.requireOwn(), LockedError, "on another machine");
+  },
+);
+
+testWithoutDisk(
+  "of many outputs without a disk, only the shared lock is synced",
+  async (folder, stack) => {
+    const { syncDataSync } = Deno.FsFile.prototype;
+    stack.defer(() => void (Deno.FsFile.prototype.syncDataSync = syncDataSync));
+    let syncs = 0;
+    Deno.FsFile.prototype.syncDataSync = () => void syncs++;
+    const paths = ["x.lock", "y.lock"].map((name) => `${folder}/${name}`);
+    using shared = await SharedLock.acquire(paths);
+    for (const path of paths) (await acquireLock(path, { shared })).release();
+    assertEquals(syncs, 1);
+  },
+);
+
+// Once the run holds its lock, and once it has opened its outputs.
+for (const [name, isAppended] of [["in.jsonl", undefined], ["x.jsonl", true]] as const) {
+  testWithoutDisk(
+    `a run sends nothing if another machine takes its lock while it opens ${name}`,
+    async (folder, stack) => {
+      const { open } = Deno;
+      stack.defer(() => void (Deno.open = open));
+      const input = `${folder}/in.jsonl`, output = `${folder}/x.jsonl`;
+      let calls = 0;
+      const answer = { response: "yes", finishReason: "stop", usage: null, model: "m" };
+      const complete = () => Promise.resolve(++calls).then(() => answer);
+      const teacher = { model: "m", complete };
+      await Deno.writeTextFile(input, '{"prompt": "a"}\n');
+      await distillFiles(input, output, { teacher });
+      const before = await Deno.readTextFile(output);
+      await Deno.writeTextFile(input, '{"prompt": "a"}\n{"prompt": "b"}\n');
+      Deno.open = async (path, options) => {
+        if (path === `${folder}/${name}` && options?.append === isAppended) {
+          await Deno.writeTextFile(`${folder}/x.lock`, noteLine(ACTIVE, "f".repeat(16)));
+        }
+        return await open(path, options);
+      };
+      const options = isAppended ? {} : { resume: false, overwrite: true };
+      const run = () => distillFiles(input, output, { teacher, ...options });
+      await assertRejects(run, LockedError, "on another machine");
+      assertEquals(await Deno.readTextFile(output), before);
+      assertEquals(calls, 1);
+    },
+  );
 }

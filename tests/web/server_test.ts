@@ -299,7 +299,7 @@ Deno.test("monitors refuse wrong options, and tokens that could be guessed", asy
   const wrong: [options: object, words: string][] = [
     [{ prot: 80 }, 'Did you mean "port"?'],
     [{ port: "80" }, 'port "80": it must be a whole number from 0 to 65535'],
-    // As of a variable that is not set: `?token=` would open the page to anyone.
+    // For example from an unset variable: the page would accept `?token=`.
     [{ token: "" }, "token (of type string): it must be 32 or more characters"],
     [{ token: "a b&c".repeat(9) }, "token (of type string)"],
   ];

@@ -191,7 +191,7 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
-/** vLLM's parsers, for example, take a whole answer for reasoning if it has no `</think>`. */
+/** vLLM's parsers, for example, treat a whole answer as reasoning if it has no `</think>`. */
 const ONLY_REASONING =
   `${EMPTY}, only reasoning: if this is every row, the server's reasoning parser may not fit the model`;
 

@@ -32,7 +32,7 @@ for (const { title, cases } of GROUPS) {
   }
 }
 
-Deno.test("classify() takes a 504 that comes at once for a fault, as of a server that is away", () => {
+Deno.test("classify() treats a 504 that comes at once as a fault: the server may be down", () => {
   const error = new TeacherError("Gateway Time-out", { status: 504 });
   assertEquals(classify(error, true, 4_999).cause, "fault");
   assertEquals(classify(error, true, 5_000).cause, "timeout");
@@ -40,7 +40,7 @@ Deno.test("classify() takes a 504 that comes at once for a fault, as of a server
   assertEquals(classify(own, true, 10).cause, "timeout");
 });
 
-Deno.test("classify() takes another certificate or host name for an outage once it has answered", () => {
+Deno.test("classify() treats another certificate or host name as an outage once the teacher has answered", () => {
   for (const code of ["certificate", "no_handshake"]) {
     const error = new TeacherError("Cannot connect", { type: "network", code });
     assertEquals([classify(error).action, classify(error, true).cause], ["halt", "unreachable"]);
