@@ -21,8 +21,7 @@ import {
   type PreparedJob,
 } from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
-import { shownHeader } from "./connection.ts";
+import { DEFAULT_KEY_VARIABLE, shownHeader } from "./connection.ts";
 
 /** Time between the scheduler's signal and the kill (`--lead`). */
 const DEFAULT_LEAD_MS = 120_000;
