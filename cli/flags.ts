@@ -189,3 +189,8 @@ export function flagsOf(command: Command): Flag[] {
     return command === "submit" && isSubmitted ? [{ ...flag, isCommon: false }] : [];
   });
 }
+
+/** The name as users type it after `--`. */
+export function typedName({ name, isOnByDefault }: Flag): string {
+  return isOnByDefault ? `no-${name}` : name;
+}

@@ -14,7 +14,7 @@ import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
-import { Interruption, watchParent } from "./signals.ts";
+import { Interruption, watchParent } from "./exit.ts";
 
 export interface PageRequest {
   /** 0 for any free port. */

@@ -3,7 +3,7 @@
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
-import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit.ts";
 import type { Io } from "./io.ts";
 import {
   inNamespace,

@@ -5,7 +5,7 @@ import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan, type ShardPlan } from "../lib/shards/mod.ts";
-import { EXIT_DONE } from "./exit_codes.ts";
+import { EXIT_DONE } from "./exit.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";

@@ -10,7 +10,7 @@ import type { MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, type RunStatus, statusPathOf } from "../lib/run/mod.ts";
 import { printable } from "../lib/printable.ts";
 import { rescuedFilesOf } from "../lib/sink/mod.ts";
-import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit.ts";
 import type { Io } from "./io.ts";
 import {
   inNamespace,
