@@ -133,7 +133,11 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-function findInPath({ env, isGranted, os }: ProcessStart, names: readonly string[]): string[] {
+/** Paths of the files with these names in PATH. */
+export function findInPath(
+  { env, isGranted, os }: Pick<ProcessStart, "env" | "isGranted" | "os">,
+  names: readonly string[],
+): string[] {
   if (!isGranted("read")) return [];
   const separator = (os ?? Deno.build.os) === "windows" ? ";" : ":";
   const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");
