@@ -193,6 +193,9 @@ export class Interruption implements Disposable {
   }
 }
 
+/** Time to remove temporary files: a file server or the reader of a pipe may hang. */
+const CLEANUP_MS = 10_000;
+
 /**
  * Runs work that the first signal aborts, so that it removes its temporary files, which may be as
  * large as the output. Returns the exit code of the work or of the signal.
@@ -201,7 +204,7 @@ export async function untilInterrupted(
   io: Io,
   work: (signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  using interruption = new Interruption(io);
+  using interruption = new Interruption(io, CLEANUP_MS);
   const { signal } = interruption;
   try {
     return await work(signal);
