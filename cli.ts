@@ -6,17 +6,18 @@
  */
 
 import { entryOf, isCommand } from "./cli/commands.ts";
+import { exitCodeOfError, exitCodeOfSignal, isDiskError, SIGNAL_CODE_BASE } from "./cli/exit.ts";
 import {
-  exitCodeOfError,
-  exitCodeOfSignal,
-  isDiskError,
-  SIGNAL_CODE_BASE,
-} from "./cli/exit_codes.ts";
-import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
+  commandHelp,
+  mainHelp,
+  refuseLateCommand,
+  refuseMistypedCommand,
+  versionCommand,
+  withoutAliases,
+} from "./cli/help.ts";
 import { type Io, isNohup, Output, SignalCount, systemSignals } from "./cli/io.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts";
-import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
 import { printableLines, PROGRAM_NAME, withProgram } from "./lib/printable.ts";

@@ -1,7 +1,7 @@
 /**
  * The commands: purpose, usage, and the module that implements each. To add a command, add an entry
  * to `TABLE` and a module, and name the command in the `commands` of its flags (`flags.ts`,
- * `flags/`). Import the module only by `import()`, so that `--help` stays quick.
+ * `run_flags.ts`). Import the module only by `import()`, so that `--help` stays quick.
  *
  * @module
  */
@@ -71,7 +71,7 @@ const TABLE = {
       "Exit code 0: each row has a result; 3: rows have failed or are pending.",
     ],
     examples: ["verify prompts.jsonl -o out/"],
-    load: async () => (await import("./verify_command.ts")).verifyCommand,
+    load: async () => (await import("./proof_commands.ts")).verifyCommand,
   },
   export: {
     usage: ["export RESULTS… -o FILE --format NAME [flags]"],
@@ -136,7 +136,7 @@ const TABLE = {
       "written without --partial.",
     ],
     examples: ["merge out/ -o all/prompts.jsonl", "merge a/ b/ -o all.jsonl --partial"],
-    load: async () => (await import("./merge_command.ts")).mergeCommand,
+    load: async () => (await import("./proof_commands.ts")).mergeCommand,
   },
   submit: {
     usage: ["submit slurm|kubernetes INPUT… -o OUT --shards N [flags]", "submit status|cancel OUT"],

@@ -7,41 +7,53 @@ import {
   EXPORT_FORMATS,
   type ExportReport,
   exportResults,
+  type WriteOptions,
 } from "../lib/export/mod.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
+import type { Command } from "./commands.ts";
+import { EXIT_DONE, untilInterrupted } from "./exit.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readUids } from "./request.ts";
 import { requireInputs, Settings } from "./settings.ts";
 
 export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
-  const settings = new Settings(args);
   requireInputs(args, "export without results: name a results file, as in out/x.jsonl");
-  const options = await writeOptionsOf(settings, "export");
-  const format = settings.choice("format", EXPORT_FORMATS);
-  if (format === undefined) {
-    throw new UsageError(
-      `Cannot export without a format: add --format ${EXPORT_FORMATS.join("|")}`,
-    );
-  }
-  const prefer = settings.text("prefer");
-  return printReport(
-    await exportResults({ ...options, results: args.inputs, format, prefer }),
-    settings,
-    io,
-  );
+  return await write(args, io, async (options, settings) => {
+    const format = settings.choice("format", EXPORT_FORMATS);
+    if (format === undefined) {
+      throw new UsageError(
+        `Cannot export without a format: add --format ${EXPORT_FORMATS.join("|")}`,
+      );
+    }
+    const prefer = settings.text("prefer");
+    return await exportResults({ ...options, results: args.inputs, format, prefer });
+  });
 }
 
 export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> {
-  const settings = new Settings(args);
   requireInputs(args, "convert without an input: name a file, as in rows.csv");
-  const options = await writeOptionsOf(settings, "convert");
-  const format = settings.choice("format", CONVERT_FORMATS);
-  return printReport(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
+  return await write(args, io, async (options, settings) => {
+    const format = settings.choice("format", CONVERT_FORMATS);
+    return await convertFiles({ ...options, input: args.inputs, format });
+  });
 }
 
-async function writeOptionsOf(settings: Settings, action: "export" | "convert") {
+async function write(
+  args: ParsedArgs,
+  io: Io,
+  writeSet: (options: WriteOptions, settings: Settings) => Promise<ExportReport>,
+): Promise<number> {
+  const settings = new Settings(args);
+  return await untilInterrupted(io, async (signal) => {
+    const options = { ...await writeOptionsOf(settings, args.command), signal };
+    printReport(await writeSet(options, settings), settings, io);
+    return EXIT_DONE;
+  });
+}
+
+async function writeOptionsOf(settings: Settings, action: Command) {
   return {
     ...await readRowOptions(settings),
     output: settings.required("output", "an output: add -o train.jsonl", action),
@@ -64,9 +76,9 @@ function printReport(
   { rows, validationRows, validationPath, notes, hints }: ExportReport,
   settings: Settings,
   io: Io,
-): number {
+): void {
   for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
-  if (settings.isOn("quiet")) return 0;
+  if (settings.isOn("quiet")) return;
   for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);
   const output = settings.text("output")!;
   const split = validationPath !== undefined
@@ -76,7 +88,6 @@ function printReport(
     : "";
   const count = formatCountOf(validationPath === undefined ? rows : rows - validationRows, "row");
   io.writeErr(`${printable(`Wrote ${count} to ${output}${split}`)}\n`);
-  return 0;
 }
 
 function shareOf(settings: Settings, name: string): number | undefined {

@@ -1,13 +1,22 @@
 /**
- * All flags. Parsing, `--help`, `--config` and suggestions for mistyped flags use this table. The
- * flags of a run and of its rows are in `flags/`.
+ * All flags; those of runs are in `run_flags.ts`. Parsing, `--help`, `--config` and suggestions for
+ * mistyped flags use this table.
  *
  * @module
  */
 
 import { type Command, COMMANDS } from "./commands.ts";
-import { INPUT_AND_OUTPUT, ROW_COMMANDS, ROWS } from "./flags/files.ts";
-import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/run.ts";
+import {
+  ANSWERS,
+  BUDGETS,
+  MONITOR,
+  PARAMETERS,
+  RESUME,
+  ROWS,
+  SPEED,
+  SUBMIT,
+  TEACHER,
+} from "./run_flags.ts";
 
 export interface Flag {
   readonly name: string;
@@ -31,6 +40,151 @@ export interface Flag {
 
 /** The key in `GROUPS` is the group. Without `commands`, those of `GROUP_DEFAULTS` apply. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
+
+const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
+const DATASET_COMMANDS = ["export", "convert"] as const;
+
+const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
+  {
+    name: "output",
+    short: "o",
+    value: "PATH",
+    help: "folder (out/) or results file (x.jsonl)",
+    helpFor: {
+      export: "file to write, or folder (--format dataset)",
+      convert: "file to write, or folder (--format dataset)",
+      merge: "results file to write, as in all.jsonl",
+      submit: "folder (out/) or results path of the shards",
+    },
+    commands: [...ROW_COMMANDS, "merge", "submit"],
+    isCommon: true,
+  },
+  {
+    name: "config",
+    value: "FILE",
+    help: "YAML file of these settings; flags take precedence",
+    isCommon: true,
+  },
+  {
+    name: "limit",
+    value: "N",
+    help: "only the first N rows of each input",
+    commands: ["run", "retry", "verify", "merge"],
+    isCommon: true,
+  },
+  {
+    name: "shard",
+    value: "I/N|auto",
+    help: "only part I (from 0) of N, with its own output",
+    commands: ["run", "retry", "verify"],
+  },
+  { name: "dry-run", help: "check the input and show the first request; no call", isCommon: true },
+  {
+    name: "skip-bad-rows",
+    help: "move bad rows to the failures file, run the rest",
+    isCommon: true,
+  },
+  { name: "final-messages", help: "add the whole conversation to each results line" },
+  { name: "keep", value: "A,B", help: "keep more of the raw answer: logprobs, …" },
+  {
+    name: "think",
+    value: "STYLE",
+    help: "reasoning in messages: wrap (default), field, drop",
+    commands: ["run", "retry", "export", "convert"],
+  },
+  {
+    name: "reasoning-field",
+    value: "NAME",
+    help: "with --think field: its name (gpt-oss: thinking)",
+    commands: DATASET_COMMANDS,
+  },
+  {
+    name: "think-tags",
+    value: "OPEN,CLOSE",
+    help: "tags around reasoning, besides <think> and others",
+  },
+  {
+    name: "format",
+    value: "NAME",
+    help: "format of the rows: messages, alpaca, …",
+    commands: DATASET_COMMANDS,
+    isCommon: true,
+  },
+  {
+    name: "where",
+    value: "CONDITION",
+    help: "only these rows: 'completion_tokens < 4000'",
+    commands: [...DATASET_COMMANDS, "stats"],
+    isCommon: true,
+  },
+  { name: "columns", value: "A,B", help: "only these columns", commands: DATASET_COMMANDS },
+  {
+    name: "dedupe",
+    help: "skip rows whose prompt and answer occurred before",
+    commands: DATASET_COMMANDS,
+  },
+  {
+    name: "shuffle",
+    value: "SEED",
+    help: "shuffle rows; the same seed gives the same order",
+    commands: DATASET_COMMANDS,
+  },
+  { name: "max-rows", value: "N", help: "write N rows at most", commands: DATASET_COMMANDS },
+  {
+    name: "validation",
+    value: "SHARE",
+    help: "write this share (1%) to x.validation.jsonl instead",
+    commands: DATASET_COMMANDS,
+    isCommon: true,
+  },
+  {
+    name: "prefer",
+    value: "HOW",
+    help: "preference: shortest, longest or a numeric field",
+    commands: ["export"],
+  },
+  {
+    name: "tool-arguments",
+    value: "HOW",
+    help: "arguments of tool calls: object (default) or string",
+    commands: DATASET_COMMANDS,
+  },
+  {
+    name: "replace",
+    help: "replace an output file that is not empty",
+    commands: [...DATASET_COMMANDS, "merge"],
+    isCommon: true,
+  },
+  {
+    name: "partial",
+    help: "merge incomplete runs too; a run can continue FILE",
+    commands: ["merge"],
+    isCommon: true,
+  },
+  {
+    name: "tidy",
+    help: "move merged shards to .retort/shards/",
+    commands: ["merge"],
+    isCommon: true,
+  },
+  {
+    name: "proof",
+    isOnByDefault: true,
+    help: "join lines without reading the input",
+    commands: ["merge"],
+  },
+  {
+    name: "shards",
+    value: "N",
+    help: "number of shards",
+    helpFor: { merge: "number of shards, if OUT was divided several times" },
+    commands: ["submit", "merge"],
+    isCommon: true,
+  },
+  { name: "allow-empty", help: "exit 0 if there are no rows (default: 2)", commands: ROW_COMMANDS },
+  { name: "fsync", value: "WHEN", help: "always (default), or never for disposable runs" },
+  { name: "lock", isOnByDefault: true, help: "run on a filesystem that has no locks" },
+];
 
 const PROGRESS: readonly FlagEntry[] = [
   {
@@ -66,68 +220,10 @@ const SERVER: readonly FlagEntry[] = [
   },
 ];
 
-const MONITOR: readonly FlagEntry[] = [
-  {
-    name: "monitor",
-    value: "PORT",
-    isValueOptional: true,
-    help: "watch and control the run in a browser (any port)",
-    isCommon: true,
-  },
-  {
-    name: "monitor-host",
-    value: "HOST",
-    help: "address the page listens on (default 127.0.0.1)",
-    commands: ["run", "retry", "view", "monitor"],
-  },
-  {
-    name: "monitor-keep",
-    value: "TIME",
-    help: "keep page: TIME, forever, 0 (default: while open)",
-  },
-  {
-    name: "open",
-    help: "open the page of --monitor in the default browser",
-    helpFor: {
-      view: "open the page in the default browser",
-      monitor: "open the page in the default browser",
-    },
-    commands: ["run", "retry", "view", "monitor"],
-  },
-  {
-    name: "report",
-    value: "FILE.html",
-    help: "report file (default: in .retort/ next to results)",
-  },
-  { name: "no-report", help: "write no report" },
-];
-
 const HELP: readonly FlagEntry[] = [
   { name: "help", short: "h", help: "this help; --help-all shows every flag", isCommon: true },
   { name: "help-all", help: "every flag" },
   { name: "version", short: "V", help: "the version", isCommon: true },
-];
-
-const SUBMIT: readonly FlagEntry[] = [
-  { name: "parallel", value: "M", help: "shards that run at once (default: all)" },
-  { name: "merge", value: "FILE", help: "the merged results (OUT/merged/NAME.jsonl)" },
-  { name: "lead", value: "TIME", help: "notice before a shard is killed (default 2m)" },
-  { name: "memory", value: "SIZE", help: "memory of a shard, as in 2G" },
-  { name: "time", value: "TIME", help: "Slurm: time limit of a shard: 12h or 1-12:00:00" },
-  { name: "partition", value: "NAME", help: "Slurm: the partition" },
-  { name: "account", value: "NAME", help: "Slurm: the account" },
-  {
-    name: "before",
-    value: "LINE",
-    isRepeatable: true,
-    help: "Slurm: setup line, as in 'module load x'",
-  },
-  { name: "program", value: "WORDS", help: "Slurm: command that starts Retort on a node" },
-  { name: "image", value: "NAME", help: "Kubernetes: container image" },
-  { name: "volume", value: "CLAIM:DIR", help: "Kubernetes: claim of a shared volume" },
-  { name: "secret", value: "NAME[/KEY]", help: "Kubernetes: secret that holds the key" },
-  { name: "namespace", value: "NAME", help: "Kubernetes: namespace" },
-  { name: "send", help: "submit the job right away, as deno task submit does" },
 ];
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
@@ -188,4 +284,9 @@ export function flagsOf(command: Command): Flag[] {
     const isSubmitted = flag.commands.includes("run") && !NOT_SUBMITTED.has(flag.name);
     return command === "submit" && isSubmitted ? [{ ...flag, isCommon: false }] : [];
   });
+}
+
+/** The name as users type it after `--`. */
+export function typedName({ name, isOnByDefault }: Flag): string {
+  return isOnByDefault ? `no-${name}` : name;
 }

@@ -1,5 +1,14 @@
-/** Texts of `--help`. @module */
+/**
+ * Texts of `--help`, and advice on words that are neither a command nor a flag: names from other
+ * programs, and mistyped commands, which must not be taken for input files.
+ *
+ * @module
+ */
 
+import { UsageError } from "../lib/errors.ts";
+// Help and version use this name, however the program was started.
+import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
+import { similarName, suggestion } from "../lib/similar_name.ts";
 import { VERSION } from "../lib/version.ts";
 import {
   type Command,
@@ -7,13 +16,11 @@ import {
   COMMANDS,
   entryOf,
   type HelpSection,
+  isCommand,
 } from "./commands.ts";
-import { type Flag, flagsOf } from "./flags.ts";
+import { type Flag, flagsOf, typedName } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-// Help and version use this name, however the program was started.
-import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
-import { helpTopic } from "./words.ts";
 
 /**
  * Width of the left column in lists of flags, in characters. Longer flags have a line of their own.
@@ -27,7 +34,15 @@ const NAME_WIDTH = 15;
 const MAX_FLAGS = 20;
 
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
-  const topic = helpTopic(inputs);
+  const [topic, ...others] = inputs;
+  if (topic !== undefined && (!isCommand(topic) || others.length > 0)) {
+    const advice = isCommand(topic) ? "" : suggestion(topic, COMMANDS);
+    throw new UsageError(
+      `Cannot show help for "${inputs.join(" ")}": the commands are ${
+        COMMANDS.join(", ")
+      }${advice}`,
+    );
+  }
   io.writeOut(topic === undefined ? mainHelp(io.program) : commandHelp(topic, io.program));
   return 0;
 }
@@ -125,13 +140,15 @@ function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {
 
 function flagLine(flag: Flag, command: Command = "run"): string {
   const shortName = flag.short === undefined ? "   " : `-${flag.short},`;
-  const name = flag.isOnByDefault ? `no-${flag.name}` : flag.name;
   const value = flag.value === undefined
     ? ""
     : flag.isValueOptional
     ? `[=${flag.value}]`
     : ` ${flag.value}`;
-  return twoColumns(`  ${shortName} --${name}${value}`, flag.helpFor?.[command] ?? flag.help);
+  return twoColumns(
+    `  ${shortName} --${typedName(flag)}${value}`,
+    flag.helpFor?.[command] ?? flag.help,
+  );
 }
 
 function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {
@@ -141,4 +158,118 @@ function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {
 
 function joinLines(lines: readonly string[]): string {
   return `${lines.join("\n")}\n`;
+}
+
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["-help", "--help"],
+  ["-?", "--help"],
+  ["-version", "--version"],
+]);
+
+/** Commands of other programs, and what Retort has instead. */
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ["resume", "Run the same command again: a run continues by itself"],
+  ["continue", "Run the same command again: a run continues by itself"],
+  ["start", 'Leave the word out, or write "run"'],
+  ["generate", 'Leave the word out, or write "run"'],
+  ["distill", "Leave the word out"],
+  ["retort", "Leave the word out"],
+  ["check", '"verify" checks an output, --dry-run an input'],
+  ["validate", '"verify" checks an output, --dry-run an input'],
+  ["test", '"verify" checks an output, --dry-run an input'],
+  ["mock", 'Use "simulate"'],
+  ["serve", 'Use "simulate"'],
+  ["redo", 'Use "retry"'],
+]);
+
+/** Flags, and the names that other programs have for them. */
+const FLAG_HABITS: readonly (readonly [flag: string, habits: string])[] = [
+  ["base-url", "url api-base api-url endpoint host server openai-base-url"],
+  [
+    "concurrency",
+    `batch-size concurrent-requests j jobs max-concurrency max-concurrent-requests max-parallel
+    max-procs max-workers num-threads num-workers P parallel threads workers`,
+  ],
+  ["max-attempts", "max-retries num-retries retries"],
+  ["max-cost", "budget max-budget"],
+  ["max-tokens", "max-new-tokens max-output-tokens"],
+  ["model", "model-id model-name"],
+  ["output", "out output-dir output-file output-folder output-path"],
+  ["progress", "no-progress progress-bar"],
+  ["prompt-field", "column input-column prompt-column text-column"],
+  ["quiet", "log-level silent"],
+  ["rpm", "max-requests-per-minute rate-limit requests-per-minute"],
+  ["samples", "best-of n num-generations num-return-sequences num-samples"],
+  ["system", "system-message system-prompt"],
+  ["template", "prompt prompt-template"],
+  ["tpm", "max-tokens-per-minute tokens-per-minute"],
+];
+
+/** Parameters of the request that other programs have a flag for. */
+const PARAM_HABITS = `enable-thinking frequency-penalty logprobs max-completion-tokens min-p
+  presence-penalty reasoning-effort repetition-penalty response-format seed service-tier stop
+  top-k top-logprobs top-p`.split(/\s+/);
+
+/** Advice for other flags. */
+const OTHER_HABITS: ReadonlyMap<string, string> = new Map([
+  ["cache", "Answers on disk are never paid for twice; no cache is needed"],
+  ["data", "Inputs are named without a flag"],
+  ["dataset", "Inputs are named without a flag"],
+  ["f", "Inputs are named without a flag"],
+  ["file", "Inputs are named without a flag"],
+  ["force", "Did you mean --overwrite (with --no-resume), or --replace of export?"],
+  ["input", "Inputs are named without a flag"],
+  ["input-file", "Inputs are named without a flag"],
+  ["proxy", "Set HTTPS_PROXY or HTTP_PROXY"],
+  ["y", "No command asks for confirmation"],
+  ["yes", "No command asks for confirmation"],
+]);
+
+/** Advice for a flag that users know from other programs; undefined for any other word. */
+export function habitAdvice(name: string, flags: ReadonlySet<string>): string | undefined {
+  const habit = name.replaceAll("_", "-");
+  if (flags.has("param") && PARAM_HABITS.includes(habit)) {
+    return `Parameters of the request follow -p: -p ${habit.replaceAll("-", "_")}=VALUE`;
+  }
+  const flag = FLAG_HABITS.find(([, habits]) => habits.split(/\s+/).includes(habit))?.[0];
+  if (flag !== undefined && flags.has(flag)) return `Did you mean --${flag}?`;
+  return OTHER_HABITS.get(habit);
+}
+
+/** Replaces other ways to ask for help and version: `-help`, `-v` alone, `export help`. */
+export function withoutAliases(args: readonly string[]): string[] {
+  // With other arguments, `-v` is `--verbose`.
+  if (args.length === 1 && args[0] === "-v") return ["--version"];
+  if (args.length === 2 && isCommand(args[0]) && args[1] === "help") return [args[0], "--help"];
+  const end = args.indexOf("--");
+  return args.map((arg, i) => end === -1 || i < end ? ALIASES.get(arg) ?? arg : arg);
+}
+
+/** Throws for a mistyped command or a command of another program, unless it is a file. */
+export function refuseMistypedCommand(args: readonly string[]): void {
+  const [word] = args;
+  // Words with a dot, a slash or a digit are paths.
+  if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
+  if (isCommand(word) || exists(word)) return;
+  const similar = similarName(word, COMMANDS);
+  const advice = similar === undefined ? SYNONYMS.get(word) : `Did you mean "${similar}"?`;
+  if (advice === undefined) return;
+  throw new UsageError(`Cannot run "${word}": it is neither a command nor a file. ${advice}`);
+}
+
+export function refuseLateCommand(inputs: readonly string[]): void {
+  const command = inputs.find((input) => isCommand(input) && !exists(input));
+  if (command === undefined) return;
+  throw new UsageError(
+    `Cannot read "${command}": no such file. The command "${command}" must be the first word`,
+  );
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

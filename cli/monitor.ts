@@ -1,17 +1,19 @@
 /**
- * The web monitor of a run, and the recorder of its report. A run with neither does not load
- * `web/`.
+ * What records a run besides its files: the page (`--monitor`), and the report, which replaces only
+ * reports. A run with neither does not load `web/`.
  *
  * @module
  */
 
-import { UsageError } from "../lib/errors.ts";
+import { basename, dirname, join } from "../lib/deps/std_path.ts";
+import { RetortError, UsageError } from "../lib/errors.ts";
+import { fileKeyOf, OWN_FOLDER, statOf, stemOf, withoutSeparator } from "../lib/files.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import type { ResolvedRunOptions } from "../lib/run/mod.ts";
-import type { Monitor, MonitorOptions } from "../web/server.ts";
-import { keepPage, type PageKeep, readPageKeep, shownUrl, showPage } from "./page.ts";
+import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
+import type { Recorder } from "../web/recorder.ts";
+import type { Monitor } from "../web/server.ts";
 import type { Io } from "./io.ts";
-import { prepareReportFile, readReport, type ReportRequest, writeReport } from "./report.ts";
+import { keepPage, type PageRequest, readPage, servePage, type ShownRun } from "./page.ts";
 import type { Settings } from "./settings.ts";
 
 export interface MonitorRequest {
@@ -19,18 +21,6 @@ export interface MonitorRequest {
   readonly page: PageRequest | undefined;
   readonly report: ReportRequest;
 }
-
-export interface PageRequest {
-  /** 0 for any free port. */
-  readonly port: number;
-  /** @default 127.0.0.1 */
-  readonly hostname: string | undefined;
-  readonly opensBrowser: boolean;
-  readonly keep: PageKeep;
-}
-
-export interface ShownRun
-  extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {}
 
 export interface RunMonitor {
   readonly monitor: Monitor | undefined;
@@ -46,26 +36,6 @@ export interface RunMonitor {
 
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
-}
-
-function readPage(settings: Settings): PageRequest | undefined {
-  const port = settings.text("monitor");
-  const hostname = settings.text("monitor-host") || undefined;
-  const opensBrowser = settings.isOn("open");
-  const keep = readPageKeep(settings);
-  if (port !== undefined) {
-    const number = port === "" ? 0 : settings.port("monitor") ?? 0;
-    return { port: number, hostname, opensBrowser, keep };
-  }
-  const loneFlag = hostname !== undefined
-    ? "monitor-host"
-    : opensBrowser
-    ? "open"
-    : settings.isTyped("monitor-keep")
-    ? "monitor-keep"
-    : undefined;
-  if (loneFlag === undefined) return undefined;
-  throw new UsageError(`Cannot use --${loneFlag} alone: it requires --monitor`);
 }
 
 /**
@@ -100,26 +70,131 @@ export async function openMonitor(
     },
   };
 }
-/** Serves the page, says where it is, and opens it if requested. */
-async function servePage(
-  generator: ResponseGenerator,
-  page: PageRequest,
-  { about, output }: ShownRun,
-  io: Io,
+
+/**
+ * `"default"` writes `.retort/<name>.report.html` next to the results if any request was sent, and
+ * prints the path if `isPathShown`.
+ */
+type ReportRequest =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "default"; readonly isPathShown: boolean }
+  | { readonly kind: "none" };
+
+type ReportSource = Pick<Recorder, "state"> & { report(): string | Promise<string> };
+
+const REPORT_NAME = /\.html?$/i;
+const REPORT_ENDING = ".report.html";
+
+function readReport(settings: Settings): ReportRequest {
+  const path = settings.text("report");
+  const isOff = settings.isOn("no-report"), isOffTyped = settings.isTyped("no-report");
+  if (isOff && path !== undefined && isOffTyped === settings.isTyped("report")) {
+    throw new UsageError("Cannot use --report with --no-report: name one of them");
+  }
+  if (isOff && (path === undefined || isOffTyped)) return { kind: "none" };
+  if (path === undefined) return { kind: "default", isPathShown: !settings.isOn("quiet") };
+  if (!REPORT_NAME.test(path)) throw refusal(path, "it must be a file that ends in .html");
+  return { kind: "file", path };
+}
+
+function refusal(path: string, problem: string): UsageError {
+  return new UsageError(`Cannot write the report to "${path}": ${problem}`);
+}
+
+/**
+ * Checks before the run that the report can be written, because a run may take days. Creates the
+ * folder.
+ */
+async function prepareReportFile(
+  path: string,
+  { input, output }: ShownRun,
+): Promise<void> {
+  const info = await statOf(path);
+  if (info?.isDirectory || withoutSeparator(output) === path) {
+    throw refusal(path, "it is a folder");
+  }
+  for (const inputPath of input) {
+    const inputInfo = inputPath === "-" ? undefined : await statOf(inputPath);
+    if (info && inputInfo && fileKeyOf(inputPath, inputInfo) === fileKeyOf(path, info)) {
+      throw refusal(path, `it is the input "${inputPath}". Name another file`);
+    }
+  }
+  await checkIsReport(path, info);
+  const folder = dirname(path);
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".retort_" }));
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+}
+
+/**
+ * Writes the report atomically, and prints its path or why it cannot be written. Returns false if it
+ * cannot be written and the user requested it.
+ */
+export async function writeReport(
+  record: ReportSource,
+  request: ReportRequest,
+  input: readonly string[],
   say: (message: string) => void,
-) {
-  const data = { paths: [output], program: io.program };
-  const { serveMonitor } = await import("../web/server.ts");
-  const { hostname, port } = page;
-  const { url, monitor, close } = serveMonitor(generator, { hostname, port, about, data });
-  say(`Monitor: ${shownUrl(url, page.hostname)}`);
-  const exposure = "read the prompts and control the run";
-  const shown = showPage({ ...page, url, exposure, output }, say, io.env);
-  return {
-    monitor,
-    async close() {
-      await shown[Symbol.asyncDispose]();
-      await close();
-    },
-  };
+): Promise<boolean> {
+  const { run, snapshot, summary } = record.state();
+  // Keeps an older report if no run has begun.
+  if (request.kind === "none" || run === null) return true;
+  const results = summary?.files[0]?.results;
+  const attempts = summary?.attempts ?? snapshot?.attempts ?? 0;
+  const isOptional = request.kind === "default";
+  if (isOptional && (results === undefined || attempts === 0)) return true;
+  const path = isOptional ? besideResults(results!) : request.path;
+  try {
+    if (isOptional) await keepEarlierReport(path);
+    await checkIsReport(path, await statOf(path));
+    // Throws if the program's files were replaced before the report's module was loaded.
+    const html = await record.report();
+    const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
+    await writeFileDurably(path, html, { mode });
+    if (!isOptional || request.isPathShown) say(`Wrote the report to ${path}`);
+    return true;
+  } catch (error) {
+    say((error instanceof RetortError ? error : cannotWrite(path, error)).message);
+    return isOptional;
+  }
+}
+
+/** Path of the report, in a folder that loaders skip: `out/.retort/<name>.report.html`. */
+function besideResults(results: string): string {
+  const name = stemOf(basename(results));
+  return join(dirname(results), OWN_FOLDER, `${name}${REPORT_ENDING}`);
+}
+
+/** Renames an earlier report: adds the start time of its run to the name. Creates the folder. */
+async function keepEarlierReport(path: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const info = await statOf(path);
+  if (info === undefined) return;
+  await checkIsReport(path, info);
+  const { runStartOf } = await import("../web/report_marker.ts");
+  const startTime = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
+  const time = startTime.replaceAll(":", "-");
+  await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
+}
+
+/** Throws if there is a file that is neither empty nor a report: it must not be overwritten. */
+async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
+  if (info === undefined) return;
+  // Opening a FIFO would wait for a writer.
+  if (!info.isFile) throw refusal(path, "it must be a regular file. Name another file");
+  let isOurs: boolean;
+  const { isReport } = await import("../web/report_marker.ts");
+  try {
+    isOurs = await isReport(path);
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+  if (isOurs) return;
+  throw refusal(
+    path,
+    "the existing file is not a report of Retort. Name another file, or move it away",
+  );
 }

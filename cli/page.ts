@@ -1,12 +1,29 @@
-/** Opens pages in the user's browser, and keeps the page of a run open after the run. @module */
+/**
+ * The page of a run: its flags, serving it, opening it in the user's browser, and keeping it open
+ * after the run.
+ *
+ * @module
+ */
 
 import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
+import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
-import type { Monitor } from "../web/server.ts";
+import type { ResponseGenerator } from "../lib/response_generator.ts";
+import type { ResolvedRunOptions } from "../lib/run/mod.ts";
+import type { Monitor, MonitorOptions } from "../web/server.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
-import { Interruption, watchParent } from "./signals.ts";
+import { Interruption, watchParent } from "./exit.ts";
+
+export interface PageRequest {
+  /** 0 for any free port. */
+  readonly port: number;
+  /** @default 127.0.0.1 */
+  readonly hostname: string | undefined;
+  readonly opensBrowser: boolean;
+  readonly keep: PageKeep;
+}
 
 /**
  * How long the page stays up after its run: while a browser shows it, or a number of milliseconds.
@@ -24,6 +41,53 @@ export function readPageKeep(settings: Settings): PageKeep {
   if (text === "forever") return Infinity;
   if (text === "0") return 0;
   return settings.milliseconds("monitor-keep", ", or forever, or 0") ?? 0;
+}
+
+export function readPage(settings: Settings): PageRequest | undefined {
+  const port = settings.text("monitor");
+  const hostname = settings.text("monitor-host") || undefined;
+  const opensBrowser = settings.isOn("open");
+  const keep = readPageKeep(settings);
+  if (port !== undefined) {
+    const number = port === "" ? 0 : settings.port("monitor") ?? 0;
+    return { port: number, hostname, opensBrowser, keep };
+  }
+  const loneFlag = hostname !== undefined
+    ? "monitor-host"
+    : opensBrowser
+    ? "open"
+    : settings.isTyped("monitor-keep")
+    ? "monitor-keep"
+    : undefined;
+  if (loneFlag === undefined) return undefined;
+  throw new UsageError(`Cannot use --${loneFlag} alone: it requires --monitor`);
+}
+
+export interface ShownRun
+  extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {}
+
+/** Serves the page, says where it is, and opens it if requested. */
+export async function servePage(
+  generator: ResponseGenerator,
+  page: PageRequest,
+  { about, output }: ShownRun,
+  io: Io,
+  say: (message: string) => void,
+) {
+  const data = { paths: [output], program: io.program };
+  const { serveMonitor } = await import("../web/server.ts");
+  const { hostname, port } = page;
+  const { url, monitor, close } = serveMonitor(generator, { hostname, port, about, data });
+  say(`Monitor: ${shownUrl(url, page.hostname)}`);
+  const exposure = "read the prompts and control the run";
+  const shown = showPage({ ...page, url, exposure, output }, say, io.env);
+  return {
+    monitor,
+    async close() {
+      await shown[Symbol.asyncDispose]();
+      await close();
+    },
+  };
 }
 
 export interface KeepPageOptions {

@@ -3,9 +3,9 @@
 import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, isCommand } from "./commands.ts";
-import { type Flag, FLAGS, flagsOf } from "./flags.ts";
+import { type Flag, FLAGS, flagsOf, typedName } from "./flags.ts";
 import { similarName } from "../lib/similar_name.ts";
-import { habitAdvice } from "./words.ts";
+import { habitAdvice } from "./help.ts";
 
 /**
  * `true` for a switch, `false` for its `--no-…`, a list for a flag that may be repeated, `""` for
@@ -200,8 +200,4 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   const advice = habit ??
     (similar === undefined ? "See --help-all for every flag" : `Did you mean --${similar}?`);
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${advice}`);
-}
-
-function typedName(flag: Flag): string {
-  return flag.isOnByDefault ? `no-${flag.name}` : flag.name;
 }

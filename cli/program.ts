@@ -1,11 +1,15 @@
 /**
- * Finds the words with which the user started this program, so that printed commands work.
+ * Finds the words with which the user started this program, so that printed commands work, and runs
+ * in the folder that earlier versions started in.
  *
  * @module
  */
 
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
+import { UsageError } from "../lib/errors.ts";
+import { RESULTS_EXTENSION, statOf, stemOf } from "../lib/files.ts";
 import { PROGRAM_NAME, shellWord } from "../lib/printable.ts";
+import type { Io } from "./io.ts";
 
 /** Variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";
@@ -129,7 +133,11 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-function findInPath({ env, isGranted, os }: ProcessStart, names: readonly string[]): string[] {
+/** Paths of the files with these names in PATH. */
+export function findInPath(
+  { env, isGranted, os }: Pick<ProcessStart, "env" | "isGranted" | "os">,
+  names: readonly string[],
+): string[] {
   if (!isGranted("read")) return [];
   const separator = (os ?? Deno.build.os) === "windows" ? ";" : ":";
   const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");
@@ -163,4 +171,38 @@ function readBeginning(path: string): string {
   } catch {
     return "";
   }
+}
+
+/**
+ * Throws if the folder of `deno.json` has a run of this name and the user's folder has none. Earlier
+ * versions resolved relative paths there, and a new run would pay for the answers again.
+ *
+ * @param alternative What else the user can do, at the end of the error.
+ */
+export async function refuseFormerFolder(
+  { input, output }: { readonly input: readonly string[]; readonly output: string },
+  { folders }: Pick<Io, "folders">,
+  alternative = ". To start a new one here: --no-resume",
+): Promise<void> {
+  if (folders === undefined || folders.user === folders.start || isAbsolute(output)) return;
+  const { findInputs, outputFilesOf } = await import("../lib/run/mod.ts");
+  // The run itself reports a wrong input or output.
+  const outputs = await findInputs(input)
+    .then(({ files }) => outputFilesOf(files, output)).catch(() => []);
+  for (const { results } of outputs) {
+    const here = join(folders.user, results), former = join(folders.start, results);
+    if (await hasRun(here) || !await hasRun(former)) continue;
+    const formerOutput = RESULTS_EXTENSION.test(output) ? former : `${dirname(former)}/`;
+    throw new UsageError(
+      `Cannot use "${here}": it contains no run, but earlier versions resolved relative paths ` +
+        `elsewhere and left a run at "${former}". To use that one: -o ${shellWord(formerOutput)}` +
+        alternative,
+    );
+  }
+}
+
+/** Whether there is a run file, or results without one (older versions). */
+async function hasRun(results: string): Promise<boolean> {
+  const infos = await Promise.all([`${stemOf(results)}.run.json`, results].map(statOf));
+  return infos.some((info) => info?.isFile);
 }

@@ -9,7 +9,7 @@ import { MAX_SAMPLES } from "../lib/params.ts";
 import { parseLossless, setField } from "../lib/source/mod.ts";
 import type { Params } from "../lib/teacher/mod.ts";
 import type { Config } from "./config.ts";
-import { type Allowance, parseAllowance } from "./exit_codes.ts";
+import { type Allowance, parseAllowance } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -81,7 +81,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
  * Reads the shard. Loads `shard.ts` on demand, because few runs are shards, and `export` and
  * `convert` load this file, too.
  */
-async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
+export async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;
   const { readShard } = await import("./shard.ts");
   return readShard(settings, io);

@@ -17,8 +17,8 @@ import {
   nextCommand,
   sameCommand,
 } from "./continue.ts";
-import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
-import { refuseFormerFolder } from "./former_folder.ts";
+import { EXIT_DISK, EXIT_DONE, exitCodeOf, listenForSignals } from "./exit.ts";
+import { refuseFormerFolder } from "./program.ts";
 import type { Io } from "./io.ts";
 import { openMonitor, type RunMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -32,7 +32,6 @@ import {
 } from "./screen.ts";
 import { asUsage } from "./settings.ts";
 import { recordFailedShard, withNamedShard } from "./shard.ts";
-import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {

@@ -1,9 +1,9 @@
 /** Calls the command-line tools of Slurm and Kubernetes. @module */
 
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { exists } from "../lib/files.ts";
 import { printable } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
+import { findInPath } from "./program.ts";
 
 /** Programs that the task `submit` of `deno.json` may run. */
 export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
@@ -24,10 +24,16 @@ export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
 export async function tryTool(
   tool: Tool,
   args: readonly string[],
-  { env }: Io,
+  { env }: Pick<Io, "env">,
   input = "",
 ): Promise<ToolResult> {
-  if (!mayRun(tool)) return { kind: await isMissing(tool, env) ? "missing" : "refused" };
+  if (!isGranted({ name: "run", command: tool })) {
+    // A denied permission may also mean that the tool is not installed. Without the permission to
+    // read, Deno would prompt the user.
+    const isMissing = isGranted({ name: "read" }) &&
+      findInPath({ env, isGranted: () => true }, [tool, `${tool}.exe`]).length === 0;
+    return { kind: isMissing ? "missing" : "refused" };
+  }
   try {
     const { success, code, stdout, stderr } = await runTool(tool, args, input);
     if (success) return { kind: "done", text: stdout };
@@ -36,6 +42,10 @@ export async function tryTool(
     if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
     return { kind: "failed", error: (error as Error).message };
   }
+}
+
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
 }
 
 /**
@@ -76,17 +86,6 @@ export async function callTool(
   );
 }
 
-/** Looks for the tool in PATH: a denied permission may also mean that the tool is not installed. */
-async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
-  // Without this permission, Deno would prompt the user.
-  if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return false;
-  const isWindows = Deno.build.os === "windows";
-  for (const folder of (env("PATH") ?? "").split(isWindows ? ";" : ":")) {
-    if (await exists(`${folder || "."}/${tool}${isWindows ? ".exe" : ""}`)) return false;
-  }
-  return true;
-}
-
 /** Says why a tool could not be run or failed, as a clause without a final period. */
 export function problemText(tool: Tool, problem: ToolProblem): string {
   if (problem.kind === "missing") return `${tool} is not installed here`;
@@ -121,10 +120,6 @@ export function noJobIn(namespace: string | undefined): string {
 
 export function inNamespace(namespace: string | undefined): string[] {
   return namespace === undefined ? [] : [`--namespace=${namespace}`];
-}
-
-function mayRun(command: Tool): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
 }
 
 async function runTool(tool: Tool, args: readonly string[], input: string) {

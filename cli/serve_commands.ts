@@ -13,7 +13,7 @@ import type { Io } from "./io.ts";
 import { type ServedPage, shownUrl, showPage } from "./page.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { asUsage, requireInputs, Settings } from "./settings.ts";
-import { Interruption } from "./signals.ts";
+import { Interruption } from "./exit.ts";
 
 /**
  * Time from the first signal to the exit: a file server that hangs may block the opening of a file.

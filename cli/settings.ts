@@ -1,8 +1,7 @@
 /** Reads flags and configuration by name and validates them. @module */
 
 import { UsageError } from "../lib/errors.ts";
-import { readTextOf, systemReason } from "../lib/files.ts";
-import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
+import { readTextOf, statOf, systemReason } from "../lib/files.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
@@ -205,6 +204,17 @@ async function readFileOf(name: string, path: string): Promise<string> {
     }
     throw new UsageError(`Cannot read "${path}" for --${name}: ${systemReason(cause)}`, { cause });
   }
+}
+
+export const NOT_SHOWN = "The given value is not shown, because it may be the secret itself";
+
+/** Whether a text is a path, and not a secret that was typed instead of one. */
+export async function looksLikePath(path: string): Promise<boolean> {
+  if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
+  // A slash alone does not make a path: a key may contain one.
+  const folder = /^(.+)[\\/]/.exec(path)?.[1];
+  return await statOf(path) !== undefined ||
+    (folder !== undefined && await statOf(folder) !== undefined);
 }
 
 /** NaN for a text that is not a number. */

@@ -4,8 +4,8 @@ import { UsageError } from "../lib/errors.ts";
 import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
-import { canceledPathOf, MAX_SHARDS, pinnedPlan, type ShardPlan } from "../lib/shards/mod.ts";
-import { EXIT_DONE } from "./exit_codes.ts";
+import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
+import { EXIT_DONE } from "./exit.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -21,8 +21,7 @@ import {
   type PreparedJob,
 } from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
-import { shownHeader } from "./connection.ts";
+import { DEFAULT_KEY_VARIABLE, shownHeader } from "./connection.ts";
 
 /** Time between the scheduler's signal and the kill (`--lead`). */
 const DEFAULT_LEAD_MS = 120_000;
@@ -35,13 +34,10 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   const [action, ...inputs] = args.inputs;
   const settings = new Settings(args);
   switch (action) {
-    case "status": {
-      const { statusCommand } = await import("./submit_status.ts");
-      return await statusCommand(inputs, settings, io);
-    }
+    case "status":
     case "cancel": {
-      const { cancelCommand } = await import("./submit_cancel.ts");
-      return await cancelCommand(inputs, settings, io);
+      const { cancelCommand, statusCommand } = await import("./submit_control.ts");
+      return await (action === "status" ? statusCommand : cancelCommand)(inputs, settings, io);
     }
     case "slurm":
     case "kubernetes": {
@@ -89,7 +85,13 @@ async function prepare(
   if (scheduler === "slurm" || (await Promise.all(files.map(exists))).every(Boolean)) {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
     await checkMergedFiles(mergedResults, files);
-    const plan = await planOf(scheduler, { inputs, files, ownOutput, shards }, settings);
+    // Pods write as a user of their own, who could not write to folders that are created here.
+    const writes = scheduler === "slurm";
+    const plan = await pinnedPlan(ownOutput, files, shards, {
+      ...planOptions(settings),
+      inputs,
+      writes,
+    });
     await checkShards(stem, plan, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   } else {
@@ -110,26 +112,12 @@ async function prepare(
   };
 }
 
-interface JobInput {
-  readonly inputs: readonly string[];
-  readonly files: readonly string[];
-  readonly ownOutput: Awaited<ReturnType<typeof sharedOutput>>;
-  readonly shards: number;
-}
-
-/** Divides the input. Only for Slurm, writes the plan: pods write as a user of their own, who could
- * not write to folders that are created here. */
-async function planOf(
-  scheduler: "slurm" | "kubernetes",
-  { inputs, files, ownOutput, shards }: JobInput,
-  settings: Settings,
-): Promise<ShardPlan> {
+function planOptions(settings: Settings) {
   const input = {
     inputFormat: settings.choice("input-format", INPUT_FORMATS),
     jsonColumns: settings.parts("json-columns"),
   };
-  const needsLock = !settings.isOff("lock"), writes = scheduler === "slurm";
-  return await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs, writes });
+  return { input, needsLock: !settings.isOff("lock") };
 }
 
 /**
@@ -230,28 +218,30 @@ function refuseSecrets(
   settings: Settings,
   io: Pick<Io, "env">,
 ): void {
+  const refuse = (problem: string): never => {
+    throw new UsageError(`Cannot submit ${problem}. Put the key into a file (--api-key-file)`);
+  };
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
-    throw new UsageError(
-      "Cannot submit a --base-url that contains a secret: it would be visible in the job. Put the key into a file " +
-        "(--api-key-file)",
-    );
+    refuse("a --base-url that contains a secret: it would be visible in the job");
   }
   for (const header of settings.list("header")) {
-    const isSecret = shownHeader(header) !== header;
-    if (!isSecret && !(scheduler === "slurm" && header.includes("@env:"))) continue;
-    const name = header.split(/[=:]/)[0];
-    throw new UsageError(
-      isSecret
-        ? `Cannot submit the --header "${name}": its value would be visible in the job. Put the key into a file ` +
-          "(--api-key-file)"
-        : `Cannot submit the --header "${name}" with @env: shards on Slurm do not get the variable, because Slurm ` +
-          "would save it with the job. Put the key into a file (--api-key-file)",
-    );
+    const attempt = `the --header "${header.split(/[=:]/)[0]}"`;
+    if (shownHeader(header) !== header) {
+      refuse(`${attempt}: its value would be visible in the job`);
+    } else if (scheduler === "slurm" && header.includes("@env:")) {
+      refuse(
+        `${attempt} with @env: shards on Slurm do not get the variable, because Slurm would save it ` +
+          "with the job",
+      );
+    }
   }
-  if (scheduler === "slurm") {
-    refuseSecretsInScript(settings);
-    refuseKeyInVariable(settings, io);
+  if (scheduler !== "slurm") return;
+  const lines = [...settings.list("before"), settings.text("program") ?? ""];
+  const variable = lines.map((line) => SET_SECRET.exec(line)?.[1]).find((name) => name);
+  if (variable !== undefined) {
+    refuse(`a script that sets ${variable}: its value would be visible in the job`);
   }
+  refuseKeyInVariable(settings, io);
 }
 
 /**
@@ -260,16 +250,6 @@ function refuseSecrets(
  * such as EMPTY, and the names of some switches end in TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
-
-function refuseSecretsInScript(settings: Settings): void {
-  const lines = [...settings.list("before"), settings.text("program") ?? ""];
-  const name = lines.map((line) => SET_SECRET.exec(line)?.[1]).find((name) => name !== undefined);
-  if (name === undefined) return;
-  throw new UsageError(
-    `Cannot submit a script that sets ${name}: its value would be visible in the job. Put the key into a file ` +
-      "(--api-key-file)",
-  );
-}
 
 /** Throws if the key is in a variable: shards on Slurm do not get it. */
 function refuseKeyInVariable(settings: Settings, io: Pick<Io, "env">): void {

@@ -89,19 +89,15 @@ export async function mergedResultsOf(stem: string, settings: Settings): Promise
       `Cannot merge into "${file}" (--merge): it must be a file that ends in .jsonl`,
     );
   }
-  await refuseSameFolder(file, stem);
+  if (await realFolderOf(file) === await realFolderOf(stem)) {
+    const merged = splitPath(file);
+    throw new UsageError(
+      `Cannot merge into "${file}" (--merge): the shards are in the same folder, and loading it ` +
+        "would load every row twice. Name a file in another folder, such as --merge " +
+        shellWord(`${merged.start}merged/${merged.name}`),
+    );
+  }
   return file;
-}
-
-async function refuseSameFolder(mergedResults: string, stem: string): Promise<void> {
-  if (await realFolderOf(mergedResults) !== await realFolderOf(stem)) return;
-  const { start, name } = splitPath(mergedResults);
-  throw new UsageError(
-    `Cannot merge into "${mergedResults}" (--merge): the shards are in the same folder, and loading it would ` +
-      `load every row twice. Name a file in another folder, such as --merge ${
-        shellWord(`${start}merged/${name}`)
-      }`,
-  );
 }
 
 /**

@@ -10,7 +10,7 @@ import { inFolder, isInside } from "../lib/files.ts";
 import { shellWord } from "../lib/printable.ts";
 import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
 import { VERSION } from "../lib/version.ts";
-import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
+import { DEFAULT_KEY_VARIABLE } from "./connection.ts";
 import type { Io } from "./io.ts";
 import { callTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";

@@ -6,9 +6,16 @@ import { isList } from "../lib/endpoints/mod.ts";
 import { resampled } from "../lib/params.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai, type Teacher, type TeacherRequest } from "../lib/teacher/mod.ts";
-import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config.ts";
-import { holdsKey, proxyOf, readConnection } from "./connection.ts";
+import {
+  addressOf,
+  DEFAULT_KEY_VARIABLE,
+  holdsKey,
+  Keys,
+  type OnMissingKey,
+  proxyOf,
+  readConnection,
+} from "./connection.ts";
 import type { Io } from "./io.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 

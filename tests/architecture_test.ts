@@ -395,7 +395,7 @@ Deno.test("starting cli.ts loads no command, so that --help is quick", async () 
 });
 
 Deno.test("commands that run nothing load neither a teacher nor the code for runs", async () => {
-  for (const command of ["merge_command", "stats_command", "serve_commands", "export_command"]) {
+  for (const command of ["proof_commands", "stats_command", "serve_commands", "export_command"]) {
     const { files } = await loadedBy(`cli/${command}.ts`);
     assert(files.length > 10, command);
     assertEquals(files.filter((file) => /\/lib\/(?:teacher|run)\//.test(file)), [], command);

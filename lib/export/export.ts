@@ -114,6 +114,8 @@ export interface WriteOptions extends RowOptions {
   replace?: boolean;
   /** Accepts inputs without rows. @default false */
   allowEmpty?: boolean;
+  /** Ends the export or conversion: it throws `signal.reason`, and writes no file. */
+  signal?: AbortSignal;
 }
 
 /** Options of `exportResults`. Row options that are omitted come from the run file

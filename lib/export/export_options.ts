@@ -13,6 +13,7 @@ import {
   path,
   paths,
   requireOptions,
+  signal,
   text,
   texts,
   wholeNumberFrom,
@@ -179,6 +180,7 @@ const WRITE_RULES: OptionRules<WriteOptions> = {
   validation: number,
   replace: flag,
   allowEmpty: flag,
+  signal,
 };
 
 const EXPORT_RULES: OptionRules<ExportOptions> = {

@@ -85,7 +85,10 @@ async function writeSet(
   const maker = new RowMaker(options);
   const guard = { replace: options.replace, sources: source.sources };
   await checkTargets(options, guard);
-  await source.scan((example) => verdictOf(example, selection, maker));
+  await source.scan((example) => {
+    options.signal?.throwIfAborted();
+    return verdictOf(example, selection, maker);
+  });
   selection.checkCondition();
   refuseEmpty(options, source, selection);
   // Other formats define their columns.
@@ -127,9 +130,10 @@ async function writeRows(
   targets: Targets,
   rows: Iterable<MadeRow>,
   counts: { -readonly [Name in keyof WrittenRows]: number },
-  { maxRows, validation }: ResolvedExport,
+  { maxRows, validation, signal }: ResolvedExport,
 ): Promise<void> {
   for (const madeRow of rows) {
+    signal?.throwIfAborted();
     if (counts.rows >= maxRows) return;
     const isValidation = isForValidation(madeRow.example, validation);
     counts.rows++;

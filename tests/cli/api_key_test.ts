@@ -1,6 +1,6 @@
-/** Tests of cli/api_key.ts: when the user is prompted for a key. @module */
+/** Tests of cli/connection.ts: when the user is prompted for a key. @module */
 
-import { Keys } from "../../cli/api_key.ts";
+import { Keys } from "../../cli/connection.ts";
 import type { Io } from "../../cli/io.ts";
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { exitCodeOf, exitCodeOfError, parseAllowance } from "../../cli/exit_codes.ts";
+import { exitCodeOf, exitCodeOfError, parseAllowance } from "../../cli/exit.ts";
 import {
   DamagedFileError,
   LockedError,

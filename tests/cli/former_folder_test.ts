@@ -1,7 +1,7 @@
 /** Runs of versions in which relative paths led to the project's folder. @module */
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { refuseFormerFolder } from "../../cli/former_folder.ts";
+import { refuseFormerFolder } from "../../cli/program.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 

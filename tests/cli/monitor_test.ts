@@ -6,9 +6,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
-import { type MonitorRequest, openMonitor, readMonitor } from "../../cli/monitor.ts";
+import { type MonitorRequest, openMonitor, readMonitor, writeReport } from "../../cli/monitor.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { writeReport } from "../../cli/report.ts";
 import { Settings } from "../../cli/settings.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { createRecorder } from "../../web/recorder.ts";

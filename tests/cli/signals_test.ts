@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Io, StopSignal } from "../../cli/io.ts";
 import { endAfterSecondSignal } from "../../cli/io.ts";
-import { listenForSignals, type Signals } from "../../cli/signals.ts";
+import { listenForSignals, type Signals } from "../../cli/exit.ts";
 import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { FakeClock } from "../support/fake_clock.ts";

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_ass
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { monitorCommand, viewCommand } from "../../cli/serve_commands.ts";
-import { Interruption } from "../../cli/signals.ts";
+import { Interruption } from "../../cli/exit.ts";
 import { findDataFiles } from "../../lib/data/open_files.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";

@@ -7,8 +7,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { type CliOptions, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
-import { commandHelp, mainHelp } from "../../cli/help.ts";
-import { withoutAliases } from "../../cli/words.ts";
+import { commandHelp, mainHelp, withoutAliases } from "../../cli/help.ts";
 
 async function said(args: string[], code: number, options?: CliOptions): Promise<string> {
   const result = await runCli(args, options);

@@ -7,6 +7,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { delay } from "../../lib/timer.ts";
 import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, Collected, POSIX, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -226,8 +227,12 @@ Deno.test({
     });
     await server.untilPosts(3);
     const pid = Number(/process (\d+)\./.exec(terminal.text)?.[1]);
+    // The signal worker would kill the process 1.9 s after a second signal.
+    for (const pauseMs of [600, 2_500]) {
+      Deno.kill(pid, "SIGHUP");
+      await delay(pauseMs);
+    }
     // The first signal that is heard decides the exit code.
-    Deno.kill(pid, "SIGHUP");
     Deno.kill(pid, "SIGTERM");
     assertEquals(await terminal.code(), 143, terminal.text);
     release();

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { type ExportOptions, exportResults } from "../../lib/export/mod.ts";
+import { convertFiles, type ExportOptions, exportResults } from "../../lib/export/mod.ts";
 import { assertExit } from "../e2e/fixture.ts";
 import { cleanEnv, type CliOptions, REPOSITORY, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -189,3 +189,42 @@ Deno.test({
     }
   },
 });
+
+/** Aborts when the export asks for the `n`th time whether it may continue. */
+function abortedAt(n: number): AbortSignal {
+  class CountedSignal extends EventTarget {
+    readonly aborted = false;
+    readonly reason = new DOMException("stopped", "AbortError");
+    #count = 0;
+    throwIfAborted(): void {
+      if (++this.#count === n) throw this.reason;
+    }
+  }
+  return new CountedSignal() as unknown as AbortSignal;
+}
+
+for (const n of [1, 4, 6]) {
+  Deno.test(`an export that is aborted at row ${n} of two passes over 3 leaves no file`, async () => {
+    await using dir = await tempDir();
+    const lines = [1, 2, 3].map((id) =>
+      resultLineOf({ id, prompt: `${id}` }, { source: `p.jsonl:${id}` })
+    );
+    const results = await dir.write("in/x.jsonl", `${lines.join("\n")}\n`);
+    const output = dir.path("out/train.jsonl"), folder = dir.path("out/set");
+    const common = { results, output, validation: 0.5 };
+    for (
+      const run of [
+        () => exportResults({ ...common, format: "messages", signal: abortedAt(n) }),
+        () => exportResults({ ...common, output: folder, format: "dataset", signal: abortedAt(n) }),
+        () => convertFiles({ input: results, output, shuffle: 1, signal: abortedAt(n) }),
+      ]
+    ) {
+      const error = await assertRejects(run, DOMException);
+      assertEquals(error.name, "AbortError");
+      const left = await Array.fromAsync(Deno.readDir(dir.path("out")), ({ name }) => name)
+        .catch(() => []);
+      assertEquals(left, []);
+    }
+    assertEquals((await exportResults({ ...common, format: "messages" })).rows, 3);
+  });
+}

@@ -1,7 +1,7 @@
 /** Tests of lib/merge/. @module */
 
 import type { Io } from "../../cli/io.ts";
-import { mergeCommand } from "../../cli/merge_command.ts";
+import { mergeCommand } from "../../cli/proof_commands.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { gzipSync } from "node:zlib";
 import {
@@ -1025,7 +1025,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       return await merging;
     };
     assertEquals(await stopped("--wait"), code);
-    assertEquals(said, "Waiting: 1 of 2 runs is done\nStopped: nothing was written\n");
+    assertEquals(said, "Waiting: 1 of 2 runs is done\nStopped: no file was written\n");
     await runShard(input, dir.path("out/"), { shard: { index: 1, count: 2 } });
     assertEquals(await stopped(), code);
     const left = await Array.fromAsync(Deno.readDir(dir.path("all")), ({ name }) => name);

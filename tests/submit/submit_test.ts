@@ -15,7 +15,7 @@ import { Settings } from "../../cli/settings.ts";
 import { jobNameOf } from "../../cli/submit_job.ts";
 import { kubernetesOptions } from "../../cli/submit_kubernetes.ts";
 import type { Io } from "../../cli/io.ts";
-import { statusCommand } from "../../cli/submit_status.ts";
+import { statusCommand } from "../../cli/submit_control.ts";
 import { writeFailedStatus } from "../../lib/run/mod.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";

@@ -1,6 +1,49 @@
-/** Flags of a run: teacher, parameters, speed, answers, budgets, and resume. @module */
+/** Flags of runs, and of jobs that run. @module */
 
-import type { FlagEntry } from "../flags.ts";
+import type { FlagEntry } from "./flags.ts";
+
+export const ROWS: readonly FlagEntry[] = [
+  {
+    name: "system",
+    value: "TEXT|@FILE",
+    help: "system message for rows that have none",
+    isCommon: true,
+  },
+  {
+    name: "template",
+    value: "TEXT|@FILE",
+    help: 'one user message: "Solve: {{question}}"',
+    isCommon: true,
+  },
+  { name: "prompt-field", value: "NAME", help: "the field that holds the prompt or the messages" },
+  { name: "input-format", value: "NAME", help: "jsonl, json, csv, tsv, parquet or txt" },
+  { name: "json-columns", value: "A,B", help: "CSV columns of JSON (default: found by content)" },
+  { name: "binary-columns", value: "A,B", help: "Parquet columns of bytes to read as base64" },
+  { name: "uid-field", value: "A,B", help: "fields tried for the id, before uid, custom_id, id" },
+  {
+    name: "duplicates",
+    value: "HOW",
+    help: "rows with the same id: merge (default) or keep",
+    commands: ["run", "retry", "verify", "export"],
+  },
+  {
+    name: "images-root",
+    value: "DIR",
+    help: "folder of the rows' images (default: the input's)",
+    commands: ["run", "retry", "verify"],
+  },
+  {
+    name: "changed",
+    value: "HOW",
+    help: "rows edited since they were answered: reask or keep",
+    commands: ["run", "retry"],
+  },
+  {
+    name: "mixed-shapes",
+    help: "send rows of several shapes in one run",
+    commands: ["run", "retry"],
+  },
+];
 
 export const TEACHER: readonly FlagEntry[] = [
   { name: "model", short: "m", value: "NAME", help: "model name", isCommon: true },
@@ -191,4 +234,62 @@ export const RESUME: readonly FlagEntry[] = [
   { name: "overwrite", help: "with --no-resume: delete the old answers", commands: ["run"] },
   { name: "allow-mixed", help: "add to answers of another model or parameters" },
   { name: "allow-failures", value: "N|N%", help: "exit 0 despite this many failed rows" },
+];
+
+export const MONITOR: readonly FlagEntry[] = [
+  {
+    name: "monitor",
+    value: "PORT",
+    isValueOptional: true,
+    help: "watch and control the run in a browser (any port)",
+    isCommon: true,
+  },
+  {
+    name: "monitor-host",
+    value: "HOST",
+    help: "address the page listens on (default 127.0.0.1)",
+    commands: ["run", "retry", "view", "monitor"],
+  },
+  {
+    name: "monitor-keep",
+    value: "TIME",
+    help: "keep page: TIME, forever, 0 (default: while open)",
+  },
+  {
+    name: "open",
+    help: "open the page of --monitor in the default browser",
+    helpFor: {
+      view: "open the page in the default browser",
+      monitor: "open the page in the default browser",
+    },
+    commands: ["run", "retry", "view", "monitor"],
+  },
+  {
+    name: "report",
+    value: "FILE.html",
+    help: "report file (default: in .retort/ next to results)",
+  },
+  { name: "no-report", help: "write no report" },
+];
+
+export const SUBMIT: readonly FlagEntry[] = [
+  { name: "parallel", value: "M", help: "shards that run at once (default: all)" },
+  { name: "merge", value: "FILE", help: "the merged results (OUT/merged/NAME.jsonl)" },
+  { name: "lead", value: "TIME", help: "notice before a shard is killed (default 2m)" },
+  { name: "memory", value: "SIZE", help: "memory of a shard, as in 2G" },
+  { name: "time", value: "TIME", help: "Slurm: time limit of a shard: 12h or 1-12:00:00" },
+  { name: "partition", value: "NAME", help: "Slurm: the partition" },
+  { name: "account", value: "NAME", help: "Slurm: the account" },
+  {
+    name: "before",
+    value: "LINE",
+    isRepeatable: true,
+    help: "Slurm: setup line, as in 'module load x'",
+  },
+  { name: "program", value: "WORDS", help: "Slurm: command that starts Retort on a node" },
+  { name: "image", value: "NAME", help: "Kubernetes: container image" },
+  { name: "volume", value: "CLAIM:DIR", help: "Kubernetes: claim of a shared volume" },
+  { name: "secret", value: "NAME[/KEY]", help: "Kubernetes: secret that holds the key" },
+  { name: "namespace", value: "NAME", help: "Kubernetes: namespace" },
+  { name: "send", help: "submit the job right away, as deno task submit does" },
 ];

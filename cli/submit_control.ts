@@ -1,0 +1,300 @@
+/**
+ * `retort submit status`: the states of the shards, read from their files, and the job's state in
+ * the queues of the schedulers. `retort submit cancel`: cancels the job, queued or running.
+ *
+ * @module
+ */
+
+import { SinkError, UsageError } from "../lib/errors.ts";
+import { formatCount } from "../lib/figures.ts";
+import { exists, hasContent, systemReason } from "../lib/files.ts";
+import type { MergeRun } from "../lib/merge/mod.ts";
+import { printable } from "../lib/printable.ts";
+import { readStatus, type RunStatus, statusPathOf } from "../lib/run/mod.ts";
+import { canceledPathOf } from "../lib/shards/mod.ts";
+import { rescuedFilesOf } from "../lib/sink/mod.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit.ts";
+import type { Io } from "./io.ts";
+import {
+  inNamespace,
+  noJobIn,
+  problemText,
+  queueOf,
+  type ToolResult,
+  tryTool,
+} from "./scheduler_tools.ts";
+import type { Settings } from "./settings.ts";
+import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
+
+const MAX_LISTED = 20;
+const LOST_ADVICE = "Restore it, or rerun the shard and pay for its answers again";
+
+export async function statusCommand(
+  outputs: readonly string[],
+  settings: Settings,
+  io: Io,
+): Promise<number> {
+  const { runs, stem } = await findOutput(outputs, settings, "show the status of a job");
+  const isDone = runs !== undefined && await printShards(runs, io);
+  if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
+  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), isDone, io));
+  const logs = logsOf(stem);
+  if (!isDone && await exists(logs)) io.writeOut(`Logs: ${printable(logs)}/\n`);
+  return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+/** Prints the states and counts of the shards. Returns whether all are done. */
+async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
+  const states = new Map<string, number>();
+  const lines: string[] = [];
+  let rows = 0, done = 0, failed = 0;
+  for (const run of runs) {
+    const status = await readStatus(statusPathOf(run.originalFiles.results));
+    const runCounts = countsOf(run, status);
+    const isLost = runCounts.done > runCounts.failed && !(await holdsResults(run));
+    if (isLost) runCounts.done = runCounts.failed;
+    const { state, detail } = isLost
+      ? { state: "without its results", detail: `: "${run.files.results}" is gone. ${LOST_ADVICE}` }
+      : stateOf(run, status);
+    states.set(state, (states.get(state) ?? 0) + 1);
+    rows += runCounts.rows;
+    done += runCounts.done;
+    failed += runCounts.failed;
+    // Keeps one line more than is shown, to know whether there are more.
+    if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
+  }
+  const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
+  io.writeOut(`${formatCount(runs.length)} shards: ${stateTexts.join(", ")}\n`);
+  io.writeOut(
+    `Rows of the shards that have started: ${formatCount(done)} of ${formatCount(rows)} finished` +
+      `${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,
+  );
+  for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line)}\n`);
+  if (lines.length > MAX_LISTED) io.writeOut("…\n");
+  return (states.get("done") ?? 0) === runs.length;
+}
+
+/** Whether results, or rescued lines of them, are on disk. */
+async function holdsResults({ files: { results } }: MergeRun): Promise<boolean> {
+  return await hasContent(results) || (await rescuedFilesOf(results, "results")).length > 0;
+}
+
+/**
+ * Returns the counts of the summary or, without one, of the status file, which active runs write
+ * every 5 s.
+ */
+function countsOf(
+  { runFile }: MergeRun,
+  status: RunStatus | undefined,
+): { rows: number; done: number; failed: number } {
+  if (runFile?.summary) {
+    const { total, pending, failed } = runFile.summary;
+    return { rows: total, done: total - pending, failed };
+  }
+  if (status === undefined) return { rows: 0, done: 0, failed: 0 };
+  const { total, skipped, succeeded, failed } = status;
+  return { rows: total ?? 0, done: skipped + succeeded + failed, failed };
+}
+
+/** `detail` follows the state in the list of shards. Shards without it ("") are not listed. */
+function stateOf(
+  { runFile, runFileProblem, pieces }: MergeRun,
+  status: RunStatus | undefined,
+): { state: string; detail: string } {
+  if (runFileProblem !== undefined) return { state: "damaged", detail: `: ${runFileProblem}` };
+  const summary = runFile?.summary;
+  // An empty shard counts as done, even if it has not started.
+  if (pieces.length === 0 || summary?.state === "done" && summary.pending === 0) {
+    return { state: "done", detail: "" };
+  }
+  if (status?.ended && status.state === "failed") {
+    return { state: "failed to start", detail: ": its log says why" };
+  }
+  // Without a run file, which may have been deleted, the status file decides.
+  const isOpen = runFile === undefined ? status?.ended === false : summary === null;
+  if (isOpen) return { state: "running or killed", detail: "" };
+  if (!summary) return { state: "not started", detail: "" };
+  const { state, pending, reason } = summary;
+  const detail = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
+  return { state: state === "done" ? "unfinished" : state, detail };
+}
+
+async function describeQueue(
+  name: string,
+  namespace: string | undefined,
+  isDone: boolean,
+  io: Io,
+): Promise<string> {
+  const slurm = await queueOf([name, `${name}-merge`], "%T", io);
+  const states = textOf(slurm).split("\n").filter((state) => state !== "");
+  const queue = Map.groupBy(states, (state) => state);
+  if (queue.size > 0) {
+    return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
+  }
+  const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
+  const place = inNamespace(namespace);
+  const args = ["get", "jobs", selector, "--no-headers", ...place];
+  const kubernetes = await tryTool("kubectl", args, io);
+  const jobs = textOf(kubernetes);
+  if (jobs.trim() !== "") {
+    const isFailure = slurm.kind === "failed";
+    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}` +
+      (isDone ? "" : podsAdvice(name, place));
+  }
+  return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
+}
+
+/** Jobs whose pods a quota forbids, or that wait for a secret, look like others in the queue. */
+function podsAdvice(name: string, place: readonly string[]): string {
+  const describe = ["kubectl", "describe", "job", name, ...place];
+  const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...place];
+  return `To see why pods fail or do not start: ${describe.join(" ")}; ${list.join(" ")}\n`;
+}
+
+function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult, noJob: string): string {
+  const both = slurm.kind === kubernetes.kind ? slurm.kind : undefined;
+  if (both === "refused") {
+    return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
+  }
+  if (both === "missing") {
+    return "The scheduler was not queried: neither squeue nor kubectl is installed here\n";
+  }
+  const answers = [
+    ["Slurm", "squeue", slurm, "nothing in the queue"],
+    ["Kubernetes", "kubectl", kubernetes, noJob],
+  ] as const;
+  return answers.filter(([, , { kind }]) => kind !== "missing").map((
+    [scheduler, tool, result, none],
+  ) => `${scheduler}: ${result.kind === "done" ? none : problemText(tool, result)}\n`).join("");
+}
+
+function textOf(result: ToolResult): string {
+  return result.kind === "done" ? result.text : "";
+}
+
+interface Outcome {
+  /**
+   * `none`: the scheduler has no job of this output. `missing`: its tool is not installed.
+   * `unknown`: it may still have the job. `kept`: it still has the shards, and has not sent them a
+   * signal.
+   */
+  readonly kind: "canceled" | "none" | "missing" | "unknown" | "kept";
+  readonly text: string;
+}
+
+export async function cancelCommand(
+  outputs: readonly string[],
+  settings: Settings,
+  io: Io,
+): Promise<number> {
+  const { stem, runs } = await findOutput(outputs, settings, "cancel a job");
+  const name = await jobNameOf(stem);
+  const namespace = settings.text("namespace");
+  if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
+  const marker = canceledPathOf(stem);
+  try {
+    // Shards that end because of the signal must not be queued again.
+    await Deno.writeTextFile(marker, "");
+  } catch (cause) {
+    // Pods write as a user of their own, and only Slurm's tasks read the marker.
+    const { kind, text } = await cancelKubernetes(name, namespace, io);
+    if (kind !== "missing") io.writeErr(`Kubernetes: ${text}\n`);
+    if (kind === "canceled") return conclude([kind], name, io);
+    const reason = systemReason(cause);
+    throw new SinkError(`Cannot write "${marker}": ${reason}`, { path: marker, cause });
+  }
+  const outcomes = [await cancelSlurm(name, io), await cancelKubernetes(name, namespace, io)];
+  io.writeErr(`Slurm: ${outcomes[0].text}\nKubernetes: ${outcomes[1].text}\n`);
+  const kinds = outcomes.map(({ kind }) => kind);
+  // If another user owns the job, its shards must still be requeued at their time limit.
+  if (kinds.includes("kept")) await Deno.remove(marker).catch(() => {});
+  return conclude(kinds, name, io);
+}
+
+/** Prints whether the job is canceled. Returns the exit code. */
+function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): number {
+  if (kinds.includes("kept")) {
+    io.writeErr(
+      `Slurm still has the job ${name}. If another user submitted it, only that user can cancel it\n`,
+    );
+    return EXIT_FAILED_ROWS;
+  }
+  // A job has one scheduler. Once it is canceled there, the other does not count: a login node of
+  // Slurm may have a kubectl without a cluster.
+  if (kinds.includes("canceled")) {
+    io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
+    return EXIT_DONE;
+  }
+  // A missing tool counts as no job if another scheduler has answered.
+  if (kinds.includes("none") && kinds.every((kind) => kind === "none" || kind === "missing")) {
+    io.writeErr(`Nothing to cancel: there is no job of this output (${name})\n`);
+    return EXIT_DONE;
+  }
+  io.writeErr(
+    `The job ${name} may still be there. Slurm does not queue its running shards again, but starts ` +
+      "waiting ones. Call deno task submit cancel where the scheduler can be reached\n",
+  );
+  return EXIT_FAILED_ROWS;
+}
+
+async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
+  const queue = await queueOf([name, `${name}-merge`], "%i", io);
+  // Cancels regardless of what `squeue` says: canceling a job that does not exist does no harm. The
+  // merge is canceled first, because it starts when the last shard ends. `scancel` takes only one
+  // name, and succeeds if no job has it.
+  const merge = await tryTool("scancel", [`--name=${name}-merge`], io);
+  const shards = await tryTool("scancel", [`--name=${name}`], io);
+  const problem = [merge, shards].find((result) => result.kind !== "done");
+  if (queue.kind === "done") {
+    if (queue.text.trim() === "") return { kind: "none", text: "no job of this output" };
+    if (problem === undefined) return canceled(name);
+    const kind = shards.kind === "done" ? "unknown" : "kept";
+    return { kind, text: problemText("scancel", problem) };
+  }
+  if (problem === undefined) {
+    const squeue = problemText("squeue", queue);
+    return { kind: "unknown", text: `scancel does not say whether there was a job, and ${squeue}` };
+  }
+  const isSlurmMissing = queue.kind === "missing" && problem.kind === "missing";
+  return { kind: isSlurmMissing ? "missing" : "unknown", text: problemText("scancel", problem) };
+}
+
+function canceled(name: string): Outcome {
+  return { kind: "canceled", text: `canceled ${name}` };
+}
+
+async function cancelKubernetes(
+  name: string,
+  namespace: string | undefined,
+  io: Io,
+): Promise<Outcome> {
+  const names = [`${name}-merge`, name];
+  const args = ["delete", "job", ...names, "--ignore-not-found", ...inNamespace(namespace)];
+  const deletion = await tryTool("kubectl", args, io);
+  if (deletion.kind !== "done") {
+    const kind = deletion.kind === "missing" ? "missing" : "unknown";
+    return { kind, text: problemText("kubectl", deletion) };
+  }
+  return deletion.text.trim() === "" ? { kind: "none", text: noJobIn(namespace) } : canceled(name);
+}
+
+/**
+ * Cancels a Kubernetes job whose output is not on this machine. Slurm jobs are submitted where
+ * their output is.
+ */
+async function cancelElsewhere(
+  stem: string,
+  name: string,
+  namespace: string | undefined,
+  io: Io,
+): Promise<number> {
+  const { kind, text } = await cancelKubernetes(name, namespace, io);
+  if (kind === "canceled") return conclude([kind], name, io);
+  const problem = kind === "none"
+    ? "Kubernetes has no such job. Run this in the folder of the submit command, with the same " +
+      "output and --namespace"
+    : `Kubernetes could not be called: ${text}`;
+  throw new UsageError(
+    `Cannot cancel the job ${name}: "${stem}.jsonl" is not on this machine, and ${problem}`,
+  );
+}
