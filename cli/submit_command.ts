@@ -79,7 +79,7 @@ async function prepare(
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
-    warnOfMissing(inputs, request?.settings ?? settings, io);
+    warnOfMissing(inputs, request?.settings ?? settings, request?.config?.teachers ?? [], io);
   }
   // The input of a Kubernetes job may exist only in the cluster.
   if (scheduler === "slurm" || (await Promise.all(files.map(exists))).every(Boolean)) {

@@ -29,7 +29,7 @@ import {
   identityOf,
   resolveOptions,
 } from "../lib/run/mod.ts";
-import { movedFolderOf, parsePlanName, rowsBefore, type ShardPlan } from "../lib/shards/mod.ts";
+import { movedFolderOf, plannedDivisions, rowsBefore, type ShardPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
 import type { RunRequest } from "./request.ts";
@@ -229,8 +229,6 @@ export async function findOutput(
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));
-  return (await namesIn(`${start}${OWN_FOLDER}`)).some((file) => {
-    const plan = parsePlanName(file);
-    return plan !== undefined && (isWholeFolder || plan.name === name);
-  });
+  return (await plannedDivisions(start))
+    .some(({ stem }) => isWholeFolder || stem === `${start}${name}`);
 }

@@ -10,6 +10,7 @@ import { inFolder, isInside } from "../lib/files.ts";
 import { shellWord } from "../lib/printable.ts";
 import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
 import { VERSION } from "../lib/version.ts";
+import type { TeacherSpec } from "./config.ts";
 import { DEFAULT_KEY_VARIABLE } from "./connection.ts";
 import type { Io } from "./io.ts";
 import { callTool } from "./scheduler_tools.ts";
@@ -52,14 +53,23 @@ export async function submitToKubernetes(
 }
 
 /** Warns of what only this machine has, so that no shard could start. */
-export function warnOfMissing(inputs: readonly string[], settings: Settings, io: Io): void {
+export function warnOfMissing(
+  inputs: readonly string[],
+  settings: Settings,
+  teachers: readonly TeacherSpec[],
+  io: Io,
+): void {
   warnOfOutsideInputs(inputs, settings, io);
-  warnOfMissingVariables(settings, io);
+  warnOfMissingVariables(settings, teachers, io);
 }
 
 /** Does not quote a name: users may have written the key itself. */
-function warnOfMissingVariables(settings: Settings, io: Io): void {
-  const needed = new Set(variablesOf(settings, io));
+function warnOfMissingVariables(
+  settings: Settings,
+  teachers: readonly TeacherSpec[],
+  io: Io,
+): void {
+  const needed = new Set(variablesOf(settings, teachers, io));
   if (settings.text("secret") !== undefined) needed.delete(DEFAULT_KEY_VARIABLE);
   if (needed.size === 0) return;
   io.writeErr(
@@ -69,18 +79,31 @@ function warnOfMissingVariables(settings: Settings, io: Io): void {
   );
 }
 
-/** The variables that a run here would read for its teachers. */
-function variablesOf(settings: Settings, io: Io): string[] {
+/**
+ * The variables that a run here would read for its teachers.
+ *
+ * @param teachers Those of the configuration.
+ */
+function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: Io): string[] {
   if (settings.text("simulate") !== undefined) return [];
-  const urls = settings.list("base-url");
-  const names = [...settings.list("header"), ...urls]
-    .flatMap((value) => /@env:(.*)/s.exec(value)?.[1] ?? []);
-  if (settings.text("api-key-file") !== undefined) return names;
+  const urls = settings.list("base-url"), specs = teachers.length > 0 ? teachers : [{}];
+  const headers = specs.flatMap(({ headers = {} }: TeacherSpec) => Object.values(headers));
+  const baseUrls = specs.flatMap(({ baseUrl }: TeacherSpec) => baseUrl ?? urls);
+  const names = [...settings.list("header"), ...headers, ...baseUrls]
+    .flatMap((value) => /@env:(.*)/s.exec(String(value))?.[1] ?? []);
+  names.push(...specs.flatMap(({ apiKeyEnv }: TeacherSpec) => apiKeyEnv ?? []));
+  const others = specs.filter(({ apiKeyEnv, apiKeyFile }: TeacherSpec) =>
+    !apiKeyEnv && !apiKeyFile
+  );
+  if (others.length === 0 || settings.text("api-key-file") !== undefined) return names;
   const keyVariable = settings.text("api-key-env");
   if (keyVariable !== undefined) return [...names, keyVariable];
   // Servers without TLS, or in a list, are the user's own, which rarely need a key.
-  const isOwn = urls.length > 0 && urls.every((url) => /^(@|(dns\+)?http:)/.test(url));
-  const hasKey = names.length === 0 && !isOwn && !!io.env(DEFAULT_KEY_VARIABLE);
+  const areOwn = others.every(({ baseUrl }: TeacherSpec) => {
+    const ownUrls = baseUrl === undefined ? urls : [baseUrl];
+    return ownUrls.length > 0 && ownUrls.every((url) => /^(@|(dns\+)?http:)/.test(url));
+  });
+  const hasKey = names.length === 0 && !areOwn && !!io.env(DEFAULT_KEY_VARIABLE);
   return hasKey ? [DEFAULT_KEY_VARIABLE] : names;
 }
 

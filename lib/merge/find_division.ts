@@ -11,7 +11,6 @@ import {
   exists,
   isFolder,
   namesIn,
-  OWN_FOLDER,
   parseShardStem,
   shardStem,
   stemOf,
@@ -20,9 +19,10 @@ import {
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile } from "../run/mod.ts";
 import {
   changeOf,
+  isOutputName,
   movedFolderOf,
-  parsePlanName,
   piecesOf,
+  plannedDivisions,
   readPlan,
   rowsBefore,
   type ShardPlan,
@@ -57,7 +57,7 @@ async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
 ): Promise<PlannedDivision | undefined> {
-  const divisions = await plannedDivisions(output, shards);
+  const divisions = await divisionsOf(output, shards);
   if (divisions.length === 0) {
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
@@ -80,7 +80,7 @@ async function findDivision(
 }
 
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
-  const divisions = await plannedDivisions(output, undefined);
+  const divisions = await divisionsOf(output, undefined);
   const counts = [...new Set(divisions.map(({ plan }) => plan.shards))];
   if (counts.length === 0) return;
   const choices = counts.map((count) => `--shards ${count}`).join(" or ");
@@ -91,23 +91,22 @@ async function refuseOtherCount(output: string, shards: number): Promise<void> {
   );
 }
 
-async function plannedDivisions(
+async function divisionsOf(
   output: string,
   shards: number | undefined,
 ): Promise<PlannedDivision[]> {
   const { folder, name } = await folderAndName(output);
   const divisions: PlannedDivision[] = [];
-  for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
-    const planName = parsePlanName(file);
-    if (planName === undefined || (name !== undefined && planName.name !== name)) continue;
-    if (shards !== undefined && planName.shards !== shards) continue;
-    const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
+  for (const { path, stem, count } of await plannedDivisions(`${folder}/`)) {
+    if (name !== undefined && basename(stem) !== name) continue;
+    if (shards !== undefined && count !== shards) continue;
+    const plan = await readPlan(path);
     if (plan === undefined) {
       throw new NoRunsError(
-        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Rerun any shard to rewrite it`,
+        `Cannot read "${path}": it is incomplete. Rerun any shard to rewrite it`,
       );
     }
-    divisions.push({ plan, stem: `${folder}/${planName.name}`.replace(/^\.\//, "") });
+    divisions.push({ plan, stem: stem.replace(/^\.\//, "") });
   }
   return divisions.toSorted((one, other) =>
     one.stem === other.stem ? one.plan.shards - other.plan.shards : one.stem < other.stem ? -1 : 1
@@ -115,12 +114,9 @@ async function plannedDivisions(
 }
 
 /** Whether a shard has results, failures or a run file, in place or moved by a merge. */
-async function isStarted({ plan: { shards }, stem }: PlannedDivision): Promise<boolean> {
-  const isOfShard = (file: string) => {
-    const [, shardStem = ""] = /^(.*?)(?:\.run\.json|(?:_error)?\.jsonl)$/s.exec(file) ?? [];
-    const shard = parseShardStem(shardStem);
-    return shard?.stem === basename(stem) && shard.count === shards;
-  };
+async function isStarted({ plan: { shards: count }, stem }: PlannedDivision): Promise<boolean> {
+  const isOfShard = (file: string) =>
+    isOutputName(file.replace(/\.run\.json$/, ".jsonl"), { stem, count });
   for (const folder of [dirname(stem), movedFolderOf(stem)]) {
     if ((await namesIn(folder)).some(isOfShard)) return true;
   }
@@ -140,7 +136,7 @@ async function refuseOtherRuns(output: string, division: PlannedDivision): Promi
 
 /** A notice if `--shards` leaves out other runs in the folder. */
 export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
-  const [division, ...others] = await plannedDivisions(output, shards);
+  const [division, ...others] = await divisionsOf(output, shards);
   if (division === undefined || others.length > 0) return undefined;
   const leftPaths = await Array.fromAsync(otherRuns(output, division));
   if (leftPaths.length === 0) return undefined;

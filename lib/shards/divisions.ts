@@ -1,13 +1,40 @@
 /**
  * Finds the ways in which inputs were divided into shards for the outputs of a folder, even if a
- * plan file is gone.
+ * plan file is gone, and the answers that their shards have.
  *
  * @module
  */
 
-import { isAbsolute, resolve, SEPARATOR_PATTERN } from "../deps/std_path.ts";
-import { namesIn, OWN_FOLDER, parseShardStem, readTextOf, splitPath } from "../files.ts";
-import { parsePlanName } from "./plan.ts";
+import { basename } from "../deps/std_path.ts";
+import {
+  fileKeyOf,
+  hasContent,
+  namesIn,
+  OWN_FOLDER,
+  parseShardStem,
+  shardStem,
+  splitPath,
+  statOf,
+} from "../files.ts";
+import { isLockHeld } from "../sink/mod.ts";
+import { haveSameEnds, inputsOfRun, isLocked, namesOf, type RunInputs } from "./earlier_answers.ts";
+import { MOVED_FOLDER, type PlannedInput, readPlan } from "./plan.ts";
+
+/** One of several contiguous parts of an input. */
+export interface Shard {
+  /** The index of the shard, from 0. */
+  readonly index: number;
+  /** The number of shards of the input. */
+  readonly count: number;
+  /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
+  readonly parallel?: number;
+  /**
+   * The submission of jobs that the shard is part of. A merge that waits for a submission ignores
+   * the status of earlier ones.
+   * @default none
+   */
+  readonly job?: string;
+}
 
 export interface Division {
   /** Path of the plan file, which contains the borders; "" if it is gone. */
@@ -17,97 +44,50 @@ export interface Division {
   readonly count: number;
   /** What the run file of one shard says about the inputs. Undefined unless the plan file is
    * gone. */
-  readonly run?: ShardRun;
-}
-
-/** What the run file of a shard says about its inputs. */
-export interface ShardRun {
-  readonly input: string;
-  readonly inputs?: readonly string[];
-  readonly identity: { readonly shards: number };
-  /** The working directory of the run; undefined if it is not known. */
-  readonly folder?: string;
+  readonly run?: RunInputs;
 }
 
 /**
- * Finds the divisions in the folder of an output, by their plan files and the run files of their
- * shards.
+ * Finds the divisions in a folder whose plan files are there.
  *
- * @param needsLost Decides, from the divisions with a plan file, whether to search run files for
- * other divisions. That lists the folder, which may have thousands of files. @default always
+ * @param start The folder with a final separator, or "" for the working directory.
  */
-export async function divisionsBeside(
-  stem: string,
-  needsLost: (planned: readonly Division[]) => boolean = () => true,
-): Promise<Division[]> {
-  const { start } = splitPath(stem);
+export async function plannedDivisions(start: string): Promise<Division[]> {
   const folder = `${start}${OWN_FOLDER}`;
-  const plannedDivisions = (await namesIn(folder)).flatMap((file) => {
-    const plan = parsePlanName(file);
-    if (plan === undefined) return [];
-    return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
+  return (await namesIn(folder)).flatMap((file) => {
+    const [, name, count] = /^(.*)\.shards-(\d+)\.json$/s.exec(file) ?? [];
+    if (name === undefined) return [];
+    return [{ path: `${folder}/${file}`, stem: `${start}${name}`, count: Number(count) }];
   });
-  return needsLost(plannedDivisions)
-    ? [...plannedDivisions, ...await lostDivisions(start, plannedDivisions)]
-    : plannedDivisions;
 }
 
-async function lostDivisions(
+/** Adds the divisions whose plan file is gone, found by the run files of their shards. Lists the
+ * folder, which may have thousands of files. */
+export async function withLostDivisions(
   start: string,
-  plannedDivisions: readonly Division[],
+  planned: readonly Division[],
 ): Promise<Division[]> {
-  const keyOf = (stem: string, count: number) => `${count} ${stem}`;
-  const known = new Set(plannedDivisions.map(({ stem, count }) => keyOf(stem, count)));
+  const divisions = [...planned];
   const names = await namesIn(start || ".");
   const existing = new Set(names);
-  const lost: Division[] = [];
   for (const file of names) {
-    const shardName = outputStem(file);
+    const shardName = outputStem(file), runJson = `${shardName}.run.json`;
     const parsed = parseShardStem(shardName);
-    if (parsed === undefined) continue;
-    const { count } = parsed;
-    const stem = `${start}${parsed.stem}`;
-    const runJson = `${shardName}.run.json`;
-    if (known.has(keyOf(stem, count)) || !existing.has(runJson)) continue;
+    if (parsed === undefined || !existing.has(runJson)) continue;
+    const { count } = parsed, stem = `${start}${parsed.stem}`;
+    if (divisions.some((known) => known.stem === stem && known.count === count)) continue;
     // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
-    const run = await runOfShard(`${start}${shardName}`, count);
-    if (run === undefined) continue;
-    known.add(keyOf(stem, count));
-    lost.push({ path: "", stem, count, run });
+    const run = await inputsOfRun(`${start}${runJson}`, `${start}${shardName}.jsonl`);
+    if (run?.identity.shards === count) divisions.push({ path: "", stem, count, run });
   }
-  return lost;
-}
-
-/** Reads the run file of a shard. Returns undefined if it cannot be read, or is not of a shard with
- * this count. */
-async function runOfShard(stem: string, count: number): Promise<ShardRun | undefined> {
-  try {
-    const { identity, input, inputs, summary } = JSON.parse(await readTextOf(`${stem}.run.json`));
-    if (identity.shards !== count) return undefined;
-    const results = summary?.files?.[0]?.results;
-    return {
-      input: String(input),
-      inputs: Array.isArray(inputs) ? inputs.map(String) : undefined,
-      identity: { shards: count },
-      folder: results && workingFolderOf(`${stem}.jsonl`, String(results)),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The working directory from which `name` leads to the file at `path`; undefined if there is none,
- * or if `name` is absolute. */
-export function workingFolderOf(path: string, name: string): string | undefined {
-  if (isAbsolute(name)) return undefined;
-  if (resolve(name) === resolve(path)) return resolve(".");
-  const parts = name.split(SEPARATOR_PATTERN).filter((part) => part !== "" && part !== ".");
-  const folder = resolve(path, ...parts.map(() => ".."));
-  return resolve(folder, name) === resolve(path) ? folder : undefined;
+  return divisions;
 }
 
 /** Whether `file` is the name of a shard's results, failures or rescued lines in the division. */
-export function isOutputName(file: string, { stem, count }: Division): boolean {
+export function isOutputName(
+  file: string,
+  { stem, count }: Pick<Division, "stem" | "count">,
+): boolean {
   const shard = parseShardStem(outputStem(file));
   return shard?.stem === splitPath(stem).name && shard.count === count;
 }
@@ -116,4 +96,150 @@ export function isOutputName(file: string, { stem, count }: Division): boolean {
  * either; "" for other files. */
 function outputStem(file: string): string {
   return /^(.*?)(?:_error)?(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
+}
+
+export function isFailuresPath(path: string): boolean {
+  return /_error(\.rescued-\d+)?\.jsonl$/.test(path);
+}
+
+export interface ShardAnswers {
+  readonly division: Division;
+  /** A file of results, failures or rescued lines: the first that `firstAnswers` finds, or the
+   * results of a running shard, which may not exist yet. */
+  readonly path: string;
+  readonly isRunning: boolean;
+}
+
+/** The first file of a division that is not empty or that a run has locked. Results come before
+ * failures, and the folder of the output before the one to which a merge has moved shards. */
+export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
+  const { start } = splitPath(division.stem);
+  for (const folder of [start, `${start}${MOVED_FOLDER}`]) {
+    const files = (await namesIn(folder || ".")).filter((file) => isOutputName(file, division));
+    const isResults = (file: string) => !isFailuresPath(file);
+    for (const file of [...files.filter(isResults), ...files.filter(isFailuresPath)]) {
+      const path = `${folder}${file}`;
+      const isRunning = await isLocked(path);
+      if (isRunning || await hasContent(path)) return { division, path, isRunning };
+    }
+  }
+}
+
+/** A running shard of a division, found by its lock: it may not have opened its results yet. */
+async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
+  const { start } = splitPath(division.stem);
+  for (const file of await namesIn(start || ".")) {
+    const results = file.replace(/\.lock$/, ".jsonl");
+    if (results === file || !isOutputName(results, division)) continue;
+    if (!(await isLockHeld(`${start}${file}`))) continue;
+    return { division, path: `${start}${results}`, isRunning: true };
+  }
+}
+
+/**
+ * Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
+ * whatever else the folder contains. Other shards are not checked: a thousand shards that list the
+ * folder would read a million names.
+ */
+export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
+  const nearIndexes = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
+  const results = [...nearIndexes].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
+  return (await Promise.all(results.map(hasContent))).includes(true);
+}
+
+/** Finds the input files of a shard's run. */
+export type FindInputs = (run: RunInputs) => Promise<readonly string[]>;
+
+interface ReadOptions {
+  /** Whether to find answers by output only. */
+  readonly ignoresInputs: boolean;
+  /** Whether to also find running shards without results, by their locks. @default false */
+  readonly findsRuns?: boolean;
+  /** Without it, divisions whose plan file is lost are found by output only. */
+  readonly findInputs?: FindInputs;
+}
+
+interface NamedInput extends Pick<PlannedInput, "path"> {
+  /** Undefined if the plan file is lost and nothing is at the path: a file with the same name then
+   * counts as a copy. */
+  readonly size: number | undefined;
+}
+
+interface DividedInput {
+  readonly answers: ShardAnswers;
+  readonly plannedInput: NamedInput;
+  /** File information; undefined if the file is gone. */
+  readonly info: Deno.FileInfo | undefined;
+}
+
+/** Answers of divisions into shards, to be found by output or by input. */
+export class DividedAnswers {
+  readonly #byStem = new Map<string, ShardAnswers>();
+  /** The key is `fileKeyOf` an input. */
+  readonly #byKey = new Map<string, ShardAnswers>();
+  /** The key is the file name of an input, without its folder. */
+  readonly #byName = new Map<string, DividedInput[]>();
+
+  static async read(
+    divisions: readonly Division[],
+    { ignoresInputs, findsRuns = false, findInputs }: ReadOptions,
+  ): Promise<DividedAnswers> {
+    const dividedAnswers = new DividedAnswers();
+    for (const division of divisions) {
+      const running = findsRuns ? await runningShard(division) : undefined;
+      const answers = running ?? await firstAnswers(division);
+      if (answers === undefined) continue;
+      dividedAnswers.#byStem.set(division.stem, answers);
+      const inputs = ignoresInputs ? [] : await inputsOf(division, findInputs);
+      for (const input of inputs) await dividedAnswers.#addInput(input, answers);
+    }
+    return dividedAnswers;
+  }
+
+  async #addInput(plannedInput: NamedInput, answers: ShardAnswers): Promise<void> {
+    const info = await statOf(plannedInput.path);
+    if (info?.isFile) this.#byKey.set(fileKeyOf(plannedInput.path, info), answers);
+    const name = basename(plannedInput.path), input = { answers, plannedInput, info };
+    const namesakes = this.#byName.get(name);
+    if (namesakes === undefined) this.#byName.set(name, [input]);
+    else namesakes.push(input);
+  }
+
+  /** The answers of a division with this stem, or with one of `files` as an input. */
+  async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
+    let answers = this.#byStem.get(stem);
+    for (const file of files) answers ??= await this.#findInput(file);
+    return answers;
+  }
+
+  /** Finds an input by its path, through a link, or as a copy with the same name on another
+   * machine. */
+  async #findInput(file: string): Promise<ShardAnswers | undefined> {
+    const info = await statOf(file);
+    // Empty files have no rows, and all empty files with the same name would look like copies.
+    if (info === undefined || info.size === 0) return undefined;
+    const answers = this.#byKey.get(fileKeyOf(file, info));
+    if (answers !== undefined) return answers;
+    for (const name of await namesOf(file)) {
+      for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
+        if (plannedInput.size !== undefined && plannedInput.size !== info.size) continue;
+        // Parts of two datasets may have the same name and size.
+        const isSame = plannedInfo?.size !== info.size ||
+          await haveSameEnds(file, plannedInput.path, info.size);
+        if (isSame) return answers;
+      }
+    }
+  }
+}
+
+async function inputsOf(
+  { path, run }: Division,
+  findInputs: FindInputs | undefined,
+): Promise<readonly NamedInput[]> {
+  if (path !== "") return (await readPlan(path))?.inputs ?? [];
+  if (run === undefined || findInputs === undefined) return [];
+  const files = await findInputs(run);
+  return await Promise.all(
+    files.map(async (file) => ({ path: file, size: (await statOf(file))?.size })),
+  );
 }

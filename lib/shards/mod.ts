@@ -9,24 +9,21 @@
  * @module
  */
 
+export { isOutputName, plannedDivisions, type Shard } from "./divisions.ts";
 export { isCopyOf, type MergedResults } from "./earlier_answers.ts";
-export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
+export {
+  OtherDivisionError,
+  type OwnOutput,
+  refuseShards,
+  refuseStarted,
+} from "./other_divisions.ts";
 export {
   divide,
   movedFolderOf,
-  parsePlanName,
   piecesOf,
   readPlan,
   rowsBefore,
   type ShardPlan,
   shareOfInput,
 } from "./plan.ts";
-export {
-  canceledPathOf,
-  changeOf,
-  MAX_SHARDS,
-  pinnedPlan,
-  type PinOptions,
-  type Shard,
-} from "./shard.ts";
-export { refuseStarted } from "./started_runs.ts";
+export { canceledPathOf, changeOf, MAX_SHARDS, pinnedPlan, type PinOptions } from "./shard.ts";

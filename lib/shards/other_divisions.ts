@@ -8,19 +8,27 @@
 import { UsageError } from "../errors.ts";
 import { hasContent, namesIn, splitPath, stemOf } from "../files.ts";
 import { commandText, shellWord } from "../printable.ts";
-import { type Division, divisionsBeside } from "./divisions.ts";
+import { delay } from "../timer.ts";
 import {
+  areAnswersNear,
   DividedAnswers,
-  failuresPathOf,
+  type Division,
   type FindInputs,
   firstAnswers,
   isFailuresPath,
+  plannedDivisions,
+  type Shard,
+  type ShardAnswers,
+  withLostDivisions,
+} from "./divisions.ts";
+import {
+  failuresPathOf,
   mergedAnswers,
   type MergedResults,
   movedResultsOf,
   ownResultsIn,
   rescuedIn,
-  type ShardAnswers,
+  runningOutput,
   withFailures,
 } from "./earlier_answers.ts";
 import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
@@ -47,9 +55,10 @@ export async function refuseOtherDivisions(
   count: number,
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
-  const divisions = await divisionsBeside(stem, (planned) => !planned.some(isOwn));
+  const { start } = splitPath(stem), planned = await plannedDivisions(start);
   // This division counts even if its plan file is lost: an unchanged input gets the same borders
   // again.
+  const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
   // Merges are searched only for a new division: otherwise, each of thousands of shards would read
@@ -58,18 +67,17 @@ export async function refuseOtherDivisions(
   const mergePath = await mergedAnswers(merges, files);
   const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
     mergePath;
-  const failedPath = answeredPath === undefined ? await withFailures(wholeResults) : undefined;
-  const wholePath = answeredPath ?? failedPath;
+  const wholePath = answeredPath ?? await withFailures(wholeResults);
   const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
   if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;
-  const attempt = `"${stem}.jsonl" in ${count} shards`;
+  const attempt = nameOf(stem, count);
   const divided = await DividedAnswers.read(others, { ignoresInputs: isNamed, findInputs });
   const answers = await divided.find(stem, files);
   if (answers !== undefined) throw await answersInShardsError(attempt, answers);
   if (movedPath !== undefined) throw movedAnswersError(attempt, movedPath);
   if (wholePath !== undefined) {
-    const isMerge = wholePath === mergePath, isFailed = wholePath === failedPath;
+    const isMerge = wholePath === mergePath, isFailed = answeredPath === undefined;
     throw wholeAnswersError(attempt, stem, wholePath, { isMerge, isFailed });
   }
 }
@@ -79,7 +87,7 @@ const FAILURES = { what: "failed rows", again: "sent again" };
 
 /** The error if a run over whole files, or a merge, has answers to the rows or, with `isFailed`,
  * only failures. */
-export function wholeAnswersError(
+function wholeAnswersError(
   attempt: string,
   stem: string,
   results: string,
@@ -114,7 +122,8 @@ export async function refuseShards(
   // All runs continue existing results, so only a running shard could conflict. The later call with
   // `isClaimed` looks for one, so this call need not read the run files of a thousand shards.
   if (haveAllStarted && !isClaimed) return;
-  const divisions = await divisionsBeside(stem);
+  const { start } = splitPath(stem);
+  const divisions = await withLostDivisions(start, await plannedDivisions(start));
   if (haveAllStarted && divisions.length === 0) return;
   const ownResults = new Set(runs.map(({ results }) => results));
   const wholePath = await ownResultsIn(wholeResults.filter((path) => !ownResults.has(path)));
@@ -141,6 +150,91 @@ export async function refuseShards(
   }
 }
 
+export interface StartedShard {
+  readonly shard: Shard;
+  readonly files: readonly string[];
+  /** Ends the wait for other runs without an error. */
+  readonly signal: AbortSignal;
+}
+
+/** Maximum time to wait until another run ends because it has found this shard. */
+const WAIT_FOR_END_MS = 2_000;
+const POLL_MS = 100;
+
+/** Throws if another run would send the same rows. Call it once the shard has claimed its output.
+ * Shards of one division do not wait for each other. */
+export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
+  const { stem, wholeResults } = output, { shard, signal } = own;
+  const hasStarted = await areAnswersNear(stem, shard);
+  // `firstAnswers` counts locked results, too, but those of this shard do not exist yet.
+  const isContinued = async () =>
+    hasStarted || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
+  const find = async () =>
+    await runningWhole(output, own) ?? (hasStarted ? undefined : await otherDivision(output, own));
+  const endsAt = performance.now() + WAIT_FOR_END_MS;
+  let other = await find();
+  if (other !== undefined && !other.isSameOutput && await isContinued()) return;
+  while (other?.mayYield && performance.now() < endsAt && !signal.aborted) {
+    await delay(POLL_MS);
+    other = await find();
+  }
+  if (signal.aborted) return;
+  if (other !== undefined) throw other.error;
+  const wholePath = await ownResultsIn(wholeResults);
+  if (wholePath === undefined || await isContinued()) return;
+  throw wholeAnswersError(nameOf(stem, shard.count), stem, wholePath);
+}
+
+interface OtherRun {
+  /** Why the shard is refused while the other run continues. */
+  readonly error: OtherDivisionError;
+  /** Whether the other run may end because it finds this shard. */
+  readonly mayYield: boolean;
+  /** Whether the other run writes to the path of the merged shards. If not, it may read another
+   * input with the same name. */
+  readonly isSameOutput: boolean;
+}
+
+async function runningWhole(
+  output: OwnOutput,
+  { shard }: StartedShard,
+): Promise<OtherRun | undefined> {
+  const { stem, wholeResults } = output;
+  const isSame = (path: string) => stemOf(path) === stem;
+  const running = await runningOutput(wholeResults.filter(isSame)) ??
+    await runningOutput(wholeResults);
+  if (running === undefined) return undefined;
+  const error = new OtherDivisionError(
+    `Cannot run ${nameOf(stem, shard.count)}: a run without --shard, or a merge, is writing to ` +
+      `"${running}.jsonl", and rows would be paid for twice. Wait until it ends, or name another ` +
+      "output",
+  );
+  return { error, mayYield: true, isSameOutput: isSame(`${running}.jsonl`) };
+}
+
+async function otherDivision(
+  output: OwnOutput,
+  { shard, files }: StartedShard,
+): Promise<OtherRun | undefined> {
+  const { stem, isNamed } = output;
+  const divisions = await plannedDivisions(splitPath(stem).start);
+  const others = divisions.filter((one) => one.stem !== stem || one.count !== shard.count);
+  if (others.length === 0) return undefined;
+  const divided = await DividedAnswers.read(others, { ignoresInputs: isNamed, findsRuns: true });
+  const answers = await divided.find(stem, files);
+  if (answers === undefined) return undefined;
+  const { division, isRunning } = answers;
+  // Of two divisions that find each other, the one with fewer shards continues.
+  const isFirst = division.count < shard.count ||
+    (division.count === shard.count && division.stem < stem);
+  const error = await answersInShardsError(nameOf(stem, shard.count), answers);
+  return { error, mayYield: isRunning && !isFirst, isSameOutput: false };
+}
+
+function nameOf(stem: string, count: number): string {
+  return `"${stem}.jsonl" in ${count} shards`;
+}
+
 function mergedAnswersError(results: string, mergePath: string): OtherDivisionError {
   return new OtherDivisionError(
     `Cannot run into "${results}": "${mergePath}" holds answers to these inputs, which would be ` +
@@ -156,21 +250,21 @@ function movedAnswersError(attempt: string, movedPath: string): OtherDivisionErr
   );
 }
 
-export async function answersInShardsError(
+async function answersInShardsError(
   attempt: string,
   { division, path, isRunning }: ShardAnswers,
 ): Promise<OtherDivisionError> {
-  const { count } = division;
+  const shards = `${division.count} shards`;
   if (isRunning) {
     return new OtherDivisionError(
-      `Cannot run ${attempt}: a run is writing to "${path}", one of ${count} shards, whose rows ` +
+      `Cannot run ${attempt}: a run is writing to "${path}", one of ${shards}, whose rows ` +
         "would be paid for twice. Continue those shards with the inputs that they were given, or name " +
         "another output folder",
     );
   }
   const { what, again } = isFailuresPath(path) ? FAILURES : ANSWERS;
   return new OtherDivisionError(
-    `Cannot run ${attempt}: "${path}" and others hold ${what} of ${count} shards, which would be ` +
+    `Cannot run ${attempt}: "${path}" and others hold ${what} of ${shards}, which would be ` +
       `${again}. Continue those shards with the inputs that they were given. To send all rows ` +
       "again, name another output folder. To continue without --shard, " +
       await adviceWithoutShards(division, path),
@@ -199,10 +293,8 @@ export function mergeAdvice(
     ? "run one of those shards to write their lost borders again, and "
     : "";
   const mergedPath = `${start}merged/${name}.jsonl`;
-  const merge = commandText(
-    ...["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", mergedPath],
-  );
-  return `${first}merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
-    shellWord(mergedPath)
-  }`;
+  const merge = ["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", mergedPath];
+  return `${first}merge what is there:\n  ${
+    commandText(...merge)
+  }\nand run the inputs of those shards with -o ${shellWord(mergedPath)}`;
 }

@@ -256,11 +256,6 @@ export function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-export function parsePlanName(file: string): { name: string; shards: number } | undefined {
-  const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/s.exec(file) ?? [];
-  return name === undefined ? undefined : { name, shards: Number(shards) };
-}
-
 /** Reads a plan file; undefined if there is none, or if a crash truncated it. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));

@@ -8,13 +8,12 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { hasContent, makeFolder, OWN_FOLDER, shardStem, splitPath } from "../files.ts";
+import { makeFolder, OWN_FOLDER, splitPath } from "../files.ts";
 import { type InputOptions, statInput } from "../formats/mod.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
-import type { Division } from "./divisions.ts";
-import { firstAnswers } from "./earlier_answers.ts";
+import { areAnswersNear, type Division, firstAnswers, type Shard } from "./divisions.ts";
 import { mergeAdvice, type OwnOutput, refuseOtherDivisions } from "./other_divisions.ts";
 import {
   divide,
@@ -24,22 +23,6 @@ import {
   type ShardPlan,
   writePlan,
 } from "./plan.ts";
-
-/** One of several contiguous parts of an input. */
-export interface Shard {
-  /** The index of the shard, from 0. */
-  readonly index: number;
-  /** The number of shards of the input. */
-  readonly count: number;
-  /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
-  readonly parallel?: number;
-  /**
-   * The submission of jobs that the shard is part of. A merge that waits for a submission ignores
-   * the status of earlier ones.
-   * @default none
-   */
-  readonly job?: string;
-}
 
 /** The index in file names has five digits. */
 export const MAX_SHARDS = 100_000;
@@ -97,17 +80,6 @@ export async function pinnedPlan(
   const plan = await divide(files, count, input, signal, inputs);
   await writePlan(path, plan);
   return plan;
-}
-
-/**
- * Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
- * whatever else the folder contains. Other shards are not checked: a thousand shards that list the
- * folder would read a million names.
- */
-export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
-  const nearIndexes = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
-  const results = [...nearIndexes].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
-  return (await Promise.all(results.map(hasContent))).includes(true);
 }
 
 const LOCK_RETRY_MS = 200;

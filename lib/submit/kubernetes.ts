@@ -125,6 +125,9 @@ function templateOf(
     metadata: { labels: labelsOf(name) },
     spec: {
       restartPolicy: "Never",
+      // Process 1 would ignore a SIGTERM that comes before its handler is set, in the first 0.3 s. In
+      // a shared namespace, it is the process of Kubernetes itself.
+      shareProcessNamespace: true,
       // No pod needs the Kubernetes API or service variables. Clusters that enforce the
       // "restricted" Pod Security Standard require both security contexts.
       automountServiceAccountToken: false,

@@ -70,6 +70,8 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
   ]);
   // Required by clusters that enforce the "restricted" pod security standard.
   assertEquals([pod.securityContext.runAsNonRoot, pod.automountServiceAccountToken], [true, false]);
+  // Otherwise, a pod that is ended while it starts would not hear it, and be killed after its lead.
+  assertEquals(pod.shareProcessNamespace, true);
   assertEquals(container.securityContext, {
     allowPrivilegeEscalation: false,
     capabilities: { drop: ["ALL"] },
@@ -189,6 +191,14 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 2));
   const config = await dir.write("c.yaml", "api-key-file: /data/key\n");
+  const withTeacher = async (name: string, ...fields: string[]) => {
+    const lines = ["teachers:", "- model: a", ...fields.map((field) => `  ${field}`)];
+    return `--config=${await dir.write(name, `${lines.join("\n")}\n`)}`;
+  };
+  const ownKey = await withTeacher("own.yaml", "api_key_env: TEACHER_KEY");
+  const ownHeader = await withTeacher("header.yaml", "headers:", '  api-key: "@env:TEACHER_KEY"');
+  const ownFile = await withTeacher("file.yaml", "api_key_file: /data/key");
+  const ownUrl = await withTeacher("url.yaml", "base_url: http://vllm:8000/v1");
   const isWarned = async (env: Record<string, string>, ...flags: string[]) => {
     const job = ["submit", "kubernetes", input, "-o", dir.path("out/"), "--shards=2", "-m", "m"];
     const { code, stderr } = await runCli([...job, ...kubernetesIn(dir), ...flags], { env });
@@ -206,6 +216,9 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
       ["--api-key-env=TEACHER_KEY", "--secret=teacher"],
       [key, "--secret=teacher"],
       [key, "--api-key-file=/data/key"],
+      [ownKey, "--secret=teacher"],
+      [ownKey, "--api-key-file=/data/key"],
+      [ownHeader, "--secret=teacher"],
     ]
   ) {
     assert(await isWarned(env, ...flags), flags.join());
@@ -216,6 +229,8 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
       ["--secret=teacher", "--header=api-key=@env:OPENAI_API_KEY"],
       ["--api-key-file=/data/key"],
       [`--config=${config}`],
+      [ownFile],
+      [ownUrl],
       ["--base-url=http://vllm:8000/v1", "--base-url=dns+http://vllm:8000/v1"],
       ["--base-url=@endpoints.txt"],
       ["--simulate"],
