@@ -13,8 +13,13 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { BODY_PARAMS, textParamNotices, unknownParamNotices } from "../param_names.ts";
-import { secretParam } from "../params.ts";
+import {
+  BODY_PARAMS,
+  numberIn,
+  secretParam,
+  textParamNotices,
+  unknownParamNotices,
+} from "../params.ts";
 import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import { checkHeaders } from "./secrets.ts";
@@ -190,7 +195,7 @@ export function checkParams(params: Params): CheckedParams {
   }
   const flat = "extra_body" in params ? flatten(params, notices) : params;
   for (const [name, value] of Object.entries(flat)) checkJson(name, value);
-  const n = numberOf(flat.n);
+  const n = numberIn(flat.n);
   if (n !== undefined && n > 1) {
     throw new RangeError(
       'Cannot send the parameter "n": use --samples (samples), because samples are rows of their ' +
@@ -244,13 +249,6 @@ function flatten(params: Params, notices: string[]): Params {
     `"extra_body" belongs to the Python client: its fields are sent as parameters (${names})`,
   );
   return { ...rest, ...fields };
-}
-
-/** A number that JavaScript would write differently is a `JSON.rawJSON` object in rows. */
-function numberOf(value: unknown): number | undefined {
-  if (typeof value === "number") return value;
-  const raw = asObject(value)?.rawJSON;
-  return typeof raw === "string" ? Number(raw) : undefined;
 }
 
 export function noticesOf(
