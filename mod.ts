@@ -34,8 +34,12 @@
  */
 
 export type { InputFormat, InputOptions } from "./lib/formats/mod.ts";
-export { distill, type DistillOptions } from "./lib/distill.ts";
-export { distillFiles, type DistillFilesOptions } from "./lib/distill_files.ts";
+export {
+  distill,
+  distillFiles,
+  type DistillFilesOptions,
+  type DistillOptions,
+} from "./lib/distill.ts";
 export type { Shard } from "./lib/shards/mod.ts";
 export type { PathLike } from "./lib/files.ts";
 export { ResponseGenerator } from "./lib/response_generator.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isCutObject, isObject } from "./json.ts";
+import { asText, isCutObject, isJson, isObject, parsedJson } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
 import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
 
@@ -83,7 +83,11 @@ export class Endings {
     const ending = this.#endingForReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
     if (mayBeTruncated && hasReachedLimit(completion, params)) return "limit";
-    return ending === "whole" && hasCutCall(completion) ? "limit" : ending;
+    const cut = ending === "whole" ? cutArguments(completion) : undefined;
+    if (cut === undefined) return ending;
+    // A small model may omit the last brace. Without a limit in the request, nothing tells.
+    const isOmitted = isBelowLimit(completion, params) && isJson(`${cut}}`);
+    return isOmitted ? ending : "limit";
   }
 
   #endingForReason(finishReason: string | null | undefined): Ending {
@@ -106,19 +110,11 @@ export function endingOf(finishReason: string | null): Ending {
   return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
 
-/**
- * @throws {TypeError} if `words` is not an array
- * @throws {RangeError} if a word is empty, or marks a truncated or filtered answer
- */
+/** @throws {RangeError} if a word is empty, or marks a truncated or filtered answer */
 export function checkEndings(words: readonly string[]): void {
-  if (!Array.isArray(words)) {
-    throw new TypeError(
-      `Cannot use acceptEndings ${JSON.stringify(words)}: it must be a list of finish reasons`,
-    );
-  }
   for (const word of words) {
     const shown = JSON.stringify(word);
-    if (typeof word !== "string" || normalized(word) === "") {
+    if (normalized(word) === "") {
       throw new RangeError(
         `Cannot accept the ending ${shown} (--accept-ending): it must be a finish reason, or none`,
       );
@@ -145,13 +141,24 @@ function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** Whether the arguments of a tool call break off. vLLM streams `tool_calls` as the finish reason of
- * calls that the token limit has cut off. */
-export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolean {
-  return toolCalls?.some((call) => {
+/** Gateways that estimate token counts may count a few too low. */
+const REACHED_SHARE = 0.8;
+
+/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
+ * answer like this with `length` where prompt and answer fill the context. But the limit may have
+ * been reached: some servers do not count reasoning, and gateways estimate counts. */
+export function isBelowLimit({ usage }: Pick<Completion, "usage">, params: Params): boolean {
+  const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
+  return tokens > 0 && tokens < REACHED_SHARE * limit;
+}
+
+/** The arguments of the last tool call whose arguments break off; undefined if there is none. vLLM
+ * streams `tool_calls` as the finish reason of calls that the token limit has cut off. */
+export function cutArguments({ toolCalls }: Pick<Completion, "toolCalls">): string | undefined {
+  return toolCalls?.map((call) => {
     const callee = isObject(call) && isObject(call.function) ? call.function : {};
-    return typeof callee.arguments === "string" && isCutObject(callee.arguments);
-  }) ?? false;
+    return asText(callee.arguments);
+  }).findLast(isCutObject);
 }
 
 /** Gives `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` the same form. */
@@ -239,13 +246,8 @@ function isOwnUid(candidate: unknown, uid: string): boolean {
 /** The row's own `uid`, if Retort replaced it. Some earlier versions wrote an object, not JSON
  * text. */
 function replacedUid(replaced: unknown): unknown {
-  if (typeof replaced !== "string") return isObject(replaced) ? replaced.uid : undefined;
-  if (!replaced.includes('"uid"')) return undefined;
-  try {
-    return JSON.parse(replaced).uid;
-  } catch {
-    return undefined;
-  }
+  const fields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
+  return isObject(fields) ? fields.uid : undefined;
 }
 
 /** The id of a sample: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */
@@ -258,9 +260,6 @@ export function sampleUid(uid: string, sample: number): string {
  * use `originOf` if the whole line is known.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
-  const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);
-  if (mark < 1 || !SAMPLE_NUMBER.test(number)) return undefined;
-  return { uid: uid.slice(0, mark), sample: Number(number) };
+  const [, own, sample] = /^(.+)#([1-9]\d{0,2})$/s.exec(uid) ?? [];
+  return own === undefined ? undefined : { uid: own, sample: Number(sample) };
 }
-
-const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;

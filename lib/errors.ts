@@ -16,9 +16,9 @@ export class RetortError extends Error {
 /** Details of a {@linkcode SourceError}. */
 export interface SourceErrorOptions extends ErrorOptions {
   /** The input file. @default none: the error is not about one file */
-  path?: string;
+  path?: string | undefined;
   /** The line in `path`, from 1. @default none */
-  line?: number;
+  line?: number | undefined;
 }
 
 /** The input cannot be read, or contains rows that cannot be sent. */
@@ -96,46 +96,46 @@ export interface TeacherErrorOptions extends ErrorOptions {
    * The kind of failure. The engine may refine it by status, code and message.
    * @default derived from `status`, or `teacher` without one
    */
-  type?: FailureType;
+  type?: FailureType | undefined;
   /** The HTTP status. @default none: no response arrived */
-  status?: number;
+  status?: number | undefined;
   /**
    * The teacher's code or type of the error (`insufficient_quota`). For connections, the system's
    * code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_handshake`, `no_tls`,
    * `wants_tls` or `no_http`. @default none
    */
-  code?: string;
+  code?: string | undefined;
   /**
    * Whether another attempt may succeed, by `x-should-retry` or a custom teacher. @default
    * undefined: type, status and code decide
    */
-  retryable?: boolean;
+  retryable?: boolean | undefined;
   /** Least time before the next attempt, in milliseconds. @default none */
-  retryAfterMs?: number;
+  retryAfterMs?: number | undefined;
   /**
    * Whether a limit is used up, so that other rows would be throttled, too, for `retryAfterMs` or,
    * without it, `limitResetMs`. Ignored unless the attempt was throttled. @default false
    */
-  isExhausted?: boolean;
+  isExhausted?: boolean | undefined;
   /** Time until the exhausted limit resets, in milliseconds. @default unknown */
-  limitResetMs?: number;
+  limitResetMs?: number | undefined;
   /**
    * Whether a router with its own key relays a provider's error (OpenRouter's "Provider returned
    * error"). Another attempt may reach another provider, so the row fails only if the message
    * blames it. @default false
    */
-  isRelayed?: boolean;
+  isRelayed?: boolean | undefined;
   /** Whether no connection could be made, so nothing was sent. @default false */
-  isUnreachable?: boolean;
+  isUnreachable?: boolean | undefined;
   /**
    * Whether requests omit a field from now on. The row is sent again at once, and this attempt does
    * not count. @default false
    */
-  isAdjusted?: boolean;
+  isAdjusted?: boolean | undefined;
   /** A message for the user; the run shows it once. @default none */
-  notice?: string;
+  notice?: string | undefined;
   /** The part of the answer that arrived before the failure; perhaps billed. @default none */
-  partial?: Completion;
+  partial?: Completion | undefined;
 }
 
 /** A failed attempt at a row. A `Teacher` throws it; the engine decides whether to try again. */
@@ -211,7 +211,7 @@ function typeOfStatus(status: number | undefined): FailureType {
 /** The file of a {@linkcode SinkError}. */
 export interface SinkErrorOptions extends ErrorOptions {
   /** The output file. @default none */
-  path?: string;
+  path?: string | undefined;
 }
 
 /** An output file cannot be read or written, or is damaged. */

@@ -178,7 +178,9 @@ export function skipSpace(text: string, position: number): number {
 export function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
-  if (first === OPENING_BRACE || first === OPENING_BRACKET) return endOfNested(text, start);
+  if (first === OPENING_BRACE || first === OPENING_BRACKET) {
+    return endOfNested(text, start) ?? text.length;
+  }
   let position = start;
   while (position < text.length && !endsLiteral(text.charCodeAt(position))) position++;
   return position;
@@ -187,17 +189,24 @@ export function endOfValue(text: string, start: number): number {
 /** Whether `text` begins an object and breaks off before its end. */
 export function isCutObject(text: string): boolean {
   const start = skipSpace(text, 0);
-  // An added brace is read only if nothing has closed the object before.
-  return text.charCodeAt(start) === OPENING_BRACE && endOfNested(`${text}}`, start) > text.length;
+  return text.charCodeAt(start) === OPENING_BRACE && leadingObject(text) === undefined;
+}
+
+/** The text of the object at `index`, after white space; undefined without a complete one. Other
+ * text may follow. */
+export function leadingObject(text: string, index = 0): string | undefined {
+  const start = skipSpace(text, index);
+  const end = text.charCodeAt(start) === OPENING_BRACE ? endOfNested(text, start) : undefined;
+  return end === undefined ? undefined : text.slice(start, end);
 }
 
 function endsLiteral(code: number): boolean {
   return code === COMMA || code === CLOSING_BRACE || code === CLOSING_BRACKET || code <= SPACE;
 }
 
-/** The index after an object or array. Brackets of both kinds are counted together: valid JSON
- * closes them in order. */
-function endOfNested(text: string, start: number): number {
+/** The index after an object or array; undefined if it breaks off. Brackets of both kinds are
+ * counted together: valid JSON closes them in order. */
+function endOfNested(text: string, start: number): number | undefined {
   let depth = 0;
   let position = start;
   while (position < text.length) {
@@ -208,9 +217,9 @@ function endOfNested(text: string, start: number): number {
     }
     position++;
     if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
-    else if ((code === CLOSING_BRACE || code === CLOSING_BRACKET) && --depth === 0) break;
+    else if ((code === CLOSING_BRACE || code === CLOSING_BRACKET) && --depth === 0) return position;
   }
-  return position;
+  return undefined;
 }
 
 /** The index after the closing quote; `start` is the index of the opening one. */
@@ -242,10 +251,10 @@ export interface Remainder {
   readonly removed: Record<string, string>;
 }
 
-/** The members of an object in their order. The text must be valid JSON. */
-export function topLevelMembers(text: string): Member[] {
+/** The members of the object at `objectStart`, in their order. The text must be valid JSON. */
+export function topLevelMembers(text: string, objectStart = text.indexOf("{")): Member[] {
   const members: Member[] = [];
-  let start = skipSpace(text, text.indexOf("{") + 1);
+  let start = skipSpace(text, objectStart + 1);
   while (text.charCodeAt(start) === QUOTE) {
     const nameEnd = endOfString(text, start);
     const colon = skipSpace(text, nameEnd);
@@ -277,5 +286,5 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
 }
 
 function unquoted(name: string): string {
-  return name.includes("\\") ? JSON.parse(name) : name.slice(1, -1);
+  return name.includes("\\") ? asText(parsedJson(name)) : name.slice(1, -1);
 }

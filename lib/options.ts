@@ -7,7 +7,7 @@
 
 import { closestString } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
-import { BODY_PARAMS } from "./param_names.ts";
+import { BODY_PARAMS } from "./params.ts";
 import { similarName, suggestion } from "./similar_name.ts";
 
 export interface OptionRule {

@@ -1,11 +1,9 @@
-/**
- * Parameters of requests: token limits and how they are raised, seeds for further answers, and
- * secrets.
- *
- * @module
- */
+/** Parameters of requests: their names, token limits and how they are raised, seeds for further
+ * answers, and secrets. @module */
 
-import { exactJson } from "./json.ts";
+import { exactJson, isObject } from "./json.ts";
+import { cut } from "./printable.ts";
+import { suggestion } from "./similar_name.ts";
 import type { Params } from "./teacher/mod.ts";
 
 const LIMIT_NAMES = [
@@ -76,14 +74,17 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A number, `JSON.rawJSON`, or text, which vLLM accepts too; undefined for an invalid limit. */
+/** The value of a number, also of one held as `JSON.rawJSON`; undefined for any other value. */
+export function numberIn(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  return exactJson.isRawJSON(value) ? Number(value.rawJSON) : undefined;
+}
+
+/** A limit may be text, which vLLM accepts too. Undefined for an invalid limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
-  const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;
-  const tokens = typeof raw === "string" || typeof value === "string"
-    ? Number(raw ?? value)
-    : value;
-  return typeof tokens === "number" && tokens > 0 && Number.isFinite(tokens) ? tokens : undefined;
+  const tokens = typeof value === "string" ? Number(value) : numberIn(value) ?? NaN;
+  return tokens > 0 && tokens < Infinity ? tokens : undefined;
 }
 
 /** OpenAI's name, which nearly all servers use, and Mistral's. */
@@ -126,12 +127,10 @@ function shiftedSeed(seed: bigint, offset: bigint): bigint {
 }
 
 function integerOf(value: unknown): bigint | undefined {
-  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : undefined;
-  if (typeof value !== "object" || value === null) return undefined;
-  const text = (value as { readonly rawJSON?: unknown }).rawJSON;
-  if (typeof text !== "string") return undefined;
+  if (exactJson.isRawJSON(value) && /^-?\d+$/.test(value.rawJSON)) return BigInt(value.rawJSON);
   // `1.0` and `1e3` are integers too.
-  return /^-?\d+$/.test(text) ? BigInt(text) : integerOf(Number(text));
+  const number = numberIn(value);
+  return Number.isInteger(number) ? BigInt(number!) : undefined;
 }
 
 function exactNumber(value: bigint): unknown {
@@ -165,21 +164,113 @@ const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {
     if (SECRET_PARAM.test(name)) return name;
-    if (HEADER_BLOCK.test(name)) {
-      const field = Object.keys(blockAt(params, name)).find(isSecretHeader);
-      if (field !== undefined) return `${name}.${field}`;
-    } else if (name === "extra_body") {
-      const inner = secretParam(blockAt(params, name));
-      if (inner !== undefined) return `${name}.${inner}`;
-    }
+    const isHeaders = HEADER_BLOCK.test(name), block = params[name];
+    if (!(isHeaders || name === "extra_body") || !isObject(block)) continue;
+    const inner = isHeaders ? Object.keys(block).find(isSecretHeader) : secretParam(block);
+    if (inner !== undefined) return `${name}.${inner}`;
   }
   return undefined;
 }
 
-function blockAt(
-  params: Readonly<Record<string, unknown>>,
-  name: string,
-): Readonly<Record<string, unknown>> {
-  const value = params[name];
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+/** The type that a value must have to count as a parameter. */
+type ParamType = "object" | "array" | "boolean";
+
+/** Known parameters by server, each once. A type follows the names that datasets also use for
+ * columns: `provider` is a parameter if it is an object. */
+const PARAMS = {
+  OpenAI: `best_of frequency_penalty function_call functions logit_bias logprobs
+    max_completion_tokens max_tokens modalities model n parallel_tool_calls prediction:object
+    presence_penalty prompt_cache_key prompt_cache_retention reasoning:object reasoning_effort
+    response_format safety_identifier seed service_tier stop store stream stream_options temperature
+    tool_choice tools top_logprobs top_p user verbosity web_search_options`,
+  vLLM: `add_generation_prompt add_special_tokens allowed_token_ids bad_words cache_salt
+    chat_template chat_template_kwargs:object continue_final_message guided_choice
+    guided_decoding_backend guided_grammar guided_json guided_regex guided_whitespace_pattern
+    ignore_eos include_reasoning include_stop_str_in_output kv_transfer_params:object length_penalty
+    logits_processors min_p min_tokens mm_processor_kwargs:object prompt_logprobs repetition_penalty
+    return_token_ids return_tokens_as_token_ids skip_special_tokens spaces_between_special_tokens
+    stop_token_ids structural_tag structured_outputs:object top_k truncate_prompt_tokens
+    use_beam_search vllm_xargs:object`,
+  SGLang: `custom_logit_processor custom_params:object ebnf lora_path no_stop_trim
+    separate_reasoning stop_regex stream_reasoning`,
+  "llama.cpp": `cache_prompt dry_allowed_length dry_base dry_multiplier dry_penalty_last_n
+    dynatemp_exponent dynatemp_range id_slot mirostat mirostat_eta mirostat_tau n_predict n_probs
+    parse_tool_calls reasoning_budget reasoning_format repeat_last_n repeat_penalty samplers tfs_z
+    thinking_forced_open typical_p xtc_probability xtc_threshold`,
+  "Ollama, LM Studio, TGI, TensorRT-LLM": `do_sample keep_alive think:boolean`,
+  "OpenRouter and other gateways": `models:array plugins:array provider:object top_a transforms`,
+  "DeepSeek, Qwen, GLM, Kimi, MiniMax": `enable_search enable_thinking mask_sensitive_info
+    reasoning_split search_options:object thinking:object thinking_budget`,
+  "Mistral, Cohere, Anthropic, Gemini, xAI": `citation_options extra_body:object include_thoughts
+    prompt_mode random_seed safe_prompt search_parameters:object search_settings:object`,
+  "Groq, Fireworks, Together, Perplexity, Azure": `context_length_exceeded_behavior
+    prompt_truncate_len return_citations return_images return_related_questions safety_model
+    search_domain_filter search_recency_filter`,
+};
+
+/** Known parameters that a row beside its `messages` more likely has as columns (`documents`,
+ * `options`, `tags`), or that are rare there. */
+const OTHER_NAMES =
+  `audio background cache cached_content caching compliance conversation data_sources deferred
+  details disable_search disable_tool_validation documents draft_model drop_params
+  dry_sequence_breakers early_stopping echo enable_search_classifier fallbacks format google grammar
+  guardrails include incremental_output input instructions json_schema k last_updated_after_filter
+  lora max_new_tokens max_output_tokens max_tool_calls metadata min_keep min_new_tokens moderation
+  n_keep num_ctx num_predict nvext options output_config p penalize_nl perf_metrics_in_response
+  post_sampling_probs preserve_thinking previous_response_id priority prompt_cache_options
+  raw_output reasoning_history regex repetition_detection request_id result_format
+  return_hidden_states return_progress return_routed_experts return_tokens rid route safety_mode
+  safety_settings search_after_date_filter search_before_date_filter search_mode session_id
+  session_params speculation speed stop_sequences suffix system t_max_predict_ms tags text
+  thinking_config thinking_token_budget timings_per_token tool_stream top_n_sigma top_n_tokens trace
+  translation_options truncation ttl usage user_id user_security_context vl_high_resolution_images
+  watermark`.split(/\s+/);
+
+/** The parameters that a row may have beside its `messages`, as the body of a request. */
+export const BODY_PARAMS: ReadonlyMap<string, ParamType | undefined> = new Map(
+  Object.values(PARAMS).flatMap((names) =>
+    names.split(/\s+/).map((name) => name.split(":") as [string, ParamType | undefined])
+  ),
+);
+
+const KNOWN_NAMES: ReadonlySet<string> = new Set([...BODY_PARAMS.keys(), ...OTHER_NAMES]);
+
+export function unknownParamNotices(names: readonly string[]): string[] {
+  return names.filter((name) => !KNOWN_NAMES.has(name)).map((name) => {
+    return `The parameter "${name}" is not one that servers are known to have, ` +
+      `and is sent as it is${suggestion(name, KNOWN_NAMES)}`;
+  });
+}
+
+const NUMBERS: ReadonlySet<string> = new Set(
+  `frequency_penalty max_completion_tokens max_new_tokens max_output_tokens max_tokens min_p
+  min_tokens num_ctx num_predict presence_penalty repetition_penalty seed temperature
+  thinking_budget top_a top_k top_logprobs top_p`.split(/\s+/),
+);
+/** Parameters whose text begins with a bracket only by mistake, unlike stop texts and templates. */
+const STRUCTURES: ReadonlySet<string> = new Set(
+  `allowed_token_ids bad_words chat_template_kwargs extra_body logit_bias metadata
+  plugins provider reasoning response_format stop_token_ids stream_options structured_outputs
+  thinking tools`.split(/\s+/),
+);
+
+const MAX_SHOWN_CHARS = 60;
+
+/** Notices about values that are text by mistake, such as `0,7` or incomplete JSON. Servers may
+ * ignore them. */
+export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
+  const notices: string[] = [];
+  for (const [name, value] of Object.entries(params)) {
+    const expected = typeof value === "string" ? expectedInstead(name, value) : undefined;
+    if (expected === undefined) continue;
+    const shown = JSON.stringify(cut(String(value), MAX_SHOWN_CHARS));
+    notices.push(`The parameter "${name}" is sent as the text ${shown}: it is not ${expected}`);
+  }
+  return notices;
+}
+
+function expectedInstead(name: string, text: string): string | undefined {
+  if (NUMBERS.has(name)) return "a number";
+  const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
+  return (name === "stop" || STRUCTURES.has(name)) && mayBeJson.test(text) ? "JSON" : undefined;
 }

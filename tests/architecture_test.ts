@@ -33,7 +33,6 @@ interface Source {
 const SHARED = [
   "errors",
   "answer",
-  "param_names",
   "params",
   "refusals",
   "row",
@@ -61,7 +60,7 @@ const MAIN_PACKAGES = [
 ];
 const TEACHER_TYPES = "lib/teacher/mod.ts";
 /** Files above all folders of `lib/`. */
-const TOP = ["response_generator", "distill", "distill_files", "in_memory"]
+const TOP = ["response_generator", "distill", "in_memory"]
   .map((name) => `lib/${name}.ts`);
 
 /** For each folder of `lib/`, the folders whose doors it may import: everything, or only types.

@@ -6,8 +6,7 @@
  */
 
 import { isObject } from "../json.ts";
-import { BODY_PARAMS } from "../param_names.ts";
-import { secretParam } from "../params.ts";
+import { BODY_PARAMS, secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { isRawJson, isSet, setField, toolsWithoutNulls, withoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";

@@ -2,6 +2,7 @@
  * error, a web page, an answer of another API. @module */
 
 import { TeacherError } from "../errors.ts";
+import { leadingObject } from "../json.ts";
 import { isPage, pageText } from "./content_coding.ts";
 import {
   errorJson,
@@ -10,14 +11,7 @@ import {
   MAX_QUOTED_CHARS,
   readError,
 } from "./error_response.ts";
-import {
-  asObject,
-  firstObject,
-  type JsonObject,
-  leadingObject,
-  parseJson,
-  textAt,
-} from "./json.ts";
+import { asObject, firstObject, type JsonObject, parseJson, textAt } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
 export interface AnswerBody {

@@ -1,6 +1,5 @@
 /** A connection to a teacher has one socket at a time. If the socket is closed, the next request
- * opens another.
- * @module */
+ * opens another. @module */
 
 import {
   Client,
@@ -11,19 +10,14 @@ import {
   ProxyAgent,
 } from "../deps/undici.ts";
 import type { Connections } from "./connections.ts";
-import {
-  HeadFilter,
-  MAX_REACTION_MS,
-  OddHead,
-  oddityOf,
-  type ReadableSocket,
-} from "./server_habits.ts";
+import { Buffer } from "node:buffer";
 
 /** undici's own type omits what its connector returns: the socket, or nothing yet. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
-interface Socket extends ReadableSocket {
+interface Socket {
   readonly readableLength: number;
+  read(size?: number): Uint8Array | null;
   destroy(error?: Error): void;
   emit(event: "readable"): boolean;
 }
@@ -31,6 +25,8 @@ interface Socket extends ReadableSocket {
 // After an HTTP/2 GOAWAY, undici resends requests without an answer: they would be billed twice.
 export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
+/** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
+export const MAX_REACTION_MS = 100;
 const CLIENT = {
   ...NO_HTTP2,
   // `Deadlines` enforces the timeouts.
@@ -137,7 +133,7 @@ export class Connection {
 
   filterHeads(): void {
     if (this.isOpen && this.#socket !== undefined) {
-      this.#filter ??= new HeadFilter(this.#socket, MAX_HEAD_BYTES);
+      this.#filter ??= new HeadFilter(this.#socket);
     }
   }
 
@@ -185,7 +181,7 @@ export class Connection {
     this.#responses = 0;
     this.#maxResponses = Infinity;
     this.#isFiltered = this.#shared.filtersHeads;
-    this.#filter = this.#isFiltered ? new HeadFilter(socket, MAX_HEAD_BYTES) : undefined;
+    this.#filter = this.#isFiltered ? new HeadFilter(socket) : undefined;
   }
 
   #closed(isByServer: boolean): void {
@@ -216,3 +212,87 @@ function readBeforeReset(socket: Socket): void {
     return destroy(error);
   };
 }
+
+/** undici rejected a head that {@linkcode HeadFilter} repairs from now on. The message says what is
+ * odd, in words that follow "sent". */
+export class OddHead extends Error {}
+
+/** Returns what is odd about a head; undefined if {@linkcode HeadFilter} cannot repair it. With
+ * `hasHead`, undici has read the head, so that a rejected line is one of a chunked body. */
+function oddityOf(error: unknown, hasHead: boolean): string | undefined {
+  if (error instanceof errors.SocketError && error.message === "bad response") {
+    return 'an unrequested "100 Continue"';
+  }
+  if (error instanceof errors.ResponseContentLengthMismatchError) {
+    return "the length of its body twice";
+  }
+  const isLine = !hasHead && error instanceof errors.HTTPParserError &&
+    /expected (?:CR|LF)\b/.test(error.message);
+  return isLine ? "lines that end in LF alone" : undefined;
+}
+
+/** Repairs heads that undici rejects although other clients read them: an unrequested
+ * `100 Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
+ * (8.6), or in a chunked response (RFC 9112, 6.3); and lines that end in LF alone (2.2). */
+class HeadFilter {
+  readonly #read: Socket["read"];
+  #isHeadDue = true;
+  #buffered: Buffer = Buffer.alloc(0);
+
+  /** Replaces the socket's `read`. Heads longer than `MAX_HEAD_BYTES` are not changed. */
+  constructor(socket: Socket) {
+    this.#read = socket.read.bind(socket);
+    socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
+  }
+
+  /** The next bytes begin a response. */
+  expectHead(): void {
+    this.#isHeadDue = true;
+  }
+
+  #readHead(size: number | undefined): Uint8Array | null {
+    while (true) {
+      const chunk = this.#read(size);
+      if (chunk === null) return null;
+      this.#buffered = Buffer.concat([this.#buffered, chunk]);
+      const rewritten = this.#rewrite();
+      if (rewritten === undefined) continue;
+      this.#isHeadDue = false;
+      this.#buffered = Buffer.alloc(0);
+      return rewritten;
+    }
+  }
+
+  #rewrite(): Buffer | undefined {
+    while (true) {
+      const text = this.#buffered.toString("latin1", 0, MAX_HEAD_BYTES);
+      if (!text.startsWith(PROTOCOL.slice(0, text.length))) return this.#buffered;
+      const [end] = /\r?\n\r?\n/.exec(text) ?? [];
+      if (end === undefined) return text.length < MAX_HEAD_BYTES ? undefined : this.#buffered;
+      const length = text.indexOf(end) + end.length;
+      const rest = this.#buffered.subarray(length);
+      if (!CONTINUE.test(text)) {
+        return Buffer.concat([Buffer.from(normalized(text.slice(0, length)), "latin1"), rest]);
+      }
+      this.#buffered = rest;
+    }
+  }
+}
+
+const PROTOCOL = "HTTP/1.";
+const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
+
+/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Two different lengths
+ * stay, so that undici rejects the head: the end of the body is ambiguous. */
+function normalized(head: string): string {
+  const lines = head.split(/\r?\n/);
+  const lengths = lines.filter((line) => LENGTH.test(line));
+  const isChunked = lines.some((line) => CHUNKED.test(line));
+  const hasOneLength = new Set(lengths.map((line) => line.replace(LENGTH, "").trim())).size === 1;
+  if (!isChunked && !hasOneLength) return lines.join("\r\n");
+  const keptIndex = isChunked ? -1 : lines.indexOf(lengths[0]);
+  return lines.filter((line, i) => i === keptIndex || !LENGTH.test(line)).join("\r\n");
+}
+
+const LENGTH = /^content-length:/i;
+const CHUNKED = /^transfer-encoding:.*\bchunked\s*$/i;

@@ -2,14 +2,8 @@
  * search all of them. The engine's concurrency limits their number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
-import { type Connect, Connection, NO_HTTP2 } from "./connection.ts";
+import { type Connect, Connection, MAX_REACTION_MS, NO_HTTP2 } from "./connection.ts";
 import type { TlsSettings } from "./network.ts";
-import {
-  IDLE_WATCH_MS,
-  MAX_REACTION_MS,
-  ReusePolicy,
-  WATCH_AFTER_USE_MS,
-} from "./server_habits.ts";
 
 export interface ConnectionsOptions {
   readonly origin: string;
@@ -53,13 +47,9 @@ export class Connections {
       buildConnector({ ...NO_HTTP2, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
-  get size(): number {
-    return this.#all.size;
-  }
-
   /** Returns the open connection that was given back last, or else one that needs a new socket. */
   take(now: number): Connection {
-    this.reuse.onAttempt();
+    this.reuse.attempts++;
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
     connection.onTaken(now);
     return connection;
@@ -116,12 +106,12 @@ export class Connections {
     this.#usedUp.add(connection);
     if (this.reuse.isSingleUse) this.#watched ??= connection;
     if (this.#usedUp.size > MAX_USED_UP) this.#hangUp(this.now());
-    else this.#timer ??= this.#scheduleHangUp();
+    else this.#scheduleHangUp();
   }
 
   /** llama.cpp's server has a thread for each connection, so an open connection blocks others. */
-  #scheduleHangUp(): ReturnType<typeof setTimeout> {
-    return setTimeout(() => {
+  #scheduleHangUp(): void {
+    this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#hangUp(this.now());
     }, MAX_REACTION_MS);
@@ -139,8 +129,120 @@ export class Connections {
       connection.closeSocket();
       if (isWatched) this.reuse.onLeftOpen();
     }
-    if (this.#usedUp.size > 0) this.#timer ??= this.#scheduleHangUp();
+    if (this.#usedUp.size > 0) this.#scheduleHangUp();
   }
+}
+
+/** Reuse ends after this many closes that are reactions to answers. */
+const CLOSES_TO_STOP = 3;
+/** Each answer on a reused connection takes this much from the number of closes, so that reuse ends
+ * if a close follows more than one in 32 answers. */
+const REUSE_WEIGHT = 1 / 32;
+/** While connections are not reused, one used connection is watched this long for a close by the
+ * server. */
+const WATCH_AFTER_USE_MS = 500;
+/** Reuse begins again after the server has left this many connections in a row open: the earlier
+ * closes were due to a restart. */
+const LEFT_OPEN_TO_RESUME = 4;
+/** How long the first connection is watched before its reuse, because nearly every close arrives by
+ * then. Other connections wait for this trial, or for `MAX_REACTION_MS`. */
+const TRIAL_WATCH_MS = 10;
+/** The trial takes place only if it begins within this many attempts of a run. */
+const TRIAL_ATTEMPTS = 10;
+/** How long an idle connection is watched before it is used. undici waits for one turn of the event
+ * loop, but Deno polls sockets only at every 61st turn or when idle. */
+const IDLE_WATCH_MS = 5;
+/** Connections are used until this long before their announced timeout, but at least for half of
+ * it: requests need time to arrive. */
+const MARGIN_MS = 1_000;
+
+/** Servers announce how long connections can be reused (`Keep-Alive: timeout=5, max=100`), but some
+ * close earlier: llama.cpp's server closes after each streamed answer. A request that crosses such
+ * a close is lost, and the server may have read it. So the actual closes are counted, too. */
+export class ReusePolicy {
+  readonly #onDecided: () => void;
+  /** The number of closes that were reactions to answers, reduced by `REUSE_WEIGHT` with each
+   * reuse. */
+  #closes = 0;
+  /** Connections in a row that the server left open while none was reused. */
+  #leftOpen = 0;
+  isSingleUse = false;
+  /** Whether a connection was reused: then none needs to be watched right after use. */
+  #isProven = false;
+  #hadTrial = false;
+  /** Attempts of the run so far. */
+  attempts = 0;
+  /** The longest idle time that the server's `Keep-Alive` field allows. */
+  #announcedMs = Infinity;
+  /** The longest idle time that the server's closes suggest. */
+  #observedMs = Infinity;
+  // The last `Keep-Alive` field, and the requests that it allows.
+  #keepAlive = "";
+  #maxRequests = Infinity;
+
+  /** @param onDecided Called once it is known whether connections are reused: watching can end. */
+  constructor(onDecided: () => void = () => {}) {
+    this.#onDecided = onDecided;
+  }
+
+  /** The longest idle time after which a connection is reused; -1 for never. */
+  get maxIdleMs(): number {
+    return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
+  }
+
+  /** How long to watch a connection before it is used: a request would be lost if it is closed. */
+  watchMs(idleMs: number): number {
+    if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
+    if (this.#isProven) return 0;
+    const isTrial = !this.#hadTrial && this.attempts <= TRIAL_ATTEMPTS;
+    this.#hadTrial = true;
+    return Math.max(0, (isTrial ? TRIAL_WATCH_MS : MAX_REACTION_MS) - idleMs);
+  }
+
+  /** Called when a connection has carried another answer after its first. */
+  onReused(): void {
+    if (!this.#isProven) {
+      this.#isProven = true;
+      this.#onDecided();
+    }
+    if (this.#closes > 0) this.#closes = Math.max(0, this.#closes - REUSE_WEIGHT);
+  }
+
+  /** Called when the server has closed a connection `idleMs` after an answer. */
+  onClosed(idleMs: number): void {
+    this.#leftOpen = 0;
+    if (idleMs > MAX_REACTION_MS) {
+      // An unannounced idle timeout, or a restart.
+      this.#observedMs = Math.min(this.#observedMs, Math.max(MAX_REACTION_MS, idleMs / 2));
+    } else if (++this.#closes >= CLOSES_TO_STOP && !this.isSingleUse) {
+      this.isSingleUse = true;
+      this.#onDecided();
+    }
+  }
+
+  /** Called when a connection was still open `WATCH_AFTER_USE_MS` after its only use. */
+  onLeftOpen(): void {
+    if (!this.isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
+    this.isSingleUse = false;
+    this.#isProven = true;
+    this.#closes = this.#leftOpen = 0;
+  }
+
+  /** Returns how many requests the server allows on the connection, including the answered one. */
+  readKeepAlive(text: string): number {
+    if (text !== this.#keepAlive) {
+      this.#keepAlive = text;
+      this.#maxRequests = numberAfter("max", text);
+      const timeoutMs = numberAfter("timeout", text) * 1_000;
+      this.#announcedMs = Math.max(timeoutMs - MARGIN_MS, timeoutMs / 2);
+    }
+    return this.#maxRequests;
+  }
+}
+
+function numberAfter(name: string, text: string): number {
+  const digits = new RegExp(`(?:^|[,;\\s])${name}\\s*=\\s*"?(\\d{1,9})`, "i").exec(text)?.[1];
+  return Number(digits ?? Infinity);
 }
 
 /** Requests that begin to watch within this time share a timer: after the event loop was
@@ -187,7 +289,6 @@ export class WatchTimers {
   #watched(group: WatchGroup): void {
     const lateMs = performance.now() - group.startedAt - group.watchMs - GROUP_MS;
     if (lateMs < LATE_MS) return this.#send(group);
-    if (this.#newest === group) this.#newest = undefined;
     group.timer = setTimeout(() => this.#send(group), IDLE_WATCH_MS);
   }
 

@@ -16,6 +16,7 @@ import {
   isTooDeep,
   parsedJson,
   skipSpace,
+  topLevelMembers,
 } from "../json.ts";
 
 export type JsonObject = Record<string, unknown>;
@@ -39,23 +40,6 @@ export function parseJson(text: string): unknown {
 export function isCompleteJson(text = ""): boolean {
   // Rules out most texts without parsing them.
   return /[}\]]\s*$/.test(text.slice(-8)) && isJson(text);
-}
-
-/** The text of the object at `index`, after white space; undefined without a complete one. Other
- * text may follow. */
-export function leadingObject(text: string, index: number = 0): string | undefined {
-  let start = index;
-  while (/\s/.test(text[start] ?? "")) start++;
-  if (text[start] !== "{") return undefined;
-  const mark = /["{}]/g;
-  mark.lastIndex = start;
-  let depth = 0;
-  for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
-    if (match[0] === '"') mark.lastIndex = endOfString(text, match.index);
-    else if (match[0] === "{") depth++;
-    else if (--depth === 0) return text.slice(start, match.index + 1);
-  }
-  return undefined;
 }
 
 const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.$])/gi;
@@ -107,16 +91,7 @@ export function placeIn({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlac
 /** Of members with the same name, the last one counts, as with `JSON.parse`. */
 function memberStart(text: string, objectStart: number, name: string): number | undefined {
   if (text[objectStart] !== "{") return undefined;
-  let lastStart: number | undefined;
-  let index = skipSpace(text, objectStart + 1);
-  while (text[index] === '"') {
-    const nameEnd = endOfString(text, index);
-    const valueStart = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    if (parseJson(text.slice(index, nameEnd)) === name) lastStart = valueStart;
-    index = skipSpace(text, endOfValue(text, valueStart));
-    if (text[index] === ",") index = skipSpace(text, index + 1);
-  }
-  return lastStart;
+  return topLevelMembers(text, objectStart).findLast((member) => member.name === name)?.valueStart;
 }
 
 function elementStart(text: string, arrayStart: number, position: number): number | undefined {

@@ -3,8 +3,7 @@
 import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
-import { MAX_HEAD_BYTES } from "./connection.ts";
-import { OddHead } from "./server_habits.ts";
+import { MAX_HEAD_BYTES, OddHead } from "./connection.ts";
 
 /** How far the attempt got: connecting, request partly sent, or receiving the response. */
 export type Stage = "connecting" | "sent" | "answering";

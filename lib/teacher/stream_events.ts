@@ -5,7 +5,8 @@ import {
   type EventSourceMessage,
   type ParseError,
 } from "../deps/eventsource_parser.ts";
-import { asObject, type JsonObject, leadingObject, parseJson } from "./json.ts";
+import { leadingObject } from "../json.ts";
+import { asObject, type JsonObject, parseJson } from "./json.ts";
 
 export interface EventSink {
   /** If true, further events are ignored. */

@@ -26,13 +26,13 @@ export interface TeacherRequest {
   readonly params: Params;
   /** The JSON Schema that answers should follow. It is sent unless the teacher cannot, or the
    * parameters determine the form of answers. @default none */
-  readonly jsonSchema?: AskedSchema;
+  readonly jsonSchema?: AskedSchema | undefined;
   /** Milliseconds that the row has left for this attempt. The teacher must end it by then: nothing
    * else does. @default the teacher's own limit */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How many answers to the row were rejected before this request, for example by a check.
    * @default 0 */
-  readonly resamples?: number;
+  readonly resamples?: number | undefined;
 }
 
 /** A JSON Schema as sent: the fields of `response_format.json_schema`. */
@@ -42,9 +42,9 @@ export interface AskedSchema {
   /** The schema itself, which may be a boolean. */
   readonly schema: unknown;
   /** Whether the server must enforce the schema exactly. @default the server decides */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
   /** A description for the model. @default none */
-  readonly description?: string;
+  readonly description?: string | undefined;
 }
 
 /** Tokens as the teacher counted them. If it states only a cost, both counts are 0. */
@@ -54,29 +54,29 @@ export interface Usage {
   /** Tokens of the answer, including reasoning. */
   readonly completionTokens: number;
   /** Completion tokens that were reasoning. @default 0 */
-  readonly reasoningTokens?: number;
+  readonly reasoningTokens?: number | undefined;
   /** Prompt tokens that were read from a cache. @default 0 */
-  readonly cachedTokens?: number;
+  readonly cachedTokens?: number | undefined;
   /** Prompt tokens that were written to a cache. @default 0 */
-  readonly cacheWriteTokens?: number;
+  readonly cacheWriteTokens?: number | undefined;
   /** The cost of the answer that the teacher states, in US dollars. @default it states none */
-  readonly costUsd?: number;
+  readonly costUsd?: number | undefined;
 }
 
 /** The rate limits that a response states. A field without a stated value is absent. */
 export interface RateLimit {
   /** Requests left until the reset. */
-  readonly requestsLeft?: number;
+  readonly requestsLeft?: number | undefined;
   /** Requests allowed in each period. */
-  readonly requestsLimit?: number;
+  readonly requestsLimit?: number | undefined;
   /** Milliseconds until the request limit resets. */
-  readonly requestsResetMs?: number;
+  readonly requestsResetMs?: number | undefined;
   /** Tokens left until the reset. */
-  readonly tokensLeft?: number;
+  readonly tokensLeft?: number | undefined;
   /** Tokens allowed in each period. */
-  readonly tokensLimit?: number;
+  readonly tokensLimit?: number | undefined;
   /** Milliseconds until the token limit resets. */
-  readonly tokensResetMs?: number;
+  readonly tokensResetMs?: number | undefined;
 }
 
 /** A teacher's answer to one request. */
@@ -84,45 +84,45 @@ export interface Completion {
   /** The answer without reasoning. */
   readonly response: string;
   /** The reasoning before the answer. @default "" */
-  readonly reasoning?: string;
+  readonly reasoning?: string | undefined;
   /** Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
    * …; "" if it did not say. Decides whether the answer is complete (`acceptEndings`). */
   readonly finishReason: string;
   /** Why the server may have sent no finish reason: a phrase that follows a colon. @default none */
-  readonly doubt?: string;
+  readonly doubt?: string | undefined;
   /** Whether the model refused. Without other text, `response` is the refusal. @default false */
-  readonly isRefusal?: boolean;
+  readonly isRefusal?: boolean | undefined;
   /** Token counts; null if the teacher reports none. */
   readonly usage: Usage | null;
   /** The model that answered, as the server names it. */
   readonly model: string;
   /** The model that was requested. @default the teacher's `model` */
-  readonly modelAsked?: string;
+  readonly modelAsked?: string | undefined;
   /** The service tier (`flex`, …) as the server names it, otherwise as requested. @default the
    * standard tier */
-  readonly serviceTier?: string;
+  readonly serviceTier?: string | undefined;
   /** The server's id for the answer. @default "" */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Tool calls in OpenAI's form. An answer with tool calls needs no text. @default none */
-  readonly toolCalls?: readonly unknown[];
+  readonly toolCalls?: readonly unknown[] | undefined;
   /** Milliseconds until the first token arrived. @default the latency of the answer */
-  readonly ttftMs?: number;
+  readonly ttftMs?: number | undefined;
   /** The address that answered, without credentials. @default the teacher's `address` */
-  readonly teacher?: string;
+  readonly teacher?: string | undefined;
   /** Raw fields of the answer, by name (`keep`). @default none */
-  readonly kept?: Readonly<Record<string, unknown>>;
+  readonly kept?: Readonly<Record<string, unknown>> | undefined;
   /** What the response states about rate limits. @default nothing */
-  readonly rateLimit?: RateLimit;
+  readonly rateLimit?: RateLimit | undefined;
   /** A message about the teacher for the user; the run shows it once. @default none */
-  readonly notice?: string;
+  readonly notice?: string | undefined;
 }
 
 /** A source of answers that takes any number of requests at once. */
 export interface Teacher {
   /** The requested model. It is part of a run's identity. @default "" */
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** The address without credentials. It is written to each line. @default "" */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** Makes at most one POST. Rejects with a `TeacherError` if the attempt failed, and soon after
    * `signal` is aborted. Any other error fails the row without another attempt, as `teacher`. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;

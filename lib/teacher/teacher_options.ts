@@ -13,8 +13,13 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { BODY_PARAMS, textParamNotices, unknownParamNotices } from "../param_names.ts";
-import { secretParam } from "../params.ts";
+import {
+  BODY_PARAMS,
+  numberIn,
+  secretParam,
+  textParamNotices,
+  unknownParamNotices,
+} from "../params.ts";
 import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import { checkHeaders } from "./secrets.ts";
@@ -35,50 +40,50 @@ export interface OpenAICompatibleOptions {
    * `chat` is `/chat/completions`; `completions` is `/completions`, for base models and rows of one
    * text; `responses` is `/responses`, which returns summaries of the reasoning. @default "chat"
    */
-  endpoint?: EndpointName;
+  endpoint?: EndpointName | undefined;
   /** The model for rows whose parameters have no `model`. */
   model: string;
   /** Sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere. @default none */
   apiKey?: string | undefined;
   /** Whether answers are streamed as server-sent events. @default false */
-  stream?: boolean;
+  stream?: boolean | undefined;
   /** The time limit of an attempt, in milliseconds. @default 3_600_000 (an hour) */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** The time limit of connecting, in milliseconds. @default 10_000 */
-  connectTimeoutMs?: number;
+  connectTimeoutMs?: number | undefined;
   /** Maximum silence between two tokens of a stream, in milliseconds. Before the first token,
    * only `timeoutMs` applies: a model may reason for a long time. @default 120_000 */
-  streamIdleTimeoutMs?: number;
+  streamIdleTimeoutMs?: number | undefined;
   /** Additional header fields. They replace Retort's fields of the same name. @default {} */
-  headers?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string>> | undefined;
   /**
    * Texts that must never be shown, such as values of `headers` whose names do not suggest a
    * secret. The key, and values of header fields such as `api-key`, are always hidden. @default []
    */
-  secrets?: readonly string[];
+  secrets?: readonly string[] | undefined;
   /** The trusted certificate authorities (PEM). @default those of Deno, or of
    * `DENO_CERT`, `NODE_EXTRA_CA_CERTS` and `DENO_TLS_CA_STORE` */
-  ca?: string;
+  ca?: string | undefined;
   /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
-  clientCert?: string;
+  clientCert?: string | undefined;
   /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
-  clientKey?: string;
+  clientKey?: string | undefined;
   /** Whether to accept any certificate. Anyone on the network path can then read prompts, answers
    * and the key. @default false */
-  insecureTls?: boolean;
+  insecureTls?: boolean | undefined;
   /** Raw fields of the answer to keep, looked up in the choice and then at the top level:
    * `logprobs`, `system_fingerprint`, … @default [] */
-  keep?: readonly string[];
+  keep?: readonly string[] | undefined;
   /**
    * The tags around the model's reasoning in its answers, such as `["<reason>", "</reason>"]`.
    * Known tags (`<think>`, `[THINK]`, the channels of gpt-oss, …) are always recognized. @default
    * none
    */
-  thinkTags?: readonly [open: string, close: string];
+  thinkTags?: readonly [open: string, close: string] | undefined;
   /** The URL of an HTTP proxy. It is not used for a teacher on this machine. @default none */
   proxy?: string | undefined;
   /** Unix time in milliseconds. @default a clock that is never set back */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 const milliseconds: OptionRule = {
@@ -190,7 +195,7 @@ export function checkParams(params: Params): CheckedParams {
   }
   const flat = "extra_body" in params ? flatten(params, notices) : params;
   for (const [name, value] of Object.entries(flat)) checkJson(name, value);
-  const n = numberOf(flat.n);
+  const n = numberIn(flat.n);
   if (n !== undefined && n > 1) {
     throw new RangeError(
       'Cannot send the parameter "n": use --samples (samples), because samples are rows of their ' +
@@ -244,13 +249,6 @@ function flatten(params: Params, notices: string[]): Params {
     `"extra_body" belongs to the Python client: its fields are sent as parameters (${names})`,
   );
   return { ...rest, ...fields };
-}
-
-/** A number that JavaScript would write differently is a `JSON.rawJSON` object in rows. */
-function numberOf(value: unknown): number | undefined {
-  if (typeof value === "number") return value;
-  const raw = asObject(value)?.rawJSON;
-  return typeof raw === "string" ? Number(raw) : undefined;
 }
 
 export function noticesOf(

@@ -42,12 +42,17 @@ async function makeCache(dir: TempDir): Promise<Record<string, string>> {
 }
 
 function script(url: string, server: { url: string }): string {
-  return `import { distill, distillFiles, openai } from "${url}/mod.ts";
+  return `import { type Completion, distill, distillFiles, openai, TeacherError } from "${url}/mod.ts";
 
 // As in programs that pass on what they have.
 const apiKey: string | undefined = Deno.env.get("NO_SUCH_KEY");
 const signal = undefined as AbortSignal | undefined;
-await using teacher = openai({ baseUrl: "${server.url}", model: "test-model", apiKey });
+const { stream, headers, status, reasoning } = {} as {
+  [name in "stream" | "headers" | "status" | "reasoning"]: undefined;
+};
+await using teacher = openai({ baseUrl: "${server.url}", model: "test-model", apiKey, stream, headers });
+const own: Completion = { response: "", reasoning, finishReason: "stop", usage: null, model: "" };
+console.log(own.model + new TeacherError("failed", { status }).type);
 const rows = [{ id: 1, prompt: "one" }, { id: 2, prompt: "two" }];
 for await (const a of distill(rows, { teacher, signal, concurrency: 20, rejectPattern: "(x+)+$" })) {
   const id: number = a.input.id;

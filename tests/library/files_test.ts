@@ -1,4 +1,4 @@
-/** Tests of lib/distill_files.ts, and of paths wherever the library takes them. @module */
+/** Tests of `distillFiles()`, and of paths wherever the library takes them. @module */
 
 import { pathToFileURL } from "node:url";
 import {

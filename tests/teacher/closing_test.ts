@@ -10,9 +10,8 @@ import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/
 import { parseAddress } from "../../lib/teacher/network.ts";
 import { Aborts, Deadlines } from "../../lib/teacher/interruptions.ts";
 import { Attempt } from "../../lib/teacher/attempt.ts";
-import { Connections, WatchTimers } from "../../lib/teacher/connections.ts";
+import { Connections, ReusePolicy, WatchTimers } from "../../lib/teacher/connections.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
-import { ReusePolicy } from "../../lib/teacher/server_habits.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 import { answer, delta, DONE, events, finish } from "../behaviors/replies.ts";
 import { FakeClock } from "../support/fake_clock.ts";

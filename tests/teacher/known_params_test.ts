@@ -1,7 +1,7 @@
 /** Parameters that servers support. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { textParamNotices, unknownParamNotices } from "../../lib/param_names.ts";
+import { textParamNotices, unknownParamNotices } from "../../lib/params.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
