@@ -47,7 +47,7 @@ export function listen(
   const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
   const serve = (port: number) =>
     Deno.serve(
-      { hostname, port, signal, onError, onListen: () => {} },
+      { hostname, port, signal, onError, onListen: () => {}, automaticCompression: true },
       (request) => app.fetch(request),
     );
   try {
