@@ -7,8 +7,8 @@
 
 import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
-import { guardedApp, HTML_TYPE, isFromOwnPage } from "./access.ts";
-import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
+import { addFiles, guardedApp, HTML_TYPE, isFromOwnPage, postProblem } from "./access.ts";
+import { MARKDOWN_JS, RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { isControl, useControl } from "./controls.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { Hub } from "./hub.ts";
@@ -17,8 +17,7 @@ import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH } from "./view/server.ts";
-import type { RunData } from "./view/run_data.ts";
+import { addDataRoutes, DATA_PATH, type RunData } from "./view/server.ts";
 
 export interface AppOptions {
   readonly run: MonitoredRun;
@@ -33,12 +32,12 @@ export interface AppOptions {
 /** The end of the tag of the link to the data page in `page.html`, whose lines a formatter breaks. */
 const HIDDEN_LINK = /(?<=id="data-link")\s+hidden/;
 
-const ASSETS = {
-  "/page.js": ["text/javascript; charset=utf-8", PAGE_JS],
-  "/page.css": ["text/css; charset=utf-8", PAGE_CSS],
-  "/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
-  "/uplot.js": ["text/javascript; charset=utf-8", UPLOT_JS],
-  "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
+const FILES = {
+  "/page.js": RUN_PAGE.script,
+  "/page.css": RUN_PAGE.style,
+  "/markdown.js": MARKDOWN_JS,
+  "/uplot.js": UPLOT_JS,
+  "/uplot.css": UPLOT_CSS,
 } as const;
 
 const REPORT_HEADERS = {
@@ -63,16 +62,15 @@ const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 export function createApp(options: AppOptions): Hono {
   const { hub, data } = options;
   const samples = () => hub.record.samples;
-  const page = data === undefined ? PAGE_HTML : PAGE_HTML.replace(HIDDEN_LINK, "");
+  const { html } = RUN_PAGE;
+  const page = data === undefined ? html : html.replace(HIDDEN_LINK, "");
   const app = guardedApp({
     ...options,
     ownPath: OWN_PATH,
     page: (c) => c.body(page, 200, { "content-type": HTML_TYPE }),
     scrapePath: "/metrics",
   });
-  for (const [path, [type, text]] of Object.entries(ASSETS)) {
-    app.get(path, (c) => c.body(text, 200, { "content-type": type }));
-  }
+  addFiles(app, FILES);
   app.get("/metrics", (c) => c.body(renderMetrics(hub), 200, { "content-type": METRICS_TYPE }));
   app.get("/report", (c) => c.body(reportOf(hub), 200, REPORT_HEADERS));
   app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML_TYPE }));
@@ -137,11 +135,8 @@ async function answerControl(
   name: string,
   { run, hub }: AppOptions,
 ): Promise<Response> {
-  const { headers } = c.req.raw;
-  if (!isFromOwnPage(headers)) return refuse(c, 403, "the request is from another page");
-  if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
-    return refuse(c, 415, "the body must be application/json");
-  }
+  const problem = postProblem(c.req.raw.headers);
+  if (problem !== undefined) return refuse(c, problem.status, problem.why);
   if (!isControl(name)) return refuse(c, 404, `there is no control "${name}"`);
   if (hub.record.ended) return refuse(c, 409, "the run has ended");
   try {

@@ -28,11 +28,11 @@ import { Hub } from "./hub.ts";
 import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "./listen.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
-import { RunData, type RunDataOptions } from "./view/run_data.ts";
+import { RunData, type RunDataOptions } from "./view/server.ts";
 import { reportOf } from "./report.ts";
 
 export { type FleetOptions, type ServedFleet, serveFolderMonitor } from "./fleet/server.ts";
-export type { RunDataOptions } from "./view/run_data.ts";
+export type { RunDataOptions } from "./view/server.ts";
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";
 
