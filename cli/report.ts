@@ -149,7 +149,7 @@ async function keepEarlierReport(
     const info = await statOf(path);
     if (info === undefined) return;
     await checkIsReport(path, info);
-    const { runStartOf } = await import("../web/report_marker.ts");
+    const { runStartOf } = await import("../web/recorder.ts");
     const startTime = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
     const time = startTime.replaceAll(":", "-");
     await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
@@ -166,7 +166,7 @@ async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Pro
     );
   }
   let isOurs: boolean;
-  const { isReport } = await import("../web/report_marker.ts");
+  const { isReport } = await import("../web/recorder.ts");
   try {
     isOurs = await isReport(path);
   } catch (cause) {

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { MARKDOWN_JS, RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import type { Hub } from "./hub.ts";
-import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
+import { REPORT_MARKER, startedMarker } from "./recorder.ts";
 import type { MonitorState } from "./monitor_state.ts";
 
 /** Links in the order of the page, and the style sheets that replace them. */
