@@ -174,7 +174,7 @@ async function keepEarlierReport(path: string): Promise<void> {
   const info = await statOf(path);
   if (info === undefined) return;
   await checkIsReport(path, info);
-  const { runStartOf } = await import("../web/report_marker.ts");
+  const { runStartOf } = await import("../web/recorder.ts");
   const startTime = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
   const time = startTime.replaceAll(":", "-");
   await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
@@ -186,7 +186,7 @@ async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Pro
   // Opening a FIFO would wait for a writer.
   if (!info.isFile) throw refusal(path, "it must be a regular file. Name another file");
   let isOurs: boolean;
-  const { isReport } = await import("../web/report_marker.ts");
+  const { isReport } = await import("../web/recorder.ts");
   try {
     isOurs = await isReport(path);
   } catch (cause) {

@@ -94,6 +94,14 @@ export function guardedApp(options: GuardOptions): Hono {
   return app;
 }
 
+/** Adds a route for each text. The type follows from the path: `.js`, `.css`, or else HTML. */
+export function addFiles(app: Hono, texts: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(texts)) {
+    const type = path.endsWith(".js") ? "javascript" : path.endsWith(".css") ? "css" : "html";
+    app.get(path, (c) => c.body(text, 200, { "content-type": `text/${type}; charset=utf-8` }));
+  }
+}
+
 /** The path without the prefix of a proxy. `URL` would throw for a forged `Host`. */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
@@ -160,6 +168,14 @@ export function isFromOwnPage(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   return origin !== undefined && origin === headers.get("host")?.toLowerCase() &&
     (site === null || site === "same-origin");
+}
+
+/** Why a POST must be rejected; undefined if it is JSON from the server's own page. */
+export function postProblem(headers: Headers): { status: 403 | 415; why: string } | undefined {
+  if (!isFromOwnPage(headers)) return { status: 403, why: "the request is from another page" };
+  return /^application\/json(;|$)/i.test(headers.get("content-type") ?? "")
+    ? undefined
+    : { status: 415, why: "the body must be application/json" };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Routes of the monitor. Links are relative, so that the page works through a tunnel and behind a
+ * Routes of the monitor, and the effects of its controls. Links are relative, so that the page works through a tunnel and behind a
  * path prefix. Requests first pass the checks of `access.ts`.
  *
  * @module
@@ -7,18 +7,16 @@
 
 import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
-import { guardedApp, HTML_TYPE, isFromOwnPage } from "./access.ts";
-import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
-import { isControl, useControl } from "./controls.ts";
-import type { MonitoredRun } from "./monitored_run.ts";
+import { addFiles, guardedApp, HTML_TYPE, isFromOwnPage, postProblem } from "./access.ts";
+import { MARKDOWN_JS, RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
+import type { MonitoredRun } from "./hub.ts";
 import type { Hub } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { PageSocket } from "./page_link.ts";
-import type { ControlAnswer } from "./protocol.ts";
+import type { ControlAnswer, ControlName } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH } from "./view/server.ts";
-import type { RunData } from "./view/run_data.ts";
+import { addDataRoutes, DATA_PATH, type RunData } from "./view/server.ts";
 
 export interface AppOptions {
   readonly run: MonitoredRun;
@@ -33,12 +31,12 @@ export interface AppOptions {
 /** The end of the tag of the link to the data page in `page.html`, whose lines a formatter breaks. */
 const HIDDEN_LINK = /(?<=id="data-link")\s+hidden/;
 
-const ASSETS = {
-  "/page.js": ["text/javascript; charset=utf-8", PAGE_JS],
-  "/page.css": ["text/css; charset=utf-8", PAGE_CSS],
-  "/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
-  "/uplot.js": ["text/javascript; charset=utf-8", UPLOT_JS],
-  "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
+const FILES = {
+  "/page.js": RUN_PAGE.script,
+  "/page.css": RUN_PAGE.style,
+  "/markdown.js": MARKDOWN_JS,
+  "/uplot.js": UPLOT_JS,
+  "/uplot.css": UPLOT_CSS,
 } as const;
 
 const REPORT_HEADERS = {
@@ -63,16 +61,15 @@ const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 export function createApp(options: AppOptions): Hono {
   const { hub, data } = options;
   const samples = () => hub.record.samples;
-  const page = data === undefined ? PAGE_HTML : PAGE_HTML.replace(HIDDEN_LINK, "");
+  const { html } = RUN_PAGE;
+  const page = data === undefined ? html : html.replace(HIDDEN_LINK, "");
   const app = guardedApp({
     ...options,
     ownPath: OWN_PATH,
     page: (c) => c.body(page, 200, { "content-type": HTML_TYPE }),
     scrapePath: "/metrics",
   });
-  for (const [path, [type, text]] of Object.entries(ASSETS)) {
-    app.get(path, (c) => c.body(text, 200, { "content-type": type }));
-  }
+  addFiles(app, FILES);
   app.get("/metrics", (c) => c.body(renderMetrics(hub), 200, { "content-type": METRICS_TYPE }));
   app.get("/report", (c) => c.body(reportOf(hub), 200, REPORT_HEADERS));
   app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML_TYPE }));
@@ -137,11 +134,8 @@ async function answerControl(
   name: string,
   { run, hub }: AppOptions,
 ): Promise<Response> {
-  const { headers } = c.req.raw;
-  if (!isFromOwnPage(headers)) return refuse(c, 403, "the request is from another page");
-  if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
-    return refuse(c, 415, "the body must be application/json");
-  }
+  const problem = postProblem(c.req.raw.headers);
+  if (problem !== undefined) return refuse(c, problem.status, problem.why);
   if (!isControl(name)) return refuse(c, 404, `there is no control "${name}"`);
   if (hub.record.ended) return refuse(c, 409, "the run has ended");
   try {
@@ -164,4 +158,111 @@ function refuse(c: Context, status: 400 | 403 | 404 | 409 | 413 | 415, why: stri
     { ok: false, error: `Cannot use the control: ${why}` } satisfies ControlAnswer,
     status,
   );
+}
+
+/** What a control acts on. */
+interface ControlTarget {
+  /** The run. */
+  readonly run: MonitoredRun;
+  /** What happens once the run has ended: controls set it. */
+  readonly atEnd: { retryWhenDone: boolean };
+}
+
+/** Executes a control. Returns the effect as text for a notice. */
+type Control = (body: unknown, target: ControlTarget) => string;
+
+const CONTROLS: Readonly<Record<ControlName, Control>> = {
+  pause(body, { run }) {
+    expectNoFields(body);
+    run.pause();
+    return "Paused";
+  },
+  resume(body, { run }) {
+    expectNoFields(body);
+    run.resume();
+    return "Resumed";
+  },
+  concurrency(body, { run }) {
+    const concurrency = onlyField("concurrency", body, isCount, "a whole number from 1");
+    run.setConcurrency(concurrency);
+    return `Concurrency set to ${concurrency}`;
+  },
+  budget(body, { run }) {
+    const usd = onlyField(
+      "max_cost_usd",
+      body,
+      isBudget,
+      "US dollars above 0, or null for no limit",
+    );
+    run.setMaxCost(usd);
+    return usd === null ? "Budget removed" : `Budget set to $${usd}`;
+  },
+  retry(body, { atEnd }) {
+    atEnd.retryWhenDone = onlyField("retry_when_done", body, isBoolean, "true or false");
+    return atEnd.retryWhenDone
+      ? "Failed rows will be retried at the end of the run"
+      : "Failed rows will not be retried";
+  },
+  stop(body, { run, atEnd }) {
+    expectNoFields(body);
+    atEnd.retryWhenDone = false;
+    run.stop();
+    return "Stopping: calls in flight are finished";
+  },
+  abort(body, { run, atEnd }) {
+    onlyField("confirm", body, (value) => value === "abort", '"abort"');
+    atEnd.retryWhenDone = false;
+    run.abort("Aborted from the monitor");
+    return "Aborting: calls in flight are canceled";
+  },
+};
+
+/** Whether a control has this name. */
+function isControl(name: string): name is ControlName {
+  return Object.hasOwn(CONTROLS, name);
+}
+
+/**
+ * Executes the control, and records it as a notice of the run. An invalid body changes nothing.
+ *
+ * @throws {TypeError | RangeError | UsageError} if the body is invalid or the run rejects the value
+ */
+function useControl(name: ControlName, body: unknown, target: ControlTarget): void {
+  const effect = CONTROLS[name](body, target);
+  target.run.notice("info", `${effect} (from the monitor)`);
+}
+
+function onlyField<T>(
+  field: string,
+  body: unknown,
+  isValid: (value: unknown) => value is T,
+  expected: string,
+): T {
+  const { [field]: value, ...others } = fieldsOf(body);
+  if (Object.keys(others).length === 0 && isValid(value)) return value;
+  throw new TypeError(
+    `Cannot use the control: the body must have only the field "${field}", with ${expected}`,
+  );
+}
+
+function expectNoFields(body: unknown): void {
+  if (Object.keys(fieldsOf(body)).length === 0) return;
+  throw new TypeError("Cannot use the control: the body must be {}");
+}
+
+function fieldsOf(body: unknown): Record<string, unknown> {
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return { ...body };
+  throw new TypeError("Cannot use the control: the body must be a JSON object");
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 1;
+}
+
+function isBudget(value: unknown): value is number | null {
+  return value === null || (typeof value === "number" && Number.isFinite(value) && value > 0);
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === "boolean";
 }

@@ -1,6 +1,6 @@
 /**
- * Files of the run's page and files that all pages share. Imported as text, so that local runs,
- * imports from a URL and the executable can serve them.
+ * The files of all pages. Imported as text, so that local runs, imports from a URL and the
+ * executable can serve them.
  *
  * @module
  */
@@ -48,55 +48,111 @@ import textStyle from "./page/text.css" with { type: "text" };
 import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
+import FLEET_HTML from "./fleet/fleet.html" with { type: "text" };
+import fleet from "./fleet/fleet.js" with { type: "text" };
+import fleetStyle from "./fleet/fleet.css" with { type: "text" };
+import actions from "./view/page/actions.js" with { type: "text" };
+import ask from "./view/page/ask.js" with { type: "text" };
+import columns from "./view/page/columns.js" with { type: "text" };
+import detail from "./view/page/detail.js" with { type: "text" };
+import facets from "./view/page/facets.js" with { type: "text" };
+import viewState from "./view/page/view_state.js" with { type: "text" };
+import grid from "./view/page/grid.js" with { type: "text" };
+import histograms from "./view/page/histograms.js" with { type: "text" };
+import viewMain from "./view/page/main.js" with { type: "text" };
+import openRow from "./view/page/open_row.js" with { type: "text" };
+import rows from "./view/page/rows.js" with { type: "text" };
+import samplePair from "./view/page/sample_pair.js" with { type: "text" };
+import searchBar from "./view/page/search_bar.js" with { type: "text" };
+import status from "./view/page/status.js" with { type: "text" };
+import VIEW_HTML from "./view/page/view.html" with { type: "text" };
+import detailStyle from "./view/page/detail.css" with { type: "text" };
+import gridStyle from "./view/page/grid.css" with { type: "text" };
+import viewStyle from "./view/page/view.css" with { type: "text" };
 
-/** Modules that all pages share, each after the modules that it imports. */
-export const COMMON_MODULES: readonly string[] = [figures, dom, theme, code, markdown, text];
+/** A page: its markup, script and style sheet. */
+interface PageFiles {
+  readonly html: string;
+  /** All modules in one file, because a report cannot import files. */
+  readonly script: string;
+  readonly style: string;
+}
 
-export const COMMON_STYLES: readonly string[] = [base, controlStyle, textStyle];
-
-const MODULES = [
-  ...COMMON_MODULES,
-  store,
-  problems,
-  runState,
-  link,
-  answerTiles,
-  tiles,
-  overview,
-  scale,
-  chart,
-  chartList,
-  charts,
-  latency,
-  table,
-  teacherTable,
-  errorTable,
-  samples,
-  controls,
-  notices,
-  report,
-  main,
-];
-
-const STYLES = [
-  ...COMMON_STYLES,
-  frame,
-  overviewStyle,
-  chartStyle,
-  latencyStyle,
-  tableStyle,
-  sampleStyle,
-  printStyle,
-];
-
-export const PAGE_HTML: string = withHeadAndIcons(
+/** The page of a run, which is also its report. */
+export const RUN_PAGE: PageFiles = pageOf(
   HTML.replace("<!-- page/dialogs.html goes here -->", dialogs.trim()),
+  [
+    store,
+    problems,
+    runState,
+    link,
+    answerTiles,
+    tiles,
+    overview,
+    scale,
+    chart,
+    chartList,
+    charts,
+    latency,
+    table,
+    teacherTable,
+    errorTable,
+    samples,
+    controls,
+    notices,
+    report,
+    main,
+  ],
+  [frame, overviewStyle, chartStyle, latencyStyle, tableStyle, sampleStyle, printStyle],
 );
 
-/** The modules of `page/` in one file, because a report cannot import files. */
-export const PAGE_JS: string = joinModules(MODULES);
+/** The page over results. */
+export const DATA_PAGE: PageFiles = pageOf(
+  VIEW_HTML,
+  [
+    ask,
+    viewState,
+    searchBar,
+    status,
+    columns,
+    rows,
+    grid,
+    facets,
+    histograms,
+    samplePair,
+    detail,
+    openRow,
+    actions,
+    viewMain,
+  ],
+  [viewStyle, gridStyle, detailStyle],
+);
 
-export const PAGE_CSS: string = STYLES.join("\n");
+/** The page of all runs in a folder. */
+export const FLEET_PAGE: PageFiles = pageOf(
+  FLEET_HTML,
+  [fleet],
+  [frame, overviewStyle, tableStyle, fleetStyle],
+);
+
+/**
+ * Adds to a page what all pages share.
+ *
+ * @param modules each after the modules that it imports; their top-level names must differ
+ */
+function pageOf(
+  html: string,
+  modules: readonly string[],
+  styles: readonly string[],
+): PageFiles {
+  return {
+    html: html.replace("<!-- page/head.html goes here -->", head.trim())
+      .replace("<!-- page/icons.html goes here -->", icons.trim()),
+    script: [figures, dom, theme, code, markdown, text, ...modules].map(withoutImportsAndExports)
+      .join("\n"),
+    style: [base, controlStyle, textStyle, ...styles].join("\n"),
+  };
+}
 
 /**
  * The script of uPlot with a fixed language: uPlot throws if `Intl` does not know the browser's
@@ -111,19 +167,6 @@ export const UPLOT_CSS: string = UPLOT_STYLE;
 export const MARKDOWN_JS: string = `var marked=function(){${
   asFunctionBody(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
-
-/** Replaces two comments by the head and the icons that all pages have. */
-export function withHeadAndIcons(html: string): string {
-  return html.replace("<!-- page/head.html goes here -->", head.trim()).replace(
-    "<!-- page/icons.html goes here -->",
-    icons.trim(),
-  );
-}
-
-/** Joins the modules of a page into one script. Their top-level names must differ. */
-export function joinModules(modules: readonly string[]): string {
-  return modules.map(withoutImportsAndExports).join("\n");
-}
 
 /** Turns an ES module that ends with exports into a function body that returns them. */
 function asFunctionBody(module: string): string {

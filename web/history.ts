@@ -1,11 +1,15 @@
 /**
- * The history of the whole run in a bounded number of points, so that a page that is opened late
- * shows all of it.
+ * What the charts show: the history of the whole run in a bounded number of points, so that a page
+ * that is opened late shows all of it, and marks of events.
  *
  * @module
  */
 
+import type { Notice, Snapshot } from "../lib/progress/mod.ts";
+import { cut } from "../lib/printable.ts";
+import type { WindowPercentiles } from "./latency.ts";
 import {
+  type ChartMark,
   type History as WireHistory,
   HISTORY_COLUMNS,
   type HistoryColumn,
@@ -16,43 +20,36 @@ export const MAX_POINTS = 1_000;
 /** Duration of a point at first: pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
-/** Figures of the run at one moment. */
-export interface Reading {
-  /** Time since the run could send its first row. */
-  readonly elapsedS: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly completionTokens: number;
-  readonly throttled: number;
-  /** Latencies of the last 30 s, in milliseconds. */
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p99: number | null;
-  readonly inFlight: number;
-  readonly limit: number;
-  readonly concurrency: number;
-  readonly cpuPercent: number;
-  readonly lagMs: number;
-  readonly rssBytes: number;
-}
+/** Counters of a snapshot, which begin at 0 with each run. */
+const COUNTERS = ["succeeded", "failed", "completion_tokens", "refused_for_load"] as const;
 
 /** Gauges whose mean a point keeps. */
-const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
+const MEANS = ["p50", "p90", "p99", "in_flight", "limit", "cpu_percent"] as const;
+
+type Counts = Record<typeof COUNTERS[number], number>;
+
+/** Figures of the run at one moment: its snapshot, and what the monitor measures. */
+export interface Reading extends Counts, WindowPercentiles {
+  /** Time since the run could send its first row. */
+  readonly elapsed_ms: number;
+  readonly in_flight: number;
+  readonly limit: number;
+  readonly concurrency: number;
+  readonly cpu_percent: number;
+  readonly lag_ms: number;
+  readonly rss_bytes: number;
+}
 
 /** A period of the run. Counters and concurrency are those at the end of the period. */
-interface Point {
+interface Point extends Counts {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
   elapsedS: number;
-  succeeded: number;
-  failed: number;
-  completionTokens: number;
-  throttled: number;
   concurrency: number;
   /** Maximum of the readings. */
-  lagMs: number;
+  lag_ms: number;
   /** Maximum of the readings. */
-  rssBytes: number;
+  rss_bytes: number;
   /** Sums of the readings of each gauge in `MEANS`; `counts` has their number. */
   sums: number[];
   counts: number[];
@@ -112,27 +109,20 @@ export class History {
     const point = this.#points[index];
     const before = this.#points[index - 1];
     const seconds = point.elapsedS - (before?.elapsedS ?? 0);
-    const increase = (name: "succeeded" | "failed" | "completionTokens" | "throttled") =>
-      point[name] - (before?.[name] ?? 0);
-    const perSecond = (amount: number) => seconds > 0 ? amount / seconds : 0;
-    const [p50, p90, p99, inFlight, limit, cpuPercent] = point.sums.map((sum, i) =>
+    const increase = (name: keyof Counts) => point[name] - (before?.[name] ?? 0);
+    const perSecond = (name: keyof Counts) => seconds > 0 ? increase(name) / seconds : 0;
+    const [p50_ms, p90_ms, p99_ms, in_flight, limit, cpu_percent] = point.sums.map((sum, i) =>
       point.counts[i] === 0 ? null : sum / point.counts[i]
     );
+    const { concurrency, lag_ms, rss_bytes } = point;
     const values: Record<HistoryColumn, number | null> = {
       elapsed_s: point.elapsedS,
-      succeeded_per_s: perSecond(increase("succeeded")),
-      failed_per_s: perSecond(increase("failed")),
-      p50_ms: p50,
-      p90_ms: p90,
-      p99_ms: p99,
-      tokens_per_s: perSecond(increase("completionTokens")),
-      in_flight: inFlight,
-      limit,
-      concurrency: point.concurrency,
-      refused_for_load: increase("throttled"),
-      lag_ms: point.lagMs,
-      cpu_percent: cpuPercent,
-      rss_bytes: point.rssBytes,
+      succeeded_per_s: perSecond("succeeded"),
+      failed_per_s: perSecond("failed"),
+      tokens_per_s: perSecond("completion_tokens"),
+      refused_for_load: increase("refused_for_load"),
+      ...{ p50_ms, p90_ms, p99_ms, in_flight, limit, concurrency },
+      ...{ lag_ms, cpu_percent, rss_bytes },
     };
     return HISTORY_COLUMNS.map((name) =>
       name === "elapsed_s" ? toTenths(values[name]) : toFourDigits(values[name])
@@ -163,16 +153,12 @@ export class History {
 
 function pointOf(reading: Reading, base: Point | undefined): Point {
   const values = MEANS.map((name) => reading[name]);
+  const counters = COUNTERS.map((name) => [name, reading[name] + (base?.[name] ?? 0)]);
+  const { concurrency, lag_ms, rss_bytes } = reading;
   return {
-    slot: 0,
-    elapsedS: reading.elapsedS + (base?.elapsedS ?? 0),
-    succeeded: reading.succeeded + (base?.succeeded ?? 0),
-    failed: reading.failed + (base?.failed ?? 0),
-    completionTokens: reading.completionTokens + (base?.completionTokens ?? 0),
-    throttled: reading.throttled + (base?.throttled ?? 0),
-    concurrency: reading.concurrency,
-    lagMs: reading.lagMs,
-    rssBytes: reading.rssBytes,
+    ...Object.fromEntries(counters) as Counts,
+    ...{ slot: 0, concurrency, lag_ms, rss_bytes },
+    elapsedS: reading.elapsed_ms / 1000 + (base?.elapsedS ?? 0),
     sums: values.map((value) => value ?? 0),
     counts: values.map((value) => value === null ? 0 : 1),
   };
@@ -181,8 +167,8 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
 function merge(into: Point, later: Point): void {
   Object.assign(into, {
     ...later,
-    lagMs: Math.max(into.lagMs, later.lagMs),
-    rssBytes: Math.max(into.rssBytes, later.rssBytes),
+    lag_ms: Math.max(into.lag_ms, later.lag_ms),
+    rss_bytes: Math.max(into.rss_bytes, later.rss_bytes),
     sums: into.sums.map((sum, i) => sum + later.sums[i]),
     counts: into.counts.map((count, i) => count + later.counts[i]),
   });
@@ -195,4 +181,110 @@ function toFourDigits(value: number | null): number | null {
 
 function toTenths(value: number | null): number | null {
   return value === null ? null : Math.round(value * 10) / 10;
+}
+
+const MAX_MARKS = 60;
+
+/** Longest text of a mark, in UTF-16 units. */
+const MAX_TEXT = 80;
+
+/** Throttled attempts between two snapshots that count as a burst. */
+const BURST = 5;
+
+/**
+ * An event adds no mark if the same thing happened to the same teacher this recently: a teacher may
+ * go up and down often.
+ */
+const QUIET_S = 30;
+
+/** A pause this soon after a control is probably its effect, and adds no mark. */
+const CONTROL_EFFECT_S = 5;
+
+const FROM_MONITOR = / \(from the monitor\)$/;
+
+/**
+ * Events on the time axis of the charts: pauses, failed writes, bursts of throttled attempts,
+ * teachers that went down, were halted or came back, and used controls.
+ */
+export class Marks {
+  #marks: ChartMark[] = [];
+  #previous: Snapshot | undefined;
+  /** When each event last happened, by kind and teacher, in seconds on the time axis. */
+  readonly #lastS = new Map<string, number>();
+
+  get all(): readonly ChartMark[] {
+    return this.#marks;
+  }
+
+  /**
+   * Adds marks of what has changed since the previous snapshot, and returns them.
+   *
+   * @param atS position of the snapshot on the time axis, in seconds
+   */
+  observe(snapshot: Snapshot, atS: number): ChartMark[] {
+    const previous = this.#previous;
+    this.#previous = snapshot;
+    if (previous === undefined) return [];
+    const marks: ChartMark[] = [];
+    const add = (kind: ChartMark["kind"], key: string, text: string) => {
+      if (atS - (this.#lastS.get(key) ?? -Infinity) >= QUIET_S) {
+        marks.push({ at_s: atS, kind, text });
+      }
+      this.#lastS.set(key, atS);
+      // Otherwise keys would accumulate in a run of days, whose teachers come and go.
+      for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
+    };
+    if (snapshot.state !== previous.state) {
+      if (snapshot.state === "paused" && !this.#followsControl(atS)) {
+        add("hold", "paused", "Paused");
+      }
+      if (snapshot.state === "disk_full") add("hold", "disk", "Cannot write");
+    }
+    if (snapshot.refused_for_load - previous.refused_for_load >= BURST) {
+      add("throttled", "429", "Throttled");
+    }
+    const oldStates = new Map(
+      previous.teachers.map(({ address, model, state }) => [`${address} ${model}`, state]),
+    );
+    for (const { address, model, state } of snapshot.teachers) {
+      const oldState = oldStates.get(`${address} ${model}`);
+      if (oldState === undefined || oldState === state) continue;
+      const isLost = state === "down" || state === "halted";
+      // A teacher that cools down has answered again. One that is leaving may still be down.
+      const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
+      if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
+      else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);
+    }
+    return this.#record(marks);
+  }
+
+  /** Adds a mark if the notice is of a used control (see `useControl`). */
+  observeNotice({ message }: Notice, atS: number): ChartMark[] {
+    if (!FROM_MONITOR.test(message)) return [];
+    return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
+  }
+
+  /** Prepares for the next run, whose counters start at 0. */
+  restart(): void {
+    this.#previous = undefined;
+  }
+
+  #followsControl(atS: number): boolean {
+    const last = this.#marks.at(-1);
+    return last?.kind === "control" && atS - last.at_s < CONTROL_EFFECT_S;
+  }
+
+  #record(marks: readonly ChartMark[]): ChartMark[] {
+    const short = marks.map((mark) => ({
+      ...mark,
+      at_s: Math.round(mark.at_s * 10) / 10,
+      text: cut(mark.text, MAX_TEXT),
+    }));
+    this.#marks = [...this.#marks, ...short].slice(-MAX_MARKS);
+    return short;
+  }
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : address;
 }

@@ -5,14 +5,50 @@
  * @module
  */
 
-import { eventOf, type Notice, type RunEvent } from "../lib/progress/mod.ts";
+import {
+  eventOf,
+  type Notice,
+  type RunEvent,
+  type RunListener,
+  type RunSnapshot,
+  type Snapshot,
+} from "../lib/progress/mod.ts";
+import type { Outcome } from "../lib/row.ts";
 import { every as everyMs } from "../lib/timer.ts";
-import type { MonitoredRun } from "./monitored_run.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";
 import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { shortenedToFit } from "./samples.ts";
-import { encodeSnapshot } from "./wire_snapshot.ts";
+
+/** Called with finished rows, in batches. */
+export type OutcomesListener = (outcomes: readonly Outcome[]) => void;
+
+/** A run that can be watched and controlled. A `ResponseGenerator` is one. */
+export interface MonitoredRun {
+  /** Calls `listener` with every event until the returned function is called. */
+  on(listener: RunListener): () => void;
+  /** Calls `listener` with finished rows until the returned function is called. */
+  onOutcomes(listener: OutcomesListener): () => void;
+  /** Returns the state of the current run; undefined if none is active. */
+  snapshot(): Snapshot | RunSnapshot | undefined;
+  /** Starts no attempt until `resume()`. */
+  pause(): void;
+  /** Starts attempts again after `pause()`. */
+  resume(): void;
+  /** Sets the concurrency. Throws a `RangeError` if the number is not allowed. */
+  setConcurrency(concurrency: number): void;
+  /**
+   * Sets the budget in US dollars; null for no limit. Throws a `RangeError` unless it is above 0,
+   * and a `UsageError` if no price is known.
+   */
+  setMaxCost(usd: number | null): void;
+  /** Finishes calls in flight and starts no others. */
+  stop(): void;
+  /** Stops, and cancels the calls in flight. */
+  abort(reason?: unknown): void;
+  /** Sends a notice to all listeners, as an event of the run. */
+  notice(level: "info" | "warning", message: string): void;
+}
 
 /** Time between beats, and minimum time between snapshots to a page. */
 export const BEAT_MS = 500;
@@ -38,14 +74,6 @@ const LOST_AFTER_MS = 180_000;
 /** A page that is being reloaded is back within this time. */
 const RELOAD_MS = 10_000;
 
-/** Handlers of a page's socket. None of them throws. */
-export interface PageEvents {
-  opened(): void;
-  received(data: unknown): void;
-  /** Call when the socket is closed or broken. */
-  left(): void;
-}
-
 /** By default the hub uses the clocks, timers and random numbers of the process. */
 export interface HubOptions extends Partial<RunRecordOptions> {
   /** Calls `callback` at an interval until the returned function is called. */
@@ -54,12 +82,12 @@ export interface HubOptions extends Partial<RunRecordOptions> {
 
 export class Hub {
   readonly record: RunRecord;
+  /** Number of errors of the hub itself, which do not affect the run. */
+  faults = 0;
   readonly #run: MonitoredRun;
   readonly #now: () => number;
-  readonly #wallClock: () => number;
   readonly #pages = new Set<PageLink>();
   readonly #unsubscribe: readonly (() => void)[];
-  #faults = 0;
   #beats = 0;
   #publishedBeat = 0;
   #lastBeatMs: number;
@@ -73,7 +101,6 @@ export class Hub {
     const { now = () => performance.now(), wallClock = Date.now, every = everyMs } = options;
     this.#run = run;
     this.#now = now;
-    this.#wallClock = wallClock;
     this.record = new RunRecord({ ...options, now, wallClock });
     this.#lastBeatMs = now();
     const snapshot = run.snapshot();
@@ -89,11 +116,6 @@ export class Hub {
     return this.#pages.size;
   }
 
-  /** Errors of the hub itself. They do not affect the run. */
-  get faults(): number {
-    return this.#faults;
-  }
-
   get retryWhenDone(): boolean {
     return this.record.retryWhenDone;
   }
@@ -104,15 +126,16 @@ export class Hub {
     this.#hasNewSnapshot = true;
   }
 
-  /** Adds a page when its socket opens. Returns the handlers of the socket. */
-  join(socket: PageSocket): PageEvents {
+  /** Adds a page when its socket opens. Returns the handlers of the socket, which never throw. */
+  join(socket: PageSocket) {
     const page = new PageLink(socket);
     return {
       opened: () => this.#countErrors(() => this.#admit(page)),
-      received: (data) => {
+      received: (data: unknown) => {
         page.lastHeardMs = this.#now();
         this.#countErrors(() => page.receive(data));
       },
+      /** Call when the socket is closed or broken. */
       left: () => this.#drop(page),
     };
   }
@@ -180,9 +203,7 @@ export class Hub {
     );
   }
 
-  /**
-   * Takes a snapshot if no event has brought one. Before the first snapshot, pages get a `hello`.
-   */
+  /** Takes a snapshot if no event has brought one. Before the first one, pages get a `hello`. */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;
@@ -212,7 +233,7 @@ export class Hub {
   }
 
   #publish(lagMs: number): void {
-    const { snapshot, history, latency } = this.record;
+    const { snapshot, history } = this.record;
     if (!this.#hasNewSnapshot || snapshot === undefined) return;
     this.#hasNewSnapshot = false;
     this.#publishedBeat = this.#beats;
@@ -223,17 +244,7 @@ export class Hub {
     }
     const due = [...this.#pages].filter((page) => this.#isDue(page));
     if (due.length === 0) return;
-    const index = history.length - 1;
-    const text = encodeSnapshot({
-      type: "snapshot",
-      time: this.#wallClock(),
-      point_index: index,
-      point: history.valuesAt(index),
-      latency: latency.histogram(),
-      answers: this.record.answers,
-      teacher_figures: this.record.teacherFigures,
-      retry_when_done: this.retryWhenDone,
-    }, snapshot);
+    const text = this.record.snapshotMessage(snapshot);
     for (const page of due) {
       page.snapshotBeat = this.#beats;
       this.#send(page, text);
@@ -282,7 +293,7 @@ export class Hub {
     try {
       work();
     } catch {
-      this.#faults++;
+      this.faults++;
     }
   }
 }

@@ -8,9 +8,12 @@ import { delay } from "../lib/timer.ts";
 export const DEFAULT_HOSTNAME = "127.0.0.1";
 
 /** Where a page is served, and its token. */
-interface PageOptions {
+export interface PageOptions {
+  /** @default "127.0.0.1" */
   readonly hostname?: string;
+  /** 0 for any free port. @default 0 */
   readonly port?: number;
+  /** @default 192 random bits */
   readonly token?: string;
 }
 
@@ -26,11 +29,7 @@ export const PAGE_RULES: OptionRules<PageOptions> = {
   },
 };
 
-interface ListenOptions {
-  /** @default "127.0.0.1" */
-  readonly hostname?: string;
-  /** @default any free port */
-  readonly port?: number;
+interface ListenOptions extends Omit<PageOptions, "token"> {
   readonly signal: AbortSignal;
   /** What is served, for messages. @default "the page" */
   readonly served?: string;
@@ -47,7 +46,7 @@ export function listen(
   const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
   const serve = (port: number) =>
     Deno.serve(
-      { hostname, port, signal, onError, onListen: () => {} },
+      { hostname, port, signal, onError, onListen: () => {}, automaticCompression: true },
       (request) => app.fetch(request),
     );
   try {

@@ -1,22 +1,22 @@
 /** The report: the page and its run in one HTML file that needs no server. @module */
 
 import { createHash } from "node:crypto";
-import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
+import { MARKDOWN_JS, RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import type { Hub } from "./hub.ts";
-import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
+import { REPORT_MARKER, startedMarker } from "./recorder.ts";
 import type { MonitorState } from "./monitor_state.ts";
 
 /** Links in the order of the page, and the style sheets that replace them. */
 const STYLES = [
   ['<link rel="stylesheet" href="uplot.css">', UPLOT_CSS],
-  ['<link rel="stylesheet" href="page.css">', PAGE_CSS],
+  ['<link rel="stylesheet" href="page.css">', RUN_PAGE.style],
 ] as const;
 
 /** Tags in the order of the page, attributes of the tags that replace them, and the scripts. */
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
   ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],
-  ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
+  ['<script type="module" src="page.js"></script>', ' type="module"', RUN_PAGE.script],
 ] as const;
 
 /** A policy that makes it an error to use a string as markup or script. */
@@ -49,7 +49,7 @@ export function reportShell(): string {
 
 function render(json: string, markers: string): string {
   const data = `<script type="application/json" id="report-state">${json}</script>`;
-  return withReplacements(PAGE_HTML, [
+  return withReplacements(RUN_PAGE.html, [
     ['<meta charset="utf-8">', `<meta charset="utf-8">\n    ${markers}\n    ${policy()}`],
     ...STYLES.map(([link, style]) => [link, `<style>${style}</style>`] as const),
     ...SCRIPTS.map(([tag, type, script]) => [tag, `<script${type}>${script}</script>`] as const),

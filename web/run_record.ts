@@ -1,21 +1,32 @@
 /** The monitor's record of a run, kept whether or not a page is open. @module */
 
-import type { Notice, RunEvent, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
-import type { Outcome } from "../lib/row.ts";
+import { Buffer } from "node:buffer";
+import {
+  countTeacherStates,
+  type ErrorGroup,
+  mostUrgentTeachers,
+  type Notice,
+  type RunEvent,
+  type RunStart,
+  type Snapshot,
+  type Summary,
+  type TeacherStatus,
+} from "../lib/progress/mod.ts";
+import { formatCount, sumOf } from "../lib/figures.ts";
 import { cut } from "../lib/printable.ts";
-import { History } from "./history.ts";
+import type { Outcome } from "../lib/row.ts";
+import { History, Marks } from "./history.ts";
 import { Latency } from "./latency.ts";
-import { Marks } from "./marks.ts";
 import type {
-  AnswerFigures,
   ChartMark,
   MonitorState,
   RunAbout,
   TeacherFigures,
+  WireSnapshot,
 } from "./monitor_state.ts";
+import type { SnapshotMessage } from "./protocol.ts";
 import { RunFigures } from "./run_figures.ts";
 import { Samples, shortenedToFit } from "./samples.ts";
-import { wireSnapshot } from "./wire_snapshot.ts";
 
 const MAX_NOTICES = 100;
 
@@ -33,61 +44,41 @@ export interface RunRecordOptions {
 export class RunRecord {
   readonly history = new History();
   readonly samples: Samples;
+  latency: Latency;
+  notices: Notice[] = [];
+  snapshot: Snapshot | undefined;
+  ended = false;
   /** Whether a user requested a retry of failed rows at the end of the run. */
   retryWhenDone = false;
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
   readonly #now: () => number;
-  #latency: Latency;
-  #figures: RunFigures;
   readonly #marks = new Marks();
-  #notices: Notice[] = [];
+  #figures: RunFigures;
   #run: RunStart | null = null;
-  #snapshot: Snapshot | undefined;
   #summary: Summary | null = null;
-  #ended = false;
 
   constructor(options: RunRecordOptions) {
     this.#wallClock = options.wallClock;
     this.#about = options.about;
     this.#now = options.now;
     this.samples = new Samples(options.random);
-    this.#latency = new Latency(this.#now);
+    this.latency = new Latency(this.#now);
     this.#figures = new RunFigures(this.#now);
-  }
-
-  get snapshot(): Snapshot | undefined {
-    return this.#snapshot;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
   }
 
   get about(): RunAbout | null {
     return this.#about?.(this.#summary) ?? null;
   }
 
-  get notices(): readonly Notice[] {
-    return this.#notices;
-  }
-
-  get latency(): Latency {
-    return this.#latency;
-  }
-
-  get answers(): AnswerFigures {
-    return this.#figures.answers();
-  }
-
-  get teacherFigures(): TeacherFigures[] {
-    return this.#figures.teachers(this.#snapshot?.teachers ?? []);
+  get #teacherFigures(): TeacherFigures[] {
+    return this.#figures.teachers(this.snapshot?.teachers ?? []);
   }
 
   /** Records an event. Returns the marks that it adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
-      this.#snapshot = event;
+      this.snapshot = event;
       return this.#marks.observe(event, this.#axisS);
     }
     if (event.type === "notice") return this.#addNotice(event);
@@ -100,13 +91,13 @@ export class RunRecord {
     this.samples.add(outcomes);
     this.#figures.add(outcomes);
     const answered = outcomes.filter(({ failure }) => failure === undefined);
-    this.#latency.record(answered.map(({ latencyMs }) => latencyMs));
+    this.latency.record(answered.map(({ latencyMs }) => latencyMs));
   }
 
   /** `summary` is null if an error ended the run. */
   end(summary: Summary | null): void {
-    if (!this.#ended) this.#summary = summary;
-    this.#ended = true;
+    if (!this.ended) this.#summary = summary;
+    this.ended = true;
   }
 
   /**
@@ -115,61 +106,59 @@ export class RunRecord {
    * @param lagMs How late the monitor's last beat was; snapshots have only percentiles of such delays.
    */
   addPoint(lagMs: number): void {
-    const snapshot = this.#snapshot;
-    if (snapshot === undefined) return;
-    this.history.add({
-      elapsedS: snapshot.elapsed_ms / 1000,
-      succeeded: snapshot.succeeded,
-      failed: snapshot.failed,
-      completionTokens: snapshot.completion_tokens,
-      throttled: snapshot.refused_for_load,
-      ...this.#latency.window(),
-      inFlight: snapshot.in_flight,
-      limit: snapshot.limit,
-      concurrency: snapshot.concurrency,
-      cpuPercent: snapshot.cpu_percent,
-      lagMs,
-      rssBytes: snapshot.rss_bytes,
-    });
+    if (this.snapshot === undefined) return;
+    this.history.add({ ...this.snapshot, ...this.latency.window(), lag_ms: lagMs });
+  }
+
+  /** Encodes the message about `snapshot` and the last point. */
+  snapshotMessage(snapshot: Snapshot): string {
+    const index = this.history.length - 1;
+    return encodeSnapshot({
+      type: "snapshot",
+      time: this.#wallClock(),
+      point_index: index,
+      point: this.history.valuesAt(index),
+      latency: this.latency.histogram(),
+      answers: this.#figures.answers(),
+      teacher_figures: this.#teacherFigures,
+      retry_when_done: this.retryWhenDone,
+    }, snapshot);
   }
 
   /** Returns the state. Texts of samples are truncated for lists. */
   state(): MonitorState {
-    const wire = this.#snapshot && wireSnapshot(this.#snapshot, this.teacherFigures);
+    const wire = this.snapshot && wireSnapshot(this.snapshot, this.#teacherFigures);
     return {
       time: this.#wallClock(),
       run: this.#run,
       snapshot: wire?.snapshot ?? null,
       history: this.history.columns(),
-      latency: this.#latency.histogram(),
-      answers: this.answers,
+      latency: this.latency.histogram(),
+      answers: this.#figures.answers(),
       teacher_figures: wire?.teacher_figures ?? [],
       marks: this.#marks.all,
       samples: this.samples.since(),
-      notices: this.#notices,
+      notices: this.notices,
       retry_when_done: this.retryWhenDone,
       summary: this.#summary,
-      ended: this.#ended,
+      ended: this.ended,
       about: this.about,
     };
   }
 
   /** Returns the state. Texts of samples are truncated only if they exceed `maxBytes` together. */
   wholeState(maxBytes: number): MonitorState {
-    return {
-      ...this.state(),
-      samples: shortenedToFit(this.samples.wholeSamples(), maxBytes),
-    };
+    return { ...this.state(), samples: shortenedToFit(this.samples.wholeSamples(), maxBytes) };
   }
 
   /** Position of the latest snapshot on the time axis of the charts. */
   get #axisS(): number {
-    return this.history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
+    return this.history.axisS((this.snapshot?.elapsed_ms ?? 0) / 1000);
   }
 
   #addNotice(notice: Notice): ChartMark[] {
     const short = { ...notice, message: cut(notice.message, MAX_NOTICE) };
-    this.#notices = [...this.#notices, short].slice(-MAX_NOTICES);
+    this.notices = [...this.notices, short].slice(-MAX_NOTICES);
     return this.#marks.observeNotice(short, this.#axisS);
   }
 
@@ -181,11 +170,128 @@ export class RunRecord {
     if (this.#run !== null) this.history.beginNextRun();
     this.#marks.restart();
     this.samples.forgetFailures();
-    this.#latency = new Latency(this.#now);
+    this.latency = new Latency(this.#now);
     this.#figures = new RunFigures(this.#now);
     this.#run = event;
-    this.#snapshot = undefined;
+    this.snapshot = undefined;
     this.#summary = null;
-    this.#ended = false;
+    this.ended = false;
   }
+}
+
+export const MAX_SNAPSHOT_BYTES = 8 * 1024;
+
+/** Longest uid, in UTF-16 units. Users search for uids, so most must not be truncated. */
+const MAX_UID = 80;
+
+interface Limits {
+  readonly errors: number;
+  readonly teachers: number;
+  /** Longest text, in UTF-16 units. */
+  readonly text: number;
+}
+
+/**
+ * Limits, tried in this order. Any snapshot fits the last ones: 24 UTF-16 units of control
+ * characters have 144 bytes.
+ */
+const LIMITS: readonly Limits[] = [
+  { errors: 50, teachers: 32, text: 400 },
+  { errors: 30, teachers: 16, text: 240 },
+  { errors: 20, teachers: 12, text: 160 },
+  { errors: 12, teachers: 8, text: 120 },
+  { errors: 8, teachers: 6, text: 80 },
+  { errors: 4, teachers: 4, text: 40 },
+  { errors: 2, teachers: 2, text: 24 },
+];
+
+/**
+ * Shortens a snapshot, by default to the limits of `hello` and reports. Returns only the figures of
+ * the teachers in the shortened snapshot.
+ *
+ * @param figures One for each teacher of the snapshot.
+ */
+export function wireSnapshot(
+  snapshot: Snapshot,
+  figures: readonly TeacherFigures[],
+  limits: Limits = LIMITS[0],
+): { snapshot: WireSnapshot; teacher_figures: TeacherFigures[] } {
+  const { teachers } = snapshot;
+  // Teachers that left always have an entry, so that the sums of the table are complete.
+  const left = sumOfLeft(teachers.filter((teacher) => !isPresent(teacher)));
+  const shown = mostUrgentTeachers(teachers, limits.teachers - left.length);
+  return {
+    snapshot: {
+      ...snapshot,
+      reason: cutOrNull(snapshot.reason, limits.text),
+      errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
+      errors_total: snapshot.errors.length,
+      teachers: [...shown.map((i) => teachers[i]), ...left]
+        .map((teacher) => cutTeacher(teacher, limits.text)),
+      teachers_total: teachers.filter(isPresent).length + left.length,
+      teachers_left: left.length,
+      teacher_states: countTeacherStates(teachers),
+    },
+    teacher_figures: [
+      ...shown.map((i) => figures[i]),
+      ...left.map(() => ({ rows_per_s: 0, p50_ms: null })),
+    ],
+  };
+}
+
+function isPresent({ state }: TeacherStatus): boolean {
+  return state !== "left";
+}
+
+/** Sums up the teachers that left in one entry. Returns no entry if no teacher left. */
+function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
+  if (left.length < 2) return [...left];
+  const count = sumOf(left, ({ teachers = 1 }) => teachers);
+  return [{
+    ...left[0],
+    address: `${formatCount(count)} teachers that left`,
+    model: "",
+    answered: sumOf(left, ({ answered }) => answered),
+    failed: sumOf(left, ({ failed }) => failed),
+    completion_tokens: sumOf(left, ({ completion_tokens }) => completion_tokens),
+    cost_usd: sumOf(left, ({ cost_usd }) => cost_usd),
+    teachers: count,
+  }];
+}
+
+/** Encodes a message in at most 8 KB: if necessary with fewer errors and teachers, and shorter texts. */
+export function encodeSnapshot(
+  message: Omit<SnapshotMessage, "snapshot">,
+  snapshot: Snapshot,
+): string {
+  let text = "";
+  for (const limits of LIMITS) {
+    text = JSON.stringify({
+      ...message,
+      ...wireSnapshot(snapshot, message.teacher_figures, limits),
+    });
+    if (Buffer.byteLength(text) <= MAX_SNAPSHOT_BYTES) break;
+  }
+  return text;
+}
+
+function cutGroup(group: ErrorGroup, length: number): ErrorGroup {
+  return {
+    ...group,
+    message: cut(group.message, length),
+    uids: group.uids.map((uid) => cut(uid, Math.min(length, MAX_UID))),
+  };
+}
+
+function cutTeacher(teacher: TeacherStatus, length: number): TeacherStatus {
+  return {
+    ...teacher,
+    address: cut(teacher.address, length),
+    model: cut(teacher.model, length),
+    reason: cutOrNull(teacher.reason, length),
+  };
+}
+
+function cutOrNull(text: string | null, length: number): string | null {
+  return text === null ? null : cut(text, length);
 }

@@ -26,14 +26,14 @@ import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
 import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "./listen.ts";
-import type { MonitoredRun } from "./monitored_run.ts";
+import type { MonitoredRun } from "./hub.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
-import { RunData, type RunDataOptions } from "./view/run_data.ts";
+import { RunData, type RunDataOptions } from "./view/server.ts";
 import { reportOf } from "./report.ts";
 
 export { type FleetOptions, type ServedFleet, serveFolderMonitor } from "./fleet/server.ts";
-export type { RunDataOptions } from "./view/run_data.ts";
-export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
+export type { RunDataOptions } from "./view/server.ts";
+export type { MonitoredRun, OutcomesListener } from "./hub.ts";
 export type * from "./protocol.ts";
 
 /** Options of `createMonitor`. */

@@ -1,12 +1,10 @@
 /** The scripts of the pages hold every module in order, and their elements have styles. */
 
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { PAGE_CSS, PAGE_HTML, PAGE_JS } from "../../web/assets.ts";
-import FLEET_HTML from "../../web/fleet/fleet.html" with { type: "text" };
-import { FLEET_CSS } from "../../web/fleet/server.ts";
-import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "../../web/view/assets.ts";
+import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { UPLOT_JS as UPLOT_SCRIPT } from "../../lib/deps/uplot.ts";
+import { DATA_PAGE, FLEET_PAGE, RUN_PAGE, UPLOT_JS } from "../../web/assets.ts";
 
-for (const [folder, script] of [["page/", PAGE_JS], ["view/page/", VIEW_JS]]) {
+for (const [folder, script] of [["page/", RUN_PAGE.script], ["view/page/", DATA_PAGE.script]]) {
   Deno.test(`web/${folder} is served whole, each module after those that it imports`, async () => {
     const modules = await modulesOf(new URL(`../../web/${folder}`, import.meta.url));
     assert(modules.size > 0);
@@ -19,17 +17,13 @@ for (const [folder, script] of [["page/", PAGE_JS], ["view/page/", VIEW_JS]]) {
   });
 }
 
-const PAGES: readonly [name: string, html: string, css: string][] = [
-  ["run", PAGE_HTML, PAGE_CSS],
-  ["data", VIEW_HTML, VIEW_CSS],
-  ["folder", FLEET_HTML, FLEET_CSS],
-];
+const PAGES = { run: RUN_PAGE, data: DATA_PAGE, folder: FLEET_PAGE };
 
-for (const [name, html, css] of PAGES) {
+for (const [name, { html, style }] of Object.entries(PAGES)) {
   Deno.test(`page of the ${name}: each class of an element has a style`, () => {
     const classes = [...html.matchAll(/ class="([^"]+)"/g)].flatMap(([, all]) => all.split(" "));
     assert(classes.length > 10);
-    const isStyled = (one: string) => new RegExp(`\\.${one}(?![\\w-])`).test(css);
+    const isStyled = (one: string) => new RegExp(`\\.${one}(?![\\w-])`).test(style);
     assertEquals([...new Set(classes)].filter((one) => !isStyled(one)), []);
   });
 }
@@ -43,10 +37,36 @@ const TOO_NEW = {
 
 Deno.test("pages use nothing that their oldest browsers lack", () => {
   const found = [
-    ...[PAGE_JS, VIEW_JS].map((script) => TOO_NEW.js.exec(script)?.[0]),
-    ...PAGES.map(([, , css]) => TOO_NEW.css.exec(css)?.[0]),
+    ...Object.values(PAGES).map(({ script }) => TOO_NEW.js.exec(script)?.[0]),
+    ...Object.values(PAGES).map(({ style }) => TOO_NEW.css.exec(style)?.[0]),
   ];
   assertEquals(found.filter((one) => one !== undefined), []);
+});
+
+/** Runs a script with those parts of a browser that uPlot uses while it is loaded. */
+function load(
+  script: string,
+  language: string,
+): { new (): unknown; fmtNum(value: number): string } {
+  const target = new EventTarget();
+  const matchMedia = () => target;
+  const globals = {
+    navigator: { language },
+    window: target,
+    document: {},
+    devicePixelRatio: 1,
+    matchMedia,
+  };
+  const run = new Function(...Object.keys(globals), `${script}; return uPlot;`);
+  return run(...Object.values(globals));
+}
+
+Deno.test("charts do not use the browser's language, which Intl may not know", () => {
+  const language = "en-US@posix";
+  assertThrows(() => load(UPLOT_SCRIPT, language), RangeError, "Invalid language tag");
+  for (const one of [language, "", "de-DE", "en-US"]) {
+    assertEquals(load(UPLOT_JS, one).fmtNum(1234567.5), "1,234,567.5");
+  }
 });
 
 /** The modules of a folder: the comment that each begins with, and the neighbors that it imports. */

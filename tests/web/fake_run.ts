@@ -9,7 +9,7 @@ import type { RunEvent, Snapshot } from "../../lib/progress/events.ts";
 import type { RunListener } from "../../lib/progress/progress_options.ts";
 import { makeOutcome } from "../progress/fixtures.ts";
 import type { Outcome } from "../../lib/row.ts";
-import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts";
+import type { MonitoredRun, OutcomesListener } from "../../web/hub.ts";
 import type { PageSocket } from "../../web/page_link.ts";
 import type { ServerMessage } from "../../web/protocol.ts";
 

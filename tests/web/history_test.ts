@@ -4,25 +4,27 @@ import {
   assertEquals,
   assertLessOrEqual,
 } from "../../lib/deps/std_assert.ts";
-import { History, MAX_POINTS, type Reading } from "../../web/history.ts";
+import type { TeacherStatus } from "../../lib/progress/mod.ts";
+import { History, Marks, MAX_POINTS, type Reading } from "../../web/history.ts";
 import type { HistoryColumn } from "../../web/monitor_state.ts";
+import { makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
 function reading(elapsedS: number, changes: Partial<Reading> = {}): Reading {
   return {
-    elapsedS,
+    elapsed_ms: elapsedS * 1000,
     succeeded: 0,
     failed: 0,
-    completionTokens: 0,
-    throttled: 0,
+    completion_tokens: 0,
+    refused_for_load: 0,
     p50: null,
     p90: null,
     p99: null,
-    inFlight: 0,
+    in_flight: 0,
     limit: 20,
     concurrency: 20,
-    cpuPercent: 0,
-    lagMs: 0,
-    rssBytes: 0,
+    cpu_percent: 0,
+    lag_ms: 0,
+    rss_bytes: 0,
     ...changes,
   };
 }
@@ -33,8 +35,8 @@ function column(history: History, name: HistoryColumn): (number | null)[] {
 
 Deno.test("History.columns() gives counters as rates between points", () => {
   const history = new History();
-  history.add(reading(0.5, { succeeded: 5, completionTokens: 100 }));
-  history.add(reading(1, { succeeded: 6, failed: 2, completionTokens: 400, throttled: 3 }));
+  history.add(reading(0.5, { succeeded: 5, completion_tokens: 100 }));
+  history.add(reading(1, { succeeded: 6, failed: 2, completion_tokens: 400, refused_for_load: 3 }));
   assertEquals(column(history, "elapsed_s"), [0.5, 1]);
   assertEquals(column(history, "succeeded_per_s"), [10, 2]);
   assertEquals(column(history, "failed_per_s"), [0, 4]);
@@ -48,7 +50,7 @@ Deno.test("History.add() keeps a whole run of ten days in at most 1,000 points",
   let readings = 0;
   for (let s = 0; s <= days * 86_400; s += everyS) {
     readings++;
-    history.add(reading(s, { succeeded: 2 * s, throttled: Math.floor(s / 1000) }));
+    history.add(reading(s, { succeeded: 2 * s, refused_for_load: Math.floor(s / 1000) }));
     assertLessOrEqual(history.length, MAX_POINTS);
   }
   const { point_s: pointS, columns } = history.columns();
@@ -63,8 +65,8 @@ Deno.test("History.add() keeps a whole run of ten days in at most 1,000 points",
 
 Deno.test("History.add() merges gauges as means, lag and memory as maxima, settings as the last value", () => {
   const history = new History(2);
-  history.add(reading(0.1, { p50: 10, inFlight: 4, lagMs: 30, rssBytes: 5, concurrency: 20 }));
-  history.add(reading(0.6, { p50: 30, inFlight: 8, lagMs: 2, rssBytes: 9, concurrency: 50 }));
+  history.add(reading(0.1, { p50: 10, in_flight: 4, lag_ms: 30, rss_bytes: 5, concurrency: 20 }));
+  history.add(reading(0.6, { p50: 30, in_flight: 8, lag_ms: 2, rss_bytes: 9, concurrency: 50 }));
   history.add(reading(1.2, { p50: null }));
   assertEquals([history.length, history.mergeCount, history.columns().point_s], [2, 1, 1]);
   const first = (name: HistoryColumn) => column(history, name)[0];
@@ -107,12 +109,30 @@ Deno.test("History.columns() stays below 100 KB as text when it is full", () => 
       p50: value,
       p90: value,
       p99: value,
-      inFlight: i,
-      lagMs: Math.sqrt(i),
-      rssBytes: value * 1e5,
+      in_flight: i,
+      lag_ms: Math.sqrt(i),
+      rss_bytes: value * 1e5,
       succeeded: i ** 2,
     });
   }
   assertEquals(history.length, MAX_POINTS);
   assertLessOrEqual(JSON.stringify(history.columns()).length, 100_000);
+});
+
+/** Returns the texts of the marks of a teacher that goes through these states, a minute apart. */
+function marksOf(states: readonly TeacherStatus["state"][]): string[] {
+  const marks = new Marks();
+  states.forEach((state, i) =>
+    marks.observe(makeSnapshot({ teachers: [makeTeacher({ state })] }), i * 60)
+  );
+  return marks.all.map(({ kind, text }) => `${kind}: ${text.split(" ").at(-1)}`);
+}
+
+Deno.test("a mark says that a teacher is up again only if it takes requests again", () => {
+  assertEquals(marksOf(["up", "down", "up"]), ["down: down", "up: up"]);
+  assertEquals(marksOf(["up", "down", "cooling_down", "up"]), ["down: down", "up: up"]);
+  assertEquals(marksOf(["down", "left"]), []);
+  assertEquals(marksOf(["down", "leaving", "left"]), []);
+  assertEquals(marksOf(["down", "halted"]), ["down: halted"]);
+  assertEquals(marksOf(["cooling_down", "up"]), []);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
-import { BEAT_MS, Hub, MAX_PAGES, type PageEvents } from "../../web/hub.ts";
+import { BEAT_MS, Hub, MAX_PAGES } from "../../web/hub.ts";
 import { MAX_BACKLOG_BYTES } from "../../web/page_link.ts";
 import type { HelloMessage, SamplesMessage, SnapshotMessage } from "../../web/protocol.ts";
 import { HISTORY_COLUMNS } from "../../web/monitor_state.ts";
@@ -23,7 +23,7 @@ class Stage {
   }
 
   /** Opens a page. */
-  open(): { socket: FakeSocket; page: PageEvents } {
+  open(): { socket: FakeSocket; page: ReturnType<Hub["join"]> } {
     const socket = new FakeSocket();
     const page = this.hub.join(socket);
     page.opened();

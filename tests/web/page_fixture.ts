@@ -8,7 +8,7 @@ import {
   type WireSnapshot,
 } from "../../web/monitor_state.ts";
 import { NO_ANSWERS } from "../../web/page/store.js";
-import { wireSnapshot } from "../../web/wire_snapshot.ts";
+import { wireSnapshot } from "../../web/run_record.ts";
 import { makeSnapshot } from "../progress/fixtures.ts";
 
 /** Makes a snapshot as pages get it. */

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "../../web/assets.ts";
+import { RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "../../web/assets.ts";
 import { renderReport } from "../../web/report.ts";
 import { makeErrorGroup } from "../progress/fixtures.ts";
 import { makeSample, makeState, makeWireSnapshot } from "./page_fixture.ts";
@@ -47,40 +47,42 @@ function embedded(html: string): string {
 
 Deno.test("the page and everything that it loads are at most 150 KB in gzip", async () => {
   const sizes = await Promise.all(
-    [PAGE_HTML, PAGE_JS, PAGE_CSS, UPLOT_JS, UPLOT_CSS].map(gzipBytes),
+    [RUN_PAGE.html, RUN_PAGE.script, RUN_PAGE.style, UPLOT_JS, UPLOT_CSS].map(gzipBytes),
   );
   const sum = sizes.reduce((a, b) => a + b);
   assert(sum > 30_000 && sum <= MAX_GZIP_BYTES, `${sum}`);
 });
 
 Deno.test("the page's modules form one script: no imports or exports are left, and no name is declared twice", () => {
-  assertEquals(PAGE_JS.match(/^(import|export)\b.*$/gm), null);
+  assertEquals(RUN_PAGE.script.match(/^(import|export)\b.*$/gm), null);
   // Compiles the script without running it: a name that is declared twice is a syntax error.
-  new Function(PAGE_JS);
+  new Function(RUN_PAGE.script);
 });
 
 Deno.test("no text can become markup or script in the page", () => {
   const ways =
     /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|srcdoc/;
-  assertEquals(ways.exec(PAGE_JS), null);
-  assertEquals(/\son\w+=|javascript:|<style|\sstyle=/i.exec(PAGE_HTML), null);
+  assertEquals(ways.exec(RUN_PAGE.script), null);
+  assertEquals(/\son\w+=|javascript:|<style|\sstyle=/i.exec(RUN_PAGE.html), null);
 });
 
 Deno.test("the page loads nothing from other servers", () => {
-  const links = [...PAGE_HTML.matchAll(/(?:src|href)\s*=\s*"([^"]*)"/g)].map(([, link]) => link);
+  const links = [...RUN_PAGE.html.matchAll(/(?:src|href)\s*=\s*"([^"]*)"/g)].map(([, link]) =>
+    link
+  );
   assert(links.length > 4);
   const foreign = links.filter((link) => /^(\w+:)?\/\//.test(link) || link.startsWith("/"));
   assertEquals(foreign, []);
-  assertEquals(/url\(|@import/.exec(PAGE_CSS + UPLOT_CSS), null);
+  assertEquals(/url\(|@import/.exec(RUN_PAGE.style + UPLOT_CSS), null);
 });
 
 Deno.test("every id that the script uses is in the page, once", () => {
-  const ids = [...PAGE_HTML.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+  const ids = [...RUN_PAGE.html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
   assertEquals(ids.length, new Set(ids).size);
-  const wanted = [...PAGE_JS.matchAll(/byId\(\s*"([^"]+)"/g)].map(([, id]) => id);
+  const wanted = [...RUN_PAGE.script.matchAll(/byId\(\s*"([^"]+)"/g)].map(([, id]) => id);
   assert(wanted.length > 40);
   assertEquals(wanted.filter((id) => !ids.includes(id)), []);
-  const icons = [...PAGE_JS.matchAll(/\bicon(?:: |\()"([a-z]+)"/g)].map(([, name]) => name);
+  const icons = [...RUN_PAGE.script.matchAll(/\bicon(?:: |\()"([a-z]+)"/g)].map(([, name]) => name);
   assert(icons.length > 10);
   assertEquals(icons.filter((name) => !ids.includes(`icon-${name}`)), []);
 });

@@ -92,6 +92,26 @@ Deno.test("serveMonitor() prints an address that opens the page and hides the to
   assertMatch(await page.text(), /^<!doctype html>/i);
 });
 
+Deno.test("serveMonitor() compresses what a browser loads, for users behind a tunnel", async () => {
+  await using served = serveMonitor(new FakeRun());
+  const { cookieName, token } = served.monitor;
+  const sizeOf = async (path: string, encoding: string) => {
+    using connection = await Deno.connect({ port: served.port });
+    const head = [
+      `GET ${path} HTTP/1.1`,
+      `Host: 127.0.0.1:${served.port}`,
+      `Cookie: ${cookieName}=${token}`,
+      `Accept-Encoding: ${encoding}`,
+      "Connection: close",
+    ];
+    await connection.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`));
+    return (await new Response(connection.readable).bytes()).length;
+  };
+  for (const path of ["/page.js", "/markdown.js", "/page.css", "/report"]) {
+    assertLess(await sizeOf(path, "gzip"), 0.5 * await sizeOf(path, "identity"), path);
+  }
+});
+
 Deno.test("serveMonitor() sends the run to a page, live", async () => {
   const run = new FakeRun(), beat = handBeat();
   await using served = serveMonitor(run, { every: beat.every });

@@ -2,15 +2,9 @@
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { createCookieName, createToken, guardedApp, HTML_TYPE } from "../access.ts";
-import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
+import { addFiles, createCookieName, createToken, guardedApp, HTML_TYPE } from "../access.ts";
+import { FLEET_PAGE } from "../assets.ts";
 import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "../listen.ts";
-import FLEET_HTML from "./fleet.html" with { type: "text" };
-import fleet from "./fleet.js" with { type: "text" };
-import fleetStyle from "./fleet.css" with { type: "text" };
-import frame from "../page/frame.css" with { type: "text" };
-import overview from "../page/overview.css" with { type: "text" };
-import tables from "../page/tables.css" with { type: "text" };
 import { isFolder, type PathLike, pathOf, splitPath, stemOf } from "../../lib/files.ts";
 import { checkOptions } from "../../lib/options.ts";
 import { every } from "../../lib/timer.ts";
@@ -41,27 +35,16 @@ const MAX_ROWS = 200;
 /** Matches a path of the app behind the prefix of a proxy. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
-const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
-export const FLEET_CSS: string = [...COMMON_STYLES, frame, overview, tables, fleetStyle].join("\n");
-
 export function createFleetApp(
   watch: FolderWatch,
   { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
 ): Hono {
-  const page = withHeadAndIcons(FLEET_HTML);
   const app = guardedApp({
     ...{ token, hostname, cookieName },
     ownPath: OWN_PATH,
-    page: (c) => c.body(page, 200, { "content-type": HTML_TYPE }),
+    page: (c) => c.body(FLEET_PAGE.html, 200, { "content-type": HTML_TYPE }),
   });
-  app.get(
-    "/fleet.js",
-    (c) => c.body(SCRIPT, 200, { "content-type": "text/javascript; charset=utf-8" }),
-  );
-  app.get(
-    "/fleet.css",
-    (c) => c.body(FLEET_CSS, 200, { "content-type": "text/css; charset=utf-8" }),
-  );
+  addFiles(app, { "/fleet.js": FLEET_PAGE.script, "/fleet.css": FLEET_PAGE.style });
   app.get(
     "/state",
     (c) => c.json(watch.view(c.req.query("all") === undefined ? MAX_ROWS : Infinity)),

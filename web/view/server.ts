@@ -7,18 +7,19 @@
 
 import {
   type DataRequests,
-  type DataService,
+  DataService,
   type DataState,
   FLAGS,
   jsonWithBigInts,
 } from "../../lib/data/mod.ts";
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
+import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { createCookieName, createToken, guardedApp, HTML_TYPE, isFromOwnPage } from "../access.ts";
-import { MARKDOWN_JS } from "../assets.ts";
-import { DEFAULT_HOSTNAME, servePage } from "../listen.ts";
-import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
-import { saveSelection, selectionParams } from "./selection.ts";
+import { systemReason } from "../../lib/files.ts";
+import { isObject, parsedJson } from "../../lib/json.ts";
+import { addFiles, createCookieName, createToken, guardedApp, postProblem } from "../access.ts";
+import { DATA_PAGE, MARKDOWN_JS } from "../assets.ts";
+import { DEFAULT_HOSTNAME, type PageOptions, servePage } from "../listen.ts";
 
 export interface ViewPageOptions {
   /** How commands on the page call this program, such as `deno task distill`. */
@@ -42,10 +43,11 @@ const MAX_BODY_BYTES = 64 * 2 ** 20;
 
 const MAX_ROWS = 200;
 
-const ASSETS = {
-  "/data/view.js": ["text/javascript; charset=utf-8", VIEW_JS],
-  "/data/view.css": ["text/css; charset=utf-8", VIEW_CSS],
-  "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
+const FILES = {
+  "/data/": DATA_PAGE.html,
+  "/data/view.js": DATA_PAGE.script,
+  "/data/view.css": DATA_PAGE.style,
+  "/data/markdown.js": MARKDOWN_JS,
 } as const;
 
 export type DataSource = Pick<DataService, "ask" | "files" | "notes">;
@@ -71,10 +73,7 @@ const READS: Reads = {
 };
 
 export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOptions): void {
-  app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML_TYPE }));
-  for (const [path, [type, text]] of Object.entries(ASSETS)) {
-    app.get(path, (c) => c.body(text, 200, { "content-type": type }));
-  }
+  addFiles(app, FILES);
   const state = async (data: DataSource): Promise<PageState> => {
     const { notes } = data;
     return { ...await data.ask("state", {}), ...options, notes, flags: FLAGS };
@@ -92,18 +91,71 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
 }
 
 async function postSelection(c: Context, open: OpenData): Promise<Response> {
-  const { headers } = c.req.raw;
-  if (!isFromOwnPage(headers)) {
-    return c.json({ error: "Cannot save: the request is from another page" }, 403);
-  }
-  if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
-    return c.json({ error: "Cannot save: the body must be application/json" }, 415);
+  const problem = postProblem(c.req.raw.headers);
+  if (problem !== undefined) {
+    return c.json({ error: `Cannot save: ${problem.why}` }, problem.status);
   }
   return await answer(c, async () => {
     const params = selectionParams(await c.req.text());
     const service = await open();
     return await saveSelection(service.files, await service.ask("uids", params));
   }, 400);
+}
+
+function selectionParams(body: string): DataRequests["uids"]["in"] {
+  const value = parsedJson(body);
+  const { ids, where } = isObject(value) ? value : {};
+  if (Array.isArray(ids) && ids.every((id) => typeof id === "string")) return { ids };
+  if (typeof where === "string") return { where };
+  throw new UsageError('Cannot save: the body must be JSON with "ids" or "where"');
+}
+
+interface SavedSelection {
+  /** One id per line. Ids with special characters are JSON strings. */
+  readonly path: string;
+  readonly count: number;
+}
+
+/**
+ * Writes ids to a new file in `.retort/`, next to the first of `files`. Each id is written once,
+ * because two runs may have the same ids.
+ */
+async function saveSelection(
+  files: readonly string[],
+  uids: readonly string[],
+): Promise<SavedSelection> {
+  if (uids.length === 0) {
+    throw new UsageError("Cannot save the selection: it has no rows");
+  }
+  const folder = join(dirname(files[0]), ".retort");
+  const unique = [...new Set(uids)];
+  const text = unique.map((uid) => `${lineOf(uid)}\n`).join("");
+  try {
+    const { modeMadeFrom } = await import("../../lib/sink/mod.ts");
+    const mode = await modeMadeFrom(files);
+    await Deno.mkdir(folder, { recursive: true });
+    for (let number = 1;; number++) {
+      const path = join(folder, `selection-${number}.uids`);
+      try {
+        await Deno.writeTextFile(path, text, { createNew: true, mode });
+        return { path, count: unique.length };
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
+  } catch (cause) {
+    throw new UsageError(`Cannot save the selection in "${folder}": ${systemReason(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Returns the line of an id: as JSON if it begins with a quote, has control characters, or begins
+ * or ends with white space.
+ */
+function lineOf(uid: string): string {
+  return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }
 
 /**
@@ -151,13 +203,55 @@ function nearParam(c: Context): DataRequests["near"]["in"]["of"] {
   );
 }
 
-export interface ServeViewOptions {
-  /** @default "127.0.0.1" */
-  readonly hostname?: string;
-  /** 0 stands for any free port. @default 0 */
-  readonly port?: number;
-  /** @default 192 random bits */
-  readonly token?: string;
+/** Options of a run's data page. */
+export interface RunDataOptions {
+  /** Output of the run: folders or results files. */
+  readonly paths: readonly string[];
+  /** How commands on the page call this program, such as `deno task distill`. */
+  readonly program: string;
+}
+
+/**
+ * Time for which a page counts as open after a request. Pages send one about every 2 s.
+ */
+const OPEN_MS = 10_000;
+
+export class RunData implements AsyncDisposable {
+  readonly options: RunDataOptions;
+  readonly #now: () => number;
+  #service: Promise<DataService> | undefined;
+  #lastRequestMs = -Infinity;
+
+  constructor(options: RunDataOptions, now: () => number) {
+    this.options = options;
+    this.#now = now;
+  }
+
+  get isWatched(): boolean {
+    return this.#now() - this.#lastRequestMs < OPEN_MS;
+  }
+
+  /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
+  readonly open = async (): Promise<DataService> => {
+    this.#lastRequestMs = this.#now();
+    this.#service ??= DataService.open({ paths: this.options.paths });
+    try {
+      return await this.#service;
+    } catch (error) {
+      this.#service = undefined;
+      throw error instanceof UsageError
+        ? new UsageError("The run has not written anything yet", { cause: error })
+        : error;
+    }
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const service = await this.#service?.catch(() => undefined);
+    await service?.[Symbol.asyncDispose]();
+  }
+}
+
+export interface ServeViewOptions extends PageOptions {
   /** How commands on the page call this program, such as `deno task distill`. */
   readonly program: string;
 }

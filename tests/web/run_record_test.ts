@@ -3,7 +3,7 @@ import type { Snapshot } from "../../lib/progress/events.ts";
 import { Buffer } from "node:buffer";
 import { cut } from "../../lib/printable.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";
-import { encodeSnapshot, MAX_SNAPSHOT_BYTES, wireSnapshot } from "../../web/wire_snapshot.ts";
+import { encodeSnapshot, MAX_SNAPSHOT_BYTES, wireSnapshot } from "../../web/run_record.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
 function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMessage } {
