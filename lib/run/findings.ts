@@ -1,5 +1,5 @@
 /**
- * What the first pass over an input found, its bad lines, and what the run has finished since.
+ * What the first pass over an input found, and its bad lines.
  *
  * @module
  */
@@ -9,8 +9,6 @@ import type { SourceError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
 import { tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
-import type { SummaryFile } from "../progress/mod.ts";
-import type { RowFigures } from "../row.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { InputSequence } from "./input_sequence.ts";
@@ -185,34 +183,6 @@ function partTokens(part: { type?: unknown; text?: unknown }): number {
 
 function textTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
-}
-
-export class JobCounts {
-  badWritten = 0;
-  #settled = 0;
-  #succeeded = 0;
-  #failed = 0;
-  #recovered = 0;
-
-  add({ failure }: RowFigures, hadFailedBefore: boolean): void {
-    this.#settled++;
-    if (failure === undefined) {
-      this.#succeeded++;
-      if (hadFailedBefore) this.#recovered++;
-    } else if (!hadFailedBefore) this.#failed++;
-  }
-
-  /** Counts planned answers and bad lines that are not on disk yet. */
-  remainingOf({ plan }: Findings): number {
-    return plan.toAsk - this.#settled + plan.bad - this.badWritten;
-  }
-
-  countsOf(findings: Findings): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
-    const { total } = findings;
-    const succeeded = findings.succeeded + this.#succeeded;
-    const failed = findings.failed + this.#failed - this.#recovered;
-    return { total, succeeded, failed, pending: total - succeeded - failed };
-  }
 }
 
 interface BadLine {

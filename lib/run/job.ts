@@ -16,18 +16,18 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf } from "./retry.ts";
-import { paramsId } from "./identity.ts";
-import { type RunFile, runFileOf, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
+import { type Retry, retryOf } from "./run_options.ts";
+import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { checkReadableTwice, spool, STDIN_ADVICE } from "./inputs.ts";
-import { Findings, JobCounts } from "./findings.ts";
+import { Findings } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
+import { VERSION } from "../version.ts";
 import { rowParserOf } from "./resolve_options.ts";
 
 /** One input of a run. Call `close` after use. */
@@ -40,7 +40,12 @@ export class Job {
   #parser: RowParser | undefined;
   readonly #jobOptions: JobOptions;
   readonly #ledger: FailureLedger;
-  readonly #counts = new JobCounts();
+  /** Answers and bad lines that are on disk, of those planned. */
+  #written = 0;
+  /** What this run has added to the answers with a result. */
+  #succeeded = 0;
+  /** What this run has added to the failed answers; below 0 if more of them were answered. */
+  #failed = 0;
   /** The copy of standard input. */
   #spoolPath: string | undefined;
   #mode: number | undefined;
@@ -173,17 +178,27 @@ export class Job {
     const { input, runJson, pieces, mergedInputs } = this.files;
     const isShard = options.shard !== undefined;
     const names = isShard ? options.input : pieces.map(({ name }) => name);
-    const inputs = mergedInputs ?? (isShard || names.length > 1 ? names : undefined);
     const earlierRun = this.#earlierRun;
     // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(options.retry) && !options.allowMixed;
-    const identity = keepsIdentity ? earlierRun?.identity ?? own : own;
     const unchanged = isIdle ? unchangedSummary(earlierRun?.summary, this.summary()) : undefined;
-    const summary = unchanged ?? runSummary;
-    const retry = isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished;
-    const rows = { samples: this.#samples, uidFieldFirst: !this.#uidFieldLast };
-    const parts = { input, inputs, identity, earlierRun, summary, retry, ...rows };
-    await writeRunFile(runJson, runFileOf(generator, parts), this.replacementOptions);
+    const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = generator;
+    const { address: teacher, params } = generator;
+    const samples = this.#samples, uidFieldFirst = !this.#uidFieldLast;
+    await writeRunFile(runJson, {
+      retort: VERSION,
+      input,
+      inputs: mergedInputs ?? (isShard || names.length > 1 ? names : undefined),
+      identity: keepsIdentity ? earlierRun?.identity ?? own : own,
+      rows: {
+        ...{ duplicates, mixedShapes, samples, uidFieldFirst },
+        ...{ inputFormat, jsonColumns, binaryColumns },
+      },
+      teacher,
+      params: { ...earlierRun?.params, [jsonId(params)]: params },
+      summary: unchanged ?? runSummary,
+      retry: isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished,
+    }, this.replacementOptions);
   }
 
   /** Opens the output at once or, with `openFiles`, for its first line. */
@@ -231,7 +246,7 @@ export class Job {
 
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { params } = this.#jobOptions.identity, id = paramsId(params);
+    const { params } = this.#jobOptions.identity, id = jsonId(params);
     return plannedRows({
       findings: this.findings,
       parser: this.#parser!,
@@ -241,18 +256,27 @@ export class Job {
       earlierOf: (row) => this.#ledger.earlierOf(row, id),
       onBadRow: async (bad) => {
         await this.sink!.putBadRow(bad);
-        this.#counts.badWritten++;
+        this.#written++;
       },
       signal: this.#signal,
     });
   }
 
+  /** Planned answers and bad lines that are not on disk yet. */
   get remaining(): number {
-    return this.#counts.remainingOf(this.findings);
+    const { toAsk, bad } = this.findings.plan;
+    return toAsk + bad - this.#written;
   }
 
   settled(rows: readonly FinishedRow[]): void {
-    for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
+    this.#written += rows.length;
+    for (const { uid, failure } of rows) {
+      const hadFailed = this.#ledger.settle(uid);
+      if (failure === undefined) {
+        this.#succeeded++;
+        if (hadFailed) this.#failed--;
+      } else if (!hadFailed) this.#failed++;
+    }
   }
 
   /** Closes the output, and removes outdated lines from the failures file. */
@@ -280,6 +304,12 @@ export class Job {
 
   summary(): SummaryFile {
     const { input, results, failures } = this.files;
-    return { input, results, failures, ...this.#counts.countsOf(this.findings) };
+    const { total } = this.findings;
+    const succeeded = this.findings.succeeded + this.#succeeded;
+    const failed = this.findings.failed + this.#failed;
+    return {
+      ...{ input, results, failures },
+      ...{ total, succeeded, failed, pending: total - succeeded - failed },
+    };
   }
 }

@@ -16,7 +16,7 @@ import type { Findings } from "./findings.ts";
 import { describeInput } from "./input_report.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
-import { missingUidsNotices } from "./retry.ts";
+import { missingUidsNotices } from "./run_options.ts";
 
 function estimateOf(
   { generator: { teachers, params }, ratesOf }: RunContext,

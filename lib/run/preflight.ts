@@ -18,7 +18,7 @@ import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import type { RunOptions } from "./options.ts";
-import type { UidSelection } from "./retry.ts";
+import type { UidSelection } from "./run_options.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {

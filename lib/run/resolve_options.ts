@@ -42,7 +42,7 @@ import type {
   TeacherPlace,
 } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
-import { paramsId } from "./identity.ts";
+import { jsonId } from "./run_file.ts";
 
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,
@@ -223,7 +223,7 @@ export function lineFormat(
   options: Pick<RunOptions, "finalMessages" | "think">,
 ): LineFormat {
   return {
-    paramsId: paramsId(generator.params),
+    paramsId: jsonId(generator.params),
     finalMessages: options.finalMessages ?? false,
     think: options.think ?? "wrap",
   };

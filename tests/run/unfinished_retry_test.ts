@@ -1,7 +1,7 @@
 /** A retry that is interrupted and started again sends no row twice. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
-import { retryIdOf } from "../../lib/run/retry.ts";
+import { retryIdOf } from "../../lib/run/run_options.ts";
 import {
   type Completion,
   ResponseGenerator,
@@ -118,7 +118,7 @@ Deno.test("each option that decides which rows are sent, or whether they fail, m
   };
   const generatorChanges = {
     ...{ samples: 2, rowTimeoutMs: 1, onTruncated: "escalate", maxTokensCap: 9 },
-    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true, jsonSchema: {} },
+    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true, askedSchema: {} },
     ...{ rejectPattern: /x/, resample: 2, retryPolicy: { maxAttempts: 6 } },
   };
   for (const [name, value] of Object.entries(runChanges)) {
