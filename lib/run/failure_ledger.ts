@@ -121,20 +121,17 @@ export class FailureLedger {
   }
 
   /** Removes outdated lines. No process may have the file open for writing. If the file cannot be
-   * rewritten, returns why. Nothing is lost then, because readers ignore outdated lines. */
+   * rewritten, returns a warning. Nothing is lost then, because readers ignore outdated lines. */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
+    const path = this.#path, lines = this.#lines + addedLines;
+    let problem = `"${path}" was changed while the run added to it`;
     try {
-      const isDone = await dropLines(
-        this.#path,
-        this.#outdatedLines,
-        this.#lines + addedLines,
-        token,
-      );
-      return isDone ? undefined : `"${this.#path}" was changed while the run added to it`;
+      if (await dropLines(path, this.#outdatedLines, lines, token)) return undefined;
     } catch (error) {
-      if (error instanceof SinkError) return error.message;
-      throw error;
+      if (!(error instanceof SinkError)) throw error;
+      problem = error.message;
     }
+    return `${problem}: outdated lines stay in it until the next run`;
   }
 
   #readBadRow(line: IndexedLine): void {

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { SourceError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
+import { HAS_RESULT, type IdTable, SEEN } from "../index/mod.ts";
 import { tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
@@ -118,6 +119,14 @@ export class Findings {
     if (row.isUidDerived) this.hashed++;
     // If its id is a hash, the row has none of these fields.
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
+  }
+
+  /** Counts the results without a row in this run and, with `comparesPrompts`, those of which a new
+   * row has the prompt. */
+  countOrphans(table: IdTable, { comparesPrompts }: { comparesPrompts: boolean }): void {
+    const flags = { all: HAS_RESULT, none: SEEN };
+    this.orphans = table.count(flags);
+    if (comparesPrompts) this.rewritten = table.count({ ...flags, fingerprints: this.newPrompts });
   }
 
   addResent(difference: string): void {

@@ -5,10 +5,19 @@
  * @module
  */
 
+import { formatCount, formatCountOf } from "../figures.ts";
 import { similarName } from "../similar_name.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
-import { isFolder, isMissing, kindOf, type PathRules, statOf, systemReason } from "../files.ts";
+import {
+  isFolder,
+  isMissing,
+  kindOf,
+  namesIn,
+  type PathRules,
+  statOf,
+  systemReason,
+} from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
 
@@ -47,10 +56,9 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
-      const readText = paths.length === 1 ? "1 file is read" : `${paths.length} files are read`;
-      const leftText = skipped === 1 ? "1 is left out" : `${skipped} are left out`;
       notes.push(
-        `${input}: ${readText}; ${leftText} (hidden, of other formats, or written by Retort)`,
+        `${input}: ${formatCountOf(paths.length, "file")} read, ${formatCount(skipped)} left out ` +
+          "(hidden, of other formats, or written by Retort)",
       );
     }
   }
@@ -251,8 +259,7 @@ async function adviceForMissing(path: string): Promise<string> {
   const name = basename(path);
   const where = system.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
   try {
-    const names: string[] = [];
-    for await (const entry of Deno.readDir(dirname(path))) names.push(entry.name);
+    const names = await namesIn(dirname(path));
     if (names.length === 0) return where;
     if (names.includes(name)) return ": its name is not UTF-8. Rename it";
     const similar = similarName(name, names);

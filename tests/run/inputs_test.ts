@@ -30,7 +30,7 @@ Deno.test("a folder gives its files in natural order, without hidden, other and 
   const { files, notes } = await findInputs([dir.root]);
   assertEquals(files, ["part-2.jsonl", "part-10.jsonl", "t.csv.zst"].map((name) => dir.path(name)));
   assertEquals(notes, [
-    `${dir.root}: 3 files are read; 5 are left out (hidden, of other formats, or written by Retort)`,
+    `${dir.root}: 3 files read, 5 left out (hidden, of other formats, or written by Retort)`,
   ]);
 });
 

@@ -69,10 +69,10 @@ Deno.test("an interrupted retry continues with the rows that it has not sent", a
   assertEquals([last.asked, last.summary.state], ["d", "done"]);
   assertEquals(last.summary.failuresOnDisk, 3);
   assertEquals(
-    last.notices.filter((text) => text.includes("left out")),
+    last.notices.filter((text) => text.includes("leaves out")),
     [
-      "3 rows have failed again since this retry began and are left out: once it is done, the same " +
-      "command retries them",
+      "This retry leaves out 3 rows that failed again after it began: once it is done, the same " +
+      "command retries such rows",
     ],
   );
   const next = await run(dir, { failing: ["a"], retry: true });
