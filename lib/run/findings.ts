@@ -241,10 +241,10 @@ export class BadLines {
     return [...this.#groups.values()];
   }
 
-  add(line: number, problem: string, hint: () => string): void {
+  add(line: number, problem: string, hint?: () => string): void {
     const kind = kindOf(problem);
     const isHinted = ++this.#count <= MAX_HINTED_LINES;
-    const group = this.#groupOf(kind, isHinted ? hint() || hintFor(kind) : this.#hintOf(kind));
+    const group = this.#groupOf(kind, isHinted ? hint?.() || hintFor(kind) : this.#hintOf(kind));
     if (++group.count <= MAX_EXAMPLES) group.examples.push({ line, problem });
   }
 

@@ -39,9 +39,13 @@ const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run
  * unknown formats and files written by Retort are left out and counted. A folder or pattern without
  * other files stays as it is.
  *
+ * @param signal Ends the search, which may take minutes for `**`, with its reason.
  * @throws {SourceError} when a folder cannot be read
  */
-export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
+export async function findInputs(
+  inputs: readonly string[],
+  signal?: AbortSignal,
+): Promise<FoundInputs> {
   const files: string[] = [], notes: string[] = [];
   for (const input of inputs) {
     const isWholeFolder = await isFolder(input);
@@ -51,7 +55,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     }
     const { paths, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
-      : await inputsMatching(input);
+      : await inputsMatching(input, signal);
     // Reported later, together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
@@ -114,13 +118,13 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   return formatOfName(name) !== undefined;
 }
 
-async function inputsMatching(pattern: string): Promise<FilteredFiles> {
+async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
   // Files of one folder follow each other, so its names are read once.
   let current = { folder: "", names: new Set<string>() };
-  for await (const path of walk(start, depth)) {
+  for await (const path of walk(start, depth, signal)) {
     const shownPath = start === "." ? path.replace(/^\.\//, "") : path;
     if (!matchesGlob(shownPath.normalize(), glob)) continue;
     const folder = dirname(path);
@@ -149,12 +153,17 @@ export function globOf(pattern: string, rules: PathRules = system) {
   };
 }
 
-async function* walk(folder: string, depth: number): AsyncGenerator<string> {
+async function* walk(
+  folder: string,
+  depth: number,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
     if (!isDirectory) yield path;
-    else if (!name.startsWith(".")) yield* walk(path, depth - 1);
+    else if (!name.startsWith(".")) yield* walk(path, depth - 1, signal);
   }
 }
 
@@ -287,8 +296,4 @@ export async function spool(
       cause,
     });
   }
-}
-
-export function folderOf(input: string): string | undefined {
-  return input === "-" ? undefined : dirname(input);
 }

@@ -123,7 +123,7 @@ export class Job {
       for (const path of [results, ...await rescuedFilesOf(results, kind)]) {
         resultLines += await readIndex({ path, kind }, table, mark, signal);
       }
-      await this.#ledger.read(table, options.retry ?? false, this.#retry?.before);
+      await this.#ledger.read(table, options.retry ?? false, this.#retry?.before, signal);
     }
     const input = new InputSequence(this.#pieces, { imagesRoot, keepsRows });
     const findings = await this.#orUnreadable(preflight(input, {

@@ -118,6 +118,25 @@ Deno.test("--retry with other parameters does not make them those of the results
   }
 });
 
+Deno.test("stop() while a run claims its outputs claims no more of them", async () => {
+  await using dir = await tempDir();
+  const input = [];
+  for (const name of ["a", "b", "c"]) input.push(await dir.write(`${name}.jsonl`, rowsOf(name)));
+  const generator = generatorOf(new TestTeacher());
+  const { open } = Deno;
+  Deno.open = (path, options) => {
+    if (String(path).endsWith("a.lock")) generator.stop();
+    return open(path, options);
+  };
+  try {
+    const { state } = await generator.run({ input, output: dir.path("out/") });
+    assertEquals(state, "interrupted");
+  } finally {
+    Deno.open = open;
+  }
+  assertEquals((await dir.names("out")).filter((name) => name.endsWith(".lock")), ["a.lock"]);
+});
+
 Deno.test("stop() between the first pass and the first call makes no call", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();
