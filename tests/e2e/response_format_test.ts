@@ -36,7 +36,7 @@ Deno.test("a run with another schema, or without it, is refused: one file would 
   for (const changed of [args, [...args, "--json-schema", other, "--retry"]]) {
     const refused = await distill(server, changed);
     assertExit(refused, 2);
-    assertMatch(refused.stderr, /^  json_schema: "[0-9a-f]{8}" before, .* now$/m);
+    assertMatch(refused.stderr, /^ {2}json_schema: "[0-9a-f]{8}" before, .* now$/m);
   }
   assertEquals(server.requests.length, 1);
   // Keys in another order are the same schema.
