@@ -100,10 +100,11 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   // Without this check, rows whose answers are in shards would count as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    const attempt = `Cannot verify "${outputs[0].results}"`;
     throw new UsageError(
-      `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
-        "--shard, or name the merged results as the output",
+      `Cannot verify "${
+        outputs[0].results
+      }": shards of this input, or a merge, hold the answers. ` +
+        "Verify each shard with --shard, or name the merged results as the output",
       { cause },
     );
   });
@@ -273,10 +274,8 @@ export class Audit {
   }
 }
 
-/** Either has a row, or says why it has none. */
-type LineContent =
-  | { readonly row: AuditedRow; readonly problem?: undefined }
-  | { readonly row?: undefined; readonly problem: string };
+/** A row, or why there is none. */
+type LineContent = { row: AuditedRow; problem?: undefined } | { row?: undefined; problem: string };
 
 /** Yields the lines of an output file; none if the file is missing. */
 async function* linesOf(
@@ -284,8 +283,8 @@ async function* linesOf(
   kind: LineKind,
 ): AsyncGenerator<{ line: number } & LineContent> {
   if (!(await exists(path))) return;
-  for await (const batch of openLines(path)) {
-    for (const { number: line, text, problem = "unreadable" } of batch) {
+  for await (const lines of openLines(path)) {
+    for (const { number: line, text, problem = "unreadable" } of lines) {
       yield { line, ...text === undefined ? { problem } : contentOf(text, kind) };
     }
   }
