@@ -100,11 +100,10 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   // Without this check, rows whose answers are in shards would count as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
+    const [{ results }] = outputs;
     throw new UsageError(
-      `Cannot verify "${
-        outputs[0].results
-      }": shards of this input, or a merge, hold the answers. ` +
-        "Verify each shard with --shard, or name the merged results as the output",
+      `Cannot verify "${results}": shards of this input, or a merge, hold the answers. Verify each ` +
+        "shard with --shard, or name the merged results as the output",
       { cause },
     );
   });
@@ -278,14 +277,12 @@ export class Audit {
 type LineContent = { row: AuditedRow; problem?: undefined } | { row?: undefined; problem: string };
 
 /** Yields the lines of an output file; none if the file is missing. */
-async function* linesOf(
-  path: string,
-  kind: LineKind,
-): AsyncGenerator<{ line: number } & LineContent> {
+async function* linesOf(path: string, kind: LineKind) {
   if (!(await exists(path))) return;
   for await (const lines of openLines(path)) {
     for (const { number: line, text, problem = "unreadable" } of lines) {
-      yield { line, ...text === undefined ? { problem } : contentOf(text, kind) };
+      const content: LineContent = text === undefined ? { problem } : contentOf(text, kind);
+      yield { line, ...content };
     }
   }
 }
