@@ -124,25 +124,29 @@ export class IdTable implements Disposable {
 
   /** @param hex 16 lower-case hex digits. */
   setFingerprint(slot: number, hex: string): void {
-    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
-      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    fingerprints[offset] = hexWordAt(hex, 0);
-    fingerprints[offset + 1] = hexWordAt(hex, 8);
+    this.#setFingerprint(slot, hexWordAt(hex, 0), hexWordAt(hex, 8));
   }
 
   /** `setFingerprint` with the hex digits at `start` in a buffer. */
   setFingerprintBytes(slot: number, bytes: Uint8Array, start: number): void {
+    this.#setFingerprint(slot, hexWordIn(bytes, start), hexWordIn(bytes, start + 8));
+  }
+
+  #setFingerprint(slot: number, high: number, low: number): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    fingerprints[offset] = hexWordIn(bytes, start);
-    fingerprints[offset + 1] = hexWordIn(bytes, start + 8);
+    fingerprints[offset] = high;
+    fingerprints[offset + 1] = low;
+  }
+
+  /** The upper (0) or lower (1) half of a fingerprint. */
+  #fingerprintWord(slot: number, word: 0 | 1): number {
+    return this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + word];
   }
 
   fingerprintEquals(slot: number, hex: string): boolean {
-    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
-      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    return fingerprints[offset] === hexWordAt(hex, 0) &&
-      fingerprints[offset + 1] === hexWordAt(hex, 8);
+    return this.#fingerprintWord(slot, 0) === hexWordAt(hex, 0) &&
+      this.#fingerprintWord(slot, 1) === hexWordAt(hex, 8);
   }
 
   /** Uses the fingerprint as a counter, for an id that stands for no row, such as one for the
@@ -152,9 +156,7 @@ export class IdTable implements Disposable {
   }
 
   hasFingerprint(slot: number): boolean {
-    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
-      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    return fingerprints[offset] !== 0 || fingerprints[offset + 1] !== 0;
+    return this.#fingerprintWord(slot, 0) !== 0 || this.#fingerprintWord(slot, 1) !== 0;
   }
 
   /** @param line From 1. */
@@ -187,10 +189,8 @@ export class IdTable implements Disposable {
   }
 
   #fingerprintOf(slot: number): string {
-    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
-      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    return [fingerprints[offset], fingerprints[offset + 1]]
-      .map((word) => word.toString(16).padStart(8, "0")).join("");
+    return ([0, 1] as const)
+      .map((word) => this.#fingerprintWord(slot, word).toString(16).padStart(8, "0")).join("");
   }
 
   #setKey(uid: string): void {
@@ -248,15 +248,13 @@ export class IdTable implements Disposable {
     const entries = block === 0
       ? Math.min(BLOCK_ENTRIES, Math.max(FIRST_ENTRIES, this.#entryCapacity * 2))
       : BLOCK_ENTRIES;
-    const keys = new Uint32Array(entries * KEY_WORDS);
-    const fingerprints = new Uint32Array(entries * FINGERPRINT_WORDS);
-    const flags = new Uint8Array(entries);
-    keys.set(this.#keys[block] ?? []);
-    fingerprints.set(this.#fingerprints[block] ?? []);
-    flags.set(this.#flags[block] ?? []);
-    this.#keys[block] = keys;
-    this.#fingerprints[block] = fingerprints;
-    this.#flags[block] = flags;
+    const enlarge = <T extends Uint8Array | Uint32Array>(blocks: T[], larger: T) => {
+      larger.set(blocks[block] ?? []);
+      blocks[block] = larger;
+    };
+    enlarge(this.#keys, new Uint32Array(entries * KEY_WORDS));
+    enlarge(this.#fingerprints, new Uint32Array(entries * FINGERPRINT_WORDS));
+    enlarge(this.#flags, new Uint8Array(entries));
     this.#entryCapacity = block * BLOCK_ENTRIES + entries;
   }
 

@@ -20,26 +20,6 @@ import {
 import { areHexDigits } from "../hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** A line whose strings are created on demand. The object is reused for the next line, so it is
- * valid only during the call of `OnLine`. */
-export interface IndexedLine {
-  /** The line's number, from 1. */
-  readonly number: number;
-  /** Where the line begins in the file. */
-  readonly offset: number;
-  /** Length in bytes, without the line feed. */
-  readonly byteLength: number;
-  readonly hasHash: boolean;
-  uid(): string;
-  text(): string;
-  /** Parses the line, because perhaps only its beginning and end were checked.
-   *
-   * @throws {DamagedFileError} If the line is not a JSON object. */
-  value(): Readonly<Record<string, unknown>>;
-  /** @param text ASCII without a line feed. */
-  includes(text: string): boolean;
-}
-
 /** Called with each line once its id is in the table. Returns `false` if the prompt hash must not
  * be stored. */
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
@@ -86,11 +66,11 @@ export async function readIndex(
 class LineScanner {
   readonly #table: IdTable;
   readonly #onLine: OnLine;
-  readonly #line: CurrentLine;
+  readonly #line: IndexedLine;
   readonly #kind: LineKind;
 
   constructor({ path, kind }: IndexedFile, table: IdTable, onLine: OnLine) {
-    this.#line = new CurrentLine(path);
+    this.#line = new IndexedLine(path);
     this.#kind = kind;
     this.#table = table;
     this.#onLine = onLine;
@@ -165,10 +145,14 @@ class LineScanner {
   }
 }
 
-/** One object is reused for all lines: a file may have millions. */
-class CurrentLine implements IndexedLine {
+/** A line whose strings are created on demand. One object is reused for all lines of a file, which
+ * may have millions: it is valid only during the call of `OnLine`. */
+export class IndexedLine {
+  /** The line's number, from 1. */
   number = 0;
+  /** Where the line begins in the file. */
   offset = 0;
+  /** Length in bytes, without the line feed. */
   byteLength = 0;
   hasHash = false;
   /** The bytes of the block, or of a parsed line. */
@@ -216,11 +200,18 @@ class CurrentLine implements IndexedLine {
   }
 
   text(): string {
-    return DECODER.decode(this.#block.subarray(this.#end - this.byteLength, this.#end));
+    return DECODER.decode(this.#bytes);
   }
 
+  get #bytes(): Uint8Array {
+    return this.#block.subarray(this.#end - this.byteLength, this.#end);
+  }
+
+  /** Parses the line, because perhaps only its beginning and end were checked.
+   *
+   * @throws {DamagedFileError} If the line is not a JSON object. */
   value(): Readonly<Record<string, unknown>> {
-    const value = this.jsonOf(this.#block.subarray(this.#end - this.byteLength, this.#end));
+    const value = this.jsonOf(this.#bytes);
     if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
     throw this.damage("it is not an object");
   }
@@ -241,8 +232,8 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /** Searches the block from match to match, not line by line: most files do not contain the
-   * text. */
+  /** Searches the block from match to match, not line by line: most files do not contain the text,
+   * which must be ASCII without a line feed. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

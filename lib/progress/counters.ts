@@ -8,7 +8,7 @@ import { createHistogram } from "node:perf_hooks";
 import { cut, LONG_ID, printable } from "../printable.ts";
 import type { Failure, RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import type { ErrorGroup, FailureAction, Percentiles } from "./events.ts";
+import { sumOf } from "../figures.ts";
 
 export interface FailedAttempt {
   readonly uid: string;
@@ -51,9 +51,7 @@ export class Counters {
   }
 
   get wastedCompletionTokens(): number {
-    let sum = 0;
-    for (const tokens of this.#wastedTokens.values()) sum += tokens;
-    return sum;
+    return sumOf(this.#wastedTokens.values(), (tokens) => tokens);
   }
 
   wastedByReason(): Record<string, number> {
@@ -93,6 +91,18 @@ export class Counters {
   }
 }
 
+/** Percentiles of a distribution; all 0 while nothing was measured. */
+export interface Percentiles {
+  /** The median. */
+  p50: number;
+  /** 90 % of the values are not above this. */
+  p90: number;
+  /** 99 % of the values are not above this. */
+  p99: number;
+  /** The largest value. */
+  max: number;
+}
+
 /** The histogram takes whole numbers from 1, so it counts in tenths of a millisecond. */
 const UNITS_PER_MS = 10;
 
@@ -118,6 +128,31 @@ export class DurationHistogram {
   }
 }
 
+/** Failed attempts with the same cause. */
+export interface ErrorGroup {
+  /** The failure type (see `FailureType`), or "other" for all causes past the 50th. */
+  type: string;
+  /** The HTTP status; null without a response. */
+  status: number | null;
+  /** The first attempt's message, at most 200 characters. Others may differ in numbers and ids. */
+  message: string;
+  /** The number of failed attempts. */
+  count: number;
+  /** The action after the last attempt. */
+  action: FailureAction;
+  /** Attempts by the action after them; the sum is `count`. */
+  actions: Record<FailureAction, number>;
+  /** The uids of up to three rows. */
+  uids: string[];
+  /** When the first attempt failed, in ISO 8601. */
+  first_seen: string;
+  /** When the last attempt failed, in ISO 8601. */
+  last_seen: string;
+}
+
+/** Another attempt (`retried`), the row's permanent failure, or the end of the run (`halted`). */
+export type FailureAction = "retried" | "failed" | "halted";
+
 /** Further causes are counted together, as "other". */
 const MAX_GROUPS = 50;
 
@@ -130,9 +165,8 @@ const MAX_UID_CHARS = 100;
 /** Texts are truncated to this many UTF-16 units: some teachers answer with whole HTML pages. */
 const MAX_RAW_CHARS = 1000;
 
-/** Times are Unix times in milliseconds. */
-interface Group extends Omit<ErrorGroup, "first_seen" | "last_seen"> {
-  readonly firstSeenMs: number;
+interface Group extends Omit<ErrorGroup, "last_seen"> {
+  /** Unix time in milliseconds. */
   lastSeenMs: number;
 }
 
@@ -189,12 +223,11 @@ export class ErrorGroups {
     const groups = [...this.#groups.values()].sort((a, b) => b.count - a.count);
     if (this.#other !== undefined) groups.push(this.#other);
     return Object.freeze(
-      groups.map(({ firstSeenMs, lastSeenMs, ...group }) =>
+      groups.map(({ lastSeenMs, ...group }) =>
         Object.freeze<ErrorGroup>({
           ...group,
           actions: { ...group.actions },
           uids: [...group.uids],
-          first_seen: new Date(firstSeenMs).toISOString(),
           last_seen: new Date(lastSeenMs).toISOString(),
         })
       ),
@@ -211,7 +244,7 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
     action: "retried",
     actions: { retried: 0, failed: 0, halted: 0 },
     uids: [],
-    firstSeenMs: nowMs,
+    first_seen: new Date(nowMs).toISOString(),
     lastSeenMs: nowMs,
   };
 }

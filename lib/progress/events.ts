@@ -1,9 +1,11 @@
 /**
- * The events of a run, for all listeners. Field names are a wire format, hence snake_case.
+ * The events of a run, for all listeners, and what `run()` and `snapshot()` return, which is made
+ * from events. Names in events are a wire format, hence snake_case; results have camelCase.
  *
  * @module
  */
 
+import type { ErrorGroup, Percentiles } from "./counters.ts";
 import type { TeacherStatus } from "./progress_options.ts";
 
 /** The first event of a run, when its first row can be sent. */
@@ -138,43 +140,6 @@ export type RunState =
   | "done"
   | "halted";
 
-/** Percentiles of a distribution; all 0 while nothing was measured. */
-export interface Percentiles {
-  /** The median. */
-  p50: number;
-  /** 90 % of the values are not above this. */
-  p90: number;
-  /** 99 % of the values are not above this. */
-  p99: number;
-  /** The largest value. */
-  max: number;
-}
-
-/** Failed attempts with the same cause. */
-export interface ErrorGroup {
-  /** The failure type (see `FailureType`), or "other" for all causes past the 50th. */
-  type: string;
-  /** The HTTP status; null without a response. */
-  status: number | null;
-  /** The first attempt's message, at most 200 characters. Others may differ in numbers and ids. */
-  message: string;
-  /** The number of failed attempts. */
-  count: number;
-  /** The action after the last attempt. */
-  action: FailureAction;
-  /** Attempts by the action after them; the sum is `count`. */
-  actions: Record<FailureAction, number>;
-  /** The uids of up to three rows. */
-  uids: string[];
-  /** When the first attempt failed, in ISO 8601. */
-  first_seen: string;
-  /** When the last attempt failed, in ISO 8601. */
-  last_seen: string;
-}
-
-/** Another attempt (`retried`), the row's permanent failure, or the end of the run (`halted`). */
-export type FailureAction = "retried" | "failed" | "halted";
-
 /** The state of a run at one moment. */
 export interface Snapshot {
   /** Always "snapshot". */
@@ -257,4 +222,58 @@ export interface Snapshot {
   rss_bytes: number;
   /** Causes of failed attempts, most frequent first: at most 50, and "other". */
   errors: ErrorGroup[];
+}
+
+/** Turns a name such as `cost_usd` into `costUsd`. */
+export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer Rest}`
+  ? `${Head}${Uppercase<Next>}${CamelCase<Rest>}`
+  : Name;
+
+/** An event with camelCase names. Its snake_case names are deprecated and not enumerable. */
+export type ResultOf<Event> = Event extends readonly (infer Item)[] ? ResultOf<Item>[]
+  : Event extends object ?
+      & { [Name in keyof Event as CamelCase<Name>]: ResultOf<Event[Name]> }
+      & {
+        readonly [
+          /** @deprecated Use the camelCase name. */
+          Name in keyof Event as Name extends `${string}_${string}` ? Name : never
+        ]: ResultOf<Event[Name]>;
+      }
+  : Event;
+
+/** The event `Summary` with camelCase names, such as `costUsd` and `failuresOnDisk`. */
+export type RunSummary = ResultOf<Summary>;
+
+/** The event `Snapshot` with camelCase names, such as `inFlight` and `etaS`. */
+export type RunSnapshot = ResultOf<Snapshot>;
+
+/** Fields whose keys are data, not names: failure types and actions. */
+const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
+
+/** The event from which each result was made. */
+const events = new WeakMap<object, unknown>();
+
+/** The event with camelCase names; {@linkcode eventOf} gives the event back. */
+export function resultOf<Event extends Summary | Snapshot>(event: Event): ResultOf<Event> {
+  return withCamelNames(event) as ResultOf<Event>;
+}
+
+/** Returns the event of a result; any other value as it is. */
+export function eventOf(result: Summary | RunSummary): Summary;
+export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
+export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {
+  return events.get(result) ?? result;
+}
+
+function withCamelNames(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withCamelNames);
+  if (typeof value !== "object" || value === null) return value;
+  const result: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    const camelName = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    result[camelName] = RECORDS.has(name) ? field : withCamelNames(field);
+    if (camelName !== name) Object.defineProperty(result, name, { value: result[camelName] });
+  }
+  events.set(result, value);
+  return result;
 }

@@ -9,17 +9,26 @@
 
 export type {
   ErrorGroup,
+  FailedAttempt,
   FailureAction,
-  Notice,
   Percentiles,
-  RunEvent,
-  RunStart,
-  RunState,
-  Snapshot,
-  Summary,
-  SummaryFile,
+  ReleasedRow,
+} from "./counters.ts";
+export {
+  type CamelCase,
+  eventOf,
+  type Notice,
+  type ResultOf,
+  resultOf,
+  type RunEvent,
+  type RunSnapshot,
+  type RunStart,
+  type RunState,
+  type RunSummary,
+  type Snapshot,
+  type Summary,
+  type SummaryFile,
 } from "./events.ts";
-export type { FailedAttempt, ReleasedRow } from "./counters.ts";
 export { Progress } from "./progress.ts";
 export {
   countTeacherStates,
@@ -31,11 +40,3 @@ export {
   type TeacherStates,
   type TeacherStatus,
 } from "./progress_options.ts";
-export {
-  type CamelCase,
-  eventOf,
-  type ResultOf,
-  resultOf,
-  type RunSnapshot,
-  type RunSummary,
-} from "./results.ts";

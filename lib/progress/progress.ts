@@ -12,9 +12,10 @@ import {
   DurationHistogram,
   ErrorGroups,
   type FailedAttempt,
+  type Percentiles,
   type ReleasedRow,
 } from "./counters.ts";
-import type { Percentiles, RunEvent, Snapshot, Summary } from "./events.ts";
+import type { RunEvent, Snapshot, Summary } from "./events.ts";
 import { Forecast } from "./forecast.ts";
 import {
   type Gauges,

@@ -6,9 +6,8 @@
  */
 
 import process from "node:process";
-import { every } from "../timer.ts";
-import type { RunEvent, Summary } from "./events.ts";
-import type { RunSnapshot } from "./results.ts";
+import { every as everyMs } from "../timer.ts";
+import type { RunEvent, RunSnapshot, Summary } from "./events.ts";
 
 /** The state of the engine at one moment: fields of a snapshot, and more. */
 export interface Gauges extends
@@ -131,17 +130,17 @@ export type SummaryParts = Pick<
   | "files"
 >;
 
-export function resolveProgressOptions(options: ProgressOptions): Required<ProgressOptions> {
-  return {
-    concurrency: options.concurrency,
-    isExploring: options.isExploring ?? false,
-    updateInterval: options.updateInterval ?? defaultUpdateInterval(options.concurrency),
-    gauges: options.gauges,
-    now: options.now ?? (() => performance.now()),
-    wallClock: options.wallClock ?? Date.now,
-    meter: options.meter ?? createProcessMeter(),
-    every: options.every ?? every,
-  };
+export function resolveProgressOptions({
+  concurrency,
+  isExploring = false,
+  updateInterval = defaultUpdateInterval(concurrency),
+  gauges,
+  now = () => performance.now(),
+  wallClock = Date.now,
+  meter = createProcessMeter(),
+  every = everyMs,
+}: ProgressOptions): Required<ProgressOptions> {
+  return { concurrency, isExploring, updateInterval, gauges, now, wallClock, meter, every };
 }
 
 function defaultUpdateInterval(concurrency: number): number {

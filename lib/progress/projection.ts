@@ -251,12 +251,7 @@ export class Projection {
     let cohort = this.#openCohorts.get(this.#finishedCohorts);
     while (cohort !== undefined && cohort.settled === this.#cohortRows) {
       const finished = this.#finished;
-      finished.settled += cohort.settled;
-      finished.busyMs += cohort.busyMs;
-      finished.squaredMs += cohort.squaredMs;
-      finished.priced += cohort.priced;
-      finished.costUsd += cohort.costUsd;
-      finished.squaredUsd += cohort.squaredUsd;
+      for (const name of Object.keys(finished) as (keyof Cohort)[]) finished[name] += cohort[name];
       this.#openCohorts.delete(this.#finishedCohorts++);
       cohort = this.#openCohorts.get(this.#finishedCohorts);
     }

@@ -22,8 +22,7 @@ import {
 } from "../sink/mod.ts";
 import { dirname } from "../deps/std_path.ts";
 import { hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
-import { checkSameIdentity, type Identity } from "./identity.ts";
-import { readRunFile, type RunFile } from "./run_file.ts";
+import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, sharedOutput } from "./outputs.ts";

@@ -34,8 +34,6 @@ import type { RunOptions } from "./options.ts";
 
 export type RetryFilter = NonNullable<RunOptions["retry"]>;
 
-type LineNumbers = Map<string, number>;
-
 /** An answer that was paid for but not accepted, so that its row is sent again. */
 interface UnacceptedAnswer {
   /** The number of its line, if the row is pending: the line is outdated once the row has another
@@ -51,9 +49,9 @@ export class FailureLedger {
   /** Lines to remove: the row has a newer line or a result, or the bad row was fixed. */
   readonly #outdatedLines = new LineSet();
   /** Bad rows of earlier runs that the first pass has not found yet. */
-  readonly #badRows: LineNumbers = new Map();
+  readonly #badRows = new Map<string, number>();
   /** The failures of rows that this run sends again and that have not finished yet. */
-  readonly #retriedLines: LineNumbers = new Map();
+  readonly #retriedLines = new Map<string, number>();
   /** The last answers of rows, by uid. */
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   readonly #keepsUnfinished: boolean;
@@ -71,8 +69,14 @@ export class FailureLedger {
    *
    * @param before Only rows that failed before this time (ISO 8601) are retried. @default all
    */
-  async read(table: IdTable, retry: RetryFilter, before?: string): Promise<void> {
-    this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
+  async read(
+    table: IdTable,
+    retry: RetryFilter,
+    before?: string,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const file = { path: this.#path, kind: "failures" } as const;
+    this.#lines = await readIndex(file, table, (slot, line) => {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
         this.#outdatedLines.add(line.number);
@@ -81,7 +85,7 @@ export class FailureLedger {
         // Drops the prompt hash: an edit of the prompt matters only for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
-    });
+    }, signal);
   }
 
   /** Whether the file has a line for this bad row. `dropRepairedRows` then keeps the line. */
@@ -121,20 +125,17 @@ export class FailureLedger {
   }
 
   /** Removes outdated lines. No process may have the file open for writing. If the file cannot be
-   * rewritten, returns why. Nothing is lost then, because readers ignore outdated lines. */
+   * rewritten, returns a warning. Nothing is lost then, because readers ignore outdated lines. */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
+    const path = this.#path, lines = this.#lines + addedLines;
+    let problem = `"${path}" was changed while the run added to it`;
     try {
-      const isDone = await dropLines(
-        this.#path,
-        this.#outdatedLines,
-        this.#lines + addedLines,
-        token,
-      );
-      return isDone ? undefined : `"${this.#path}" was changed while the run added to it`;
+      if (await dropLines(path, this.#outdatedLines, lines, token)) return undefined;
     } catch (error) {
-      if (error instanceof SinkError) return error.message;
-      throw error;
+      if (!(error instanceof SinkError)) throw error;
+      problem = error.message;
     }
+    return `${problem}: outdated lines stay in it until the next run`;
   }
 
   #readBadRow(line: IndexedLine): void {
@@ -146,7 +147,7 @@ export class FailureLedger {
 
   #isAskedAgain(line: IndexedLine, retry: RetryFilter, before: string | undefined): boolean {
     if (retry === false || !isAskedFor(retry, line)) return false;
-    const hasFailedAgain = before !== undefined && failureTime(line) >= before;
+    const hasFailedAgain = before !== undefined && asText(errorOf(line).created) >= before;
     if (hasFailedAgain) this.failedAgain++;
     return !hasFailedAgain;
   }
@@ -182,18 +183,16 @@ function placeOf({ offset, byteLength }: IndexedLine): LinePlace {
   return { offset, byteLength };
 }
 
-function isUnfinished(line: IndexedLine): boolean {
-  if (!line.includes('"unfinished"')) return false;
-  return (line.value() as { error?: { type?: string } }).error?.type === "unfinished";
+function errorOf(line: IndexedLine): { type?: unknown; status?: unknown; created?: unknown } {
+  return (line.value() as { error?: object }).error ?? {};
 }
 
-function failureTime(line: IndexedLine): string {
-  const { error } = line.value() as { error?: { created?: unknown } };
-  return asText(error?.created);
+function isUnfinished(line: IndexedLine): boolean {
+  return line.includes('"unfinished"') && errorOf(line).type === "unfinished";
 }
 
 function isAskedFor(retry: Exclude<RetryFilter, false>, line: IndexedLine): boolean {
   if (retry === true) return true;
-  const { error } = line.value() as { error?: { type?: string; status?: number } };
-  return retry.some((wanted) => wanted === error?.type || wanted === error?.status);
+  const { type, status } = errorOf(line);
+  return retry.some((wanted) => wanted === type || wanted === status);
 }

@@ -1,5 +1,5 @@
 /**
- * What the first pass over an input found, its bad lines, and what the run has finished since.
+ * What the first pass over an input found, and its bad lines.
  *
  * @module
  */
@@ -7,10 +7,9 @@
 import { Buffer } from "node:buffer";
 import type { SourceError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
+import { HAS_RESULT, type IdTable, SEEN } from "../index/mod.ts";
 import { tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
-import type { SummaryFile } from "../progress/mod.ts";
-import type { RowFigures } from "../row.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { InputSequence } from "./input_sequence.ts";
@@ -122,6 +121,14 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
+  /** Counts the results without a row in this run and, with `comparesPrompts`, those of which a new
+   * row has the prompt. */
+  countOrphans(table: IdTable, { comparesPrompts }: { comparesPrompts: boolean }): void {
+    const flags = { all: HAS_RESULT, none: SEEN };
+    this.orphans = table.count(flags);
+    if (comparesPrompts) this.rewritten = table.count({ ...flags, fingerprints: this.newPrompts });
+  }
+
   addResent(difference: string): void {
     const isListed = this.resent.has(difference) || this.resent.size < MAX_DIFFERENCES;
     const key = isListed ? difference : "and more";
@@ -187,34 +194,6 @@ function textTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
 }
 
-export class JobCounts {
-  badWritten = 0;
-  #settled = 0;
-  #succeeded = 0;
-  #failed = 0;
-  #recovered = 0;
-
-  add({ failure }: RowFigures, hadFailedBefore: boolean): void {
-    this.#settled++;
-    if (failure === undefined) {
-      this.#succeeded++;
-      if (hadFailedBefore) this.#recovered++;
-    } else if (!hadFailedBefore) this.#failed++;
-  }
-
-  /** Counts planned answers and bad lines that are not on disk yet. */
-  remainingOf({ plan }: Findings): number {
-    return plan.toAsk - this.#settled + plan.bad - this.badWritten;
-  }
-
-  countsOf(findings: Findings): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
-    const { total } = findings;
-    const succeeded = findings.succeeded + this.#succeeded;
-    const failed = findings.failed + this.#failed - this.#recovered;
-    return { total, succeeded, failed, pending: total - succeeded - failed };
-  }
-}
-
 interface BadLine {
   /** From 1. */
   readonly line: number;
@@ -262,10 +241,10 @@ export class BadLines {
     return [...this.#groups.values()];
   }
 
-  add(line: number, problem: string, hint: () => string): void {
+  add(line: number, problem: string, hint?: () => string): void {
     const kind = kindOf(problem);
     const isHinted = ++this.#count <= MAX_HINTED_LINES;
-    const group = this.#groupOf(kind, isHinted ? hint() || hintFor(kind) : this.#hintOf(kind));
+    const group = this.#groupOf(kind, isHinted ? hint?.() || hintFor(kind) : this.#hintOf(kind));
     if (++group.count <= MAX_EXAMPLES) group.examples.push({ line, problem });
   }
 

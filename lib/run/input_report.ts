@@ -133,14 +133,13 @@ function changedProblem(findings: readonly Findings[]): string[] {
 function rewrittenProblem(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ rewritten }) => rewritten);
   if (count === 0) return [];
-  const [belong, prompts] = count === 1
-    ? ["belongs", "its prompt is"]
-    : ["belong", "their prompts are"];
   return [
-    `Cannot continue: ${formatCountOf(count, "result")} ${belong} to no row any more, but ` +
-    `${prompts} in the input, in rows with another id. An id was added or changed, or ` +
-    "another program wrote rows without an id in another way (1.0 for 1), so they would be paid " +
-    "for again. Use the input as it was, or add --changed reask to send them as new rows",
+    `Cannot continue: for ${
+      formatCountOf(count, "result")
+    }, the input has no row with the id, but ` +
+    "one with the prompt. An id was added or changed, or another program wrote rows without an id " +
+    "in another way (1.0 for 1), so such rows would be paid for again. Use the input as it was, or " +
+    "add --changed reask to send them as new rows",
   ];
 }
 
@@ -155,20 +154,20 @@ function sumsOf(counts: readonly ReadonlyMap<string, number>[]): Map<string, num
 function emptyProblem(findings: readonly Findings[]): string[] {
   if (findings.some(({ rows }) => rows > 0)) return [];
   const bad = sumOf(findings, ({ bad }) => bad.count);
-  const contents = bad === 0
-    ? undefined
-    : `no row that can be sent (${formatCountOf(bad, "bad line")})`;
-  return [emptyMessage("start", findings.map(({ input }) => input), contents)];
+  const missing = bad > 0
+    ? `no row that can be sent (${formatCountOf(bad, "bad line")})`
+    : undefined;
+  return [emptyMessage("start", findings.map(({ input }) => input), missing)];
 }
 
-/** `Cannot <verb>: "in.jsonl" holds no rows. …` */
+/** `Cannot <verb>: no rows in "in.jsonl". …` */
 export function emptyMessage(
   verb: string,
   inputs: readonly string[],
-  contents = "no rows",
+  missing = "no rows",
 ): string {
-  return `Cannot ${verb}: ${inputs.map(nameOf).join(", ")} ` +
-    `${inputs.length === 1 ? "holds" : "hold"} ${contents}. Add --allow-empty if that is meant`;
+  const names = inputs.map(nameOf).join(", ");
+  return `Cannot ${verb}: ${missing} in ${names}. Add --allow-empty if that is meant`;
 }
 
 /** A line for each input, then lines about probable mistakes. */
@@ -234,11 +233,10 @@ function promptFieldLine(
 
 function fromRunLine({ input, fromRuns }: Findings): string | undefined {
   if (fromRuns === 0) return undefined;
-  const [lines, prompts] = fromRuns === 1
-    ? ["is a line", "its prompt is"]
-    : ["are lines", "their prompts are"];
-  return `${formatCountOf(fromRuns, "row")} of ${nameOf(input)} ${lines} that an earlier run has ` +
-    `written: ${prompts} sent again. "export" makes a training set of results, and "retry" ` +
+  return `${nameOf(input)} has ${
+    formatCountOf(fromRuns, "line")
+  } that an earlier run has written, ` +
+    'and whose prompts are sent again. "export" makes a training set of results, and "retry" ' +
     "retries failed rows";
 }
 

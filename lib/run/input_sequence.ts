@@ -5,9 +5,10 @@
  * @module
  */
 
+import { dirname } from "../deps/std_path.ts";
 import { type Input, type InputPiece, type Line, openInput, placeOf } from "../formats/mod.ts";
 import { imagesIn, NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
-import { folderOf, infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
+import { infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
 
 interface OpenPiece extends InputPiece {
   readonly input: Input;
@@ -59,7 +60,8 @@ export class InputSequence {
     for (const piece of this.pieces.slice(this.#open.length)) {
       const info = await infoOf(piece.path);
       const input = await openInput(piece.path, piece.name, piece.options, piece.part);
-      const images = imagesIn(imagesRoot ?? folderOf(piece.name));
+      const folder = piece.name === "-" ? undefined : dirname(piece.name);
+      const images = imagesIn(imagesRoot ?? folder);
       this.#open.push({ ...piece, input, stamp: stamp(info), images, offset: NOT_READ });
       const mayKeep = keepsRows && this.pieces.length === 1;
       if (mayKeep && info.size <= MAX_KEPT_CHARS) this.#keptRows = new KeptRows();

@@ -5,10 +5,19 @@
  * @module
  */
 
+import { formatCount, formatCountOf } from "../figures.ts";
 import { similarName } from "../similar_name.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
-import { isFolder, isMissing, kindOf, type PathRules, statOf, systemReason } from "../files.ts";
+import {
+  isFolder,
+  isMissing,
+  kindOf,
+  namesIn,
+  type PathRules,
+  statOf,
+  systemReason,
+} from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
 
@@ -30,9 +39,13 @@ const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run
  * unknown formats and files written by Retort are left out and counted. A folder or pattern without
  * other files stays as it is.
  *
+ * @param signal Ends the search, which may take minutes for `**`, with its reason.
  * @throws {SourceError} when a folder cannot be read
  */
-export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
+export async function findInputs(
+  inputs: readonly string[],
+  signal?: AbortSignal,
+): Promise<FoundInputs> {
   const files: string[] = [], notes: string[] = [];
   for (const input of inputs) {
     const isWholeFolder = await isFolder(input);
@@ -42,15 +55,14 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     }
     const { paths, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
-      : await inputsMatching(input);
+      : await inputsMatching(input, signal);
     // Reported later, together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
-      const readText = paths.length === 1 ? "1 file is read" : `${paths.length} files are read`;
-      const leftText = skipped === 1 ? "1 is left out" : `${skipped} are left out`;
       notes.push(
-        `${input}: ${readText}; ${leftText} (hidden, of other formats, or written by Retort)`,
+        `${input}: ${formatCountOf(paths.length, "file")} read, ${formatCount(skipped)} left out ` +
+          "(hidden, of other formats, or written by Retort)",
       );
     }
   }
@@ -106,13 +118,13 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   return formatOfName(name) !== undefined;
 }
 
-async function inputsMatching(pattern: string): Promise<FilteredFiles> {
+async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
   // Files of one folder follow each other, so its names are read once.
   let current = { folder: "", names: new Set<string>() };
-  for await (const path of walk(start, depth)) {
+  for await (const path of walk(start, depth, signal)) {
     const shownPath = start === "." ? path.replace(/^\.\//, "") : path;
     if (!matchesGlob(shownPath.normalize(), glob)) continue;
     const folder = dirname(path);
@@ -141,12 +153,17 @@ export function globOf(pattern: string, rules: PathRules = system) {
   };
 }
 
-async function* walk(folder: string, depth: number): AsyncGenerator<string> {
+async function* walk(
+  folder: string,
+  depth: number,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
     if (!isDirectory) yield path;
-    else if (!name.startsWith(".")) yield* walk(path, depth - 1);
+    else if (!name.startsWith(".")) yield* walk(path, depth - 1, signal);
   }
 }
 
@@ -251,8 +268,7 @@ async function adviceForMissing(path: string): Promise<string> {
   const name = basename(path);
   const where = system.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
   try {
-    const names: string[] = [];
-    for await (const entry of Deno.readDir(dirname(path))) names.push(entry.name);
+    const names = await namesIn(dirname(path));
     if (names.length === 0) return where;
     if (names.includes(name)) return ": its name is not UTF-8. Rename it";
     const similar = similarName(name, names);
@@ -280,8 +296,4 @@ export async function spool(
       cause,
     });
   }
-}
-
-export function folderOf(input: string): string | undefined {
-  return input === "-" ? undefined : dirname(input);
 }

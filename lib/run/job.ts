@@ -2,7 +2,7 @@
 
 import { SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
-import { HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.ts";
+import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import type { FinishedRow, Outcome, Row } from "../row.ts";
 import {
@@ -16,18 +16,18 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf } from "./retry.ts";
-import { paramsId } from "./identity.ts";
-import { type RunFile, runFileOf, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
+import { type Retry, retryOf } from "./run_options.ts";
+import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { checkReadableTwice, spool, STDIN_ADVICE } from "./inputs.ts";
-import { Findings, JobCounts } from "./findings.ts";
+import { Findings } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
+import { VERSION } from "../version.ts";
 import { rowParserOf } from "./resolve_options.ts";
 
 /** One input of a run. Call `close` after use. */
@@ -40,13 +40,17 @@ export class Job {
   #parser: RowParser | undefined;
   readonly #jobOptions: JobOptions;
   readonly #ledger: FailureLedger;
-  readonly #counts = new JobCounts();
-  /** The copy of standard input. */
-  #spoolPath: string | undefined;
+  /** Answers and bad lines that are on disk, of those planned. */
+  #written = 0;
+  /** What this run has added to the answers with a result. */
+  #succeeded = 0;
+  /** What this run has added to the failed answers; below 0 if more of them were answered. */
+  #failed = 0;
+  #stdinCopy: string | undefined;
   #mode: number | undefined;
-  /** Set by `claim`. */
+  /** Set while the output is claimed. */
   lock: Lock | undefined;
-  /** Set by `open`. */
+  /** Set while the output is open. */
   sink: Sink | undefined;
 
   constructor(files: OutputFiles, jobOptions: JobOptions) {
@@ -71,7 +75,7 @@ export class Job {
   get #pieces(): readonly InputPiece[] {
     const options = this.#jobOptions.context.generator;
     const pieces = this.files.pieces.map((piece) => ({ options, ...piece }));
-    return this.#spoolPath === undefined ? pieces : [{ ...pieces[0], path: this.#spoolPath }];
+    return this.#stdinCopy === undefined ? pieces : [{ ...pieces[0], path: this.#stdinCopy }];
   }
 
   /** Keeps an error of the input, to report it with the problems of other inputs. */
@@ -86,15 +90,14 @@ export class Job {
   }
 
   async claim(shared?: SharedLock): Promise<void> {
-    const { lock, mode } = await claimOutput(this.files, { ...this.#jobOptions, shared });
-    this.lock = lock;
-    this.#mode = mode;
+    const claim = await claimOutput(this.files, { ...this.#jobOptions, shared });
+    ({ lock: this.lock, mode: this.#mode } = claim);
     await this.checkIdentity();
   }
 
   async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
-    this.#spoolPath = spoolPathOf(this.files, this.lock!.token);
-    await spool(stream, this.#spoolPath, this.#signal);
+    this.#stdinCopy = spoolPathOf(this.files, this.lock!.token);
+    await spool(stream, this.#stdinCopy, this.#signal);
   }
 
   get replacementOptions(): ReplacementOptions {
@@ -110,18 +113,17 @@ export class Job {
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
     const { options, identity, selection, limit, keepsRows, context } = this.#jobOptions;
-    const { duplicates, imagesRoot } = context.generator;
-    const signal = this.#signal;
+    const { duplicates, imagesRoot } = context.generator, signal = this.#signal;
     this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
     let resultLines = 0;
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
+      const { results } = this.files, kind = "results";
       const mark = (slot: number) => table.set(slot, HAS_RESULT);
-      const { results } = this.files;
-      for (const path of [results, ...await rescuedFilesOf(results, "results")]) {
-        resultLines += await readIndex({ path, kind: "results" }, table, mark, signal);
+      for (const path of [results, ...await rescuedFilesOf(results, kind)]) {
+        resultLines += await readIndex({ path, kind }, table, mark, signal);
       }
-      await this.#ledger.read(table, options.retry ?? false, this.#retry?.before);
+      await this.#ledger.read(table, options.retry ?? false, this.#retry?.before, signal);
     }
     const input = new InputSequence(this.#pieces, { imagesRoot, keepsRows });
     const findings = await this.#orUnreadable(preflight(input, {
@@ -148,13 +150,9 @@ export class Job {
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
     if (this.#isWhole) {
-      const orphans = { all: HAS_RESULT, none: SEEN };
-      findings.orphans = table.count(orphans);
       // Samples that this run does not ask for have the prompts of its rows, too.
       const hadMoreSamples = (this.#earlierRun?.rows.samples ?? 1) > this.#samples;
-      if (!hadMoreSamples) {
-        findings.rewritten = table.count({ ...orphans, fingerprints: findings.newPrompts });
-      }
+      findings.countOrphans(table, { comparesPrompts: !hadMoreSamples });
     }
     // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());
@@ -171,19 +169,26 @@ export class Job {
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity: own, context: { generator } } = this.#jobOptions;
     const { input, runJson, pieces, mergedInputs } = this.files;
-    const isShard = options.shard !== undefined;
-    const names = isShard ? options.input : pieces.map(({ name }) => name);
-    const inputs = mergedInputs ?? (isShard || names.length > 1 ? names : undefined);
-    const earlierRun = this.#earlierRun;
+    const earlierRun = this.#earlierRun, { shard } = options;
+    const names = shard === undefined ? pieces.map(({ name }) => name) : options.input;
     // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(options.retry) && !options.allowMixed;
-    const identity = keepsIdentity ? earlierRun?.identity ?? own : own;
     const unchanged = isIdle ? unchangedSummary(earlierRun?.summary, this.summary()) : undefined;
-    const summary = unchanged ?? runSummary;
-    const retry = isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished;
-    const rows = { samples: this.#samples, uidFieldFirst: !this.#uidFieldLast };
-    const parts = { input, inputs, identity, earlierRun, summary, retry, ...rows };
-    await writeRunFile(runJson, runFileOf(generator, parts), this.replacementOptions);
+    const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = generator;
+    await writeRunFile(runJson, {
+      retort: VERSION,
+      input,
+      inputs: mergedInputs ?? (shard || names.length > 1 ? names : undefined),
+      identity: keepsIdentity ? earlierRun?.identity ?? own : own,
+      rows: {
+        ...{ duplicates, mixedShapes, samples: this.#samples, uidFieldFirst: !this.#uidFieldLast },
+        ...{ inputFormat, jsonColumns, binaryColumns },
+      },
+      teacher: generator.address,
+      params: { ...earlierRun?.params, [jsonId(own.params)]: own.params },
+      summary: unchanged ?? runSummary,
+      retry: isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished,
+    }, this.replacementOptions);
   }
 
   /** Opens the output at once or, with `openFiles`, for its first line. */
@@ -197,15 +202,13 @@ export class Job {
   /** Whether the run reads all rows that have results. Standard input may hold other rows than
    * before. */
   get #isWhole(): boolean {
-    const { limit, shard, retry, uids, excludeUids } = this.#jobOptions.options;
-    const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
-    return !isPart && this.files.input !== "-";
+    const { limit, shard, retry } = this.#jobOptions.options;
+    return !retry && (limit ?? shard) === undefined && this.files.input !== "-";
   }
 
   /** Valid once the run file was read. */
   get #samples(): number {
-    const { samples } = this.#jobOptions.context.generator;
-    return samples ?? this.#earlierRun?.rows.samples ?? 1;
+    return this.#jobOptions.context.generator.samples ?? this.#earlierRun?.rows.samples ?? 1;
   }
 
   /** Whether an earlier version began the output: it read `id` before `uidField`. */
@@ -231,7 +234,7 @@ export class Job {
 
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { params } = this.#jobOptions.identity, id = paramsId(params);
+    const { params } = this.#jobOptions.identity, id = jsonId(params);
     return plannedRows({
       findings: this.findings,
       parser: this.#parser!,
@@ -241,18 +244,27 @@ export class Job {
       earlierOf: (row) => this.#ledger.earlierOf(row, id),
       onBadRow: async (bad) => {
         await this.sink!.putBadRow(bad);
-        this.#counts.badWritten++;
+        this.#written++;
       },
       signal: this.#signal,
     });
   }
 
+  /** Planned answers and bad lines that are not on disk yet. */
   get remaining(): number {
-    return this.#counts.remainingOf(this.findings);
+    const { toAsk, bad } = this.findings.plan;
+    return toAsk + bad - this.#written;
   }
 
   settled(rows: readonly FinishedRow[]): void {
-    for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
+    this.#written += rows.length;
+    for (const { uid, failure } of rows) {
+      const hadFailed = this.#ledger.settle(uid);
+      if (failure === undefined) {
+        this.#succeeded++;
+        if (hadFailed) this.#failed--;
+      } else if (!hadFailed) this.#failed++;
+    }
   }
 
   /** Closes the output, and removes outdated lines from the failures file. */
@@ -261,9 +273,7 @@ export class Job {
     await this.sink!.close();
     this.sink = undefined;
     const problem = await this.#ledger.tidy(failureLines, this.lock?.token);
-    if (problem === undefined) return;
-    const message = `${problem}: outdated lines stay in it until the next run`;
-    this.#jobOptions.notices.add("warning", message);
+    if (problem !== undefined) this.#jobOptions.notices.add("warning", problem);
   }
 
   async close({ abandon = false } = {}): Promise<void> {
@@ -273,13 +283,18 @@ export class Job {
     this.sink = undefined;
     // Without the lock, the files belong to another run.
     if (this.lock === undefined) return;
-    if (this.#spoolPath !== undefined) await removeIfThere(this.#spoolPath).catch(() => {});
+    if (this.#stdinCopy !== undefined) await removeIfThere(this.#stdinCopy).catch(() => {});
     this.lock.release();
     this.lock = undefined;
   }
 
   summary(): SummaryFile {
-    const { input, results, failures } = this.files;
-    return { input, results, failures, ...this.#counts.countsOf(this.findings) };
+    const { files: { input, results, failures }, findings: { total } } = this;
+    const succeeded = this.findings.succeeded + this.#succeeded;
+    const failed = this.findings.failed + this.#failed;
+    return {
+      ...{ input, results, failures },
+      ...{ total, succeeded, failed, pending: total - succeeded - failed },
+    };
   }
 }

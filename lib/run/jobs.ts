@@ -29,10 +29,9 @@ import { crashedInFlight } from "./live_status.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { RunContext } from "./active_run.ts";
-import type { UidSelection } from "./retry.ts";
-import type { ResolvedRunOptions } from "./run_options.ts";
+import type { ResolvedRunOptions, UidSelection } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity } from "./run_file.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, refuseDivided } from "./claim.ts";
 import { statusPathOf } from "./run_status.ts";
@@ -148,7 +147,10 @@ export class Jobs {
     }
     await refuseSameNames(files);
     if (this.areMany) this.#sharedLock = await SharedLock.acquire(locks, { required });
-    await this.each((job) => job.claim(this.#sharedLock));
+    await this.each((job) => {
+      signal.throwIfAborted();
+      return job.claim(this.#sharedLock);
+    });
   }
 
   /** Throws if a run that divides the input differently, or not at all, sends or has answered the
@@ -242,7 +244,8 @@ export class Jobs {
 export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   const { options, notices, writes, context: { generator, activeRun } } = jobsOptions;
   const { input, output, shard, limit } = options;
-  const inputs = await findInputs(input);
+  const { signal } = activeRun.stopController;
+  const inputs = await findInputs(input, signal);
   for (const note of inputs.notes) notices.add("info", note);
   if (shard === undefined) {
     const outputs = await outputFilesOf(inputs.files, output);
@@ -261,7 +264,7 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
     writes,
     inputOptions: generator,
     needsLock: options.lock,
-    signal: activeRun.stopController.signal,
+    signal,
   });
   const jobOptions = { ...jobsOptions, limit: shardFiles.limit, keepsRows: writes };
   return new Jobs([new Job(shardFiles.files, jobOptions)], shardFiles);

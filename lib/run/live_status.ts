@@ -6,7 +6,7 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import { formatCount, sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.ts";
 import { stemOf } from "../files.ts";
 import {
   countTeacherStates,
@@ -123,11 +123,11 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
 /** Said at the start of a run: one that a supervisor restarts after each crash never gets to its
  * summary, and pays for the calls in flight each time. */
 export function crashWarning(inFlight: number): string {
-  const [calls, their] = inFlight === 1
-    ? ["1 call was", "its row is"]
-    : [`${formatCount(inFlight)} calls at most were`, "their rows are"];
-  return `${calls} in flight when the last run crashed: ${their} sent again, and may be billed ` +
-    "twice. If it was killed for lack of memory (exit code 137), lower -c: each restart pays again";
+  return `The last run crashed with at most ${
+    formatCountOf(inFlight, "call")
+  } in flight: their rows ` +
+    "are sent again, and may be billed twice. If it was killed for lack of memory (exit code 137), " +
+    "lower -c: each restart pays again";
 }
 
 /** Ticks, of about a second, between two writes of the status. */

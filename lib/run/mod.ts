@@ -21,8 +21,16 @@ export {
   RowOutcomes,
 } from "./outcomes.ts";
 export { compressedCopyOf, makeFolders } from "./claim.ts";
-export { checkSameIdentity, type Identity, identityDifferences, identityOf } from "./identity.ts";
-export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
+export {
+  checkSameIdentity,
+  type Identity,
+  identityDifferences,
+  identityOf,
+  readRunFile,
+  rowOptionsOf,
+  type RunFile,
+  writeRunFile,
+} from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
@@ -50,8 +58,14 @@ export {
   resolveOptions,
   ROW_RULES,
 } from "./resolve_options.ts";
-export { type ResolvedRunOptions, RUN_RULES } from "./run_options.ts";
-export { missingUidsNotices, otherPendingParams, parseUids, UidSelection } from "./retry.ts";
+export {
+  missingUidsNotices,
+  otherPendingParams,
+  parseUids,
+  type ResolvedRunOptions,
+  RUN_RULES,
+  UidSelection,
+} from "./run_options.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";

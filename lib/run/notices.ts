@@ -6,7 +6,7 @@
  */
 
 import { tokenLimitOf } from "../params.ts";
-import { formatCount, formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
+import { formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { Progress } from "../progress/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
@@ -16,7 +16,7 @@ import type { Findings } from "./findings.ts";
 import { describeInput } from "./input_report.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
-import { missingUidsNotices } from "./retry.ts";
+import { missingUidsNotices } from "./run_options.ts";
 
 function estimateOf(
   { generator: { teachers, params }, ratesOf }: RunContext,
@@ -72,19 +72,21 @@ function lostNotices(findings: readonly Findings[]): string[] {
   const lost = sumOf(findings, (file) => file.lost);
   if (lost === 0) return [];
   return [
-    `${formatCountOf(lost, "result")} of the last run ${lost === 1 ? "is" : "are"} gone from the ` +
-    "output, and rows without a result are sent again. If an older copy was restored, stop now and " +
-    "restore the newest one",
+    `The output lacks ${
+      formatCountOf(lost, "result")
+    } of the last run, and rows without a result ` +
+    "are sent again. If an older copy was restored, stop now and restore the newest one",
   ];
 }
 
 function orphanNotices(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ orphans }) => orphans);
   if (count === 0) return [];
-  const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];
   return [
-    `${formatCountOf(count, "result")} ${belong} to no row or sample of this run (edited or ` +
-    `removed rows, or fewer --samples); "export" writes ${them}, "verify" counts ${them}`,
+    `The output has ${
+      formatCountOf(count, "result")
+    } without a row or sample in this run (edited ` +
+    'or removed rows, or fewer --samples): "export" writes such results, "verify" counts them',
   ];
 }
 
@@ -99,40 +101,44 @@ function retryNotes(
   const among = areChosen ? " among those chosen" : "";
   const again = sumOf(findings, ({ failedAgain }) => failedAgain);
   const notes: string[] = [];
-  if (again > 0) notes.push(failedAgainNote(again));
-  else if (isEmpty) notes.push(`There is no failed row to retry${among}`);
+  if (again > 0) {
+    notes.push(
+      `This retry leaves out ${
+        formatCountOf(again, "row")
+      } that failed again after it began: once ` +
+        "it is done, the same command retries such rows",
+    );
+  } else if (isEmpty) notes.push(`There is no failed row to retry${among}`);
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
   if (count > 0) {
-    const leftOut = `${formatCountOf(count, "pending row")} ${count === 1 ? "is" : "are"} left out`;
     const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
-    notes.push(`${leftOut}: a retry sends ${retriedRows}, a run without a retry sends the others`);
+    notes.push(
+      `This retry leaves out ${
+        formatCountOf(count, "pending row")
+      }: it sends ${retriedRows}, a run ` +
+        "without a retry sends the others",
+    );
   }
   return notes;
-}
-
-function failedAgainNote(count: number): string {
-  const [have, are, them] = count === 1 ? ["has", "is", "it"] : ["have", "are", "them"];
-  return `${formatCountOf(count, "row")} ${have} failed again since this retry began and ${are} ` +
-    `left out: once it is done, the same command retries ${them}`;
 }
 
 function reaskedNotes(context: RunContext, findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
   const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
-  const have = leftCount === 1 ? "row has a result and is" : "rows have results and are";
   const leftNotes = leftCount === 0 ? [] : [
-    `${formatCount(leftCount)} chosen ${have} left alone: ` +
-    "--reask-answered with --uids sends them again",
+    `This retry leaves ${formatCountOf(leftCount, "chosen row")} with results alone: ` +
+    "--reask-answered with --uids sends such rows again",
   ];
   if (count === 0) return leftNotes;
   const { costUsd } = estimateOf(context, findings);
   const cost = costUsd === null
     ? "their price is not known (--price-in and --price-out set it)"
     : `this run costs about ${formatRoughUsd(costUsd[0])} to ${formatRoughUsd(costUsd[1])}`;
-  const are = count === 1 ? "row is" : "rows are";
   return [
-    `${formatCount(count)} answered ${are} sent and paid for again; old answers are moved to ` +
-    `.outdated.jsonl; ${cost}`,
+    `This retry sends, and pays for, ${
+      formatCountOf(count, "answered row")
+    } again; old answers are ` +
+    `moved to .outdated.jsonl; ${cost}`,
   ];
 }
 

@@ -11,6 +11,8 @@ import {
   inFolder,
   isFolder,
   kindOf,
+  namesIn,
+  parseShardStem,
   RESULTS_EXTENSION,
   splitPath,
   statOf,
@@ -19,10 +21,10 @@ import {
 } from "../files.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import type { OwnOutput } from "../shards/mod.ts";
+import type { MergedResults, OwnOutput } from "../shards/mod.ts";
 import { outdatedPathOf, refuseStream } from "../sink/mod.ts";
 import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";
-import { mergesIn, readRunFile } from "./run_file.ts";
+import { readRunFile } from "./run_file.ts";
 
 export interface OutputFiles {
   /** As the user named it; `-` is standard input. */
@@ -149,6 +151,20 @@ export async function sharedOutput(
     findMerges: isFile ? undefined : () => mergesIn(output),
     findInputs: inputFilesOf,
   };
+}
+
+/** Finds the results of merges over several inputs in a folder, by their run files. Does not read
+ * the run files of shards, of which there may be thousands. */
+async function mergesIn(folder: string): Promise<MergedResults[]> {
+  const merges: MergedResults[] = [];
+  for (const file of await namesIn(folder)) {
+    const name = /^(.*)\.run\.json$/.exec(file)?.[1];
+    if (name === undefined || parseShardStem(name) !== undefined) continue;
+    // The run that owns this output reports an invalid run file.
+    const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
+    if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
+  }
+  return merges;
 }
 
 /** `x` for the file `x.jsonl` or the folder `x/`, `x-and-2-more` for three inputs, and for a pattern

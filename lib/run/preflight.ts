@@ -7,18 +7,12 @@
 
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT } from "../index/mod.ts";
 import { foreignTextError, type Line } from "../formats/mod.ts";
-import {
-  differenceOf,
-  type ParsedRow,
-  requestHash,
-  type RowParser,
-  type RowRequest,
-} from "../source/mod.ts";
+import { differenceOf, type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "./plan.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import type { RunOptions } from "./options.ts";
-import type { UidSelection } from "./retry.ts";
+import type { UidSelection } from "./run_options.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {
@@ -75,8 +69,6 @@ interface Problem {
   readonly problem: string;
   readonly hint?: () => string;
 }
-
-const NO_HINT = () => "";
 
 class FirstPass {
   readonly #findings: Findings;
@@ -152,7 +144,7 @@ class FirstPass {
     if (foreign !== undefined) throw foreign;
   }
 
-  #bad(line: Line, { problem, hint = NO_HINT }: Problem, sample = 0): void {
+  #bad(line: Line, { problem, hint }: Problem, sample = 0): void {
     const findings = this.#findings;
     if (findings.bad.count === 0 && findings.rows === 0) this.#suspect = this.#input.current;
     findings.bad.add(line.number, problem, hint);
@@ -189,10 +181,7 @@ class FirstPass {
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.fingerprintEquals(slot, this.#promptHash ??= row.promptHash)) return true;
-    const earlier: RowRequest | undefined = parser.earlierRequests(
-      row.text,
-      Array.isArray(row.json),
-    )
+    const earlier = parser.earlierRequests(row.text, Array.isArray(row.json))
       .find((request) => table.fingerprintEquals(slot, requestHash(request)));
     if (earlier === undefined) return false;
     const difference = differenceOf(earlier, row);

@@ -42,7 +42,7 @@ import type {
   TeacherPlace,
 } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
-import { paramsId } from "./identity.ts";
+import { jsonId } from "./run_file.ts";
 
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,
@@ -113,8 +113,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
 
 const MAX_EXPLORED_PER_TEACHER = 1_024;
 
-type FilledInName = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
-
+/** Options that others replace: `rpm` by those of each teacher, `validate` by `check`, and so on. */
 type ReplacedName =
   | "teacher"
   | "rpm"
@@ -124,8 +123,7 @@ type ReplacedName =
   | "responseFormat"
   | "validate";
 
-export interface ResolvedOptions
-  extends RowOptions, Omit<ResponseGeneratorOptions, ReplacedName | FilledInName> {
+export interface ResolvedOptions extends Omit<ResponseGeneratorOptions, ReplacedName> {
   readonly teachers: readonly EndpointOptions[];
   /** For a teacher that joins later. The generator's limits apply where its place sets none. */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
@@ -223,7 +221,7 @@ export function lineFormat(
   options: Pick<RunOptions, "finalMessages" | "think">,
 ): LineFormat {
   return {
-    paramsId: paramsId(generator.params),
+    paramsId: jsonId(generator.params),
     finalMessages: options.finalMessages ?? false,
     think: options.think ?? "wrap",
   };
@@ -256,16 +254,18 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
   if (teacher !== undefined && teachers !== undefined) {
     throw new TypeError('Cannot make a generator with "teacher" and "teachers": give one of them');
   }
-  const places = teachers ?? [{ teacher: teacher! }];
-  if (places.length === 0) {
+  if (teachers === undefined) {
+    checkTeacher(teacher, "teacher");
+    return [{ teacher: teacher! }];
+  }
+  if (teachers.length === 0) {
     throw new TypeError('Cannot start without a teacher: "teachers" is an empty array');
   }
-  for (const [index, place] of places.entries()) {
-    const name = teachers === undefined ? "" : `teachers[${index}]`;
-    if (name !== "") checkOptions(place, PLACE_RULES, name);
-    checkTeacher(place.teacher, name === "" ? "teacher" : `${name}.teacher`);
+  for (const [index, place] of teachers.entries()) {
+    checkOptions(place, PLACE_RULES, `teachers[${index}]`);
+    checkTeacher(place.teacher, `teachers[${index}].teacher`);
   }
-  return places;
+  return teachers;
 }
 
 function checkTeacher(teacher: unknown, name: string): void {

@@ -6,14 +6,18 @@ import type { Summary } from "../progress/mod.ts";
 import { engineOptions, type RunContext } from "./active_run.ts";
 import { type Preview, previewOf, RunNotices, startNotices } from "./notices.ts";
 import { lineFormat } from "./resolve_options.ts";
-import { type Identity, identityOf } from "./identity.ts";
+import { type Identity, identityOf } from "./run_file.ts";
 import { Jobs, makeJobs } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { crashedInFlight, crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
-import { retryIdOf, UidSelection } from "./retry.ts";
-import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
+import {
+  type ResolvedRunOptions,
+  resolveRunOptions,
+  retryIdOf,
+  UidSelection,
+} from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
 
 /** Executes or previews one run. An instance can be used once. */

@@ -1,5 +1,6 @@
 /**
- * `<name>.run.json`: the settings of a results file, and how its rows are read. Users may edit or
+ * `<name>.run.json`: the settings of a results file, and how its rows are read; and the comparison
+ * of settings, so that answers with different ones are not mixed by accident. Users may edit or
  * replace the file, so its content is checked.
  *
  * @module
@@ -8,12 +9,12 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
-import { isObject, isTooDeep } from "../json.ts";
+import { sha256Hex } from "../hash.ts";
+import { isObject, isTooDeep, sortedJson } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
-import { cannotRead, ifThere, inFolder, namesIn, parseShardStem, readTextOf } from "../files.ts";
-import type { MergedResults } from "../shards/mod.ts";
+import { cannotRead, ifThere, readTextOf } from "../files.ts";
 import {
   accepts,
   flag,
@@ -26,9 +27,53 @@ import {
 } from "../options.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
-import { VERSION } from "../version.ts";
-import { type Identity, paramsId } from "./identity.ts";
-import type { RowOptions } from "./options.ts";
+import type { RowOptions, RunOptions, ThinkStyle } from "./options.ts";
+
+/** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
+export interface Identity {
+  /** The requested models, joined by commas. */
+  readonly model: string;
+  readonly params: Params;
+  /** The id of the JSON Schema (`jsonId`); null without one. Absent in files of earlier versions. */
+  readonly json_schema: string | null;
+  /** The system message of rows without one; null if none is added. */
+  readonly system: string | null;
+  readonly template: string | null;
+  readonly prompt_field: string | null;
+  readonly uid_field: readonly string[];
+  /** How reasoning is written in `final_messages`; null without `final_messages`. */
+  readonly think: ThinkStyle | null;
+  /** The number of shards of the input; null if one run reads all of it. */
+  readonly shards: number | null;
+}
+
+export function identityOf(
+  options: RowOptions & {
+    model: string;
+    params: Params;
+    jsonSchema?: unknown;
+    finalMessages?: boolean;
+    think?: ThinkStyle;
+    shards?: number;
+  },
+): Identity {
+  return {
+    model: options.model,
+    params: options.params,
+    json_schema: options.jsonSchema === undefined ? null : jsonId(options.jsonSchema),
+    system: options.system ?? null,
+    template: options.template ?? null,
+    prompt_field: options.promptField ?? null,
+    uid_field: options.uidField ?? [],
+    think: options.finalMessages ? options.think ?? "wrap" : null,
+    shards: options.shards ?? null,
+  };
+}
+
+/** 8 hex digits of the SHA-256 of a value's JSON with sorted keys. */
+export function jsonId(value: unknown): string {
+  return sha256Hex(sortedJson(value)).slice(0, 8);
+}
 
 /** A retry that has sent rows and is not done. The same command continues it. Rows that have failed
  * again since the retry began wait for the next one, as if there had been no interruption. */
@@ -71,35 +116,6 @@ export interface RunFile {
   readonly merged?: {
     /** Answers that are neither results nor failures. */
     readonly pending: number;
-  };
-}
-
-export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary" | "retry"> {
-  readonly inputs: readonly string[] | undefined;
-  readonly earlierRun: RunFile | undefined;
-  readonly samples: number;
-  readonly uidFieldFirst: boolean;
-}
-
-export function runFileOf(
-  options: RowOptions & { readonly address: string; readonly params: Params },
-  { input, inputs, identity, earlierRun, samples, uidFieldFirst, summary, retry }: RunFileParts,
-): RunFile {
-  const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = options;
-  const { address, params } = options;
-  return {
-    retort: VERSION,
-    input,
-    inputs,
-    identity,
-    rows: {
-      ...{ duplicates, mixedShapes, samples, uidFieldFirst },
-      ...{ inputFormat, jsonColumns, binaryColumns },
-    },
-    teacher: address,
-    params: { ...earlierRun?.params, [paramsId(params)]: params },
-    summary,
-    retry,
   };
 }
 
@@ -181,6 +197,7 @@ const RULES: Readonly<Record<string, OptionRule>> = {
   "identity": record,
   "identity.model": text,
   "identity.params": record,
+  "identity.json_schema": text,
   "identity.system": text,
   "identity.template": text,
   "identity.prompt_field": text,
@@ -227,16 +244,46 @@ function fieldAt(value: unknown, path: string): unknown {
   );
 }
 
-/** Finds the results of merges over several inputs in a folder, by their run files. Does not read
- * the run files of shards, of which there may be thousands. */
-export async function mergesIn(folder: string): Promise<MergedResults[]> {
-  const merges: MergedResults[] = [];
-  for (const file of await namesIn(folder)) {
-    const name = /^(.*)\.run\.json$/.exec(file)?.[1];
-    if (name === undefined || parseShardStem(name) !== undefined) continue;
-    // The run that owns this output reports an invalid run file.
-    const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
-    if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
-  }
-  return merges;
+interface IdentityCheck extends Pick<RunOptions, "retry"> {
+  /** What a user who wants both settings can do. @default have both in one file */
+  readonly mixAdvice?: string;
+}
+
+/**
+ * @param problem The beginning of the error, as in `Cannot continue "x.jsonl": its answers were`.
+ * @throws {UsageError} with a line for each setting that differs
+ */
+export function checkSameIdentity(
+  problem: string,
+  before: Identity,
+  now: Identity,
+  { retry, mixAdvice = "add --allow-mixed to have both in one file" }: IdentityCheck = {},
+): void {
+  const differences = identityDifferences(before, now)
+    .filter((difference) => !(retry && difference.startsWith("  params: ")));
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `${problem} created with different settings\n${differences.join("\n")}\n` +
+      `Use the earlier settings, name another output, or ${mixAdvice}`,
+  );
+}
+
+export function identityDifferences(before: Identity, now: Identity): string[] {
+  const names = Object.keys(now) as (keyof Identity)[];
+  return names.flatMap((name) => {
+    // Earlier versions did not write the schema: it may have been the same.
+    if (name === "json_schema" && before[name] === undefined) return [];
+    const was = comparableText(before[name] ?? null), is = comparableText(now[name]);
+    return was === is ? [] : [`  ${name}: ${was} before, ${is} now`];
+  });
+}
+
+/** Text for comparison. The temperatures `1.0` and `1` are equal; different seeds of 19 digits are
+ * not. */
+function comparableText(value: unknown): string {
+  return sortedJson(value, (raw) => {
+    const number = Number(raw.rawJSON);
+    const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
+    return isExact ? number : raw;
+  });
 }

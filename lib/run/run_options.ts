@@ -1,12 +1,16 @@
 /**
- * Rules for the options of a run and of `verify`, for callers without types. An option whose range
- * only one part of Retort knows is checked there.
+ * The options of a run and of `verify`, checked for callers without types, and which rows a retry
+ * sends: those that the user has chosen, except rows that have failed again since an interrupted
+ * retry began. An option whose range only one part of Retort knows is checked there.
  *
  * @module
  */
 
 import { FAILURE_TYPES, UsageError } from "../errors.ts";
-import { pathOf, pathsOf } from "../files.ts";
+import { formatCountOf } from "../figures.ts";
+import { pathOf, pathsOf, shardStem } from "../files.ts";
+import { sha256Hex } from "../hash.ts";
+import { sortedJson } from "../json.ts";
 import {
   checkOptions,
   flag,
@@ -19,9 +23,12 @@ import {
   wholeNumberFrom,
 } from "../options.ts";
 import type { Shard } from "../shards/mod.ts";
-import { ENDPOINTS } from "../teacher/mod.ts";
+import { ENDPOINTS, type Params } from "../teacher/mod.ts";
+import { findInputs } from "./inputs.ts";
 import type { RunOptions } from "./options.ts";
-import { GENERATOR_RULES, ROW_RULES } from "./resolve_options.ts";
+import { outputFilesOf, sharedOutput } from "./outputs.ts";
+import { GENERATOR_RULES, type ResolvedOptions, ROW_RULES } from "./resolve_options.ts";
+import { type Identity, jsonId, readRunFile, type UnfinishedRetry } from "./run_file.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
@@ -105,4 +112,145 @@ export function resolveRunOptions(
     );
   }
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
+}
+
+/** The answers that a retry may request: all, a list, or all but a list. */
+export class UidSelection {
+  /** Whether there is no list, so that all answers are chosen. */
+  readonly isAll: boolean;
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly #except: ReadonlySet<string>;
+  readonly #found = new Set<string>();
+
+  /** `except` overrules `only`. */
+  constructor(only?: readonly string[], except: readonly string[] = []) {
+    this.#only = only === undefined ? undefined : new Set(only);
+    this.#except = new Set(except);
+    this.isAll = only === undefined && except.length === 0;
+  }
+
+  /** Whether the chosen answers are listed, not only the exceptions. */
+  get namesRows(): boolean {
+    return this.#only !== undefined;
+  }
+
+  /** Whether an answer is chosen. Its id is then no longer `missing`. */
+  has(uid: string): boolean {
+    if (this.isAll) return true;
+    if (this.#except.has(uid)) return false;
+    if (this.#only === undefined) return true;
+    if (!this.#only.has(uid)) return false;
+    this.#found.add(uid);
+    return true;
+  }
+
+  /** Chosen ids that were never passed to `has`, because no row has them. */
+  get missing(): string[] {
+    return [...this.#only ?? []].filter((uid) => !this.#found.has(uid) && !this.#except.has(uid));
+  }
+}
+
+/**
+ * Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures line.
+ *
+ * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
+ */
+export function parseUids(text: string): string[] {
+  return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    if (!/^\s*["{]/.test(line)) return [line];
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw new UsageError(
+        `line ${index + 1} is not an id: a line that begins with " or { must be JSON`,
+      );
+    }
+    const uid = typeof value === "object" && value !== null ? Reflect.get(value, "uid") : value;
+    if (typeof uid === "string") return [uid];
+    throw new UsageError(`line ${index + 1} holds no "uid"`);
+  });
+}
+
+/** @param place Where the ids are missing: ` of this shard`. @default all rows */
+export function missingUidsNotices(missing: readonly string[], place = ""): string[] {
+  if (missing.length === 0) return [];
+  const firstUids = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  const more = missing.length > 3 ? ", …" : "";
+  const ids = formatCountOf(missing.length, "id");
+  return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
+}
+
+/** The id of a retry. An interrupted retry is continued by the next one with the same id. Computed
+ * once for all inputs of a run, because every chosen id is hashed. */
+export function retryIdOf(
+  options: ResolvedRunOptions,
+  generator: ResolvedOptions,
+  identity: Identity,
+): string | undefined {
+  if (!options.retry) return undefined;
+  return sha256Hex(sortedJson({ ...identity, ...choicesOf(options, generator) })).slice(0, 16);
+}
+
+/** Options besides the identity that decide which rows are sent and whether they fail. With other
+ * choices, users expect rows that have just failed to be sent again. */
+function choicesOf(
+  { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
+  generator: ResolvedOptions,
+): Record<string, unknown> {
+  const { samples, rowTimeoutMs, onTruncated, maxTokensCap } = generator;
+  const { acceptEndings, rejectRefusals, requireJson, rejectPattern } = generator;
+  const { askedSchema, resample, retryPolicy } = generator;
+  return {
+    ...{ retry, uids, excludeUids, limit, changed, reaskAnswered },
+    ...{ samples, rowTimeoutMs, onTruncated, maxTokensCap },
+    ...{ acceptEndings, rejectRefusals, requireJson, askedSchema, resample },
+    maxAttempts: retryPolicy.maxAttempts,
+    rejectPattern: rejectPattern && String(rejectPattern),
+  };
+}
+
+export interface Retry {
+  /** The entry in the run file until the retry is done. */
+  readonly unfinished: UnfinishedRetry;
+  /** When the interrupted retry began, if this one continues it. Rows that failed later are left
+   * out. */
+  readonly before: string | undefined;
+}
+
+export function retryOf(
+  id: string | undefined,
+  earlier: UnfinishedRetry | undefined,
+): Retry | undefined {
+  if (id === undefined) return undefined;
+  if (earlier?.id === id) return { unfinished: earlier, before: earlier.since };
+  return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
+}
+
+/** The parameters that a run over the pending rows of this output must have, if they differ from
+ * `params`. A retry may have other parameters than the run that began the output. */
+export async function otherPendingParams(
+  options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
+  params: Params,
+): Promise<Params | undefined> {
+  for await (const path of runFilesOf(options)) {
+    const paramsBefore = (await readRunFile(path))?.identity.params;
+    if (paramsBefore !== undefined) {
+      return jsonId(paramsBefore) === jsonId(params) ? undefined : paramsBefore;
+    }
+  }
+  return undefined;
+}
+
+async function* runFilesOf(
+  { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
+): AsyncGenerator<string> {
+  const { files } = await findInputs(input);
+  if (shard !== undefined) {
+    const { stem } = await sharedOutput(input, files, output);
+    yield `${shardStem(stem, shard)}.run.json`;
+    return;
+  }
+  for (const file of files) yield (await outputFilesOf([file], output))[0].runJson;
 }

@@ -100,10 +100,10 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   // Without this check, rows whose answers are in shards would count as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    const attempt = `Cannot verify "${outputs[0].results}"`;
+    const [{ results }] = outputs;
     throw new UsageError(
-      `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
-        "--shard, or name the merged results as the output",
+      `Cannot verify "${results}": shards of this input, or a merge, hold the answers. Verify each ` +
+        "shard with --shard, or name the merged results as the output",
       { cause },
     );
   });
@@ -236,9 +236,9 @@ export class Audit {
   async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
-    for await (const { content } of linesOf(path, "results")) {
-      if ("problem" in content) continue;
-      const { row } = content, { rowUid, sample } = originOf({ ...row }, uidFields);
+    for await (const { row } of linesOf(path, "results")) {
+      if (row === undefined) continue;
+      const { rowUid, sample } = originOf({ ...row }, uidFields);
       if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
       const slot = this.table.find(row.uid);
       // -1: an active run has written it since `readResults`.
@@ -262,9 +262,9 @@ export class Audit {
   }
 
   async *#audited(path: string, kind: LineKind): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, content } of linesOf(path, kind)) {
-      if ("problem" in content) this.#report(path, line, content.problem);
-      else yield { line, row: content.row };
+    for await (const { line, row, problem } of linesOf(path, kind)) {
+      if (row === undefined) this.#report(path, line, problem);
+      else yield { line, row };
     }
   }
 
@@ -273,17 +273,16 @@ export class Audit {
   }
 }
 
-type LineContent = { readonly row: AuditedRow } | { readonly problem: string };
+/** A row, or why there is none. */
+type LineContent = { row: AuditedRow; problem?: undefined } | { row?: undefined; problem: string };
 
 /** Yields the lines of an output file; none if the file is missing. */
-async function* linesOf(
-  path: string,
-  kind: LineKind,
-): AsyncGenerator<{ line: number; content: LineContent }> {
+async function* linesOf(path: string, kind: LineKind) {
   if (!(await exists(path))) return;
-  for await (const batch of openLines(path)) {
-    for (const { number, text, problem = "unreadable" } of batch) {
-      yield { line: number, content: text === undefined ? { problem } : contentOf(text, kind) };
+  for await (const lines of openLines(path)) {
+    for (const { number: line, text, problem = "unreadable" } of lines) {
+      const content: LineContent = text === undefined ? { problem } : contentOf(text, kind);
+      yield { line, ...content };
     }
   }
 }
@@ -296,5 +295,5 @@ function contentOf(text: string, kind: LineKind): LineContent {
     return { problem: `it is not JSON: ${(error as Error).message}` };
   }
   const problem = foreignLineProblem(value, kind);
-  return problem ? { problem } : { row: value as AuditedRow };
+  return problem === undefined ? { row: value as AuditedRow } : { problem };
 }

@@ -235,9 +235,9 @@ Deno.test("an input without a row is exit 2 unless allowed", async () => {
   const full = await dir.write("full.jsonl", numberedRows(2));
   const out = ["-o", dir.path("out/")];
   const cases: [inputs: string[], message: string][] = [
-    [[empty], `Cannot start: "${empty}" holds no rows. Add --allow-empty if that is meant`],
-    [[blank], `Cannot start: "${blank}" holds no rows.`],
-    [[empty, blank], `Cannot start: "${empty}", "${blank}" hold no rows.`],
+    [[empty], `Cannot start: no rows in "${empty}". Add --allow-empty if that is meant`],
+    [[blank], `Cannot start: no rows in "${blank}".`],
+    [[empty, blank], `Cannot start: no rows in "${empty}", "${blank}".`],
   ];
   for (const [inputs, message] of cases) {
     for (const command of [[], ["--dry-run"], ["retry"]]) {
@@ -248,13 +248,13 @@ Deno.test("an input without a row is exit 2 unless allowed", async () => {
     }
     const verified = await runCli(["verify", ...inputs, ...out]);
     assertExit(verified, 2);
-    assertStringIncludes(verified.stderr, "no rows. Add --allow-empty if that is meant");
+    assertStringIncludes(verified.stderr, "Cannot verify: no rows in ");
     assertExit(await distill(server, [...inputs, ...out, "--allow-empty"]), 0);
     assertExit(await runCli(["verify", ...inputs, ...out, "--allow-empty"]), 0);
   }
   const piped = await distill(server, ["-", ...out], { stdin: "" });
   assertExit(piped, 2);
-  assertStringIncludes(piped.stderr, "Cannot start: standard input holds no rows");
+  assertStringIncludes(piped.stderr, "Cannot start: no rows in standard input");
   assertEquals(server.posts, 0);
   // Next to rows, an empty shard is not an error.
   assertExit(await distill(server, [empty, full, ...out]), 0);
@@ -262,7 +262,7 @@ Deno.test("an input without a row is exit 2 unless allowed", async () => {
   const bad = await dir.write("bad.jsonl", '{"prompt":\n{"prompt":\n');
   const skipping = await distill(server, [bad, ...out, "--skip-bad-rows"]);
   assertExit(skipping, 2);
-  assertStringIncludes(skipping.stderr, "holds no row that can be sent (2 bad lines)");
+  assertStringIncludes(skipping.stderr, "no row that can be sent (2 bad lines) in");
 });
 
 Deno.test("results and failures given as inputs, and a field that no row has, are announced", async () => {
@@ -275,7 +275,7 @@ Deno.test("results and failures given as inputs, and a field that no row has, ar
   assertExit(result, 0);
   assertStringIncludes(
     result.stderr,
-    `2 rows of "${again}" are lines that an earlier run has written: their prompts are sent again`,
+    `"${again}" has 2 lines that an earlier run has written, and whose prompts are sent again`,
   );
   const args = [input, "-o", dir.path("new/"), "--dry-run"];
   const field = await distill(server, [...args, "--prompt-field", "promt"]);

@@ -165,9 +165,9 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
   assertEquals(await askedBy("--retry=timeout"), { code: 3, asked: [] });
   const { stderr } = await distill(server, ["retry", ...args, "--retry=timeout"]);
   assertStringIncludes(stderr, "There is no failed row to retry among those chosen");
-  assertStringIncludes(stderr, "2 pending rows are left out: a retry sends failed rows only");
+  assertStringIncludes(stderr, "This retry leaves out 2 pending rows: it sends failed rows only");
   const chosen = await distill(server, ["retry", ...args, "--dry-run", "--uids", failures[0].uid]);
-  assertStringIncludes(chosen.stderr, "left out: a retry sends the rows of --uids only");
+  assertStringIncludes(chosen.stderr, ": it sends the rows of --uids only");
   const missing = await distill(server, ["retry", ...args, "--dry-run", "-q", "--uids", "nope"]);
   assertEquals(missing.stderr, 'Warning: --uids has 1 id that no row has: "nope"\n');
   assertEquals(await askedBy("--retry=truncated"), { code: 3, asked: ["prompt 4", "prompt 5"] });

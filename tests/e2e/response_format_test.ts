@@ -1,6 +1,6 @@
 /** The schema that answers are checked against is requested, too. @module */
 
-import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { openaiCompatible, ResponseGenerator } from "../../mod.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
@@ -10,7 +10,7 @@ const SCHEMA = { type: "object", required: ["a"] };
 const ASKED = { type: "json_schema", json_schema: { name: "answer", schema: SCHEMA } };
 const good = () => Response.json(chatAnswer('{"a":1}'));
 
-Deno.test("response_format is no part of a run's identity, and --dry-run shows it", async () => {
+Deno.test("a run may be continued without response_format, and --dry-run shows it", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(good);
   const schema = await dir.write("schema.json", JSON.stringify(SCHEMA));
@@ -19,11 +19,38 @@ Deno.test("response_format is no part of a run's identity, and --dry-run shows i
   const dry = await distill(server, [...args, "--dry-run"]);
   assertEquals(JSON.parse(dry.stdout).body.response_format, ASKED);
   assertExit(await distill(server, [...args, "--limit", "2"]), 0);
-  const run = await dir.read("out/in.run.json");
-  assert(!run.includes("response_format") && !run.includes("json_schema"), run);
   assertExit(await distill(server, [...args, "--no-response-format"]), 0);
   const asked = server.requests.map(({ body }) => body.response_format);
   assertEquals(asked, [ASKED, ASKED, undefined, undefined]);
+});
+
+Deno.test("a run with another schema, or without it, is refused: one file would hold two forms of answers", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(good);
+  const schema = await dir.write("schema.json", JSON.stringify(SCHEMA));
+  const other = await dir.write("other.json", JSON.stringify({ ...SCHEMA, title: "other" }));
+  const input = await dir.write("in.jsonl", numberedRows(4));
+  const args = [input, "-o", dir.path("out/")];
+  const withSchema = [...args, "--json-schema", schema];
+  assertExit(await distill(server, [...withSchema, "--limit", "1"]), 0);
+  for (const changed of [args, [...args, "--json-schema", other, "--retry"]]) {
+    const refused = await distill(server, changed);
+    assertExit(refused, 2);
+    assertMatch(refused.stderr, /^ {2}json_schema: "[0-9a-f]{8}" before, .* now$/m);
+  }
+  assertEquals(server.requests.length, 1);
+  // Keys in another order are the same schema.
+  await dir.write("schema.json", JSON.stringify({ required: ["a"], type: "object" }));
+  assertExit(await distill(server, [...withSchema, "--limit", "2"]), 0);
+  assertExit(await distill(server, [...args, "--allow-mixed", "--limit", "3"]), 0);
+  // Run files of earlier versions do not mention the schema.
+  const run = JSON.parse(await dir.read("out/in.run.json"));
+  assertEquals(run.identity.json_schema, null);
+  delete run.identity.json_schema;
+  await dir.write("out/in.run.json", JSON.stringify(run));
+  const continued = await distill(server, withSchema);
+  assertExit(continued, 0);
+  assertEquals([server.requests.length, continued.stderr.includes("settings")], [4, false]);
 });
 
 Deno.test("generate() asks for the schema, and a row that asks for another form gets that", async () => {

@@ -122,7 +122,7 @@ Deno.test("rows whose ids another program has changed are not paid for again una
       assertExit(refused, 2);
       assertStringIncludes(
         refused.stderr,
-        "2 results belong to no row any more, but their prompts",
+        "for 2 results, the input has no row with the id, but one with the prompt",
       );
     }
   }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { FailedAttempt } from "../../lib/progress/counters.ts";
-import type { ErrorGroup, Snapshot, Summary } from "../../lib/progress/events.ts";
+import type { ErrorGroup, FailedAttempt } from "../../lib/progress/counters.ts";
+import type { Snapshot, Summary } from "../../lib/progress/events.ts";
 import type { TeacherStatus } from "../../lib/progress/progress_options.ts";
 import type { Gauges } from "../../lib/progress/progress_options.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";

@@ -6,7 +6,7 @@ import { UsageError } from "../../lib/errors.ts";
 import { claimOutput, earlierRunOf, makeRoom } from "../../lib/run/claim.ts";
 import { refuseSameNames } from "../../lib/run/jobs.ts";
 import { filesOf, type OutputFiles } from "../../lib/run/mod.ts";
-import { identityOf } from "../../lib/run/identity.ts";
+import { identityOf } from "../../lib/run/run_file.ts";
 import { rescuedFilesOf } from "../../lib/sink/mod.ts";
 import { distillFiles } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";

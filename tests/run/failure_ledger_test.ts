@@ -66,6 +66,13 @@ Deno.test("FailureLedger treats lines of older versions, without `final`, as fin
   assertEquals([hasFailed("a"), await tidied()], [true, [1]]);
 });
 
+Deno.test("FailureLedger.read() ends when it is aborted: a file may have millions of lines", async () => {
+  await using dir = await tempDir();
+  const ledger = new FailureLedger(await dir.write("x_error.jsonl", `${failed("a")}\n`));
+  const reading = ledger.read(new IdTable(), false, undefined, AbortSignal.abort());
+  await assertRejects(() => reading, DOMException);
+});
+
 Deno.test("FailureLedger uses the last line of a row: pending or failed", async () => {
   await using dir = await tempDir();
   const lines = [

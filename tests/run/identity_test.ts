@@ -1,4 +1,3 @@
-import { checkSameIdentity, type Identity, identityOf, paramsId } from "../../lib/run/identity.ts";
 import {
   assertEquals,
   assertMatch,
@@ -8,7 +7,15 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { readRunFile, type RunFile, writeRunFile } from "../../lib/run/run_file.ts";
+import {
+  checkSameIdentity,
+  type Identity,
+  identityOf,
+  jsonId,
+  readRunFile,
+  type RunFile,
+  writeRunFile,
+} from "../../lib/run/run_file.ts";
 import { parseLossless } from "../../lib/source/json_values.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 import { tempDir } from "../support/temp.ts";
@@ -26,7 +33,7 @@ function runFile(params: Params): RunFile {
     identity: identityOf({ ...PLAIN, params }),
     rows: { duplicates: "merge", mixedShapes: false },
     teacher: "http://127.0.0.1/v1",
-    params: { [paramsId(params)]: params },
+    params: { [jsonId(params)]: params },
     summary: null,
   };
 }
@@ -35,6 +42,7 @@ Deno.test("identityOf() uses null for unset options", () => {
   assertEquals(identityOf(PLAIN), {
     model: "m",
     params: {},
+    json_schema: null,
     system: null,
     template: null,
     prompt_field: null,
@@ -48,6 +56,7 @@ Deno.test("identityOf() includes everything that changes the answers or the rows
   const identity = identityOf({
     model: "m",
     params: { temperature: 1 },
+    jsonSchema: { type: "object" },
     system: "Be brief",
     template: "{{q}}",
     promptField: "q",
@@ -59,6 +68,7 @@ Deno.test("identityOf() includes everything that changes the answers or the rows
   assertEquals(identity, {
     model: "m",
     params: { temperature: 1 },
+    json_schema: jsonId({ type: "object" }),
     system: "Be brief",
     template: "{{q}}",
     prompt_field: "q",
@@ -68,13 +78,13 @@ Deno.test("identityOf() includes everything that changes the answers or the rows
   });
 });
 
-Deno.test("paramsId() is 8 hex digits that do not depend on the order of names", () => {
-  const id = paramsId({ a: 1, b: { d: [1, { y: 1, x: 2 }], c: 2 } });
+Deno.test("jsonId() is 8 hex digits that do not depend on the order of names", () => {
+  const id = jsonId({ a: 1, b: { d: [1, { y: 1, x: 2 }], c: 2 } });
   assertMatch(id, /^[0-9a-f]{8}$/);
-  assertEquals(paramsId({ b: { c: 2, d: [1, { x: 2, y: 1 }] }, a: 1 }), id);
+  assertEquals(jsonId({ b: { c: 2, d: [1, { x: 2, y: 1 }] }, a: 1 }), id);
 });
 
-Deno.test("paramsId() distinguishes parameter sets", () => {
+Deno.test("jsonId() distinguishes parameter sets", () => {
   const sets = [
     "{}",
     '{"a":1}',
@@ -86,7 +96,7 @@ Deno.test("paramsId() distinguishes parameter sets", () => {
     '{"seed":9007199254740992}',
     '{"seed":9007199254740993}',
   ];
-  const ids = sets.map((text) => paramsId(exact(text)));
+  const ids = sets.map((text) => jsonId(exact(text)));
   assertEquals(new Set(ids).size, sets.length);
 });
 
@@ -141,6 +151,9 @@ for (
     ["params", {}, { temperature: 0.6 }],
     ["params", { temperature: 0.5 }, {}],
     ["params", { a: [1, 2] }, { a: [2, 1] }],
+    ["json_schema", "0123abcd", "4567cdef"],
+    ["json_schema", null, "4567cdef"],
+    ["json_schema", "0123abcd", null],
     ["system", null, "Be brief"],
     ["template", "{{q}}", null],
     ["prompt_field", "a", "b"],
@@ -195,6 +208,11 @@ Deno.test("checkSameIdentity() lets a retry change parameters, and nothing else"
 Deno.test("checkSameIdentity() treats what an older file does not mention as unset", () => {
   const { think: _think, ...before } = identityOf(PLAIN);
   checkSameIdentity("x", before as Identity, identityOf(PLAIN));
+});
+
+Deno.test("checkSameIdentity() does not compare the schema with a file from before it was written", () => {
+  const { json_schema: _schema, ...before } = identityOf(PLAIN);
+  checkSameIdentity("x", before as Identity, identityOf({ ...PLAIN, jsonSchema: true }));
 });
 
 Deno.test("checkSameIdentity() distinguishes two seeds of 16 digits", () => {

@@ -1,6 +1,6 @@
 /** Tests of lib/run/inputs.ts: folders and patterns instead of files. @module */
 
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { findInputs, isUnchanged, stampOf } from "../../lib/run/inputs.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -30,7 +30,7 @@ Deno.test("a folder gives its files in natural order, without hidden, other and 
   const { files, notes } = await findInputs([dir.root]);
   assertEquals(files, ["part-2.jsonl", "part-10.jsonl", "t.csv.zst"].map((name) => dir.path(name)));
   assertEquals(notes, [
-    `${dir.root}: 3 files are read; 5 are left out (hidden, of other formats, or written by Retort)`,
+    `${dir.root}: 3 files read, 5 left out (hidden, of other formats, or written by Retort)`,
   ]);
 });
 
@@ -59,6 +59,25 @@ Deno.test({
     await Deno.symlink("in", dir.path("in"));
     assert(isUnchanged(path, stamp));
   },
+});
+
+Deno.test("findInputs() ends when it is aborted while it walks through folders", async () => {
+  await using dir = await tempDir();
+  await dir.write("deep/deeper/x.jsonl", "");
+  const { readDir } = Deno;
+  const stop = new AbortController();
+  let reads = 0;
+  Deno.readDir = (path) => {
+    if (++reads === 2) stop.abort();
+    return readDir(path);
+  };
+  try {
+    const search = findInputs([dir.path("**/*.jsonl")], stop.signal);
+    await assertRejects(() => search, DOMException);
+    assertEquals(reads, 2);
+  } finally {
+    Deno.readDir = readDir;
+  }
 });
 
 Deno.test("findInputs() finds a name whose accents are characters of their own, as macOS writes them", async () => {

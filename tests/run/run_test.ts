@@ -118,6 +118,25 @@ Deno.test("--retry with other parameters does not make them those of the results
   }
 });
 
+Deno.test("stop() while a run claims its outputs claims no more of them", async () => {
+  await using dir = await tempDir();
+  const input = [];
+  for (const name of ["a", "b", "c"]) input.push(await dir.write(`${name}.jsonl`, rowsOf(name)));
+  const generator = generatorOf(new TestTeacher());
+  const { open } = Deno;
+  Deno.open = (path, options) => {
+    if (String(path).endsWith("a.lock")) generator.stop();
+    return open(path, options);
+  };
+  try {
+    const { state } = await generator.run({ input, output: dir.path("out/") });
+    assertEquals(state, "interrupted");
+  } finally {
+    Deno.open = open;
+  }
+  assertEquals((await dir.names("out")).filter((name) => name.endsWith(".lock")), ["a.lock"]);
+});
+
 Deno.test("stop() between the first pass and the first call makes no call", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();
@@ -394,7 +413,7 @@ Deno.test("a whole run and its preview say at the start that results belong to n
       if (event.type === "notice") found.push(event.message);
     });
     await generator.run({ input, output, ...options });
-    return found.filter((message) => message.includes("belong to no row"));
+    return found.filter((message) => message.includes("without a row"));
   };
   assertEquals(await noticesOf(rowsOf("a", "b", "c")), []);
   assertEquals(await noticesOf(rowsOf("a", "d"), { limit: 2 }), []);
@@ -402,13 +421,13 @@ Deno.test("a whole run and its preview say at the start that results belong to n
   assertEquals(await noticesOf(rowsOf("a", "d"), { retry: true }), []);
   const [notice, ...others] = await noticesOf(rowsOf("a", "d"));
   assertEquals(others, []);
-  assertMatch(notice, /^2 results belong to no row or sample of this run/);
+  assertMatch(notice, /^The output has 2 results without a row or sample in this run/);
   assertEquals(await noticesOf(rowsOf("a", "b", "c", "d")), []);
   assertEquals(await noticesOf(rowsOf("a", "b", "c", "d"), {}, 2), []);
   // Samples beyond those of the run count as well, also once the run file has the lower number.
   for (let run = 0; run < 2; run++) {
     const [surplus] = await noticesOf(rowsOf("a", "b", "c", "d"), {}, 1);
-    assertMatch(surplus, /^4 results belong to no row or sample of this run/);
+    assertMatch(surplus, /^The output has 4 results without a row or sample in this run/);
   }
   // A shard reads a part of the input only.
   const sharded = { output: dir.path("shards/"), shard: { index: 0, count: 1 } };
@@ -428,7 +447,7 @@ Deno.test("a run says which results are gone since the last one, as after a back
     const generator = generatorOf(teacher);
     const { warnings } = await generator.preview({ input, output, ...options });
     await generator.run({ input, output, ...options });
-    return warnings.filter((message) => message.includes("gone"));
+    return warnings.filter((message) => message.includes("lacks"));
   };
   assertEquals(await warningsOf({ limit: 2 }), []);
   const backup = await dir.read("out.jsonl");
@@ -438,7 +457,7 @@ Deno.test("a run says which results are gone since the last one, as after a back
   await dir.write("out.jsonl", backup);
   assertMatch(
     (await warningsOf()).join(),
-    /^2 results of the last run are gone .* restore the newest/,
+    /^The output lacks 2 results of the last run.* restore the newest/,
   );
   assertEquals(await warningsOf(), []);
   // Rows that are gone from the input, too, are not sent.

@@ -67,7 +67,9 @@ Deno.test("a retry sends the chosen rows only, and answered ones on request", as
   const again = await run({ retry: true, uids: ["r1", "r5", "r9"], reaskAnswered: true });
   assertEquals(again.asked, ["p1", "p5"]);
   assert(
-    /1 answered row is sent and paid for again; .* price is not known/.test(again.notices),
+    /This retry sends, and pays for, 1 answered row again; .* price is not known/.test(
+      again.notices,
+    ),
     again.notices,
   );
   assert(/--uids has 1 id that no row has: "r9"/.test(again.notices), again.notices);
@@ -81,7 +83,7 @@ Deno.test("a retry sends the chosen rows only, and answered ones on request", as
   await dir.write("in.jsonl", rows.map((row) => ({ ...row, prompt: `${row.prompt} edited` })));
   const edited = await run({ retry: true, uids: ["r1", "r3"], changed: "reask" });
   assertEquals(edited.asked, ["p1 edited", "p3 edited"]);
-  assert(!edited.notices.includes("left alone"), edited.notices);
+  assert(!edited.notices.includes("alone"), edited.notices);
   await assertRejects(() => run({ uids: ["r1"] }), TypeError, "without a retry");
   await assertRejects(
     () => run({ retry: true, reaskAnswered: true }),

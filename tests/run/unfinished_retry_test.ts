@@ -1,7 +1,7 @@
 /** A retry that is interrupted and started again sends no row twice. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
-import { retryIdOf } from "../../lib/run/retry.ts";
+import { retryIdOf } from "../../lib/run/run_options.ts";
 import {
   type Completion,
   ResponseGenerator,
@@ -69,10 +69,10 @@ Deno.test("an interrupted retry continues with the rows that it has not sent", a
   assertEquals([last.asked, last.summary.state], ["d", "done"]);
   assertEquals(last.summary.failuresOnDisk, 3);
   assertEquals(
-    last.notices.filter((text) => text.includes("left out")),
+    last.notices.filter((text) => text.includes("leaves out")),
     [
-      "3 rows have failed again since this retry began and are left out: once it is done, the same " +
-      "command retries them",
+      "This retry leaves out 3 rows that failed again after it began: once it is done, the same " +
+      "command retries such rows",
     ],
   );
   const next = await run(dir, { failing: ["a"], retry: true });
@@ -118,7 +118,7 @@ Deno.test("each option that decides which rows are sent, or whether they fail, m
   };
   const generatorChanges = {
     ...{ samples: 2, rowTimeoutMs: 1, onTruncated: "escalate", maxTokensCap: 9 },
-    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true, jsonSchema: {} },
+    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true, askedSchema: {} },
     ...{ rejectPattern: /x/, resample: 2, retryPolicy: { maxAttempts: 6 } },
   };
   for (const [name, value] of Object.entries(runChanges)) {

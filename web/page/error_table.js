@@ -7,7 +7,7 @@ import { formatCount, formatCountOf, formatId, formatMoment, UNKNOWN } from "./f
 import { adviceFor, worstFirst } from "./problems.js";
 import { addNote, makeRow, makeTable, setTexts } from "./table.js";
 
-/** @import { ErrorGroup, FailureAction } from "../../lib/progress/events.ts" */
+/** @import { ErrorGroup, FailureAction } from "../../lib/progress/counters.ts" */
 /** @import { RunStore } from "./store.js" */
 /** @import { Row } from "./table.js" */
 

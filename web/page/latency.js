@@ -10,7 +10,7 @@
 import { byId, fillRows, make, makeFigures, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
-/** @import { Percentiles } from "../../lib/progress/events.ts" */
+/** @import { Percentiles } from "../../lib/progress/counters.ts" */
 /** @import { LatencyHistogram, MonitorState } from "../monitor_state.ts" */
 
 const MAX_LABELS = 7;

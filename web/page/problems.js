@@ -3,7 +3,7 @@
 
 import { formatCount, formatCountOf } from "./figures.js";
 
-/** @import { ErrorGroup } from "../../lib/progress/events.ts" */
+/** @import { ErrorGroup } from "../../lib/progress/counters.ts" */
 /** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */
 
 /** What users can do about each type of error. @type {Record<string, string>} */
