@@ -11,4 +11,3 @@ export { Engine } from "./engine.ts";
 export type { EngineOptions } from "./engine_options.ts";
 export { checkConcurrency, MAX_CONCURRENCY } from "./lanes.ts";
 export { RetryPolicy } from "./retry_policy.ts";
-export type { Work } from "./work.ts";
