@@ -6,6 +6,7 @@
 
 import { UsageError } from "./errors.ts";
 import { cannotRead, ifThere, openToRead } from "./files.ts";
+import { isObject } from "./json.ts";
 
 const BLOCK_BYTES = 1 << 20;
 const MIN_BLOCK_BYTES = 4_096;
@@ -37,7 +38,9 @@ export async function* readOpenBlocks(
   let filled = 0, offset = 0, isStart = true;
   while (true) {
     if (filled === buffer.length) buffer = enlarged(buffer);
-    const count = await readInto(file, buffer.subarray(filled), path);
+    const count = await file.read(buffer.subarray(filled)).catch((cause) => {
+      throw cannotRead(path, cause);
+    });
     if (count === null) break;
     // The bytes left from before contain no line feed.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
@@ -81,18 +84,6 @@ export function* linesOf(block: LineBlock): Generator<Uint8Array> {
   }
 }
 
-async function readInto(
-  file: Deno.FsFile,
-  buffer: Uint8Array,
-  path: string,
-): Promise<number | null> {
-  try {
-    return await file.read(buffer);
-  } catch (error) {
-    throw cannotRead(path, error);
-  }
-}
-
 /** Doubles the buffer, so that one very long line takes linear time. */
 function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(buffer.length * 2);
@@ -107,18 +98,15 @@ const LINE_START = '{"uid":"';
 
 /** What shows that Retort did not write the line; undefined if it may have. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
-  if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
-  if (typeof value.uid !== "string") {
-    return typeof value.uid === "number"
-      ? 'its "uid" is a number: pandas keeps ids as text with read_json(…, dtype=False)'
-      : 'its "uid" is not a string';
+  if (!isObject(value) || !("uid" in value)) return 'it has no "uid"';
+  const { uid, prompt_hash: hash, error } = value;
+  if (typeof uid === "number") {
+    return 'its "uid" is a number: pandas keeps ids as text with read_json(…, dtype=False)';
   }
-  if (!("prompt_hash" in value) || typeof value.prompt_hash !== "string") {
-    return 'it has no "prompt_hash", so Retort did not write it';
-  }
+  if (typeof uid !== "string") return 'its "uid" is not a string';
+  if (typeof hash !== "string") return 'it has no "prompt_hash", so Retort did not write it';
   if (kind === "results") return "response" in value ? undefined : 'it has no "response"';
-  const hasError = "error" in value && typeof value.error === "object" && value.error !== null;
-  return hasError ? undefined : 'it has no "error"';
+  return typeof error === "object" && error !== null ? undefined : 'it has no "error"';
 }
 
 /**
@@ -128,8 +116,9 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
  * @throws {UsageError} if Retort did not write the first line
  */
 export async function checkOwnFile(path: string, kind: LineKind): Promise<void> {
-  const problem = await firstLineProblem(path, kind);
-  if (problem === undefined) return;
+  const first = await firstLine(path);
+  const problem = first && lineProblem(first.line, kind);
+  if (problem === undefined || (first!.isTail && isBeginning(first!.line))) return;
   throw new UsageError(
     `Cannot write "${path}": it is not a ${kind} file of Retort (its first line: ` +
       `${problem}). Name another output, or move the file away`,
@@ -139,12 +128,6 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
   const first = await firstLine(path);
   return first !== undefined && lineProblem(first.line, kind) === undefined;
-}
-
-async function firstLineProblem(path: string, kind: LineKind): Promise<string | undefined> {
-  const first = await firstLine(path);
-  const problem = first && lineProblem(first.line, kind);
-  return problem !== undefined && first!.isTail && isBeginning(first!.line) ? undefined : problem;
 }
 
 /** The first line that is neither blank nor only zeros, as after a power cut. */

@@ -4,6 +4,7 @@
 
 import { isCounted } from "../answer.ts";
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
+import { asText } from "../json.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import { costOf, type TokenPrices } from "./rates.ts";
 
@@ -40,32 +41,19 @@ export type CostOf = (answer: PricedAnswer) => number | undefined;
 
 const MILLION = 1e6;
 
-/** @throws {RangeError} if a price is not an amount of money, or a price that another one needs is
- * missing */
+const IN = "--price-in (priceIn)", OUT = "--price-out (priceOut)";
+
+/** @throws {RangeError} if a price that another one needs is missing */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
-  for (
-    const [name, flag, usd] of [
-      ["priceIn", "--price-in", priceIn],
-      ["priceOut", "--price-out", priceOut],
-      ["priceCached", "--price-cached", priceCached],
-    ] as const
-  ) {
-    if (usd === undefined || (Number.isFinite(usd) && usd >= 0)) continue;
-    throw new RangeError(
-      `Cannot use "${name}" (${flag}): it must be US dollars per million tokens, 0 or more: ` +
-        `current value is ${usd}`,
-    );
-  }
   if (priceCached !== undefined && priceIn === undefined) {
-    throw new RangeError(
-      "Cannot use --price-cached (priceCached) alone: add --price-in (priceIn) and --price-out (priceOut)",
-    );
+    throw aloneError("--price-cached (priceCached)", `${IN} and ${OUT}`);
   }
-  if ((priceIn === undefined) === (priceOut === undefined)) return;
-  const [present, missing] = priceIn === undefined
-    ? ["--price-out (priceOut)", "--price-in (priceIn)"]
-    : ["--price-in (priceIn)", "--price-out (priceOut)"];
-  throw new RangeError(
+  if (priceIn === undefined && priceOut !== undefined) throw aloneError(OUT, IN);
+  if (priceIn !== undefined && priceOut === undefined) throw aloneError(IN, OUT);
+}
+
+function aloneError(present: string, missing: string): RangeError {
+  return new RangeError(
     `Cannot use ${present} alone: add ${missing}, US dollars per million tokens, 0 if they are free`,
   );
 }
@@ -77,28 +65,17 @@ export interface PricedRun extends PriceOptions {
   readonly now?: () => number;
 }
 
-/**
- * Finds the prices of teachers. Loads the public lists only if the user has set no prices, and the
- * address of a teacher is https.
- *
- * @throws {RangeError} as `checkPrices` does
- */
+/** Finds the prices of teachers. Loads the public lists only if the user has set no prices, and the
+ * address of a teacher is https. The options must have passed `checkPrices`. */
 export async function pricesOf(
   teachers: readonly Teacher[],
   options: PricedRun = {},
 ): Promise<Prices> {
-  checkPrices(options);
   const { priceIn: prompt, priceOut: completion } = options;
   if (prompt !== undefined && completion !== undefined) {
     const { priceCached: cached = prompt } = options;
-    const prices = {
-      prompt,
-      cached,
-      written: prompt,
-      completion,
-      reasoning: completion,
-      request: 0,
-    };
+    const others = { cached, written: prompt, reasoning: completion, request: 0 };
+    const prices = { prompt, completion, ...others };
     return {
       priceOf: orFree(({ usage }) => isCounted(usage) ? costOf(prices, usage) : undefined),
       ratesOf: () => prices,
@@ -106,7 +83,7 @@ export async function pricesOf(
       notes: [],
     };
   }
-  const tier = tierOf(options.params);
+  const tier = asText(options.params?.service_tier) || undefined;
   const prices = new Map<Teacher, KnownPrice>();
   for (const teacher of teachers.filter(mayBePublic)) {
     const price = await findPrice(teacher, tier, options.now);
@@ -163,13 +140,8 @@ function orFree(costOf: CostOf): CostOf {
     costOf(answer) ?? (costOf({ ...answer, usage: ANY_USAGE }) === 0 ? 0 : undefined);
 }
 
-function tierOf(params: Params | undefined): string | undefined {
-  const tier = params?.service_tier;
-  return typeof tier === "string" ? tier : undefined;
-}
-
 function mayBePublic({ address, model }: Teacher): boolean {
-  return Boolean(model) && address !== undefined && address.startsWith("https://");
+  return Boolean(model && address?.startsWith("https://"));
 }
 
 export interface EstimateOptions {

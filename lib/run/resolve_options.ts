@@ -18,6 +18,7 @@ import {
 } from "../teacher/mod.ts";
 import {
   aboveZero,
+  amount,
   anything,
   callback,
   checkOptions,
@@ -101,9 +102,9 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   resample: wholeNumberFrom(0),
   samples: wholeNumberFrom(1, MAX_SAMPLES),
   maxCostUsd: number,
-  priceIn: number,
-  priceCached: number,
-  priceOut: number,
+  priceIn: amount,
+  priceCached: amount,
+  priceOut: amount,
   maxCompletionTokens: number,
   deadlineMs: aboveZero,
   updateInterval: wholeNumberFrom(1),

@@ -15,10 +15,11 @@ import {
   type Deadline,
   deadlineError,
   type Deadlines,
+  networkError,
+  type Stage,
   type TimedAttempt,
   type TimeLimits,
 } from "./interruptions.ts";
-import { networkError, type Stage } from "./network_error.ts";
 import type { Address } from "./network.ts";
 import { type HeaderFields, rateLimitOf, statesRateLimit } from "./rate_headers.ts";
 import { type StreamHabits, StreamReader } from "./stream.ts";
@@ -59,7 +60,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   #headAt = -1;
   #headers: HeaderFields = {};
   #stream: StreamReader | undefined;
-  #firstTokenAt = -1;
+  #ttftMs: number | undefined;
   readonly #body = new IncomingBody(this);
   #connectionError: Error | undefined;
 
@@ -167,13 +168,13 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     const stream = this.#stream ??= new StreamReader(this.#status, this.#context, streamHabits);
     if (stream.feed(chunk)) {
       this.lastTokenAt = deadlines.now();
-      if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
+      this.#ttftMs ??= this.lastTokenAt - this.startedAt;
     }
     if (stream.error !== undefined) this.abort(stream.error);
     else if (stream.done) {
       // The end of the response may take two seconds more.
       this.completeAt = deadlines.now();
-      this.#succeed(stream);
+      this.#answer(this.#completionOf(stream));
     }
   }
 
@@ -221,7 +222,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     // Not so if the connection broke: a proxy may have truncated the stream, and some servers send
     // a finish reason in every chunk.
     else if (isDeadline && stream !== undefined && stream.finishReason !== "") {
-      this.#succeed(stream);
+      this.#answer(this.#completionOf(stream));
     } else throw isDeadline ? error : this.#networkError(error);
   }
 
@@ -232,16 +233,11 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     }
     stream.end();
     if (stream.error !== undefined) this.#fail(stream.error);
-    else this.#succeed(stream);
-  }
-
-  #succeed(stream: StreamReader): void {
-    if (!this.#isSettled) this.#answer(this.#completionOf(stream));
+    else this.#answer(this.#completionOf(stream));
   }
 
   #completionOf(stream: StreamReader): Completion {
-    const ttftMs = this.#firstTokenAt < 0 ? undefined : this.#firstTokenAt - this.startedAt;
-    return stream.completion(ttftMs, this.#shared.deadlines.size > 1);
+    return stream.completion(this.#ttftMs, this.#shared.deadlines.size > 1);
   }
 
   #answer(completion: Completion): void {
@@ -265,17 +261,20 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #statusError(): TeacherError {
-    const { address, deadlines, now } = this.#shared, context = this.#context;
-    const waitedMs = deadlines.now() - this.startedAt;
+    const { address, now } = this.#shared, context = this.#context, waitedMs = this.#waitedMs();
     const response = { status: this.#status, headers: this.#headers, text: this.#body.text() };
     return statusError({ ...response, address, context, waitedMs, now: now() });
   }
 
   #networkError(error: Error): TeacherError {
     const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
-    const { address, deadlines, proxyHost } = this.#shared, { isStreamed } = this.#context;
-    const waitedMs = deadlines.now() - this.startedAt;
-    return networkError(error, address.host, stage, proxyHost, { waitedMs, isStreamed });
+    const { address, proxyHost } = this.#shared, { isStreamed } = this.#context;
+    const request = { waitedMs: this.#waitedMs(), isStreamed };
+    return networkError(error, address.host, stage, proxyHost, request);
+  }
+
+  #waitedMs(): number {
+    return this.#shared.deadlines.now() - this.startedAt;
   }
 
   #endRequest(): void {

@@ -64,8 +64,6 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
   };
 }
 
-const NO_COUNTS: Usage = { promptTokens: 0, completionTokens: 0 };
-
 /** xAI states costs in ticks (`cost_in_usd_ticks`). */
 const TICKS_PER_USD = 1e10;
 
@@ -88,7 +86,9 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const total = countOf(usage.total_tokens);
   const completion = statedCompletion ?? restOf(total, statedPrompt);
   const costUsd = statedCost(usage);
-  if (completion === undefined) return costUsd === undefined ? null : { ...NO_COUNTS, costUsd };
+  if (completion === undefined) {
+    return costUsd === undefined ? null : { promptTokens: 0, completionTokens: 0, costUsd };
+  }
   const prompt = statedPrompt ?? restOf(total, completion) ?? 0;
   const counted = prompt + (statedCompletion ?? 0);
   const details = asObject(usage.completion_tokens_details) ??

@@ -6,9 +6,9 @@ import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
 import { isPage, pageText } from "./content_coding.ts";
+import { remedyFor } from "./interruptions.ts";
 import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, baseUrlAt, redactAddress } from "./network.ts";
-import { remedyFor } from "./network_error.ts";
 import {
   exhaustion,
   fieldText,
@@ -124,7 +124,9 @@ function messageOf(
 /** 524 is Cloudflare's status for a server that does not answer in time. */
 function gatewayAdvice({ status, context, waitedMs }: StatusErrorOptions): string | undefined {
   if (status !== 504 && status !== 524 || waitedMs < MIN_GATEWAY_WAIT_MS) return undefined;
-  return `A gateway did not wait for the answer: ${remedyFor(context)}, or raise its timeout`;
+  return `A gateway did not wait for the answer: ${
+    remedyFor(context.isStreamed)
+  }, or raise its timeout`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */

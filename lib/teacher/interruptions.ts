@@ -1,14 +1,14 @@
-/** What ends an attempt early: deadlines and aborted signals. @module */
+/** What ends an attempt early: deadlines, aborted signals, and connections that could not be made
+ * or that broke. @module */
 
 import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
+import { asText } from "../json.ts";
 import { ActiveClock, every } from "../timer.ts";
+import { MAX_HEAD_BYTES, OddHead } from "./connection.ts";
 
-/**
- * The error of a deadline: a `TeacherError`, or undici's if no connection was made.
- *
- * @param timeoutMs The limit of the attempt, which the row may have shortened.
- */
+/** The error of a deadline: a `TeacherError`, or undici's if no connection was made. `timeoutMs` is
+ * the limit of the attempt, which the row may have shortened. */
 export function deadlineError(
   deadline: Deadline,
   host: string,
@@ -46,14 +46,9 @@ export interface TimedAttempt {
   expire(deadline: Deadline): void;
 }
 
-export type Deadline =
-  /** For the whole attempt. */
-  | "attempt"
-  | "connect"
-  /** For the next token of a stream. */
-  | "idle"
-  /** For the end of a response whose answer is complete. */
-  | "drain";
+/** `idle` is the deadline for the next token of a stream, `drain` for the end of a response whose
+ * answer is complete. */
+export type Deadline = "attempt" | "connect" | "idle" | "drain";
 
 export interface TimeLimits {
   /** The limit of an attempt, unless its row has less time left. */
@@ -148,7 +143,7 @@ export class Deadlines {
   }
 }
 
-export interface Abortable {
+interface Abortable {
   abort(reason: unknown): void;
 }
 
@@ -173,4 +168,132 @@ export class Aborts {
   delete(signal: AbortSignal, target: Abortable): void {
     this.#groups.get(signal)?.delete(target);
   }
+}
+
+/** How far the attempt got: connecting, request partly sent, or receiving the response. */
+export type Stage = "connecting" | "sent" | "answering";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name could not be looked up",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "timed out",
+  EPIPE: "the other side closed the connection",
+  EMFILE: "too many open files: lower -c, or raise ulimit -n",
+  EADDRNOTAVAIL: "no free port on this machine: lower -c",
+  // What Deno makes of EADDRNOTAVAIL.
+  EINVAL: "no free port on this machine (lower -c), or an invalid address",
+  UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
+  UND_ERR_SOCKET: "the other side closed the connection",
+  UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
+  // Alerts with which a server ends the TLS handshake.
+  HandshakeFailure: "it rejects the host name, the ciphers or a client without a certificate",
+  NoApplicationProtocol: "it speaks HTTP/2 only, and Retort HTTP/1.1",
+  ProtocolVersion: "it speaks no version of TLS from 1.2 on",
+  UnrecognisedName: "it does not know this host name",
+};
+
+/** Makes the error of a request that could not be sent, or whose connection failed after
+ * `waitedMs`. `host` and `proxy` include the port. */
+export function networkError(
+  error: unknown,
+  host: string,
+  stage: Stage,
+  proxy: string | undefined,
+  { waitedMs = 0, isStreamed }: { waitedMs?: number; isStreamed?: boolean | undefined } = {},
+): TeacherError {
+  const root = rootOf(error), { code, message } = root;
+  const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+  // undici's only sign that a proxy opens no tunnel.
+  const refusal = /^Proxy response \((\d+)\)/.exec(message)?.[1];
+  // tinyproxy rejects credentials with 401.
+  if (refusal === "407" || refusal === "401") {
+    const problem = `Cannot reach ${place}: it requires other credentials (${refusal})`;
+    return new TeacherError(problem, { type: "request", status: 407 });
+  }
+  if (error instanceof errors.InvalidArgumentError) {
+    return new TeacherError(`Cannot send the request to ${host}: ${message}`, { type: "request" });
+  }
+  if (error instanceof OddHead) {
+    const oddity = `${place} sent ${message}. From now on, Retort accepts this`;
+    return new TeacherError(oddity, { type: "network" });
+  }
+  const lastingCode = lastingCodeOf(error, root, stage);
+  const reason = lastingCode === "no_permission"
+    ? "Retort was started without the permission (--allow-net)"
+    : refusal !== undefined
+    ? `the proxy opens no connection to it (${refusal})`
+    : REASONS[code] ?? REASONS[alertIn(message)] ?? message;
+  return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
+    type: "network",
+    code: lastingCode ?? code,
+    isUnreachable: stage === "connecting" && lastingCode === undefined,
+    notice: stage === "sent" && lastingCode === undefined && waitedMs >= IDLE_MS
+      ? `The connection to ${place} broke after ${IDLE_MS / 1_000} s or more without an answer, ` +
+        "which may be billed all the same. A gateway may cut idle connections: " +
+        `${remedyFor(isStreamed)}, or raise its idle timeout`
+      : undefined,
+    // The parser's error contains the unreadable bytes, which may be anything.
+    cause: error instanceof errors.HTTPParserError ? undefined : error,
+  });
+}
+
+/** Most gateways cut idle connections after 30 s or more. A connection that breaks after less than
+ * this was not one of them. */
+const IDLE_MS = 20_000;
+
+/** What brings the first byte of an answer sooner. */
+export function remedyFor(isStreamed: boolean | undefined): string {
+  return isStreamed === true ? "lower -c" : "use --stream";
+}
+
+/** The code of an error that a retry does not fix: a missing permission, a certificate that is not
+ * trusted, or another protocol. Undefined for other errors. */
+function lastingCodeOf(error: unknown, { code, message }: ReturnType<typeof rootOf>, stage: Stage) {
+  if (/^Requires net access/.test(message)) return "no_permission";
+  // The alert comes from the other side, which has seen only the client's certificate. OpenSSL
+  // sends `HandshakeFailure` if there is none.
+  if (/Certificate|UnknownCA|AccessDenied|DecryptError|HandshakeFailure/.test(alertIn(message))) {
+    return "client_certificate";
+  }
+  if (/UnrecognisedName|NoApplicationProtocol/.test(message)) return "no_handshake";
+  const words = `${code} ${message}`;
+  if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
+  if (stage === "connecting") {
+    return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
+  }
+  if (stage !== "sent") return undefined;
+  if (error instanceof errors.HTTPParserError) {
+    const { data = "" } = error as { data?: string };
+    return TLS_ALERT.test(data) ? "wants_tls" : "no_http";
+  }
+  const isMalformed = error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseContentLengthMismatchError;
+  return isMalformed ? "no_http" : undefined;
+}
+
+/** The name of a TLS alert; "" if the error is not one. */
+function alertIn(message: string): string {
+  return /fatal alert: (\w+)/.exec(message)?.[1] ?? "";
+}
+
+// deno-lint-ignore no-control-regex -- a TLS record: type alert, version 3.0 to 3.4
+const TLS_ALERT = /^\x15\x03[\0-\x04]/;
+
+const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
+  connecting: (place) => `Cannot connect to ${place}`,
+  sent: (place) => `The connection to ${place} broke before an answer came`,
+  answering: (place) => `The connection to ${place} broke in the middle of the answer`,
+};
+
+/** The innermost error. `code` is that of the system or undici; "" if there is none. */
+function rootOf(error: unknown): { code: string; message: string } {
+  // An `AggregateError` has an error for each address of the host.
+  if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
+  if (!(error instanceof Error)) return { code: "", message: String(error) };
+  return { code: asText((error as { code?: unknown }).code), message: error.message };
 }

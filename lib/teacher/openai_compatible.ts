@@ -194,13 +194,8 @@ class KeptFieldsCheck {
   }
 }
 
-interface AddedField {
-  readonly pattern: RegExp;
-  /** What the run loses without the field. */
-  readonly loss: string;
-}
-
-const ADDED_FIELDS: Readonly<Record<Addition, AddedField>> = {
+/** How errors name the fields, and what the run loses without them. */
+const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; loss: string }>> = {
   response_format: {
     // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
     pattern:
@@ -230,7 +225,7 @@ const SEARCHED_CHARS = 300;
 
 /** If an error is about a field that Retort added, later requests omit the field, and the row is
  * sent again (`isAdjusted`). */
-export function withdrawRefused(
+function withdrawRefused(
   error: unknown,
   added: readonly Addition[],
   bodies: BodyWriter,

@@ -226,6 +226,18 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
   }
   assertThrows(() => distill([], { teacher, concurrency: 0 }), RangeError, "concurrency 0");
   assertThrows(() => distill([], { teacher, resample: -1 }), RangeError, "resample -1");
+  for (const usd of [-1, NaN, Infinity]) {
+    const prices = { priceIn: 1, priceOut: 1 };
+    for (const name of ["priceIn", "priceCached", "priceOut"]) {
+      const options = { teacher, ...prices, [name]: usd };
+      assertThrows(() => distill([], options), RangeError, `${name} ${usd}`);
+    }
+  }
+  assertThrows(
+    () => distill([], { teacher, priceIn: 1 }),
+    RangeError,
+    "add --price-out (priceOut)",
+  );
   assertThrows(() => distill([], { teacher, rejectPattern: "(" }), RangeError, "reject pattern");
   // As from JSON, or a variable that is not set.
   distill([], { teacher: { ...teacher, complete() {}, model: null, address: null } as never });

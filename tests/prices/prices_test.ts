@@ -2,7 +2,6 @@ import {
   assert,
   assertAlmostEquals,
   assertEquals,
-  assertRejects,
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
@@ -144,17 +143,11 @@ Deno.test("pricesOf() takes a price for cached tokens", async () => {
   const { priceOf } = await pricesOf([LOCAL], prices);
   assertAlmostEquals(priceOf!(answer(MILLIONS), LOCAL)!, 1 + 0.1 + 12, 1e-9);
   assertThrows(() => checkPrices({ priceCached: 1 }), RangeError, "Cannot use --price-cached");
-  assertThrows(() => checkPrices({ ...prices, priceCached: -1 }), RangeError, "--price-cached");
 });
 
-Deno.test("checkPrices() requires both prices or none, and valid amounts", async () => {
+Deno.test("checkPrices() requires both prices or none", () => {
   assertThrows(() => checkPrices({ priceIn: 1 }), RangeError, "add --price-out (priceOut)");
   assertThrows(() => checkPrices({ priceOut: 1 }), RangeError, "add --price-in (priceIn)");
-  for (const usd of [-1, NaN, Infinity]) {
-    assertThrows(() => checkPrices({ priceIn: usd, priceOut: 1 }), RangeError, `value is ${usd}`);
-    assertThrows(() => checkPrices({ priceIn: 1, priceOut: usd }), RangeError, "--price-out");
-  }
-  await assertRejects(() => pricesOf([LOCAL], { priceIn: 1 }), RangeError);
 });
 
 Deno.test("the list of public prices is loaded when it is needed, without any permission", async () => {

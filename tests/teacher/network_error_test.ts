@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { errors } from "../../lib/deps/undici.ts";
-import { networkError, type Stage } from "../../lib/teacher/network_error.ts";
+import { networkError, type Stage } from "../../lib/teacher/interruptions.ts";
 
 function broken(code: string, stage: Stage, message = "it broke") {
   return networkError(Object.assign(new Error(message), { code }), "h:443", stage, undefined);

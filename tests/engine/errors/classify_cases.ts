@@ -10,7 +10,7 @@ import type { Classification } from "../../../lib/engine/errors/verdicts.ts";
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { statusError } from "../../../lib/teacher/error_response.ts";
-import { networkError, type Stage } from "../../../lib/teacher/network_error.ts";
+import { networkError, type Stage } from "../../../lib/teacher/interruptions.ts";
 import {
   missingChoiceError,
   notAnObjectError,
