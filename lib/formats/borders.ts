@@ -11,8 +11,7 @@
 import { Buffer } from "node:buffer";
 import { bomLength, isBlankLine } from "../line_blocks.ts";
 import { isCompressed, openBytes, openRanges, startOf, statInput } from "./bytes.ts";
-import { type InputOptions, START } from "./input.ts";
-import { formatOf, type InputFormat } from "./input_format.ts";
+import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts";
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
