@@ -21,8 +21,7 @@ import { facetsOf, histogramsOf } from "./facets.ts";
 import { conditionNotes } from "./fields.ts";
 import { NearSearch } from "./near_search.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
-import { scanJobOf } from "./scan.ts";
-import { Scanner } from "./scanner.ts";
+import { scanJobOf, Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
 /** The rows that meet a condition, cached because pages request them repeatedly. */
