@@ -19,7 +19,7 @@ import type {
 } from "./data_service.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
 import { conditionNotes } from "./fields.ts";
-import { NearSearch } from "./near_search.ts";
+import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf, Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
