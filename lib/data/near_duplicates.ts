@@ -227,7 +227,8 @@ export class NearDuplicates {
     if (equalBins < MIN_EQUAL_BINS) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);
-    const sharedCount = shingles.intersection(otherShingles).size;
+    let sharedCount = 0;
+    for (const shingle of shingles) if (otherShingles.has(shingle)) sharedCount++;
     return sharedCount / (shingles.size + otherShingles.size - sharedCount) >= MIN_SIMILARITY;
   }
 
