@@ -1,5 +1,5 @@
 /**
- * Compares two runs on the rows that both have answered.
+ * Finds the final answer in a text, and compares two runs on the rows that both have answered.
  *
  * @module
  */
@@ -149,4 +149,73 @@ export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   for (const value of values) sum += value;
   const quantile = (percent: number) => values[Math.ceil(values.length * percent / 100) - 1] ?? 0;
   return { sum, p50: quantile(50), p95: quantile(95), max: quantile(100) };
+}
+
+const BOX = "\\boxed{";
+const OPEN_BRACE = 123, CLOSE_BRACE = 125;
+
+/** The last `\boxed{…}`, else the last number, normalized for comparison; "" if there is none. */
+export function finalAnswerOf(text: string): string {
+  const content = lastBoxContent(text) ?? "";
+  return content === "" ? lastNumber(text) : normalizeBoxed(content);
+}
+
+/** Whether the last `\boxed{` is not closed, as in a truncated text. */
+export function hasOpenBox(text: string): boolean {
+  return lastBoxContent(text) === undefined;
+}
+
+/** The content of the last box: "" without a box, undefined if it is not closed. */
+function lastBoxContent(text: string): string | undefined {
+  const box = text.lastIndexOf(BOX);
+  if (box === -1) return "";
+  const start = box + BOX.length;
+  let depth = 1;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === OPEN_BRACE) depth++;
+    else if (code === CLOSE_BRACE && --depth === 0) return text.slice(start, i);
+  }
+  return undefined;
+}
+
+/**
+ * Replaces LaTeX text commands with their content, removes LaTeX spacing, `$`, `%` and white space,
+ * and normalizes a number: `\text{5 cm}` equals `5\,cm`, and `50\%` equals `50`.
+ */
+function normalizeBoxed(text: string): string {
+  const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}/g, "$1")
+    .replaceAll(/\\[,;!% $]|[$%\s]/g, "");
+  return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? normalizeNumber(bare) : bare;
+}
+
+function lastNumber(text: string): string {
+  let end = text.length;
+  while (end > 0 && !isDigit(text.charCodeAt(end - 1))) end--;
+  if (end === 0) return "";
+  let start = end - 1;
+  // Commas and points between digits are part of the number.
+  while (
+    start > 0 && (isDigit(text.charCodeAt(start - 1)) ||
+      (",.".includes(text[start - 1]) && start > 1 && isDigit(text.charCodeAt(start - 2))))
+  ) {
+    start--;
+  }
+  const sign = start > 0 ? text[start - 1] : "";
+  // After a letter, digit or bracket, a minus is a hyphen or an operator, as in `x-5`.
+  const isNegative = (sign === "-" || sign === "−") &&
+    !(start > 1 && /[\p{L}\d)\]]/u.test(text[start - 2]));
+  return normalizeNumber((isNegative ? "-" : "") + text.slice(start, end));
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+/** `1,234.50` becomes `1234.5`. */
+function normalizeNumber(text: string): string {
+  const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
+  const number = Number(bare);
+  // Longer numbers lose digits as floats.
+  return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

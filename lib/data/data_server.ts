@@ -19,10 +19,9 @@ import type {
 } from "./data_service.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
 import { conditionNotes } from "./fields.ts";
-import { NearSearch } from "./near_search.ts";
+import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
-import { scanJobOf } from "./scan.ts";
-import { Scanner } from "./scanner.ts";
+import { scanJobOf, Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
 /** The rows that meet a condition, cached because pages request them repeatedly. */

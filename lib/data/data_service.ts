@@ -9,7 +9,7 @@ import { statOf } from "../files.ts";
 import type { RunComparison } from "./comparison.ts";
 import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { Facet, Histogram } from "./facets.ts";
-import type { NearStatus, SearchedField } from "./near_search.ts";
+import type { NearStatus, SearchedField } from "./near_duplicates.ts";
 import { findDataFiles, type OpenFiles, openFiles, unpackFiles } from "./open_files.ts";
 import { READY } from "./scan.ts";
 import type { RowDetail, ShownRow } from "./shown_row.ts";

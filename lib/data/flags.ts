@@ -7,7 +7,8 @@
 import { endingOf } from "../answer.ts";
 import { isJson } from "../json.ts";
 import { resemblesRefusal } from "../refusals.ts";
-import { hasOpenBox, type LineFacts, requestsJson } from "./line_facts.ts";
+import { hasOpenBox } from "./comparison.ts";
+import { type LineFacts, requestsJson } from "./line_facts.ts";
 
 /**
  * A flag's index is the position of its bit. `name` is used in conditions, as in `flags contains

@@ -17,7 +17,7 @@ import {
   type Scalar,
 } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
-import { jsonWithBigInts, withBigInts } from "./line_text.ts";
+import { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when the header, a flag or a column changes, so that indexes are rebuilt. */

@@ -11,7 +11,7 @@ export { type ComparedRun, compareRuns, type RunComparison, type Spread } from "
 export { type DataStatistics, type Facet, type Histogram, statisticsOf } from "./facets.ts";
 export { conditionNotes, distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
-export { jsonWithBigInts, withBigInts } from "./line_text.ts";
+export { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
 export { failuresOf, openFiles } from "./open_files.ts";
 export {

@@ -1,5 +1,6 @@
 /**
- * Finds near duplicates among texts.
+ * Finds near duplicates among the prompts or the responses of an index, in short steps, because the
+ * same thread serves the requests of the page.
  *
  * 1. A signature of 64 bytes per row: one-permutation MinHash over character shingles.
  * 2. Rows whose signatures agree in a band of bins are compared.
@@ -10,6 +11,100 @@
  * @module
  */
 
+import { systemReason } from "../files.ts";
+import type { DataIndex } from "./data_index.ts";
+import { planOf, rowsThatMeet } from "./query.ts";
+import { readFacts } from "./shown_row.ts";
+import { nearField, type Table } from "./table.ts";
+import { promptOf } from "./turns.ts";
+
+export type SearchedField = "prompt" | "response";
+
+export interface NearStatus {
+  readonly of: SearchedField;
+  /** Progress of reading and comparing, scaled to `total`: not a number of rows. */
+  readonly done: number;
+  readonly total: number;
+  readonly state: "running" | "done" | "cancelled" | "failed";
+  /** Groups of near duplicates; 0 until the search is done. */
+  readonly groups: number;
+  /** Rows in the groups, except the first row of each and other samples of that row. */
+  readonly copies: number;
+  readonly problem: string | null;
+}
+
+/** One search can run at a time. */
+export class NearSearch {
+  readonly #index: DataIndex;
+  #search: {
+    readonly table: Table;
+    readonly steps: ReturnType<NearDuplicates["find"]>;
+    status: NearStatus;
+  } | undefined;
+
+  constructor(index: DataIndex) {
+    this.#index = index;
+  }
+
+  /** Null before the first search, and after the index has started a new table. */
+  get status(): NearStatus | null {
+    return this.#search?.table === this.#index.table ? this.#search.status : null;
+  }
+
+  /** Starts a search over the answered rows. Replaces a search that is running. */
+  start(of: SearchedField): NearStatus {
+    const { table } = this.#index;
+    const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexedParts);
+    table.viewFields.set("near_duplicate", nearField(0));
+    const steps = new NearDuplicates(rows, {
+      textAt: (row) => this.#textAt(of, row),
+      areSamplesOfOneRow: (a, b) => table.isSameInputRow(a, b),
+    }).find();
+    const total = rows.length, found = { groups: 0, copies: 0, problem: null };
+    this.#search = { table, steps, status: { of, done: 0, total, state: "running", ...found } };
+    return this.#search.status;
+  }
+
+  cancel(): NearStatus | null {
+    if (this.status?.state === "running") this.#setStatus({ state: "cancelled" });
+    return this.status;
+  }
+
+  /** Searches until `performance.now()` reaches `endMs`. Returns whether the search is running. */
+  work(endMs: number): boolean {
+    try {
+      while (this.status?.state === "running" && performance.now() < endMs) this.#step();
+    } catch (error) {
+      // The signatures of millions of rows may not fit into memory.
+      this.#setStatus({ state: "failed", problem: `Cannot compare: ${systemReason(error)}` });
+    }
+    return this.status?.state === "running";
+  }
+
+  #setStatus(changes: Partial<NearStatus>): void {
+    this.#search!.status = { ...this.#search!.status, ...changes };
+  }
+
+  #step(): void {
+    const { table, steps, status: { total } } = this.#search!;
+    const { done: isDone, value } = steps.next();
+    if (!isDone) return this.#setStatus({ done: Math.round(total * value) });
+    table.viewFields.set("near_duplicate", nearField(table.length, value.keys()));
+    this.#index.version++;
+    const groups = new Set(value.values()).size;
+    this.#setStatus({ done: total, state: "done", groups, copies: value.size });
+  }
+
+  #textAt(field: SearchedField, row: number): string {
+    const facts = readFacts(this.#index, row);
+    if (facts === undefined) return "";
+    return field === "response" ? facts.response : promptOf(facts.line, this.#index.hintsAt(row));
+  }
+}
+
+const STEP_ROWS = 64;
+/** The share of the work that reading takes; comparing takes the rest. */
+const READING_SHARE = 0.8;
 /** Bins of a signature. Each bin stores one hash. The top 4 bits of a hash select its bin. */
 const BINS = 16;
 /** Bins of a band. Rows that agree in all bins of a band are compared. */
@@ -19,8 +114,7 @@ const SHINGLE_LENGTH = 8;
 const MIN_TEXT_LENGTH = 40;
 /** Shingles are counted only if two signatures agree in at least this many bins. */
 const MIN_EQUAL_BINS = 10;
-/** Minimum Jaccard similarity: the number of shared shingles, divided by the number of all shingles
- * of both texts. */
+/** Minimum Jaccard similarity: shared shingles, divided by all shingles of both texts. */
 const MIN_SIMILARITY = 0.8;
 /** Maximum number of rows that a row is compared with in each band. Without it, the time would grow
  * with the square of the number of rows from the same template, because they share bands. */
@@ -42,7 +136,6 @@ export class NearDuplicates {
   /** A union-find forest over the positions: the root of a group is its first row. */
   readonly #group: Int32Array<ArrayBuffer>;
   readonly #texts: NearTexts;
-  #addedCount = 0;
 
   constructor(rows: Uint32Array<ArrayBuffer>, texts: NearTexts) {
     this.#rows = rows;
@@ -51,18 +144,29 @@ export class NearDuplicates {
     this.#group = Int32Array.from(rows, (_, index) => index);
   }
 
-  get addedCount(): number {
-    return this.#addedCount;
+  /**
+   * Reads and compares the texts in short steps. After each step, yields the share that is done.
+   *
+   * @returns The copies: each row of a group with its first one, without the first row itself and
+   * other samples of it.
+   */
+  *find(): Generator<number, Map<number, number>> {
+    for (const [index, row] of this.#rows.entries()) {
+      const start = index * BINS;
+      fillSignature(this.#texts.textAt(row), this.#signatures.subarray(start, start + BINS));
+      if ((index + 1) % STEP_ROWS === 0) yield READING_SHARE * (index + 1) / this.#rows.length;
+    }
+    for (const share of this.#compare()) yield READING_SHARE + share * (1 - READING_SHARE);
+    const copies = new Map<number, number>();
+    for (const [index, row] of this.#rows.entries()) {
+      const first = this.#rows[this.#rootOf(index)];
+      if (!this.#texts.areSamplesOfOneRow(row, first)) copies.set(row, first);
+    }
+    return copies;
   }
 
-  add(text: string): void {
-    const start = this.#addedCount++ * BINS;
-    fillSignature(text, this.#signatures.subarray(start, start + BINS));
-  }
-
-  /** Groups the rows, after all were added. Yields the share that is done, from 0 to 1, every 2,048
-   * rows. */
-  *compare(): Generator<number> {
+  /** Groups the rows. Yields the share that is done, from 0 to 1, every 2,048 rows. */
+  *#compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;
     const heads = new Int32Array(mask + 1);
@@ -73,26 +177,14 @@ export class NearDuplicates {
       for (let index = 0; index < length; index++) {
         if (index % 2048 === 0) yield (band + index / length) / bands;
         const bin = index * BINS + band * BAND_BINS;
-        if (this.#signatures[bin] === EMPTY) continue;
-        const slot =
-          mixBits(this.#signatures[bin] ^ Math.imul(this.#signatures[bin + 1], 0x9e37_79b1)) & mask;
+        const first = this.#signatures[bin], second = this.#signatures[bin + 1];
+        if (first === EMPTY) continue;
+        const slot = mixBits(first ^ Math.imul(second, 0x9e37_79b1)) & mask;
         if (this.#joinGroup(index, bin, heads[slot], next)) continue;
         next[index] = heads[slot];
         heads[slot] = index;
       }
     }
-  }
-
-  /** Maps each row of a group to the first one. Leaves out the first row and other samples of it. */
-  copies(): Map<number, number> {
-    const copies = new Map<number, number>();
-    this.#rows.forEach((row, index) => {
-      const first = this.#rootOf(index);
-      if (first !== index && !this.#texts.areSamplesOfOneRow(row, this.#rows[first])) {
-        copies.set(row, this.#rows[first]);
-      }
-    });
-    return copies;
   }
 
   /**
@@ -110,18 +202,14 @@ export class NearDuplicates {
       if (
         this.#signatures[otherBin] !== this.#signatures[bin] ||
         this.#signatures[otherBin + 1] !== this.#signatures[bin + 1]
-      ) {
-        continue;
-      }
+      ) continue;
       comparedCount++;
       const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
       if (root === otherRoot) return true;
       if (
         this.#texts.areSamplesOfOneRow(this.#rows[index], this.#rows[other]) ||
         !this.#isNear(index, other)
-      ) {
-        continue;
-      }
+      ) continue;
       this.#group[Math.max(root, otherRoot)] = Math.min(root, otherRoot);
       return true;
     }
@@ -201,11 +289,8 @@ function forEachShingle(text: string, onHash: (hash: number) => void): void {
 
 /** The base of the rolling hash: FNV's prime. */
 const BASE = 0x0100_0193;
-/** `BASE` to the power of the length of a shingle. */
-const BASE_OUT = Array.from({ length: SHINGLE_LENGTH }).reduce<number>(
-  (power) => Math.imul(power, BASE),
-  1,
-);
+/** `BASE` to the power of the length of a shingle, in 32 bits. */
+const BASE_OUT = Number(BigInt.asIntN(32, BigInt(BASE) ** BigInt(SHINGLE_LENGTH)));
 
 /** The finalizer of MurmurHash3. */
 function mixBits(hash: number): number {

@@ -20,7 +20,8 @@ import {
 } from "./fields.ts";
 import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
-import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
+import { Scan, SCAN_ROWS } from "./scan.ts";
+import { scanJobOf } from "./scanner.ts";
 import type { Table } from "./table.ts";
 
 /** The parts of a condition, all of which must hold. */

@@ -1,47 +1,25 @@
 /**
- * Evaluates conditions on lines, for fields that no column has, such as texts.
+ * Evaluates conditions on lines, for fields that no column has, such as texts. Searches the bytes of
+ * whole blocks, and extracts members of a line without parsing its other members.
  *
  * @module
  */
 
-import { type Lookup, parseWhere, type Part, valueAt } from "../where/mod.ts";
-import type { CodedField, ColumnArrays } from "./columns.ts";
-import type { DataIndex } from "./data_index.ts";
-import { flagNames } from "./flags.ts";
-import { DamagedLine, factsOf, type JsonObject, type RunHints } from "./line_facts.ts";
-import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { codedValue, distillOf, firstField, lookupObjects, meansDerivedField } from "./fields.ts";
-import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
+import { Buffer, isAscii } from "node:buffer";
 import { readFullySync } from "../files.ts";
+import { type Member, topLevelMembers } from "../json.ts";
+import { type Lookup, parseWhere, type Part, valueAt } from "../where/mod.ts";
+import { codedValue, distillOf, lookupObjects, meansDerivedField } from "./fields.ts";
+import { flagNames } from "./flags.ts";
+import { DamagedLine, factsOf, type JsonObject, type RunHints, withBigInts } from "./line_facts.ts";
+import type { Prefilter, ScanJob } from "./scanner.ts";
+import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 
-export interface ScanJob {
-  /** The rows to search, in ascending order and, like `columns`, in shared memory. */
-  readonly rows: Uint32Array;
-  readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
-  readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** The fields in `Table.viewFields` that the condition reads. */
-  readonly viewFields: ReadonlyMap<string, CodedField>;
-  readonly where: readonly string[];
-}
-
-/** @param parts Parts of a condition for which the columns do not suffice. */
-export function scanJobOf(
-  { table, files }: DataIndex,
-  rows: Uint32Array,
-  parts: readonly Part[],
-): ScanJob {
-  const { offset, bytes, file, flags } = table.columns;
-  const sharedRows = new Uint32Array(new SharedArrayBuffer(rows.byteLength));
-  sharedRows.set(rows);
-  const names = new Set(parts.flatMap(({ paths }) => paths.map(firstField)));
-  return {
-    rows: sharedRows,
-    columns: { offset, bytes, file, flags },
-    files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
-    viewFields: new Map(table.viewFields.entries().filter(([name]) => names.has(name))),
-    where: parts.map(({ text }) => text),
-  };
-}
+/**
+ * Sent in place of a chunk or the id of a question once a worker is ready for messages. Its modules
+ * load asynchronously, and an earlier message would be lost.
+ */
+export const READY = -1;
 
 /** Rows in a chunk, which one thread takes at a time. */
 export const SCAN_ROWS = 512;
@@ -60,22 +38,12 @@ export type BlockRunner = (index: number, search: () => void) => void;
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
-  readonly #prefilter: Prefilter | undefined;
-  readonly #line: ScannedLine;
   readonly #files: (Deno.FsFile | undefined)[] = [];
   #buffer = new Uint8Array(MAX_BLOCK_BYTES);
 
   constructor(job: ScanJob) {
     this.#job = job;
     this.#parts = job.where.flatMap((where) => parseWhere(where).parts);
-    const hasTemplate = job.files.some(({ hints }) => hints.template !== undefined);
-    const filters = this.#parts.flatMap(({ needle }) =>
-      needle === undefined ? [] : prefilterOf(needle, hasTemplate) ?? []
-    );
-    // One prefilter suffices, since all parts must hold. The longest text is usually the rarest.
-    this.#prefilter =
-      filters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0];
-    this.#line = new ScannedLine(job, this.#parts.flatMap(({ paths }) => paths));
   }
 
   /** Returns the hits among `rows[first]` to `rows[limit - 1]`. */
@@ -115,7 +83,7 @@ export class Scan implements Disposable {
     hits: number[],
   ): void {
     const { rows, columns: { offset } } = this.#job;
-    const pattern = this.#prefilter?.patternFor(block);
+    const pattern = patternFor(block, this.#job.prefilter);
     if (pattern === undefined) {
       for (let index = first; index <= last; index++) {
         if (this.#meets(block, start, rows[index])) hits.push(rows[index]);
@@ -136,9 +104,8 @@ export class Scan implements Disposable {
 
   #meets(block: BlockText, blockStart: number, row: number): boolean {
     const { columns: { offset, bytes } } = this.#job;
-    const from = offset[row] - blockStart;
-    const line = this.#line;
-    line.moveTo(block, from, from + bytes[row], row);
+    const text = block.lineAt(offset[row] - blockStart, bytes[row]);
+    const line = new ScannedLine(this.#job, text, row);
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
@@ -156,36 +123,43 @@ export class Scan implements Disposable {
   }
 }
 
-/** The current line of a scan. Parses only the fields in the conditions, if possible. */
+/** The pattern of the prefilter; undefined if there is none, or it could miss the text in this block. */
+function patternFor(block: BlockText, prefilter: Prefilter | undefined): RegExp | undefined {
+  if (prefilter === undefined) return undefined;
+  const { pattern, hasCaseVariants } = prefilter;
+  const mayMiss = holdsEscapedLetters(block) || (hasCaseVariants && holdsCaseVariants(block));
+  return mayMiss ? undefined : pattern;
+}
+
+/** Whether letters or digits may be escaped. JSON allows it, but few programs do it. */
+function holdsEscapedLetters({ text }: BlockText): boolean {
+  return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
+}
+
+/**
+ * Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
+ * two equal k and s, and the last one begins with i in lower case.
+ */
+function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
+  if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;
+  return !isAscii &&
+    ["\xe2\x84\xaa", "\xc5\xbf", "\xc4\xb0"].some((bytes) => text.includes(bytes));
+}
+
+/** A line of a scan. Parses only the fields in the conditions, if possible. */
 class ScannedLine {
   isDamaged = false;
   readonly #job: ScanJob;
-  readonly #names: readonly string[];
-  readonly #members: MemberFinder;
-  #block: BlockText | undefined;
-  #from = 0;
-  #to = 0;
-  #row = 0;
+  readonly #text: string;
+  readonly #row: number;
+  #members: readonly Member[] | undefined;
   #distill: JsonObject | undefined;
   #objects: readonly object[] | undefined;
 
-  constructor(job: ScanJob, paths: readonly (readonly string[])[]) {
+  constructor(job: ScanJob, text: string, row: number) {
     this.#job = job;
-    const needsPrompt = paths.some((path) => meansDerivedField(path) && path[1] === "prompt");
-    const promptFields = needsPrompt ? PROMPT_FIELDS : [];
-    this.#names = [...new Set([...paths.map(([name]) => name), ...promptFields, "distill"])];
-    this.#members = new MemberFinder(this.#names);
-  }
-
-  moveTo(block: BlockText, from: number, to: number, row: number): void {
-    this.#block = block;
-    this.#from = from;
-    this.#to = to;
+    this.#text = text;
     this.#row = row;
-    this.#distill = undefined;
-    this.#objects = undefined;
-    this.isDamaged = false;
-    this.#members.find(block, from, to);
   }
 
   readonly lookup: Lookup = (path) => {
@@ -207,8 +181,11 @@ class ScannedLine {
 
   /** The prompt, if it needs only a few fields as in most rows; else undefined. */
   #plainPrompt(): string | undefined {
-    const fields = PROMPT_FIELDS.map((name) => [name, this.#value(name)]);
-    return plainPrompt(Object.fromEntries(fields), this.#hints);
+    const fields: Record<string, unknown> = {};
+    for (const member of this.#lineMembers) {
+      if (PROMPT_FIELDS.has(member.name)) fields[member.name] = this.#valueOf(member);
+    }
+    return plainPrompt(fields, this.#hints);
   }
 
   get #hints(): RunHints {
@@ -226,18 +203,25 @@ class ScannedLine {
 
   /** The value of a name; undefined if it was not found. */
   #value(name: string): unknown {
-    const index = 2 * this.#names.indexOf(name);
-    const { ranges } = this.#members;
-    const from = ranges[index];
-    return from === -1 ? undefined : this.#block!.valueAt(from, ranges[index + 1]);
+    const member = this.#lineMembers.findLast((each) => each.name === name);
+    return member && this.#valueOf(member);
+  }
+
+  get #lineMembers(): readonly Member[] {
+    return this.#members ??= topLevelMembers(this.#text);
+  }
+
+  #valueOf({ valueStart, end }: Member): unknown {
+    const json = this.#text.slice(valueStart, end);
+    if (json.startsWith('"') && !json.includes("\\")) return json.slice(1, -1);
+    return withBigInts(json, JSON.parse(json));
   }
 
   /** Parses the whole line, once. Returns the objects in which fields are looked up. */
   #parsedObjects(): readonly object[] {
     if (this.#objects !== undefined) return this.#objects;
-    const { bytes } = this.#block!;
     const { flags } = this.#job.columns, row = this.#row;
-    const facts = factsOf(DECODER.decode(bytes.subarray(this.#from, this.#to)), this.#hints);
+    const facts = factsOf(this.#text, this.#hints);
     this.isDamaged = facts instanceof DamagedLine;
     return this.#objects = facts instanceof DamagedLine
       ? []
@@ -250,22 +234,25 @@ class ScannedLine {
   }
 }
 
-const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+class BlockText {
+  readonly bytes: Uint8Array;
+  /** One character per byte, so that indexes are offsets in `bytes`. */
+  readonly text: string;
+  readonly isAscii: boolean;
 
-/**
- * Sent in place of a chunk or the id of a question once a worker is ready for messages. Its modules
- * load asynchronously, and an earlier message would be lost.
- */
-export const READY = -1;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    // `TextDecoder` takes ten times as long, and decodes "latin1" as Windows-1252.
+    const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
+    this.text = buffer.toString("latin1");
+    this.isAscii = isAscii(bytes);
+  }
 
-/** The only message to a worker of a scan, once it is ready. */
-export interface ScanStart {
-  readonly job: ScanJob;
-  /** One Int32 for all workers: the next chunk to take. */
-  readonly next: SharedArrayBuffer;
+  lineAt(from: number, length: number): string {
+    return this.isAscii
+      ? this.text.slice(from, from + length)
+      : DECODER.decode(this.bytes.subarray(from, from + length));
+  }
 }
 
-/** A report of a worker. The first one has the chunk `READY`. */
-export type ScanReport =
-  | { readonly chunk: number; readonly hits: readonly number[] }
-  | { readonly problem: string };
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });

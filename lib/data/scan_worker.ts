@@ -7,7 +7,8 @@
 
 import { formatCount } from "../figures.ts";
 import { endsWithin } from "../interruptible.ts";
-import { READY, Scan, SCAN_ROWS, type ScanReport, type ScanStart } from "./scan.ts";
+import { READY, Scan, SCAN_ROWS } from "./scan.ts";
+import type { ScanReport, ScanStart } from "./scanner.ts";
 
 interface Scope {
   onmessage: ((event: { data: ScanStart }) => void) | null;

@@ -5,8 +5,120 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { endsWithin } from "../interruptible.ts";
-import { READY, Scan, SCAN_ROWS, type ScanJob, type ScanReport, type ScanStart } from "./scan.ts";
+import type { Needle, Part } from "../where/mod.ts";
+import type { CodedField, ColumnArrays } from "./columns.ts";
+import type { DataIndex } from "./data_index.ts";
+import { firstField } from "./fields.ts";
+import type { RunHints } from "./line_facts.ts";
+import { READY, Scan, SCAN_ROWS } from "./scan.ts";
+
+export interface ScanJob {
+  /** The rows to search, in ascending order and, like `columns`, in shared memory. */
+  readonly rows: Uint32Array;
+  readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
+  readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
+  /** The fields in `Table.viewFields` that the condition reads. */
+  readonly viewFields: ReadonlyMap<string, CodedField>;
+  readonly where: readonly string[];
+  readonly prefilter: Prefilter | undefined;
+}
+
+/** A search for a text that a condition requires. */
+export interface Prefilter {
+  /** Finds every line with the text, and perhaps other lines. */
+  readonly pattern: RegExp;
+  /** Whether non-ASCII letters may match letters of the text: U+212A matches k if case is
+   * ignored. */
+  readonly hasCaseVariants: boolean;
+}
+
+/** @param parts Parts of a condition for which the columns do not suffice. */
+export function scanJobOf(
+  { table, files }: DataIndex,
+  rows: Uint32Array,
+  parts: readonly Part[],
+): ScanJob {
+  const { offset, bytes, file, flags } = table.columns;
+  const sharedRows = new Uint32Array(new SharedArrayBuffer(rows.byteLength));
+  sharedRows.set(rows);
+  const hasTemplate = files.some(({ hints }) => hints.template !== undefined);
+  const prefilters = parts.flatMap(({ needle }) =>
+    needle === undefined ? [] : prefilterOf(needle, hasTemplate) ?? []
+  );
+  const names = new Set(parts.flatMap(({ paths }) => paths.map(firstField)));
+  return {
+    rows: sharedRows,
+    columns: { offset, bytes, file, flags },
+    files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
+    viewFields: new Map(table.viewFields.entries().filter(([name]) => names.has(name))),
+    where: parts.map(({ text }) => text),
+    // One prefilter suffices, since all parts must hold. The longest text is usually the rarest.
+    prefilter: prefilters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0],
+  };
+}
+
+/** Fields whose values are derived or come from the run file. */
+const NOT_IN_LINE: ReadonlySet<string> = new Set([
+  "flags",
+  "status",
+  "source_file",
+  "model",
+  "teacher",
+]);
+
+/** The prefilter for a text; undefined if a pattern could miss a row. */
+function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
+  const { text, ignoresCase, path } = needle;
+  // `distill.prompt` is the derived prompt if rows have a `prompt` of their own.
+  const name = path[0] === "distill" && path.length > 1 ? path[1] : path[0];
+  if (NOT_IN_LINE.has(name)) return undefined;
+  // The prompt may come from a template, several messages, or JSON.
+  if (name === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
+  // The pattern matches bytes: it cannot ignore the case of other letters, nor find half a
+  // character.
+  if ((ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) || !text.isWellFormed()) return undefined;
+  let source = "";
+  for (const char of text) {
+    const code = char.codePointAt(0)!;
+    if (/[a-zA-Z0-9 ]/.test(char)) source += char;
+    else if (char === "\n") source += "\\\\n";
+    else if (char === "\t") source += "\\\\t";
+    else if (char === '"' || char === "\\") source += `(?:\\\\\\${char}|${escapesOf(char)})`;
+    else if (code < 0x20) return undefined;
+    else if (char === "/") source += `(?:\\\\?/|${escapesOf(char)})`;
+    else source += `(?:${RegExp.escape(Buffer.from(char).toString("latin1"))}|${escapesOf(char)})`;
+  }
+  return {
+    pattern: new RegExp(source, ignoresCase ? "gi" : "g"),
+    hasCaseVariants: ignoresCase && /[iks]/i.test(text),
+  };
+}
+
+/** The pattern for a character as `\u` escapes, with hex digits in either case. */
+function escapesOf(char: string): string {
+  let source = "";
+  for (let i = 0; i < char.length; i++) {
+    const digits = char.charCodeAt(i).toString(16).padStart(4, "0");
+    source += "\\\\u" +
+      [...digits].map((digit) => /[a-f]/.test(digit) ? `[${digit}${digit.toUpperCase()}]` : digit)
+        .join("");
+  }
+  return source;
+}
+
+/** The only message to a worker of a scan, once it is ready. */
+export interface ScanStart {
+  readonly job: ScanJob;
+  /** One Int32 for all workers: the next chunk to take. */
+  readonly next: SharedArrayBuffer;
+}
+
+/** A report of a worker. The first one has the chunk `READY`. */
+export type ScanReport =
+  | { readonly chunk: number; readonly hits: readonly number[] }
+  | { readonly problem: string };
 
 /**
  * Maximum number of workers for all scans together, although each scan gets at least one. A worker

@@ -8,12 +8,12 @@ import { asText, parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
 import { parsePath, valueAt } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
+import { finalAnswerOf } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import {
   DamagedLine,
   factsOf,
-  finalAnswerOf,
   type JsonObject,
   type LineFacts,
   objectOf,

@@ -14,9 +14,9 @@ import {
   Mark,
   OwnField,
 } from "./columns.ts";
+import { finalAnswerOf } from "./comparison.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
-  finalAnswerOf,
   type JsonObject,
   type LineFacts,
   objectOf,

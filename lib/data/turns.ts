@@ -48,10 +48,10 @@ const UNUSUAL_FIELDS = [
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
-export const PROMPT_FIELDS: readonly string[] = [
+export const PROMPT_FIELDS: ReadonlySet<string> = new Set([
   ...UNUSUAL_FIELDS,
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
-];
+]);
 
 /** The prompt of a row that is a plain prompt, question or instruction; else undefined. */
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {

@@ -18,11 +18,13 @@ export interface CsvRecord {
   readonly cells: string[];
   /** The header is number 1. Blank records count. */
   readonly number: number;
+  /** The offset after the record, in characters. */
+  readonly end: number;
 }
 
 /** A longer row most likely has an unclosed quote. */
 const MAX_ROW_CHARS = 64 * 2 ** 20;
-const LINE_FEED = 10, SPACE = 32, QUOTE = 34;
+const LINE_FEED = 10, QUOTE = 34;
 
 /** A piece of a file. The last one may be empty. */
 export interface Piece {
@@ -34,6 +36,7 @@ export interface Piece {
 export class RecordReader {
   readonly #options: RecordOptions;
   readonly #columns: ReadonlySet<number> | undefined;
+  readonly #isBytes: boolean;
   /** The text from the start of the next record, which is not complete yet or not searched yet. */
   #rest = "";
   /** Where `#rest` begins in the file, in characters. */
@@ -45,11 +48,15 @@ export class RecordReader {
   /** Length of `#rest` at which it is searched again, because a row may span many pieces. */
   #retryChars = 0;
 
-  /** @param columns The columns to read below the header, by index, besides the first. Other cells
-   * may become "". @default all */
-  constructor(options: RecordOptions, columns?: ReadonlySet<number>) {
+  /**
+   * @param columns The columns to read below the header, by index, besides the first. Other cells
+   * may become "" or, if the set is empty, be left out. @default all
+   * @param isBytes Whether each character is a byte of UTF-8, as `bytesAsText` makes them.
+   */
+  constructor(options: RecordOptions, columns?: ReadonlySet<number>, isBytes = false) {
     this.#options = options;
     this.#columns = columns;
+    this.#isBytes = isBytes;
   }
 
   /**
@@ -65,43 +72,25 @@ export class RecordReader {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
       this.#number++;
-      if (isBlank(cells)) continue;
+      if (isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
-      yield { cells, number: this.#number };
+      yield { cells, number: this.#number, end: this.#offset + scan.position };
       if (this.#isHeader && numberBefore !== undefined) this.#number = numberBefore;
       this.#isHeader = false;
     }
     this.#keepRest(scan, piece);
   }
 
-  /**
-   * Finds only the ends of records that are not blank, which takes half the time of reading cells.
-   *
-   * @param piece The next piece of `bytesAsText`.
-   * @param onRecord Called with the offset of the byte after each record, and with the record's
-   * number.
-   * @throws {SourceError} as `read` does
-   */
-  readEnds(piece: Piece, onRecord: (end: number, number: number) => void): void {
-    const scan = this.#scanWith(piece, true);
-    if (scan === undefined) return;
-    for (let start = 0; scan.skip(); start = scan.position) {
-      this.#number++;
-      if (!scan.isBlankFrom(start)) onRecord(this.#offset + scan.position, this.#number);
-    }
-    this.#keepRest(scan, piece);
-  }
-
   /** Adds a piece. Returns undefined if no record can end in it. */
-  #scanWith({ text, isLast }: Piece, isBytes = false): RecordScan | undefined {
+  #scanWith({ text, isLast }: Piece): RecordScan | undefined {
     const lineFeed = text.lastIndexOf("\n");
     if (lineFeed !== -1) this.#completeChars = this.#rest.length + lineFeed + 1;
     this.#rest += text;
     if (this.#completeChars === 0) this.#checkLength();
     const end = isLast ? this.#rest.length : this.#completeChars;
     if (end === 0 || (!isLast && this.#rest.length < this.#retryChars)) return undefined;
-    return new RecordScan(this.#rest.slice(0, end), this.#options.delimiter, isBytes);
+    return new RecordScan(this.#rest.slice(0, end), this.#options.delimiter, this.#isBytes);
   }
 
   #keepRest(scan: RecordScan, { isLast }: Piece): void {
@@ -164,7 +153,7 @@ class RecordScan {
   /**
    * Returns the cells of the next record; undefined if it is incomplete or has a misplaced quote.
    *
-   * @param columns The columns to read besides the first. Other cells become "". @default all
+   * @param columns As for `RecordReader`. @default all
    */
   next(columns?: ReadonlySet<number>): string[] | undefined {
     const text = this.#text, cells: string[] = [];
@@ -176,6 +165,7 @@ class RecordScan {
       // In many files, most records have no quotes: such a record needs no search for each cell.
       const line = text.slice(start, this.#nextLineFeed);
       this.position = this.#nextLineFeed + 1;
+      if (columns?.size === 0) return line.includes(this.#delimiter) ? ["", ""] : [line];
       return line.split(this.#delimiter);
     }
     while (true) {
@@ -194,40 +184,6 @@ class RecordScan {
     }
   }
 
-  /** Moves to the end of the next record. Returns false if it is incomplete or has a misplaced
-   * quote. */
-  skip(): boolean {
-    const text = this.#text, start = this.position;
-    if (start === text.length) return false;
-    for (let from = start;;) {
-      if (this.#nextQuote < from) this.#nextQuote = indexIn(text, '"', from);
-      if (this.#nextLineFeed < from) this.#nextLineFeed = indexIn(text, "\n", from);
-      const quote = this.#nextQuote;
-      let end = this.#nextLineFeed;
-      if (quote < end) {
-        from = quote + 1;
-        if (quote > start && text[quote - 1] !== this.#delimiter) continue;
-        end = this.#endOfQuoted(closingQuote(text, from));
-        if (end === -1) return false;
-        from = end + 1;
-        if (text[end] === this.#delimiter) continue;
-      }
-      this.position = Math.min(end + 1, text.length);
-      return true;
-    }
-  }
-
-  /** Whether the record from `start` to `position` is blank. */
-  isBlankFrom(start: number): boolean {
-    const text = this.#text;
-    const isQuoted = text.charCodeAt(start) === QUOTE;
-    const first = text.charCodeAt(isQuoted ? start + 1 : start);
-    // For most records, the first character shows that they are not blank.
-    if (first > SPACE && first < 128 && first !== QUOTE) return false;
-    const record = this.#decoded(text.slice(start, this.position));
-    return isBlank(new RecordScan(record, this.#delimiter).next()!);
-  }
-
   /** Returns where a quoted cell ends: after its closing quote and any white space, which some
    * programs write there. Returns -1 if there is no closing quote, or if text follows the quote. */
   #endOfQuoted(quote: number): number {
@@ -235,12 +191,8 @@ class RecordScan {
     if (quote === -1) return -1;
     if (this.#isCellEnd(start)) return start;
     const end = this.#endOfPlain(start);
-    this.hasTextAfterQuote = this.#decoded(text.slice(start, end)).trim() !== "";
+    this.hasTextAfterQuote = !isSpace(text.slice(start, end), this.#isBytes);
     return this.hasTextAfterQuote ? -1 : end;
-  }
-
-  #decoded(text: string): string {
-    return this.#isBytes ? Buffer.from(text, "latin1").toString() : text;
   }
 
   #isCellEnd(index: number): boolean {
@@ -270,8 +222,12 @@ function closingQuote(text: string, from: number): number {
   return quote;
 }
 
-function isBlank(cells: readonly string[]): boolean {
-  return cells.length === 1 && cells[0].trim() === "";
+function isBlank(cells: readonly string[], isBytes = false): boolean {
+  return cells.length === 1 && isSpace(cells[0], isBytes);
+}
+
+function isSpace(text: string, isBytes: boolean): boolean {
+  return (isBytes ? Buffer.from(text, "latin1").toString() : text).trim() === "";
 }
 
 /** Makes each byte one character, so that offsets in the text are offsets in the file. */

@@ -1,14 +1,60 @@
 /**
- * An input in any format as numbered rows of JSON source text, the same in each pass.
+ * An input in any format as numbered rows of JSON source text, the same in each pass. Recognizes
+ * the format by the name or the first bytes.
  *
  * @module
  */
 
-import { ChunkCounter, openBytes, openRanges } from "./bytes.ts";
+import { isJson } from "../json.ts";
 import type { Border, InputPart } from "./borders.ts";
-import { formatOf, type InputFormat } from "./input_format.ts";
-import type { ExactType } from "./parquet_values.ts";
+import {
+  ChunkCounter,
+  firstText,
+  foreignFormatError,
+  openBytes,
+  openRanges,
+  startOf,
+  withoutCompression,
+} from "./bytes.ts";
+import { isMessageArray } from "./foreign_format.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
+import type { ExactType } from "./parquet_values.ts";
+
+/** Format of an input. `json` is one array of objects. */
+export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
+
+const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
+  jsonl: ["jsonl", "ndjson"],
+  json: ["json"],
+  csv: ["csv"],
+  tsv: ["tsv", "tab"],
+  parquet: ["parquet", "pq"],
+  txt: ["txt"],
+};
+
+/** Extensions of inputs, without the dot and without those of compressions. */
+export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
+
+export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
+
+export function formatOfName(name: string): InputFormat | undefined {
+  const extension = extensionOf(name);
+  return INPUT_FORMATS.find((format) => EXTENSIONS[format].includes(extension));
+}
+
+export function withoutFormat(path: string): string {
+  const plain = withoutCompression(path);
+  return formatOfName(path) === undefined ? plain : plain.slice(0, -1 - extensionOf(path).length);
+}
+
+function extensionOf(name: string): string {
+  return /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase() ?? "";
+}
+
+/** Names a row as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+export function placeOf(name: string, format: InputFormat, number: number): string {
+  return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
+}
 
 /** How an input is read. */
 export interface InputOptions {
@@ -127,3 +173,117 @@ function asPrompt(line: Line): Line {
 }
 
 export const START: Border = { byte: 0, number: 0, rows: 0 };
+
+/**
+ * Recognizes the format by the name or, for JSON, JSON Lines and unknown extensions, by the first
+ * bytes.
+ *
+ * @throws {SourceError} If the file cannot be read, or is named as plain text but contains rows,
+ * each of which would be sent as text.
+ */
+export async function formatOf(path: string, name: string): Promise<InputFormat> {
+  const byName = formatOfName(name);
+  if (byName === "txt") await refuseRows(path, name);
+  // Users confuse `.json` and `.jsonl`.
+  if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
+  if (await isParquet(path, name)) return "parquet";
+  return isArray(await firstText(path, name), byName) ? "json" : "jsonl";
+}
+
+async function refuseRows(path: string, name: string): Promise<void> {
+  const rows = rowsInText(await firstText(path, name));
+  if (rows === undefined) return;
+  const [what, format] = rows;
+  throw foreignFormatError(name, {
+    what,
+    advice: () => `Add --input-format ${format}, or --input-format txt if each line is a prompt`,
+  });
+}
+
+async function isParquet(path: string, name: string): Promise<boolean> {
+  const start = await startOf(path, name);
+  return new TextDecoder().decode(start.subarray(0, 4)) === "PAR1";
+}
+
+/** Whether the text is one JSON array, not JSON Lines with a list of messages per line. In JSON
+ * Lines, the first line is complete JSON and other lines follow it, or its elements have roles. */
+function isArray(start: string, byName: InputFormat | undefined): boolean {
+  const text = start.trimStart();
+  if (!text.startsWith("[")) return false;
+  if (byName === "json") return true;
+  const [line, next = ""] = text.split("\n", 2);
+  if (/^\[\s*\{\s*"(role|from)"/.test(line)) return false;
+  return next.trim() === "" || !isJson(line);
+}
+
+const MAX_LINES = 50;
+/** A shorter start is the whole file, as at least 64 KB are read. */
+const MIN_TRUNCATED_CHARS = 10_000;
+const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
+const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
+
+/**
+ * Recognizes rows in a file named as plain text: what the text is, and the format to read it. Most
+ * of the first lines must be rows: prompts may begin with a brace or contain commas, as code does.
+ */
+function rowsInText(start: string): readonly [what: string, InputFormat] | undefined {
+  const text = start.trimStart();
+  const lines = firstLines(text);
+  const isMost = (count: number) => count > lines.length / 2;
+  if (isMost(lines.filter(isRow).length)) return ["JSON Lines", "jsonl"];
+  if (OBJECTS_START.test(text) && isCompleteOrTruncated(text)) return ["a JSON array", "json"];
+  const table = TABLES.find(({ delimiter }) => isTable(text, delimiter));
+  return table && [table.what, table.format];
+}
+
+/** Whether the text is JSON, complete or truncated. A plain-text prompt may start with a list: the
+ * text after it is not JSON. */
+function isCompleteOrTruncated(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    return /end of JSON input|Unterminated string/.test((error as Error).message);
+  }
+}
+
+/** The first lines that are not blank. Omits a last line that may be truncated, unless it is the
+ * only one. */
+function firstLines(text: string): string[] {
+  const lines = text.split("\n", MAX_LINES + 1);
+  if (lines.length > MAX_LINES || (lines.length > 1 && text.length > MIN_TRUNCATED_CHARS)) {
+    lines.pop();
+  }
+  return lines.map((line) => line.trim()).filter((line) => line !== "");
+}
+
+/** Whether a line is an object or a list of messages. The only line may be incomplete. */
+function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
+  const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
+  return isStart && (isJson(line) || (length === 1 && line.length > MIN_TRUNCATED_CHARS));
+}
+
+const TABLES = [
+  { delimiter: "\t", what: "a TSV file", format: "tsv" },
+  { delimiter: ",", what: "a CSV file", format: "csv" },
+  { delimiter: ";", what: "a CSV file", format: "csv" },
+] as const;
+
+/** Columns of tables with prompts. Lines with commas but without such a column are more likely
+ * prompts. */
+const PROMPT_COLUMNS: ReadonlySet<string> = new Set(
+  "prompt question instruction messages conversations conversation text input query problem user content"
+    .split(" "),
+);
+
+/** Whether the first line names columns, and most other lines have as many cells. */
+function isTable(text: string, delimiter: string): boolean {
+  // Quoted cells may contain delimiters and line breaks. An incomplete cell ends the text.
+  const plain = text.replaceAll(/"(?:[^"]|"")*"/g, (cell) => cell.replaceAll(/[^\w-]/g, "") || "_");
+  const [header = "", ...rows] = firstLines(plain.split('"', 1)[0]);
+  const names = header.split(delimiter);
+  if (names.length < 2 || !names.every((name) => /^[\p{L}_][\w.-]*$/u.test(name))) return false;
+  if (!names.some((name) => PROMPT_COLUMNS.has(name.toLowerCase()))) return false;
+  const matching = rows.filter((row) => row.split(delimiter).length === names.length);
+  return matching.length > rows.length / 2;
+}

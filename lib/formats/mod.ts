@@ -17,15 +17,18 @@ export {
   openBytes,
   statInput,
 } from "./bytes.ts";
-export { type Input, type InputOptions, openInput, START } from "./input.ts";
 export {
   formatOfName,
+  type Input,
   INPUT_EXTENSIONS,
   INPUT_FORMATS,
   type InputFormat,
+  type InputOptions,
+  openInput,
   placeOf,
+  START,
   withoutFormat,
-} from "./input_format.ts";
+} from "./input.ts";
 export type { ExactLeafType, ExactType, ValueType } from "./parquet_values.ts";
 export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 

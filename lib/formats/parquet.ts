@@ -8,10 +8,9 @@ import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { readFully } from "../files.ts";
 import { inputError, openFile } from "./bytes.ts";
 import { badLine, goodLine, type Line } from "./lines.ts";
-import { columnTextOf } from "./parquet_columns.ts";
+import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
 import { Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
-import type { FileSchema } from "./parquet_schema.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {

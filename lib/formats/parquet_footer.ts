@@ -20,7 +20,7 @@ import { foreignFormatError, inputError } from "./bytes.ts";
 import { foreignBytes } from "./foreign_format.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
-import { type FileSchema, fileSchemaOf } from "./parquet_schema.ts";
+import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
 export async function withSourceErrors<T>(
   name: string,

@@ -17,7 +17,7 @@ import {
   release,
   valueIn,
 } from "./parquet_pages.ts";
-import type { LeafNode } from "./parquet_schema.ts";
+import type { LeafNode } from "./parquet_columns.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
 export interface ChunkLayout {

@@ -19,7 +19,7 @@ import {
   readRleBitPackedHybrid,
   readVarInt,
 } from "../deps/hyparquet.ts";
-import type { LeafNode } from "./parquet_schema.ts";
+import type { LeafNode } from "./parquet_columns.ts";
 
 export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;

@@ -9,7 +9,7 @@ import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
 import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
-import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
+import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
 /** Returns undefined for text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;

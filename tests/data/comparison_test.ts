@@ -2,7 +2,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { compareRuns, openFiles, openIndex, selectRows } from "../../lib/data/mod.ts";
-import { finalAnswerOf } from "../../lib/data/line_facts.ts";
+import { finalAnswerOf } from "../../lib/data/comparison.ts";
 import { tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
 

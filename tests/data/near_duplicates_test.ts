@@ -2,8 +2,7 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataIndex } from "../../lib/data/data_index.ts";
-import { NearDuplicates } from "../../lib/data/near_duplicates.ts";
-import { NearSearch } from "../../lib/data/near_search.ts";
+import { NearDuplicates, NearSearch } from "../../lib/data/near_duplicates.ts";
 import { seededRandom } from "../e2e/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 import { resultLine } from "./lines.ts";
@@ -24,13 +23,13 @@ function edited(words: readonly string[], count: number): string {
 
 function copiesIn(texts: readonly string[], rowOf: (at: number) => number = (at) => at): number[] {
   const rows = Uint32Array.from(texts, (_, at) => at);
-  const near = new NearDuplicates(rows, {
+  const steps = new NearDuplicates(rows, {
     textAt: (row) => texts[row],
     areSamplesOfOneRow: (a, b) => rowOf(a) === rowOf(b),
-  });
-  for (const text of texts) near.add(text);
-  for (const share of near.compare()) assert(share >= 0 && share <= 1);
-  return [...near.copies().keys()].toSorted((a, b) => a - b);
+  }).find();
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) assert(step.value >= 0 && step.value <= 1);
+  return [...step.value.keys()].toSorted((a, b) => a - b);
 }
 
 Deno.test("near duplicates: small edits are found, other texts are not", () => {
