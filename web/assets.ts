@@ -13,9 +13,9 @@ import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
-import chartStyle from "./page/charts.css" with { type: "text" };
+import chartCss from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
-import chartList from "./page/chart_list.js" with { type: "text" };
+import chartStyle from "./page/chart_style.js" with { type: "text" };
 import charts from "./page/charts.js" with { type: "text" };
 import code from "./page/code.js" with { type: "text" };
 import controlStyle from "./page/controls.css" with { type: "text" };
@@ -37,7 +37,6 @@ import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
 import sampleStyle from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
-import scale from "./page/scale.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
 import table from "./page/table.js" with { type: "text" };
@@ -47,7 +46,6 @@ import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
 import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
-import theme from "./page/theme.js" with { type: "text" };
 import FLEET_HTML from "./fleet/fleet.html" with { type: "text" };
 import fleet from "./fleet/fleet.js" with { type: "text" };
 import fleetStyle from "./fleet/fleet.css" with { type: "text" };
@@ -89,9 +87,8 @@ export const RUN_PAGE: PageFiles = pageOf(
     answerTiles,
     tiles,
     overview,
-    scale,
+    chartStyle,
     chart,
-    chartList,
     charts,
     latency,
     table,
@@ -103,7 +100,7 @@ export const RUN_PAGE: PageFiles = pageOf(
     report,
     main,
   ],
-  [frame, overviewStyle, chartStyle, latencyStyle, tableStyle, sampleStyle, printStyle],
+  [frame, overviewStyle, chartCss, latencyStyle, tableStyle, sampleStyle, printStyle],
 );
 
 /** The page over results. */
@@ -148,7 +145,7 @@ function pageOf(
   return {
     html: html.replace("<!-- page/head.html goes here -->", head.trim())
       .replace("<!-- page/icons.html goes here -->", icons.trim()),
-    script: [figures, dom, theme, code, markdown, text, ...modules].map(withoutImportsAndExports)
+    script: [figures, dom, code, markdown, text, ...modules].map(withoutImportsAndExports)
       .join("\n"),
     style: [base, controlStyle, textStyle, ...styles].join("\n"),
   };

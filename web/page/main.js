@@ -8,14 +8,21 @@ import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
 import { TeacherTable } from "./teacher_table.js";
 import { Controls } from "./controls.js";
-import { byId, inOwnFrame, lostText, setAttribute, setShown, setText } from "./dom.js";
+import {
+  inOwnFrame,
+  lostText,
+  onClick,
+  setAttribute,
+  setShown,
+  setText,
+  startTheme,
+} from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
 import { embeddedState, startReports } from "./report.js";
 import { SamplesView } from "./samples.js";
 import { ALL_PARTS, RunStore } from "./store.js";
-import { startTheme } from "./theme.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
@@ -79,7 +86,7 @@ class Page {
     const sendVisibility = () => link.setVisible(document.visibilityState === "visible");
     document.addEventListener("visibilitychange", sendVisibility);
     addEventListener("online", () => link.retry());
-    byId("reconnect", HTMLButtonElement).addEventListener("click", () => link.retry());
+    onClick("reconnect", () => link.retry());
     startReports(() => this.#store.wholeState(Date.now()));
     link.start();
     sendVisibility();

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** The fields for search and condition. @module */
 
-import { byId } from "../../page/dom.js";
+import { byId, onSubmit } from "../../page/dom.js";
 
 /** @import { ViewState } from "./view_state.js" */
 
@@ -34,8 +34,7 @@ export class SearchBar {
       });
     }
     for (const id of ["search-form", "where-form"]) {
-      byId(id, HTMLFormElement).addEventListener("submit", (event) => {
-        event.preventDefault();
+      onSubmit(id, () => {
         clearTimeout(this.#typing);
         onChange();
         onEnter();
