@@ -28,23 +28,18 @@ import latencyStyle from "./page/latency.css" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
-import notices from "./page/notices.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
 import problems from "./page/problems.js" with { type: "text" };
 import printStyle from "./page/print.css" with { type: "text" };
-import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
 import sampleStyle from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
-import table from "./page/table.js" with { type: "text" };
-import teacherTable from "./page/teacher_table.js" with { type: "text" };
-import errorTable from "./page/error_table.js" with { type: "text" };
+import tables from "./page/tables.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
-import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 import FLEET_HTML from "./fleet/fleet.html" with { type: "text" };
 import fleet from "./fleet/fleet.js" with { type: "text" };
@@ -61,7 +56,6 @@ import viewMain from "./view/page/main.js" with { type: "text" };
 import openRow from "./view/page/open_row.js" with { type: "text" };
 import rows from "./view/page/rows.js" with { type: "text" };
 import samplePair from "./view/page/sample_pair.js" with { type: "text" };
-import searchBar from "./view/page/search_bar.js" with { type: "text" };
 import status from "./view/page/status.js" with { type: "text" };
 import VIEW_HTML from "./view/page/view.html" with { type: "text" };
 import detailStyle from "./view/page/detail.css" with { type: "text" };
@@ -84,20 +78,15 @@ export const RUN_PAGE: PageFiles = pageOf(
     problems,
     runState,
     link,
-    answerTiles,
     tiles,
     overview,
     chartStyle,
     chart,
     charts,
     latency,
-    table,
-    teacherTable,
-    errorTable,
+    tables,
     samples,
     controls,
-    notices,
-    report,
     main,
   ],
   [frame, overviewStyle, chartCss, latencyStyle, tableStyle, sampleStyle, printStyle],
@@ -109,7 +98,6 @@ export const DATA_PAGE: PageFiles = pageOf(
   [
     ask,
     viewState,
-    searchBar,
     status,
     columns,
     rows,

@@ -25,11 +25,10 @@ import {
   scanText,
 } from "./status.js";
 import { FacetList } from "./facets.js";
-import { ViewState } from "./view_state.js";
+import { SearchBar, ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { OpenRow } from "./open_row.js";
-import { SearchBar } from "./search_bar.js";
 
 /** @import { Overview, RowPage } from "../../../lib/data/mod.ts" */
 /** @import { PageState } from "../server.ts" */
