@@ -47,7 +47,6 @@ import fleetStyle from "./fleet/fleet.css" with { type: "text" };
 import actions from "./view/page/actions.js" with { type: "text" };
 import ask from "./view/page/ask.js" with { type: "text" };
 import columns from "./view/page/columns.js" with { type: "text" };
-import detail from "./view/page/detail.js" with { type: "text" };
 import facets from "./view/page/facets.js" with { type: "text" };
 import viewState from "./view/page/view_state.js" with { type: "text" };
 import grid from "./view/page/grid.js" with { type: "text" };
@@ -105,7 +104,6 @@ export const DATA_PAGE: PageFiles = pageOf(
     facets,
     histograms,
     samplePair,
-    detail,
     openRow,
     actions,
     viewMain,
