@@ -13,9 +13,9 @@ import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
-import chartStyle from "./page/charts.css" with { type: "text" };
+import chartCss from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
-import chartList from "./page/chart_list.js" with { type: "text" };
+import chartStyle from "./page/chart_style.js" with { type: "text" };
 import charts from "./page/charts.js" with { type: "text" };
 import code from "./page/code.js" with { type: "text" };
 import controlStyle from "./page/controls.css" with { type: "text" };
@@ -28,33 +28,25 @@ import latencyStyle from "./page/latency.css" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
-import notices from "./page/notices.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
 import problems from "./page/problems.js" with { type: "text" };
 import printStyle from "./page/print.css" with { type: "text" };
-import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
 import sampleStyle from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
-import scale from "./page/scale.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
-import table from "./page/table.js" with { type: "text" };
-import teacherTable from "./page/teacher_table.js" with { type: "text" };
-import errorTable from "./page/error_table.js" with { type: "text" };
+import tables from "./page/tables.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
-import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
-import theme from "./page/theme.js" with { type: "text" };
 import FLEET_HTML from "./fleet/fleet.html" with { type: "text" };
 import fleet from "./fleet/fleet.js" with { type: "text" };
 import fleetStyle from "./fleet/fleet.css" with { type: "text" };
 import actions from "./view/page/actions.js" with { type: "text" };
 import ask from "./view/page/ask.js" with { type: "text" };
 import columns from "./view/page/columns.js" with { type: "text" };
-import detail from "./view/page/detail.js" with { type: "text" };
 import facets from "./view/page/facets.js" with { type: "text" };
 import viewState from "./view/page/view_state.js" with { type: "text" };
 import grid from "./view/page/grid.js" with { type: "text" };
@@ -63,7 +55,6 @@ import viewMain from "./view/page/main.js" with { type: "text" };
 import openRow from "./view/page/open_row.js" with { type: "text" };
 import rows from "./view/page/rows.js" with { type: "text" };
 import samplePair from "./view/page/sample_pair.js" with { type: "text" };
-import searchBar from "./view/page/search_bar.js" with { type: "text" };
 import status from "./view/page/status.js" with { type: "text" };
 import VIEW_HTML from "./view/page/view.html" with { type: "text" };
 import detailStyle from "./view/page/detail.css" with { type: "text" };
@@ -86,24 +77,18 @@ export const RUN_PAGE: PageFiles = pageOf(
     problems,
     runState,
     link,
-    answerTiles,
     tiles,
     overview,
-    scale,
+    chartStyle,
     chart,
-    chartList,
     charts,
     latency,
-    table,
-    teacherTable,
-    errorTable,
+    tables,
     samples,
     controls,
-    notices,
-    report,
     main,
   ],
-  [frame, overviewStyle, chartStyle, latencyStyle, tableStyle, sampleStyle, printStyle],
+  [frame, overviewStyle, chartCss, latencyStyle, tableStyle, sampleStyle, printStyle],
 );
 
 /** The page over results. */
@@ -112,7 +97,6 @@ export const DATA_PAGE: PageFiles = pageOf(
   [
     ask,
     viewState,
-    searchBar,
     status,
     columns,
     rows,
@@ -120,7 +104,6 @@ export const DATA_PAGE: PageFiles = pageOf(
     facets,
     histograms,
     samplePair,
-    detail,
     openRow,
     actions,
     viewMain,
@@ -148,7 +131,7 @@ function pageOf(
   return {
     html: html.replace("<!-- page/head.html goes here -->", head.trim())
       .replace("<!-- page/icons.html goes here -->", icons.trim()),
-    script: [figures, dom, theme, code, markdown, text, ...modules].map(withoutImportsAndExports)
+    script: [figures, dom, code, markdown, text, ...modules].map(withoutImportsAndExports)
       .join("\n"),
     style: [base, controlStyle, textStyle, ...styles].join("\n"),
   };

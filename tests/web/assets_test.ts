@@ -19,7 +19,27 @@ for (const [folder, script] of [["page/", RUN_PAGE.script], ["view/page/", DATA_
 
 const PAGES = { run: RUN_PAGE, data: DATA_PAGE, folder: FLEET_PAGE };
 
-for (const [name, { html, style }] of Object.entries(PAGES)) {
+/** The functions of `dom.js` that find an element by its id. */
+const BY_ID =
+  /(?<!\.)(?:byId|on(?:Click|Submit)|set(?:Text|Shown|Icon|Words|Attribute))\(\s*"([^"]+)"/g;
+
+for (const [name, { html, script, style }] of Object.entries(PAGES)) {
+  Deno.test(`page of the ${name}: the modules form one script`, () => {
+    assertEquals(script.match(/^(import|export)\b.*$/gm), null);
+    // Compiles the script without running it: a name that is declared twice is a syntax error.
+    new Function(script);
+  });
+
+  Deno.test(`page of the ${name}: every id and icon that the script uses is in it, once`, () => {
+    const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+    assertEquals(ids.length, new Set(ids).size);
+    const wanted = [...script.matchAll(BY_ID)].map(([, id]) => id);
+    assert(wanted.length > 10);
+    assertEquals(wanted.filter((id) => !ids.includes(id)), []);
+    const icons = [...script.matchAll(/\bicon(?:: |\()"([a-z]+)"/g)].map(([, one]) => one);
+    assertEquals(icons.filter((one) => !ids.includes(`icon-${one}`)), []);
+  });
+
   Deno.test(`page of the ${name}: each class of an element has a style`, () => {
     const classes = [...html.matchAll(/ class="([^"]+)"/g)].flatMap(([, all]) => all.split(" "));
     assert(classes.length > 10);

@@ -6,7 +6,17 @@
  * @module
  */
 
-import { byId, fillRows, lostText, make, setAttribute, setShown, setText } from "../page/dom.js";
+import {
+  byId,
+  fillRows,
+  lostText,
+  make,
+  onClick,
+  setAttribute,
+  setShown,
+  setText,
+  startTheme,
+} from "../page/dom.js";
 import {
   formatCount,
   formatCountOf,
@@ -16,7 +26,6 @@ import {
   formatUsd,
   UNKNOWN,
 } from "../page/figures.js";
-import { startTheme } from "../page/theme.js";
 
 /** @import { FleetRow, FleetView } from "./view.ts" */
 
@@ -119,7 +128,7 @@ class FleetPage {
         make("div", {}, make("dt", {}, title), make("dd", { id: `fleet-${id}` }, UNKNOWN))
       ),
     );
-    byId("fleet-all", HTMLButtonElement).addEventListener("click", () => {
+    onClick("fleet-all", () => {
       this.#wantsAll = true;
       this.#poll();
     });

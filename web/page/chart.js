@@ -11,12 +11,13 @@ import {
   drawMarks,
   drawTriangles,
   evenIndexes,
+  makeFigures,
   roundScale,
   themeColor,
   TIME_AXIS_SPACE,
   TIME_AXIS_STEPS,
-} from "./scale.js";
-import { make, makeFigures, setAttribute, setText } from "./dom.js";
+} from "./chart_style.js";
+import { make, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
@@ -38,9 +39,9 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 /**
  * @typedef {object} ChartDefinition
  * @property {string} title
- * @property {"speed" | "load" | "process"} section of the page that holds the chart
+ * @property {"speed" | "load" | "process"} section of the page that holds the chart; the charts of
+ * `process` are small
  * @property {string} description of the lines, for screen readers
- * @property {"large" | "small"} size
  * @property {readonly Series[]} series
  * @property {(value: number) => string} format
  * @property {(value: number) => string} formatTick formats a round value for a label of the axis
@@ -76,8 +77,9 @@ const Plot = Reflect.get(globalThis, "uPlot");
 
 export class Chart {
   #definition;
+  #isLarge;
   #group;
-  #plotBox = make("div", { class: "plot" });
+  #plotBox = make("div", { class: "plot", role: "img" });
   #body = make("div");
   #table = make("details", { class: "chart-table" });
   /** @type {HTMLElement[]} */
@@ -93,9 +95,9 @@ export class Chart {
     this.#definition = definition;
     this.#group = group;
     this.#isShown = definition.series.map(() => true);
-    const { title, description } = definition;
-    this.#plotBox.setAttribute("role", "img");
-    this.#plotBox.setAttribute("aria-label", `${title} over time: ${description}`);
+    const { title, description, section } = definition;
+    this.#isLarge = section !== "process";
+    setAttribute(this.#plotBox, "aria-label", `${title} over time: ${description}`);
     this.#table.append(
       make("summary", {}, "Table", make("span", { class: "visually-hidden" }, ` of ${title}`)),
       this.#body,
@@ -103,7 +105,7 @@ export class Chart {
     this.#table.addEventListener("toggle", () => this.#fillTable());
     this.element = make(
       "figure",
-      { class: `chart ${definition.size}` },
+      { class: `chart ${this.#isLarge ? "large" : "small"}` },
       make("figcaption", {}, make("h3", {}, title), this.#legend()),
       this.#plotBox,
       this.#table,
@@ -142,7 +144,7 @@ export class Chart {
   }
 
   get #height() {
-    return this.#definition.size === "large" ? 168 : 120;
+    return this.#isLarge ? 168 : 120;
   }
 
   #legend() {
@@ -191,7 +193,7 @@ export class Chart {
         setSelect: [(plot) => this.#zoom(plot)],
         draw: [
           (plot) => this.#drawTriangles(plot),
-          (plot) => drawMarks(plot, this.#group.marks, this.#definition.size === "large"),
+          (plot) => drawMarks(plot, this.#group.marks, this.#isLarge),
         ],
       },
     };
@@ -234,9 +236,8 @@ export class Chart {
 
   /** @param {number | null} max largest value, if there are any */
   #scale(max) {
-    const { minTop, isTime, size } = this.#definition;
-    const maxLabels = size === "large" ? 4 : 3;
-    return roundScale(Math.max(max ?? 0, minTop), maxLabels, isTime);
+    const { minTop, isTime } = this.#definition;
+    return roundScale(Math.max(max ?? 0, minTop), this.#isLarge ? 4 : 3, isTime);
   }
 
   /** @param {UPlot} plot */

@@ -8,10 +8,9 @@
  */
 
 import { Chart } from "./chart.js";
-import { CHARTS } from "./chart_list.js";
-import { byId, inOwnFrame, setShown, setText } from "./dom.js";
+import { CHARTS, trailingMeans } from "./chart_style.js";
+import { byId, inOwnFrame, onClick, setShown, setText } from "./dom.js";
 import { formatClock, formatDuration, formatLatencyMark } from "./figures.js";
-import { trailingMeans } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
@@ -56,16 +55,13 @@ export class ChartGroup {
   #startS = 0;
   #drawnMs = 0;
   #isDrawing = false;
-  #cursorTime = byId("cursor-time");
-  #windowNote = byId("mean");
-  #zoomOut = byId("zoom-out", HTMLButtonElement);
 
   constructor() {
     for (const { element, section } of this.#charts) {
       byId(`charts-${section}`).append(element);
     }
     this.#watch();
-    this.#zoomOut.addEventListener("click", () => this.#setZoom(undefined));
+    onClick("zoom-out", () => this.#setZoom(undefined));
     const range = byId("range", HTMLSelectElement);
     range.addEventListener("change", () => {
       this.#rangeS = Number(range.value);
@@ -89,7 +85,7 @@ export class ChartGroup {
     this.#means.clear();
     const minWindowS = (elapsed_s.at(-1) ?? 0) * MIN_WINDOW_SHARE;
     this.#windowS = WINDOWS_S.find((seconds) => seconds >= minWindowS) ?? minWindowS;
-    setText(this.#windowNote, `Rates are means over ${formatLatencyMark(this.#windowS * 1000)}`);
+    setText("mean", `Rates are means over ${formatLatencyMark(this.#windowS * 1000)}`);
     if (firstChanged < elapsed_s.length - 1 || nowMs - this.#drawnMs >= LAST_POINT_REDRAW_MS) {
       this.#drawnMs = nowMs;
       this.drawAll();
@@ -143,7 +139,7 @@ export class ChartGroup {
     this.cursorIndex = index;
     const timeS = index === null ? undefined : this.#timesS[index];
     setText(
-      this.#cursorTime,
+      "cursor-time",
       timeS === undefined ? "" : [
         formatClock(timeS * 1000),
         `${formatDuration((timeS - this.#startS) * 1000)} in`,
@@ -171,7 +167,7 @@ export class ChartGroup {
   /** @param {[number, number] | undefined} range */
   #setZoom(range) {
     this.#zoomed = range;
-    setShown(this.#zoomOut, range !== undefined);
+    setShown("zoom-out", range !== undefined);
     this.drawAll();
   }
 

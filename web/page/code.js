@@ -46,57 +46,8 @@ const COLORED = new Map(Object.entries({
   deletion: "removed",
 }));
 
-/**
- * The highlighter calls `startScope` for a scope around one text, such as a keyword, and `openNode`
- * for all others.
- */
-class TreeEmitter {
-  /** @type {Piece[]} */
-  pieces = [];
-  #stack = [this.pieces];
-
-  /** @param {string} text */
-  addText(text) {
-    if (text !== "") this.#stack[this.#stack.length - 1].push(text);
-  }
-
-  /** @param {string} scope */
-  startScope(scope) {
-    /** @type {Piece[]} */
-    const children = [];
-    this.#stack[this.#stack.length - 1].push({ scope, children });
-    this.#stack.push(children);
-  }
-
-  endScope() {
-    this.#stack.pop();
-  }
-
-  /** @param {string} scope */
-  openNode(scope) {
-    this.startScope(scope);
-  }
-
-  closeNode() {
-    this.endScope();
-  }
-
-  /** @param {TreeEmitter} other */
-  __addSublanguage(other) {
-    this.#stack[this.#stack.length - 1].push({ scope: "", children: other.pieces });
-  }
-
-  finalize() {}
-
-  toHTML() {
-    return "";
-  }
-}
-
 /** Undefined if the script could not be loaded: code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// This internal option is the only access to the tree. The package lowlight uses it, too.
-Highlighter?.configure({ __emitter: TreeEmitter });
 // Makes the highlighter throw its errors instead of silently truncating the code.
 Highlighter?.debugMode();
 
@@ -116,7 +67,9 @@ export function makeCode(text, language, label) {
 function piecesOf(text, language) {
   if (text.length > MAX_HIGHLIGHTED_LENGTH || !Highlighter?.getLanguage(language)) return [text];
   try {
-    return Highlighter.highlight(text, { language, ignoreIllegals: true })._emitter.pieces;
+    // There is no public access to the tree.
+    const { _emitter } = Highlighter.highlight(text, { language, ignoreIllegals: true });
+    return _emitter.rootNode.children;
   } catch {
     // The code is nested too deeply for the stack of the highlighter.
     return [text];

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Sends controls to the server, and shows their results and the current values. @module */
 
-import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
+import { byId, onClick, onSubmit, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { isUncounted, limitText } from "./run_state.js";
 import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 
@@ -101,7 +101,7 @@ export class Controls {
     const state = snapshot?.state;
     this.#isPaused = state === "paused";
     setText("pause-word", this.#isPaused ? "Resume" : "Pause");
-    setIcon(byId("pause-icon", SVGElement), this.#isPaused ? "play" : "pause");
+    setIcon("pause-icon", this.#isPaused ? "play" : "pause");
     setShown("steer", !ended);
     setShown("over", ended);
     const isClosing = state === "draining" || state === "done" || state === "halted";
@@ -217,11 +217,6 @@ class Field {
   }
 }
 
-/** @param {string} id of a button @param {() => void} act */
-function onClick(id, act) {
-  byId(id, HTMLButtonElement).addEventListener("click", act);
-}
-
 /**
  * Prepares and returns a dialog: its buttons close it, and confirming also calls `act`.
  * @param {"stop" | "abort" | "budget"} name
@@ -235,18 +230,6 @@ function prepareDialog(name, act) {
     act();
   });
   return dialog;
-}
-
-/**
- * Handles Enter and the button of a form, without leaving the page.
- * @param {string} id
- * @param {() => void} act
- */
-function onSubmit(id, act) {
-  byId(id, HTMLFormElement).addEventListener("submit", (event) => {
-    event.preventDefault();
-    act();
-  });
 }
 
 /**

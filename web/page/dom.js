@@ -2,7 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * DOM functions of the pages. They insert text as text only; nothing parses a string as markup.
+ * DOM functions of the pages, and the theme. They insert text as text only; nothing parses a string
+ * as markup.
  *
  * @module
  */
@@ -37,23 +38,55 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Makes an element of SVG.
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...Node} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
+export function makeSvg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
  * Makes an icon. Icons are always next to words, so screen readers skip them.
  * @param {string} name of a symbol in the page: `icon-<name>`
  */
 export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `#icon-${name}`);
-  svg.append(use);
-  return svg;
+  const use = makeSvg("use", { href: `#icon-${name}` });
+  return makeSvg("svg", { class: "icon", "aria-hidden": "true" }, use);
 }
 
-/** @param {Element} svg made by `icon` @param {string} name */
-export function setIcon(svg, name) {
-  const use = svg.querySelector("use");
+/** @param {Element | string} elementOrId an icon, or contains one @param {string} name */
+export function setIcon(elementOrId, name) {
+  const use = elementOf(elementOrId).querySelector("use");
   if (use !== null) setAttribute(use, "href", `#icon-${name}`);
+}
+
+/** @param {Element | string} elementOrId */
+function elementOf(elementOrId) {
+  return typeof elementOrId === "string" ? byId(elementOrId, Element) : elementOrId;
+}
+
+/** @param {string} id of a button @param {() => void} act */
+export function onClick(id, act) {
+  byId(id, HTMLButtonElement).addEventListener("click", act);
+}
+
+/**
+ * Handles Enter and the button of a form, without leaving the page.
+ * @param {string} id
+ * @param {() => void} act
+ */
+export function onSubmit(id, act) {
+  byId(id, HTMLFormElement).addEventListener("submit", (event) => {
+    event.preventDefault();
+    act();
+  });
 }
 
 /**
@@ -62,7 +95,7 @@ export function setIcon(svg, name) {
  * @param {string} text
  */
 export function setText(elementOrId, text) {
-  const element = typeof elementOrId === "string" ? byId(elementOrId) : elementOrId;
+  const element = elementOf(elementOrId);
   const { firstChild } = element;
   if (firstChild instanceof Text && firstChild.nextSibling === null) {
     if (firstChild.data !== text) firstChild.data = text;
@@ -83,10 +116,11 @@ export function lostText(isUnknown) {
 
 /**
  * Like `setText`, but breaks no line at a hyphen, such as in `-o`.
- * @param {Element} element
+ * @param {Element | string} elementOrId
  * @param {string} text
  */
-export function setWords(element, text) {
+export function setWords(elementOrId, text) {
+  const element = elementOf(elementOrId);
   if (element.textContent === text) return;
   if (!text.includes("-")) return setText(element, text);
   element.replaceChildren(
@@ -97,8 +131,9 @@ export function setWords(element, text) {
   );
 }
 
-/** @param {Element} element @param {string} name @param {string | boolean} value */
-export function setAttribute(element, name, value) {
+/** @param {Element | string} elementOrId @param {string} name @param {string | boolean} value */
+export function setAttribute(elementOrId, name, value) {
+  const element = elementOf(elementOrId);
   if (value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
     return;
@@ -109,8 +144,7 @@ export function setAttribute(element, name, value) {
 
 /** @param {HTMLElement | string} elementOrId @param {boolean} isShown */
 export function setShown(elementOrId, isShown) {
-  const element = typeof elementOrId === "string" ? byId(elementOrId) : elementOrId;
-  if (element.hidden === isShown) element.hidden = !isShown;
+  setAttribute(elementOrId, "hidden", !isShown);
 }
 
 /**
@@ -207,33 +241,59 @@ function runFrameJob() {
   }
 }
 
+const THEME_KEY = "retort-theme";
+
 /**
- * Makes the table of a chart's values. The first cell of each row is its heading.
- * @param {string} caption for screen readers
- * @param {readonly string[]} titles of the columns
- * @param {readonly (readonly string[])[]} rows
+ * Sets the theme, light or dark: as the system says until the user chooses. Prints the page in the light theme, with all sections
+ * unfolded.
+ * @param {() => void} [onChange] called once at the start, then after each change and for printing
+ * @param {() => void} [onPrint] called before the page is printed
  */
-export function makeFigures(caption, titles, rows) {
-  return make(
-    "table",
-    { class: "figures" },
-    make("caption", { class: "visually-hidden" }, caption),
-    make(
-      "thead",
-      {},
-      make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title))),
-    ),
-    make(
-      "tbody",
-      {},
-      ...rows.map(([first, ...others]) =>
-        make(
-          "tr",
-          {},
-          make("th", { scope: "row" }, first),
-          ...others.map((text) => make("td", {}, text)),
-        )
-      ),
-    ),
-  );
+export function startTheme(onChange = () => {}, onPrint = () => {}) {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const show = () => {
+    const isDark = (rememberedTheme() ?? (system.matches ? "dark" : "light")) === "dark";
+    setAttribute(document.documentElement, "data-theme", isDark ? "dark" : "light");
+    setIcon("theme", isDark ? "sun" : "moon");
+    setText("theme-word", isDark ? "Light theme" : "Dark theme");
+    onChange();
+  };
+  onClick("theme", () => {
+    const { theme } = document.documentElement.dataset;
+    rememberTheme(theme === "dark" ? "light" : "dark");
+    show();
+  });
+  system.addEventListener("change", show);
+  addEventListener("beforeprint", () => {
+    setAttribute(document.documentElement, "data-theme", "light");
+    for (const folded of document.querySelectorAll("details.folded")) {
+      if (folded instanceof HTMLDetailsElement) folded.open = true;
+    }
+    onChange();
+    onPrint();
+  });
+  addEventListener("afterprint", show);
+  show();
+}
+
+/** @type {string | null} */
+let chosenTheme = null;
+
+/** Browsers may forbid storage, as for some files that are opened from disk. */
+function rememberedTheme() {
+  try {
+    return chosenTheme ?? localStorage.getItem(THEME_KEY);
+  } catch {
+    return chosenTheme;
+  }
+}
+
+/** @param {string} theme */
+function rememberTheme(theme) {
+  chosenTheme = theme;
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    // Then the choice lasts until the page is closed.
+  }
 }

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { byId, fillRows, make, makeFigures, setAttribute, setShown, setText } from "./dom.js";
+import { makeFigures } from "./chart_style.js";
+import { byId, fillRows, make, makeSvg, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
 /** @import { Percentiles } from "../../lib/progress/counters.ts" */
@@ -63,7 +64,7 @@ export class LatencyView {
     setAttribute(this.#bars, "viewBox", `0 0 ${Math.max(1, counts.length)} 100`);
     while (this.#bars.childElementCount > counts.length) this.#bars.lastElementChild?.remove();
     while (this.#bars.childElementCount < counts.length) {
-      this.#bars.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+      this.#bars.append(makeSvg("rect"));
     }
     [...this.#bars.children].forEach((bar, i) => {
       // Even the bar of a single row must be visible.

@@ -1,21 +1,29 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Starts the page: live with a server, or as a report that contains the run. @module */
+/**
+ * Starts the page: live with a server, or as a report that contains the run. Makes reports.
+ *
+ * @module
+ */
 
-import { AboutView, NextStepView, Overview } from "./overview.js";
-import { Announcer, NoticesView, Notifier } from "./notices.js";
+import { AboutView, Announcer, NextStepView, NoticesView, Notifier, Overview } from "./overview.js";
 import { ChartGroup } from "./charts.js";
-import { ErrorTable } from "./error_table.js";
-import { TeacherTable } from "./teacher_table.js";
+import { ErrorTable, TeacherTable } from "./tables.js";
 import { Controls } from "./controls.js";
-import { byId, inOwnFrame, lostText, setAttribute, setShown, setText } from "./dom.js";
-import { formatAge, formatClock, formatDate } from "./figures.js";
+import {
+  inOwnFrame,
+  lostText,
+  onClick,
+  setAttribute,
+  setShown,
+  setText,
+  startTheme,
+} from "./dom.js";
+import { escaped, formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
-import { embeddedState, startReports } from "./report.js";
 import { SamplesView } from "./samples.js";
 import { ALL_PARTS, RunStore } from "./store.js";
-import { startTheme } from "./theme.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
@@ -79,7 +87,7 @@ class Page {
     const sendVisibility = () => link.setVisible(document.visibilityState === "visible");
     document.addEventListener("visibilitychange", sendVisibility);
     addEventListener("online", () => link.retry());
-    byId("reconnect", HTMLButtonElement).addEventListener("click", () => link.retry());
+    onClick("reconnect", () => link.retry());
     startReports(() => this.#store.wholeState(Date.now()));
     link.start();
     sendVisibility();
@@ -216,8 +224,66 @@ function guarded(update) {
   }
 }
 
+/** The JSON of the run is inserted after the last occurrence. */
+const STATE_TAG_END = 'id="report-state">';
+
+/** Characters that could end the element with the JSON, or a line of script. */
+const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
+
+/**
+ * Makes the report in the browser, even after the process has ended. The server sends an empty
+ * report once, with the hashes of its scripts: browsers compute no hashes in insecure contexts,
+ * such as pages at a network address.
+ * @param {() => MonitorState} getState returns the state of the run as the page knows it
+ */
+function startReports(getState) {
+  /** The empty report, once it is loaded. @type {string | undefined} */
+  let shell;
+  const load = async () => {
+    try {
+      const response = await fetch("report-shell");
+      if (response.ok) shell = await response.text();
+    } catch {
+      // A click on the button requests the empty report again.
+    }
+  };
+  setTimeout(load, 0);
+  onClick("report", async () => {
+    if (shell === undefined) await load();
+    const isMade = shell !== undefined;
+    if (shell !== undefined) download(reportOf(shell, getState()), nameOf(getState()));
+    setAttribute("report-answer", "data-tone", isMade ? "good" : "bad");
+    setText(
+      "report-answer",
+      isMade ? "Report downloaded" : "Cannot make the report: the run cannot be reached",
+    );
+  });
+}
+
+/** @param {string} shell @param {MonitorState} state */
+function reportOf(shell, state) {
+  const json = escaped(JSON.stringify(state), UNSAFE_IN_JSON);
+  const index = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
+  return shell.slice(0, index) + json + shell.slice(index);
+}
+
+/** @param {MonitorState} state */
+function nameOf({ run, time }) {
+  const started = new Date(Date.parse(run?.time ?? "") || time).toISOString().slice(0, 19);
+  return `retort-report-${started.replaceAll(":", "-")}.html`;
+}
+
+/** @param {string} html @param {string} name */
+function download(html, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 const page = new Page();
 startTheme(() => page.redrawColors(), () => page.prepareForPrint());
-const state = embeddedState();
-if (state === undefined) page.follow();
-else page.showReport(state);
+const embedded = document.getElementById("report-state")?.textContent;
+if (embedded) page.showReport(JSON.parse(embedded));
+else page.follow();

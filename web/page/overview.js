@@ -1,14 +1,32 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The top of the page: the state line, the progress and the next step. Also the section "What was
- * run", with the commands.
+ * The top of the page: the state line, the progress and the next step. Also the sections "Events"
+ * and "What was run", announcements for screen readers, and a notification at the end of the run.
  *
  * @module
  */
 
-import { byId, copyText, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
-import { formatCount, formatCountOf, formatDate, formatShare, UNKNOWN } from "./figures.js";
+import {
+  byId,
+  copyText,
+  fillRows,
+  icon,
+  make,
+  setAttribute,
+  setIcon,
+  setShown,
+  setText,
+  setWords,
+} from "./dom.js";
+import {
+  formatCount,
+  formatCountOf,
+  formatDate,
+  formatMoment,
+  formatShare,
+  UNKNOWN,
+} from "./figures.js";
 import { nextStep } from "./problems.js";
 import { describeState, finishedRows, lastResultTexts } from "./run_state.js";
 import { Tiles } from "./tiles.js";
@@ -17,20 +35,13 @@ import { Tiles } from "./tiles.js";
 /** @import { RunStore } from "./store.js" */
 
 export class Overview {
-  #state = byId("run-state");
-  #stateIcon = byId("state-icon", SVGElement);
-  #stateWord = byId("state-word");
-  #stateDetail = byId("state-detail");
-  #lastResultTime = byId("last-result-time");
-  #lastResultAge = byId("last-result-age");
   #tiles = new Tiles();
 
   /** @param {MonitorState} state */
   updateRun({ run }) {
     setText("model", run?.model || "Retort");
     setText("teacher", run?.teacher ?? "");
-    const started = run === null ? "" : `Started ${formatDate(Date.parse(run.time))}`;
-    setText("started", started);
+    setText("started", run === null ? "" : `Started ${formatDate(Date.parse(run.time))}`);
   }
 
   /** @param {RunStore} store @param {number} nowMs */
@@ -47,14 +58,14 @@ export class Overview {
    * @param {number} nowMs
    */
   updateState(store, nowMs) {
-    const { tone, icon, word, detail, short = detail } = describeState(store, nowMs);
+    const { tone, icon: name, word, detail, short = detail } = describeState(store, nowMs);
     const { time, age } = lastResultTexts(store, nowMs);
-    setAttribute(this.#state, "data-tone", tone);
-    setIcon(this.#stateIcon, icon);
-    setText(this.#stateWord, word);
-    setText(this.#stateDetail, short);
-    setText(this.#lastResultTime, time);
-    setText(this.#lastResultAge, age);
+    setAttribute("run-state", "data-tone", tone);
+    setIcon("state-icon", name);
+    setText("state-word", word);
+    setText("state-detail", short);
+    setText("last-result-time", time);
+    setText("last-result-age", age);
     const { snapshot, run } = store.state;
     const share = snapshot === null || snapshot.total === null
       ? ""
@@ -71,18 +82,18 @@ function updateProgress(state) {
   const { total, skipped, succeeded, failed } = snapshot;
   const finished = finishedRows(state);
   const isKnown = total !== null && total > 0;
-  setText("share", isKnown ? formatShare(finished, total) : UNKNOWN);
+  const share = isKnown ? formatShare(finished, total) : undefined;
+  setText("share", share ?? UNKNOWN);
   setText(
     "rows",
     total === null
       ? `${formatCountOf(finished, "row")} finished`
       : `${formatCount(finished)} of ${formatCountOf(total, "row")} finished`,
   );
-  const bar = byId("progress");
-  setAttribute(bar, "aria-valuenow", isKnown ? String(Math.floor(finished / total * 100)) : false);
-  setAttribute(bar, "aria-valuetext", isKnown ? formatShare(finished, total) : "not known yet");
-  const counts = { skipped, succeeded, failed };
-  for (const [name, count] of Object.entries(counts)) {
+  const percent = isKnown ? String(Math.floor(finished / total * 100)) : false;
+  setAttribute("progress", "aria-valuenow", percent);
+  setAttribute("progress", "aria-valuetext", share ?? "not known yet");
+  for (const [name, count] of Object.entries({ skipped, succeeded, failed })) {
     const segment = byId(`${name}-segment`);
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
@@ -94,7 +105,6 @@ function updateProgress(state) {
 }
 
 export class NextStepView {
-  #banner = byId("next");
   #command = byId("next-code");
 
   constructor() {
@@ -106,12 +116,12 @@ export class NextStepView {
   /** @param {MonitorState} state */
   update(state) {
     const step = nextStep(state);
-    setShown(this.#banner, step !== null);
+    setShown("next", step !== null);
     if (step === null) return;
-    const { tone, icon, words, command } = step;
-    setAttribute(this.#banner, "data-tone", tone);
-    setIcon(byId("next-icon", SVGElement), icon);
-    setWords(byId("next-words"), command === "" ? words : `${words}:`);
+    const { tone, icon: name, words, command } = step;
+    setAttribute("next", "data-tone", tone);
+    setIcon("next-icon", name);
+    setWords("next-words", command === "" ? words : `${words}:`);
     setShown("next-command", command !== "");
     if (this.#command.textContent === command) return;
     setWords(this.#command, command);
@@ -120,18 +130,16 @@ export class NextStepView {
 }
 
 export class AboutView {
-  #section = byId("about");
-  #facts = byId("about-facts");
   #shownJson = "";
 
   /** @param {MonitorState} state */
   update({ about }) {
-    setShown(this.#section, about !== null);
+    setShown("about", about !== null);
     setShown("over-commands", about !== null);
     const json = JSON.stringify(about);
     if (about === null || json === this.#shownJson) return;
     this.#shownJson = json;
-    this.#facts.replaceChildren(
+    byId("about-facts").replaceChildren(
       ...about.commands.map(({ name, command }) => factOf(name, command)),
       ...about.facts.map(({ name, text }) => factOf(name, text)),
     );
@@ -143,4 +151,93 @@ function factOf(name, text) {
   const line = make("pre");
   setWords(line, text);
   return make("div", {}, make("dt", {}, name), make("dd", {}, line));
+}
+
+/**
+ * @typedef {{ element: HTMLElement, mark: Element, time: HTMLElement, words: HTMLElement }}
+ * NoticeRow
+ */
+
+export class NoticesView {
+  /** @type {NoticeRow[]} */
+  #rows = [];
+
+  /** @param {RunStore} store @param {number} nowMs */
+  update(store, nowMs) {
+    const { notices, ended } = store.state;
+    setShown("notices-none", notices.length === 0);
+    setText("notices-none", ended ? "No events" : "No events yet");
+    fillRows(byId("notices-list"), this.#rows, notices.toReversed(), makeNotice, (row, notice) => {
+      const isWarning = notice.level === "warning";
+      setAttribute(row.element, "data-tone", isWarning ? "wait" : "calm");
+      setIcon(row.mark, isWarning ? "alert" : "info");
+      setText(row.time, formatMoment(store.localTime(notice.time), nowMs));
+      setText(row.words, isWarning ? `Warning: ${notice.message}` : notice.message);
+    });
+  }
+}
+
+/** @returns {NoticeRow} */
+function makeNotice() {
+  const mark = icon("info");
+  const time = make("time");
+  const words = make("span", { class: "words" });
+  return { element: make("li", {}, mark, words, time), mark, time, words };
+}
+
+/** Announces changes of state, each tenth of the rows and results of controls to screen readers. */
+export class Announcer {
+  #word = "";
+  #tenth = -1;
+
+  /**
+   * The first call announces nothing, because screen readers read the page.
+   * @param {RunStore} store
+   * @param {number} nowMs
+   */
+  update(store, nowMs) {
+    const { word, detail } = describeState(store, nowMs);
+    const total = store.state.snapshot?.total ?? 0;
+    const tenth = total > 0 ? Math.floor(finishedRows(store.state) / total * 10) : 0;
+    const isFirst = this.#tenth < 0;
+    const isNewState = word !== this.#word;
+    const isNewTenth = tenth > this.#tenth;
+    this.#word = word;
+    this.#tenth = tenth;
+    if (isFirst) return;
+    if (isNewState) this.say(`${word}${detail === "" ? "" : `, ${detail}`}`);
+    else if (isNewTenth) this.say(`${tenth * 10} % of the rows are finished`);
+  }
+
+  /** @param {string} text */
+  say(text) {
+    setText("live", text);
+  }
+}
+
+/** Notifies the user if the run ends while the page is open, and user and browser allow it. */
+export class Notifier {
+  #checkbox = byId("notify", HTMLInputElement);
+  /** True at first: the run may have ended before the page was opened. */
+  #hadEnded = true;
+
+  constructor() {
+    const canNotify = isSecureContext && "Notification" in globalThis;
+    setShown("notify-row", canNotify);
+    this.#checkbox.addEventListener("change", async () => {
+      if (!this.#checkbox.checked) return;
+      this.#checkbox.checked = await Notification.requestPermission() === "granted";
+    });
+  }
+
+  /** @param {RunStore} store @param {number} nowMs */
+  update(store, nowMs) {
+    const { ended, run } = store.state;
+    const isEnd = ended && !this.#hadEnded;
+    this.#hadEnded = ended;
+    if (ended) setShown("notify-row", false);
+    if (!isEnd || !this.#checkbox.checked) return;
+    const { word, detail } = describeState(store, nowMs);
+    new Notification(`${run?.model || "Retort"}: ${word}`, { body: detail });
+  }
 }

@@ -4,7 +4,7 @@
 /** Shows commands for rows, which users copy and run. The page itself runs no command. @module */
 
 import { formatCountOf } from "../../page/figures.js";
-import { byId, copyText, make, setShown, setText, setWords } from "../../page/dom.js";
+import { byId, copyText, make, onClick, setShown, setText, setWords } from "../../page/dom.js";
 
 /**
  * What the commands contain: the program, the paths that the page shows, their results files, and
@@ -21,8 +21,6 @@ import { byId, copyText, make, setShown, setText, setWords } from "../../page/do
 
 export class Actions {
   #dialog = byId("actions", HTMLDialogElement);
-  #list = byId("actions-list");
-  #note = byId("actions-note");
   #save = byId("actions-save", HTMLButtonElement);
   /** @type {SaveIds} */
   #saveIds = () => Promise.reject(new Error("nothing to save"));
@@ -30,8 +28,8 @@ export class Actions {
   #context = { program: "retort", paths: [], results: [], runs: [] };
 
   constructor() {
-    byId("actions-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
-    this.#save.addEventListener("click", () => this.#onSave());
+    onClick("actions-close", () => this.#dialog.close());
+    onClick("actions-save", () => this.#onSave());
   }
 
   /**
@@ -71,7 +69,7 @@ export class Actions {
   #show(context, note, commands, idCount, save) {
     this.#context = context;
     this.#saveIds = save;
-    setText(this.#note, note);
+    setText("actions-note", note);
     this.#showCommands(commands);
     setText(this.#save, `Save ${formatCountOf(idCount, "id")}`);
     setShown(this.#save, idCount > 0);
@@ -82,11 +80,11 @@ export class Actions {
     this.#save.disabled = true;
     try {
       const { path, count } = await this.#saveIds();
-      setText(this.#note, `Saved ${formatCountOf(count, "id")} in ${path}`);
+      setText("actions-note", `Saved ${formatCountOf(count, "id")} in ${path}`);
       setShown(this.#save, false);
       this.#showCommands(selectionCommands(this.#context, path));
     } catch (error) {
-      setText(this.#note, error instanceof Error ? error.message : String(error));
+      setText("actions-note", error instanceof Error ? error.message : String(error));
     } finally {
       this.#save.disabled = false;
     }
@@ -94,19 +92,15 @@ export class Actions {
 
   /** @param {readonly Command[]} commands */
   #showCommands(commands) {
-    this.#list.replaceChildren(...commands.map(({ title, command, note }) => {
+    byId("actions-list").replaceChildren(...commands.map(({ title, command, note }) => {
       const code = make("pre", { tabindex: "0", role: "group", "aria-label": title });
       setWords(code, command);
       const copy = make("button", { type: "button", class: "small" }, "Copy");
       copy.append(make("span", { class: "visually-hidden" }, ` the command: ${title}`));
       copy.addEventListener("click", () => copyText(command, copy, code));
-      return make(
-        "li",
-        {},
-        make("div", { class: "text-head" }, make("h3", {}, title), copy),
-        code,
-        ...(note === undefined ? [] : [make("p", { class: "note" }, note)]),
-      );
+      const head = make("div", { class: "text-head" }, make("h3", {}, title), copy);
+      const notes = note === undefined ? [] : [make("p", { class: "note" }, note)];
+      return make("li", {}, head, code, ...notes);
     }));
   }
 }
@@ -155,12 +149,11 @@ function stemOf(path) {
 /** @param {CommandContext} context @param {string} condition @returns {Command[]} */
 function filterCommands(context, condition) {
   const { program, paths } = context;
-  const files = paths.map(shellWord).join(" ");
   const where = condition === "" ? "" : ` --where ${shellWord(condition)}`;
   const others = ` --where ${shellWord(`not (${condition})`)}`;
   return [
     { title: "Export them for training", command: exportOf(context, "train.jsonl", where) },
-    { title: "Count them", command: `${program} stats ${files}${where}` },
+    { title: "Count them", command: `${program} stats ${shellWords(paths)}${where}` },
     ...(condition === ""
       ? []
       : [{ title: "Export all others", command: exportOf(context, "others.jsonl", others) }]),
@@ -169,30 +162,21 @@ function filterCommands(context, condition) {
 
 /** @param {CommandContext} context @param {string} path @returns {Command[]} */
 function selectionCommands(context, path) {
-  const { program, runs } = context;
   const uids = shellWord(`@${path}`);
-  const others = ` --exclude-uids ${uids}`;
+  const only = ` --uids ${uids}`, others = ` --exclude-uids ${uids}`;
   return [
-    {
-      title: "Export them for training",
-      command: exportOf(context, "train.jsonl", ` --uids ${uids}`),
-    },
+    { title: "Export them for training", command: exportOf(context, "train.jsonl", only) },
     { title: "Export all others", command: exportOf(context, "others.jsonl", others) },
-    ...runs.flatMap(({ input, output, model }) => {
-      const retry = `${program} retry ${shellWord(input)} -o ${shellWord(output)} -m ${
-        shellWord(model)
-      }`;
+    ...context.runs.flatMap(({ input, output, model }) => {
+      const words = ["retry", input, "-o", output, "-m", model];
+      const retry = `${context.program} ${shellWords(words)}${only}`;
+      const flags = "Add the other flags of the run.";
       return [
-        {
-          title: `Retry the failed rows of ${input}`,
-          command: `${retry} --uids ${uids}`,
-          note: "Add the other flags of the run.",
-        },
+        { title: `Retry the failed rows of ${input}`, command: retry, note: flags },
         {
           title: `Send the answered rows of ${input} again, too`,
-          command: `${retry} --uids ${uids} --reask-answered`,
-          note:
-            "Old answers are set aside, and the price is shown first. Add the other flags of the run.",
+          command: `${retry} --reask-answered`,
+          note: `Old answers are set aside, and the price is shown first. ${flags}`,
         },
       ];
     }),
@@ -201,8 +185,13 @@ function selectionCommands(context, path) {
 
 /** @param {CommandContext} context @param {string} output @param {string} flags */
 function exportOf({ program, paths, results }, output, flags) {
-  const files = (results.length > 0 ? results : paths).map(shellWord).join(" ");
+  const files = shellWords(results.length > 0 ? results : paths);
   return `${program} export ${files} -o ${output} --format messages${flags}`;
+}
+
+/** @param {readonly string[]} words */
+function shellWords(words) {
+  return words.map(shellWord).join(" ");
 }
 
 /** Quotes a word for a POSIX shell. @param {string} word */

@@ -8,12 +8,18 @@
  */
 
 import { formatCount } from "../../page/figures.js";
-import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
+import {
+  byId,
+  make,
+  makeSvg,
+  setAttribute,
+  setChildren,
+  setShown,
+  setText,
+} from "../../page/dom.js";
 
 /** @import { Histogram } from "../../../lib/data/mod.ts" */
 /** @import { ViewState } from "./view_state.js" */
-
-const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
 // Height of the bars, in units of the `viewBox`.
 const HEIGHT = 48;
@@ -87,7 +93,7 @@ export class HistogramList {
 
   /** @param {Histogram} histogram @returns {Plot} */
   #makePlot({ field, title }) {
-    const allBars = svg("g"), shownBars = svg("g"), limitLines = svg("g");
+    const allBars = makeSvg("g"), shownBars = makeSvg("g"), limitLines = makeSvg("g");
     const label = `Distribution of ${title.toLowerCase()}`;
     const attributes = {
       class: "bars",
@@ -95,8 +101,7 @@ export class HistogramList {
       role: "img",
       "aria-label": label,
     };
-    const bars = svg("svg", attributes);
-    bars.append(allBars, shownBars, limitLines);
+    const bars = makeSvg("svg", attributes, allBars, shownBars, limitLines);
     const endsNote = make("p", { class: "note" });
     const limitNote = make("p", { class: "note limit-note" });
     const [min, max] = ["from", "to"].map((name) =>
@@ -187,7 +192,7 @@ function fillBars(group, name, counts, maxCount) {
   while (group.childElementCount > counts.length) group.lastElementChild?.remove();
   while (group.childElementCount < counts.length) {
     const x = String(group.childElementCount * BAR_STEP);
-    group.append(svg("rect", { class: name, width: String(BAR_WIDTH), x }));
+    group.append(makeSvg("rect", { class: name, width: String(BAR_WIDTH), x }));
   }
   counts.forEach((count, i) => {
     const height = count === 0 ? 0 : Math.max(1, count / maxCount * HEIGHT);
@@ -202,17 +207,10 @@ function showLimits({ bins, limitLines, limitNote }, limits) {
     // A limit above all answers is drawn at the right edge.
     const index = bins.findIndex(({ to }) => to >= tokens);
     const x = String((index === -1 ? bins.length - 1 : index) * BAR_STEP + BAR_WIDTH / 2);
-    return svg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });
+    return makeSvg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });
   }));
   setShown(limitNote, limits.length > 0);
   const isUnreached = limits.every((tokens) => bins.every(({ to }) => to < tokens));
   const end = isUnreached ? ", not reached" : "";
   setText(limitNote, `Line: max_tokens ${limits.map(formatCount).join(", ")}${end}`);
-}
-
-/** @param {string} name @param {Record<string, string>} [attributes] @returns {SVGElement} */
-function svg(name, attributes = {}) {
-  const element = document.createElementNS(SVG_NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return /** @type {SVGElement} */ (element);
 }

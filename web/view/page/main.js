@@ -4,8 +4,7 @@
 /** Starts the data page, and connects its parts. @module */
 
 import { formatCount } from "../../page/figures.js";
-import { byId, lostText, setAttribute, setShown, setText } from "../../page/dom.js";
-import { startTheme } from "../../page/theme.js";
+import { lostText, onClick, setAttribute, setShown, setText, startTheme } from "../../page/dom.js";
 import { Actions, contextOf, isOfChosenRun, isOfFiles } from "./actions.js";
 import { ask, AskError, Poll, save, UnknownPageError } from "./ask.js";
 import {
@@ -26,11 +25,10 @@ import {
   scanText,
 } from "./status.js";
 import { FacetList } from "./facets.js";
-import { ViewState } from "./view_state.js";
+import { SearchBar, ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { OpenRow } from "./open_row.js";
-import { SearchBar } from "./search_bar.js";
 
 /** @import { Overview, RowPage } from "../../../lib/data/mod.ts" */
 /** @import { PageState } from "../server.ts" */
@@ -85,9 +83,7 @@ class ViewPage {
   }, () => this.#grid.focus());
 
   start() {
-    startTheme(() => {}, () => {});
-    const onClick = (/** @type {string} */ id, /** @type {() => void} */ act) =>
-      byId(id, HTMLButtonElement).addEventListener("click", act);
+    startTheme();
     onClick("clear", () => {
       this.#view.clearFilter();
       this.#applyFilter();
@@ -124,7 +120,7 @@ class ViewPage {
     const isNewCondition = condition !== this.#condition;
     this.#condition = condition;
     setText("condition", condition);
-    setAttribute(byId("condition"), "title", condition);
+    setAttribute("condition", "title", condition);
     setShown("condition-line", condition !== "");
     this.#setColumns();
     this.#gridVersion = -1;

@@ -1,13 +1,21 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Opens rows next to the table, and closes them. The URL and the history follow. @module */
+/**
+ * The row that is open next to the table: its request, its answer, and its other answers. The URL
+ * and the history follow.
+ *
+ * @module
+ */
 
-import { byId, setText } from "../../page/dom.js";
-import { formatCount } from "../../page/figures.js";
+import { byId, make, onClick, setAttribute, setShown, setText } from "../../page/dom.js";
+import { formatCount, formatCountOf, formatId, formatLatency } from "../../page/figures.js";
+import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
 import { ask } from "./ask.js";
-import { Detail } from "./detail.js";
+import { costText, FLAG_LABELS, makeFlag } from "./columns.js";
+import { makeSamples } from "./sample_pair.js";
 
+/** @import { RowDetail } from "../../../lib/data/mod.ts" */
 /** @import { Grid } from "./grid.js" */
 /** @import { ViewState } from "./view_state.js" */
 
@@ -20,14 +28,21 @@ import { Detail } from "./detail.js";
  * @property {(error: unknown) => void} showProblem
  */
 
+/** Titles of turns by role. @type {Record<string, string>} */
+const ROLE_TITLES = {
+  system: "System",
+  developer: "Developer",
+  user: "User",
+  assistant: "Assistant",
+  tool: "Tool result",
+};
+
 /** Fields and menus that have a use for Escape. */
 const USES_ESCAPE = "input:not([type=checkbox]), select, dialog";
 
-/** Opens rows next to the table, and keeps the open row in the URL. */
 export class OpenRow {
   #grid;
   #page;
-  #detail;
   /** Whether closing a row has called `history.back()`, and the browser has not stepped back yet. */
   #isSteppingBack = false;
   /**
@@ -43,17 +58,9 @@ export class OpenRow {
   constructor(grid, page) {
     this.#grid = grid;
     this.#page = page;
-    this.#detail = new Detail(
-      (uid, id) => this.openUid(uid, id),
-      (id, from) =>
-        ask("row", { id, samples: String(from) }).catch((error) => {
-          page.showProblem(error);
-          return null;
-        }),
-    );
-    byId("detail-close").addEventListener("click", () => this.close());
-    byId("detail-next").addEventListener("click", () => this.#step(1));
-    byId("detail-previous").addEventListener("click", () => this.#step(-1));
+    onClick("detail-close", () => this.close());
+    onClick("detail-next", () => this.#step(1));
+    onClick("detail-previous", () => this.#step(-1));
     addEventListener("keydown", ({ key, target }) => {
       const isUsed = target instanceof Element && target.closest(USES_ESCAPE) !== null;
       if (key === "Escape" && !isUsed) this.close();
@@ -67,7 +74,7 @@ export class OpenRow {
   }
 
   get isOpen() {
-    return this.#detail.isOpen;
+    return !byId("detail").hidden;
   }
 
   /**
@@ -87,15 +94,12 @@ export class OpenRow {
    */
   async open({ id, uid }, place) {
     this.#setOpenRow(id, uid);
-    setText(
-      "detail-place",
-      place >= 0
-        ? `Row ${formatCount(place + 1)} of ${formatCount(this.#grid.total)}`
-        : "Not among the rows that are shown",
-    );
+    const { total } = this.#grid;
+    const words = `Row ${formatCount(place + 1)} of ${formatCount(total)}`;
+    setText("detail-place", place >= 0 ? words : "Not among the rows that are shown");
     try {
       const row = await ask("row", { id });
-      if (this.#grid.openId === id) this.#detail.show(row);
+      if (this.#grid.openId === id) this.#show(row);
     } catch (error) {
       this.#page.showProblem(error);
     }
@@ -112,19 +116,12 @@ export class OpenRow {
       const place = await ask("locate", { ...this.#page.query(), uid, id });
       if (place >= 0) {
         this.#grid.goTo(place, true);
-        await this.#openAt(place);
-        return;
+        return await this.#openAt(place);
       }
       const row = id === "" ? null : await ask("row", { id });
-      if (row?.uid === uid) {
-        await this.open(row, -1);
-        return;
-      }
-      const { rows } = await ask("rows", {
-        where: `uid == ${JSON.stringify(uid)}`,
-        from: "0",
-        count: "1",
-      });
+      if (row?.uid === uid) return await this.open(row, -1);
+      const where = `uid == ${JSON.stringify(uid)}`;
+      const { rows } = await ask("rows", { where, from: "0", count: "1" });
       if (rows.length > 0) await this.open(rows[0], -1);
     } catch (error) {
       this.#page.showProblem(error);
@@ -133,7 +130,7 @@ export class OpenRow {
 
   close() {
     if (this.#grid.openId === "") return;
-    this.#detail.hide();
+    this.#setShown(false);
     this.#setOpenRow("", "");
     this.#grid.focus();
   }
@@ -179,4 +176,120 @@ export class OpenRow {
     history.pushState({ series, isRow: true }, "");
     this.#page.writeHash();
   }
+
+  /** @param {RowDetail | null} row null for a row that can no longer be read */
+  #show(row) {
+    this.#setShown(true);
+    const body = byId("detail-body");
+    setText("detail-title", row === null ? "This row can no longer be read" : formatId(row.uid));
+    const gone = make("p", { class: "none" }, "Its file was changed or removed.");
+    body.replaceChildren(...(row === null ? [gone] : this.#parts(row)));
+    body.scrollTop = 0;
+  }
+
+  /** @param {boolean} isShown */
+  #setShown(isShown) {
+    setShown("detail", isShown);
+    setAttribute("main", "data-open", isShown);
+  }
+
+  /** @param {RowDetail} row @returns {Node[]} */
+  #parts(row) {
+    const ownFields = Object.entries(row.own).filter(([, text]) => text !== "");
+    const note = "Long texts are cut short here; the file has the full text.";
+    return [
+      ...row.error === null ? [] : [makeText("Failure", failureText(row.error))],
+      ...row.flags.length > 0 ? [this.#flags(row)] : [],
+      ...row.turns.flatMap(turnParts),
+      ...answerParts(row),
+      ...row.sample_count > 1 ? [makeSamples(row, (from) => this.#load(row.id, from))] : [],
+      makeFacts(factsOf(row)),
+      ...ownFields.map(([name, text]) => makeFoldedText(`Your field: ${name}`, "", text)),
+      makeFoldedText("Raw JSON", "", row.raw),
+      ...row.is_cut ? [make("p", { class: "note" }, note)] : [],
+    ];
+  }
+
+  /** @param {RowDetail} row */
+  #flags(row) {
+    const list = make("ul", { class: "flag-list" });
+    for (const flag of row.flags) {
+      const item = make(
+        "li",
+        {},
+        makeFlag(flag),
+        make("span", { class: "note" }, FLAG_LABELS[flag]?.help ?? ""),
+      );
+      if (flag === "duplicate" && row.duplicate_of !== null) {
+        const { duplicate_of: uid, duplicate_id: id } = row;
+        const button = make("button", { type: "button", class: "small" }, `Open ${formatId(uid)}`);
+        button.addEventListener("click", () => this.openUid(uid, id));
+        item.append(button);
+      }
+      list.append(item);
+    }
+    return list;
+  }
+
+  /**
+   * Reads a row again, with the answers to it from index `samplesFrom` on; null if it cannot be read.
+   * @param {string} id
+   * @param {number} samplesFrom
+   * @returns {Promise<RowDetail | null>}
+   */
+  async #load(id, samplesFrom) {
+    try {
+      return await ask("row", { id, samples: String(samplesFrom) });
+    } catch (error) {
+      this.#page.showProblem(error);
+      return null;
+    }
+  }
+}
+
+/** @param {RowDetail} row @returns {import("../../page/text.js").Fact[]} */
+function factsOf(row) {
+  const cost = row.cost_usd < 0 ? "" : costText(row);
+  return [
+    ["Status", row.status],
+    ["Finish reason", row.finish_reason],
+    ["Prompt tokens", row.prompt_tokens],
+    ["Answer tokens", row.completion_tokens],
+    ["Latency", row.latency_ms > 0 ? formatLatency(row.latency_ms) : ""],
+    ["Attempts", row.attempts],
+    ["Cost", row.is_estimated && cost !== "" ? `${cost} (estimated from public prices)` : cost],
+    ["Model", row.model],
+    ["Teacher", row.teacher],
+    ["Source", row.source],
+    ["File", row.file],
+  ];
+}
+
+/** @param {NonNullable<RowDetail["error"]>} error */
+function failureText({ type, status, message }) {
+  return `${type}${status === null ? "" : ` ${status}`}: ${message}`;
+}
+
+/** @param {RowDetail["turns"][number]} turn */
+function turnParts({ role, text, toolCalls }) {
+  const calls = toolCalls === undefined ? [] : [makeText("Tool calls of this turn", toolCalls)];
+  return [makeText(ROLE_TITLES[role] ?? role, text), ...calls];
+}
+
+/** @param {RowDetail} row */
+function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls, turns }) {
+  const parts = [];
+  const answerTitle = turns.at(-1)?.role === "assistant"
+    ? "Answer, continuing the turn above"
+    : "Answer";
+  if (reasoning !== "") {
+    const tokens = reasoning_tokens > 0 ? ` (${formatCountOf(reasoning_tokens, "token")})` : "";
+    parts.push(makeFoldedText("Reasoning", tokens, reasoning));
+  }
+  const isAnswered = status === "answered";
+  if (response !== "" || (isAnswered && tool_calls === "")) {
+    parts.push(makeText(isAnswered ? answerTitle : "Answer that was not kept", response));
+  }
+  if (tool_calls !== "") parts.push(makeText("Tool calls", tool_calls));
+  return parts;
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { byId, make, setShown, setText } from "../../page/dom.js";
+import { byId, make, onClick, setShown, setText } from "../../page/dom.js";
 import {
   formatBytes,
   formatCount,
@@ -47,41 +47,37 @@ export class NoteList {
 }
 
 export class FilesBar {
-  #files = byId("files");
-  #reading = byId("reading");
   #notes = new NoteList("notes");
 
   /** @param {DataState & { notes: readonly string[] }} state */
   update({ index, paths, notes }) {
-    setText(this.#files, filesText({ index, paths }));
+    setText("files", filesText({ index, paths }));
     let bytes = 0, readBytes = 0;
     for (const file of index.files) {
       bytes += file.size;
       readBytes += Math.min(file.read, file.size);
     }
     const progress = `Reading: ${formatShare(readBytes, bytes)} of ${formatBytes(bytes)}`;
-    setText(this.#reading, index.isCurrent ? "" : progress);
+    setText("reading", index.isCurrent ? "" : progress);
     this.#notes.update([...notes, ...noteTexts(index)]);
   }
 }
 
 export class NearPanel {
-  #startButtons = ["near-prompt", "near-response"].map((id) => byId(id, HTMLButtonElement));
-  #cancel = byId("near-cancel", HTMLButtonElement);
-
-  /** @param {(action: "prompt" | "response" | "cancel") => void} onClick */
-  constructor(onClick) {
-    const [prompt, response] = this.#startButtons;
-    prompt.addEventListener("click", () => onClick("prompt"));
-    response.addEventListener("click", () => onClick("response"));
-    this.#cancel.addEventListener("click", () => onClick("cancel"));
+  /** @param {(action: "prompt" | "response" | "cancel") => void} act */
+  constructor(act) {
+    onClick("near-prompt", () => act("prompt"));
+    onClick("near-response", () => act("response"));
+    onClick("near-cancel", () => act("cancel"));
   }
 
   /** @param {DataState} state */
   update({ index, near }) {
     const isRunning = near?.state === "running";
-    for (const button of this.#startButtons) button.disabled = !index.isCurrent || isRunning;
-    setShown(this.#cancel, isRunning);
+    for (const id of ["near-prompt", "near-response"]) {
+      byId(id, HTMLButtonElement).disabled = !index.isCurrent || isRunning;
+    }
+    setShown("near-cancel", isRunning);
     setText("near-words", nearText(near));
     setShown("near-choices", near?.state === "done" && near.copies > 0);
   }
@@ -100,28 +96,18 @@ export class Comparison {
     setShown("comparison", comparison !== null);
     if (comparison === null) return;
     const { both, agreement, runs } = comparison;
-    byId("comparison-head").replaceChildren(make(
-      "tr",
-      {},
-      make("th", { scope: "col" }, make("span", { class: "visually-hidden" }, "Figure")),
-      ...runs.map(({ path }) =>
-        make(
-          "th",
-          { scope: "col", title: path, class: "number" },
-          make("span", { class: "line" }, path),
-        )
-      ),
-    ));
-    byId("comparison-rows").replaceChildren(
-      ...FIGURES.map(({ name, textOf }) =>
-        make(
-          "tr",
-          {},
-          make("th", { scope: "row" }, name),
-          ...runs.map((run) => make("td", { class: "number" }, textOf(run))),
-        )
-      ),
+    const heads = runs.map(({ path }) => {
+      const attributes = { scope: "col", title: path, class: "number" };
+      return make("th", attributes, make("span", { class: "line" }, path));
+    });
+    const corner = make("span", { class: "visually-hidden" }, "Figure");
+    byId("comparison-head").replaceChildren(
+      make("tr", {}, make("th", { scope: "col" }, corner), ...heads),
     );
+    byId("comparison-rows").replaceChildren(...FIGURES.map(({ name, textOf }) => {
+      const cells = runs.map((run) => make("td", { class: "number" }, textOf(run)));
+      return make("tr", {}, make("th", { scope: "row" }, name), ...cells);
+    }));
     const agreed = agreement.same_text + agreement.same_final_answer;
     setText(
       "comparison-note",

@@ -1,9 +1,133 @@
 // @ts-check
 /// <reference lib="dom" />
-/** What charts draw with: scales, means, marks and colors. @module */
+/** What the charts show, and what they are drawn with: scales, means, marks and colors. @module */
+
+import { make } from "./dom.js";
+import {
+  formatBytes,
+  formatBytesMark,
+  formatCount,
+  formatLatency,
+  formatLatencyMark,
+  formatMark,
+  formatPercent,
+  formatPercentMark,
+  formatRate,
+} from "./figures.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark } from "../monitor_state.ts" */
+/** @import { ChartDefinition, Series } from "./chart.js" */
+
+/**
+ * The main line of a chart.
+ * @param {Series["column"]} column
+ * @param {string} label
+ * @returns {Series}
+ */
+function mainLine(column, label, color = "first") {
+  return { column, label, color, line: "solid", isFilled: true };
+}
+
+const RATE = { format: formatRate, formatTick: formatMark };
+const LATENCY = { format: formatLatency, formatTick: formatLatencyMark, isTime: true };
+
+/** In the order of the page. @type {readonly ChartDefinition[]} */
+export const CHARTS = [
+  {
+    title: "Rows per second",
+    section: "speed",
+    description: "rows with an answer and rows that failed",
+    ...RATE,
+    minTop: 1,
+    series: [
+      mainLine("succeeded_per_s", "answered", "good"),
+      { column: "failed_per_s", label: "failed", color: "bad", line: "dashed" },
+    ],
+  },
+  {
+    title: "Latency",
+    section: "speed",
+    description: "how long answers took, as 50th, 90th and 99th percentile",
+    minTop: 10,
+    ...LATENCY,
+    series: [
+      mainLine("p50_ms", "p50"),
+      { column: "p90_ms", label: "p90", color: "second", line: "dashed" },
+      { column: "p99_ms", label: "p99", color: "third", line: "dotted" },
+    ],
+  },
+  {
+    title: "Output tokens per second",
+    section: "load",
+    description: "completion tokens",
+    ...RATE,
+    minTop: 1,
+    series: [mainLine("tokens_per_s", "tokens/s")],
+  },
+  {
+    title: "Concurrency",
+    section: "load",
+    description:
+      "attempts in flight, their limit, the requested concurrency, and throttled attempts",
+    format: formatCount,
+    formatTick: formatMark,
+    minTop: 4,
+    series: [
+      mainLine("in_flight", "in flight"),
+      { column: "limit", label: "limit", color: "wait", line: "dashed" },
+      { column: "concurrency", label: "requested", color: "muted", line: "dotted" },
+      { column: "refused_for_load", label: "throttled", color: "bad", line: "marks" },
+    ],
+  },
+  {
+    title: "Event-loop lag",
+    section: "process",
+    description: "how late timers of the process fire",
+    minTop: 10,
+    ...LATENCY,
+    series: [mainLine("lag_ms", "worst")],
+  },
+  {
+    title: "CPU",
+    section: "process",
+    description: "percent of one core",
+    minTop: 10,
+    format: formatPercent,
+    formatTick: formatPercentMark,
+    series: [mainLine("cpu_percent", "of one core")],
+  },
+  {
+    title: "Memory",
+    section: "process",
+    description: "resident memory of the process",
+    minTop: 100e6,
+    format: formatBytes,
+    formatTick: formatBytesMark,
+    series: [mainLine("rss_bytes", "resident")],
+  },
+];
+
+/**
+ * Makes the table of a chart's values. The first cell of each row is its heading.
+ * @param {string} caption for screen readers
+ * @param {readonly string[]} titles of the columns
+ * @param {readonly (readonly string[])[]} rows
+ */
+export function makeFigures(caption, titles, rows) {
+  const heads = titles.map((title) => make("th", { scope: "col" }, title));
+  const bodyRows = rows.map(([first, ...others]) => {
+    const cells = others.map((text) => make("td", {}, text));
+    return make("tr", {}, make("th", { scope: "row" }, first), ...cells);
+  });
+  return make(
+    "table",
+    { class: "figures" },
+    make("caption", { class: "visually-hidden" }, caption),
+    make("thead", {}, make("tr", {}, ...heads)),
+    make("tbody", {}, ...bodyRows),
+  );
+}
 
 /** Round distances between two labels, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
