@@ -149,6 +149,7 @@ function resultText(row: string): string {
 const IDENTITY = {
   model: "m",
   params: {},
+  json_schema: null,
   system: null,
   template: null,
   prompt_field: null,

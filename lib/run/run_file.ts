@@ -260,13 +260,16 @@ export function checkSameIdentity(
   { retry, mixAdvice = "add --allow-mixed to have both in one file" }: IdentityCheck = {},
 ): void {
   const differences = identityDifferences(before, now)
-    .filter((difference) => !(retry && difference.startsWith("  params: ")));
+    .filter((difference) => !(retry && OF_RETRIES.test(difference)));
   if (differences.length === 0) return;
   throw new UsageError(
     `${problem} created with different settings\n${differences.join("\n")}\n` +
       `Use the earlier settings, name another output, or ${mixAdvice}`,
   );
 }
+
+/** What a retry may change: rows may have failed because of it. */
+const OF_RETRIES = /^ {2}(?:params|json_schema): /;
 
 export function identityDifferences(before: Identity, now: Identity): string[] {
   const names = Object.keys(now) as (keyof Identity)[];

@@ -33,12 +33,14 @@ Deno.test("a run with another schema, or without it, is refused: one file would 
   const args = [input, "-o", dir.path("out/")];
   const withSchema = [...args, "--json-schema", schema];
   assertExit(await distill(server, [...withSchema, "--limit", "1"]), 0);
-  for (const changed of [args, [...args, "--json-schema", other, "--retry"]]) {
+  for (const changed of [args, [...args, "--json-schema", other]]) {
     const refused = await distill(server, changed);
     assertExit(refused, 2);
     assertMatch(refused.stderr, /^ {2}json_schema: "[0-9a-f]{8}" before, .* now$/m);
   }
   assertEquals(server.requests.length, 1);
+  // Rows may have failed because of the schema.
+  assertExit(await distill(server, [...args, "--json-schema", other, "--retry"]), 0);
   // Keys in another order are the same schema.
   await dir.write("schema.json", JSON.stringify({ required: ["a"], type: "object" }));
   assertExit(await distill(server, [...withSchema, "--limit", "2"]), 0);

@@ -196,10 +196,11 @@ Deno.test("checkSameIdentity() compares numbers by value and objects by content"
   checkSameIdentity("x", before, now);
 });
 
-Deno.test("checkSameIdentity() lets a retry change parameters, and nothing else", () => {
+Deno.test("checkSameIdentity() lets a retry change parameters and the schema, and nothing else", () => {
   const before = identityOf(PLAIN);
   const retry = { retry: true };
   checkSameIdentity("x", before, identityOf({ ...PLAIN, params: { max_tokens: 9 } }), retry);
+  checkSameIdentity("x", before, identityOf({ ...PLAIN, jsonSchema: { type: "array" } }), retry);
   const other = identityOf({ ...PLAIN, model: "n", params: { max_tokens: 9 } });
   const error = assertThrows(() => checkSameIdentity("x", before, other, retry), UsageError);
   assertNotEquals(error.message.includes("params"), true);
