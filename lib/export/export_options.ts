@@ -1,5 +1,5 @@
 /**
- * Validates the options of an export or a conversion, and sets their defaults.
+ * The options of an export or a conversion, their rules and defaults.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import {
   checkOptions,
   flag,
   number,
+  oneOf,
   type OptionRules,
   path,
   paths,
@@ -18,14 +19,100 @@ import {
   texts,
   wholeNumberFrom,
 } from "../options.ts";
-import { pathOf, pathsOf } from "../files.ts";
-import { ROW_RULES } from "../run/mod.ts";
+import { type PathLike, pathOf, pathsOf } from "../files.ts";
+import { ROW_RULES, type RowOptions } from "../run/mod.ts";
 import { type FileType, fileTypeOf, isTyped } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
-import type { ConvertOptions, ExportFormat, ExportOptions, WriteOptions } from "./export.ts";
+import type { ConvertFormat, ExportFormat } from "./mod.ts";
 import { FORMATS } from "./formats.ts";
 import { standardStreamOf } from "./output.ts";
 import { REASONING, type ToolArguments } from "./turns.ts";
+
+/** Which rows are written, and how; for `exportResults` and `convertFiles`. */
+export interface WriteOptions extends RowOptions {
+  /**
+   * File to write, or a stream, which is closed at the end. The extension sets the type of a file,
+   * as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
+   * extension, gets JSON Lines. The format `dataset` writes a folder.
+   */
+  output: PathLike | WritableStream<Uint8Array>;
+  /**
+   * Name of the field for reasoning, with think `field`. gpt-oss reads `thinking`.
+   * @default "reasoning_content"
+   */
+  reasoningField?: string;
+  /**
+   * How arguments of tool calls are written: as an object for chat templates, or as JSON text for
+   * columns of one type.
+   * @default "object", in Parquet "string"
+   */
+  toolArguments?: ToolArguments;
+  /**
+   * Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
+   * are fields of the row and, for a results line, of `distill`. @default all rows
+   */
+  where?: string;
+  /** Selects rows with one of these values in the field `uid`. @default all rows */
+  uids?: readonly string[];
+  /** Leaves out rows with one of these values in the field `uid`. @default none */
+  excludeUids?: readonly string[];
+  /** Columns to write, in this order. @default all columns */
+  columns?: readonly string[];
+  /** Leaves out rows with the prompt and answers of an earlier row. @default false */
+  dedupe?: boolean;
+  /** Seed of a shuffle. @default input order */
+  shuffle?: number;
+  /** Maximum number of rows to write. @default no limit */
+  maxRows?: number;
+  /**
+   * Share of rows, at least 0 and below 1, for a second file: `train.validation.jsonl` for
+   * `train.jsonl`; for a `dataset`, a second split. The uid of a row decides, or the prompt of a
+   * row without one, so the split is the same each time, and all answers to a row stay together.
+   * @default 0
+   */
+  validation?: number;
+  /**
+   * Replaces an output file that is not empty, but never one that a run reads or has written.
+   * @default false
+   */
+  replace?: boolean;
+  /** Accepts inputs without rows. @default false */
+  allowEmpty?: boolean;
+  /** Ends the export or conversion: it throws `signal.reason`, and writes no file. */
+  signal?: AbortSignal;
+}
+
+/** Options of `exportResults`. Row options that are omitted come from the run file
+ * (`<name>.run.json`). */
+export interface ExportOptions extends WriteOptions {
+  /** One or more results files, whose rows are concatenated. */
+  results: PathLike | readonly PathLike[];
+  /** Format of the training set. */
+  format: ExportFormat;
+  /** How reasoning is written in the answer. Formats that hold the answer as text, such as
+   * `alpaca`, have no place for `field`. @default "wrap" */
+  think?: ThinkStyle;
+  /** Decides which answer of a pair is chosen: `shortest`, `longest`, or a field whose larger
+   * number wins. Required for formats of pairs, such as `preference`. */
+  prefer?: string;
+}
+
+/** Options of `convertFiles`. */
+export interface ConvertOptions extends WriteOptions {
+  /**
+   * One or more files, whose rows are concatenated. A folder stands for the files in it, a pattern
+   * for the files that match.
+   */
+  input: PathLike | readonly PathLike[];
+  /**
+   * Format of the rows. Conversations are read in every shape that a run reads, with their answers.
+   * @default "raw": rows stay as they are
+   */
+  format?: ConvertFormat;
+  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
+   * the answer as text, such as `alpaca` */
+  think?: ThinkStyle;
+}
 
 export interface ResolvedExport extends WriteOptions {
   readonly format: ExportFormat;
@@ -47,8 +134,6 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   checkOptions(options, EXPORT_RULES);
   requireOptions("export", options, ["results", "output", "format"], EXPORT_RULES);
   const { format, think = "wrap", results } = options;
-  checkChoice("Cannot export as", format, FORMAT_NAMES);
-  checkChoice("Cannot export with think", think, THINK_STYLES);
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
   if (FORMATS[format].rows === "pairs") checkPreference(options);
@@ -56,33 +141,25 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     const pairs = FORMAT_NAMES.filter((name) => FORMATS[name].rows === "pairs");
     throw new UsageError(`Cannot use prefer without the format ${pairs.join(" or ")}`);
   }
-  return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: true }) };
+  return resolveWrite(options, { format, think, paths, isFromResults: true });
 }
 
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
   checkOptions(options, CONVERT_RULES);
   requireOptions("convert", options, ["input", "output"], CONVERT_RULES);
   const { format = "raw", input } = options;
-  // Only results have log probabilities.
-  const names = FORMAT_NAMES.filter((name) => name !== "logprobs");
-  checkChoice("Cannot convert to", format, names);
   const { think = FORMATS[format].reasoning === "text" ? "wrap" : undefined } = options;
-  if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
   const paths = pathsOf(input);
   if (paths.length === 0) throw new UsageError("Cannot convert without an input: name a file");
-  return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: false }) };
+  return resolveWrite(options, { format, think, paths, isFromResults: false });
 }
-
-/** `EXPORT_FORMATS`, without importing the module that loads this one. */
-const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
-const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 
 function resolveWrite(
   options: WriteOptions,
   resolved: Pick<ResolvedExport, "format" | "think" | "paths" | "isFromResults">,
 ): ResolvedExport {
   const { format, think } = resolved;
-  const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
+  const { validation = 0, maxRows = Infinity, reasoningField = REASONING } = options;
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   checkReasoning(format, think, reasoningField);
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
@@ -97,21 +174,20 @@ function resolveWrite(
     : { kind: "jsonl" };
   const needsText = isTyped(fileType);
   const { toolArguments = needsText ? "string" : "object" } = options;
-  checkChoice("Cannot write with toolArguments", toolArguments, ["object", "string"]);
   if (needsText && toolArguments === "object") {
     throw new UsageError(
       `Cannot write arguments of tool calls as objects to .${fileType.kind}: its columns have one type ` +
         "each. Use --tool-arguments string, or .jsonl",
     );
   }
-  checkNumbers(validation, shuffle);
   if (validation > 0 && !isFolder && !(isPath && /\.\w+$/.test(output))) {
     throw new UsageError(
       "Cannot write validation rows: the name of their file is derived from that of the output. Name a " +
         "file with an extension, as in train.jsonl",
     );
   }
-  return { ...resolved, output, fileType, reasoningField, toolArguments, validation, maxRows };
+  const defaults = { reasoningField, toolArguments, validation, maxRows };
+  return { ...options, ...resolved, ...defaults, output, fileType };
 }
 
 function checkReasoning(
@@ -134,17 +210,6 @@ function checkReasoning(
   }
 }
 
-function checkNumbers(validation: number, shuffle: number | undefined): void {
-  if (!(validation >= 0 && validation < 1)) {
-    throw new UsageError(
-      `Cannot write with validation ${validation}: it must be at least 0 and below 1`,
-    );
-  }
-  if (shuffle !== undefined && !Number.isSafeInteger(shuffle)) {
-    throw new UsageError(`Cannot write with shuffle ${shuffle}: it must be a whole number`);
-  }
-}
-
 function checkPreference({ prefer, shuffle }: ExportOptions): void {
   if (prefer === undefined) {
     throw new UsageError(
@@ -156,28 +221,30 @@ function checkPreference({ prefer, shuffle }: ExportOptions): void {
   }
 }
 
-function checkChoice(what: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return;
-  const words = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
-  throw new UsageError(`${what} "${value}": it must be ${words}`);
-}
+/** `EXPORT_FORMATS`, without importing the module that loads this one. */
+const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 
-const WRITE_RULES: OptionRules<WriteOptions> = {
+const WRITE_RULES: OptionRules<WriteOptions & { think?: ThinkStyle }> = {
   ...ROW_RULES,
   output: {
     expected: "a path, a file: URL or a WritableStream",
     isType: (value) => path.isType(value) || value instanceof WritableStream,
   },
   reasoningField: text,
-  toolArguments: text,
+  think: oneOf(["wrap", "field", "drop"]),
+  toolArguments: oneOf(["object", "string"]),
   where: text,
   uids: texts,
   excludeUids: texts,
   columns: texts,
   dedupe: flag,
-  shuffle: number,
+  shuffle: { ...number, expected: "a whole number", isInRange: Number.isSafeInteger },
   maxRows: wholeNumberFrom(1),
-  validation: number,
+  validation: {
+    ...number,
+    expected: "a number, at least 0 and below 1",
+    isInRange: (value: number) => value >= 0 && value < 1,
+  },
   replace: flag,
   allowEmpty: flag,
   signal,
@@ -186,14 +253,13 @@ const WRITE_RULES: OptionRules<WriteOptions> = {
 const EXPORT_RULES: OptionRules<ExportOptions> = {
   ...WRITE_RULES,
   results: paths,
-  format: text,
-  think: text,
+  format: oneOf(FORMAT_NAMES),
   prefer: text,
 };
 
 const CONVERT_RULES: OptionRules<ConvertOptions> = {
   ...WRITE_RULES,
   input: paths,
-  format: text,
-  think: text,
+  // Only results have log probabilities.
+  format: oneOf(FORMAT_NAMES.filter((name) => name !== "logprobs")),
 };

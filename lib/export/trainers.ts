@@ -6,7 +6,6 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import { formatCountOf } from "../figures.ts";
 import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
@@ -16,9 +15,8 @@ import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
-import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
-import { leftOutNotes } from "./selection.ts";
-import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
+import { countNotes, leftOutNotes } from "./selection.ts";
+import { argumentsOf, textOf, THOUGHT, type ToolArguments, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
@@ -168,10 +166,6 @@ export class TrainerNotes {
   }
 }
 
-function countNotes(count: number, noun: string, what: string): string[] {
-  return count === 0 ? [] : [`${formatCountOf(count, noun)} ${what}`];
-}
-
 function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) {
@@ -182,6 +176,22 @@ function typeOf(value: unknown): string {
   if (typeof value !== "object") return `a ${typeof value}`;
   const members = Object.entries(value).map(([key, member]) => `${key}: ${typeOf(member)}`).sort();
   return `an object {${members.join(", ")}}`;
+}
+
+/** Whether a message with tool calls has text beside them, for which ShareGPT has no place. */
+function hasTextBesideCalls(message: Message): boolean {
+  return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
+}
+
+/** Whether the turns alternate. LLaMA-Factory drops other conversations. */
+function isAlternating(row: TrainingRow): boolean {
+  const turns = row.conversations as readonly { from: string }[];
+  const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;
+  const isPair = row.chosen !== undefined || row.completion !== undefined;
+  return dialogue.length % 2 === (isPair ? 1 : 0) &&
+    dialogue.every(({ from }, index) =>
+      (index % 2 === 0 ? ["human", "observation"] : ["gpt", "function_call"]).includes(from)
+    );
 }
 
 /** Configuration to paste. */
