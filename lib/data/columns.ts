@@ -134,7 +134,6 @@ export class OwnField {
    * already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
-  hasNumbers = false;
   /** Whether `numbers` contains a whole number beyond 2^53 (`bigint`), rounded. */
   isRounded = false;
   readonly #codeOf = new Map<Scalar, number>();
@@ -150,7 +149,7 @@ export class OwnField {
 
   /** Whether all values are numbers or null, and stored in `numbers`. */
   get isNumeric(): boolean {
-    return this.numbers !== undefined && this.hasNumbers;
+    return this.numbers !== undefined && this.numbers.length > 0;
   }
 
   /** Whether `valueAt` returns the values of all rows: if not, lines must be read. */
@@ -208,7 +207,6 @@ export class OwnField {
       this.numbers.fill(NaN, oldLength);
     }
     this.numbers![row] = value;
-    this.hasNumbers = true;
   }
 
   #codeFor(value: Scalar): number | undefined {

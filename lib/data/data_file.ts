@@ -48,7 +48,8 @@ export class DataFile {
   readonly readPath: string;
   readonly #maxLineBytes: number;
   #file: Deno.FsFile | undefined;
-  #buffer = new Uint8Array(0);
+  /** Shared by all files: a block is read and parsed at once. */
+  static #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
   constructor(
@@ -105,12 +106,14 @@ export class DataFile {
       if (!(error instanceof Deno.errors.PermissionDenied) && !isSystemError(error)) throw error;
       this.state = "unreadable";
       this.problem = systemReason(error);
-      this.close();
     }
+    // A folder may have more files than a process may open.
+    if (this.state !== "reading") this.close();
     return this.state === "reading";
   }
 
-  /** Reads a line again; the result is shorter than `bytes` if the file was truncated. */
+  /** Reads a line again, and leaves the file open; the result is shorter than `bytes` if the file
+   * was truncated. */
   lineAt(offset: number, bytes: number): Uint8Array {
     const file = this.#file ??= Deno.openSync(this.readPath);
     const line = new Uint8Array(bytes);
@@ -120,7 +123,6 @@ export class DataFile {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
-    this.#buffer = new Uint8Array(0);
   }
 
   /** Forgets what was read. */
@@ -137,10 +139,11 @@ export class DataFile {
     const { mark } = this;
     let blockBytes = BLOCK_BYTES;
     while (true) {
-      if (this.#buffer.length < blockBytes) this.#buffer = new Uint8Array(blockBytes);
-      const count = readFullySync(file, this.#buffer, mark.end);
-      const bytes = this.#buffer.subarray(0, count);
-      const isEnd = count < this.#buffer.length;
+      if (DataFile.#buffer.length < blockBytes) DataFile.#buffer = new Uint8Array(blockBytes);
+      const buffer = DataFile.#buffer;
+      const count = readFullySync(file, buffer, mark.end);
+      const bytes = buffer.subarray(0, count);
+      const isEnd = count < buffer.length;
       const lastNewline = bytes.lastIndexOf(NEWLINE);
       if (lastNewline === -1 && (mark.isTooLong || count > this.#maxLineBytes)) {
         this.#skip(bytes, isEnd);
@@ -159,7 +162,7 @@ export class DataFile {
   /** Skips a block of a line that is too long. Only the first block counts as damage. */
   #skip(bytes: Uint8Array, isEnd: boolean): void {
     const { mark } = this;
-    this.#buffer = new Uint8Array(0);
+    DataFile.#buffer = new Uint8Array(0);
     if (!mark.isTooLong) {
       mark.lines++;
       this.#addDamage(this.#tooLong(bytes), mark.end);
@@ -256,7 +259,6 @@ export class DataFile {
   #setForeign(problem: string): void {
     this.state = "foreign";
     this.problem = `it is not a results or failures file of Retort (line 1: ${problem})`;
-    this.close();
   }
 
   /** Continues at the mark of an earlier process; false if the part that it read has changed. */

@@ -57,6 +57,8 @@ export class DataIndex {
    */
   version = 0;
   readonly #indexPath: string | undefined;
+  /** The file that `textAt` has left open. */
+  #openFile: DataFile | undefined;
   #savedRows = 0;
   /** Functions that compute a cost, by model and teacher; undefined without a public price. */
   readonly #costFunctions = new Map<string, CostOf | undefined>();
@@ -153,7 +155,10 @@ export class DataIndex {
 
   textAt(row: number): string {
     const { offset, bytes, file } = this.table.columns;
-    return DECODER.decode(this.files[file[row]].lineAt(offset[row], bytes[row]));
+    const dataFile = this.files[file[row]];
+    if (dataFile !== this.#openFile) this.#openFile?.close();
+    this.#openFile = dataFile;
+    return DECODER.decode(dataFile.lineAt(offset[row], bytes[row]));
   }
 
   hintsAt(row: number): RunHints {

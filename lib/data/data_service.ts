@@ -231,12 +231,14 @@ export class DataService implements AsyncDisposable {
 
   /** Indexes new files: those in folders, and failures files that a run has created. */
   async #findMore(): Promise<void> {
-    // If a path was removed, the index reports its files as missing.
-    const { runs } = await findDataFiles(this.#paths, (path) => this.#indexedPaths.has(path))
-      .catch(() => ({ runs: new Map<string, number>() }));
     const files: IndexedPath[] = [];
-    for (const [path, run] of runs) {
-      if (!this.#indexedPaths.has(path)) files.push(...await this.#openNew(path, run));
+    for (const [run, path] of this.#paths.entries()) {
+      // If the path was removed, the index reports its files as missing.
+      const found = await findDataFiles([path], (file) => this.#indexedPaths.has(file))
+        .catch(() => undefined);
+      for (const file of found?.runs.keys() ?? []) {
+        if (!this.#indexedPaths.has(file)) files.push(...await this.#openNew(file, run));
+      }
     }
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }

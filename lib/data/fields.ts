@@ -49,7 +49,7 @@ export const NUMBER_FIELDS = {
 } as const satisfies Record<string, ColumnName>;
 
 /** Columns with codes of `Table.names`, by their names in conditions. */
-const NAME_FIELDS = {
+export const NAME_FIELDS = {
   model: "model",
   teacher: "teacher",
   finish_reason: "finishReason",

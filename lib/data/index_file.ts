@@ -21,7 +21,7 @@ import { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when the header, a flag or a column changes, so that indexes are rebuilt. */
-const FORMAT = `retort-view 10 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 11 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
@@ -39,7 +39,6 @@ interface SavedField {
   readonly codes: number;
   /** Number of values in `OwnField.numbers` saved; -1 if the field has none. */
   readonly numbers: number;
-  readonly hasNumbers: boolean;
   readonly isRounded: boolean;
 }
 
@@ -94,7 +93,6 @@ function readTable(file: Deno.FsFile, header: Header): Table {
       field.numbers = new Float64Array(saved.numbers);
       readInto(file, bytesOf(field.numbers));
     }
-    field.hasNumbers = saved.hasNumbers;
     field.isRounded = saved.isRounded;
     table.fields.set(saved.path.join("\0"), field);
   }
@@ -169,12 +167,11 @@ function headerOf(
       Object.entries(table.names).map(([name, { list }]) => [name, list]),
     ) as unknown as Header["names"],
     fieldNames: [...table.fieldNames],
-    fields: fields.map(({ path, values, codes, numbers, hasNumbers, isRounded }) => ({
+    fields: fields.map(({ path, values, codes, numbers, isRounded }) => ({
       path,
       values: values ?? null,
       codes: Math.min(rows, codes.length),
       numbers: numbers === undefined ? -1 : Math.min(rows, numbers.length),
-      hasNumbers,
       isRounded,
     })),
   };

@@ -38,7 +38,9 @@ export type BlockRunner = (index: number, search: () => void) => void;
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
-  readonly #files: (Deno.FsFile | undefined)[] = [];
+  /** The file of the last block: a folder may have more files than a process may open. */
+  #file: Deno.FsFile | undefined;
+  #fileIndex = -1;
   #buffer = new Uint8Array(MAX_BLOCK_BYTES);
 
   constructor(job: ScanJob) {
@@ -72,7 +74,8 @@ export class Scan implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const file of this.#files) file?.close();
+    this.#file?.close();
+    this.#file = undefined;
   }
 
   #searchBlock(
@@ -113,7 +116,9 @@ export class Scan implements Disposable {
    * rows. */
   #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
-      const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);
+      if (fileIndex !== this.#fileIndex) this[Symbol.dispose]();
+      this.#fileIndex = fileIndex;
+      const file = this.#file ??= Deno.openSync(this.#job.files[fileIndex].path);
       if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
       const bytes = this.#buffer.subarray(0, length);
       return readFullySync(file, bytes, offset) < length ? undefined : bytes;

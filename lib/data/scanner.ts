@@ -136,7 +136,6 @@ export class Scanner {
   /** The hits in the order of the job; only the first `count` are set. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
   count = 0;
-  done = 0;
   readonly total: number;
   isDone = false;
   problem: string | undefined;
@@ -163,6 +162,11 @@ export class Scanner {
     }
   }
 
+  /** The number of rows that were searched. */
+  get done(): number {
+    return Math.min(this.total, this.#doneChunks * SCAN_ROWS);
+  }
+
   found(): Uint32Array<ArrayBuffer> {
     // A view, because hits never change and this is called several times a second.
     return this.rows.subarray(0, this.count);
@@ -187,7 +191,6 @@ export class Scanner {
       if (isSlow) break;
       this.#add(hits);
       this.#doneChunks++;
-      this.done = end;
     }
     this.#nextChunk[0] = this.#doneChunks;
   }
@@ -223,7 +226,6 @@ export class Scanner {
       this.#earlyHits.delete(this.#doneChunks++);
       this.#add(nextHits);
     }
-    this.done = Math.min(this.total, this.#doneChunks * SCAN_ROWS);
     if (this.done === this.total) this.#end(undefined);
     else this.#startMore();
   }

@@ -20,28 +20,32 @@ import {
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
-import { jsonText, parseExactly, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
+import { jsonText, parseExactly, promptOf, textFieldsOf, type Turn, turnsOf } from "./turns.ts";
 
-export interface ShownRow {
+/** What the table of rows and the list of samples both show. */
+interface RowFigures {
   /** File index and line offset, as in `0:4711`, for URLs of the page. */
   readonly id: string;
   readonly uid: string;
   readonly status: string;
-  readonly prompt: string;
-  /** The failure's message if the row failed. */
-  readonly answer: string;
   readonly finish_reason: string;
-  /** The type of the failure; "" if the row was answered. */
-  readonly failure: string;
-  readonly prompt_tokens: number;
   readonly completion_tokens: number;
-  readonly reasoning_tokens: number;
   readonly latency_ms: number;
-  readonly attempts: number;
   /** US dollars; -1 if unknown. */
   readonly cost_usd: number;
   /** Whether `cost_usd` is estimated from public prices. */
   readonly is_estimated: boolean;
+}
+
+export interface ShownRow extends RowFigures {
+  readonly prompt: string;
+  /** The failure's message if the row failed. */
+  readonly answer: string;
+  /** The type of the failure; "" if the row was answered. */
+  readonly failure: string;
+  readonly prompt_tokens: number;
+  readonly reasoning_tokens: number;
+  readonly attempts: number;
   readonly teacher: string;
   readonly model: string;
   readonly flags: readonly string[];
@@ -53,11 +57,7 @@ export interface ShownRow {
 export interface RowDetail extends ShownRow {
   readonly file: string;
   readonly source: string;
-  readonly turns: readonly {
-    readonly role: string;
-    readonly text: string;
-    readonly toolCalls?: string;
-  }[];
+  readonly turns: readonly Turn[];
   readonly response: string;
   readonly reasoning: string;
   /** Tool calls as indented JSON; "" if there are none. */
@@ -74,19 +74,11 @@ export interface RowDetail extends ShownRow {
   /** The id of the row that this row duplicates; "" if there is none. */
   readonly duplicate_id: string;
   /** Up to 50 results of the same input row, including failures; empty if there is only one. */
-  readonly samples: readonly {
-    readonly id: string;
-    readonly uid: string;
-    readonly status: string;
+  readonly samples: readonly (RowFigures & {
     readonly file: string;
     readonly response: string;
     readonly final_answer: string;
-    readonly completion_tokens: number;
-    readonly latency_ms: number;
-    readonly cost_usd: number;
-    readonly is_estimated: boolean;
-    readonly finish_reason: string;
-  }[];
+  })[];
   /** The index of `samples[0]` among all results of the input row. */
   readonly samples_from: number;
   readonly sample_count: number;
@@ -106,26 +98,33 @@ export function shownRow(
   const message = asText(objectOf(line.error).message);
   const ownText = (name: string) => glimpse(valueText(valueAt([line], parsePath(name))));
   return {
-    id: rowId(index, row),
-    uid: facts?.uid ?? "",
-    status: STATUSES[columns.status[row]],
+    ...figuresOf(index, row, facts?.uid),
     prompt: facts === undefined ? "" : glimpse(promptOf(line, index.hintsAt(row))),
     answer: facts === undefined
       ? "(the line can no longer be read)"
       : glimpse(message !== "" ? message : facts.response || callsOf(line)),
-    finish_reason: names.finishReason.list[columns.finishReason[row]],
     failure: names.failure.list[columns.failure[row]],
     prompt_tokens: columns.promptTokens[row],
-    completion_tokens: columns.completionTokens[row],
     reasoning_tokens: columns.reasoningTokens[row],
-    latency_ms: columns.latencyMs[row],
     attempts: columns.attempts[row],
-    cost_usd: columns.costUsd[row],
-    is_estimated: (columns.marks[row] & Mark.Estimated) !== 0,
     teacher: names.teacher.list[columns.teacher[row]],
     model: names.model.list[columns.model[row]],
     flags: flagNames(columns.flags[row]),
     own: Object.fromEntries(ownNames.map((name) => [name, ownText(name)])),
+  };
+}
+
+function figuresOf(index: DataIndex, row: number, uid = ""): RowFigures {
+  const { columns, names } = index.table;
+  return {
+    id: rowId(index, row),
+    uid,
+    status: STATUSES[columns.status[row]],
+    finish_reason: names.finishReason.list[columns.finishReason[row]],
+    completion_tokens: columns.completionTokens[row],
+    latency_ms: columns.latencyMs[row],
+    cost_usd: columns.costUsd[row],
+    is_estimated: (columns.marks[row] & Mark.Estimated) !== 0,
   };
 }
 
@@ -206,17 +205,10 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
   return rows.flatMap((row) => {
     const facts = readFacts(index, row);
     return facts === undefined ? [] : [{
-      id: rowId(index, row),
-      uid: facts.uid,
-      status: facts.status,
+      ...figuresOf(index, row, facts.uid),
       file: index.files[table.columns.file[row]].mark.path,
       response: shortText(facts.response),
       final_answer: glimpse(finalAnswerOf(facts.response)),
-      completion_tokens: table.columns.completionTokens[row],
-      latency_ms: table.columns.latencyMs[row],
-      cost_usd: table.columns.costUsd[row],
-      is_estimated: (table.columns.marks[row] & Mark.Estimated) !== 0,
-      finish_reason: facts.finishReason,
     }];
   });
 }

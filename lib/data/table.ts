@@ -15,6 +15,7 @@ import {
   OwnField,
 } from "./columns.ts";
 import { finalAnswerOf } from "./comparison.ts";
+import { NAME_FIELDS, NUMBER_FIELDS } from "./fields.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
   type JsonObject,
@@ -57,20 +58,11 @@ export class Names {
 /** The highest code in a `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
-const NAME_COLUMNS = ["model", "teacher", "finishReason", "failure", "source"] as const;
+const NAME_COLUMNS = [...Object.values(NAME_FIELDS), "failure"] as const;
 
 export type NameLists = Record<typeof NAME_COLUMNS[number], Names>;
 
-const NUMBER_COLUMNS = [
-  "promptTokens",
-  "completionTokens",
-  "reasoningTokens",
-  "cachedTokens",
-  "latencyMs",
-  "attempts",
-  "httpStatus",
-  "costUsd",
-] as const;
+const NUMBER_COLUMNS = [...Object.values(NUMBER_FIELDS), "httpStatus"] as const;
 
 /** The code of answered rows in the column `status`. */
 export const ANSWERED = STATUSES.indexOf("answered");

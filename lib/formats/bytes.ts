@@ -15,7 +15,7 @@ import {
   foreignBytes,
   type ForeignFormat,
   foreignText,
-  NEEDS_DICTIONARY,
+  needsDictionary,
 } from "./foreign_format.ts";
 
 /** Each read goes through a thread: with 64 KiB, the first pass spent a tenth of its time
@@ -123,7 +123,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   const bytes = compression === undefined ? whole : decompressed(whole, name, compression);
   let isFirst = true;
   for await (const chunk of bytes) {
-    const foreign = isFirst ? foreignBytes(chunk) : undefined;
+    const foreign = isFirst ? foreignBytes(chunk, name) : undefined;
     if (foreign !== undefined) throw foreignFormatError(name, foreign);
     isFirst = false;
     yield chunk;
@@ -163,12 +163,11 @@ function isText(start: Uint8Array): boolean {
 }
 
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  const whatToDo = advice(name);
-  const isReadable = whatToDo.startsWith("Add --input-format");
+  const isReadable = advice.startsWith("Add --input-format");
   const formats = isReadable
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
-  return inputError(name, `it is ${what}${formats}. ${whatToDo}`);
+  return inputError(name, `it is ${what}${formats}. ${advice}`);
 }
 
 /** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. */
@@ -255,7 +254,7 @@ async function* decompressed(
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
     const { message } = cause as Error;
-    if (/dictionary/i.test(message)) throw foreignFormatError(name, NEEDS_DICTIONARY);
+    if (/dictionary/i.test(message)) throw foreignFormatError(name, needsDictionary(name));
     throw inputError(name, `its ${compression} data is damaged (${message})`, cause);
   } finally {
     transform.destroy();

@@ -14,49 +14,67 @@ export interface ForeignFormat {
   /** A phrase that follows `it is ` in messages. */
   readonly what: string;
   /** A sentence that says what to do, often with a command. */
-  readonly advice: (path: string) => string;
+  readonly advice: string;
 }
+
+/** Advice for the file with a path. */
+type Advice = string | ((path: string) => string);
 
 const STANDARD_INPUT = "-";
 
+const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
+const OTHER_FILE = "Name another file";
+
 /** Formats by their first bytes after decompression, so gzip among them means compressed twice.
  * Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
-const SIGNATURES: readonly (readonly [ForeignFormat, ...starts: string[]])[] = [
-  [{ what: "a Parquet file", advice: () => "Add --input-format parquet" }, "PAR1"],
-  [{ what: "compressed with xz", advice: unpackedWith("xz -dc") }, "\xfd7zXZ\0"],
-  [{ what: "a zip archive", advice: fromZip }, "PK\x03\x04"],
-  [{ what: "an empty zip archive", advice: toAnotherFile }, "PK\x05\x06"],
-  [{ what: "compressed with zstd", advice: unpackedWith("zstd -dc") }, "\x28\xb5\x2f\xfd"],
-  [{ what: "compressed with lzma", advice: unpackedWith("xz -dc") }, "\x5d\0\0"],
-  [{ what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }, "x\x01", "x\x9c", "x\xda"],
-  [{ what: "compressed with bzip2", advice: unpackedWith("bzip2 -dc") }, "BZh"],
-  [{ what: "compressed with lz4", advice: unpackedWith("lz4 -dc") }, "\x04\x22\x4d\x18"],
-  [{ what: "a 7z archive", advice: unpackedWith("7z x -so") }, "7z\xbc\xaf\x27\x1c"],
-  [{ what: "a rar archive", advice: unpackedWith("unrar p -inul") }, "Rar!\x1a"],
-  [{ what: "compressed with gzip twice", advice: unpackedWith("gzip -dc") }, "\x1f\x8b"],
-  [{ what: "an Arrow file", advice: toJsonLines }, "ARROW1\0"],
-  [{ what: "an Arrow stream", advice: toJsonLines }, "\xff\xff\xff\xff"],
-  [{ what: "an Avro file", advice: toJsonLines }, "Obj\x01"],
-  [{ what: "an SQLite database", advice: toJsonLines }, "SQLite format 3\0"],
-  [{ what: "an HDF5 file", advice: toJsonLines }, "\x89HDF"],
-  [{ what: "a NumPy array", advice: toJsonLines }, "\x93NUMPY"],
-  [{ what: "a Python pickle", advice: toJsonLines }, "\x80\x04\x95", "\x80\x05\x95"],
-  [{ what: "an Excel or Word file", advice: toJsonLines }, "\xd0\xcf\x11\xe0"],
-  [{ what: "a PDF", advice: toJsonLines }, "%PDF"],
-  [{ what: "an image", advice: toAnotherFile }, "\x89PNG", "\xff\xd8\xff"],
-  [{ what: "a model", advice: toAnotherFile }, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
-  [{ what: "UTF-32 text", advice: fromUnicode("UTF-32") }, "\xff\xfe\0\0", "\0\0\xfe\xff"],
-  [{ what: "UTF-16 text", advice: fromUnicode("UTF-16") }, "\xff\xfe", "\xfe\xff"],
-  [{ what: "a program", advice: toAnotherFile }, "\x7fELF"],
+const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
+  ["a Parquet file", "Add --input-format parquet", "PAR1"],
+  ["compressed with xz", unpackedWith("xz -dc"), "\xfd7zXZ\0"],
+  ["a zip archive", fromZip, "PK\x03\x04"],
+  ["an empty zip archive", OTHER_FILE, "PK\x05\x06"],
+  ["compressed with zstd", unpackedWith("zstd -dc"), "\x28\xb5\x2f\xfd"],
+  ["compressed with lzma", unpackedWith("xz -dc"), "\x5d\0\0"],
+  ["compressed with zlib", unpackedWith("pigz -dcz"), "x\x01", "x\x9c", "x\xda"],
+  ["compressed with bzip2", unpackedWith("bzip2 -dc"), "BZh"],
+  ["compressed with lz4", unpackedWith("lz4 -dc"), "\x04\x22\x4d\x18"],
+  ["a 7z archive", unpackedWith("7z x -so"), "7z\xbc\xaf\x27\x1c"],
+  ["a rar archive", unpackedWith("unrar p -inul"), "Rar!\x1a"],
+  ["compressed with gzip twice", unpackedWith("gzip -dc"), "\x1f\x8b"],
+  ["an Arrow file", TO_JSON_LINES, "ARROW1\0"],
+  ["an Arrow stream", TO_JSON_LINES, "\xff\xff\xff\xff"],
+  ["an Avro file", TO_JSON_LINES, "Obj\x01"],
+  ["an SQLite database", TO_JSON_LINES, "SQLite format 3\0"],
+  ["an HDF5 file", TO_JSON_LINES, "\x89HDF"],
+  ["a NumPy array", TO_JSON_LINES, "\x93NUMPY"],
+  ["a Python pickle", TO_JSON_LINES, "\x80\x04\x95", "\x80\x05\x95"],
+  ["an Excel or Word file", TO_JSON_LINES, "\xd0\xcf\x11\xe0"],
+  ["a PDF", TO_JSON_LINES, "%PDF"],
+  ["an image", OTHER_FILE, "\x89PNG", "\xff\xd8\xff"],
+  ["a model", OTHER_FILE, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
+  [
+    "UTF-32 text",
+    fromUtf32,
+    "\xff\xfe\0\0",
+    "\0\0\xfe\xff",
+  ],
+  [
+    "UTF-16 text",
+    fromUtf16,
+    "\xff\xfe",
+    "\xfe\xff",
+  ],
+  ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
 /** A tar archive begins with the name of its first file. */
 const TAR = { offset: 257, text: "ustar" };
 
-export const NEEDS_DICTIONARY: ForeignFormat = {
-  what: "compressed with a zstd dictionary",
-  advice: unpackedWith("zstd -dc -D DICTIONARY"),
-};
+export function needsDictionary(path: string): ForeignFormat {
+  return {
+    what: "compressed with a zstd dictionary",
+    advice: unpackedWith("zstd -dc -D DICTIONARY")(path),
+  };
+}
 
 /**
  * Matches bytes as Latin-1. Text may begin with these letters, but has no control characters after
@@ -65,27 +83,27 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
 /** The format that the first bytes show; undefined if they may be text. */
-export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
+export function foreignBytes(start: Uint8Array, path: string): ForeignFormat | undefined {
+  const [what, advice] = formatOfBytes(start) ?? [];
+  if (what === undefined || advice === undefined) return undefined;
+  return { what, advice: typeof advice === "string" ? advice : advice(path) };
+}
+
+function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...string[]] | undefined {
   const text = latin1(start.subarray(0, 512));
-  if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };
-  for (const [format, ...starts] of SIGNATURES) {
-    if (starts.some((signature) => text.startsWith(signature))) return format;
-  }
-  if (text.startsWith(TAR.text, TAR.offset)) {
-    return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
-  }
+  if (ORC.test(text)) return ["an ORC file", TO_JSON_LINES];
+  const known = SIGNATURES.find(([, , ...starts]) => starts.some((each) => text.startsWith(each)));
+  if (known !== undefined) return known;
+  if (text.startsWith(TAR.text, TAR.offset)) return ["a tar archive", unpackedWith("tar -xOf")];
   // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
   if (/^\s*(?:[^\0]\0){2}/.test(text) || /^(?:\0[^\0]){2}/.test(text)) {
-    return { what: "UTF-16 text", advice: fromUnicode("UTF-16") };
+    return ["UTF-16 text", fromUtf16];
   }
   if (hasOnlyCarriageReturns(start)) {
-    return { what: "text whose lines end with a carriage return alone", advice: toLineFeeds };
+    return ["text whose lines end with a carriage return alone", toLineFeeds];
   }
   if (/^\0+$/.test(text)) {
-    return {
-      what: "filled with NUL bytes",
-      advice: () => "It was not written completely: copy or download it again",
-    };
+    return ["filled with NUL bytes", "It was not written completely: copy or download it again"];
   }
   return undefined;
 }
@@ -112,31 +130,31 @@ export function foreignText(
   const text = start.replace(/^\uFEFF/, "").trimStart();
   const line = text.split("\n", 1)[0].trim();
   if (/^(\/\/|\/\*)/.test(line)) {
-    return { what: "JSON with comments", advice: () => "Remove the comments" };
+    return { what: "JSON with comments", advice: "Remove the comments" };
   }
   const filter = isOnlyLine ? tableFilter(line) : undefined;
   if (filter !== undefined) {
-    return { what: "a table in one JSON object", advice: (path) => withJq(path, filter) };
+    return { what: "a table in one JSON object", advice: withJq(path, filter) };
   }
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     return {
       what: "a web page",
-      advice: () => "A download gave a page instead of the file: download it again",
+      advice: "A download gave a page instead of the file: download it again",
     };
   }
   if (line.startsWith("version https://git-lfs.github.com/")) {
     return {
       what: "a Git LFS pointer",
-      advice: () => 'Fetch the file: "git lfs pull"',
+      advice: 'Fetch the file: "git lfs pull"',
     };
   }
   if (line.startsWith("[") && !isMessageArray(line)) {
-    return { what: "a JSON array", advice: (path) => withJq(path, "'.[]'") };
+    return { what: "a JSON array", advice: withJq(path, "'.[]'") };
   }
   // A complete row followed by a comma is an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
-    return { what: "JSON over several lines", advice: (path) => withJq(path, filterOf(text)) };
+    return { what: "JSON over several lines", advice: withJq(path, filterOf(text)) };
   }
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
@@ -148,16 +166,16 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));
   if (extension === "tsv" || (delimiter === "\t" && extension !== "txt")) {
-    return { what: "a TSV file", advice: () => "Add --input-format tsv" };
+    return { what: "a TSV file", advice: "Add --input-format tsv" };
   }
   if (extension === "csv" || (delimiter !== undefined && extension !== "txt")) {
-    return { what: "a CSV file", advice: () => "Add --input-format csv" };
+    return { what: "a CSV file", advice: "Add --input-format csv" };
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
-    return { what: "a YAML file", advice: () => "Name a configuration with --config" };
+    return { what: "a YAML file", advice: "Name a configuration with --config" };
   }
   if (extension !== "txt" && extension !== "md") return undefined;
-  return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
+  return { what: "plain text", advice: withJq(path, "-R '{prompt: .}'") };
 }
 
 /** Whether a line has at least two names, none of them a sentence. */
@@ -178,15 +196,19 @@ export function isMessageArray(line: string): boolean {
 /** Advice for a zip archive. Many formats are zip archives with another extension. */
 function fromZip(path: string): string {
   const isArchive = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
-  return isArchive ? unpackedWith("unzip -p")(path) : toJsonLines();
+  return isArchive ? unpackedWith("unzip -p")(path) : TO_JSON_LINES;
 }
 
 function withJq(path: string, filter: string): string {
   return `Convert it: jq -c ${filter} ${pathWord(path)} > ${pathWord(nameInJsonLines(path))}`;
 }
 
-function fromUnicode(encoding: UnicodeEncoding): (path: string) => string {
-  return (path) => unicodeAdvice(path, encoding);
+function fromUtf16(path: string): string {
+  return unicodeAdvice(path, "UTF-16");
+}
+
+function fromUtf32(path: string): string {
+  return unicodeAdvice(path, "UTF-32");
 }
 
 type UnicodeEncoding = "UTF-16" | "UTF-32";
@@ -209,14 +231,6 @@ export function unicodeAdvice(
 
 function toLineFeeds(path: string): string {
   return `Convert it: tr '\\r' '\\n' < ${pathWord(path)} > ${pathWord(nameBeside(path))}`;
-}
-
-function toJsonLines(): string {
-  return "Convert it to JSON Lines, one object a line";
-}
-
-function toAnotherFile(): string {
-  return "Name another file";
 }
 
 function unpackedWith(command: string): (path: string) => string {

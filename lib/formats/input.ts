@@ -196,7 +196,7 @@ async function refuseRows(path: string, name: string): Promise<void> {
   const [what, format] = rows;
   throw foreignFormatError(name, {
     what,
-    advice: () => `Add --input-format ${format}, or --input-format txt if each line is a prompt`,
+    advice: `Add --input-format ${format}, or --input-format txt if each line is a prompt`,
   });
 }
 

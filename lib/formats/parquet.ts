@@ -10,7 +10,7 @@ import { inputError, openFile } from "./bytes.ts";
 import { badLine, goodLine, type Line } from "./lines.ts";
 import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
-import { Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
+import { readFooter, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {
@@ -34,7 +34,7 @@ export async function rowGroupsOf(
   name: string,
 ): Promise<Pick<RowGroup, "rows" | "bytes">[]> {
   using file = await openFile(path, name);
-  const footer = await Footer.read(await bufferOf(file), name);
+  const footer = await readFooter(await bufferOf(file), name);
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
@@ -44,7 +44,7 @@ export async function readExactTypes(
   name: string,
 ): Promise<ReadonlyMap<string, ExactType>> {
   using file = await openFile(path, name);
-  const { schema: { columns } } = await Footer.read(await bufferOf(file), name);
+  const { schema: { columns } } = await readFooter(await bufferOf(file), name);
   const types = new Map<string, ExactType>();
   for (const { name: column, node } of columns) {
     const type = exactTypeOf(node);
@@ -58,7 +58,7 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
   const buffer = await bufferOf(file);
-  const footer = await Footer.read(buffer, name);
+  const footer = await readFooter(buffer, name);
   const { schema } = footer;
   refuseBinary(schema, options);
   let rowsBefore = 0;

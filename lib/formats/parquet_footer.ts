@@ -54,56 +54,48 @@ export interface RowGroup {
   readonly columns: readonly ChunkLayout[];
 }
 
-/** Decodes row groups again in each pass, because 10,000 decoded groups of three columns took 100
- * MB. */
-export class Footer {
+export interface Footer {
   readonly schema: FileSchema;
-  readonly #bytes: Uint8Array;
-  readonly #groups: GroupList;
+  /** Decodes the row groups again in each pass, because 10,000 decoded groups of three columns took
+   * 100 MB. */
+  groups(): Iterable<RowGroup>;
+}
 
-  private constructor(bytes: Uint8Array, groups: GroupList, schema: FileSchema) {
-    this.#bytes = bytes;
-    this.#groups = groups;
-    this.schema = schema;
+/** @throws {SourceError} if the file cannot be read */
+export async function readFooter(buffer: AsyncBuffer, name: string): Promise<Footer> {
+  await checkMagic(buffer, name);
+  return await withSourceErrors(name, "its footer is damaged", async () => {
+    const bytes = await footerBytesOf(buffer);
+    const list = findGroups(bytes);
+    const schema = fileSchemaOf(schemaIn(bytes, list));
+    checkSchema(schema, groupsIn(bytes, list), name);
+    return { schema, groups: () => groupsIn(bytes, list).map(rowGroupOf) };
+  });
+}
+
+function checkSchema(
+  { columns, leaves }: FileSchema,
+  groups: Iterable<ThriftGroup>,
+  name: string,
+): void {
+  const names = columns.map((column) => column.name);
+  const duplicate = names.find((column, index) => names.indexOf(column) !== index);
+  if (duplicate !== undefined) {
+    throw inputError(name, `two columns are called ${JSON.stringify(duplicate)}. Rename one`);
   }
-
-  /** @throws {SourceError} if the file cannot be read */
-  static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
-    await checkMagic(buffer, name);
-    return await withSourceErrors(name, "its footer is damaged", async () => {
-      const bytes = await footerBytesOf(buffer);
-      const groups = findGroups(bytes);
-      const footer = new Footer(bytes, groups, fileSchemaOf(schemaIn(bytes, groups)));
-      footer.#check(name);
-      return footer;
-    });
-  }
-
-  *groups(): Generator<RowGroup> {
-    for (const group of groupsIn(this.#bytes, this.#groups)) {
-      const columns = group.field_1.map(({ field_3: meta }) => layoutOf(meta!));
-      const bytes = sumOf(columns, ({ start, end }) => end - start);
-      yield { rows: Number(group.field_3), bytes: bytes || Number(group.field_2), columns };
+  for (const { field_1: chunks } of groups) {
+    if (chunks?.length !== leaves.length) {
+      const problem = "its footer is damaged (the columns of a row group differ from its schema)";
+      throw inputError(name, problem);
     }
+    chunks.forEach((chunk, index) => checkChunk(chunk, leaves[index].path, name));
   }
+}
 
-  #check(name: string): void {
-    const { columns, leaves } = this.schema;
-    const names = columns.map((column) => column.name);
-    const duplicate = names.find((column, index) => names.indexOf(column) !== index);
-    if (duplicate !== undefined) {
-      throw inputError(name, `two columns are called ${JSON.stringify(duplicate)}. Rename one`);
-    }
-    for (const { field_1: chunks } of groupsIn(this.#bytes, this.#groups)) {
-      if (chunks?.length !== leaves.length) {
-        throw inputError(
-          name,
-          "its footer is damaged (the columns of a row group differ from its schema)",
-        );
-      }
-      chunks.forEach((chunk, index) => checkChunk(chunk, leaves[index].path, name));
-    }
-  }
+function rowGroupOf({ field_1: chunks, field_2: size, field_3: rows }: ThriftGroup): RowGroup {
+  const columns = chunks.map(({ field_3: meta }) => layoutOf(meta!));
+  const bytes = sumOf(columns, ({ start, end }) => end - start);
+  return { rows: Number(rows), bytes: bytes || Number(size), columns };
 }
 
 function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
@@ -141,7 +133,7 @@ async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   const end = textOf(new Uint8Array(await buffer.slice(Math.max(0, size - 4), size)));
   if (end === ENCRYPTED_MAGIC) throw inputError(name, ENCRYPTED);
   if (start !== MAGIC && end !== MAGIC) {
-    const foreign = foreignBytes(head);
+    const foreign = foreignBytes(head, name);
     if (foreign !== undefined) {
       // `foreignBytes` expects decompressed bytes, in which gzip would be a second compression.
       const what = foreign.what.replace(" twice", "");

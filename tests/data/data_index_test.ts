@@ -354,6 +354,33 @@ Deno.test("index: reports damaged and foreign lines, and shows the rest", async 
   index.close();
 });
 
+Deno.test("index: many files take the memory of one, and are not open at once", async () => {
+  await using dir = await tempDir();
+  const paths: string[] = [];
+  for (let file = 0; file < 100; file++) {
+    paths.push(await dir.write(`out/${file}.jsonl`, resultLine({ uid: `u${file}` })));
+  }
+  const before = Deno.memoryUsage().external;
+  const index = await indexOf(...paths);
+  assertEquals(uids(index, 'response contains "answer"').length, 100);
+  const grownMiB = (Deno.memoryUsage().external - before) / 2 ** 20;
+  assert(grownMiB < 20, `${grownMiB} MiB`);
+  assert(openFilesIn(dir.root) <= 1, `${openFilesIn(dir.root)} files are open`);
+  index.close();
+});
+
+/** The number of files in a folder that this process has open; 0 where the system cannot tell. */
+function openFilesIn(folder: string): number {
+  if (Deno.build.os !== "linux") return 0;
+  return [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`).startsWith(folder);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
 Deno.test("index: is kept, reused and continued, and never used for another file", async () => {
   await using dir = await tempDir();
   const own = { lang: "en", score: 3 };

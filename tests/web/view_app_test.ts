@@ -182,6 +182,24 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
   assertEquals(await uids(), ["a", "b", "c", "d"]);
 });
 
+Deno.test("view: a path that was removed does not hide new files in another one", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", resultLine({ uid: "a" }));
+  await dir.write("out/y.jsonl", resultLine({ uid: "b" }));
+  await using service = await DataService.open({
+    paths: [dir.path("x.jsonl"), dir.path("out")],
+    isSaved: false,
+    findMs: 10,
+  });
+  await Deno.remove(dir.path("x.jsonl"));
+  await dir.write("out/z.jsonl", resultLine({ uid: "c" }));
+  const end = performance.now() + 20_000;
+  while (!service.files.includes(dir.path("out/z.jsonl"))) {
+    assert(performance.now() < end, "the new file was not found");
+    await service.ask("state", {});
+  }
+});
+
 Deno.test("view: an interruption does not wait for compressed files, and leaves no copies", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl.gz", gzipSync(resultLine({ uid: "a" }).repeat(1_000)));
