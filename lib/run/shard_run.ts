@@ -14,8 +14,8 @@ import {
   OtherDivisionError,
   type OwnOutput,
   piecesOf,
-  pinnedPlan,
-  type PinOptions,
+  planFor,
+  type PlanOptions,
   rowsBefore,
   type Shard,
   type ShardPlan,
@@ -26,7 +26,7 @@ import { checkReadableTwice } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, STATUS_ENDING, writeFailedStatus } from "./run_status.ts";
 
-export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
+export interface ShardFilesOptions extends Omit<PlanOptions, "input"> {
   /** As the user named them. */
   readonly inputs: readonly string[];
   /** The files that `inputs` stands for, in their order. */
@@ -62,7 +62,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     await checkOutputs(files, [ownFiles]);
     await refuseMerged(ownFiles);
     await Promise.all(files.map((file) => checkReadableTwice(file)));
-    const plan = await pinnedPlan(shared, files, shard.count, { ...options, input: inputOptions });
+    const plan = await planFor(shared, files, shard.count, { ...options, input: inputOptions });
     return {
       files: { ...ownFiles, pieces: piecesOf(plan, shard.index, inputOptions) },
       inputFiles: files,
