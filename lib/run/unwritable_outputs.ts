@@ -206,18 +206,9 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** The run ends now: tries once to write waiting lines to other files, and drops them if that
-   * fails. */
-  giveUp(): void {
-    this.#end("abandon");
-  }
-
-  /** Writes waiting lines to other files: the run must end, but its answers are paid for. */
-  rescue(): void {
-    this.#end("rescue");
-  }
-
-  #end(ending: "abandon" | "rescue"): void {
+  /** Writes waiting lines to other files, because the run must end, but its answers are paid for.
+   * `abandon` tries that once, and drops them if it fails. */
+  end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
     for (const job of this.#stalledJobs.values()) job.sink?.[ending]();
   }
