@@ -2,7 +2,7 @@
 
 import { shardStem } from "../lib/files.ts";
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";
-import { divide, piecesOf, pinnedPlan, type ShardPlan } from "../lib/shards/mod.ts";
+import { divide, piecesOf, planFor, type ShardPlan } from "../lib/shards/mod.ts";
 import {
   atLeast,
   atMost,
@@ -25,7 +25,7 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const { size } = await Deno.stat(input);
   const scanS = await scanSeconds(input);
   const stem = `${bench.dir}/shards/in`;
-  await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], READ_SHARDS);
+  await planFor({ stem, isNamed: true, wholeResults: [] }, [input], READ_SHARDS);
   const bytesBefore = bytesRead();
   const starts: number[] = [];
   for (let index = 0; index < READ_SHARDS; index++) {
@@ -69,7 +69,7 @@ async function scanSeconds(input: string): Promise<number> {
 /** Reads all rows of a shard. Returns the milliseconds until the first. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const startMs = performance.now();
-  const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], READ_SHARDS);
+  const plan = await planFor({ stem, isNamed: true, wholeResults: [] }, [input], READ_SHARDS);
   const sequence = new InputSequence(piecesOf(plan, index));
   await sequence.open();
   let firstMs = 0;
@@ -84,7 +84,7 @@ function bytesRead(): number {
 
 async function measureMerge(bench: Bench, input: string, rows: number): Promise<Figure> {
   const stem = `${bench.dir}/merge/in`;
-  const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], MERGED_SHARDS);
+  const plan = await planFor({ stem, isNamed: true, wholeResults: [] }, [input], MERGED_SHARDS);
   const results: string[] = [];
   let size = 0;
   for (let index = 0; index < MERGED_SHARDS; index++) {

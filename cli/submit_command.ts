@@ -4,7 +4,7 @@ import { UsageError } from "../lib/errors.ts";
 import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
-import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
+import { canceledPathOf, MAX_SHARDS, planFor } from "../lib/shards/mod.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -87,7 +87,7 @@ async function prepare(
     await checkMergedFiles(mergedResults, files);
     // Pods write as a user of their own, who could not write to folders that are created here.
     const writes = scheduler === "slurm";
-    const plan = await pinnedPlan(ownOutput, files, shards, {
+    const plan = await planFor(ownOutput, files, shards, {
       ...planOptions(settings),
       inputs,
       writes,

@@ -114,22 +114,20 @@ export class ActiveRun {
     const reason = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
     this.#cancelDeadline = after(deadlineMs, () => {
       engine.halt(reason);
-      this.run?.stalledOutputs.rescue();
+      this.run?.stalledOutputs.end("rescue");
     });
   }
 
   #followTeachers(engine: Engine): void {
     const { teacherList } = this.options;
     if (teacherList === undefined) return;
-    const notice = (level: "info" | "warning", message: string) =>
-      this.progress.notice(level, message);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
       // New teachers first: a run without a teacher ends.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       this.progress.stateChanged();
-    }, notice);
+    }, this.progress.notice.bind(this.progress));
   }
 
   get keepsOutcomes(): boolean {
@@ -187,7 +185,7 @@ export class ActiveRun {
   abort(reason?: unknown): void {
     this.stopController.abort(reason);
     this.#engine?.abort(reason);
-    this.run?.stalledOutputs.giveUp();
+    this.run?.stalledOutputs.end("abandon");
   }
 
   end(): void {

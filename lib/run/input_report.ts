@@ -44,13 +44,13 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
 }
 
 /** The place of the only problem of the inputs; several are in the message. */
-function onlyPlace(findings: readonly Findings[], options: Options): SourceErrorOptions {
-  const unreadable = findings.flatMap((one) => one.unreadable ?? []);
-  const bad = options.skipBadRows ? [] : findings.filter((one) => one.bad.count > 0);
-  if (unreadable.length + bad.length !== 1) return {};
-  const [{ path, line, cause } = {}] = unreadable;
-  if (bad.length === 0) return { path, line, cause };
-  return bad[0].bad.count === 1 ? bad[0].fileAndLineOf(bad[0].bad.groups[0].examples[0].line) : {};
+function onlyPlace(findings: readonly Findings[], { skipBadRows }: Options): SourceErrorOptions {
+  const places = findings.flatMap((found): SourceErrorOptions[] => {
+    const badLines = skipBadRows ? [] : found.bad.groups.flatMap(({ examples }) => examples);
+    const badPlaces = badLines.map(({ line }) => found.fileAndLineOf(line));
+    return found.unreadable === undefined ? badPlaces : [found.unreadable, ...badPlaces];
+  });
+  return places.length === 1 ? places[0] : {};
 }
 
 function badRowProblem(findings: readonly Findings[]): string[] {

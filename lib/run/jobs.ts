@@ -262,7 +262,7 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
     shard,
     limit,
     writes,
-    inputOptions: generator,
+    input: generator,
     needsLock: options.lock,
     signal,
   });

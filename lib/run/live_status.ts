@@ -143,6 +143,7 @@ interface StatusParts {
   readonly path: string;
   readonly model: string;
   readonly otherShards: OtherShards | undefined;
+  /** US dollars spent by earlier runs of the shard; 0 for other runs. */
   readonly spentBefore: number;
   /** Permissions of the status file: only users who may read the input may read it. */
   readonly mode: number | undefined;
@@ -150,8 +151,6 @@ interface StatusParts {
 
 /** Writes a run's status file, and sets a shard's share of the rate limits. */
 export class LiveStatus {
-  /** US dollars spent by earlier runs of the shard; 0 for other runs. */
-  readonly spentBefore: number;
   readonly #parts: StatusParts;
   readonly #started = new Date().toISOString();
   #beat = 0;
@@ -159,8 +158,12 @@ export class LiveStatus {
   #writing: Promise<void> | undefined;
 
   private constructor(parts: StatusParts) {
-    this.spentBefore = parts.spentBefore;
     this.#parts = parts;
+  }
+
+  /** See `StatusParts`. */
+  get spentBefore(): number {
+    return this.#parts.spentBefore;
   }
 
   /** Waits until a shard's status is written: others must know of the shard before it sends. */
@@ -233,7 +236,7 @@ export class LiveStatus {
       ended: false,
       state,
       job: shard?.job,
-      reason: shortReason(reason),
+      reason: reason?.slice(0, STATUS_LIMITS.chars) ?? null,
       shard: shard === undefined ? null : [shard.index, shard.count],
       model: model.slice(0, STATUS_LIMITS.chars),
       ...fieldsOf(STATUS_COUNTS, (name) => snapshot[name]),
@@ -249,10 +252,6 @@ export class LiveStatus {
   }
 }
 
-function shortReason(reason: string | null): string | null {
-  return reason === null ? null : reason.slice(0, STATUS_LIMITS.chars);
-}
-
 function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
   return mostUrgentTeachers(teachers, STATUS_LIMITS.teachers).map((i) => {
     const { address, state, in_flight, answered } = teachers[i];
@@ -262,6 +261,7 @@ function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
 
 function endFields(summary: Summary | undefined): Partial<RunStatus> {
   if (summary === undefined) return { state: "failed", rate_per_s: 0, eta_s: null };
-  const { state, reason, pending, rate_per_s } = summary;
-  return { state, reason: shortReason(reason), rate_per_s, eta_s: pending === 0 ? 0 : null };
+  const { state, pending, rate_per_s } = summary;
+  const reason = summary.reason?.slice(0, STATUS_LIMITS.chars) ?? null;
+  return { state, reason, rate_per_s, eta_s: pending === 0 ? 0 : null };
 }

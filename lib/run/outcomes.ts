@@ -94,10 +94,9 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     const { row, completion, failure } = outcome;
     if (failure === undefined) return this.answer(completion!, row, outcome);
     const { type, message, status } = failure;
-    const base = { ...this.#common(row, outcome), error: { type, message, status } };
-    return completion === undefined
-      ? { ok: false, ...base }
-      : { ok: false, ...base, partial: completion };
+    const error = { type, message, status };
+    const partial = completion && { partial: completion };
+    return { ok: false, ...this.#common(row, outcome), error, ...partial };
   }
 
   /** The outcome of an accepted answer. `validate` gets it before the answer is accepted. */

@@ -39,11 +39,12 @@ export function admit(
   onAnswer?: OnAnswer,
 ): string | undefined | Clash {
   const { table, duplicates, samples } = options;
+  const { contentHash } = row;
   let uid = row.uid;
   let slot = table.insert(uid);
-  let sampleInUse = table.has(slot, SEEN) ? 0 : laterSampleInUse(uid, options);
+  let sampleInUse = firstSampleInUse(uid, slot, options);
   if (sampleInUse !== undefined && duplicates === "merge") {
-    return sampleInUse === 0 && table.fingerprintEquals(slot, row.contentHash)
+    return sampleInUse === 0 && table.fingerprintEquals(slot, contentHash)
       ? undefined
       : { uid, sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
   }
@@ -51,9 +52,8 @@ export function admit(
     // Copies are counted under an id that no row has: a map would take 100 bytes for each id.
     uid = `${row.uid}~${1 + table.countUp(table.insert(`${row.uid}\0~`))}`;
     slot = table.insert(uid);
-    sampleInUse = table.has(slot, SEEN) ? 0 : laterSampleInUse(uid, options);
+    sampleInUse = firstSampleInUse(uid, slot, options);
   }
-  const { contentHash } = row;
   for (let sample = 0; sample < samples; sample++) {
     const answerUid = sampleUid(uid, sample);
     if (sample > 0) slot = table.insert(answerUid);
@@ -64,8 +64,14 @@ export function admit(
   return uid;
 }
 
-/** The first sample after the row's own (0) whose id is taken; undefined if none is. */
-function laterSampleInUse(uid: string, { table, samples }: AdmissionOptions): number | undefined {
+/** The first sample of a row whose id is taken; undefined if none is. `slot` is that of `uid`, the
+ * id of sample 0. */
+function firstSampleInUse(
+  uid: string,
+  slot: number,
+  { table, samples }: AdmissionOptions,
+): number | undefined {
+  if (table.has(slot, SEEN)) return 0;
   for (let sample = 1; sample < samples; sample++) {
     const slot = table.find(sampleUid(uid, sample));
     if (slot !== -1 && table.has(slot, SEEN)) return sample;
@@ -121,9 +127,8 @@ export class Plan {
   /** For each line: `n` for the row `<uid>~n`, else 0. Empty while all ids differ. */
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
-  #failureLines = new Uint32Array(16);
-  #failureCount = 0;
-  #failuresTaken = 0;
+  /** The numbers of the failures lines of answers that are requested again, in their order. */
+  readonly failureLines = new NumberQueue();
 
   constructor(samples = 1) {
     this.#samples = samples;
@@ -183,19 +188,6 @@ export class Plan {
     return isKept ? this.#uids.take() : undefined;
   }
 
-  /** Keeps the failures line number of an answer that is requested again, for `takeFailureLine`. */
-  keepFailureLine(line: number): void {
-    if (this.#failureCount === this.#failureLines.length) {
-      const { buffer } = this.#failureLines;
-      this.#failureLines = new Uint32Array(buffer.transfer(buffer.byteLength * 2));
-    }
-    this.#failureLines[this.#failureCount++] = line;
-  }
-
-  takeFailureLine(): number {
-    return this.#failureLines[this.#failuresTaken++];
-  }
-
   /** The row of the last line is `<uid>~<number>`. */
   markCopy(number: number): void {
     const index = this.#length - 1;
@@ -213,30 +205,47 @@ export class Plan {
   }
 }
 
-/** Ids in the first block of `KeptUids`; each next block has twice as many, up to the maximum. */
-const FIRST_BLOCK_UIDS = 16;
-const MAX_BLOCK_UIDS = 4_096;
+/** Numbers in the first block of a queue; each next block has twice as many, up to the maximum. */
+const FIRST_BLOCK = 16;
+const MAX_BLOCK = 4_096;
 
-/** A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as ids are
+/** A queue of numbers below 2^32. Frees memory as numbers are taken. */
+class NumberQueue {
+  readonly #blocks: Uint32Array[] = [];
+  /** The number of numbers in the last block. */
+  #lastCount = 0;
+  /** The number of numbers taken out of the first block. */
+  #takenCount = 0;
+
+  push(number: number): void {
+    const capacity = this.#blocks.at(-1)?.length ?? 0;
+    if (this.#lastCount === capacity) {
+      this.#blocks.push(new Uint32Array(Math.min(MAX_BLOCK, Math.max(FIRST_BLOCK, capacity * 2))));
+      this.#lastCount = 0;
+    }
+    this.#blocks.at(-1)![this.#lastCount++] = number;
+  }
+
+  /** Call it only while a number is left. */
+  shift(): number {
+    if (this.#takenCount === this.#blocks[0].length) {
+      this.#blocks.shift();
+      this.#takenCount = 0;
+    }
+    return this.#blocks[0][this.#takenCount++];
+  }
+}
+
+/** A queue of ids of 32 hex digits, kept as slots of the table of ids. Frees memory as ids are
  * taken. */
 export class KeptUids {
-  readonly #blocks: Uint32Array[] = [];
-  /** The number of ids in the last block. */
-  #lastCount = 0;
-  #capacity = 0;
-  /** The number of ids taken out of the first block. */
-  #takenCount = 0;
+  readonly #slots = new NumberQueue();
   #keys: Uint32Array[] = [];
   /** The number of ids left in each block of keys. */
   readonly #remainingCounts: number[] = [];
 
   keep(slot: number): void {
-    if (this.#lastCount === this.#capacity) {
-      this.#capacity = Math.min(MAX_BLOCK_UIDS, Math.max(FIRST_BLOCK_UIDS, this.#capacity * 2));
-      this.#blocks.push(new Uint32Array(this.#capacity));
-      this.#lastCount = 0;
-    }
-    this.#blocks.at(-1)![this.#lastCount++] = slot;
+    this.#slots.push(slot);
     const block = blockOf(slot);
     while (this.#remainingCounts.length <= block) this.#remainingCounts.push(0);
     this.#remainingCounts[block]++;
@@ -249,12 +258,8 @@ export class KeptUids {
 
   /** Call it after `takeKeys`, and only while an id is left. */
   take(): string {
-    if (this.#takenCount === this.#blocks[0].length) {
-      this.#blocks.shift();
-      this.#takenCount = 0;
-    }
-    const slot = this.#blocks[0][this.#takenCount++], uid = uidIn(this.#keys, slot);
-    const block = blockOf(slot);
+    const slot = this.#slots.shift(), block = blockOf(slot);
+    const uid = uidIn(this.#keys, slot);
     if (--this.#remainingCounts[block] === 0) this.#keys[block] = NO_KEYS;
     return uid;
   }

@@ -104,7 +104,7 @@ class SecondPass {
       if (todo === Todo.Bad) return this.#badRowOf(line, index, sample);
       first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
-      if (todo === Todo.AskAgain) onRetry(row.uid, plan.takeFailureLine());
+      if (todo === Todo.AskAgain) onRetry(row.uid, plan.failureLines.shift());
       const earlier = earlierOf?.(row);
       rows.push(earlier === undefined ? row : { ...row, earlier });
     }

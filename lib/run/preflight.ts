@@ -207,7 +207,7 @@ class FirstPass {
       findings.failed++;
       if (!isChosen) return Todo.Skip;
       if (!askChanged && !table.has(slot, ASK_AGAIN)) return Todo.Skip;
-      findings.plan.keepFailureLine(table.lineOf(slot));
+      findings.plan.failureLines.push(table.lineOf(slot));
       return Todo.AskAgain;
     }
     // A named row is sent even if it has not failed: an interrupted `--reask-answered` may have

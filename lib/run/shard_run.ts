@@ -14,8 +14,8 @@ import {
   OtherDivisionError,
   type OwnOutput,
   piecesOf,
-  pinnedPlan,
-  type PinOptions,
+  planFor,
+  type PlanOptions,
   rowsBefore,
   type Shard,
   type ShardPlan,
@@ -26,7 +26,8 @@ import { checkReadableTwice } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, STATUS_ENDING, writeFailedStatus } from "./run_status.ts";
 
-export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
+export interface ShardFilesOptions extends PlanOptions {
+  readonly input: InputOptions;
   /** As the user named them. */
   readonly inputs: readonly string[];
   /** The files that `inputs` stands for, in their order. */
@@ -34,7 +35,6 @@ export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
   readonly output: string;
   readonly shard: Shard;
   readonly limit?: number;
-  readonly inputOptions: InputOptions;
 }
 
 export interface ShardFiles {
@@ -50,7 +50,7 @@ export interface ShardFiles {
 
 /** @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
 export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
-  const { inputs, files, output, shard, limit, inputOptions } = options;
+  const { inputs, files, output, shard, limit, input } = options;
   if (files.includes("-")) {
     throw new UsageError(
       'Cannot divide "-" into shards: name the file that standard input came from',
@@ -62,9 +62,9 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     await checkOutputs(files, [ownFiles]);
     await refuseMerged(ownFiles);
     await Promise.all(files.map((file) => checkReadableTwice(file)));
-    const plan = await pinnedPlan(shared, files, shard.count, { ...options, input: inputOptions });
+    const plan = await planFor(shared, files, shard.count, options);
     return {
-      files: { ...ownFiles, pieces: piecesOf(plan, shard.index, inputOptions) },
+      files: { ...ownFiles, pieces: piecesOf(plan, shard.index, input) },
       inputFiles: files,
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       shared,

@@ -8,8 +8,8 @@
 
 import type { Engine } from "../engine/mod.ts";
 import { SinkError } from "../errors.ts";
-import { hasContent as holdsBytes } from "../files.ts";
-import { delay as wait } from "../timer.ts";
+import { hasContent } from "../files.ts";
+import { delay } from "../timer.ts";
 import type { RunNotices } from "./notices.ts";
 import type { Job } from "./job.ts";
 
@@ -39,9 +39,7 @@ export interface OutputWatchOptions {
 export class OutputWatch {
   readonly #outputs: readonly WatchedOutput[];
   readonly #onLost: (error: SinkError) => void;
-  readonly #now: () => number;
-  readonly #delay: (ms: number) => Promise<unknown>;
-  readonly #hasContent: (path: string) => Promise<boolean>;
+  readonly #options: Required<OutputWatchOptions>;
   #checking: Promise<void> | undefined;
   /** Undefined if the last check found no problem. */
   #firstSeenAt: number | undefined;
@@ -52,14 +50,11 @@ export class OutputWatch {
   constructor(
     outputs: readonly WatchedOutput[],
     onLost: (error: SinkError) => void,
-    { now = () => performance.now(), delay = wait, hasContent = holdsBytes }: OutputWatchOptions =
-      {},
+    options: OutputWatchOptions = {},
   ) {
     this.#outputs = outputs;
     this.#onLost = onLost;
-    this.#now = now;
-    this.#delay = delay;
-    this.#hasContent = hasContent;
+    this.#options = { now: () => performance.now(), delay, hasContent, ...options };
   }
 
   /** Called about once a second. */
@@ -77,7 +72,7 @@ export class OutputWatch {
     await this.close();
     await this.#check(true);
     while (this.#firstSeenAt !== undefined && this.#lostOutputs === undefined) {
-      await this.#delay(RECHECK_MS);
+      await this.#options.delay(RECHECK_MS);
       await this.#check(true);
     }
     if (this.#lostOutputs === undefined) return;
@@ -102,8 +97,8 @@ export class OutputWatch {
       // Needs no second check: a problem has been confirmed already.
       if (problem !== undefined) await this.#moveAway(this.#lostOutputs);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
-    else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
-    else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
+    else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#options.now();
+    else if (this.#options.now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
   /** Saves the lines of lost outputs, then reports the outputs. Does not wait for the end of the
@@ -131,7 +126,7 @@ export class OutputWatch {
     const withLines: string[] = [];
     // Files without lines will be removed.
     for (const path of rescuedPaths) {
-      if (await this.#hasContent(path).catch(() => true)) withLines.push(path);
+      if (await this.#options.hasContent(path).catch(() => true)) withLines.push(path);
     }
     if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(withLines)}`);
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -206,18 +201,9 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** The run ends now: tries once to write waiting lines to other files, and drops them if that
-   * fails. */
-  giveUp(): void {
-    this.#end("abandon");
-  }
-
-  /** Writes waiting lines to other files: the run must end, but its answers are paid for. */
-  rescue(): void {
-    this.#end("rescue");
-  }
-
-  #end(ending: "abandon" | "rescue"): void {
+  /** Writes waiting lines to other files, because the run must end, but its answers are paid for.
+   * `abandon` tries that once, and drops them if it fails. */
+  end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
     for (const job of this.#stalledJobs.values()) job.sink?.[ending]();
   }

@@ -118,7 +118,7 @@ async function verifyShard(
 ): Promise<Verification> {
   const { shardFilesOf } = await import("./shard_run.ts");
   const output = pathOf(options.output), { limit } = options;
-  const request = { inputs, files, output, shard, limit, inputOptions: options, writes: false };
+  const request = { inputs, files, output, shard, limit, input: options, writes: false };
   const shardFiles = await shardFilesOf(request);
   const shardLimit = limit === undefined ? undefined : shardFiles.limit;
   return await verifyOne(shardFiles.files, { ...options, limit: shardLimit });

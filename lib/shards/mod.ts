@@ -26,4 +26,4 @@ export {
   type ShardPlan,
   shareOfInput,
 } from "./plan.ts";
-export { canceledPathOf, changeOf, MAX_SHARDS, pinnedPlan, type PinOptions } from "./shard.ts";
+export { canceledPathOf, changeOf, MAX_SHARDS, planFor, type PlanOptions } from "./shard.ts";

@@ -33,7 +33,7 @@ export function canceledPathOf(stem: string): string {
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
 }
 
-export interface PinOptions {
+export interface PlanOptions {
   /** How the input is read. @default by file name, then by content */
   readonly input?: InputOptions;
   /** The inputs as the user named them, for advice. @default the files */
@@ -57,11 +57,11 @@ export interface PinOptions {
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
  * would be sent again that another division or a run over whole files has sent
  */
-export async function pinnedPlan(
+export async function planFor(
   output: OwnOutput,
   files: readonly string[],
   count: number,
-  options: PinOptions = {},
+  options: PlanOptions = {},
 ): Promise<ShardPlan> {
   const { stem } = output, path = planPathOf(stem, count), division = { path, stem, count };
   const earlierPlan = await readPlan(path);
@@ -84,7 +84,7 @@ export async function pinnedPlan(
 
 const LOCK_RETRY_MS = 200;
 
-async function waitForLock(path: string, { needsLock, signal }: PinOptions): Promise<Lock> {
+async function waitForLock(path: string, { needsLock, signal }: PlanOptions): Promise<Lock> {
   while (true) {
     signal?.throwIfAborted();
     try {

@@ -15,7 +15,7 @@ import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/
 import { mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
 import { RunLines } from "../../lib/merge/run_lines.ts";
 import { filesOf, readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
-import { pinnedPlan } from "../../lib/shards/mod.ts";
+import { planFor } from "../../lib/shards/mod.ts";
 import { shellWord } from "../../lib/printable.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { shellWords } from "../support/process.ts";
@@ -288,7 +288,7 @@ Deno.test("a merge refuses --shards for runs that are not shards, and waits for 
   // Borders of two inputs: the other run is not what `shards` asks for.
   for (const name of ["a", "b"]) {
     const place = { stem: dir.path(`2/${name}`), isNamed: true, wholeResults: [] };
-    await pinnedPlan(place, [input], 2);
+    await planFor(place, [input], 2);
   }
   await runShard(input, dir.path("2/in.jsonl"), {});
   const ambiguous = { ...options, outputs: dir.path("2/"), replace: true };
@@ -1048,7 +1048,7 @@ Deno.test("borders without answers do not count, and what the choice among sever
   const out = dir.path("out/"), output = dir.path("all.jsonl");
   for (const count of [2, 3, 4]) {
     const place = { stem: dir.path("out/a"), isNamed: true, wholeResults: [] };
-    await pinnedPlan(place, [a], count);
+    await planFor(place, [a], count);
   }
   const merge = (outputs: string, shards?: number) =>
     mergeRuns({ outputs, output, shards, replace: true });
@@ -1067,7 +1067,7 @@ Deno.test("borders without answers do not count, and what the choice among sever
   assertEquals(choices, [`${dir.path("out/a.jsonl")}`, `${dir.path("out/b.jsonl")}`]);
   for (const choice of choices) assertEquals((await merge(choice)).succeeded, 10);
   // Runs beside borders that no shard has used.
-  await pinnedPlan({ stem: dir.path("2/c"), isNamed: true, wholeResults: [] }, [a], 2);
+  await planFor({ stem: dir.path("2/c"), isNamed: true, wholeResults: [] }, [a], 2);
   await runShard(b, dir.path("2/b.jsonl"), {});
   assertEquals((await merge(dir.path("2/"))).succeeded, 10);
   // A merge that waits does so for the shards, and does not take the other runs instead.

@@ -10,7 +10,7 @@ import { join } from "../../lib/deps/std_path.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
-import { changeOf, divide, type OwnOutput, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
+import { changeOf, divide, type OwnOutput, planFor, readPlan } from "../../lib/shards/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { delay } from "../../lib/timer.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -370,7 +370,7 @@ Deno.test("answers of one number of shards are not paid for again by another one
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const output = dir.path("out/");
   // The borders alone are no reason: nothing has been paid for.
-  await pinnedPlan(outputOf(dir.path("out/in")), [input], 4);
+  await planFor(outputOf(dir.path("out/in")), [input], 4);
   await runShard(input, output, { shard: { index: 1, count: 2 } });
   for (const shard of [{ index: 0, count: 3 }, { index: 0, count: 4 }, undefined]) {
     const other = () => runShard(input, output, { shard });
@@ -393,7 +393,7 @@ Deno.test("answers of a run over the whole input are not paid for again by shard
   const second = await dir.write("second.jsonl", prompts(10, 20));
   const shard = { index: 1, count: 2 };
   const output = dir.path("out/");
-  await pinnedPlan(outputOf(dir.path("out/in")), [input], 2);
+  await planFor(outputOf(dir.path("out/in")), [input], 2);
   await runShard(input, output, { limit: 3 });
   for (const inputs of [input, [input, second]]) {
     const { message } = await assertRejects(() => runShard(inputs, output, { shard }), UsageError);
@@ -631,7 +631,7 @@ Deno.test("rows that another division is sending, or has sent before its borders
   };
   // What a run has done when it sends its first row.
   const results = await dir.write("out/in-00000-of-00002.jsonl", "");
-  await pinnedPlan(outputOf(dir.path("out/in")), [input], 2);
+  await planFor(outputOf(dir.path("out/in")), [input], 2);
   {
     using file = await Deno.open(results, { append: true });
     await file.lock(true);

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
-import { divide, pinnedPlan } from "../../lib/shards/mod.ts";
+import { divide, planFor } from "../../lib/shards/mod.ts";
 import { acquireLock } from "../../lib/sink/mod.ts";
 import { delay } from "../../lib/timer.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -136,7 +136,7 @@ Deno.test("shards that start at once pin the borders on a filesystem without loc
   const { tryLock } = Deno.FsFile.prototype;
   Deno.FsFile.prototype.tryLock = () => Promise.reject(new Error("No locks available"));
   try {
-    const pin = () => pinnedPlan(output, [input], 4, { needsLock: false });
+    const pin = () => planFor(output, [input], 4, { needsLock: false });
     const plans = await Promise.all(Array.from({ length: 8 }, pin));
     for (const plan of plans) assertEquals(plan, plans[0]);
   } finally {

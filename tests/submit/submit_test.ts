@@ -17,7 +17,7 @@ import { kubernetesOptions } from "../../cli/submit_kubernetes.ts";
 import type { Io } from "../../cli/io.ts";
 import { statusCommand } from "../../cli/submit_control.ts";
 import { writeFailedStatus } from "../../lib/run/mod.ts";
-import { pinnedPlan } from "../../lib/shards/mod.ts";
+import { planFor } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { runCli, startCli } from "../support/process.ts";
@@ -395,7 +395,7 @@ async function runWith(
 ): Promise<{ code: number; text: string; isMarked: boolean }> {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
-  await pinnedPlan({ stem: dir.path("out/in"), isNamed: false, wholeResults: [] }, [input], 2);
+  await planFor({ stem: dir.path("out/in"), isNamed: false, wholeResults: [] }, [input], 2);
   await Deno.mkdir(dir.path("bin"));
   await prepare?.(dir);
   for (const [name, text] of Object.entries(tools)) {
@@ -839,7 +839,7 @@ Deno.test("the status of one of several divisions is shown with --shards", async
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const pinned = { stem: dir.path("out/in"), isNamed: false, wholeResults: [] };
-  for (const count of [2, 5]) await pinnedPlan(pinned, [input], count);
+  for (const count of [2, 5]) await planFor(pinned, [input], count);
   await assertRejects(() => statusOf(dir.path("out")), UsageError, "--shards 5");
   assertStringIncludes(
     await statusOf(dir.path("out"), [["shards", "5"]]),
