@@ -70,16 +70,59 @@ export async function runCli(args: string[], options: CliOptions = {}): Promise<
   return await child.output();
 }
 
-/** Runs command lines one after the other in one process with these permissions. */
-export async function runCliEach(
-  commands: readonly string[][],
-  permissions: string[],
-): Promise<CliResult[]> {
-  const script = `${REPOSITORY}/tests/support/cli_runs.ts`;
-  const stdin = JSON.stringify(commands);
-  const { code, stdout, stderr } = await runCli([], { script, permissions, stdin });
-  if (code !== 0) throw new Error(`The process ended with ${code}:\n${stderr}`);
-  return JSON.parse(stdout);
+/**
+ * A process that runs command lines one after the other for all tests of a file, where they need
+ * permissions, a working folder or programs of their own: starting Deno takes longer than most runs.
+ * Make it outside the tests; it starts before the first and ends after the last.
+ */
+export class CliServer {
+  #child?: Deno.ChildProcess;
+  #home = "";
+  #requests?: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  #answers?: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(permissions: string[] = ["-A"]) {
+    Deno.test.beforeAll(() => this.#start(permissions));
+    Deno.test.afterAll(() => this.#stop());
+  }
+
+  /** Runs a command line to its end. */
+  async run(
+    args: string[],
+    { cwd = REPOSITORY, env }: Pick<CliOptions, "cwd" | "env"> = {},
+  ): Promise<CliResult> {
+    const request = { args, cwd, env: { ...cleanEnv(this.#home), ...env } };
+    const decoder = new TextDecoder();
+    await this.#requests!.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+    // Not a stream of lines: it would read ahead, beyond the end of the test.
+    let line = "";
+    while (!line.endsWith("\n")) {
+      const { value } = await this.#answers!.read();
+      if (value === undefined) throw new Error(`The process ended during ${args.join(" ")}`);
+      line += decoder.decode(value, { stream: true });
+    }
+    return JSON.parse(line);
+  }
+
+  async #start(permissions: string[]): Promise<void> {
+    this.#home = await Deno.makeTempDir({ prefix: "retort_home_" });
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", ...permissions, `${REPOSITORY}/tests/support/cli_runs.ts`],
+      clearEnv: true,
+      env: cleanEnv(this.#home),
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#requests = this.#child.stdin.getWriter();
+    this.#answers = this.#child.stdout.getReader();
+  }
+
+  async #stop(): Promise<void> {
+    await this.#requests?.close();
+    await this.#answers?.cancel();
+    await this.#child?.status;
+    await Deno.remove(this.#home, { recursive: true });
+  }
 }
 
 async function runHere(args: string[], { env, stdin = "" }: CliOptions): Promise<CliResult> {
