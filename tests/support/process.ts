@@ -16,6 +16,9 @@ import "../../cli/run_command.ts";
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/[\\/]$/, "");
 
+/** Starts a script as the tasks do, without loading what only some commands import: a third of a start's CPU. */
+export const DENO_RUN = ["run", "--unstable-lazy-dynamic-imports"] as const;
+
 /** The options of a process. */
 export interface CliOptions {
   /** Its working folder. @default the repository */
@@ -107,7 +110,7 @@ export class CliServer {
   async #start(permissions: string[]): Promise<void> {
     this.#home = await Deno.makeTempDir({ prefix: "retort_home_" });
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", ...permissions, `${REPOSITORY}/tests/support/cli_runs.ts`],
+      args: [...DENO_RUN, "--quiet", ...permissions, `${REPOSITORY}/tests/support/cli_runs.ts`],
       clearEnv: true,
       env: cleanEnv(this.#home),
       stdin: "piped",
@@ -125,23 +128,57 @@ export class CliServer {
   }
 }
 
-async function runHere(args: string[], { env, stdin = "" }: CliOptions): Promise<CliResult> {
-  const home = await Deno.makeTempDir({ prefix: "retort_home_" });
-  const variables = { ...cleanEnv(home), ...env };
-  let stdout = "", stderr = "";
-  try {
-    const io = fakeIo({
-      writeOut: (text) => stdout += text,
-      writeErr: (text) => stderr += text,
-      env: (name) => variables[name],
-      stdin: new Blob([stdin as Uint8Array<ArrayBuffer>]).stream(),
-      program: "deno task distill",
-    });
-    const code = await main(args, io);
-    return { code, signal: null, stdout, stderr };
-  } finally {
-    await Deno.remove(home, { recursive: true });
+async function runHere(args: string[], options: CliOptions): Promise<CliResult> {
+  return await startHere(args, options).output();
+}
+
+/**
+ * Starts the command line in this process. It hears signals, but only those that it handles: nothing
+ * kills it.
+ */
+export function startHere(
+  args: string[],
+  { env, stdin = "" }: Pick<CliOptions, "env" | "stdin"> = {},
+): CliProcess {
+  const stdout = new Collected(), stderr = new Collected();
+  const handlers = new Map<string, Set<() => void>>();
+  const kill = (signal = "SIGTERM") => handlers.get(signal)?.forEach((handler) => handler());
+  async function run(): Promise<CliResult> {
+    const home = await Deno.makeTempDir({ prefix: "retort_home_" });
+    const variables: Record<string, string> = { ...cleanEnv(home), ...env };
+    try {
+      const io = fakeIo({
+        writeOut: (text) => stdout.add(text),
+        writeErr: (text) => stderr.add(text),
+        env: (name) => variables[name],
+        stdin: new Blob([stdin as Uint8Array<ArrayBuffer>]).stream(),
+        onSignal(signal, handler) {
+          const heard = handlers.get(signal) ?? new Set();
+          handlers.set(signal, heard.add(handler));
+          return () => heard.delete(handler);
+        },
+        program: "deno task distill",
+      });
+      const code = await main(args, io);
+      return { code, signal: null, stdout: stdout.text, stderr: stderr.text };
+    } finally {
+      stdout.end();
+      stderr.end();
+      await Deno.remove(home, { recursive: true });
+    }
   }
+  const ended = run();
+  return {
+    pid: Deno.pid,
+    kill,
+    untilStderr: (pattern) => stderr.until(pattern),
+    untilStdout: (pattern) => stdout.until(pattern),
+    output: () => ended,
+    async [Symbol.asyncDispose]() {
+      kill();
+      await ended;
+    },
+  };
 }
 
 /** A system without a terminal, input and variables, unless `parts` says otherwise. */
@@ -164,7 +201,7 @@ export async function startCli(args: string[], options: CliOptions = {}): Promis
   const home = await Deno.makeTempDir({ prefix: "retort_home_" });
   const script = options.script ?? `${REPOSITORY}/cli.ts`;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...options.permissions ?? ["-A"], script, ...args],
+    args: [...DENO_RUN, ...options.permissions ?? ["-A"], script, ...args],
     cwd: options.cwd ?? REPOSITORY,
     clearEnv: true,
     env: { ...cleanEnv(home), ...options.env },
@@ -247,36 +284,44 @@ async function feed(child: Deno.ChildProcess, stdin?: string | Uint8Array): Prom
   }
 }
 
-/** The text of a stream so far. */
+/** A text so far: of a stream, or what is added. */
 export class Collected {
+  text = "";
   /** Resolves to the whole text. */
   readonly all: Promise<string>;
-  #text = "";
+  #whole = Promise.withResolvers<string>();
   #ended = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.all = this.#collect(stream);
+  constructor(stream?: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.all = this.#whole.promise;
+    if (stream !== undefined) this.#collect(stream).catch(this.#whole.reject);
   }
 
-  /** Waits until the text matches. Rejects if the stream ends before that. */
+  /** Waits until the text matches. Rejects if it ends before that. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     while (true) {
-      const match = pattern.exec(this.#text);
+      const match = pattern.exec(this.text);
       if (match !== null) return match;
-      if (this.#ended) throw new Error(`The process ended without ${pattern}:\n${this.#text}`);
+      if (this.#ended) throw new Error(`The process ended without ${pattern}:\n${this.text}`);
       await this.#changed.promise;
     }
   }
 
-  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      this.#text += text;
-      this.#wake();
-    }
-    this.#ended = true;
+  add(text: string): void {
+    this.text += text;
     this.#wake();
-    return this.#text;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#whole.resolve(this.text);
+    this.#wake();
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.add(text);
+    this.end();
   }
 
   #wake(): void {
