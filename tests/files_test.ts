@@ -14,7 +14,7 @@ import {
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { ifThere, removeIfThere, systemReason } from "../lib/files.ts";
 import { refuseStream } from "../lib/sink/mod.ts";
-import { runCli, runCliEach } from "./support/process.ts";
+import { CliServer, runCli } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 
 Deno.test("removeIfThere() says what cannot be deleted", async () => {
@@ -83,7 +83,8 @@ Deno.test("an output is not written to a hidden stream of another file", () => {
   }
 });
 
-const TASK_PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env"];
+/** With the permissions of the task `distill`. */
+const asTask = new CliServer(["--allow-net", "--allow-read", "--allow-write", "--allow-env"]);
 
 Deno.test({
   name: "no command advises to give up Deno's sandbox",
@@ -111,9 +112,8 @@ Deno.test({
       ],
       [["export", results, "-o", "/proc/a.jsonl", "--format", "messages"], 2, '"/proc/a.jsonl"'],
     ];
-    const all = await runCliEach(cases.map(([args]) => args), TASK_PERMISSIONS);
-    for (const [i, [args, code, message]] of cases.entries()) {
-      const ended = all[i];
+    for (const [args, code, message] of cases) {
+      const ended = await asTask.run(args);
       assertEquals(ended.code, code, `${args.join(" ")}\n${ended.stderr}`);
       assertStringIncludes(ended.stderr, message);
       assertStringIncludes(ended.stderr, "programs have no access to /proc, /sys");

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/
 import { serveLedger } from "../support/ledger_server.ts";
 import { unusedPort } from "../support/ports.ts";
 import { tempDir } from "../support/temp.ts";
-import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";
+import { assertExit, assertVerified, distill, distillHere, numberedRows } from "./fixture.ts";
 
 /** An address at which nothing listens. */
 function freeAddress(): { port: number; url: string } {
@@ -40,7 +40,7 @@ Deno.test("--wait waits for a teacher that is still starting", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", numberedRows(20));
   const address = freeAddress();
-  await using child = await startDistill(address, [input, "-o", dir.path("out/"), "--wait"]);
+  await using child = distillHere(address, [input, "-o", dir.path("out/"), "--wait"]);
   await child.untilStderr(/No response from .* Retrying; Ctrl-C stops/);
   await using server = serveLedger(undefined, { port: address.port });
   assertExit(await child.output(), 0);

@@ -10,9 +10,11 @@ import {
   type CliOptions,
   type CliProcess,
   type CliResult,
+  DENO_RUN,
   REPOSITORY,
   runCli,
   startCli,
+  startHere,
 } from "../support/process.ts";
 import type { TempDir } from "../support/temp.ts";
 
@@ -34,6 +36,15 @@ export async function startDistill(
   return await startCli(argsFor(server, args), options);
 }
 
+/** Starts the command line against a server in this process: nothing kills it. */
+export function distillHere(
+  server: { url: string },
+  args: string[],
+  options?: Pick<CliOptions, "env">,
+): CliProcess {
+  return startHere(argsFor(server, args), options);
+}
+
 /** Starts the command line in a shell that has run `limits` before, such as `ulimit -n 320`. */
 export function startLimited(
   limits: string,
@@ -42,7 +53,16 @@ export function startLimited(
   stderr: "piped" | "null" = "null",
 ): Deno.ChildProcess {
   return new Deno.Command("sh", {
-    args: ["-c", `${limits}; exec "$@"`, "sh", Deno.execPath(), "run", "-A", "cli.ts", ...args],
+    args: [
+      "-c",
+      `${limits}; exec "$@"`,
+      "sh",
+      Deno.execPath(),
+      ...DENO_RUN,
+      "-A",
+      "cli.ts",
+      ...args,
+    ],
     cwd: REPOSITORY,
     clearEnv: true,
     env: cleanEnv(dir.path("home")),

@@ -11,7 +11,14 @@ import {
 import { chatAnswer, type LedgerServer, serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { assertExit, distill, linesOf, numberedRows, startDistill } from "./fixture.ts";
+import {
+  assertExit,
+  distill,
+  distillHere,
+  linesOf,
+  numberedRows,
+  startDistill,
+} from "./fixture.ts";
 
 const ROWS = 400;
 /** What leaves time to touch files in mid-run. */
@@ -98,7 +105,7 @@ for (const { name, touch, says, takesAway } of CASES) {
     async fn() {
       await using one = await scene();
       const { dir, server, args } = one;
-      await using child = await startDistill(server, [...args, ...SLOWLY]);
+      await using child = distillHere(server, [...args, ...SLOWLY]);
       await server.untilPosts(BEFORE);
       const before = linesOf(await dir.read("out.jsonl")).length;
       await touch(dir.path("out.jsonl"));
@@ -152,7 +159,7 @@ Deno.test("a lock file that is removed during a run ends it, and lets no second 
 Deno.test("results that are replaced just before the end of a run end it as well", async () => {
   await using one = await scene();
   const { dir, server, args } = one;
-  await using child = await startDistill(server, [...args, "--limit", "4"]);
+  await using child = distillHere(server, [...args, "--limit", "4"]);
   await server.untilPosts(4);
   await dir.write("other.jsonl", "");
   await Deno.rename(dir.path("other.jsonl"), dir.path("out.jsonl"));

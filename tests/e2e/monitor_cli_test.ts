@@ -25,6 +25,7 @@ import {
   argsFor,
   assertExit,
   distill,
+  distillHere,
   numberedRows,
   startDistill,
   startLimited,
@@ -168,7 +169,7 @@ Deno.test("the page outlives its run, whose files and summary are final, and Ctr
   await using server = serveLedger(handler);
   const report = dir.path("report.html");
   const args = [...await argsIn(dir, numberedRows(3)), "--report", report];
-  await using child = await startDistill(server, [...args, "--monitor"]);
+  await using child = distillHere(server, [...args, "--monitor"]);
   await using browser = await Browser.open(child);
   open();
   await child.untilStderr(
@@ -198,7 +199,7 @@ Deno.test("without an open page --monitor does not wait, and with --monitor-keep
   const { handler, open } = holding();
   await using server = serveLedger(handler);
   const args = await argsIn(dir, numberedRows(2));
-  await using child = await startDistill(server, [...args, "--monitor", "--monitor-keep", "0"]);
+  await using child = distillHere(server, [...args, "--monitor", "--monitor-keep", "0"]);
   await using browser = await Browser.open(child);
   // What a tunnel leaves behind whose other end is gone: connections that say nothing and read nothing.
   using _page = await browser.goneAfter(
@@ -229,7 +230,7 @@ Deno.test("nothing in page, report or metrics is the key, and no prompt becomes 
   const prompt = "</script><script>globalThis.isOwned = true</script><!--";
   const rows = [{ id: prompt, prompt }, { id: "b", prompt: "refused" }, ...numberedRows(9)];
   const report = dir.path("new/report.html");
-  await using child = await startDistill(
+  await using child = distillHere(
     server,
     [...await argsIn(dir, rows), "-c", "1", "--monitor", "--report", report],
     { env: { OPENAI_API_KEY: KEY } },
@@ -261,7 +262,7 @@ Deno.test("/metrics and the page do not have the key while the run continues", a
     errorAnswer(503, `Not now, ${headers.get("authorization")}`)
   );
   await using server = serveLedger(handler);
-  await using child = await startDistill(server, [
+  await using child = distillHere(server, [
     ...await argsIn(dir, numberedRows(3)),
     "--monitor",
   ], { env: { OPENAI_API_KEY: KEY } });
@@ -284,7 +285,7 @@ Deno.test("a retry from the monitor runs in the same process", async () => {
   await using server = serveLedger(handler);
   const report = dir.path("report.html");
   const args = [...await argsIn(dir, numberedRows(4)), "--monitor", "--report", report];
-  await using child = await startDistill(server, args);
+  await using child = distillHere(server, args);
   await using browser = await Browser.open(child);
   await server.untilPosts(1);
   assertEquals(await browser.post("retry", { retry_when_done: true }), 200);
@@ -311,7 +312,7 @@ Deno.test("--report alone serves nothing, and is written however the run ends", 
   const { handler, open } = holding();
   await using server = serveLedger(handler);
   {
-    await using child = await startDistill(server, args);
+    await using child = distillHere(server, args);
     await server.untilPosts(1);
     child.kill("SIGINT");
     await child.untilStderr(/Waiting for 1 paid call/);
@@ -334,7 +335,7 @@ Deno.test("a report that cannot be written is exit 6 where the run itself succee
   const { handler, open } = holding();
   await using server = serveLedger(handler);
   const args = await argsIn(dir, numberedRows(2));
-  await using child = await startDistill(server, [...args, "--report", dir.path("report.html")]);
+  await using child = distillHere(server, [...args, "--report", dir.path("report.html")]);
   await server.untilPosts(1);
   await Deno.mkdir(dir.path("report.html"));
   open();

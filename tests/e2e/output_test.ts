@@ -2,7 +2,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
-import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { cleanEnv, DENO_RUN, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { argsFor, assertVerified, numberedRows } from "./fixture.ts";
 
@@ -26,7 +26,7 @@ Deno.test({
           `exec "$@" ${redirection}`,
           "sh",
           Deno.execPath(),
-          "run",
+          ...DENO_RUN,
           "-A",
           "cli.ts",
           ...args,
@@ -53,7 +53,7 @@ Deno.test({
     const model = "m".repeat(100_000);
     const args = [input, "-o", dir.path("out/"), "--progress", "json", "-m", model];
     await using child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "cli.ts", ...argsFor(server, args)],
+      args: [...DENO_RUN, "-A", "cli.ts", ...argsFor(server, args)],
       cwd: REPOSITORY,
       clearEnv: true,
       env: cleanEnv(dir.path("home")),

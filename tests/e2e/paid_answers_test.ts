@@ -18,7 +18,14 @@ import {
 } from "../support/ledger_server.ts";
 import { type CliProcess, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";
+import {
+  assertExit,
+  assertVerified,
+  distill,
+  distillHere,
+  numberedRows,
+  startDistill,
+} from "./fixture.ts";
 
 /** The arguments of a run over `in.jsonl`, other than its server. */
 async function argsOf(dir: TempDir, rows: number, ...flags: string[]): Promise<string[]> {
@@ -54,16 +61,16 @@ Deno.test("kill -9 loses no rejected answer but those in flight, and their rows 
     Number(prompt.slice(7)) % 3 !== 0 && asked <= 2 ? { text: "I cannot" } : {}
   );
   const { server } = paid;
-  const args = await argsOf(dir, 450, "-c", "1", "-p", "seed=5", ...REJECTING);
+  const args = await argsOf(dir, 150, "-c", "1", "-p", "seed=5", ...REJECTING);
   await using child = await startDistill(server, args);
-  await server.untilPosts(300);
+  await server.untilPosts(100);
   child.kill("SIGKILL");
   await child.output();
 
   assertEquals(await notedCalls(dir), 1);
   assertLessOrEqual((await lostAnswers(dir, paid)).length, 1);
   const results = (await dir.rows("out/in.jsonl")).length;
-  assertEquals(await pendingOf(dir), 450 - results);
+  assertEquals(await pendingOf(dir), 150 - results);
   const posts = server.posts;
   const left = await openLines(dir);
   assertAllOpen(left, paid, "I cannot", 1);
@@ -71,7 +78,7 @@ Deno.test("kill -9 loses no rejected answer but those in flight, and their rows 
   assertExit(await distill(server, args), 0);
   await assertVerified(dir, "in.jsonl", "out/");
   // Not a call more than a run without a break, but the one in flight.
-  assertLessOrEqual(server.posts, 450 + 2 * 300 + 1);
+  assertLessOrEqual(server.posts, 150 + 2 * 100 + 1);
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   const again = server.requests.slice(posts);
   for (const [prompt, { resample }] of left) {
@@ -110,9 +117,9 @@ Deno.test("kill -9 loses no truncated answer but those in flight, and longer one
     body.max_tokens < 400 ? { text: "half", finishReason: "length" } : {}
   );
   const { server } = paid;
-  const args = await argsOf(dir, 800, "-c", "50", ...ESCALATING);
+  const args = await argsOf(dir, 400, "-c", "50", ...ESCALATING);
   await using child = await startDistill(server, args);
-  await server.untilPosts(800);
+  await server.untilPosts(400);
   child.kill("SIGKILL");
   await child.output();
 
@@ -125,7 +132,7 @@ Deno.test("kill -9 loses no truncated answer but those in flight, and longer one
 
   assertExit(await distill(server, args), 0);
   await assertVerified(dir, "in.jsonl", "out/");
-  assertLessOrEqual(server.posts, 3 * 800 + inFlight);
+  assertLessOrEqual(server.posts, 3 * 400 + inFlight);
   const again = server.requests.slice(posts);
   for (const [prompt, { max_tokens }] of left) {
     const { body } = again.find((request) => request.prompt === prompt)!;
@@ -140,12 +147,12 @@ Deno.test("kill -9 in the middle of a retry keeps the answer and the failure, an
     isRejecting || asked <= 2 ? { text: "I cannot" } : {}
   );
   const { server } = paid;
-  const args = await argsOf(dir, 200, "-c", "2", "--reject-pattern", "^I cannot");
+  const args = await argsOf(dir, 80, "-c", "2", "--reject-pattern", "^I cannot");
   assertExit(await distill(server, args), 3);
   isRejecting = false;
   const retry = ["retry", ...args, "--resample", "3"];
   await using child = await startDistill(server, retry);
-  await server.untilPosts(300);
+  await server.untilPosts(120);
   child.kill("SIGKILL");
   await child.output();
   assertLessOrEqual((await lostAnswers(dir, paid)).length, 2);
@@ -156,7 +163,7 @@ Deno.test("kill -9 in the middle of a retry keeps the answer and the failure, an
   assertEquals(server.posts, posts);
 
   assertExit(await distill(server, retry), 0);
-  assertLessOrEqual(server.posts, 200 + 400 + 2);
+  assertLessOrEqual(server.posts, 80 + 160 + 2);
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   await assertVerified(dir, "in.jsonl", "out/");
 });
@@ -165,14 +172,14 @@ Deno.test("kill -9 keeps the answers to each sample of a row, and each continues
   await using dir = await tempDir();
   await using paid = servePaid(({ body }) => body.seed < 1_000 ? { text: "I cannot" } : {});
   const { server } = paid;
-  const args = await argsOf(dir, 100, "-c", "3", "--samples", "4", "-p", "seed=1", ...REJECTING);
+  const args = await argsOf(dir, 40, "-c", "3", "--samples", "4", "-p", "seed=1", ...REJECTING);
   await using child = await startDistill(server, args);
-  await server.untilPosts(350);
+  await server.untilPosts(140);
   child.kill("SIGKILL");
   await child.output();
   assertLessOrEqual((await lostAnswers(dir, paid)).length, 3);
   assertExit(await distill(server, args), 0);
-  assertLessOrEqual(server.posts, 2 * 400 + 3);
+  assertLessOrEqual(server.posts, 2 * 160 + 3);
   const seeds = server.requests.filter(({ prompt }) => prompt === "prompt 7")
     .map(({ body }) => body.seed);
   assertEquals([...new Set(seeds)].toSorted((a, b) => a - b), [
@@ -196,7 +203,9 @@ interface OrderlyEnd {
   readonly second: (signal: AbortSignal) => PaidAnswer | Response | Promise<Response>;
   /** Ends the run; called when a second attempt is in flight. */
   readonly end?: (child: CliProcess, dir: TempDir) => Promise<void>;
-  /** @default 200 */
+  /** Whether the process must end, not only the run. @default false */
+  readonly kills?: boolean;
+  /** @default 100 */
   readonly rows?: number;
   /** How long an answer to a first attempt takes. @default 0 */
   readonly firstMs?: number;
@@ -220,6 +229,7 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
       await after(600); // Two within half a second are one.
       child.kill("SIGINT");
     },
+    kills: true,
     code: 130,
     stderr: /Waiting for \d+ paid calls? in flight/,
   },
@@ -228,6 +238,7 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
     flags: ["--grace", "1s"],
     second: hanging,
     end: (child) => Promise.resolve(child.kill("SIGTERM")),
+    kills: true,
     code: 143,
     stderr: /Waiting for \d+ paid calls? in flight, 1 s at most/,
   },
@@ -246,6 +257,7 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
   },
   {
     name: "escalations that are all refused alike",
+    rows: 200,
     second: () => errorAnswer(400, "max_tokens is too large"),
     code: 5,
     stderr: /max_tokens is too large/,
@@ -267,7 +279,8 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
 ];
 
 for (
-  const { name, flags = [], rows = 200, firstMs = 0, second, end, code, stderr } of ORDERLY_ENDS
+  const { name, flags = [], rows = 100, firstMs = 0, second, end, kills, code, stderr }
+    of ORDERLY_ENDS
 ) {
   Deno.test(`after ${name} every paid answer is kept, and its row continues`, async () => {
     await using dir = await tempDir();
@@ -284,7 +297,7 @@ for (
     });
     const { server } = paid;
     const args = await argsOf(dir, rows, "-c", "20", ...ESCALATING, ...flags);
-    await using child = await startDistill(server, args);
+    await using child = kills ? await startDistill(server, args) : distillHere(server, args);
     await isSecond.promise;
     await end?.(child, dir);
     const ended = await child.output();

@@ -9,7 +9,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { delay } from "../../lib/timer.ts";
 import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
-import { cleanEnv, Collected, POSIX, REPOSITORY } from "../support/process.ts";
+import { cleanEnv, Collected, DENO_RUN, POSIX, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import {
   argsFor,
@@ -220,7 +220,7 @@ Deno.test({
     const input = await dir.write("in.jsonl", numberedRows(9));
     const args = argsFor(server, [input, "-o", dir.path("out/"), "-c", "3", "--grace", "1ms"]);
     const before = `echo "process $$."; NO_COLOR=1 exec nohup `;
-    const start = ["run", "-A", `${REPOSITORY}/cli.ts`];
+    const start = [...DENO_RUN, "-A", `${REPOSITORY}/cli.ts`];
     await using terminal = new Terminal([...args, "--no-careful-start"], dir.root, {
       before: `cd '${dir.root}'; ${before}`,
       start,
@@ -311,7 +311,7 @@ Deno.test(
     await using server = serveLedger();
     const args = argsFor(server, ["-", "-o", dir.path("out/"), "--progress", "json"]);
     await using child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", `${REPOSITORY}/cli.ts`, ...args],
+      args: [...DENO_RUN, "-A", `${REPOSITORY}/cli.ts`, ...args],
       clearEnv: true,
       env: cleanEnv(dir.root),
       stdin: "piped",

@@ -20,10 +20,17 @@ import { writeFailedStatus } from "../../lib/run/mod.ts";
 import { planFor } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
-import { runCli, startCli } from "../support/process.ts";
+import { CliServer, runCli, startCli } from "../support/process.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit } from "../e2e/fixture.ts";
+
+/** The permissions of the task `submit`. Deno looks for these programs when it starts. */
+const OF_TASK = ["--no-prompt", "--allow-read", "--allow-write", "--allow-env", "--allow-net"]
+  .concat("--allow-run=sbatch,squeue,scancel,scontrol,kubectl");
+const permitted = new CliServer();
+/** May start no program. */
+const withoutRun = new CliServer(OF_TASK.slice(0, -1));
 
 const KUBERNETES = ["--volume", "data:/data", "--parallel", "2"];
 
@@ -246,7 +253,7 @@ Deno.test("an input outside the volume is announced, because pods cannot read it
   const input = await dir.write("in.jsonl", prompts(0, 2));
   const submit = async (path: string) => {
     const job = ["submit", "kubernetes", path, "-o", "out/", "--shards=2", "-m", "m"];
-    const { code, stderr } = await runCli([...job, ...KUBERNETES], { cwd: dir.root });
+    const { code, stderr } = await permitted.run([...job, ...KUBERNETES], { cwd: dir.root });
     assertEquals(code, 0, stderr);
     return stderr;
   };
@@ -260,7 +267,7 @@ Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so d
   await Deno.mkdir(folder);
   await Deno.writeTextFile(`${folder}/in.jsonl`, '{"prompt":"p"}\n{"prompt":"q"}\n');
   const submit = (time: string) =>
-    runCli(
+    permitted.run(
       ["submit", "slurm", "in.jsonl", "-o", "out/", "--shards=2", "-m", "m", "--time", time],
       { cwd: folder },
     );
@@ -288,7 +295,7 @@ Deno.test({
     }
     for (const [input, cwd] of [["in.jsonl", folder], [name, dir.root]]) {
       const args = ["submit", "slurm", input, "-o", "out/", "--shards=2", "-m", "m"];
-      const { code, stdout, stderr } = await runCli(args, { cwd });
+      const { code, stdout, stderr } = await permitted.run(args, { cwd });
       assertEquals([code, stdout], [2, ""]);
       assertStringIncludes(stderr, "the paths of a job must not contain line breaks");
     }
@@ -315,7 +322,7 @@ Deno.test({
       await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
     }
     const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
-    const run = (...args: string[]) => runCli(["submit", ...args], { env, ownProcess: true });
+    const run = (...args: string[]) => permitted.run(["submit", ...args], { env });
     const job = ["slurm", input, "-o", dir.path("out/"), "-m", "m", "--send", "--shards=5"];
     // Left by an earlier job whose key file was missing.
     const status = dir.path("out/.retort/in-00002-of-00005.status.json");
@@ -390,7 +397,7 @@ const NO_SLURM = "echo 'squeue: error: slurm_load_jobs' >&2; exit 1";
 async function runWith(
   action: "cancel" | "status" | "slurm" | "kubernetes",
   tools: Tools,
-  permissions?: string[],
+  cli: CliServer | string[] = permitted,
   prepare?: (dir: TempDir) => Promise<unknown>,
 ): Promise<{ code: number; text: string; isMarked: boolean }> {
   await using dir = await tempDir();
@@ -401,24 +408,21 @@ async function runWith(
   for (const [name, text] of Object.entries(tools)) {
     await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
   }
-  const options = { env: { PATH: dir.path("bin") }, permissions, ownProcess: true };
   const job = [input, "-o", dir.path("out/"), "-m", "m", "--shards=2", "--send"];
   const args = action === "slurm"
     ? job
     : action === "kubernetes"
     ? [...job, ...kubernetesIn(dir)]
     : [dir.path("out/")];
-  const { code, stdout, stderr } = await runCli(["submit", action, ...args], options);
+  const command = ["submit", action, ...args], env = { PATH: dir.path("bin") };
+  const { code, stdout, stderr } = Array.isArray(cli)
+    ? await runCli(command, { env, permissions: cli })
+    : await cli.run(command, { env });
   const isMarked = await dir.exists("out/.retort/in.cancelled");
   return { code, text: stdout + stderr, isMarked };
 }
 
-/** The permissions of the task `submit`. */
-const OF_TASK = ["--no-prompt", "--allow-read", "--allow-write", "--allow-env", "--allow-net"]
-  .concat("--allow-run=sbatch,squeue,scancel,scontrol,kubectl");
-const WITHOUT_RUN = OF_TASK.slice(0, -1);
-
-const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
+const CANCELS: [string, Tools, CliServer | string[] | undefined, number, string[]][] = [
   ["a job of Slurm", { squeue: "echo 7", scancel: "" }, OF_TASK, 0, [
     "Slurm: canceled retort-in",
     "Kubernetes: kubectl is not installed here",
@@ -433,10 +437,16 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     "Slurm: no job of this output\nKubernetes: no job of this output in the current namespace; " +
     "--namespace names another\nNothing to cancel",
   ]],
-  ["a job, perhaps, that Kubernetes may hold", { ...EVERY_TOOL, kubectl: NO_CLUSTER }, OF_TASK, 3, [
-    "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
-    "may still be there",
-  ]],
+  [
+    "a job, perhaps, that Kubernetes may hold",
+    { ...EVERY_TOOL, kubectl: NO_CLUSTER },
+    undefined,
+    3,
+    [
+      "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
+      "may still be there",
+    ],
+  ],
   ["a job, perhaps, that Slurm may hold", { ...EVERY_TOOL, squeue: NO_SLURM }, undefined, 3, [
     "squeue failed: squeue: error: slurm_load_jobs\nKubernetes: no job",
     "may still be there",
@@ -486,17 +496,17 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     "Slurm: scancel is not installed here\nKubernetes: kubectl is not installed here\n",
     "may still be there",
   ]],
-  ["nothing without the permission", EVERY_TOOL, WITHOUT_RUN, 3, [
+  ["nothing without the permission", EVERY_TOOL, withoutRun, 3, [
     "Slurm: Retort has no permission to run scancel: start it with deno task submit\n",
     "Kubernetes: Retort has no permission to run kubectl",
   ]],
 ];
-for (const [name, tools, permissions, expectedCode, texts] of CANCELS) {
+for (const [name, tools, cli, expectedCode, texts] of CANCELS) {
   Deno.test({
     name: `submit cancel says what it did: it cancels ${name}`,
     ignore: Deno.build.os === "windows",
     async fn() {
-      const { code, text, isMarked } = await runWith("cancel", tools, permissions);
+      const { code, text, isMarked } = await runWith("cancel", tools, cli);
       for (const expected of texts) assertStringIncludes(text, expected);
       assertEquals(code, expectedCode, text);
       assertEquals(text.includes("\nCanceled "), texts.includes("\nCanceled retort-in"));
@@ -531,7 +541,7 @@ Deno.test({
   },
 });
 
-const STATUSES: [string, Tools, string[] | undefined, string][] = [
+const STATUSES: [string, Tools, CliServer | string[] | undefined, string][] = [
   ["empty queues", EVERY_TOOL, undefined, "Slurm: nothing in the queue\nKubernetes: no job of"],
   [
     "a kubectl that fails",
@@ -559,14 +569,14 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
   ["a missing squeue", { scancel: "", kubectl: "" }, OF_TASK, "finished\nKubernetes: no job of"],
   ["a missing kubectl", { squeue: "" }, OF_TASK, "finished\nSlurm: nothing in the queue\n"],
   ["no programs", {}, OF_TASK, "neither squeue nor kubectl is installed here\n"],
-  ["no permission", EVERY_TOOL, WITHOUT_RUN, "deno task submit status queries Slurm and"],
+  ["no permission", EVERY_TOOL, withoutRun, "deno task submit status queries Slurm and"],
 ];
-for (const [name, tools, permissions, expected] of STATUSES) {
+for (const [name, tools, cli, expected] of STATUSES) {
   Deno.test({
     name: `submit status tells ${name}`,
     ignore: Deno.build.os === "windows",
     async fn() {
-      assertStringIncludes((await runWith("status", tools, permissions)).text, expected);
+      assertStringIncludes((await runWith("status", tools, cli)).text, expected);
     },
   });
 }
@@ -583,7 +593,13 @@ Deno.test({
   },
 });
 
-const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, number, string][] = [
+const FAILED_SUBMITS: [
+  "slurm" | "kubernetes",
+  Tools,
+  CliServer | string[] | undefined,
+  number,
+  string,
+][] = [
   [
     "slurm",
     {},
@@ -601,11 +617,11 @@ const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, numb
   [
     "slurm",
     { sbatch: "" },
-    WITHOUT_RUN,
+    withoutRun,
     2,
     "Retort has no permission to run sbatch: start it with",
   ],
-  ["slurm", { sbatch: "echo a >&2; echo b >&2; exit 1" }, OF_TASK, 6, "sbatch failed: a\nb"],
+  ["slurm", { sbatch: "echo a >&2; echo b >&2; exit 1" }, undefined, 6, "sbatch failed: a\nb"],
   ["slurm", { sbatch: "exit 7" }, OF_TASK, 6, "Cannot submit: sbatch failed: exit code 7"],
   ["kubernetes", {}, OF_TASK, 2, "Cannot submit: kubectl is not installed here"],
   [
@@ -613,7 +629,7 @@ const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, numb
     {
       kubectl: `echo 'Error from server (AlreadyExists): error when creating "STDIN"' >&2; exit 1`,
     },
-    OF_TASK,
+    undefined,
     2,
     "this output already has a job. Cancel it first (all answers are kept): ",
   ],
@@ -621,7 +637,7 @@ const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, numb
   [
     "kubernetes",
     { kubectl: "echo job.batch/x created; echo 'exceeded quota' >&2; exit 1" },
-    OF_TASK,
+    undefined,
     6,
     "kubectl failed: exceeded quota\nIf its shards were created nevertheless, cancel them: ",
   ],
@@ -631,8 +647,8 @@ Deno.test({
   name: "a tool that is missing, forbidden or fails is named as such, and nothing is submitted",
   ignore: Deno.build.os === "windows",
   async fn() {
-    for (const [action, tools, permissions, expectedCode, expected] of FAILED_SUBMITS) {
-      const { code, text } = await runWith(action, tools, permissions);
+    for (const [action, tools, cli, expectedCode, expected] of FAILED_SUBMITS) {
+      const { code, text } = await runWith(action, tools, cli);
       assertStringIncludes(text, expected);
       assertEquals(code, expectedCode, text);
     }
@@ -692,9 +708,10 @@ Deno.test("answers outside the volume of a Kubernetes job are refused, because t
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
   const submit = (...flags: string[]) =>
-    runCli(["submit", "kubernetes", input, "-m", "m", "--shards=2", ...KUBERNETES, ...flags], {
-      cwd: dir.root,
-    });
+    permitted.run(
+      ["submit", "kubernetes", input, "-m", "m", "--shards=2", ...KUBERNETES, ...flags],
+      { cwd: dir.root },
+    );
   for (
     const flags of [
       ["-o", "/scratch/out/"],

@@ -16,6 +16,9 @@ import "../../cli/run_command.ts";
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/[\\/]$/, "");
 
+/** Starts a script as the tasks do, without loading what only some commands import: a third of a start's CPU. */
+export const DENO_RUN = ["run", "--unstable-lazy-dynamic-imports"] as const;
+
 /** The options of a process. */
 export interface CliOptions {
   /** Its working folder. @default the repository */
@@ -70,35 +73,112 @@ export async function runCli(args: string[], options: CliOptions = {}): Promise<
   return await child.output();
 }
 
-/** Runs command lines one after the other in one process with these permissions. */
-export async function runCliEach(
-  commands: readonly string[][],
-  permissions: string[],
-): Promise<CliResult[]> {
-  const script = `${REPOSITORY}/tests/support/cli_runs.ts`;
-  const stdin = JSON.stringify(commands);
-  const { code, stdout, stderr } = await runCli([], { script, permissions, stdin });
-  if (code !== 0) throw new Error(`The process ended with ${code}:\n${stderr}`);
-  return JSON.parse(stdout);
+/**
+ * A process that runs command lines one after the other for all tests of a file, where they need
+ * permissions, a working folder or programs of their own: starting Deno takes longer than most runs.
+ * Make it outside the tests; it starts before the first and ends after the last.
+ */
+export class CliServer {
+  #child?: Deno.ChildProcess;
+  #home = "";
+  #requests?: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  #answers?: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(permissions: string[] = ["-A"]) {
+    Deno.test.beforeAll(() => this.#start(permissions));
+    Deno.test.afterAll(() => this.#stop());
+  }
+
+  /** Runs a command line to its end. */
+  async run(
+    args: string[],
+    { cwd = REPOSITORY, env }: Pick<CliOptions, "cwd" | "env"> = {},
+  ): Promise<CliResult> {
+    const request = { args, cwd, env: { ...cleanEnv(this.#home), ...env } };
+    const decoder = new TextDecoder();
+    await this.#requests!.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+    // Not a stream of lines: it would read ahead, beyond the end of the test.
+    let line = "";
+    while (!line.endsWith("\n")) {
+      const { value } = await this.#answers!.read();
+      if (value === undefined) throw new Error(`The process ended during ${args.join(" ")}`);
+      line += decoder.decode(value, { stream: true });
+    }
+    return JSON.parse(line);
+  }
+
+  async #start(permissions: string[]): Promise<void> {
+    this.#home = await Deno.makeTempDir({ prefix: "retort_home_" });
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [...DENO_RUN, "--quiet", ...permissions, `${REPOSITORY}/tests/support/cli_runs.ts`],
+      clearEnv: true,
+      env: cleanEnv(this.#home),
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#requests = this.#child.stdin.getWriter();
+    this.#answers = this.#child.stdout.getReader();
+  }
+
+  async #stop(): Promise<void> {
+    await this.#requests?.close();
+    await this.#answers?.cancel();
+    await this.#child?.status;
+    await Deno.remove(this.#home, { recursive: true });
+  }
 }
 
-async function runHere(args: string[], { env, stdin = "" }: CliOptions): Promise<CliResult> {
-  const home = await Deno.makeTempDir({ prefix: "retort_home_" });
-  const variables = { ...cleanEnv(home), ...env };
-  let stdout = "", stderr = "";
-  try {
-    const io = fakeIo({
-      writeOut: (text) => stdout += text,
-      writeErr: (text) => stderr += text,
-      env: (name) => variables[name],
-      stdin: new Blob([stdin as Uint8Array<ArrayBuffer>]).stream(),
-      program: "deno task distill",
-    });
-    const code = await main(args, io);
-    return { code, signal: null, stdout, stderr };
-  } finally {
-    await Deno.remove(home, { recursive: true });
+async function runHere(args: string[], options: CliOptions): Promise<CliResult> {
+  return await startHere(args, options).output();
+}
+
+/**
+ * Starts the command line in this process. It hears signals, but only those that it handles: nothing
+ * kills it.
+ */
+export function startHere(
+  args: string[],
+  { env, stdin = "" }: Pick<CliOptions, "env" | "stdin"> = {},
+): CliProcess {
+  const stdout = new Collected(), stderr = new Collected();
+  const handlers = new Map<string, Set<() => void>>();
+  const kill = (signal = "SIGTERM") => handlers.get(signal)?.forEach((handler) => handler());
+  async function run(): Promise<CliResult> {
+    const home = await Deno.makeTempDir({ prefix: "retort_home_" });
+    const variables: Record<string, string> = { ...cleanEnv(home), ...env };
+    try {
+      const io = fakeIo({
+        writeOut: (text) => stdout.add(text),
+        writeErr: (text) => stderr.add(text),
+        env: (name) => variables[name],
+        stdin: new Blob([stdin as Uint8Array<ArrayBuffer>]).stream(),
+        onSignal(signal, handler) {
+          const heard = handlers.get(signal) ?? new Set();
+          handlers.set(signal, heard.add(handler));
+          return () => heard.delete(handler);
+        },
+        program: "deno task distill",
+      });
+      const code = await main(args, io);
+      return { code, signal: null, stdout: stdout.text, stderr: stderr.text };
+    } finally {
+      stdout.end();
+      stderr.end();
+      await Deno.remove(home, { recursive: true });
+    }
   }
+  const ended = run();
+  return {
+    pid: Deno.pid,
+    kill,
+    untilStderr: (pattern) => stderr.until(pattern),
+    untilStdout: (pattern) => stdout.until(pattern),
+    output: () => ended,
+    async [Symbol.asyncDispose]() {
+      kill();
+      await ended;
+    },
+  };
 }
 
 /** A system without a terminal, input and variables, unless `parts` says otherwise. */
@@ -121,7 +201,7 @@ export async function startCli(args: string[], options: CliOptions = {}): Promis
   const home = await Deno.makeTempDir({ prefix: "retort_home_" });
   const script = options.script ?? `${REPOSITORY}/cli.ts`;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...options.permissions ?? ["-A"], script, ...args],
+    args: [...DENO_RUN, ...options.permissions ?? ["-A"], script, ...args],
     cwd: options.cwd ?? REPOSITORY,
     clearEnv: true,
     env: { ...cleanEnv(home), ...options.env },
@@ -204,36 +284,44 @@ async function feed(child: Deno.ChildProcess, stdin?: string | Uint8Array): Prom
   }
 }
 
-/** The text of a stream so far. */
+/** A text so far: of a stream, or what is added. */
 export class Collected {
+  text = "";
   /** Resolves to the whole text. */
   readonly all: Promise<string>;
-  #text = "";
+  #whole = Promise.withResolvers<string>();
   #ended = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.all = this.#collect(stream);
+  constructor(stream?: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.all = this.#whole.promise;
+    if (stream !== undefined) this.#collect(stream).catch(this.#whole.reject);
   }
 
-  /** Waits until the text matches. Rejects if the stream ends before that. */
+  /** Waits until the text matches. Rejects if it ends before that. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     while (true) {
-      const match = pattern.exec(this.#text);
+      const match = pattern.exec(this.text);
       if (match !== null) return match;
-      if (this.#ended) throw new Error(`The process ended without ${pattern}:\n${this.#text}`);
+      if (this.#ended) throw new Error(`The process ended without ${pattern}:\n${this.text}`);
       await this.#changed.promise;
     }
   }
 
-  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      this.#text += text;
-      this.#wake();
-    }
-    this.#ended = true;
+  add(text: string): void {
+    this.text += text;
     this.#wake();
-    return this.#text;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#whole.resolve(this.text);
+    this.#wake();
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.add(text);
+    this.end();
   }
 
   #wake(): void {

@@ -9,6 +9,8 @@ import { failureLine, resultLine } from "../data/lines.ts";
 import { FakeRun } from "./fake_run.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** The app over some rows, and a browser with the cookie. */
 async function openApp(dir: TempDir) {
   await dir.write(
@@ -23,7 +25,7 @@ async function openApp(dir: TempDir) {
   // deno-lint-ignore no-explicit-any -- a test knows what it asked for
   const get = async (path: string): Promise<any> =>
     await (await app.request(path, { headers })).json();
-  while (!(await get("/data/state")).index.isCurrent);
+  while (!(await get("/data/state")).index.isCurrent) await delay(5);
   const post = (body: string, more: Record<string, string> = {}) =>
     app.request("/data/selection", {
       method: "POST",
@@ -168,7 +170,10 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
   };
   const untilShown = async (count: number) => {
     const end = performance.now() + 20_000;
-    while ((await uids()).length < count) assert(performance.now() < end, `${count} rows`);
+    while ((await uids()).length < count) {
+      assert(performance.now() < end, `${count} rows`);
+      await delay(20);
+    }
   };
   await untilShown(2);
   assertEquals(await uids(), ["a", "b"]);
@@ -227,11 +232,11 @@ Deno.test("view: a pattern that takes forever is stopped, and everything else is
   await dir.write("x.jsonl", resultLine({ uid: "a", response: "a".repeat(40) + "!" }));
   await using service = await DataService.open({ paths: [dir.path("x.jsonl")], isSaved: false });
   const query = { where: 'response matches "^(a+)+$"', from: 0, count: 1, columns: [] };
-  while (!(await service.ask("state", {})).index.isCurrent);
+  while (!(await service.ask("state", {})).index.isCurrent) await delay(5);
   while (true) {
     const { scan } = await service.ask("rows", query);
     if (!scan?.isDone) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
       continue;
     }
     assert(
@@ -254,7 +259,7 @@ Deno.test("view: is a part of the page of a run, opened at the first request", a
   assertMatch(await text("/"), /id="data-link"\s*>/, "the run's page has a link to it");
   assertEquals(monitor.isWatched, false);
   assert((await text("/data/")).includes("Retort: data"));
-  while (JSON.parse(await text("/data/state")).index?.rows !== 1);
+  while (JSON.parse(await text("/data/state")).index?.rows !== 1) await delay(5);
   assertEquals(monitor.isWatched, true);
   assert((await text("/prefix/data/view.js")).includes("aria-activedescendant"));
   using other = createMonitor(new FakeRun());

@@ -56,7 +56,7 @@ for (const share of [0.03, 0.04, 0.05, 0.06, 0.1, 0.2, 0.4]) {
   Deno.test(`a steady ${100 * share} % of refusals leaves all lanes busy in minutes 6 to 10`, async () => {
     const scene = { rows: 70_000, concurrency: 100, latencyMs: 1_000, spread: 0.3 };
     // With seed 6, chance makes a run of refusals at 40 %.
-    for (const seed of [1, 6]) {
+    for (const seed of share === 0.4 ? [1, 6] : [1]) {
       const result = await play({ ...scene, refuse: atRandom(share), seed }, 10 * 60);
       assertGreaterOrEqual(goodput(result, 100, 5 * 60, 10 * 60), 0.97);
     }
