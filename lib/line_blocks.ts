@@ -103,7 +103,7 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
 export type LineKind = "results" | "failures";
 
 /** Every line of Retort begins like this. */
-const LINE_START = '{"uid":"';
+export const LINE_START = '{"uid":"';
 
 /** What shows that Retort did not write the line; undefined if it may have. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {

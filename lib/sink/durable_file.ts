@@ -7,7 +7,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { SinkError, UsageError } from "../errors.ts";
+import { RetortError, SinkError, UsageError } from "../errors.ts";
 import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
@@ -53,8 +53,7 @@ export function temporaryPathOf(path: string, token: string): string {
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
-  readonly #file: Deno.FsFile;
-  #isOpen = true;
+  #file: Deno.FsFile | undefined;
   #isCommitted = false;
 
   private constructor(path: string, temporaryPath: string, file: Deno.FsFile) {
@@ -69,7 +68,7 @@ export class Replacement implements AsyncDisposable {
     const target = followsLinks ? await targetOf(path) : path;
     if (options.removesLeftovers) await removeLeftovers(dirname(target), leftoverPattern(target));
     const pathOf = (token: string) => temporaryPathOf(target, token);
-    try {
+    return await orCannotWrite(target, async () => {
       const existing = await ifThere(Deno.lstat(target));
       const oldInfo = existing?.isSymlink ? undefined : existing;
       // Others must not be able to read a private file, not even briefly.
@@ -78,29 +77,21 @@ export class Replacement implements AsyncDisposable {
       const replacement = new Replacement(target, temporary.path, temporary.file);
       if (oldInfo !== undefined) await copyAccess(temporary.path, oldInfo);
       return replacement;
-    } catch (cause) {
-      throw cannotWrite(target, cause);
-    }
+    });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    try {
-      await writeAll(this.#file, bytes);
-    } catch (cause) {
-      throw cannotWrite(this.#temporaryPath, cause);
-    }
+    await orCannotWrite(this.#temporaryPath, () => writeAll(this.#file!, bytes));
   }
 
   async commit(): Promise<void> {
-    try {
-      await untilSynced(this.#file.sync());
+    await orCannotWrite(this.#path, async () => {
+      await untilSynced(this.#file!.sync());
       this.#close();
       await replaceFile(this.#temporaryPath, this.#path);
       this.#isCommitted = true;
       await syncFolderOf(this.#path);
-    } catch (cause) {
-      throw cannotWrite(this.#path, cause);
-    }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -111,9 +102,8 @@ export class Replacement implements AsyncDisposable {
   }
 
   #close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#file.close();
+    this.#file?.close();
+    this.#file = undefined;
   }
 }
 
@@ -236,6 +226,15 @@ async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Prom
 
 export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
+}
+
+/** Turns errors of the system into `cannotWrite`. */
+export async function orCannotWrite<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (cause) {
+    throw cause instanceof RetortError ? cause : cannotWrite(path, cause);
+  }
 }
 
 export function randomToken(): string {

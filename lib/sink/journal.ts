@@ -26,8 +26,8 @@ import { sumOf } from "../figures.ts";
 import { Appender, type JournalFile, type JournalOptions } from "./appender.ts";
 import { Batch, BatchDelay, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./group_commit.ts";
 import { systemReason } from "../files.ts";
-import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import { LastResort } from "./last_resort.ts";
+import { cannotWrite, orCannotWrite, syncFolderOf } from "./durable_file.ts";
+import { LastResort } from "./rescued.ts";
 import { type ClosedFile, WatchedFile } from "./watched_file.ts";
 
 export class Journal<T> implements AsyncDisposable {
@@ -102,12 +102,8 @@ export class Journal<T> implements AsyncDisposable {
   /** If the last check found a problem, redirects lines to a new file, and adds that file to
    * `paths`. */
   async moveAway(paths: string[]): Promise<void> {
-    try {
-      const path = await this.#watchedFile?.moveAway();
-      if (path !== undefined) paths.push(path);
-    } catch (cause) {
-      throw cannotWrite(this.#path, cause);
-    }
+    const path = await orCannotWrite(this.#path, async () => await this.#watchedFile?.moveAway());
+    if (path !== undefined) paths.push(path);
   }
 
   get closedFile(): ClosedFile | undefined {

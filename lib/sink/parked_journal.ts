@@ -10,13 +10,15 @@ import { statOf } from "../files.ts";
 import { type JournalOptions, RETRY_DELAY_MS } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
-import { LastResort } from "./last_resort.ts";
-import { rescueLines } from "./rescued.ts";
+import { LastResort, rescueLines } from "./rescued.ts";
 import { repairTail } from "./repair.ts";
 import { type ClosedFile, pathProblem } from "./watched_file.ts";
 import { delay } from "../timer.ts";
 
-export type JournalLike<T> = Omit<Journal<T>, "closedFile" | "lastResort">;
+export type JournalLike<T> = Omit<
+  Journal<T>,
+  "closedFile" | "lastResort" | typeof Symbol.asyncDispose
+>;
 
 interface WaitingLine<T> extends PromiseWithResolvers<void> {
   readonly line: string;
@@ -184,12 +186,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       await this.#close(this.#journal);
     }
     if (this.#failure !== undefined && !this.#isAbandoned) throw this.#failure;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close().catch((error) => {
-      if (!(error instanceof SinkError)) throw error;
-    });
   }
 
   /** Closes the file until the next line. Leaves it open and returns false if a line has come

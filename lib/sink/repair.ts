@@ -6,9 +6,15 @@
  */
 
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
-import { isObject } from "../json.ts";
-import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { cannotWrite, Replacement, syncFolderOf, untilSynced } from "./durable_file.ts";
+import { isJson, isObject } from "../json.ts";
+import { checkOwnFile, isBlankLine, LINE_START, linesOf, readLineBlocks } from "../line_blocks.ts";
+import {
+  cannotWrite,
+  orCannotWrite,
+  Replacement,
+  syncFolderOf,
+  untilSynced,
+} from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 
 export type TailRepair =
@@ -22,7 +28,6 @@ const BLOCK_BYTES = 64 * 1024;
 /** A longer last line counts as damaged: Retort writes none, and it may not fit in a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
-const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
  * Makes a file end with a whole line. Completes a last line that is a JSON object without a line
@@ -30,11 +35,10 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
  * backwards, only as far as necessary.
  */
 export async function repairTail(path: string): Promise<TailRepair> {
-  try {
+  return await orCannotWrite(path, async () => {
     using file = await ifThere(Deno.open(path, { read: true, write: true }));
     if (file === undefined) return { kind: "clean" };
-    const { size } = await file.stat();
-    const tail = await damagedTail(file, size);
+    const tail = await damagedTail(file, (await file.stat()).size);
     if (tail === undefined) return { kind: "clean" };
     if (!tail.hasFurtherText && await isWholeObject(file, tail.start, tail.textEnd)) {
       await completeLine(file, tail.textEnd);
@@ -46,9 +50,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     await file.truncate(tail.start);
     await untilSynced(file.sync());
     return { kind: "cut", keptAt };
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
+  });
 }
 
 interface Tail {
@@ -87,8 +89,7 @@ interface LastLine {
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
-  let textEnd: number | undefined;
-  let hasNul = false;
+  let textEnd: number | undefined, hasNul = false;
   let isStartFound = start === 0;
   while (!isStartFound) {
     const blockStart = Math.max(0, start - BLOCK_BYTES);
@@ -98,16 +99,10 @@ async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
     start -= part.length;
     isStartFound = newline !== -1 || start === 0;
     hasNul ||= part.includes(0);
-    const textLength = lengthWithoutNuls(part);
+    const textLength = part.findLastIndex((byte) => byte !== 0) + 1;
     if (textLength > 0) textEnd ??= start + textLength;
   }
   return { start, textEnd: textEnd ?? start, isTerminated, hasNul };
-}
-
-function lengthWithoutNuls(part: Uint8Array): number {
-  let length = part.length;
-  while (length > 0 && part[length - 1] === 0) length--;
-  return length;
 }
 
 async function readAt(file: Deno.FsFile, start: number, end: number): Promise<Uint8Array> {
@@ -129,7 +124,7 @@ async function isWholeObject(file: Deno.FsFile, start: number, end: number): Pro
 async function completeLine(file: Deno.FsFile, end: number): Promise<void> {
   await file.truncate(end);
   await file.seek(end, Deno.SeekMode.Start);
-  await writeAll(file, NEWLINE_BYTES);
+  await writeAll(file, new Uint8Array([NEWLINE]));
   await untilSynced(file.sync());
 }
 
@@ -202,6 +197,48 @@ export async function dropLines(
 }
 
 /**
+ * Repairs a file in which another program cut a line off and later lines were appended: what is
+ * left of the cut line and the line after it are now one. Copies the complete lines to the file
+ * `to`, then removes the joined ones from `path`. The cut lines are lost.
+ */
+export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
+  const { lines, count } = await copyLines(path, to, wholeLineIn);
+  await dropLines(path, lines, count);
+}
+
+/** Appends to a file what `copyOf` returns for lines of another file. Returns the numbers of these
+ * and of blank lines, and the number of all lines. */
+async function copyLines(
+  path: string,
+  to: Deno.FsFile,
+  copyOf: (text: string, lineNumber: number) => string | undefined,
+): Promise<{ lines: LineSet; count: number }> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const lines = new LineSet();
+  let count = 0;
+  for await (const block of readLineBlocks(path)) {
+    for (const line of linesOf(block)) {
+      count++;
+      const isBlank = isBlankLine(line);
+      const copy = isBlank ? undefined : copyOf(decoder.decode(line), count);
+      if (isBlank || copy !== undefined) lines.add(count);
+      if (copy !== undefined) await writeAll(to, new TextEncoder().encode(`${copy}\n`));
+    }
+  }
+  return { lines, count };
+}
+
+/** The complete line that a joined line ends with, if there is one. */
+function wholeLineIn(text: string): string | undefined {
+  let start = text.indexOf(LINE_START, 1);
+  if (start === -1 || isJson(text)) return undefined;
+  for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
+    const rest = text.slice(start);
+    if (isJson(rest)) return rest;
+  }
+}
+
+/**
  * Moves lines from the results to `<name>.outdated.jsonl`, and returns that path. After a crash,
  * lines may be in both files.
  *
@@ -216,47 +253,25 @@ export async function moveOutdatedLines(
   const outdatedPath = outdatedPathOf(path);
   await checkOwnFile(outdatedPath, "results");
   await repairTail(outdatedPath);
-  await using results = await Replacement.open(path, { token });
-  using outdatedFile = await openToAppend(outdatedPath, (await Deno.stat(path)).mode ?? undefined);
-  let lineNumber = 0;
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  for await (const block of readLineBlocks(path)) {
-    const keptLines: string[] = [];
-    const outdatedLines: string[] = [];
-    for (const line of linesOf(block)) {
-      lineNumber++;
-      if (isBlankLine(line)) continue;
-      const text = decoder.decode(line);
-      const isOutdated = uids.has(uidOfLine(text, path, lineNumber));
-      (isOutdated ? outdatedLines : keptLines).push(`${text}\n`);
-    }
-    await results.write(new TextEncoder().encode(keptLines.join("")));
-    if (outdatedLines.length === 0) continue;
-    const bytes = new TextEncoder().encode(outdatedLines.join(""));
-    await orCannotWrite(outdatedPath, writeAll(outdatedFile, bytes));
-  }
-  const synced = untilSynced(outdatedFile.sync()).then(() => syncFolderOf(outdatedPath));
-  await orCannotWrite(outdatedPath, synced);
-  await results.commit();
-  return outdatedPath;
+  const { mode } = await Deno.stat(path);
+  const copyOf = (text: string, lineNumber: number) =>
+    uids.has(uidOfLine(text, path, lineNumber)) ? text : undefined;
+  const options = { append: true, create: true, mode: mode ?? undefined };
+  const { lines, count } = await orCannotWrite(outdatedPath, async () => {
+    using file = await Deno.open(outdatedPath, options);
+    const copied = await copyLines(path, file, copyOf);
+    await untilSynced(file.sync());
+    await syncFolderOf(outdatedPath);
+    return copied;
+  });
+  if (await dropLines(path, lines, count, token)) return outdatedPath;
+  throw cannotWrite(path, new Error("it was changed while the run read it"));
 }
 
 /** The file for answers that are requested again, for example because the prompt was edited:
  * `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
-}
-
-function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {
-  return orCannotWrite(path, Deno.open(path, { append: true, create: true, mode }));
-}
-
-async function orCannotWrite<T>(path: string, operation: Promise<T>): Promise<T> {
-  try {
-    return await operation;
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
 }
 
 /** One bit for each line up to the largest number. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import {
   holdsOwnLines,
   isBlankLine,
@@ -14,12 +14,13 @@ import {
   linesOf,
   readLineBlocks,
 } from "../line_blocks.ts";
-import { removeIfThere, stemOf, writeAll } from "../files.ts";
+import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
-import { isJson } from "../json.ts";
-import { cannotWrite, syncFolderOf, untilSynced } from "./durable_file.ts";
+import { delay } from "../timer.ts";
+import { RETRY_DELAY_MS } from "./appender.ts";
+import { cannotWrite, orCannotWrite, syncFolderOf, untilSynced } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
-import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
+import { createNumbered, repairTail } from "./repair.ts";
 
 export interface MergedLines {
   readonly from: string;
@@ -84,14 +85,125 @@ export async function rescueLines(
   lines: readonly string[],
 ): Promise<string> {
   const rescuedPath = await createRescuedFile(path, mode);
-  try {
-    using file = await Deno.open(rescuedPath, { append: true });
-    await writeAll(file, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
-    await untilSynced(file.sync());
-  } catch (cause) {
-    throw cannotWrite(rescuedPath, cause);
-  }
+  const text = lines.map((line) => `${line}\n`).join("");
+  await orCannotWrite(rescuedPath, () => appendDurably(rescuedPath, text));
   return rescuedPath;
+}
+
+async function appendDurably(path: string, text: string): Promise<void> {
+  using file = await Deno.open(path, { append: true });
+  await writeAll(file, new TextEncoder().encode(text));
+  await untilSynced(file.sync());
+}
+
+export interface LastResortOptions {
+  readonly mode?: number;
+  /** `isTemporary`: the file is in the temporary folder. */
+  readonly onFile?: (path: string, isTemporary: boolean) => void;
+  readonly makeFolder?: () => Promise<string>;
+  /** Whether lines that no disk takes are tried again each second, until `giveUp`. @default false */
+  readonly retries?: boolean;
+}
+
+interface Place {
+  readonly isTemporary: boolean;
+  /** Undefined before the file was created. */
+  path?: string;
+  /** The size before a failed write, which may have left part of a line. */
+  sizeBefore?: number;
+}
+
+/** Writes answers that arrive after fdatasync has failed, or after the run may no longer wait for
+ * disk space. Opens its file only for each write. */
+export class LastResort {
+  readonly #output: string;
+  readonly #options: LastResortOptions;
+  readonly #beside: Place = { isTemporary: false };
+  readonly #temporary: Place = { isTemporary: true };
+  #place = this.#beside;
+  readonly #givenUp = new AbortController();
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(output: string, options: LastResortOptions = {}) {
+    this.#output = output;
+    this.#options = options;
+  }
+
+  /** Resolves once the lines are durable; rejects if they cannot be kept anywhere.
+   *
+   * @param lines With line feeds. */
+  append(lines: string): Promise<void> {
+    const appending = this.#last.then(() => this.#keep(lines));
+    this.#last = appending.catch(() => {});
+    return appending;
+  }
+
+  async untilIdle(): Promise<void> {
+    await this.#last;
+  }
+
+  /** Ends retries: lines that no disk takes at the next try are rejected. */
+  giveUp(): void {
+    this.#givenUp.abort();
+  }
+
+  async #keep(lines: string): Promise<void> {
+    const { signal } = this.#givenUp;
+    while (true) {
+      try {
+        return await this.#append(lines);
+      } catch (error) {
+        if (!this.#options.retries || signal.aborted) throw error;
+        await Promise.all([this.#beside, this.#temporary].map(trim));
+        await delay(RETRY_DELAY_MS, signal);
+        // Users free space for the output, so its disk is tried first: the temporary folder may
+        // stay full.
+        this.#place = this.#beside;
+      }
+    }
+  }
+
+  async #append(lines: string): Promise<void> {
+    try {
+      await this.#write(lines, this.#place);
+    } catch (cause) {
+      if (this.#place.isTemporary) throw cannotWrite(this.#output, cause);
+      this.#place = this.#temporary;
+      await this.#append(lines);
+    }
+  }
+
+  async #write(lines: string, place: Place): Promise<void> {
+    place.path ??= await this.#create(place);
+    if (place.sizeBefore !== undefined) await repairTail(place.path);
+    place.sizeBefore = (await Deno.stat(place.path)).size;
+    await appendDurably(place.path, lines);
+    place.sizeBefore = undefined;
+  }
+
+  async #create({ isTemporary }: Place): Promise<string> {
+    const { mode, onFile, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } =
+      this.#options;
+    const output = isTemporary
+      ? inFolder(await makeFolder(), basename(this.#output))
+      : this.#output;
+    // The user moves the temporary file next to the one beside the output, so their numbers must
+    // differ.
+    const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
+    const path = await createRescuedFile(output, mode, lastNumber);
+    onFile?.(path, isTemporary);
+    return path;
+  }
+}
+
+/** Removes what a failed write has left, as the lines are tried again. `repairTail` would leave a
+ * file with half a line at each try. */
+async function trim(place: Place): Promise<void> {
+  if (place.sizeBefore === undefined) return;
+  await Deno.truncate(place.path!, place.sizeBefore).then(
+    () => place.sizeBefore = undefined,
+    () => {},
+  );
 }
 
 /**
@@ -106,7 +218,8 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
     if (size > 0) {
       if (!(await holdsOwnLines(from, kind))) continue;
       await repairTail(from);
-      mergedLines.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
+      const count = await orCannotWrite(path, () => addLines(path, from, KEY_OF[kind]));
+      mergedLines.push({ from, count });
     }
     removablePaths.push(from);
   }
@@ -123,21 +236,17 @@ const KEY_OF: Readonly<Record<LineKind, KeyOf>> = { results: uidOfLine, failures
 
 async function addLines(path: string, from: string, keyOf: KeyOf): Promise<number> {
   const keysInOutput = await sharedKeys(path, from, keyOf);
+  const { mode } = await Deno.stat(from);
   let count = 0;
-  try {
-    const { mode } = await Deno.stat(from);
-    using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
-    for await (const { key, text } of keyedLines(from, keyOf)) {
-      if (keysInOutput.has(key)) continue;
-      keysInOutput.add(key);
-      await writeAll(file, new TextEncoder().encode(`${text}\n`));
-      count++;
-    }
-    await untilSynced(file.sync());
-    await syncFolderOf(path);
-  } catch (cause) {
-    throw cannotWrite(path, cause);
+  using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
+  for await (const { key, text } of keyedLines(from, keyOf)) {
+    if (keysInOutput.has(key)) continue;
+    keysInOutput.add(key);
+    await writeAll(file, new TextEncoder().encode(`${text}\n`));
+    count++;
   }
+  await untilSynced(file.sync());
+  await syncFolderOf(path);
   return count;
 }
 
@@ -161,43 +270,10 @@ async function* keyedLines(path: string, keyOf: KeyOf) {
   }
 }
 
-export function numberOf(path: string): number {
+function numberOf(path: string): number {
   return Number(/(\d+)\.jsonl$/.exec(path)![1]);
 }
 
 function rescuedPathOf(path: string, number: number): string {
   return `${stemOf(path)}.rescued-${number}.jsonl`;
-}
-
-const LINE_START = '{"uid":"';
-
-/**
- * Repairs a file in which another program cut a line off and later lines were appended: what is
- * left of the cut line and the line after it are now one. Copies the complete lines to the file
- * `to`, then removes the joined ones from `path`. The cut lines are lost.
- */
-export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const joinedLines = new LineSet();
-  let lineNumber = 0;
-  for await (const block of readLineBlocks(path)) {
-    for (const line of linesOf(block)) {
-      lineNumber++;
-      const wholeLine = wholeLineIn(decoder.decode(line));
-      if (wholeLine === undefined) continue;
-      joinedLines.add(lineNumber);
-      await writeAll(to, new TextEncoder().encode(`${wholeLine}\n`));
-    }
-  }
-  await dropLines(path, joinedLines, lineNumber);
-}
-
-/** The complete line that a joined line ends with, if there is one. */
-function wholeLineIn(text: string): string | undefined {
-  let start = text.indexOf(LINE_START, 1);
-  if (start === -1 || isJson(text)) return undefined;
-  for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
-    const rest = text.slice(start);
-    if (isJson(rest)) return rest;
-  }
 }

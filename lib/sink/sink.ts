@@ -7,7 +7,7 @@
 
 import type { SinkError } from "../errors.ts";
 import { type FinishedRow, finishedRow, type Outcome } from "../row.ts";
-import { cannotWrite } from "./durable_file.ts";
+import { orCannotWrite } from "./durable_file.ts";
 import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
@@ -35,7 +35,7 @@ export interface SinkOptions extends
 }
 
 /** The results and failures files of one output. Must be closed. */
-export class Sink implements AsyncDisposable {
+export class Sink {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;
   readonly #results: JournalLike<FinishedRow>;
@@ -75,11 +75,8 @@ export class Sink implements AsyncDisposable {
     openFiles: OpenFiles,
   ): Promise<Sink> {
     for (const path of [files.results, files.failures]) {
-      try {
-        (await Deno.open(path, { append: true, create: true, mode: options.mode })).close();
-      } catch (cause) {
-        throw cannotWrite(path, cause);
-      }
+      const create = { append: true, create: true, mode: options.mode };
+      (await orCannotWrite(path, () => Deno.open(path, create))).close();
     }
     const { forResults, forFailures } = journalOptions(options);
     // Loaded only by runs with more outputs than the process may have open files.
@@ -153,11 +150,6 @@ export class Sink implements AsyncDisposable {
   async close(): Promise<void> {
     const closings = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
     for (const closing of closings) if (closing.status === "rejected") throw closing.reason;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await using _results = this.#results;
-    await using _failures = this.#failures;
   }
 }
 

@@ -15,8 +15,8 @@ import type { JournalFile, JournalOptions } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
 import { untilSynced } from "./durable_file.ts";
 import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
-import { copyRest } from "./repair.ts";
-import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
+import { copyRest, moveJoinedLines } from "./repair.ts";
+import { createRescuedFile } from "./rescued.ts";
 
 /** Two, because operations on one handle wait for each other in Deno. */
 interface Handles {

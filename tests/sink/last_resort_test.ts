@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { LastResort } from "../../lib/sink/last_resort.ts";
+import { LastResort } from "../../lib/sink/rescued.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("LastResort goes to another folder if that of the output takes no more", async () => {

@@ -36,10 +36,9 @@ Deno.test("Sink writes results, failures and bad rows to the right files", async
 Deno.test("Sink appends to existing files", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", [{ uid: "old" }]);
-  {
-    await using sink = await Sink.open(filesIn(dir), { format: FORMAT, concurrency: 1 });
-    await sink.put(successOf(rowOf("{}", { uid: "new" })));
-  }
+  const sink = await Sink.open(filesIn(dir), { format: FORMAT, concurrency: 1 });
+  await sink.put(successOf(rowOf("{}", { uid: "new" })));
+  await sink.close();
   assertEquals((await dir.rows("x.jsonl")).map(({ uid }) => uid), ["old", "new"]);
 });
 
@@ -49,7 +48,7 @@ Deno.test("Sink reports once that both files of a full disk write again", async 
   const delays = [new ManualDelay(), new ManualDelay()];
   const told: string[] = [];
   let waits = 0;
-  await using sink = await Sink.open(filesIn(dir), {
+  const sink = await Sink.open(filesIn(dir), {
     format: FORMAT,
     concurrency: 4,
     openFile: disk.openFile,
@@ -64,6 +63,7 @@ Deno.test("Sink reports once that both files of a full disk write again", async 
   for (const delay of delays) delay.end();
   await Promise.all(puts);
   assertEquals(told, ["stalled", "stalled", "recovered"]);
+  await sink.close();
 });
 
 Deno.test("Sink: the second file of a full disk need not wait once the first was rescued", async () => {
