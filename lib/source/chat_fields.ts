@@ -86,11 +86,10 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
   }
   const direct = shape === "messages" && requestParams(object);
   if (direct !== false) return direct === undefined ? undefined : checkedParams(direct, "");
-  const params = object.params ?? undefined;
-  const tools = object.tools ?? undefined;
-  if (params === undefined && tools === undefined) return undefined;
-  if (params !== undefined && !isObject(params)) return mustBe("params", "an object", params);
-  return checkedParams(tools === undefined ? { ...params } : { ...params, tools }, "params");
+  const { params, tools } = object;
+  if (!isSet(params) && !isSet(tools)) return undefined;
+  if (isSet(params) && !isObject(params)) return mustBe("params", "an object", params);
+  return checkedParams({ ...params as object, ...isSet(tools) && { tools } }, "params");
 }
 
 /** @param holder The field with the parameters; "" for the row itself. */

@@ -11,7 +11,14 @@ import type { Message, Params } from "../teacher/mod.ts";
 import { holdsNumber, isBlank, isSet, messagesWithoutNulls, parseLossless } from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
 import { RowProblem, type RowRequest } from "./parsed_row.ts";
-import type { PromptOptions, RowObject } from "./shape.ts";
+import {
+  hasPromptField,
+  isBatch,
+  isPairOfTexts,
+  messagesOfPairs,
+  type PromptOptions,
+  type RowObject,
+} from "./shape.ts";
 
 export interface EarlierOptions extends PromptOptions {
   readonly keepsPrefill: boolean;
@@ -141,14 +148,6 @@ function ownMessages(row: RowObject, text: string, options: EarlierOptions): Mes
   return isSet(row.instruction) ? alpacaMessages(row) : undefined;
 }
 
-function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean {
-  return promptField !== undefined && Object.hasOwn(row, promptField) && row[promptField] !== null;
-}
-
-function isBatch({ body, custom_id: id, url, method }: RowObject): boolean {
-  return isObject(body) && (isSet(body.messages) || (isSet(id) && (isSet(url) || isSet(method))));
-}
-
 function withoutAnswers(value: unknown, keepsPrefill: boolean): Message[] | undefined {
   const turns = value as Message[];
   let end = turns.length;
@@ -191,16 +190,7 @@ function alpacaMessages(row: RowObject): Message[] | undefined {
   if (prompt === undefined) return undefined;
   const { history } = row;
   const pairs = Array.isArray(history) && history.every(isPairOfTexts) ? history : [];
-  const earlier = pairs.flatMap(([question, answer]) => [
-    { role: "user", content: question },
-    { role: "assistant", content: answer },
-  ]);
-  return withSystem([...earlier, ...prompt], systemOf(row));
-}
-
-function isPairOfTexts(value: unknown): value is [string, string] {
-  return Array.isArray(value) && value.length === 2 &&
-    value.every((text) => typeof text === "string");
+  return withSystem([...messagesOfPairs(pairs), ...prompt], systemOf(row));
 }
 
 function systemOf({ system }: RowObject): string | undefined {

@@ -9,7 +9,7 @@ import { sha256Start, xxHash64Hex } from "../hash.ts";
 import { RESERVED_FIELDS, type Row } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { NO_IMAGES } from "./image_files.ts";
-import { canonicalJson, isRawJson, parseLossless } from "./json_values.ts";
+import { canonicalJson, isRawJson, isSet, ownField, parseLossless } from "./json_values.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
 
 const NO_HINT = () => "";
@@ -172,8 +172,7 @@ export class ParsedRow {
 
   /** Whether the row has the field, with a value other than null. */
   has(field: string): boolean {
-    const { json } = this;
-    return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
+    return !Array.isArray(this.json) && isSet(ownField(this.json, field));
   }
 
   /** Computed on each access: most rows need it once. */
@@ -213,9 +212,8 @@ export function givenUid(
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // A user's field may be called "constructor", which every object inherits.
-    const value = Object.hasOwn(row, field) ? row[field] : undefined;
-    if (value === undefined || value === null || value === "") continue;
+    const value = ownField(row, field);
+    if (!isSet(value) || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);
     return typeof value === "string" ? value : mustBe(field, "a string or a number", value);
   }

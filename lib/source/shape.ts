@@ -7,7 +7,7 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { mayHoldMedia, withImages } from "./images.ts";
-import { isBlank, isEmptyList, isSet } from "./json_values.ts";
+import { isBlank, isEmptyList, isSet, ownField } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, partsProblem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { missingPrompt, nestedFieldHint } from "./missing_prompt.ts";
@@ -60,10 +60,7 @@ export interface PromptOptions {
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
-  const { promptField } = options;
-  if (promptField !== undefined && Object.hasOwn(row, promptField) && row[promptField] !== null) {
-    return "prompt-field";
-  }
+  if (hasPromptField(row, options)) return "prompt-field";
   if (isBatch(row)) return "openai-batch";
   if (isSet(row.messages) && !isEmptyList(row.messages)) return "messages";
   if (Array.isArray(row.prompt) || isColumns(row.prompt)) return "prompt-messages";
@@ -76,6 +73,10 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   // No other field has a prompt, so the error must name the empty list.
   if (isSet(row.messages)) return "messages";
   return isSet(row.conversations) ? "conversations" : missingPrompt(row);
+}
+
+export function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean {
+  return promptField !== undefined && isSet(ownField(row, promptField));
 }
 
 function holdsConversation(value: unknown): boolean {
@@ -130,9 +131,7 @@ export function messagesOf(
   options: PromptOptions,
   reading: Reading,
 ): Message[] | RowProblem {
-  let messages = Array.isArray(row)
-    ? conversationOf(row, "row", reading)
-    : ownMessages(row, options, reading);
+  let messages = ownMessages(row as RowObject, options, reading);
   if (messages instanceof RowProblem) return messages;
   if (!Array.isArray(row)) {
     if (hasSystem(row) && reading.shape !== "openai-batch") {
@@ -244,11 +243,7 @@ function withHistory(
   }
   if (isEmptyList(history)) return prompt;
   if (history.every(isPairOfTexts)) {
-    const earlier = history.flatMap(([question, answer]) => [
-      { role: "user", content: question },
-      { role: "assistant", content: answer },
-    ]);
-    return [...earlier, ...prompt];
+    return [...messagesOfPairs(history), ...prompt];
   }
   if (!history.every(isObject)) {
     return mustBe("history", "a list of pairs of question and answer, or of messages", history);
@@ -257,9 +252,16 @@ function withHistory(
   return earlier instanceof RowProblem ? earlier : [...earlier, ...prompt];
 }
 
-function isPairOfTexts(value: unknown): value is [string, string] {
+export function isPairOfTexts(value: unknown): value is [string, string] {
   return Array.isArray(value) && value.length === 2 &&
     value.every((text) => typeof text === "string");
+}
+
+export function messagesOfPairs(pairs: readonly (readonly [string, string])[]): Message[] {
+  return pairs.flatMap(([question, answer]) => [
+    { role: "user", content: question },
+    { role: "assistant", content: answer },
+  ]);
 }
 
 /** Puts the row's system field in front, unless the messages have a system message. */
@@ -286,7 +288,7 @@ function withRowSystem(
 
 /** Whether the row is of OpenAI Batch. A field `body` alone may be anything, such as the text of an
  * article. */
-function isBatch(row: RowObject): boolean {
+export function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||
     (isSet(row.custom_id) && (isSet(row.url) || isSet(row.method)));
