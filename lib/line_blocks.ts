@@ -91,6 +91,19 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
+/** The lines of a file without line feeds; "" for blank ones. */
+export async function* linesIn(
+  path: string,
+): AsyncGenerator<{ readonly text: string; readonly number: number }> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let number = 0;
+  for await (const block of readLineBlocks(path)) {
+    for (const line of linesOf(block)) {
+      yield { text: isBlankLine(line) ? "" : decoder.decode(line), number: ++number };
+    }
+  }
+}
+
 export type LineKind = "results" | "failures";
 
 /** Every line of Retort begins like this. */

@@ -15,6 +15,7 @@ import {
   acquireLock,
   cannotWrite,
   modeMadeFrom,
+  orCannotWrite,
   outdatedPathOf,
   Replacement,
 } from "../sink/mod.ts";
@@ -194,9 +195,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   let target = "";
   for (const { originalFiles: { results, failures, runJson, lock } } of runs) {
     target = movedFolderOf(results);
-    await Deno.mkdir(target, { recursive: true }).catch((cause) => {
-      throw cannotWrite(target, cause);
-    });
+    await orCannotWrite(target, () => Deno.mkdir(target, { recursive: true }));
     // The run file is moved first. Once it is gone, the shard refuses to run again, even after a
     // crash.
     const paths = [runJson, results, failures, outdatedPathOf(results)];

@@ -16,8 +16,8 @@ import {
   splitPath,
   statOf,
 } from "../files.ts";
-import { isLockHeld } from "../sink/mod.ts";
-import { haveSameEnds, inputsOfRun, isLocked, namesOf, type RunInputs } from "./earlier_answers.ts";
+import { isLockHeld, isOutputLocked } from "../sink/mod.ts";
+import { haveSameEnds, inputsOfRun, namesOf, type RunInputs } from "./earlier_answers.ts";
 import { MOVED_FOLDER, type PlannedInput, readPlan } from "./plan.ts";
 
 /** One of several contiguous parts of an input. */
@@ -36,6 +36,7 @@ export interface Shard {
   readonly job?: string;
 }
 
+/** All shards of one input, for one number of shards. */
 export interface Division {
   /** Path of the plan file, which contains the borders; "" if it is gone. */
   readonly path: string;
@@ -48,7 +49,7 @@ export interface Division {
 }
 
 /**
- * Finds the divisions in a folder whose plan files are there.
+ * Finds the divisions that have a plan file, for the outputs of a folder.
  *
  * @param start The folder with a final separator, or "" for the working directory.
  */
@@ -119,7 +120,7 @@ export async function firstAnswers(division: Division): Promise<ShardAnswers | u
     const isResults = (file: string) => !isFailuresPath(file);
     for (const file of [...files.filter(isResults), ...files.filter(isFailuresPath)]) {
       const path = `${folder}${file}`;
-      const isRunning = await isLocked(path);
+      const isRunning = await isOutputLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
   }
@@ -151,7 +152,7 @@ export async function areAnswersNear(stem: string, shard: Shard): Promise<boolea
 export type FindInputs = (run: RunInputs) => Promise<readonly string[]>;
 
 interface ReadOptions {
-  /** Whether to find answers by output only. */
+  /** Whether `find` looks only for an output, not for inputs. */
   readonly ignoresInputs: boolean;
   /** Whether to also find running shards without results, by their locks. @default false */
   readonly findsRuns?: boolean;
@@ -175,9 +176,9 @@ interface DividedInput {
 /** Answers of divisions into shards, to be found by output or by input. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
-  /** The key is `fileKeyOf` an input. */
+  /** By the `fileKeyOf` of an input. */
   readonly #byKey = new Map<string, ShardAnswers>();
-  /** The key is the file name of an input, without its folder. */
+  /** By the name of an input, without its folder. */
   readonly #byName = new Map<string, DividedInput[]>();
 
   static async read(

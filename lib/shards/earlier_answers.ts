@@ -6,7 +6,6 @@
  */
 
 import { basename, isAbsolute, resolve, SEPARATOR_PATTERN } from "../deps/std_path.ts";
-import { LockedError } from "../errors.ts";
 import {
   exists,
   fileKeyOf,
@@ -18,7 +17,7 @@ import {
   stemOf,
 } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { isLockHeld, requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
+import { isLockHeld, isOutputLocked, rescuedFilesOf } from "../sink/mod.ts";
 import { MOVED_FOLDER } from "./plan.ts";
 
 export function failuresPathOf(results: string): string {
@@ -38,17 +37,7 @@ export async function withFailures(paths: readonly string[]): Promise<string | u
 export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const areThere = await Promise.all(paths.map(exists));
   for (const path of paths.filter((_, i) => areThere[i])) {
-    if (await isLocked(path) || await holdsOwnLines(path, "results")) return path;
-  }
-}
-
-export async function isLocked(results: string): Promise<boolean> {
-  try {
-    await requireUnlocked(results);
-    return false;
-  } catch (error) {
-    if (error instanceof LockedError) return true;
-    throw error;
+    if (await isOutputLocked(path) || await holdsOwnLines(path, "results")) return path;
   }
 }
 
@@ -109,19 +98,19 @@ async function areOfOtherInputs(
   return true;
 }
 
-/** What a run file says about the inputs. */
+/** What a run file says about the inputs of its run. */
 export interface RunInputs {
   readonly input: string;
   readonly inputs?: readonly string[];
-  /** The run of a shard has the number of shards. */
+  /** `shards`: how many shards there were, if the run was one of them. */
   readonly identity: { readonly shards?: number | null };
   /** The working directory of the run; undefined if it is not known. */
   readonly folder?: string;
 }
 
-/** Reads a run file without its settings; undefined if it cannot be read.
+/** Reads a run file; undefined if it cannot be read.
  *
- * @param results Where the run wrote its results. */
+ * @param results Where the run wrote its results, before a merge may have moved them. */
 export async function inputsOfRun(
   runJson: string,
   results: string,
@@ -192,7 +181,7 @@ export async function namesOf(file: string): Promise<string[]> {
   return [...new Set([basename(file), basename(realPath)])];
 }
 
-/** Bytes to compare at the beginning and at the end of two files. */
+/** How many bytes are compared at the beginning and at the end of two files. */
 const COMPARED_BYTES = 1 << 16;
 
 export async function haveSameEnds(first: string, second: string, size: number): Promise<boolean> {

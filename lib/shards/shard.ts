@@ -187,7 +187,7 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** FAT, many file servers, and exFAT. */
+/** What FAT, many file servers and exFAT round times to. */
 const ROUNDED_TO_MS = [2_000, 1_000, 10];
 
 /** Whether two modification times are equal. A copy on another filesystem may have a rounded time,

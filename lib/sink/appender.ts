@@ -8,7 +8,7 @@
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
-import { cannotWrite } from "./durable_file.ts";
+import { cannotWrite, orCannotWrite } from "./durable_file.ts";
 import { mayHoldHereOnly } from "./lock_file.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
@@ -188,9 +188,7 @@ export class Appender {
  * @throws {SinkError} If the filesystem cannot do that.
  */
 export async function tryAppend(path: string, open = Deno.open): Promise<void> {
-  using file = await open(path, { append: true }).catch((cause) => {
-    throw cannotWrite(path, cause);
-  });
+  using file = await orCannotWrite(path, () => open(path, { append: true }));
   const info = await file.stat();
   if (!(await mayHoldHereOnly(info))) return;
   try {

@@ -20,9 +20,9 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { LockedError, SinkError, UsageError } from "../errors.ts";
+import { LockedError, SinkError } from "../errors.ts";
 import { ifThere, makeFolder } from "../files.ts";
-import { cannotWrite, randomToken } from "./durable_file.ts";
+import { cannotWrite, orCannotWrite, randomToken } from "./durable_file.ts";
 import { xxHash64Hex } from "../hash.ts";
 import {
   foreignFile,
@@ -189,9 +189,7 @@ async function acquirePatiently(path: string, options: LockOptions): Promise<Loc
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;
-  const file = await openFile(path, options.mode).catch((cause) => {
-    throw cause instanceof UsageError ? cause : cannotWrite(path, cause);
-  });
+  const file = await orCannotWrite(path, () => openFile(path, options.mode));
   try {
     // On Windows, a file locked by another process cannot be read.
     const textBefore = await readText(file).catch(() => undefined);

@@ -284,17 +284,16 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   }
 }
 
-/**
- * Takes the lock briefly, but not exclusively: a hundred shards may check the same file at once,
- * and none must take another for a run.
- *
- * @throws {LockedError} If a run or a merge is writing to the file.
- */
-export async function requireUnlocked(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
+/** Whether a run or a merge is writing to an output file. Takes the lock briefly, but not exclusively:
+ * a hundred shards may check the same file at once, and none must take another for a run. */
+export async function isOutputLocked(path: string): Promise<boolean> {
   // Other problems are reported when the file is read or written.
-  if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
+  if (Deno.build.os === "windows" || !(await statOf(path))?.isFile) return false;
   using file = await Deno.open(path).catch(() => null);
-  const isFree = file === null || await file.tryLock(false).catch(() => true);
-  if (!isFree) throw lockedError(path, undefined);
+  return file !== null && !(await file.tryLock(false).catch(() => true));
+}
+
+/** @throws {LockedError} If `isOutputLocked`. */
+export async function requireUnlocked(path: string): Promise<void> {
+  if (await isOutputLocked(path)) throw lockedError(path, undefined);
 }

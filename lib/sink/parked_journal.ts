@@ -17,7 +17,7 @@ import { delay } from "../timer.ts";
 
 export type JournalLike<T> = Omit<
   Journal<T>,
-  "closedFile" | "lastResort" | typeof Symbol.asyncDispose
+  "closedFile" | "lastResort" | "flush" | typeof Symbol.asyncDispose
 >;
 
 interface WaitingLine<T> extends PromiseWithResolvers<void> {
@@ -100,11 +100,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return writing.finally(() => {
       if (--this.#unwrittenRows === 0) this.#files.onIdle();
     });
-  }
-
-  async flush(): Promise<void> {
-    await this.#opening;
-    await (this.#parking ?? this.#journal?.flush());
   }
 
   async check(): Promise<string | undefined> {

@@ -179,27 +179,20 @@ export interface RestoredRow {
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
 export function restoreRow(lineText: string): RestoredRow {
-  const { uid, promptHash } = idsOf(lineText);
+  const { uid, prompt_hash: hash } = parseLine(
+    lineText,
+    (problem, cause) => new SinkError(`Cannot restore a row from a line: ${problem}`, { cause }),
+  );
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [withoutBraces(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
   // Earlier versions wrote an object, not JSON text.
   if (replaced) members.push(withoutBraces(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
-  return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
-}
-
-function idsOf(lineText: string): { uid: string; promptHash: string } {
-  let value: { uid?: unknown; prompt_hash?: unknown } | null;
-  try {
-    value = JSON.parse(lineText);
-  } catch (cause) {
-    throw new SinkError("Cannot restore a row: its line is not JSON", { cause });
-  }
-  if (typeof value?.uid !== "string") {
-    throw new SinkError('Cannot restore a row: its line has no string "uid"');
-  }
-  const { uid, prompt_hash: hash } = value;
-  return { uid, promptHash: asText(hash) };
+  return {
+    uid,
+    promptHash: asText(hash),
+    text: `{${members.filter((member) => member !== "").join(",")}}`,
+  };
 }
 
 function valueOf(objectText: string, name: string): string | undefined {
@@ -215,26 +208,23 @@ function valueOf(objectText: string, name: string): string | undefined {
 export function uidOfLine(text: string, path: string, lineNumber: number): string {
   const match = /^\{"uid":"([^"\\]*)"/.exec(text);
   if (match !== null) return match[1];
+  return parseLine(text, (problem, cause) =>
+    new DamagedFileError(
+      `Cannot rewrite "${path}" line ${lineNumber}: ${problem}. Repair or remove the line`,
+      { path, cause },
+    )).uid;
+}
+
+function parseLine(
+  text: string,
+  errorOf: (problem: string, cause?: unknown) => SinkError,
+): { readonly uid: string; readonly prompt_hash?: unknown } {
   let value: { uid?: unknown } | null;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw damagedLine(path, lineNumber, "it is not JSON", cause);
+    throw errorOf("it is not JSON", cause);
   }
-  if (typeof value?.uid !== "string") {
-    throw damagedLine(path, lineNumber, 'it has no string "uid"');
-  }
-  return value.uid;
-}
-
-function damagedLine(
-  path: string,
-  lineNumber: number,
-  problem: string,
-  cause?: unknown,
-): DamagedFileError {
-  return new DamagedFileError(
-    `Cannot rewrite "${path}" line ${lineNumber}: ${problem}. Repair or remove the line`,
-    { path, cause },
-  );
+  if (typeof value?.uid !== "string") throw errorOf('it has no string "uid"');
+  return value as { uid: string };
 }

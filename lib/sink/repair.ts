@@ -7,7 +7,7 @@
 
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
 import { isJson, isObject } from "../json.ts";
-import { checkOwnFile, isBlankLine, LINE_START, linesOf, readLineBlocks } from "../line_blocks.ts";
+import { checkOwnFile, LINE_START, linesIn, readLineBlocks } from "../line_blocks.ts";
 import {
   cannotWrite,
   orCannotWrite,
@@ -213,17 +213,14 @@ async function copyLines(
   to: Deno.FsFile,
   copyOf: (text: string, lineNumber: number) => string | undefined,
 ): Promise<{ lines: LineSet; count: number }> {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const lines = new LineSet();
   let count = 0;
-  for await (const block of readLineBlocks(path)) {
-    for (const line of linesOf(block)) {
-      count++;
-      const isBlank = isBlankLine(line);
-      const copy = isBlank ? undefined : copyOf(decoder.decode(line), count);
-      if (isBlank || copy !== undefined) lines.add(count);
-      if (copy !== undefined) await writeAll(to, new TextEncoder().encode(`${copy}\n`));
-    }
+  for await (const { text, number } of linesIn(path)) {
+    count = number;
+    const copy = text === "" ? "" : copyOf(text, number);
+    if (copy === undefined) continue;
+    lines.add(number);
+    if (copy !== "") await writeAll(to, new TextEncoder().encode(`${copy}\n`));
   }
   return { lines, count };
 }

@@ -7,13 +7,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import {
-  holdsOwnLines,
-  isBlankLine,
-  type LineKind,
-  linesOf,
-  readLineBlocks,
-} from "../line_blocks.ts";
+import { holdsOwnLines, type LineKind, linesIn } from "../line_blocks.ts";
 import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { delay } from "../timer.ts";
@@ -258,15 +252,8 @@ async function sharedKeys(path: string, from: string, keyOf: KeyOf): Promise<Set
 }
 
 async function* keyedLines(path: string, keyOf: KeyOf) {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let number = 0;
-  for await (const block of readLineBlocks(path)) {
-    for (const line of linesOf(block)) {
-      number++;
-      if (isBlankLine(line)) continue;
-      const text = decoder.decode(line);
-      yield { key: keyOf(text, path, number), text };
-    }
+  for await (const { text, number } of linesIn(path)) {
+    if (text !== "") yield { key: keyOf(text, path, number), text };
   }
 }
 

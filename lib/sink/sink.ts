@@ -121,10 +121,6 @@ export class Sink {
     this.#failures.maxUnsyncedRows = rows;
   }
 
-  async flush(): Promise<void> {
-    await Promise.all([this.#results.flush(), this.#failures.flush()]);
-  }
-
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);

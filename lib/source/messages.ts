@@ -6,7 +6,6 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { isBlank, isSet, setField } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { turnsOfTranscript } from "./prompt_texts.ts";
@@ -193,6 +192,12 @@ function messageOf(
     : messageFromTurn(turn, role, place, reading, reading.isLog);
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
+
+/** The fields of a message. Turns of conversation logs also have metadata. */
+const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
+  "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
+    .split(" "),
+);
 
 /** Gives role and text the API's names. If `dropsOtherFields`, leaves out fields that are not in
  * `MESSAGE_FIELDS` and records them in `reading`. */

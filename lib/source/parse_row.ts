@@ -7,7 +7,6 @@
 
 import { isTooDeep } from "../json.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { isSentInRequest, requestParams, rowParams, unsentParams } from "./chat_fields.ts";
 import { earlierRequest } from "./earlier_request.ts";
 import {
   contentsOf,
@@ -30,6 +29,7 @@ import {
   uidFieldsOf,
 } from "./parsed_row.ts";
 import { compileTemplate } from "./prompt_texts.ts";
+import { isSentInRequest, requestParams, rowParams, unsentParams } from "./row_params.ts";
 import {
   detectShape,
   fieldsUsed,

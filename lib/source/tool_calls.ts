@@ -22,7 +22,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
   const calls = Array.isArray(value) ? value : [value];
-  if (calls.length === 0 || !calls.every((call) => hasText(nameOf(call)))) {
+  if (!areCalls(calls)) {
     return mustBe(place, `a call or a list of calls such as ${CALL}`, text);
   }
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
@@ -52,7 +52,7 @@ export function withTaggedCalls(message: Message): Message {
   if (role !== "assistant" || !content.includes("<tool_call>")) return message;
   const calls = [...content.matchAll(TAGGED_CALL)]
     .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
-  if (calls.length === 0 || !calls.every((call) => hasText(nameOf(call)))) return message;
+  if (!areCalls(calls)) return message;
   const text = content.replace(TAGGED_CALL, "").trim();
   return { ...message, content: text || null, tool_calls: calls.map(withTextArguments) };
 }
@@ -206,6 +206,10 @@ function withCalls(message: Message, calls: readonly Record<string, unknown>[]):
   if (calls.length > 0) return { ...message, tool_calls: calls };
   const { tool_calls: _none, ...rest } = message;
   return rest as Message;
+}
+
+function areCalls(values: readonly unknown[]): boolean {
+  return values.length > 0 && values.every((value) => hasText(nameOf(value)));
 }
 
 function nameOf(call: unknown): unknown {

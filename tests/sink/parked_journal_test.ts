@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
+import { delay } from "../../lib/timer.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles } from "../../lib/sink/open_files.ts";
 import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
@@ -236,7 +237,7 @@ Deno.test("ParkedJournal: after a failed sync, lines go to another file, even on
     if (failing.appendedRows === 2 && broken.length === 0) throw diskError("EIO", "I/O error");
   };
   await failing.append("a 1", "a 1");
-  await failing.flush();
+  while (durable.length === 0) await delay(1);
   await failing.append("a 2", "a 2");
   // The first file is closed, because only one may be open.
   await whole.append("b 1", "b 1");

@@ -24,10 +24,9 @@ Deno.test("Sink writes results, failures and bad rows to the right files", async
   const success = successOf(rowOf('{"a":1}', { uid: "good" }));
   const failure = failureOf(rowOf('{"a":2}', { uid: "failed" }));
   await Promise.all([sink.put(success), sink.put(failure), sink.putBadRow(BAD_ROW)]);
-  await sink.flush();
+  await sink.close();
   assertEquals(durable.map(({ uid }) => uid).toSorted(), ["failed", "good"]);
   assertEquals(new Set(durable.map(({ outcome }) => outcome)), new Set([success, failure]));
-  await sink.close();
   assertEquals((await dir.rows("x.jsonl")).map(({ uid, a }) => [uid, a]), [["good", 1]]);
   const failures = await dir.rows("x_error.jsonl");
   assertEquals(failures.map(({ uid }) => uid), ["failed", "bad_row:in:3"]);
@@ -116,8 +115,7 @@ Deno.test("Sink says once that nothing more can be made durable", async () => {
     onBroken: (error) => broken.push(error.message),
   });
   await Promise.all([sink.put(successOf(rowOf("{}"))), sink.put(failureOf(rowOf("{}")))]);
-  await assertRejects(() => sink.flush(), SinkError, "Cannot sync");
-  await assertRejects(() => sink.close(), SinkError);
+  await assertRejects(() => sink.close(), SinkError, "Cannot sync");
   assertEquals(broken.length, 1);
 });
 

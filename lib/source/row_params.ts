@@ -64,12 +64,6 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && isSet(row.metadata);
 }
 
-/** The fields of a message. Turns of conversation logs also have metadata. */
-export const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
-  "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
-    .split(" "),
-);
-
 function typeOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
