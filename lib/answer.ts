@@ -1,9 +1,5 @@
-/**
- * Classifies finish reasons, builds the assistant message of an answer, and parses the uid of an
- * output line.
- *
- * @module
- */
+/** What an answer is: how it ended, its assistant message in training data, and from which row and
+ * sample its uid comes. @module */
 
 import { asText, isCutObject, isJson, isObject, parsedJson } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
@@ -85,7 +81,7 @@ export class Endings {
     if (mayBeTruncated && hasReachedLimit(completion, params)) return "limit";
     const cut = ending === "whole" ? cutArguments(completion) : undefined;
     if (cut === undefined) return ending;
-    // A small model may omit the last brace. Without a limit in the request, nothing tells.
+    // A small model may omit the last brace. Without a limit in the request, the two look alike.
     const isOmitted = isBelowLimit(completion, params) && isJson(`${cut}}`);
     return isOmitted ? ending : "limit";
   }

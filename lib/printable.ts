@@ -35,12 +35,12 @@ const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/g
  * ```
  */
 export function printable(text: string): string {
-  return text
-    .replace(ESCAPE_SEQUENCES, "")
-    .replace(BLANKS, " ")
-    .replace(INVISIBLE, "")
-    .toWellFormed()
-    .trim();
+  return cleaned(text, BLANKS).trim();
+}
+
+function cleaned(text: string, blanks: RegExp): string {
+  return text.replace(ESCAPE_SEQUENCES, "").replace(blanks, " ").replace(INVISIBLE, "")
+    .toWellFormed();
 }
 
 /** Characters that a terminal may act on or hide, except line feeds and tabs. */
@@ -54,10 +54,7 @@ const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
 /** Text of several lines: line feeds and spaces stay, except spaces at the end of a line. */
 export function printableLines(text: string): string {
-  return text.split("\n").map((line) =>
-    line.replace(ESCAPE_SEQUENCES, "").replace(CONTROLS, " ").replace(INVISIBLE, "").toWellFormed()
-      .trimEnd()
-  ).join("\n");
+  return text.split("\n").map((line) => cleaned(line, CONTROLS).trimEnd()).join("\n");
 }
 
 function withEscapes(text: string, escape: (character: string) => string): string {

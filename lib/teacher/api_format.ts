@@ -1,8 +1,8 @@
 /** Writes request bodies in the format of an endpoint of the OpenAI API. Answers and events of
- * `/completions` and `/responses` are translated into chat completions, so that endings, reasoning
- * and errors are handled once. @module */
+ * `/responses` are translated into chat completions, so that endings, reasoning and errors are
+ * handled once. @module */
 
-import { asObject, firstObject, type JsonObject } from "./json.ts";
+import { asObject, type JsonObject } from "./json.ts";
 import { promptText, RESPONSES } from "./responses_format.ts";
 import type { AskedSchema, Message, Params, TeacherRequest } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
@@ -82,7 +82,8 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** For base models: they continue one text and know no roles. */
+/** For base models: they continue one text and know no roles. The choices of their answers have a
+ * `text`, which is read like that of old servers for chats. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
@@ -91,11 +92,6 @@ export const COMPLETIONS: ApiFormat = {
   problem: completionsProblem,
   notices: (params) =>
     "max_tokens" in params || "max_completion_tokens" in params ? [] : [SHORT_ANSWERS],
-  answer: (body) => withChoice(body, (text) => ({ message: { content: text } })),
-  events: () => ({
-    done: false,
-    read: (event) => withChoice(event, (text) => ({ delta: { content: text } })),
-  }),
 };
 
 /** vLLM and OpenAI default to a `max_tokens` of 16. */
@@ -129,13 +125,6 @@ function completionsParams(params: Params): Params {
   if (logprobs === true) result.logprobs = top ?? 1;
   else if (logprobs !== undefined) result.logprobs = logprobs;
   return result;
-}
-
-function withChoice(body: JsonObject, fieldsOf: (text: string) => JsonObject): JsonObject {
-  const choice = firstObject(body.choices);
-  if (choice === undefined || typeof choice.text !== "string") return body;
-  const { text, ...rest } = choice;
-  return { ...body, choices: [{ ...rest, ...fieldsOf(text as string) }] };
 }
 
 export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {

@@ -74,7 +74,7 @@ export class Connection {
       connectTimeout: connectTimeoutMs,
       // A proxy of the same company has its certificate from the same authority; the client
       // certificate is for the teacher only.
-      proxyTls: { ...NO_HTTP2, ...(tls?.ca === undefined ? {} : { ca: tls.ca }) },
+      proxyTls: { ...NO_HTTP2, ca: tls?.ca },
       requestTls: { ...NO_HTTP2, ...tls },
       // The client that carries the teacher's requests, to the proxy or through its tunnel.
       factory: (target: string | URL, options: { connect?: Connect }) =>

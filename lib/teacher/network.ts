@@ -25,7 +25,7 @@ export interface Address {
 /** Users often copy base URLs with one of these paths, which Retort appends itself. */
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
-const REDACTED = "[redacted]";
+export const REDACTED = "[redacted]";
 const SECRET_PARAMETER = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
 /** @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint. */
@@ -118,9 +118,9 @@ function isSecretParameter(name: string): boolean {
   return [...new URLSearchParams(`${name}=`).keys()].some((name) => SECRET_PARAMETER.test(name));
 }
 
-function secretsIn(url: URL): string[] {
+export function secretsIn(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
-  // Some servers take the key as a user name without a password.
+  // Some servers and proxies take a key as a user name without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
   for (const [name, value] of url.searchParams) {
     if (SECRET_PARAMETER.test(name)) secrets.push(value);
@@ -151,10 +151,10 @@ type TlsOptions = Pick<
 >;
 
 export interface TlsSettings {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly rejectUnauthorized?: false;
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly rejectUnauthorized: boolean;
 }
 
 const CLIENT_CERT = "the client certificate (clientCert, --client-cert)";
@@ -181,11 +181,7 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
     throw new TypeError(`Cannot use ${present} alone: add ${missing}`);
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(clientCert === undefined ? {} : { cert: clientCert, key: clientKey }),
-    ...(insecureTls === true ? { rejectUnauthorized: false } : {}),
-  };
+  return { ca, cert: clientCert, key: clientKey, rejectUnauthorized: insecureTls !== true };
 }
 
 function checkPair(clientCert: string, clientKey: string): void {

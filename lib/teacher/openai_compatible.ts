@@ -59,7 +59,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #options: ResolvedTeacherOptions;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
-  readonly #keptFields: KeptFieldsCheck;
+  /** Set if fields are to be kept. */
+  readonly #checkKept: ((completion: Completion) => Completion) | undefined;
   // Shared by all requests for the teacher's own model and service tier.
   readonly #context: AnswerContext;
   #isClosed = false;
@@ -75,7 +76,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     this.address = address.shownBaseUrl;
     this.#options = options;
     this.#bodies = new BodyWriter(options);
-    this.#keptFields = new KeptFieldsCheck(options.keep);
+    if (options.keep.length > 0) this.#checkKept = keptFieldsCheck(options.keep, this.address);
     this.#shared = {
       address,
       proxyHost: proxy?.host,
@@ -151,47 +152,33 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
 
   /** Checks the fields to keep, and withdraws a field that Retort added and the teacher rejects. */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
-    const { address } = this;
-    const answer = this.#keptFields.isChecking
-      ? promise.then((completion) => this.#keptFields.check(completion, address))
-      : promise;
+    const answer = this.#checkKept === undefined ? promise : promise.then(this.#checkKept);
     if (added.length === 0) return answer;
     return answer.catch((error) => {
-      throw withdrawRefused(error, added, this.#bodies, address);
+      throw withdrawRefused(error, added, this.#bodies, this.address);
     });
   }
 }
 
 const CHECKED_ANSWERS = 10;
 
-/** Checks the first answers of a teacher for the fields to keep (`--keep`). */
-class KeptFieldsCheck {
-  #missing: string[];
-  #answers = 0;
-
-  constructor(names: readonly string[]) {
-    this.#missing = [...names];
-  }
-
-  /** False once every field has appeared, or the user was told which are missing. */
-  get isChecking(): boolean {
-    return this.#missing.length > 0;
-  }
-
-  check(completion: Completion, address: string): Completion {
-    if (!this.isChecking) return completion;
-    const { kept } = completion;
-    this.#missing = this.#missing.filter((name) => (kept?.[name] ?? null) === null);
-    if (!this.isChecking || ++this.#answers < CHECKED_ANSWERS) return completion;
-    const names = this.#missing.map((name) => `"${name}"`).join(" and ");
-    this.#missing = [];
+/** Returns a function for the answers of a teacher. It adds a notice to one of them if none of the
+ * first answers contains a field to keep (`--keep`). */
+function keptFieldsCheck(names: readonly string[], address: string) {
+  let missing = [...names], answers = 0;
+  return (completion: Completion): Completion => {
+    if (missing.length === 0) return completion;
+    missing = missing.filter((name) => (completion.kept?.[name] ?? null) === null);
+    if (missing.length === 0 || ++answers < CHECKED_ANSWERS) return completion;
+    const shown = missing.map((name) => `"${name}"`).join(" and ");
+    missing = [];
     return {
       ...completion,
       notice:
-        `None of the first ${CHECKED_ANSWERS} answers of the teacher at ${address} contains ${names} ` +
+        `None of the first ${CHECKED_ANSWERS} answers of the teacher at ${address} contains ${shown} ` +
         "(--keep): the teacher may not support them",
     };
-  }
+  };
 }
 
 /** How errors name the fields, and what the run loses without them. */

@@ -92,6 +92,7 @@ function toolCallOf(
   };
 }
 
+/** In `/responses`, these names count, even beside others whose counts are 0. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;

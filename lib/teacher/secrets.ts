@@ -3,7 +3,7 @@
 
 import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
-import { type Address, decodedUrl } from "./network.ts";
+import { type Address, decodedUrl, REDACTED, secretsIn } from "./network.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
 /** undici sets these header fields itself, or would break. */
@@ -59,11 +59,7 @@ export function secretsOf(
   for (const [name, value] of Object.entries(headers)) {
     if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
   }
-  if (proxy !== undefined) {
-    // Some proxies take a token as a user name without a password.
-    const secret = proxy.password || proxy.username;
-    secrets.push(secret, decodeURIComponent(secret));
-  }
+  if (proxy !== undefined) secrets.push(...secretsIn(proxy));
   return secrets;
 }
 
@@ -141,8 +137,6 @@ export function redactor(secrets: Iterable<string>): Redact {
     return MAY_BE_ESCAPED.test(plain) ? withoutRanges(plain, rangesOf(plain, ordered)) : plain;
   };
 }
-
-const REDACTED = "[redacted]";
 
 const MAY_BE_ESCAPED = /[\\%&]/;
 

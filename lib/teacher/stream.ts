@@ -200,7 +200,7 @@ export class StreamReader implements EventSink {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    // Older versions of LocalAI stream `text`, like the endpoint `/completions`.
+    // The endpoint `/completions`, and older versions of LocalAI for chats, too.
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }

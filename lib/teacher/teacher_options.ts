@@ -131,7 +131,7 @@ const PROCESS_START_MS = performance.timeOrigin;
 
 const DEFAULTS = {
   baseUrl: "https://api.openai.com/v1",
-  endpoint: "chat" as EndpointName,
+  endpoint: "chat",
   stream: false,
   timeoutMs: 3_600_000,
   connectTimeoutMs: 10_000,
@@ -143,14 +143,11 @@ const DEFAULTS = {
   now: () => PROCESS_START_MS + performance.now(),
 } satisfies Partial<OpenAICompatibleOptions>;
 
+type FilledInName = keyof typeof DEFAULTS;
+
 export type ResolvedTeacherOptions =
-  & typeof DEFAULTS
-  & Omit<OpenAICompatibleOptions, keyof typeof DEFAULTS>
-  & {
-    headers: Readonly<Record<string, string>>;
-    secrets: readonly string[];
-    keep: readonly string[];
-  };
+  & Omit<OpenAICompatibleOptions, FilledInName>
+  & { readonly [Name in FilledInName]: NonNullable<OpenAICompatibleOptions[Name]> };
 
 /** @throws {TypeError | RangeError} If an option is unknown or cannot be used. */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
@@ -164,8 +161,10 @@ export function resolveTeacherOptions(options: OpenAICompatibleOptions): Resolve
         : undefined,
   );
   requireOptions("make a teacher", options, ["model"], RULES);
-  const setOptions = Object.entries(options).filter(([, value]) => value !== undefined);
-  const resolved = { ...DEFAULTS, ...Object.fromEntries(setOptions) } as ResolvedTeacherOptions;
+  const setOptions = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as OpenAICompatibleOptions;
+  const resolved = { ...DEFAULTS, ...setOptions } as ResolvedTeacherOptions;
   checkHeaders(resolved.headers);
   return resolved;
 }

@@ -48,8 +48,8 @@ Deno.test("the password of a proxy is a secret, or else its user name", () => {
   const options = { headers: {}, secrets: [] } as unknown as ResolvedTeacherOptions;
   const secrets = (proxy: string) =>
     secretsOf(options, parseAddress("http://teacher.invalid/v1"), [], new URL(proxy));
-  assertEquals(secrets("http://me:p%40ss@proxy.invalid"), ["p%40ss", "p@ss"]);
-  assertEquals(secrets("http://t%40ken@proxy.invalid"), ["t%40ken", "t@ken"]);
+  assertEquals(secrets("http://me:p%40ss@proxy.invalid"), ["p@ss", "p%40ss"]);
+  assertEquals(secrets("http://t%40ken@proxy.invalid"), ["t@ken", "t%40ken"]);
 });
 
 Deno.test("credentials in the address become basic authorization, unless there is a key", async () => {
