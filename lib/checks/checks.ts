@@ -1,9 +1,13 @@
-/** Defines what a check is, and creates the checks of a run from its options. @module */
+/**
+ * Defines what a check is, and creates the checks of a run from its options. Slow ones run in a
+ * worker, which itself stops a check that takes too long.
+ *
+ * @module
+ */
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { compilePattern, jsonCheck, patternCheck, schemaCheck } from "./built_in_checks.ts";
-import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
 /** The verdict on an answer that could not be checked. */
@@ -76,13 +80,145 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   if (slow.length === 0 || options.checksOnThisThread) {
     return { list: [...json, ...slow, ...own], [Symbol.dispose]: () => {} };
   }
-  const worker = await WorkerCheck.start({ pattern, jsonSchema });
+  const worker = await WorkerCheck.start({ pattern, jsonSchema: JSON.stringify(jsonSchema) });
   return { list: [...json, worker.check, ...own], [Symbol.dispose]: () => worker.close() };
 }
 
 /** Never called. Because of this import, Deno downloads the worker together with the program:
  * cluster nodes may have no network. */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
+
+/** The first message to the worker. It replies with "" once it can check answers, or with the
+ * reason why it cannot. */
+export interface Setup {
+  readonly pattern: RegExp | undefined;
+  /** A JSON Schema as JSON text. */
+  readonly jsonSchema: string | undefined;
+}
+
+/** A later message to the worker. It replies with a list of verdicts, one for each answer. The list
+ * ends early with the first answer that could not be checked. */
+export interface Batch {
+  readonly texts: readonly string[];
+  /** Indexes in `texts` of answers with tool calls. */
+  readonly withToolCalls: readonly number[];
+}
+
+/** The run is halted when this many answers in a row could not be checked. */
+const MAX_FAILURES_IN_A_ROW = 3;
+const MAX_BATCH_ANSWERS = 256;
+/** A batch is full once it has this many characters. */
+const MAX_BATCH_CHARS = 4_000_000;
+
+interface QueuedAnswer {
+  readonly text: string;
+  readonly hasToolCalls: boolean;
+  readonly resolve: (verdict: Verdict) => void;
+}
+
+export class WorkerCheck {
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  #queue: QueuedAnswer[] = [];
+  /** The answers that the worker is checking. */
+  #batch: readonly QueuedAnswer[] = [];
+  #failuresInARow = 0;
+  /** The verdict on all further answers. */
+  #finalVerdict: Unchecked | undefined;
+
+  static async start(setup: Setup): Promise<WorkerCheck> {
+    try {
+      const check = new WorkerCheck();
+      await check.#setUp(setup);
+      return check;
+    } catch (problem) {
+      throw new TypeError(`Cannot start the worker that checks answers: ${problem}`);
+    }
+  }
+
+  readonly check = ({ response, toolCalls }: Completion): Promise<Verdict> => {
+    if (this.#finalVerdict !== undefined) return Promise.resolve(this.#finalVerdict);
+    return new Promise((resolve) => {
+      const hasToolCalls = (toolCalls?.length ?? 0) > 0;
+      this.#queue.push({ text: response ?? "", hasToolCalls, resolve });
+      this.#send();
+    });
+  };
+
+  /** Terminates the worker. Queued answers stay unchecked. */
+  close(): void {
+    this.#giveUp({ unchecked: "The run has ended before the answer was checked", isFinal: false });
+  }
+
+  #giveUp(verdict: Unchecked): void {
+    this.#finalVerdict ??= verdict;
+    this.#worker.terminate();
+    const unchecked = [...this.#batch, ...this.#queue];
+    this.#batch = this.#queue = [];
+    for (const { resolve } of unchecked) resolve(verdict);
+  }
+
+  #setUp(setup: Setup): Promise<void> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(event.message);
+        const halt = `The worker that checks answers has ended: ${event.message}`;
+        this.#giveUp({ unchecked: halt, isFinal: false, halt });
+      };
+      worker.onmessage = ({ data: problem }: MessageEvent<string>) => {
+        worker.onmessage = ({ data }: MessageEvent<Verdict[]>) => this.#onVerdicts(data);
+        if (problem === "") return resolve();
+        this.close();
+        reject(problem);
+      };
+      worker.postMessage(setup);
+    });
+  }
+
+  /** Sends the next batch if the worker is idle. */
+  #send(): void {
+    if (this.#batch.length > 0 || this.#queue.length === 0) return;
+    const items = this.#batch = takeBatch(this.#queue);
+    const withToolCalls = items.flatMap(({ hasToolCalls }, index) => hasToolCalls ? index : []);
+    const batch: Batch = { texts: items.map(({ text }) => text), withToolCalls };
+    this.#worker.postMessage(batch);
+  }
+
+  #onVerdicts(verdicts: readonly Verdict[]): void {
+    // The worker may have been terminated while the message was on its way.
+    if (this.#finalVerdict !== undefined) return;
+    const items = this.#batch;
+    this.#batch = [];
+    this.#queue.unshift(...items.slice(verdicts.length));
+    for (const [index, verdict] of verdicts.entries()) {
+      if (typeof verdict !== "object") this.#failuresInARow = 0;
+      else if (++this.#failuresInARow === MAX_FAILURES_IN_A_ROW) {
+        return this.#halt(items[index], verdict);
+      }
+      items[index].resolve(verdict);
+    }
+    this.#send();
+  }
+
+  #halt({ resolve }: QueuedAnswer, last: Unchecked): void {
+    const halt = `${MAX_FAILURES_IN_A_ROW} answers in a row could not be checked. ` +
+      `The last one: ${last.unchecked}`;
+    resolve({ ...last, halt });
+    const unchecked =
+      "The answer was not checked, because the answers before it could not be checked";
+    this.#giveUp({ unchecked, isFinal: false, halt });
+  }
+}
+
+function takeBatch(queue: QueuedAnswer[]): QueuedAnswer[] {
+  const limit = Math.min(queue.length, MAX_BATCH_ANSWERS);
+  let count = 0, chars = 0;
+  while (count < limit && (count === 0 || chars < MAX_BATCH_CHARS)) {
+    chars += queue[count++].text.length;
+  }
+  return queue.splice(0, count);
+}
 
 /** A row with its answer, as the `validate` of a `ResponseGenerator` gets it. The row's numbers are
  * as `JSON.parse` reads them. Fields of the answer replace fields of the row with the same name. */

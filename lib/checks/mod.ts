@@ -4,8 +4,8 @@
  *
  * In: a completion and its row. Out: why the completion is rejected or could not be checked, or
  * nothing. A check never changes an answer and never calls the teacher. Patterns and schemas are
- * checked in a worker, which is replaced when one answer takes more than a second. A bundle checks
- * them on its own thread.
+ * checked in a worker, which gives up an answer after a second. A bundle checks them on its own
+ * thread.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * The worker that checks answers against patterns and schemas. `worker_check.ts` starts it, and
- * terminates it when an answer takes too long.
+ * The worker that checks answers against patterns and schemas. `checks.ts` starts it.
  *
  * @module
  */
@@ -9,71 +8,86 @@ import { endsWithin } from "../interruptible.ts";
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { patternCheck, schemaCheck } from "./built_in_checks.ts";
-import type { Check } from "./checks.ts";
-import { type Batch, IDLE, Phase, type Reasons, type Setup } from "./worker_check.ts";
+import type { Batch, Check, Setup, Verdict } from "./checks.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
-  postMessage(message: string | Reasons): void;
+  postMessage(message: string | Verdict[]): void;
 };
-/** Time after which the worker stops a check itself. Usually, the main thread terminates the worker
- * after 1 s, but that thread may be delayed. */
-const WATCHDOG_MS = 2_000;
+
+/** Maximum time for checking one answer. */
+const MAX_CHECK_MS = 1_000;
 const NO_ROW = {} as Row;
+
+/** What is checked, for messages. */
+type Subject = "the reject pattern (--reject-pattern)" | "the JSON Schema (--json-schema)";
 
 scope.onmessage = async ({ data }) => {
   try {
-    const { checks, progress } = await setUp(data as Setup);
-    scope.onmessage = ({ data }) => {
-      const reasons = reasonsOf(data as Batch, checks, progress);
-      if (reasons !== undefined) scope.postMessage(reasons);
-    };
+    const checks = await checksOf(data as Setup);
+    scope.onmessage = ({ data }) => scope.postMessage(verdictsOn(data as Batch, checks));
     scope.postMessage("");
   } catch (error) {
     scope.postMessage(String(error));
   }
 };
 
-async function setUp({ pattern, jsonSchema, progress }: Setup) {
-  const checks: [phase: number, check: Check][] = [];
+async function checksOf({ pattern, jsonSchema }: Setup) {
+  const checks = new Map<Subject, Check>();
   if (jsonSchema !== undefined) {
-    checks.push([Phase.Schema, await schemaCheck(JSON.parse(jsonSchema))]);
+    checks.set("the JSON Schema (--json-schema)", await schemaCheck(JSON.parse(jsonSchema)));
   }
-  if (pattern !== undefined) checks.push([Phase.Pattern, patternCheck(new RegExp(...pattern))]);
-  return { checks, progress: new Int32Array(progress) };
+  if (pattern !== undefined) {
+    checks.set("the reject pattern (--reject-pattern)", patternCheck(pattern));
+  }
+  return checks;
 }
 
-/** Checks a batch. Returns undefined if an answer takes too long: the main thread then replaces the
- * worker. */
-export function reasonsOf(
+/** Checks a batch, or the first answers of it: up to one that takes too long, or whose check
+ * throws. */
+export function verdictsOn(
   { texts, withToolCalls }: Batch,
-  checks: readonly [number, Check][],
-  progress: Int32Array,
+  checks: ReadonlyMap<Subject, Check>,
   ends = endsWithin,
-): Reasons | undefined {
-  const reasons = new Map<number, string>();
+): Verdict[] {
+  const verdicts: Verdict[] = [];
   const withCalls = new Set(withToolCalls);
-  let index = 0;
+  let current: Subject | undefined;
   const checkRest = () => {
-    for (; index < texts.length; index++) {
+    while (verdicts.length < texts.length) {
+      const index = verdicts.length;
       const toolCalls = withCalls.has(index) ? [null] : [];
-      for (const [phase, check] of checks) {
-        Atomics.store(progress, 0, 2 * index + phase);
-        const answer = { response: texts[index], toolCalls } as Partial<Completion> as Completion;
-        const reason = check(answer, NO_ROW);
-        if (reason === undefined) continue;
-        reasons.set(index, reason as string);
-        break;
+      const answer = { response: texts[index], toolCalls } as Partial<Completion> as Completion;
+      let verdict: Verdict;
+      for (const [subject, check] of checks) {
+        current = subject;
+        verdict ??= check(answer, NO_ROW) as Verdict;
       }
+      verdicts.push(verdict);
     }
   };
   let interrupted = -1;
-  while (!ends(WATCHDOG_MS, checkRest)) {
-    // Earlier answers may have used the time, or the process was stopped (SIGSTOP): the interrupted
-    // answer gets the full time once more.
-    if (index === interrupted) return undefined;
-    interrupted = index;
+  try {
+    while (!ends(MAX_CHECK_MS, checkRest)) {
+      if (verdicts.length === interrupted) return [...verdicts, tooSlow(current!)];
+      // Earlier answers may have used the time, or the process was stopped (SIGSTOP): the
+      // interrupted answer gets the full time once more.
+      interrupted = verdicts.length;
+    }
+    return verdicts;
+  } catch (error) {
+    return [...verdicts, unchecked(`The answer could not be checked: ${error}`)];
   }
-  Atomics.store(progress, 0, IDLE);
-  return reasons;
+}
+
+function tooSlow(subject: Subject): Verdict {
+  const seconds = MAX_CHECK_MS / 1_000;
+  return unchecked(
+    `Cannot check the answer for ${subject}: the check takes more than ${seconds} s. ` +
+      "A nested repetition, as in (a+)+, can take exponential time: write a single one, as in a+",
+  );
+}
+
+function unchecked(reason: string): Verdict {
+  return { unchecked: reason, isFinal: true };
 }

@@ -1,29 +1,56 @@
 /** Tests of the code in the worker that checks answers. @module */
 import { patternCheck } from "../../lib/checks/built_in_checks.ts";
-import { reasonsOf } from "../../lib/checks/worker.ts";
 import type { Check } from "../../lib/checks/checks.ts";
-import { Phase } from "../../lib/checks/worker_check.ts";
+import { verdictsOn } from "../../lib/checks/worker.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 
-/** Checks two answers, the first of which is interrupted this many times. */
-function reasonsAfter(interruptions: number) {
-  const checks: [number, Check][] = [[Phase.Pattern, patternCheck(/bad/)]];
-  const ends = (_maxMs: number, work: () => void) => {
-    if (interruptions-- > 0) return false;
-    work();
-    return true;
+const BATCH = { texts: ["fine", "bad", "fine"], withToolCalls: [] };
+const REJECTED = "Matches the reject pattern /bad/";
+
+/** Verdicts on `BATCH`, whose answer at `index` is interrupted this many times. */
+function verdictsAfter(interruptions: number, index: number) {
+  let calls = 0;
+  const isBad = patternCheck(/bad/);
+  const check: Check = (completion, row) => {
+    if (calls++ === index && interruptions-- > 0) {
+      calls--;
+      throw "interrupted";
+    }
+    return isBad(completion, row);
   };
-  const reasons = reasonsOf(
-    { texts: ["fine", "bad"], withToolCalls: [] },
-    checks,
-    new Int32Array(1),
-    ends,
-  );
-  return reasons && [...reasons.keys()];
+  const ends = (_maxMs: number, work: () => void) => {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      assertEquals(error, "interrupted");
+      return false;
+    }
+  };
+  return verdictsOn(BATCH, new Map([["the reject pattern (--reject-pattern)", check]]), ends);
 }
 
 Deno.test("an answer is checked again after the process was stopped (SIGSTOP), and once only", () => {
-  assertEquals(reasonsAfter(0), [1]);
-  assertEquals(reasonsAfter(1), [1]);
-  assertEquals(reasonsAfter(2), undefined);
+  for (const index of [0, 1, 2]) {
+    const all = [undefined, REJECTED, undefined];
+    assertEquals(verdictsAfter(0, index), all);
+    assertEquals(verdictsAfter(1, index), all);
+    const unchecked =
+      "Cannot check the answer for the reject pattern (--reject-pattern): the check " +
+      "takes more than 1 s. A nested repetition, as in (a+)+, can take exponential time: write a " +
+      "single one, as in a+";
+    assertEquals(verdictsAfter(2, index), [...all.slice(0, index), { unchecked, isFinal: true }]);
+  }
+});
+
+Deno.test("an answer whose check throws ends the batch", () => {
+  const check: Check = ({ response }) => {
+    if (response === "bad") throw new RangeError("Too deep");
+    return undefined;
+  };
+  const unchecked = "The answer could not be checked: RangeError: Too deep";
+  assertEquals(
+    verdictsOn(BATCH, new Map([["the JSON Schema (--json-schema)", check]])),
+    [undefined, { unchecked, isFinal: true }],
+  );
 });
