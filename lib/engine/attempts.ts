@@ -9,15 +9,19 @@ import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { asCompletion, type Rejection, unfinishedError } from "./answers/mod.ts";
-import type { EngineOptions } from "./engine_options.ts";
+import {
+  asCompletion,
+  type Rejection,
+  uncheckedRejection,
+  unfinishedError,
+} from "./answers/mod.ts";
+import type { EngineOptions } from "./mod.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
-import { AnsweringModels, type Silence } from "./engine_state.ts";
-import { UselessAnswers } from "./evidence.ts";
-import { PaidAnswers } from "./paid_answers.ts";
-import { type RowWait, RowWaits } from "./retry_policy.ts";
-import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
+import { type Silence, TeacherNotices } from "./engine_state.ts";
+import { type FailedCall, UselessAnswers } from "./evidence.ts";
+import { RowWaits } from "./retry_policy.ts";
+import { TeacherBlame, unfinishedAction } from "./teacher_blame.ts";
 
 type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" | "isExploring";
 
@@ -38,43 +42,32 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly hasSeveralTeachers: () => boolean;
 }
 
-interface AttemptFailure extends FailedCall {
-  /** The partial answer, to be written before the row is sent again; undefined if there is none, or
-   * a longer one was kept before. */
-  readonly paidAnswer: Outcome | undefined;
-}
-
-type ResultOrPromise = AttemptResult | Promise<AttemptResult>;
+type Decision = Rejection | undefined;
 
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;
   readonly #useless: UselessAnswers;
-  readonly #answers: PaidAnswers;
   readonly #waits: RowWaits;
-  readonly #models: AnsweringModels;
-  /** The notices of teachers so far: each is shown once. */
-  readonly #notices = new Set<string>();
+  readonly #notices: TeacherNotices;
+  /** Functions that end the wait for a check in progress. */
+  readonly #checks = new Set<() => void>();
   #inFlight = 0;
   #abandoned = 0;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#models = new AnsweringModels(options.lastModelOf);
-    this.#blame = new TeacherBlame({
-      ...options,
-      onSendAgain: (work, failure) => {
-        options.listener.rowReleased({ failure, action: this.#unfinishedAction });
-        options.onSendAgain(work);
-      },
-    });
+    this.#notices = new TeacherNotices(options);
+    this.#blame = new TeacherBlame(options);
     this.#useless = new UselessAnswers(options);
-    this.#answers = new PaidAnswers(options);
     this.#waits = new RowWaits(options);
+    options.signal.addEventListener("abort", () => {
+      for (const leaveUnchecked of this.#checks) leaveUnchecked();
+    }, { once: true });
   }
 
   get inFlight(): number {
-    return this.#inFlight + this.#answers.pendingChecks;
+    return this.#inFlight + this.#checks.size;
   }
 
   /** Aborted attempts. They may have been billed. */
@@ -132,7 +125,7 @@ export class Attempts {
     }
     work.undecided = undefined;
     const ending = this.#options.policy.ending(completion, work.params);
-    const rejection = await this.#answers.decide(work, completion, ending);
+    const rejection = await this.#decide(work, completion, ending);
     if (rejection === undefined) {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
@@ -152,33 +145,50 @@ export class Attempts {
 
   /** Handles a finished or truncated answer. On the hot path: returns a promise only if a check
    * is asynchronous. */
-  #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
+  #answered(
+    work: Work,
+    completion: Completion,
+    ending: Ending,
+  ): AttemptResult | Promise<AttemptResult> {
     const { endpoint } = work;
     this.#options.silence.reset();
     endpoint.answered(work, completion);
     this.#blame.answered();
-    this.#notify(work, completion);
-    this.#answers.countCost(work, completion);
+    this.#notices.answered(work, completion);
+    this.#countCost(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.answeredCompletely(endpoint);
-    const decision = this.#answers.decide(work, completion, ending);
+    const decision = this.#decide(work, completion, ending);
     return decision instanceof Promise
       ? decision.then((rejection) => this.#decided(work, completion, rejection))
       : this.#decided(work, completion, decision);
   }
 
-  #notify(work: Work, completion: Completion): void {
-    const { onNotice } = this.#options;
-    this.#notifyOnce(completion.notice);
-    if (work.row.params?.model !== undefined) return;
-    const change = this.#models.noticeOf(work.endpoint.teacher, completion);
-    if (change !== undefined) onNotice?.(change);
+  /** Halts the run once the budget is used up. */
+  #countCost(work: Work, completion: Completion): void {
+    const { budget, onHalt } = this.#options;
+    const usd = budget.add(completion, work.endpoint);
+    work.costUsd = work.costUsd === null || usd === null ? null : work.costUsd + usd;
+    const reason = budget.exhaustedReason;
+    if (reason !== undefined) onHalt(reason);
   }
 
-  #notifyOnce(notice: string | undefined): void {
-    if (notice === undefined || this.#notices.has(notice)) return;
-    this.#notices.add(notice);
-    this.#options.onNotice?.(notice);
+  #decide(work: Work, completion: Completion, ending: Ending): Decision | Promise<Decision> {
+    work.ending = ending;
+    const decision = this.#options.policy.decide(completion, work, ending);
+    if (!(decision instanceof Promise)) return decision;
+    const unchecked = uncheckedRejection(completion, work.params);
+    if (this.#options.signal.aborted) return unchecked;
+    // If the run is aborted, the row stays pending with its answer.
+    return new Promise((resolve) => {
+      const settle = (result: Decision) => {
+        this.#checks.delete(leaveUnchecked);
+        resolve(result);
+      };
+      const leaveUnchecked = () => settle(unchecked);
+      this.#checks.add(leaveUnchecked);
+      void decision.then(settle);
+    });
   }
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
@@ -200,7 +210,7 @@ export class Attempts {
     // Without an attempt in this run, the answer is from an earlier run, which has counted its
     // attempt and tokens.
     if (work.attempts > 0) {
-      const reported = params === undefined ? "failed" : this.#unfinishedAction;
+      const reported = params === undefined ? "failed" : unfinishedAction(this.#options);
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
     }
     if (params === undefined) {
@@ -224,61 +234,49 @@ export class Attempts {
       this.#abandoned++;
       return { kind: "pending" };
     }
-    this.#notifyOnce(error.notice ?? partial?.notice);
+    this.#notices.once(error.notice ?? partial?.notice);
     const classification = classifyFor(work, error);
     const failure: Failure = { type: classification.type, message, status };
+    const call: FailedCall = { error, classification, failure };
     this.#options.silence.failed(failure);
     const isFirstFailure = work.faults === 0 && work.throttled === 0;
     const effect = endpoint.failed(work, error, classification, isFirstFailure);
-    if (partial === undefined) this.#blame.failed(endpoint, { error, classification, failure });
-    else this.#blame.answered();
-    if (classification.cause === "ending") work.avoided = endpoint;
-    const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
-    const paidAnswer = isKept ? work.pendingOutcome() : undefined;
-    const attempt: AttemptFailure = { error, classification, failure, paidAnswer };
-    if (classification.action === "halt") return this.#halted(work, attempt);
-    if (classification.action !== "retry") return this.#failed(work, attempt);
-    return this.#retried(work, attempt, this.#waits.failed(work, classification, effect));
-  }
-
-  #retried(work: Work, attempt: AttemptFailure, wait: RowWait): AttemptResult {
-    if (wait.kind === "spent") return this.#failed(work, attempt);
-    const { error, paidAnswer } = attempt;
-    if (wait.kind === "late") {
-      this.#reportFailure(work, attempt, "failed");
-      const timeoutFailure = this.#waits.timeoutFailure(work, error.message);
-      return failedWith(work.outcome(undefined, timeoutFailure));
+    let paidAnswer: Outcome | undefined;
+    if (partial === undefined) this.#blame.failed(endpoint, call);
+    else {
+      this.#blame.answered();
+      this.#countCost(work, partial);
+      if (work.keepPartial(partial, failure)) paidAnswer = work.pendingOutcome();
     }
-    const isTeacherHalted = this.#blame.sentAgain(work, attempt);
-    this.#reportFailure(work, attempt, this.#unfinishedAction);
-    return { kind: "retry", delayMs: isTeacherHalted ? 0 : wait.delayMs, paidAnswer };
+    if (classification.cause === "ending") work.avoided = endpoint;
+    if (classification.action === "halt") {
+      this.#blame.allRowsRejected(endpoint, failure, classification.advice);
+      this.#reportFailure(work, call, unfinishedAction(this.#options));
+      return { kind: "retry", delayMs: 0, paidAnswer };
+    }
+    if (classification.action === "fail") return this.#failed(work, call, paidAnswer);
+    const delayMs = this.#waits.failed(work, classification, effect);
+    if (delayMs === "spent") return this.#failed(work, call, paidAnswer);
+    if (delayMs === "late") {
+      this.#reportFailure(work, call, "failed");
+      return failedWith(work.outcome(undefined, this.#waits.timeoutFailure(work, message)));
+    }
+    const isTeacherHalted = this.#blame.sentAgain(work, call);
+    this.#reportFailure(work, call, unfinishedAction(this.#options));
+    return { kind: "retry", delayMs: isTeacherHalted ? 0 : delayMs, paidAnswer };
   }
 
   /** Fails the row, unless it is held back because its teacher may be the cause. */
-  #failed(work: Work, attempt: AttemptFailure): AttemptResult {
-    const { failure, paidAnswer } = attempt;
-    this.#reportFailure(work, attempt, "failed");
-    const outcome = work.outcome(undefined, failure);
-    const outcomes = this.#blame.spent(work, attempt, outcome);
+  #failed(work: Work, call: FailedCall, paidAnswer: Outcome | undefined): AttemptResult {
+    this.#reportFailure(work, call, "failed");
+    const outcome = work.outcome(undefined, call.failure);
+    const outcomes = this.#blame.spent(work, call, outcome);
     if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** Halts the teacher. The row goes to another teacher, or stays pending. */
-  #halted(work: Work, attempt: AttemptFailure): AttemptResult {
-    const { classification, failure, paidAnswer } = attempt;
-    this.#blame.allRowsRejected(work.endpoint, failure, classification.advice);
-    this.#reportFailure(work, attempt, this.#unfinishedAction);
-    return { kind: "retry", delayMs: 0, paidAnswer };
-  }
-
-  /** What happens next to a row that has neither succeeded nor failed. */
-  get #unfinishedAction(): FailureAction {
-    return this.#options.isOver() ? "halted" : "retried";
-  }
-
-  #reportFailure(work: Work, attempt: AttemptFailure, action: FailureAction): void {
-    const { error: { partial: completion }, classification: { cause }, failure } = attempt;
+  #reportFailure(work: Work, call: FailedCall, action: FailureAction): void {
+    const { error: { partial: completion }, classification: { cause }, failure } = call;
     this.#report(work, { failure, action, isThrottled: cause === "load", completion });
   }
 

@@ -9,7 +9,7 @@ import { posixWord } from "../printable.ts";
 import type { RunState } from "../progress/mod.ts";
 import type { Failure } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
-import type { EngineOptions } from "./engine_options.ts";
+import type { EngineOptions } from "./mod.ts";
 import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
 import type { AttemptResult, Delivery, Work } from "./work.ts";
@@ -197,36 +197,47 @@ interface ModelHistory {
   readonly seen: Set<string>;
 }
 
-/** Detects that a teacher answers as a different model than before. Routers and gateways name the
- * new model only in answers. */
-export class AnsweringModels {
-  /** A weak map, because teachers that have left are not removed. */
-  readonly #byTeacher = new WeakMap<Teacher, ModelHistory>();
-  readonly #lastModelOf: EngineOptions["lastModelOf"];
+type NoticesOptions = Pick<EngineOptions, "lastModelOf" | "onNotice">;
 
-  constructor(lastModelOf?: EngineOptions["lastModelOf"]) {
-    this.#lastModelOf = lastModelOf;
+/** Shows what teachers say to the user, and notices that a teacher answers as a different model than
+ * before. Routers and gateways name the new model only in answers. */
+export class TeacherNotices {
+  readonly #options: NoticesOptions;
+  /** A weak map, because teachers that have left are not removed. */
+  readonly #models = new WeakMap<Teacher, ModelHistory>();
+  readonly #shown = new Set<string>();
+
+  constructor(options: NoticesOptions) {
+    this.#options = options;
   }
 
-  /** Call for each answer to a row that names no model. Returns a notice for each new model, up to
-   * `MAX_NOTICES`. */
-  noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
-    if (!model) return undefined;
-    const history = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);
+  /** Shows each notice once. */
+  once(notice: string | undefined): void {
+    if (notice === undefined || this.#shown.has(notice)) return;
+    this.#shown.add(notice);
+    this.#options.onNotice?.(notice);
+  }
+
+  answered({ row, endpoint: { teacher } }: Work, { notice, model }: Completion): void {
+    this.once(notice);
+    if (!model || row.params?.model !== undefined) return;
+    const history = this.#models.get(teacher) ?? this.#begin(teacher, model);
     const { latest, seen } = history;
-    if (model === latest) return undefined;
+    if (model === latest) return;
     history.latest = model;
-    if (seen.has(model) || seen.size > MAX_NOTICES) return undefined;
+    if (seen.has(model) || seen.size > MAX_NOTICES) return;
     seen.add(model);
     const condition = posixWord(`model_returned == ${JSON.stringify(latest)}`);
-    return `The ${nameOf(teacher)} now answers as the model "${model}", before as "${latest}": ` +
-      `the results hold both (model_returned, as in export --where ${condition})`;
+    this.#options.onNotice?.(
+      `The ${nameOf(teacher)} now answers as the model "${model}", before as "${latest}": ` +
+        `the results hold both (model_returned, as in export --where ${condition})`,
+    );
   }
 
   #begin(teacher: Teacher, model: string): ModelHistory {
-    const latest = this.#lastModelOf?.(teacher) ?? model;
+    const latest = this.#options.lastModelOf?.(teacher) ?? model;
     const history = { latest, seen: new Set([latest]) };
-    this.#byTeacher.set(teacher, history);
+    this.#models.set(teacher, history);
     return history;
   }
 }

@@ -1,22 +1,30 @@
 /**
- * Evidence against one teacher: repeated rejections, repeated bad answers, and addresses where no
- * server answers; and evidence against the settings of a run: useless answers.
+ * Evidence against a teacher, repeated rejections and other bad answers, with advice for the user;
+ * and evidence against the settings of a run: useless answers.
  *
  * @module
  */
 
+import { NO_REASON } from "../answer.ts";
 import type { TeacherError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { LONG_ID } from "../printable.ts";
+import { LONG_ID, posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
-import type { EngineOptions } from "./engine_options.ts";
+import type { AttemptsOptions } from "./attempts.ts";
+import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
 /** A teacher is halted after it has rejected or badly answered this many rows. `FIRST_LIMIT`
  * applies until it has given a good answer, `LATER_LIMIT` from then on. */
-export const FIRST_LIMIT = 3;
+const FIRST_LIMIT = 3;
 const LATER_LIMIT = 20;
+
+export interface FailedCall {
+  readonly error: TeacherError;
+  readonly classification: Classification;
+  readonly failure: Failure;
+}
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
 
@@ -50,7 +58,8 @@ export class RepeatedAnswers {
   /** Bad answers by the `source` of their row, so that the samples of one row count together. */
   readonly #badAnswers = new Map<string, number>();
   #held: HeldRow[] = [];
-  #count = 0;
+  /** Rows that count against the teacher. */
+  count = 0;
   #limit: number;
 
   constructor({ isProven, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
@@ -59,17 +68,13 @@ export class RepeatedAnswers {
     this.#limit = isProven ? laterLimit : FIRST_LIMIT;
   }
 
-  get count(): number {
-    return this.#count;
-  }
-
   /** @param isCertain Whether this answer alone is enough for the row to count. */
   add({ row }: Work, isCertain: boolean): void {
     const before = this.#badAnswers.get(row.source) ?? 0;
     const after = isCertain ? BAD_ANSWERS_PER_ROW : before + 1;
     this.#badAnswers.set(row.source, after);
-    if (before < BAD_ANSWERS_PER_ROW && after >= BAD_ANSWERS_PER_ROW) this.#count++;
-    this.isConclusive ||= this.#count >= this.#limit;
+    if (before < BAD_ANSWERS_PER_ROW && after >= BAD_ANSWERS_PER_ROW) this.count++;
+    this.isConclusive ||= this.count >= this.#limit;
   }
 
   /** Counts a bad answer to a row without attempts left. Returns the outcomes of rows that have
@@ -90,7 +95,7 @@ export class RepeatedAnswers {
   protected forget(): void {
     if (this.isConclusive || this.#badAnswers.size === 0) return;
     this.#badAnswers.clear();
-    this.#count = 0;
+    this.count = 0;
   }
 
   /** Fails the held rows and returns their outcomes; none if the teacher is the cause. */
@@ -117,36 +122,73 @@ export class RepeatedRejections extends RepeatedAnswers {
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
     const isSame = statusAndMessage === this.#statusAndMessage;
     if (this.isConclusive && !isSame) return [row.outcome];
-    const failed = isSame ? NO_OUTCOMES : this.failHeld();
     this.#statusAndMessage = statusAndMessage;
-    return [...failed, ...super.addLast(row)];
-  }
-
-  /** Called when a row has succeeded: the held rows are at fault. Returns their outcomes. */
-  succeeded(): readonly Outcome[] {
-    const failed = this.failHeld();
-    this.answeredWell();
-    return failed;
-  }
-
-  override failHeld(): readonly Outcome[] {
+    if (isSame) return super.addLast(row);
     this.forget();
-    return super.failHeld();
+    return [...this.failHeld(), ...super.addLast(row)];
   }
+}
+
+/** Kinds of evidence that halt a teacher. */
+export type EvidenceKind = "rejections" | "endings" | "otherServer";
+
+/** Returns the kind of evidence that a failed attempt gives against its teacher, if any. */
+export function evidenceIn(
+  { classification }: FailedCall,
+  endpoint: Endpoint,
+): EvidenceKind | undefined {
+  const { cause, otherServer } = classification;
+  // The request may have been rejected for something that all rows share, such as a parameter.
+  if (cause === "request") return "rejections";
+  if (cause === "ending") return "endings";
+  return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
+}
+
+/** What the teacher did with `count` rows, of which `error` is the last failure, and what the user
+ * can do. */
+export function haltWords(
+  kind: EvidenceKind,
+  count: number,
+  { message, partial, code = "" }: TeacherError,
+): [what: string, advice: string] {
+  if (kind === "rejections") {
+    const what = `rejected ${count} consecutive rows with the same message`;
+    return [what, adviceForRejections(count, message)];
+  }
+  if (kind === "endings") {
+    const word = posixWord(partial?.finishReason || NO_REASON);
+    const what = `did not mark its answers to ${count} rows as complete`;
+    return [what, `If they are complete anyway, add --accept-ending ${word}`];
+  }
+  return OTHER_SERVER_CODES.has(code)
+    ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
+    : ["has not answered any row; last error", NO_ANSWERS];
+}
+
+const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
+
+/** For a server that answers each row with a 2xx response that has neither an answer nor a known
+ * error. */
+const NO_ANSWERS = "Check the address (--base-url), the key and the account";
+
+export function adviceForRejections(count: number, message = ""): string {
+  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied. --no-careful-start only selects
+  // `LATER_LIMIT`, so it would not help.
+  const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
+  // OpenAI's newer models take tools together with reasoning only at `/responses`.
+  const endpoint = /\buse \/v1\/responses\b/.test(message) ? ", or add --endpoint responses" : "";
+  return `If a parameter is to blame, change or remove it (-p, --params)${endpoint}; if the rows are, ` +
+    rows;
 }
 
 /** After how many useless answers the user is told, and the run is halted. */
 const USELESS_TO_TELL = 20;
 const USELESS_TO_HALT = 1_000;
 
-interface UselessAnswersOptions {
-  /** Whether earlier rows were answered with the same settings: then nothing is counted. */
-  readonly isProven?: boolean;
-  /** Whether the run is halted at last. */
-  readonly isCareful: boolean;
-  readonly onNotice?: (message: string) => void;
-  readonly onHalt: (reason: string) => void;
-}
+type UselessAnswersOptions = Pick<
+  AttemptsOptions,
+  "isProven" | "isCareful" | "onNotice" | "onHalt"
+>;
 
 /** Counts truncated and empty answers until a whole one arrives. Otherwise, a token limit that is too
  * low, for example, would be noticed when all rows are paid for. */
@@ -178,60 +220,5 @@ export class UselessAnswers {
       `they may be billed. The last: ${message}`;
     if (this.#count === USELESS_TO_TELL) onNotice?.(problem);
     else if (isCareful) onHalt(`${problem}. To send all rows anyway, add --no-careful-start`);
-  }
-}
-
-type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
-
-/** The default of `waitForTeacherMs` if the host exists. */
-const PATIENCE_MS = 60_000;
-
-/** Error codes for a host that does not exist. EAI_AGAIN is a temporary DNS failure, so it is not
- * in this set. */
-const NO_HOST = new Set(["ENOTFOUND"]);
-/** Error codes for a host where no server listens. ENETUNREACH means that our own network is
- * unreachable, so it is not in this set. */
-const NOTHING_LISTENS = new Set([
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ETIMEDOUT",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-
-/** As long as no teacher has answered, gives up on teachers whose host does not exist, or that do
- * not start in time. */
-export class AbsentTeachers {
-  readonly #options: AbsentTeachersOptions;
-  /** A weak map, because teachers that have left are not removed. */
-  readonly #unreachableSince = new WeakMap<Endpoint, number>();
-  #hasAnswered: boolean;
-
-  constructor(options: AbsentTeachersOptions) {
-    this.#options = options;
-    this.#hasAnswered = options.hasAnsweredBefore ?? false;
-  }
-
-  answered(): void {
-    this.#hasAnswered = true;
-  }
-
-  /** Returns advice once the run gives up on the teacher. */
-  failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
-    const isUnknownHost = NO_HOST.has(code);
-    if (!isUnreachable) this.#unreachableSince.delete(endpoint);
-    if (this.#hasAnswered || !isUnreachable || !isUnknownHost && !NOTHING_LISTENS.has(code)) {
-      return undefined;
-    }
-    const { waitForTeacherMs = isUnknownHost ? 0 : PATIENCE_MS } = this.#options;
-    const { now } = endpoint;
-    const since = this.#unreachableSince.get(endpoint) ?? now;
-    if (now - since >= waitForTeacherMs) {
-      return isUnknownHost
-        ? "Check the address (--base-url); --wait waits until the name can be looked up"
-        : "Start it, or check the address (--base-url); --wait waits until it has started";
-    }
-    this.#unreachableSince.set(endpoint, since);
-    endpoint.breaker.latestProbeAt = since + waitForTeacherMs;
-    return undefined;
   }
 }

@@ -109,15 +109,9 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** After a failed attempt: another one (`again`), or none because the row's time (`late`) or attempts
- * (`spent`) are used up. */
-export type RowWait =
-  | { readonly kind: "again"; readonly delayMs: number }
-  | { readonly kind: "late" }
-  | { readonly kind: "spent" };
-
-const LATE: RowWait = { kind: "late" };
-const SPENT: RowWait = { kind: "spent" };
+/** How long the row waits for another attempt, in milliseconds. There is none if the row's time
+ * (`late`) or its attempts (`spent`) are used up. */
+type RowWait = number | "late" | "spent";
 
 export class RowWaits {
   readonly #options: RowWaitsOptions;
@@ -152,18 +146,15 @@ export class RowWaits {
     }
     const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
     if (counts) work.waits++;
-    if (delayMs === undefined) return SPENT;
+    if (delayMs === undefined) return "spent";
     // The failure is not the row's fault, so the row's time starts over.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
     // A wait that a throttling teacher requests does not count as the row's time.
     const ownMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
-    if (leftMs !== undefined && ownMs >= leftMs) return LATE;
-    return {
-      kind: "again",
-      delayMs: requestedMs > 0 ? this.#putOff(work, requestedMs) + ownMs : delayMs,
-    };
+    if (leftMs !== undefined && ownMs >= leftMs) return "late";
+    return ownMs + (requestedMs > 0 ? this.#putOff(work, requestedMs) : 0);
   }
 
   timeoutFailure(work: Work, lastMessage?: string): Failure {

@@ -5,36 +5,26 @@
  * @module
  */
 
-import { NO_REASON } from "../answer.ts";
-import type { TeacherError } from "../errors.ts";
-import { posixWord } from "../printable.ts";
+import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
 import { nameOf } from "./engine_state.ts";
-import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {
-  AbsentTeachers,
+  evidenceIn,
+  type EvidenceKind,
+  type FailedCall,
   type FailedOutcome,
-  FIRST_LIMIT,
+  haltWords,
+  type HeldRow,
   RepeatedAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-interface TeacherBlameOptions extends Omit<AttemptsOptions, "onSendAgain"> {
-  /** Called for each held row once its teacher is halted. */
-  readonly onSendAgain: (work: Work, failure: Failure) => void;
-}
-
-export interface FailedCall {
-  readonly error: TeacherError;
-  readonly classification: Classification;
-  readonly failure: Failure;
-}
-
-type Evidence = {
+/** Evidence against one teacher, by kind. */
+interface Evidence {
   readonly rejections: RepeatedRejections;
   /** Rows with answers whose finish reason is missing or unknown. */
   readonly endings: RepeatedAnswers;
@@ -43,20 +33,36 @@ type Evidence = {
   /** Rows that timed out before the teacher has answered any. They are held until it answers, or is
    * found to be down; they never halt it. */
   readonly timeouts: RepeatedAnswers;
-};
+  readonly all: readonly RepeatedAnswers[];
+}
 
-type EvidenceKind = Exclude<keyof Evidence, "timeouts">;
+/** The default of `waitForTeacherMs` if the host exists. */
+const PATIENCE_MS = 60_000;
+
+/** The error code for a host that does not exist. EAI_AGAIN, a temporary DNS failure, is another. */
+const NO_HOST = "ENOTFOUND";
+/** Error codes for a host where no server listens. ENETUNREACH means that our own network is
+ * unreachable, so it is not in this set. */
+const NOTHING_LISTENS = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
 
 export class TeacherBlame {
-  readonly #options: TeacherBlameOptions;
+  readonly #options: AttemptsOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
-  readonly #absent: AbsentTeachers;
+  /** Since when no server has answered. A weak map, because teachers that have left are not
+   * removed. */
+  readonly #absentSince = new WeakMap<Endpoint, number>();
+  #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */
-  #orphaned: Outcome[] = [];
+  #orphaned: readonly Outcome[] = NO_OUTCOMES;
 
-  constructor(options: TeacherBlameOptions) {
+  constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#absent = new AbsentTeachers(options);
+    this.#hasAnswered = options.hasAnsweredBefore ?? false;
   }
 
   /** Called for a failure that would hit every row, such as 401. Halts the teacher. */
@@ -64,11 +70,24 @@ export class TeacherBlame {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Called for each attempt that failed before any of the answer arrived. Halts the teacher once
-   * the run gives up on an address where no server answers. */
-  failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
-    const advice = this.#absent.failed(endpoint, error);
-    if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
+  /** Called for each attempt that failed before any of the answer arrived. As long as no teacher has
+   * answered, halts one whose host does not exist, or that does not start in time. */
+  failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
+    const isUnknownHost = code === NO_HOST;
+    if (!isUnreachable) this.#absentSince.delete(endpoint);
+    const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
+    if (this.#hasAnswered || !isAbsent) return;
+    const { waitForTeacherMs = isUnknownHost ? 0 : PATIENCE_MS } = this.#options;
+    const since = this.#absentSince.get(endpoint) ?? endpoint.now;
+    if (endpoint.now - since < waitForTeacherMs) {
+      this.#absentSince.set(endpoint, since);
+      endpoint.breaker.latestProbeAt = since + waitForTeacherMs;
+      return;
+    }
+    const advice = isUnknownHost
+      ? "Check the address (--base-url); --wait waits until the name can be looked up"
+      : "Start it, or check the address (--base-url); --wait waits until it has started";
+    this.#halt(endpoint, "cannot be reached", failure, advice);
   }
 
   /** Counts a failed attempt of a row that is sent again. Returns whether the teacher is halted. */
@@ -107,7 +126,7 @@ export class TeacherBlame {
 
   /** Called when any teacher has answered, at least in part. */
   answered(): void {
-    this.#absent.answered();
+    this.#hasAnswered = true;
   }
 
   /** Called when a teacher has finished an answer, which the checks may still reject. */
@@ -120,25 +139,22 @@ export class TeacherBlame {
   /** Called when an answer is accepted, except one that an earlier run received. Returns the
    * outcomes of held rows that have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
-    const { rejections, endings, otherServer, timeouts } = this.#evidenceAgainst(endpoint);
-    const fromRejections = rejections.succeeded(), fromEndings = endings.failHeld();
-    const fromOtherServer = otherServer.failHeld(), fromTimeouts = timeouts.failHeld();
-    const fromDeparted = this.#takeOrphaned();
-    const count = fromEndings.length + fromOtherServer.length + fromTimeouts.length +
-      fromDeparted.length;
-    if (count === 0) return fromRejections;
-    return [fromRejections, fromEndings, fromOtherServer, fromTimeouts, fromDeparted].flat();
+    const evidence = this.#evidenceAgainst(endpoint);
+    evidence.rejections.answeredWell();
+    return failHeldIn(evidence, this.#takeOrphaned());
   }
 
   /** Called at the end of the run: fails all rows that are still held. */
   failHeldAtEnd(): readonly Outcome[] {
-    return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failHeldIn)];
+    let failed = this.#takeOrphaned();
+    for (const evidence of this.#evidence.values()) failed = failHeldIn(evidence, failed);
+    return failed;
   }
 
   #haltIfConclusive(endpoint: Endpoint, call: FailedCall, kind: EvidenceKind): void {
     const { count, isConclusive } = this.#evidenceAgainst(endpoint)[kind];
     if (!isConclusive) return;
-    const [what, advice] = HALT_WORDS[kind](count, call.error);
+    const [what, advice] = haltWords(kind, count, call.error);
     this.#halt(endpoint, what, call.failure, advice);
   }
 
@@ -146,17 +162,23 @@ export class TeacherBlame {
    * two equal rejections. `spent` calls this too, because attempts that were in flight at the halt
    * may add rows. */
   #releaseIfHalted(endpoint: Endpoint): void {
-    const evidence = this.#evidence.get(endpoint);
-    if (!endpoint.isHalted || evidence === undefined) return;
-    const held = Object.values(evidence).flatMap((repeated) => repeated.releaseHeld());
-    for (const { work, outcome } of held) this.#options.onSendAgain(work, outcome.failure);
+    if (!endpoint.isHalted) return;
+    const all = this.#evidence.get(endpoint)?.all ?? [];
+    this.#sendAgain(all.flatMap((repeated) => repeated.releaseHeld()));
   }
 
   /** Sends held rows again that timed out because the teacher was down. */
   #releaseTimeouts(endpoint: Endpoint): void {
-    for (const { work, outcome } of this.#evidence.get(endpoint)?.timeouts.releaseHeld() ?? []) {
-      work.timeouts = 0;
-      this.#options.onSendAgain(work, outcome.failure);
+    const held = this.#evidence.get(endpoint)?.timeouts.releaseHeld() ?? [];
+    for (const { work } of held) work.timeouts = 0;
+    this.#sendAgain(held);
+  }
+
+  #sendAgain(held: readonly HeldRow[]): void {
+    const { listener, onSendAgain } = this.#options;
+    for (const { work, outcome: { failure } } of held) {
+      listener.rowReleased({ failure, action: unfinishedAction(this.#options) });
+      onSendAgain(work);
     }
   }
 
@@ -173,12 +195,12 @@ export class TeacherBlame {
     if (evidence === undefined) {
       this.#forgetDeparted();
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
-      evidence = {
-        rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows }),
-        endings: new RepeatedAnswers({ isProven, holdsRows }),
-        otherServer: new RepeatedAnswers({ isProven, laterLimit: Infinity, holdsRows }),
-        timeouts: new RepeatedAnswers({ isProven: true, laterLimit: Infinity, holdsRows }),
-      };
+      const rejections = new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows });
+      const endings = new RepeatedAnswers({ isProven, holdsRows });
+      const otherServer = new RepeatedAnswers({ isProven, laterLimit: Infinity, holdsRows });
+      const timeouts = new RepeatedAnswers({ isProven: true, laterLimit: Infinity, holdsRows });
+      const all = [rejections, endings, otherServer, timeouts];
+      evidence = { rejections, endings, otherServer, timeouts, all };
       this.#evidence.set(endpoint, evidence);
     }
     return evidence;
@@ -188,62 +210,30 @@ export class TeacherBlame {
   #forgetDeparted(): void {
     for (const [endpoint, evidence] of this.#evidence) {
       if (!endpoint.hasLeft) continue;
-      this.#orphaned.push(...failHeldIn(evidence));
+      this.#orphaned = failHeldIn(evidence, this.#orphaned);
       this.#evidence.delete(endpoint);
     }
   }
 
   #takeOrphaned(): readonly Outcome[] {
-    if (this.#orphaned.length === 0) return NO_OUTCOMES;
     const orphaned = this.#orphaned;
-    this.#orphaned = [];
+    this.#orphaned = NO_OUTCOMES;
     return orphaned;
   }
 }
 
-function failHeldIn(evidence: Evidence): Outcome[] {
-  return Object.values(evidence).flatMap((repeated) => repeated.failHeld());
+/** Fails held rows, and appends their outcomes. On the hot path: makes a list only if any is held. */
+function failHeldIn({ all }: Evidence, failed: readonly Outcome[]): readonly Outcome[] {
+  for (const repeated of all) {
+    const outcomes = repeated.failHeld();
+    if (outcomes.length > 0) failed = [...failed, ...outcomes];
+  }
+  return failed;
 }
 
-/** Returns the kind of evidence that a failed attempt gives against its teacher, if any. */
-function evidenceIn({ classification }: FailedCall, endpoint: Endpoint): EvidenceKind | undefined {
-  const { cause, otherServer } = classification;
-  // The request may have been rejected for something that all rows share, such as a parameter.
-  if (cause === "request") return "rejections";
-  if (cause === "ending") return "endings";
-  return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
-}
-
-type HaltWords = readonly [what: string, advice: string];
-
-/** For each kind of evidence: what the teacher did with `count` rows, of which `error` is the last
- * failure, and what the user can do. */
-const HALT_WORDS: Readonly<
-  Record<EvidenceKind, (count: number, error: TeacherError) => HaltWords>
-> = {
-  rejections: (count, { message }) => [
-    `rejected ${count} consecutive rows with the same message`,
-    adviceForRejections(count, message),
-  ],
-  endings: (count, { partial }) => [
-    `did not mark its answers to ${count} rows as complete`,
-    adviceForEnding(partial?.finishReason),
-  ],
-  otherServer: (_, { code }) =>
-    OTHER_SERVER_CODES.has(code ?? "")
-      ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
-      : ["has not answered any row; last error", NO_ANSWERS],
-};
-
-const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
-
-/** For a server that answers each row with a 2xx response that has neither an answer nor a known
- * error. */
-const NO_ANSWERS = "Check the address (--base-url), the key and the account";
-
-function adviceForEnding(finishReason = ""): string {
-  const word = posixWord(finishReason === "" ? NO_REASON : finishReason);
-  return `If they are complete anyway, add --accept-ending ${word}`;
+/** What happens next to a row that has neither succeeded nor failed. */
+export function unfinishedAction({ isOver }: AttemptsOptions): FailureAction {
+  return isOver() ? "halted" : "retried";
 }
 
 /**
@@ -263,16 +253,6 @@ export function haltReason(
     : [`${status}: ${message}`, ` (${status})`];
   const words = `The ${nameOf(teacher)} ${what}${suffix}: ${message}`;
   return { cause, sentence: advice === undefined ? words : joinSentences(words, advice) };
-}
-
-export function adviceForRejections(count: number, message = ""): string {
-  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied. --no-careful-start only selects
-  // `LATER_LIMIT`, so it would not help.
-  const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
-  // OpenAI's newer models take tools together with reasoning only at `/responses`.
-  const endpoint = /\buse \/v1\/responses\b/.test(message) ? ", or add --endpoint responses" : "";
-  return `If a parameter is to blame, change or remove it (-p, --params)${endpoint}; if the rows are, ` +
-    rows;
 }
 
 function joinSentences(first: string, second: string): string {

@@ -10,7 +10,7 @@ import { changedError, TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.ts";
-import type { OutcomeSink } from "./engine_options.ts";
+import type { OutcomeSink } from "./mod.ts";
 import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested: the row's time limit excludes it. */
@@ -115,6 +115,16 @@ export class Work implements Sent {
     if (mayBeAccepted) this.undecided = completion;
   }
 
+  /** Keeps a partial answer unless a longer one is kept already. Returns whether it was kept. */
+  keepPartial(partial: Completion, failure: Failure): boolean {
+    const previous = this.rejected?.completion;
+    if (previous !== undefined && lengthOf(previous) > lengthOf(partial)) return false;
+    this.rejected = { completion: partial, failure };
+    this.ending = undefined;
+    this.isUnchecked = false;
+    return true;
+  }
+
   /** The outcome of a row that is sent again because its answer was not accepted. Written first,
    * so the answer survives a crash. */
   pendingOutcome(): Outcome {
@@ -144,6 +154,10 @@ export class Work implements Sent {
       costUsd: this.costUsd,
     };
   }
+}
+
+function lengthOf({ response, reasoning }: Completion): number {
+  return (response?.length ?? 0) + (reasoning?.length ?? 0);
 }
 
 export function asTeacherError(thrown: unknown): TeacherError {

@@ -1,6 +1,9 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { adviceForRejections, haltReason } from "../../lib/engine/teacher_blame.ts";
+import { adviceForRejections, haltWords } from "../../lib/engine/evidence.ts";
+import { haltReason } from "../../lib/engine/teacher_blame.ts";
+import { TeacherError } from "../../lib/errors.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
+import { completionOf } from "./engine_fixture.ts";
 
 const TEACHER: Teacher = { complete: () => Promise.reject(new Error("Not asked")) };
 
@@ -39,3 +42,10 @@ Deno.test("adviceForRejections() names a flag only if that changes something", (
   assertStringIncludes(adviceForRejections(3, message), "--endpoint responses");
   assertEquals(adviceForRejections(3).includes("--endpoint"), false);
 });
+
+for (const finishReason of [null, ""]) {
+  Deno.test(`haltWords() names the flag that accepts the finish reason ${JSON.stringify(finishReason)}`, () => {
+    const error = new TeacherError("No reason", { partial: completionOf({ finishReason }) });
+    assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending none");
+  });
+}

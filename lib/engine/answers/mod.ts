@@ -9,4 +9,4 @@
 
 export { Budget, checkLimits } from "./budget.ts";
 export { asCompletion, unfinishedError } from "./completion_check.ts";
-export { AnswerPolicy, type OnTruncated, type Rejection } from "./policy.ts";
+export { AnswerPolicy, type OnTruncated, type Rejection, uncheckedRejection } from "./policy.ts";

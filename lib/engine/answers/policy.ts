@@ -239,6 +239,16 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
     : "raise max_tokens, or add --on-truncated escalate (onTruncated)";
 }
 
+/** The rejection of an answer whose check the end of the run has interrupted. */
+export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
+  // Earlier versions recognize an unchecked answer by the message with "answer was", so that
+  // message must not change. A failures line has no raw fields (the option `keep`), so an answer
+  // with them is requested again.
+  const what = kept === undefined ? "answer was" : "answer and its fields were";
+  const message = `The run was ended before the ${what} checked`;
+  return { failure: failureOf("rejected", message), action: "repeat", params };
+}
+
 function failed(failure: Failure): Rejection {
   return { failure, action: "fail", params: undefined };
 }

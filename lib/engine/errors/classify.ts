@@ -12,8 +12,9 @@ import {
   isLoadCode,
   isOverloadCode,
   isRateCode,
+  isTooLong,
+  neverFits,
 } from "./provider_errors.ts";
-import { isTooLong, neverFits } from "./request_size.ts";
 import {
   ADJUSTED,
   BROKEN_ANSWER_VERDICTS,
