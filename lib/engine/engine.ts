@@ -14,13 +14,12 @@ import type { EngineOptions } from "./mod.ts";
 import { EngineState } from "./engine_state.ts";
 import { type AttemptResult, Delivery, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
-import { Dispatch, WorkQueue } from "./work_queue.ts";
+import { WorkQueue } from "./work_queue.ts";
 
 export class Engine {
   readonly #options: EngineOptions;
   readonly #queue: WorkQueue;
   readonly #pool: TeacherPool;
-  readonly #dispatch: Dispatch;
   readonly #lanes: Lanes<Work, AttemptResult>;
   readonly #attempts: Attempts;
   readonly #rowClock: ActiveClock;
@@ -35,9 +34,12 @@ export class Engine {
     this.#delivery = new Delivery(options.sink);
     const clock = new Clock(options.now ?? (() => performance.now()));
     const wallClock = options.wallClock ?? Date.now;
+    this.#pool = this.#makePool(clock, wallClock);
     this.#queue = new WorkQueue({
       ...options,
       clock,
+      pool: this.#pool,
+      needsCall: (work) => this.#attempts.needsCall(work),
       onReady: () => this.#wake(),
       onError: (error) => this.#fail(error, true),
     });
@@ -50,7 +52,6 @@ export class Engine {
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
-    this.#pool = this.#makePool(clock, wallClock);
     this.#state = new EngineState({
       options,
       lanes: this.#lanes,
@@ -61,13 +62,7 @@ export class Engine {
       wallClock,
     });
     this.#rowClock = new ActiveClock(clock.read);
-    const attempts = this.#attempts = this.#makeAttempts(clock);
-    this.#dispatch = new Dispatch(
-      this.#pool,
-      this.#queue,
-      options.affinity,
-      (work) => attempts.needsCall(work),
-    );
+    this.#attempts = this.#makeAttempts(clock);
   }
 
   #makePool(clock: Clock, wallClock: () => number): TeacherPool {
@@ -224,7 +219,7 @@ export class Engine {
 
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
-    return this.#dispatch.next(this.#isFull);
+    return this.#queue.next(this.#isFull);
   }
 
   /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */

@@ -21,80 +21,14 @@ const MAX_OFFER_WAIT_MS = 1_000;
  * for it, but is at its concurrency or rate limit. */
 const FULL_WAIT_MS = 100;
 
-export class Dispatch {
-  readonly #pool: TeacherPool;
-  readonly #queue: WorkQueue;
-  readonly #affinity: "prefix" | undefined;
-  readonly #needsCall: (work: Work) => boolean;
-  /** The teacher of the last new row that was not a probe. The samples of an input row follow each
-   * other, and all prefer the teacher of the first one. */
-  #lastEndpoint: Endpoint | undefined;
-
-  constructor(
-    pool: TeacherPool,
-    queue: WorkQueue,
-    affinity: "prefix" | undefined,
-    needsCall: (work: Work) => boolean,
-  ) {
-    this.#pool = pool;
-    this.#queue = queue;
-    this.#affinity = affinity;
-    this.#needsCall = needsCall;
-  }
-
-  /** Returns a row with its teacher, and with a slot there if it needs a call; undefined if no row
-   * or no teacher is available.
-   *
-   * @param isFull Whether the retry queue is full: then no new row may be taken. */
-  next(isFull: boolean): Work | undefined {
-    // Lanes often ask while the queue is empty. This condition then saves `pick()`, which reads the
-    // clock.
-    while (!this.#queue.isEmpty) {
-      const picked = this.#pool.pick();
-      if (picked === undefined) return undefined;
-      const work = this.#queue.take(isFull, picked.isDown);
-      if (work === undefined) return undefined;
-      const endpoint = this.#endpointFor(work, picked);
-      if (endpoint === undefined) continue;
-      work.endpoint = endpoint;
-      if (this.#needsCall(work)) work.takeSlot();
-      return work;
-    }
-    return undefined;
-  }
-
-  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
-    const { avoided, requestedWaits: waits, row } = work;
-    if (work.attempts === 0) {
-      // A probe may be any row, so this teacher is kept: `pickForKey` skips teachers that are
-      // probed.
-      if (picked.isProbed) return picked;
-      if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixHashOf(row)) ?? picked;
-      else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
-      return this.#lastEndpoint = picked;
-    }
-    if (waits === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
-    const endpoint = this.#pool.pickFor(waits);
-    if (endpoint !== undefined) return endpoint;
-    const soonestMs = Math.max(1, this.#pool.soonestMs(waits) || FULL_WAIT_MS);
-    this.#queue.add(work, Math.min(soonestMs, MAX_OFFER_WAIT_MS));
-    return undefined;
-  }
-}
-
-/** Rows with the same system messages and first turn go to one teacher, for its prefix cache. */
-function prefixHashOf({ messages }: Row): number {
-  let text = "";
-  for (const { role, content } of messages) {
-    text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n`;
-    if (role !== "system" && role !== "developer") break;
-  }
-  return hash32(text);
-}
-
-type SourceOptions = Pick<EngineOptions, "source" | "readsAhead" | "params" | "policy">;
+type SourceOptions = Pick<
+  EngineOptions,
+  "source" | "readsAhead" | "params" | "policy" | "affinity"
+>;
 
 interface WorkQueueOptions extends SourceOptions {
+  readonly pool: TeacherPool;
+  readonly needsCall: (work: Work) => boolean;
   readonly clock: Clock;
   /** Called when a row may have become available, or at the end of the source. */
   readonly onReady: () => void;
@@ -113,6 +47,9 @@ export class WorkQueue {
    * while retries wait. */
   #lastWasRetry = false;
   #taken = 0;
+  /** The teacher of the last new row that was not a probe. The samples of an input row follow each
+   * other, and all prefer the teacher of the first one. */
+  #lastEndpoint: Endpoint | undefined;
   readonly #onPulled: OnPulled;
 
   constructor(options: WorkQueueOptions) {
@@ -151,13 +88,53 @@ export class WorkQueue {
     return this.#retries.dueAt;
   }
 
+  /** Returns a row with its teacher, and with a slot there if it needs a call; undefined if no row
+   * or no teacher is available.
+   *
+   * @param isFull Whether the retry queue is full: then no new row may be taken. */
+  next(isFull: boolean): Work | undefined {
+    // Lanes often ask while the queue is empty. This condition then saves `pick()`, which reads the
+    // clock.
+    while (!this.isEmpty) {
+      const picked = this.#options.pool.pick();
+      if (picked === undefined) return undefined;
+      const work = this.#take(isFull, picked.isDown);
+      if (work === undefined) return undefined;
+      const endpoint = this.#endpointFor(work, picked);
+      if (endpoint === undefined) continue;
+      work.endpoint = endpoint;
+      if (this.#options.needsCall(work)) work.takeSlot();
+      return work;
+    }
+    return undefined;
+  }
+
+  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
+    const { pool, affinity } = this.#options;
+    const { avoided, requestedWaits: waits, row } = work;
+    if (work.attempts === 0) {
+      // A probe may be any row, so this teacher is kept: `pickForKey` skips teachers that are
+      // probed.
+      if (picked.isProbed) return picked;
+      if (affinity !== undefined) picked = pool.pickForKey(prefixHashOf(row)) ?? picked;
+      else if (row.sample > 0) picked = pool.pick(this.#lastEndpoint) ?? picked;
+      return this.#lastEndpoint = picked;
+    }
+    if (waits === undefined) return avoided === picked ? pool.pickOther(picked) : picked;
+    const endpoint = pool.pickFor(waits);
+    if (endpoint !== undefined) return endpoint;
+    const soonestMs = Math.max(1, pool.soonestMs(waits) || FULL_WAIT_MS);
+    this.add(work, Math.min(soonestMs, MAX_OFFER_WAIT_MS));
+    return undefined;
+  }
+
   /**
    * Takes a due retry or a new row; if there are both, in turns.
    *
    * @param isProbe Whether the teacher is down. A new row then makes the better probe: a retry may
    * fail again because of the row.
    */
-  take(isFull: boolean, isProbe: boolean): Work | undefined {
+  #take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
       const isNewFirst = !isFull && (isProbe || this.#lastWasRetry);
       const due = isNewFirst && !this.#buffer.isEmpty ? undefined : this.#retries.takeDue();
@@ -192,6 +169,16 @@ export class WorkQueue {
   async close(): Promise<void> {
     await this.#buffer.close();
   }
+}
+
+/** Rows with the same system messages and first turn go to one teacher, for its prefix cache. */
+function prefixHashOf({ messages }: Row): number {
+  let text = "";
+  for (const { role, content } of messages) {
+    text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n`;
+    if (role !== "system" && role !== "developer") break;
+  }
+  return hash32(text);
 }
 
 /** `failed` is an object because the source may throw `undefined`: `controller.error()` of a stream
