@@ -7,7 +7,7 @@
 
 import { isCounted } from "../../answer.ts";
 import { UsageError } from "../../errors.ts";
-import { formatCount, formatCountOf } from "../../figures.ts";
+import { formatCount, formatCountOf, formatUsd } from "../../figures.ts";
 import { asAmount } from "../../json.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
@@ -43,7 +43,7 @@ export interface Payee {
 }
 
 interface UnestimatedAnswers {
-  count: number;
+  readonly count: number;
   /** The first of these answers, without its texts. */
   readonly sample: PricedAnswer;
 }
@@ -129,15 +129,15 @@ export class Budget {
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
     const costUsd = (this.costUsd ?? 0) + this.#earlierCostUsd;
     if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
-      const cost = dollarsBeside(costUsd, maxCostUsd);
+      const cost = formatUsd(costUsd), limit = formatUsd(maxCostUsd);
       const note = noteOf(this.#unpriced.answers, "of unknown cost");
       // A shard has a share below 1, unless it is the only one. Only shards count earlier runs.
       if (this.#share !== 1 || this.#earlierCostUsd > 0) {
-        const wholeLimit = dollars(this.#wholeMaxCostUsd!);
-        return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
-          `the limit of ${wholeLimit} (--max-cost)${note}. Raise it to continue`;
+        const wholeLimit = formatUsd(this.#wholeMaxCostUsd!);
+        return `All runs of this shard have cost ${cost} of ${limit}, its share of the limit of ` +
+          `${wholeLimit} (--max-cost)${note}. Raise it to continue`;
       }
-      return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)${note}`;
+      return `The run has cost ${cost} of at most ${limit} (--max-cost)${note}`;
     }
     const { answers: counted, completionTokens: countedTokens } = this.#counted;
     const uncountedTokens = this.#uncounted * countedTokens / Math.max(1, counted);
@@ -162,12 +162,19 @@ export class Budget {
 
   /** Counts an answer, accepted or not. Returns its cost; null if that is unknown. */
   add(completion: Completion, payee: Payee): number | null {
-    this.#addTokens(completion);
+    const { usage, modelAsked, serviceTier } = completion, counted = this.#counted;
+    if (isCounted(usage)) {
+      counted.answers++;
+      counted.promptTokens += usage.promptTokens;
+      counted.completionTokens += usage.completionTokens;
+    } else this.#uncounted++;
     if (this.#priceOf === undefined) return null;
     const usd = asAmount(this.#priceOf(completion, payee.teacher));
     if (usd === undefined) {
       this.#unpriced.answers++;
-      this.#addUnestimated(completion, payee);
+      const { count, sample } = this.#unestimated.get(payee) ??
+        { count: 0, sample: { usage, modelAsked, serviceTier } };
+      this.#unestimated.set(payee, { count: count + 1, sample });
     } else {
       this.#priced.answers++;
       this.#priced.usd += usd;
@@ -175,25 +182,6 @@ export class Budget {
     }
     if (this.#priced.answers > 0 && this.#unestimated.size > 0) this.#payEstimates();
     return usd ?? null;
-  }
-
-  #addTokens({ usage }: Completion): void {
-    if (!isCounted(usage)) {
-      this.#uncounted++;
-      return;
-    }
-    const counted = this.#counted;
-    counted.answers++;
-    counted.promptTokens += usage.promptTokens;
-    counted.completionTokens += usage.completionTokens;
-  }
-
-  #addUnestimated({ usage, modelAsked, serviceTier }: Completion, payee: Payee): void {
-    const answers = this.#unestimated.get(payee);
-    if (answers !== undefined) answers.count++;
-    else {
-      this.#unestimated.set(payee, { count: 1, sample: { usage, modelAsked, serviceTier } });
-    }
   }
 
   #payEstimates(): void {
@@ -271,29 +259,9 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
     `"${model ?? ""}"${address ? ` at ${address}` : ""}`
   );
   const whose = names.length === 0 ? "" : ` of ${[...new Set(names)].join(", ")}`;
-  const limit = dollars(maxCostUsd);
+  const limit = formatUsd(maxCostUsd);
   return new UsageError(
     `Cannot limit the run to ${limit} (--max-cost): the price${whose} is not known. ` +
       "Add --price-in and --price-out, US dollars per million tokens",
   );
-}
-
-/** `$1,234.50`. Below a cent, one more significant digit than `fractionDigits`. */
-function dollars(usd: number, fractionDigits = 2): string {
-  const isTiny = usd > 0 && usd < 0.01;
-  const digits = isTiny
-    ? { maximumSignificantDigits: fractionDigits + 1 }
-    : { maximumFractionDigits: fractionDigits };
-  return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
-}
-
-const MAX_DECIMALS = 6;
-
-/** A cost with enough decimals to differ from its limit: `$2.0031` beside `$2.00`. */
-function dollarsBeside(usd: number, limitUsd: number): string {
-  for (let digits = 2; digits <= MAX_DECIMALS; digits++) {
-    const text = dollars(usd, digits);
-    if (text !== dollars(limitUsd, digits)) return text;
-  }
-  return dollars(usd);
 }
