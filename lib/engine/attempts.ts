@@ -15,7 +15,7 @@ import {
   uncheckedRejection,
   unfinishedError,
 } from "./answers/mod.ts";
-import type { EngineOptions } from "./mod.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
 import { type Silence, TeacherNotices } from "./engine_state.ts";

@@ -10,7 +10,7 @@ import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { ActiveClock, Clock } from "../timer.ts";
-import type { EngineOptions } from "./mod.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
 import { type AttemptResult, Delivery, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";

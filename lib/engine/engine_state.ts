@@ -9,7 +9,7 @@ import { posixWord } from "../printable.ts";
 import type { RunState } from "../progress/mod.ts";
 import type { Failure } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
-import type { EngineOptions } from "./mod.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
 import type { AttemptResult, Delivery, Work } from "./work.ts";

@@ -10,7 +10,7 @@ import { changedError, TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.ts";
-import type { OutcomeSink } from "./mod.ts";
+import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested: the row's time limit excludes it. */

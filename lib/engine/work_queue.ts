@@ -9,7 +9,7 @@
 import { hash32 } from "../hash.ts";
 import type { Row } from "../row.ts";
 import type { Clock } from "../timer.ts";
-import type { EngineOptions } from "./mod.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { RetryQueue } from "./retry_policy.ts";
 import { Work } from "./work.ts";

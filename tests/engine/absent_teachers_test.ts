@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import type { EngineOptions } from "../../lib/engine/mod.ts";
+import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { endpointOf, Fixture, rowsOf } from "./engine_fixture.ts";

@@ -7,7 +7,7 @@
 import { AnswerPolicy, type OnTruncated } from "../../lib/engine/answers/policy.ts";
 import type { EndpointOptions } from "../../lib/engine/flow/endpoint.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import type { EngineOptions } from "../../lib/engine/mod.ts";
+import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import type { FailedAttempt, ReleasedRow } from "../../lib/progress/mod.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
