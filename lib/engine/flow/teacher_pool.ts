@@ -129,11 +129,6 @@ export class TeacherPool {
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
-  pickOther(avoided: Endpoint): Endpoint {
-    const others = this.#endpoints.filter((endpoint) => endpoint !== avoided);
-    return leastBusy(others, [], this.#options.readClock()) ?? avoided;
-  }
-
   pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
     return leastBusy(this.#endpoints, waits, this.#options.readClock());
   }
