@@ -38,17 +38,15 @@ const TEXT_FIELDS = [
 /** Makes other values texts, and tool calls a list: a results line with another type could not be
  * exported. */
 function withValidFields(completion: Completion): Completion {
+  let valid = completion;
+  for (const name of TEXT_FIELDS) {
+    const value: unknown = completion[name];
+    if (typeof value === "string" || value === undefined || value === null) continue;
+    valid = { ...valid, [name]: asText(value) };
+  }
   const { toolCalls } = completion;
-  const isList = toolCalls === undefined || Array.isArray(toolCalls);
-  if (isList && TEXT_FIELDS.every((name) => isTextOrNone(completion[name]))) return completion;
-  const wrong = TEXT_FIELDS.filter((name) => !isTextOrNone(completion[name]));
-  const corrected = Object.fromEntries(wrong.map((name) => [name, asText(completion[name])]));
-  if (isList) return { ...completion, ...corrected };
-  return { ...completion, ...corrected, toolCalls: isObject(toolCalls) ? [toolCalls] : undefined };
-}
-
-function isTextOrNone(value: unknown): boolean {
-  return typeof value === "string" || value === undefined || value === null;
+  if (toolCalls === undefined || Array.isArray(toolCalls)) return valid;
+  return { ...valid, toolCalls: isObject(toolCalls) ? [toolCalls] : undefined };
 }
 
 function asText(value: unknown): string | undefined {

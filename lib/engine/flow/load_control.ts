@@ -65,14 +65,12 @@ export class LoadControl {
   readonly #window: QuotaWindow;
   readonly #random: () => number;
   #pacer: Pacer | undefined;
-  #ceiling: number;
   /** The end of the pause that the teacher last requested, even if it is over. */
   coolUntil: number;
 
   constructor(options: LoadControlOptions) {
     this.#now = options.now;
     this.#random = options.random;
-    this.#ceiling = options.ceiling;
     this.coolUntil = options.now();
     this.#limit = new ConcurrencyLimit(options);
     this.userRate = new RateLimiter(options);
@@ -175,7 +173,7 @@ export class LoadControl {
     this.#pacer?.throttled(inFlightAtStart);
     const { trial } = this.#tolerance;
     const isStarting = this.#limit.isStarting && !this.#adaptiveRate.isLimiting(now) &&
-      ticket < START_TURNS * this.#ceiling;
+      ticket < START_TURNS * this.#limit.ceiling;
     const verdict = this.#tolerance.throttled(pressure, isStarting, now);
     const isExcess = verdict === "excess";
     if (isExcess) this.#limit.pressed(pressure, this.#tolerance.isInRun);
@@ -195,7 +193,6 @@ export class LoadControl {
   }
 
   setCeiling(ceiling: number): void {
-    this.#ceiling = ceiling;
     this.#limit.setCeiling(ceiling);
   }
 

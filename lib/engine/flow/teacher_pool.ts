@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sumOf } from "../../figures.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { Alarm, every } from "../../timer.ts";
 import { earliestStart, leastBusy, leastUsed, ownerOf, type RequestedWait } from "./choice.ts";
@@ -56,19 +57,23 @@ export class TeacherPool {
   }
 
   get limit(): number {
-    return this.#sum(({ limit }) => limit);
+    return sumOf(this.#active, ({ limit }) => limit);
   }
 
   get maxPerSecond(): number {
-    return this.#sum(({ userRate }) => userRate.maxPerSecond);
+    return sumOf(this.#active, ({ userRate }) => userRate.maxPerSecond);
   }
 
   get isHalted(): boolean {
-    return !this.#endpoints.some(({ isActive }) => isActive);
+    return this.#active.length === 0;
   }
 
   get hasSeveral(): boolean {
-    return this.#endpoints.filter(({ isActive }) => isActive).length > 1;
+    return this.#active.length > 1;
+  }
+
+  get #active(): Endpoint[] {
+    return this.#endpoints.filter(({ isActive }) => isActive);
   }
 
   /** Why and until when nothing is sent; undefined if a teacher is available or all are halted. */
@@ -91,7 +96,7 @@ export class TeacherPool {
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
-    const soonest = earliestStart(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
+    const soonest = earliestStart(this.#active, waits, now);
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
@@ -140,8 +145,7 @@ export class TeacherPool {
   /** Adds a teacher, or takes back one that has calls in flight. Starts carefully. */
   add(teacher: EndpointOptions): void {
     // Without any turns, a new teacher alone would get all rows at first.
-    const others = this.#endpoints.filter(({ isActive }) => isActive);
-    const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
+    const turns = Math.max(0, ...this.#active.map(({ turns, weight }) => turns / weight));
     // A second endpoint would not count the attempts in flight at the first.
     const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
@@ -185,12 +189,6 @@ export class TeacherPool {
   #changed(): void {
     this.#tickOften();
     this.#options.onReady();
-  }
-
-  #sum(valueOf: (endpoint: Endpoint) => number): number {
-    let sum = 0;
-    for (const endpoint of this.#endpoints) if (endpoint.isActive) sum += valueOf(endpoint);
-    return sum;
   }
 
   #tick(): void {
