@@ -99,8 +99,14 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
   "<=": (a, b) => order(a, b) <= 0,
   ">": (a, b) => order(a, b) > 0,
   ">=": (a, b) => order(a, b) >= 0,
-  "contains": contains,
-  "icontains": (a, b) => typeof b === "string" && contains(lowered(a), lowered(b)),
+  "contains": (a, b) =>
+    typeof a === "string"
+      ? typeof b === "string" && a.includes(b)
+      : Array.isArray(a) && a.some((item) => isEqual(item, b)),
+  "icontains": (a, b) =>
+    typeof b === "string" &&
+    (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
+      a.some((item) => typeof item === "string" && item.toLowerCase() === b.toLowerCase())),
 };
 
 /** Maximum depth of brackets and `not`: the stack has room for a few thousand levels. */
@@ -276,17 +282,6 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
   const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
   const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
   return { test, comparison, needle };
-}
-
-function contains(a: unknown, b: unknown): boolean {
-  if (typeof a === "string") return typeof b === "string" && a.includes(b);
-  return Array.isArray(a) && a.some((item) => isEqual(item, b));
-}
-
-/** The text, or the list with its texts, in lower case. */
-function lowered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(lowered);
-  return typeof value === "string" ? value.toLowerCase() : value;
 }
 
 function isEqual(a: unknown, b: unknown): boolean {
