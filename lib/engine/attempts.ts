@@ -53,7 +53,8 @@ export class Attempts {
   /** Functions that end the wait for a check in progress. */
   readonly #checks = new Set<() => void>();
   #inFlight = 0;
-  #abandoned = 0;
+  /** Aborted attempts. They may have been billed. */
+  abandoned = 0;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
@@ -68,11 +69,6 @@ export class Attempts {
 
   get inFlight(): number {
     return this.#inFlight + this.#checks.size;
-  }
-
-  /** Aborted attempts. They may have been billed. */
-  get abandoned(): number {
-    return this.#abandoned;
   }
 
   /** Called when a row gets its teacher. Returns false if the row's time is up, or if the answer of
@@ -231,7 +227,7 @@ export class Attempts {
     const { message, status = null, partial } = error;
     if (this.#options.signal.aborted && partial === undefined) {
       endpoint.abandoned();
-      this.#abandoned++;
+      this.abandoned++;
       return { kind: "pending" };
     }
     this.#notices.once(error.notice ?? partial?.notice);

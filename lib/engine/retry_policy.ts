@@ -52,14 +52,9 @@ export class RetryPolicy {
   readonly maxAttempts: number;
   readonly #random: () => number;
 
-  constructor(options: RetryPolicyOptions = {}) {
-    this.maxAttempts = options.maxAttempts ?? 5;
-    this.#random = options.random ?? Math.random;
-    if (!Number.isInteger(this.maxAttempts) || this.maxAttempts < 1) {
-      throw new RangeError(
-        `Cannot use maxAttempts ${this.maxAttempts}: it must be a whole number, 1 or more`,
-      );
-    }
+  constructor({ maxAttempts = 5, random = Math.random }: RetryPolicyOptions = {}) {
+    this.maxAttempts = maxAttempts;
+    this.#random = random;
   }
 
   /**

@@ -70,22 +70,14 @@ export class Work implements Sent {
   timeoutMs: number | undefined;
   /** Unix time of the first failure, in milliseconds. */
   firstFailedAt: number | undefined;
-  #endpoint: Endpoint | undefined;
+  /** The teacher of the current attempt, or of the last one while the row waits. Set before the
+   * first attempt. */
+  endpoint!: Endpoint;
 
   constructor(row: Row, sequence: number, params: Params) {
     this.row = row;
     this.sequence = sequence;
     this.params = row.params === undefined ? params : { ...params, ...row.params };
-  }
-
-  /** The teacher of the current attempt, or of the last one while the row waits. */
-  get endpoint(): Endpoint {
-    if (this.#endpoint === undefined) throw new Error(`The row ${this.row.uid} has no teacher yet`);
-    return this.#endpoint;
-  }
-
-  set endpoint(endpoint: Endpoint) {
-    this.#endpoint = endpoint;
   }
 
   takeSlot(): void {
@@ -150,7 +142,8 @@ export class Work implements Sent {
       completion: completion ?? this.rejected?.completion,
       ending: this.ending,
       failure,
-      teacher: this.#endpoint?.teacher,
+      // A row that was never sent has no teacher.
+      teacher: (this.endpoint as Endpoint | undefined)?.teacher,
       costUsd: this.costUsd,
     };
   }

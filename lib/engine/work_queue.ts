@@ -120,7 +120,10 @@ export class WorkQueue {
       else if (row.sample > 0) picked = pool.pick(this.#lastEndpoint) ?? picked;
       return this.#lastEndpoint = picked;
     }
-    if (waits === undefined) return avoided === picked ? pool.pickOther(picked) : picked;
+    if (waits === undefined) {
+      if (avoided !== picked) return picked;
+      return pool.pickFor([{ endpoint: avoided, endsAt: Infinity }]) ?? avoided;
+    }
     const endpoint = pool.pickFor(waits);
     if (endpoint !== undefined) return endpoint;
     const soonestMs = Math.max(1, pool.soonestMs(waits) || FULL_WAIT_MS);

@@ -83,7 +83,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   carefulStart: flag,
   rpm: aboveZero,
   tpm: aboveZero,
-  maxAttempts: number,
+  maxAttempts: wholeNumberFrom(1),
   rowTimeoutMs: aboveZero,
   // `aboveZero` alone does not allow Infinity.
   waitForTeacherMs: { ...aboveZero, isInRange: (value: number) => value > 0 },

@@ -82,11 +82,6 @@ function show(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
 }
 
-const JSON_INIT = { headers: { "content-type": "application/json" } };
-const EVENTS_INIT = {
-  headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
-};
-
 /** Tokens in an event of a stream. A long text has `MAX_PIECES` larger events. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
@@ -97,12 +92,11 @@ export function jsonResponse(request: ChatRequest, plan: Plan): Response {
   const message = reasoningTokens > 0
     ? { role: "assistant", content, reasoning_content: reasoningText(plan) }
     : { role: "assistant", content };
-  const body = {
+  return Response.json({
     ...head(request, plan, "chat.completion"),
     choices: [{ index: 0, message, logprobs: null, finish_reason: plan.finishReason }],
     usage: usageOf(plan),
-  };
-  return new Response(JSON.stringify(body), JSON_INIT);
+  });
 }
 
 /** Returns the events of a stream, each with the blank line that ends it. */
@@ -125,7 +119,8 @@ export function eventsOf(request: ChatRequest, plan: Plan): string[] {
 }
 
 export function eventsResponse(body: string | ReadableStream<Uint8Array<ArrayBuffer>>): Response {
-  return new Response(body, EVENTS_INIT);
+  const headers = { "content-type": "text/event-stream", "cache-control": "no-cache" };
+  return new Response(body, { headers });
 }
 
 /** Status 200 without an answer: some gateways respond like this when their upstream fails. */

@@ -5,7 +5,14 @@
  * @module
  */
 
-import { suggestion } from "../similar_name.ts";
+import {
+  amount,
+  checkOptions,
+  number,
+  type OptionRule,
+  type OptionRules,
+  wholeNumberFrom,
+} from "../options.ts";
 
 /** How a simulated teacher behaves. Fractions are 0 to 1. */
 export interface SimulateOptions {
@@ -38,117 +45,82 @@ export interface SimulateOptions {
 
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-type Key = keyof SimulateOptions;
-
-interface Rule {
-  readonly default: number;
-  /** What the value must be, for messages. */
-  readonly expected: string;
-  readonly max: number;
-  readonly isWhole?: boolean;
-}
-
-const MAX = Number.MAX_SAFE_INTEGER;
-const FRACTION: Rule = { default: 0, expected: "a fraction from 0 to 1", max: 1 };
-const TOKENS: Rule = {
-  default: 0,
-  expected: "a whole number of tokens from 0 to 1000000",
-  max: 1e6,
-  isWhole: true,
+/** By default, a teacher that is as fast as a small model and never fails. */
+export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
+  latency: 500,
+  jitter: 0.2,
+  tokens: 300,
+  reasoning: 0,
+  errors: 0,
+  broken: 0,
+  aborted: 0,
+  refusals: 0,
+  truncated: 0,
+  rpm: 0,
+  capacity: 0,
+  seed: 1,
 };
 
-/** By default, a teacher that is as fast as a small model and never fails. */
-const RULES: Readonly<Record<Key, Rule>> = {
+const FRACTION = upTo(1, "a fraction from 0 to 1");
+
+const RULES: OptionRules<SimulateOptions> = {
   // Timers allow 2^31 ms, and jitter may double the latency.
-  latency: { default: 500, expected: "milliseconds from 0 to 1000000000", max: 1e9 },
-  jitter: { ...FRACTION, default: 0.2 },
-  tokens: { ...TOKENS, default: 300 },
-  reasoning: TOKENS,
+  latency: upTo(1e9, "milliseconds from 0 to 1000000000"),
+  jitter: FRACTION,
+  tokens: wholeNumberFrom(0, 1e6),
+  reasoning: wholeNumberFrom(0, 1e6),
   errors: FRACTION,
   broken: FRACTION,
   aborted: FRACTION,
   refusals: FRACTION,
   truncated: FRACTION,
-  rpm: { default: 0, expected: "requests per minute, 0 or more", max: MAX },
-  capacity: { default: 0, expected: "a whole number, 0 or more", max: MAX, isWhole: true },
-  seed: {
-    default: 1,
-    expected: "a whole number from 0 to 4294967295",
-    max: 4294967295,
-    isWhole: true,
-  },
+  rpm: amount,
+  capacity: wholeNumberFrom(0),
+  seed: wholeNumberFrom(0, 4294967295),
 };
 
-export const SIMULATE_DEFAULTS = Object.fromEntries(
-  Object.entries(RULES).map(([key, rule]) => [key, rule.default]),
-) as ResolvedSimulateOptions;
-
-/** The names in `--simulate=…`, and flags of `simulate`. */
-export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
+function upTo(max: number, expected: string): OptionRule {
+  return { ...number, expected, isInRange: (value: number) => value >= 0 && value <= max };
+}
 
 /**
  * Checks options, and fills in the defaults. A value may be a number or its text, as in a flag.
  *
+ * @param place Where the options are, for messages. @default at the top level
  * @throws {TypeError} A name is unknown, or a value is not a number.
  * @throws {RangeError} A number is out of range.
  */
-export function resolveSimulateOptions(
-  options: Readonly<Record<string, unknown>>,
-): ResolvedSimulateOptions {
-  const resolved: Record<Key, number> = { ...SIMULATE_DEFAULTS };
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(RULES, key)) throw new TypeError(unknownKey(key));
-    if (value !== undefined) resolved[key as Key] = toNumber(key as Key, value);
-  }
-  return resolved;
+export function resolveSimulateOptions(options: object, place?: string): ResolvedSimulateOptions {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  const values = Object.fromEntries(entries.map(([name, value]) => [name, numberOf(value)]));
+  checkOptions(values, RULES, place);
+  return { ...SIMULATE_DEFAULTS, ...values };
+}
+
+/** Returns the number that a text stands for, or the value itself. */
+function numberOf(value: unknown): unknown {
+  // `Number("")` would be 0.
+  const parsed = typeof value === "string" && value.trim() !== "" ? Number(value) : NaN;
+  return Number.isNaN(parsed) ? value : parsed;
 }
 
 /**
  * Parses `latency=500,errors=0.01`; "" selects the defaults.
  *
- * @throws {TypeError} A part is not `name=value`, a name is unknown or given twice, or a value is
- * not a number.
+ * @throws {TypeError} A name is unknown or given twice, or a value is not a number.
  * @throws {RangeError} A number is out of range.
  */
 export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
-  const values: Record<string, string> = {};
+  const values = new Map<string, string>();
   for (const part of text.split(",")) {
-    if (part.trim() === "") continue;
-    const equals = part.indexOf("=");
-    const key = (equals < 0 ? part : part.slice(0, equals)).trim();
-    if (!Object.hasOwn(RULES, key)) throw new TypeError(unknownKey(key));
-    if (equals < 0) {
-      throw new TypeError(
-        `Cannot simulate with "${key}" without a value: ${mustBe(key as Key)}`,
-      );
+    const [name, ...value] = part.split("=").map((word) => word.trim());
+    if (name === "" && value.length === 0) continue;
+    if (values.has(name)) {
+      throw new TypeError(`Cannot simulate with "${text}": "${name}" is given twice`);
     }
-    if (Object.hasOwn(values, key)) {
-      throw new TypeError(`Cannot simulate with "${text}": "${key}" is given twice`);
-    }
-    values[key] = part.slice(equals + 1).trim();
+    values.set(name, value.join("="));
   }
-  return resolveSimulateOptions(values);
-}
-
-function toNumber(key: Key, value: unknown): number {
-  // `Number("")` would be 0: empty text is rejected below.
-  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
-  if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);
-  const { max, isWhole } = RULES[key];
-  if (!(number >= 0 && number <= max) || isWhole && !Number.isInteger(number)) {
-    throw new RangeError(problem);
-  }
-  return number;
-}
-
-function mustBe(key: Key): string {
-  return `"${key}" must be ${RULES[key].expected}`;
-}
-
-function unknownKey(key: string): string {
-  const hint = suggestion(key, SIMULATE_KEYS) || `. The options are ${SIMULATE_KEYS.join(", ")}`;
-  return `Cannot simulate with "${key}": there is no such option${hint}`;
+  return resolveSimulateOptions(Object.fromEntries(values), "simulate");
 }
 
 /** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
@@ -201,12 +173,12 @@ export function planAnswer(
   const hash = seed === "" ? promptHash : hashText(`${seed}\n${prompt}`, options.seed);
   const spread = 1 + options.jitter * (2 * draw(hash, 1) - 1);
   const fullTokens = Math.round(options.tokens * (0.5 + draw(hash, 2)));
-  const isTruncated = options.truncated > 0 && draw(promptHash, 3) < options.truncated;
+  const isTruncated = draw(promptHash, 3) < options.truncated;
   const reasoningTokens = Math.min(options.reasoning, maxTokens);
   const tokens = isTruncated ? Math.floor(fullTokens / 2) : fullTokens;
   return {
     hash,
-    isRejected: options.refusals > 0 && draw(promptHash, 4) < options.refusals,
+    isRejected: draw(promptHash, 4) < options.refusals,
     latencyMs: options.latency * spread,
     reasoningTokens,
     answerTokens: Math.min(tokens, maxTokens - reasoningTokens),

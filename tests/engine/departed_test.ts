@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
-import { DepartedTeachers } from "../../lib/engine/flow/teacher_pool.ts";
+import { DepartedTeachers } from "../../lib/engine/flow/departed_teachers.ts";
 import { sumOf } from "../../lib/figures.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { makeTeacher } from "../progress/fixtures.ts";

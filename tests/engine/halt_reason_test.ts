@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts
 import { adviceForRejections, haltWords } from "../../lib/engine/evidence.ts";
 import { haltReason } from "../../lib/engine/teacher_blame.ts";
 import { TeacherError } from "../../lib/errors.ts";
-import type { Teacher } from "../../lib/teacher/teacher.ts";
+import type { Completion, Teacher } from "../../lib/teacher/teacher.ts";
 import { completionOf } from "./engine_fixture.ts";
 
 const TEACHER: Teacher = { complete: () => Promise.reject(new Error("Not asked")) };
@@ -43,10 +43,10 @@ Deno.test("adviceForRejections() names a flag only if that changes something", (
   assertEquals(adviceForRejections(3).includes("--endpoint"), false);
 });
 
-// Null is what a custom teacher without types may return.
-for (const finishReason of [null as unknown as string, ""]) {
+for (const finishReason of [null, ""]) {
   Deno.test(`haltWords() names the flag that accepts the finish reason ${JSON.stringify(finishReason)}`, () => {
-    const error = new TeacherError("No reason", { partial: completionOf({ finishReason }) });
+    const partial = { ...completionOf(), finishReason } as Completion;
+    const error = new TeacherError("No reason", { partial });
     assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending none");
   });
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { classify } from "../../lib/engine/errors/classify.ts";
 import {
   type AttemptHistory,
@@ -9,6 +9,8 @@ import {
   type RetryPolicyOptions,
 } from "../../lib/engine/retry_policy.ts";
 import { TeacherError } from "../../lib/errors.ts";
+import { resolveOptions } from "../../lib/run/resolve_options.ts";
+import { FakeTeacher } from "./engine_fixture.ts";
 
 const fault = new TeacherError("Oops", { status: 500 });
 const busy = new TeacherError("Busy", { status: 503 });
@@ -109,10 +111,11 @@ Deno.test("RetryPolicy gives no other attempt to what fails or halts", () => {
   }
 });
 
-Deno.test("RetryPolicy rejects a number of attempts that is not a positive integer", () => {
+Deno.test("A number of attempts that is not a positive integer is rejected", () => {
   for (const maxAttempts of [0, -1, 1.5, NaN, Infinity]) {
-    const error = assertThrows(() => new RetryPolicy({ maxAttempts }), RangeError);
-    assertStringIncludes(error.message, String(maxAttempts));
+    const options = { teacher: new FakeTeacher(), maxAttempts };
+    const message = `Cannot use maxAttempts ${maxAttempts}: it must be a whole number, 1 or more`;
+    assertThrows(() => resolveOptions(options), RangeError, message);
   }
 });
 

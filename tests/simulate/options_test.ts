@@ -24,12 +24,12 @@ Deno.test("parseSimulateOptions() names the bad option and the nearest right one
   assertThrows(
     () => parseSimulateOptions("latncy=5"),
     TypeError,
-    'Cannot simulate with "latncy": there is no such option. Did you mean "latency"?',
+    'Cannot use option "simulate.latncy": there is no such option. Did you mean "latency"?',
   );
   assertThrows(
     () => parseSimulateOptions("banana=5"),
     TypeError,
-    'Cannot simulate with "banana": there is no such option. The options are latency, jitter, tokens',
+    'Cannot use option "simulate.banana": there is no such option. The nearest is',
   );
   assertThrows(() => parseSimulateOptions("__proto__=5"), TypeError, "there is no such option");
 });
@@ -38,12 +38,13 @@ Deno.test("parseSimulateOptions() says what a value must be", () => {
   assertThrows(
     () => parseSimulateOptions("errors=2"),
     RangeError,
-    'Cannot simulate with "errors=2": "errors" must be a fraction from 0 to 1',
+    "Cannot use simulate.errors 2: it must be a fraction from 0 to 1",
   );
-  assertThrows(() => parseSimulateOptions("latency=fast"), TypeError, '"latency" must be');
-  assertThrows(() => parseSimulateOptions("latency="), TypeError, '"latency" must be');
-  assertThrows(() => parseSimulateOptions("latency"), TypeError, "without a value");
-  assertThrows(() => parseSimulateOptions("tokens=1.5"), RangeError, "a whole number of tokens");
+  for (const [text, shown] of [["latency=fast", '"fast"'], ["latency=", '""'], ["latency", '""']]) {
+    const message = `Cannot use simulate.latency ${shown}: it must be milliseconds from 0`;
+    assertThrows(() => parseSimulateOptions(text), TypeError, message);
+  }
+  assertThrows(() => parseSimulateOptions("tokens=1.5"), RangeError, "a whole number from 0");
   assertThrows(() => parseSimulateOptions("seed=-1"), RangeError, "a whole number from 0");
   assertThrows(() => parseSimulateOptions("rpm=1,rpm=2"), TypeError, '"rpm" is given twice');
 });
@@ -54,5 +55,9 @@ Deno.test("resolveSimulateOptions() takes numbers, the text of flags, and undefi
     latency: 5,
     seed: 7,
   });
-  assertThrows(() => resolveSimulateOptions({ latency: true }), TypeError, '"latency=true"');
+  assertThrows(
+    () => resolveSimulateOptions({ latency: true }),
+    TypeError,
+    "latency true: it must be",
+  );
 });

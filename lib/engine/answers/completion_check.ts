@@ -38,17 +38,15 @@ const TEXT_FIELDS = [
 /** Makes other values texts, and tool calls a list: a results line with another type could not be
  * exported. */
 function withValidFields(completion: Completion): Completion {
+  let valid = completion;
+  for (const name of TEXT_FIELDS) {
+    const value: unknown = completion[name];
+    if (typeof value === "string" || value === undefined || value === null) continue;
+    valid = { ...valid, [name]: asText(value) };
+  }
   const { toolCalls } = completion;
-  const isList = toolCalls === undefined || Array.isArray(toolCalls);
-  if (isList && TEXT_FIELDS.every((name) => isTextOrNone(completion[name]))) return completion;
-  const wrong = TEXT_FIELDS.filter((name) => !isTextOrNone(completion[name]));
-  const corrected = Object.fromEntries(wrong.map((name) => [name, asText(completion[name])]));
-  if (isList) return { ...completion, ...corrected };
-  return { ...completion, ...corrected, toolCalls: isObject(toolCalls) ? [toolCalls] : undefined };
-}
-
-function isTextOrNone(value: unknown): boolean {
-  return typeof value === "string" || value === undefined || value === null;
+  if (toolCalls === undefined || Array.isArray(toolCalls)) return valid;
+  return { ...valid, toolCalls: isObject(toolCalls) ? [toolCalls] : undefined };
 }
 
 function asText(value: unknown): string | undefined {
@@ -59,30 +57,27 @@ function asText(value: unknown): string | undefined {
   }
 }
 
+function withValidUsage(completion: Completion): Completion {
+  const { usage } = completion;
+  return !usage || isValid(usage) ? completion : { ...completion, usage: validUsage(usage) };
+}
+
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
  * count would increase what the run may spend. Without a valid `completionTokens`, only a stated
  * cost is kept; an invalid `promptTokens` becomes 0, and other invalid counts are left out. */
-function withValidUsage(completion: Completion): Completion {
-  const { usage } = completion;
-  if (!usage || isValid(usage)) return completion;
-  const promptTokens = asCount(usage.promptTokens);
-  const completionTokens = asCount(usage.completionTokens);
-  const costUsd = asAmount(usage.costUsd);
+function validUsage(usage: Usage): Usage | null {
+  const completionTokens = asCount(usage.completionTokens), costUsd = asAmount(usage.costUsd);
   // An answer of 0 tokens would be free, and no limit to the cost would ever be reached.
   if (completionTokens === undefined) {
-    const statedUsage = { promptTokens: 0, completionTokens: 0, costUsd };
-    return { ...completion, usage: costUsd === undefined ? null : statedUsage };
+    return costUsd === undefined ? null : { promptTokens: 0, completionTokens: 0, costUsd };
   }
   return {
-    ...completion,
-    usage: {
-      promptTokens: promptTokens ?? 0,
-      completionTokens,
-      reasoningTokens: asCount(usage.reasoningTokens),
-      cachedTokens: asCount(usage.cachedTokens),
-      cacheWriteTokens: asCount(usage.cacheWriteTokens),
-      costUsd,
-    },
+    promptTokens: asCount(usage.promptTokens) ?? 0,
+    completionTokens,
+    reasoningTokens: asCount(usage.reasoningTokens),
+    cachedTokens: asCount(usage.cachedTokens),
+    cacheWriteTokens: asCount(usage.cacheWriteTokens),
+    costUsd,
   };
 }
 

@@ -76,8 +76,7 @@ export class CircuitBreaker {
   /** While the teacher is down, the attempt is a probe. */
   sent(): void {
     this.#attempts++;
-    const isDue = this.latestProbeAt < Infinity && this.#options.now() >= this.latestProbeAt;
-    if (isDue) this.latestProbeAt = Infinity;
+    if (this.#options.now() >= this.latestProbeAt) this.latestProbeAt = Infinity;
     if (this.isDown) this.#waitForProbe();
   }
 

@@ -12,9 +12,10 @@ import { HillClimb } from "./hill_climb.ts";
 import type { LoadControlOptions, Pressure } from "./load_control.ts";
 import { CubicGrowth, RECOVERY_MS } from "./adaptive_rate.ts";
 
-export type ConcurrencyLimitOptions =
-  & Pick<LoadControlOptions, "ceiling" | "isExploring" | "isCareful" | "now">
-  & Partial<Pick<LoadControlOptions, "random">>;
+type ConcurrencyLimitOptions = Pick<
+  LoadControlOptions,
+  "ceiling" | "isExploring" | "isCareful" | "now" | "random"
+>;
 
 interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
   readonly tokens: number;
@@ -59,7 +60,7 @@ const MAX_CALL_GAP_MS = 3_000;
 export class ConcurrencyLimit {
   readonly #now: () => number;
   readonly #explorer: HillClimb | undefined;
-  #ceiling: number;
+  ceiling: number;
 
   /** The limit of the careful start; undefined once it is over. */
   #start: number | undefined;
@@ -83,10 +84,10 @@ export class ConcurrencyLimit {
   #lastUnusedAt = -Infinity;
 
   constructor(options: ConcurrencyLimitOptions) {
-    const { ceiling, isExploring, isCareful, now, random = Math.random } = options;
+    const { ceiling, isExploring, isCareful, now } = options;
     this.#now = now;
-    this.#ceiling = ceiling;
-    this.#explorer = isExploring ? new HillClimb({ ceiling, now, random }) : undefined;
+    this.ceiling = ceiling;
+    this.#explorer = isExploring ? new HillClimb(options) : undefined;
     this.#start = isCareful ? 1 : undefined;
     this.#startGrowth = isExploring ? GENTLE_START : START;
     this.#quietSince = this.#calledAt = this.#lastUsedAt = now();
@@ -105,7 +106,7 @@ export class ConcurrencyLimit {
   }
 
   setCeiling(ceiling: number): void {
-    this.#ceiling = ceiling;
+    this.ceiling = ceiling;
     this.#explorer?.setCeiling(ceiling);
   }
 
@@ -216,7 +217,7 @@ export class ConcurrencyLimit {
   }
 
   get #maximum(): number {
-    return this.#explorer?.limit ?? this.#ceiling;
+    return this.#explorer?.limit ?? this.ceiling;
   }
 
   /** Records how much of the limit is used. Returns whether the limit is the bottleneck. */

@@ -12,6 +12,7 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 import type { Classification } from "../errors/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import { LoadControl, type LoadControlOptions, type Sent } from "./load_control.ts";
+import type { RateLimiter } from "./rate.ts";
 
 export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm"> {
   readonly teacher: Teacher;
@@ -40,12 +41,6 @@ export interface FailureEffect {
   /** Whether the teacher throttles no more than usual: the row then waits less. */
   readonly isTolerated: boolean;
 }
-
-const PRESSURE_CAUSES: ReadonlySet<Classification["cause"]> = new Set([
-  "load",
-  "unreachable",
-  "timeout",
-]);
 
 export class Endpoint {
   readonly teacher: Teacher;
@@ -131,8 +126,8 @@ export class Endpoint {
    * cool-down: the later of the two. Undefined without either. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
-    if (this.breaker.isDown) return Math.max(this.breaker.probeAt, coolUntil);
-    if (closedUntil !== undefined) return Math.max(closedUntil, coolUntil);
+    const probeAt = this.isDown ? this.breaker.probeAt : closedUntil;
+    if (probeAt !== undefined) return Math.max(probeAt, coolUntil);
     return coolUntil > now ? coolUntil : undefined;
   }
 
@@ -191,9 +186,9 @@ export class Endpoint {
     }
     this.isUnreachable = cause === "unreachable";
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
-    const verdict = PRESSURE_CAUSES.has(cause)
-      ? this.#load.pressed(sent, inFlight, classification)
-      : undefined;
+    const verdict = cause === "fault"
+      ? undefined
+      : this.#load.pressed(sent, inFlight, classification);
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
@@ -235,7 +230,7 @@ export class Endpoint {
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
-  get userRate(): LoadControl["userRate"] {
+  get userRate(): RateLimiter {
     return this.#load.userRate;
   }
 

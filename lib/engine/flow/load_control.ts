@@ -43,7 +43,6 @@ export interface Pressure extends Sent {
   readonly isRate: boolean;
   /** Whether the teacher says that a limit is used up. */
   readonly isExhausted: boolean;
-  readonly hasRetryTime: boolean;
 }
 
 /** Maximum jitter of a cool-down, as a fraction of the requested time. */
@@ -60,28 +59,23 @@ const START_TURNS = 4;
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
-  readonly #rate: RateLimiter;
+  readonly userRate: RateLimiter;
   readonly #adaptiveRate: AdaptiveRate;
   readonly #tolerance = new ThrottleTolerance();
   readonly #window: QuotaWindow;
   readonly #random: () => number;
   #pacer: Pacer | undefined;
-  #ceiling: number;
-  #coolUntil: number;
+  /** The end of the pause that the teacher last requested, even if it is over. */
+  coolUntil: number;
 
   constructor(options: LoadControlOptions) {
     this.#now = options.now;
     this.#random = options.random;
-    this.#ceiling = options.ceiling;
-    this.#coolUntil = options.now();
+    this.coolUntil = options.now();
     this.#limit = new ConcurrencyLimit(options);
-    this.#rate = new RateLimiter(options);
+    this.userRate = new RateLimiter(options);
     this.#adaptiveRate = new AdaptiveRate(options.now());
     this.#window = new QuotaWindow(options);
-  }
-
-  get userRate(): RateLimiter {
-    return this.#rate;
   }
 
   get limit(): number {
@@ -90,7 +84,7 @@ export class LoadControl {
   }
 
   isSteady(now: number): boolean {
-    return this.closedUntil === undefined && this.#coolUntil <= now &&
+    return this.closedUntil === undefined && this.coolUntil <= now &&
       this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
@@ -99,18 +93,13 @@ export class LoadControl {
     return this.#window.closedUntil;
   }
 
-  /** The end of the pause that the teacher last requested, even if it is over. */
-  get coolUntil(): number {
-    return this.#coolUntil;
-  }
-
   /** Milliseconds until rate, quota and trial allow an attempt. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
     return Math.max(
       this.#pacer?.delayMs(now) ?? 0,
-      this.#rate.delayMs(),
+      this.userRate.delayMs(),
       this.#adaptiveRate.delayMs(now),
       this.#window.delayMs(now),
       trial?.delayMs(now) ?? 0,
@@ -122,7 +111,7 @@ export class LoadControl {
     this.#tolerance.sent(ticket, now);
     this.#window.sent(ticket, now);
     this.#pacer?.take(now);
-    this.#rate.take();
+    this.userRate.take();
     this.#adaptiveRate.take(now);
   }
 
@@ -130,7 +119,7 @@ export class LoadControl {
   answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
-    this.#rate.ended(completion);
+    this.userRate.ended(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
     // Attempts that are throttled at any load take no capacity.
@@ -143,7 +132,7 @@ export class LoadControl {
   }
 
   failed(partial: Completion | undefined): void {
-    this.#rate.ended(partial);
+    this.userRate.ended(partial);
   }
 
   /** Handles an attempt that was throttled, timed out or not connected. Returns whether throttling
@@ -158,32 +147,25 @@ export class LoadControl {
       "type" | "retryAfterMs" | "isExhausted"
     >,
   ): "tolerated" | "excess" | "closed" {
+    const now = this.#now(), size = this.#limit.value;
     const hasRetryTime = retryAfterMs !== undefined, isRate = type === "rate_limit";
-    const sent = { ticket, startedAt, inFlightAtStart };
-    const verdict = this.#throttled({ ...sent, inFlight, isRate, isExhausted, hasRetryTime });
-    const isClosed = verdict === "closed";
-    if (hasRetryTime && (isClosed || isExhausted || this.#tolerance.isInRun)) {
+    const pressure = { ticket, startedAt, inFlightAtStart, inFlight, isRate, isExhausted };
+    const verdict = this.closedUntil === undefined ? this.#tolerate(pressure, now) : "closed";
+    const { isInRun } = this.#tolerance;
+    const mayBeQuota = verdict === "closed" || !hasRetryTime && (isRate || isExhausted);
+    const isClosed = mayBeQuota && this.#window.throttled(pressure, size, isInRun, now);
+    if (hasRetryTime && (isClosed || isExhausted || isInRun)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";
     }
-    return isClosed || verdict === "excess" ? verdict : "tolerated";
+    return isClosed ? "closed" : verdict === "excess" ? "excess" : "tolerated";
   }
 
   #coolDown(ms: number): void {
     const jitterMs = Math.min(COOL_DOWN_JITTER_CAP_MS, ms * COOL_DOWN_JITTER);
     const until = this.#now() + ms + this.#random() * jitterMs;
-    this.#coolUntil = Math.max(this.#coolUntil, until);
+    this.coolUntil = Math.max(this.coolUntil, until);
     this.#tolerance.restartRate();
-  }
-
-  #throttled(pressure: Pressure): ThrottleVerdict | "closed" {
-    const now = this.#now(), { isRate, isExhausted, hasRetryTime } = pressure;
-    const size = this.#limit.value;
-    const isClosed = this.closedUntil !== undefined;
-    const verdict = isClosed ? "closed" : this.#tolerate(pressure, now);
-    if (!isClosed && (hasRetryTime || !isRate && !isExhausted)) return verdict;
-    const { isInRun } = this.#tolerance;
-    return this.#window.throttled(pressure, size, isInRun, now) ? "closed" : verdict;
   }
 
   #tolerate(pressure: Pressure, now: number): ThrottleVerdict {
@@ -191,7 +173,7 @@ export class LoadControl {
     this.#pacer?.throttled(inFlightAtStart);
     const { trial } = this.#tolerance;
     const isStarting = this.#limit.isStarting && !this.#adaptiveRate.isLimiting(now) &&
-      ticket < START_TURNS * this.#ceiling;
+      ticket < START_TURNS * this.#limit.ceiling;
     const verdict = this.#tolerance.throttled(pressure, isStarting, now);
     const isExcess = verdict === "excess";
     if (isExcess) this.#limit.pressed(pressure, this.#tolerance.isInRun);
@@ -211,7 +193,6 @@ export class LoadControl {
   }
 
   setCeiling(ceiling: number): void {
-    this.#ceiling = ceiling;
     this.#limit.setCeiling(ceiling);
   }
 

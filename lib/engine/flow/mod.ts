@@ -8,7 +8,6 @@
  * @module
  */
 
-export type { RequestedWait } from "./choice.ts";
 export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
 export type { Sent } from "./load_control.ts";
-export { type Backoff, TeacherPool } from "./teacher_pool.ts";
+export { type Backoff, type RequestedWait, TeacherPool } from "./teacher_pool.ts";

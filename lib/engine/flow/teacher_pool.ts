@@ -4,15 +4,11 @@
  * @module
  */
 
+import { sumOf } from "../../figures.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { Alarm, every } from "../../timer.ts";
-import { earliestStart, leastBusy, leastUsed, ownerOf, type RequestedWait } from "./choice.ts";
-import {
-  Endpoint,
-  type EndpointContext,
-  type EndpointOptions,
-  type TeacherCounts,
-} from "./endpoint.ts";
+import { DepartedTeachers } from "./departed_teachers.ts";
+import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
 
@@ -21,6 +17,17 @@ const STEADY_TICK_MS = 500;
 
 /** A wait below the clock's precision would end again and again without any time passing. */
 const MIN_WAIT_MS = 0.001;
+
+/** Rows go to their key's teacher until it has this multiple of its share of the attempts in
+ * flight. */
+const MAX_SHARE_FACTOR = 1.25;
+
+/** The wait that a throttling teacher requested for a row. */
+export interface RequestedWait {
+  readonly endpoint: Endpoint;
+  /** On the engine's clock. */
+  readonly endsAt: number;
+}
 
 export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
@@ -56,19 +63,23 @@ export class TeacherPool {
   }
 
   get limit(): number {
-    return this.#sum(({ limit }) => limit);
+    return sumOf(this.#active, ({ limit }) => limit);
   }
 
   get maxPerSecond(): number {
-    return this.#sum(({ userRate }) => userRate.maxPerSecond);
+    return sumOf(this.#active, ({ userRate }) => userRate.maxPerSecond);
   }
 
   get isHalted(): boolean {
-    return !this.#endpoints.some(({ isActive }) => isActive);
+    return this.#active.length === 0;
   }
 
   get hasSeveral(): boolean {
-    return this.#endpoints.filter(({ isActive }) => isActive).length > 1;
+    return this.#active.length > 1;
+  }
+
+  get #active(): Endpoint[] {
+    return this.#endpoints.filter(({ isActive }) => isActive);
   }
 
   /** Why and until when nothing is sent; undefined if a teacher is available or all are halted. */
@@ -91,8 +102,10 @@ export class TeacherPool {
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
-    const soonest = earliestStart(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
-    return soonest === Infinity ? 0 : Math.max(0, soonest - now);
+    const starts = this.#active.map((endpoint) =>
+      Math.max(endpoint.unavailableUntil(now) ?? now, requestedWaitEnd(waits, endpoint))
+    );
+    return starts.length === 0 ? 0 : Math.max(0, Math.min(...starts) - now);
   }
 
   open(): void {
@@ -129,24 +142,46 @@ export class TeacherPool {
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
-  pickOther(avoided: Endpoint): Endpoint {
-    const others = this.#endpoints.filter((endpoint) => endpoint !== avoided);
-    return leastBusy(others, [], this.#options.readClock()) ?? avoided;
-  }
-
+  /** Picks the teacher with the fewest attempts in flight for its weight, among those that have room
+   * and request no further wait for the row. */
   pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
-    return leastBusy(this.#endpoints, waits, this.#options.readClock());
+    const now = this.#options.readClock();
+    let best: Endpoint | undefined;
+    for (const endpoint of this.#endpoints) {
+      if (requestedWaitEnd(waits, endpoint) > now || endpoint.delayMs(now) > 0) continue;
+      if (best === undefined || endpoint.inFlight * best.weight < best.inFlight * endpoint.weight) {
+        best = endpoint;
+      }
+    }
+    return best;
   }
 
+  /** Returns the teacher for rows with this key; undefined if it has no room or too many attempts in
+   * flight. Weighted rendezvous hashing: the teacher with the highest hash of key, address and
+   * weight. So each teacher owns keys in proportion to its weight, and when one joins or leaves, only
+   * its own keys move. */
   pickForKey(key: number): Endpoint | undefined {
-    return ownerOf(key, this.#endpoints, this.#options.readClock());
+    const now = this.#options.readClock();
+    let best: Endpoint | undefined, highest = 0, inFlight = 1, weight = 0;
+    for (const endpoint of this.#endpoints) {
+      if (!endpoint.isActive || endpoint.isProbed) continue;
+      inFlight += endpoint.inFlight;
+      weight += endpoint.weight;
+      const score = endpoint.weight /
+        -Math.log((mixHashes(key, endpoint.addressHash) + 0.5) / 2 ** 32);
+      if (score <= highest) continue;
+      highest = score;
+      best = endpoint;
+    }
+    if (best === undefined || best.delayMs(now) > 0) return undefined;
+    // Without this limit, rows that all have the same key would leave other teachers idle.
+    return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
   }
 
   /** Adds a teacher, or takes back one that has calls in flight. Starts carefully. */
   add(teacher: EndpointOptions): void {
     // Without any turns, a new teacher alone would get all rows at first.
-    const others = this.#endpoints.filter(({ isActive }) => isActive);
-    const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
+    const turns = Math.max(0, ...this.#active.map(({ turns, weight }) => turns / weight));
     // A second endpoint would not count the attempts in flight at the first.
     const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
@@ -192,12 +227,6 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  #sum(valueOf: (endpoint: Endpoint) => number): number {
-    let sum = 0;
-    for (const endpoint of this.#endpoints) if (endpoint.isActive) sum += valueOf(endpoint);
-    return sum;
-  }
-
   #tick(): void {
     this.#options.readClock();
     const before = this.limit;
@@ -234,62 +263,36 @@ export class TeacherPool {
   }
 }
 
-/** Maximum number of departed teachers with their own status: in a run of days, pods restart
- * many times, with new addresses. */
-const MAX_NAMED = 100;
-
-/** Statuses of teachers that have left the list, so that totals still add up. */
-export class DepartedTeachers {
-  readonly #named = new Map<string, TeacherStatus>();
-  /** The sum of the teachers that left before the named ones. */
-  #earlier: TeacherStatus | undefined;
-
-  /** Returns the counts that are shown from now on; what is added to them is shown, too. */
-  add(status: TeacherStatus): TeacherCounts {
-    const key = keyOf(status);
-    const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
-    const finalStatus = { ...status, state: "left" as const, ...idle };
-    const previous = this.#named.get(key);
-    // Changed in place, because the endpoint that left before has the same counts.
-    const total = Object.assign(previous ?? {}, withCountsOf(finalStatus, previous));
-    this.#named.delete(key);
-    this.#named.set(key, total);
-    if (this.#named.size > MAX_NAMED) this.#forgetOldest();
-    return total;
-  }
-
-  #forgetOldest(): void {
-    const [[key, oldest]] = this.#named;
-    this.#named.delete(key);
-    const teachers = (this.#earlier?.teachers ?? 0) + 1;
-    const unnamed = { ...oldest, address: "(earlier teachers)", model: "", teachers };
-    this.#earlier = withCountsOf(unnamed, this.#earlier);
-  }
-
-  /** Returns present teachers, then departed ones. A teacher that came back has one status. */
-  allStatuses(present: TeacherStatus[]): TeacherStatus[] {
-    const departed = new Map(this.#named);
-    const statuses = present.map((status) => {
-      const previous = departed.get(keyOf(status));
-      departed.delete(keyOf(status));
-      return withCountsOf(status, previous);
-    });
-    const earlier = this.#earlier ? [this.#earlier] : [];
-    return [...statuses, ...[...departed.values()].reverse(), ...earlier];
-  }
+/** The end of the wait that an endpoint requested for a row; -Infinity if none. */
+function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
+  return waits.find((wait) => wait.endpoint === endpoint)?.endsAt ?? -Infinity;
 }
 
-function keyOf({ address, model }: TeacherStatus): string {
-  return `${address} ${model}`;
+/** Among the first `count` endpoints, finds the one with the fewest turns for its weight that is
+ * below its share in flight. Comparing attempts in flight would ignore the weights while there are
+ * few. */
+function leastUsed(
+  endpoints: readonly Endpoint[],
+  count: number,
+  sharePerWeight: number,
+): Endpoint | undefined {
+  let best: Endpoint | undefined;
+  for (let i = 0; i < count; i++) {
+    const endpoint = endpoints[i];
+    // An endpoint that is being probed may exceed its share: hung attempts must not block the
+    // probe.
+    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
+    if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
+      best = endpoint;
+    }
+  }
+  return best;
 }
 
-function withCountsOf(status: TeacherStatus, previous: TeacherStatus | undefined): TeacherStatus {
-  if (previous === undefined) return status;
-  return {
-    ...status,
-    answered: status.answered + previous.answered,
-    failed: status.failed + previous.failed,
-    completion_tokens: status.completion_tokens + previous.completion_tokens,
-    cost_usd: status.cost_usd + previous.cost_usd,
-  };
+/** Combines two hashes: multiplies `b` by the golden ratio, then applies the last steps of
+ * MurmurHash3. */
+function mixHashes(a: number, b: number): number {
+  let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -114,7 +114,13 @@ Deno.test("HillClimb uses answers if the teacher counts no tokens", () => {
   for (const [slots, least, most] of [[8, 32, 128], [2_000, 724, 1_024]]) {
     const time = { now: 0 };
     const now = () => time.now;
-    const limit = new ConcurrencyLimit({ ceiling: 1_024, isExploring: true, isCareful: true, now });
+    const limit = new ConcurrencyLimit({
+      ceiling: 1_024,
+      isExploring: true,
+      isCareful: true,
+      now,
+      random: Math.random,
+    });
     const { answered, ...rest } = limitGate(limit);
     const gate = {
       ...rest,
@@ -162,7 +168,13 @@ Deno.test("HillClimb leaves the limit to refusals if the teacher refuses", () =>
 Deno.test("HillClimb measures nothing while refusals keep the limit below its own", () => {
   const time = { now: 0 };
   const now = () => time.now;
-  const limit = new ConcurrencyLimit({ ceiling: 1_024, isExploring: true, isCareful: false, now });
+  const limit = new ConcurrencyLimit({
+    ceiling: 1_024,
+    isExploring: true,
+    isCareful: false,
+    now,
+    random: Math.random,
+  });
   limit.pressed({ startedAt: 0, inFlight: 20 });
   while (time.now++ < 3_000) {
     limit.answered({ startedAt: time.now, inFlight: limit.value, tokens: 10 });
