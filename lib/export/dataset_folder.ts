@@ -19,7 +19,7 @@ import {
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { infoOf, type OutputGuard } from "./output.ts";
+import { failWriting, infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
@@ -184,12 +184,6 @@ async function removeStaleStaging(folder: string): Promise<void> {
   });
 }
 
-function failWriting(path: string): (cause: unknown) => never {
-  return (cause) => {
-    throw cannotWrite(path, cause);
-  };
-}
-
 /** The Parquet files of one split. Their names contain the number of files, so they are renamed at
  * the end. */
 class SplitFiles {
@@ -218,21 +212,14 @@ class SplitFiles {
 
   async open(): Promise<void> {
     const path = this.#pathOf(this.#count++);
-    try {
-      this.#file = await Deno.open(path, { write: true, createNew: true, mode: this.#mode });
-    } catch (cause) {
-      throw cannotWrite(path, cause);
-    }
+    const file = await Deno.open(path, { write: true, createNew: true, mode: this.#mode })
+      .catch(failWriting(path));
+    this.#file = file;
     this.#bytes = 0;
-    const file = this.#file;
     this.#table = await openTable({ kind: "parquet" }, this.#schema, {
       write: async (bytes) => {
         this.#bytes += bytes.length;
-        try {
-          await writeAll(file, bytes);
-        } catch (cause) {
-          throw cannotWrite(path, cause);
-        }
+        await writeAll(file, bytes).catch(failWriting(path));
       },
     });
   }

@@ -9,6 +9,7 @@ import {
   checkOptions,
   flag,
   number,
+  oneOf,
   type OptionRules,
   path,
   paths,
@@ -47,8 +48,6 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   checkOptions(options, EXPORT_RULES);
   requireOptions("export", options, ["results", "output", "format"], EXPORT_RULES);
   const { format, think = "wrap", results } = options;
-  checkChoice("Cannot export as", format, FORMAT_NAMES);
-  checkChoice("Cannot export with think", think, THINK_STYLES);
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
   if (FORMATS[format].rows === "pairs") checkPreference(options);
@@ -56,33 +55,25 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     const pairs = FORMAT_NAMES.filter((name) => FORMATS[name].rows === "pairs");
     throw new UsageError(`Cannot use prefer without the format ${pairs.join(" or ")}`);
   }
-  return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: true }) };
+  return resolveWrite(options, { format, think, paths, isFromResults: true });
 }
 
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
   checkOptions(options, CONVERT_RULES);
   requireOptions("convert", options, ["input", "output"], CONVERT_RULES);
   const { format = "raw", input } = options;
-  // Only results have log probabilities.
-  const names = FORMAT_NAMES.filter((name) => name !== "logprobs");
-  checkChoice("Cannot convert to", format, names);
   const { think = FORMATS[format].reasoning === "text" ? "wrap" : undefined } = options;
-  if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
   const paths = pathsOf(input);
   if (paths.length === 0) throw new UsageError("Cannot convert without an input: name a file");
-  return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: false }) };
+  return resolveWrite(options, { format, think, paths, isFromResults: false });
 }
-
-/** `EXPORT_FORMATS`, without importing the module that loads this one. */
-const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
-const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 
 function resolveWrite(
   options: WriteOptions,
   resolved: Pick<ResolvedExport, "format" | "think" | "paths" | "isFromResults">,
 ): ResolvedExport {
   const { format, think } = resolved;
-  const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
+  const { validation = 0, maxRows = Infinity, reasoningField = REASONING } = options;
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   checkReasoning(format, think, reasoningField);
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
@@ -97,21 +88,20 @@ function resolveWrite(
     : { kind: "jsonl" };
   const needsText = isTyped(fileType);
   const { toolArguments = needsText ? "string" : "object" } = options;
-  checkChoice("Cannot write with toolArguments", toolArguments, ["object", "string"]);
   if (needsText && toolArguments === "object") {
     throw new UsageError(
       `Cannot write arguments of tool calls as objects to .${fileType.kind}: its columns have one type ` +
         "each. Use --tool-arguments string, or .jsonl",
     );
   }
-  checkNumbers(validation, shuffle);
   if (validation > 0 && !isFolder && !(isPath && /\.\w+$/.test(output))) {
     throw new UsageError(
       "Cannot write validation rows: the name of their file is derived from that of the output. Name a " +
         "file with an extension, as in train.jsonl",
     );
   }
-  return { ...resolved, output, fileType, reasoningField, toolArguments, validation, maxRows };
+  const defaults = { reasoningField, toolArguments, validation, maxRows };
+  return { ...options, ...resolved, ...defaults, output, fileType };
 }
 
 function checkReasoning(
@@ -134,17 +124,6 @@ function checkReasoning(
   }
 }
 
-function checkNumbers(validation: number, shuffle: number | undefined): void {
-  if (!(validation >= 0 && validation < 1)) {
-    throw new UsageError(
-      `Cannot write with validation ${validation}: it must be at least 0 and below 1`,
-    );
-  }
-  if (shuffle !== undefined && !Number.isSafeInteger(shuffle)) {
-    throw new UsageError(`Cannot write with shuffle ${shuffle}: it must be a whole number`);
-  }
-}
-
 function checkPreference({ prefer, shuffle }: ExportOptions): void {
   if (prefer === undefined) {
     throw new UsageError(
@@ -156,28 +135,30 @@ function checkPreference({ prefer, shuffle }: ExportOptions): void {
   }
 }
 
-function checkChoice(what: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return;
-  const words = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
-  throw new UsageError(`${what} "${value}": it must be ${words}`);
-}
+/** `EXPORT_FORMATS`, without importing the module that loads this one. */
+const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 
-const WRITE_RULES: OptionRules<WriteOptions> = {
+const WRITE_RULES: OptionRules<WriteOptions & { think?: ThinkStyle }> = {
   ...ROW_RULES,
   output: {
     expected: "a path, a file: URL or a WritableStream",
     isType: (value) => path.isType(value) || value instanceof WritableStream,
   },
   reasoningField: text,
-  toolArguments: text,
+  think: oneOf(["wrap", "field", "drop"]),
+  toolArguments: oneOf(["object", "string"]),
   where: text,
   uids: texts,
   excludeUids: texts,
   columns: texts,
   dedupe: flag,
-  shuffle: number,
+  shuffle: { ...number, expected: "a whole number", isInRange: Number.isSafeInteger },
   maxRows: wholeNumberFrom(1),
-  validation: number,
+  validation: {
+    ...number,
+    expected: "a number, at least 0 and below 1",
+    isInRange: (value: number) => value >= 0 && value < 1,
+  },
   replace: flag,
   allowEmpty: flag,
   signal,
@@ -186,14 +167,13 @@ const WRITE_RULES: OptionRules<WriteOptions> = {
 const EXPORT_RULES: OptionRules<ExportOptions> = {
   ...WRITE_RULES,
   results: paths,
-  format: text,
-  think: text,
+  format: oneOf(FORMAT_NAMES),
   prefer: text,
 };
 
 const CONVERT_RULES: OptionRules<ConvertOptions> = {
   ...WRITE_RULES,
   input: paths,
-  format: text,
-  think: text,
+  // Only results have log probabilities.
+  format: oneOf(FORMAT_NAMES.filter((name) => name !== "logprobs")),
 };

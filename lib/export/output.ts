@@ -77,16 +77,19 @@ function toPipe(
   { isOurs }: { isOurs: boolean },
 ): Output {
   const writer = stream.getWriter();
-  const withPath = <T>(work: Promise<T>) =>
-    work.catch((cause) => {
-      throw cannotWrite(name, cause);
-    });
   const end = async () => isOurs ? await writer.close() : writer.releaseLock();
   return outputOf(
-    (bytes) => withPath(writer.write(bytes)),
-    () => withPath(end()),
+    (bytes) => writer.write(bytes).catch(failWriting(name)),
+    () => end().catch(failWriting(name)),
     () => end().catch(() => {}),
   );
+}
+
+/** For `catch`. */
+export function failWriting(path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw cannotWrite(path, cause);
+  };
 }
 
 function toStream(stream: WritableStream<Uint8Array>): Output {

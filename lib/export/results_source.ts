@@ -7,7 +7,7 @@
 import { failuresOf } from "../data/mod.ts";
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { formatCount, formatUsd, sumOf } from "../figures.ts";
+import { formatCount, formatUsd } from "../figures.ts";
 import { readFullySync, stemOf } from "../files.ts";
 import { HAS_FAILURE, IdTable } from "../index/mod.ts";
 import { isJson, isObject, parsedJson } from "../json.ts";
@@ -29,6 +29,12 @@ import { Unrepresentable } from "./turns.ts";
 
 /** Yields file after file in input order, or all examples shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
+  rowCount = 0;
+  lineCount = 0;
+  /** Rows that have failed and have no result. Known after the scan. */
+  failedRowCount = 0;
+  /** Lines whose uid another exported line has, too. Known after the export. */
+  repeatedRowCount = 0;
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
@@ -57,27 +63,14 @@ export class ResultsSource implements ExampleSource, Disposable {
     return source;
   }
 
-  get rowCount(): number {
-    return sumOf(this.#files, ({ rowCount }) => rowCount);
-  }
-
-  get lineCount(): number {
-    return sumOf(this.#files, ({ lineCount }) => lineCount);
-  }
-
-  /** Rows that have failed and have no result. Known after the scan. */
-  get failedRowCount(): number {
-    return sumOf(this.#files, ({ failedRowCount }) => failedRowCount);
-  }
-
-  /** Lines whose uid another exported line has, too. Known after the export. */
-  get repeatedRowCount(): number {
-    return sumOf(this.#files, ({ repeatedRowCount }) => repeatedRowCount);
-  }
-
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
-      await file.index((example, place) => this.#admit(example, place, verdictOf(example)));
+      const counts = await file.index((example, place) =>
+        this.#admit(example, place, verdictOf(example))
+      );
+      this.rowCount += counts.rows;
+      this.lineCount += counts.lines;
+      this.failedRowCount += counts.failedRows;
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
     this.#unrestoredRows.throwIfAny();
@@ -106,8 +99,16 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   *#inInputOrder(): Generator<Example> {
     for (const file of this.#files) {
-      for (const index of file.inInputOrder()) yield file.exampleAt(index);
+      for (const index of this.#orderOf(file)) yield file.exampleAt(index);
     }
+  }
+
+  #orderOf(file: ResultsFile): Uint32Array {
+    const order = file.inInputOrder();
+    for (let i = 1; i < order.length; i++) {
+      if (file.areOneRow(order[i - 1], order[i])) this.repeatedRowCount++;
+    }
+    return order;
   }
 
   /**
@@ -121,7 +122,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     for (const file of files) {
       const start = next;
       starts.push(start);
-      for (const index of file.inInputOrder()) indexes[next++] = start + index;
+      for (const index of this.#orderOf(file)) indexes[next++] = start + index;
     }
     shuffleIn(indexes, seed);
     for (const index of indexes) {
@@ -195,9 +196,6 @@ class ResultsFile implements Disposable {
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);
   readonly inputs = new Set<string>();
-  lineCount = 0;
-  failedRowCount = 0;
-  repeatedRowCount = 0;
 
   constructor(path: string, run: RunFile | undefined, options: RowOptions) {
     this.path = path;
@@ -205,14 +203,10 @@ class ResultsFile implements Disposable {
     this.#reader = new ExampleReader(options, run);
   }
 
-  get rowCount(): number {
-    return this.#order.length;
-  }
-
-  /** Records the positions of the lines that `takes` selects. */
-  async index(takes: (example: Example, place: string) => boolean): Promise<void> {
+  /** Records the positions of the lines that `takes` selects. Returns how many it has of what. */
+  async index(takes: (example: Example, place: string) => boolean) {
     using failedRows = await failedRowsOf(this.path);
-    let number = 0;
+    let number = 0, lines = 0;
     for await (const block of readLineBlocks(this.path)) {
       let { offset } = block;
       for (const bytes of linesOf(block)) {
@@ -220,7 +214,7 @@ class ResultsFile implements Disposable {
         offset += bytes.length + 1;
         number++;
         if (isBlankLine(bytes)) continue;
-        this.lineCount++;
+        lines++;
         const place = `"${this.path}" line ${number}`;
         const example = this.#read(bytes, place, block.isTail);
         this.inputs.add(example.input);
@@ -229,20 +223,16 @@ class ResultsFile implements Disposable {
         if (takes(example, place)) this.#order.add(start, bytes.length, example);
       }
     }
-    this.failedRowCount = failedRows.count({ all: HAS_FAILURE });
+    const failedCount = failedRows.count({ all: HAS_FAILURE });
+    return { rows: this.#order.length, lines, failedRows: failedCount };
   }
 
   inInputOrder(): Uint32Array {
-    const order = this.#order.inInputOrder();
-    this.repeatedRowCount = 0;
-    for (let i = 1; i < order.length; i++) {
-      if (this.#areOneRow(order[i - 1], order[i])) this.repeatedRowCount++;
-    }
-    return order;
+    return this.#order.inInputOrder();
   }
 
   /** Lines with other uids have one origin if the row in that place was edited. */
-  #areOneRow(one: number, other: number): boolean {
+  areOneRow(one: number, other: number): boolean {
     return this.#order.haveOneOrigin(one, other) &&
       this.exampleAt(one).result.uid === this.exampleAt(other).result.uid;
   }

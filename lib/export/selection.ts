@@ -182,8 +182,12 @@ function scoreOf(prefer: string): (example: Example) => number {
   };
 }
 
+export function countNotes(count: number, noun: string, what: string, start = ""): string[] {
+  return count === 0 ? [] : [`${start}${formatCountOf(count, noun)} ${what}`];
+}
+
 export function leftOutNotes(count: number, noun: string, what: string): string[] {
-  return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
+  return countNotes(count, noun, what, "Left out ");
 }
 
 function promptTextOf({ messages }: Example): string {

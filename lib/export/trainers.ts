@@ -6,7 +6,6 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import { formatCountOf } from "../figures.ts";
 import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
@@ -17,7 +16,7 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
-import { leftOutNotes } from "./selection.ts";
+import { countNotes, leftOutNotes } from "./selection.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -166,10 +165,6 @@ export class TrainerNotes {
       [...firstKeys].find((key) => !keys.includes(key));
     this.#difference = `not every call has "${missingKey}"`;
   }
-}
-
-function countNotes(count: number, noun: string, what: string): string[] {
-  return count === 0 ? [] : [`${formatCountOf(count, noun)} ${what}`];
 }
 
 function typeOf(value: unknown): string {

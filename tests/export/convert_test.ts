@@ -321,7 +321,6 @@ Deno.test("an input is never replaced, nor another file without permission, and 
     ["c.xlsx", {}, "use .jsonl, .json, .csv"],
     ["c.jsonl", { input: "-" }, "Cannot convert standard input"],
     ["c.jsonl", { columns: ["nope"] }, 'the column "nope"'],
-    ["c.jsonl", { format: "logprobs" as "raw" }, 'Cannot convert to "logprobs"'],
     ["c.jsonl", { input: dir.path("none.jsonl") }, "there is no row"],
     ["c.jsonl", { where: "n > 5" }, "no row meets --where"],
   ];
@@ -329,6 +328,9 @@ Deno.test("an input is never replaced, nor another file without permission, and 
     const error = await assertRejects(() => convert(dir, "a.jsonl", output, options), UsageError);
     assert(error.message.includes(message), error.message);
   }
+  const noResults = { format: "logprobs" as "raw" };
+  const misuse = 'Cannot use format "logprobs": it must be';
+  await assertRejects(() => convert(dir, "a.jsonl", "c.jsonl", noResults), TypeError, misuse);
   await convert(dir, "a.jsonl", "b.jsonl", { replace: true });
   assertEquals(await dir.read("b.jsonl"), '{"n":1}\n');
 });

@@ -229,8 +229,6 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ messages: [user("a"), user("b")] }) + "\n");
   const refused: [Partial<ExportOptions>, string][] = [
-    [{ format: "csv" as "alpaca" }, 'Cannot export as "csv": it must be messages, '],
-    [{ think: "loud" as "drop" }, "it must be wrap, field or drop"],
     [{ format: "alpaca", think: "field" }, "use think wrap or drop"],
     [{ format: "alpaca" }, "line 1 as alpaca: the format has no place for turns other than user"],
     [{ results: [] }, "name one"],
@@ -242,6 +240,20 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
   ];
   for (const [options, message] of refused) {
     await assertRejects(() => exportFrom(dir, options), UsageError, message);
+  }
+  const misused: [Partial<ExportOptions>, typeof TypeError, string][] = [
+    [
+      { format: "csv" as "alpaca" },
+      TypeError,
+      'Cannot use format "csv": it must be "messages" or ',
+    ],
+    [{ think: "loud" as "drop" }, TypeError, 'it must be "wrap" or "field" or "drop"'],
+    [{ toolArguments: "list" as "string" }, TypeError, 'it must be "object" or "string"'],
+    [{ validation: 1 }, RangeError, "validation 1: it must be a number, at least 0 and below 1"],
+    [{ shuffle: 0.5 }, RangeError, "shuffle 0.5: it must be a whole number"],
+  ];
+  for (const [options, type, message] of misused) {
+    await assertRejects(() => exportFrom(dir, options), type, message);
   }
   assertEquals(await dir.exists("train.jsonl"), false);
 });
