@@ -9,6 +9,15 @@ import { suggestion } from "../lib/similar_name.ts";
 import { UsageError } from "../lib/errors.ts";
 import { secretParam } from "../lib/params.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
+import {
+  aboveZero,
+  accepts,
+  flag,
+  oneOf,
+  type OptionRule,
+  text,
+  wholeNumberFrom,
+} from "../lib/options.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import {
   type Block,
@@ -137,62 +146,41 @@ function readParamBlock(block: Block, key: string, config: Config, fail: Fail): 
   Object.assign(config.params, block);
 }
 
-interface Rule {
-  readonly expected: string;
-  /** The valid values, if they are a fixed list. */
-  readonly words?: readonly string[];
-  readonly accepts: (value: unknown) => boolean;
-}
-
-const TEXT: Rule = {
-  expected: "a string",
-  accepts: (value) => typeof value === "string" && value !== "",
-};
-const ABOVE_ZERO: Rule = {
-  expected: "a number above 0",
-  accepts: (value) => typeof value === "number" && value > 0 && value < Infinity,
-};
-const CONCURRENCY: Rule = {
+const TEXT: OptionRule = { ...text, isInRange: (value: string) => value !== "" };
+const CONCURRENCY: OptionRule = {
+  ...wholeNumberFrom(1, MAX_CONCURRENCY),
   expected: `a whole number, between 1 and ${MAX_CONCURRENCY}`,
-  accepts: (value) =>
-    ABOVE_ZERO.accepts(value) && Number.isInteger(value) && Number(value) <= MAX_CONCURRENCY,
 };
-
-const ENDPOINT: Rule = {
-  expected: `one of ${ENDPOINTS.join(", ")}`,
-  words: ENDPOINTS,
-  accepts: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
-};
-const THINK_TAGS: Rule = {
+const THINK_TAGS: OptionRule = {
   expected: THINK_TAGS_RULE,
-  accepts: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
+  isType: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
 };
-const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
-const HEADERS: Rule = { expected: "a block of names and values", accepts: isHeaders };
+const ENDPOINT: OptionRule = { ...oneOf(ENDPOINTS), expected: `one of ${ENDPOINTS.join(", ")}` };
+const HEADERS: OptionRule = { expected: "a block of names and values", isType: isHeaders };
 
 /** The keys of a teacher's block, each with the field of `TeacherSpec` that it sets. */
-const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
+const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, OptionRule]> = new Map([
   ["base_url", ["baseUrl", TEXT]],
   ["model", ["model", TEXT]],
   ["api_key_env", ["apiKeyEnv", TEXT]],
   ["api_key_file", ["apiKeyFile", TEXT]],
-  ["weight", ["weight", ABOVE_ZERO]],
+  ["weight", ["weight", aboveZero]],
   ["max_concurrency", ["maxConcurrency", CONCURRENCY]],
-  ["rpm", ["rpm", ABOVE_ZERO]],
-  ["tpm", ["tpm", ABOVE_ZERO]],
+  ["rpm", ["rpm", aboveZero]],
+  ["tpm", ["tpm", aboveZero]],
   ["endpoint", ["endpoint", ENDPOINT]],
   ["headers", ["headers", HEADERS]],
   ["ca_file", ["caFile", TEXT]],
   ["client_cert", ["clientCert", TEXT]],
   ["client_key", ["clientKey", TEXT]],
-  ["insecure_tls", ["insecureTls", BOOLEAN]],
+  ["insecure_tls", ["insecureTls", flag]],
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
 /** Keys whose value may contain a secret, or be a secret that was typed instead of a name. */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
 
-export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
+function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
   if (!Array.isArray(value) || value.length === 0) {
     return fail("teachers must be a list of blocks, each with a base_url or a model of its own");
   }
@@ -214,19 +202,20 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
       return fail(`there is no "${key}"${hint}`);
     }
     if (value === null) continue;
-    const [property, { expected, words = [], accepts }] = field;
-    if (!accepts(value)) {
+    const [property, rule] = field;
+    if (!accepts(rule, value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
       // Header fields may contain secrets.
       const shown = name === "headers" ? "" : `: current value is ${current}`;
-      fail(`${key} must be ${expected}${shown}${suggestion(String(value), words)}`);
+      const hint = rule === ENDPOINT ? suggestion(String(value), ENDPOINTS) : "";
+      fail(`${key} must be ${rule.expected}${shown}${hint}`);
     }
     spec[property] = value;
   }
   return spec as TeacherSpec;
 }
 
-export function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue>> {
+function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     Object.values(value).every((field) => /^(?:string|number|boolean)$/.test(typeof field));
 }

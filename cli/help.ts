@@ -166,24 +166,20 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ["-version", "--version"],
 ]);
 
-/** Commands of other programs, and what Retort has instead. */
-const SYNONYMS: ReadonlyMap<string, string> = new Map([
-  ["resume", "Run the same command again: a run continues by itself"],
-  ["continue", "Run the same command again: a run continues by itself"],
-  ["start", 'Leave the word out, or write "run"'],
-  ["generate", 'Leave the word out, or write "run"'],
-  ["distill", "Leave the word out"],
-  ["retort", "Leave the word out"],
-  ["check", '"verify" checks an output, --dry-run an input'],
-  ["validate", '"verify" checks an output, --dry-run an input'],
-  ["test", '"verify" checks an output, --dry-run an input'],
-  ["mock", 'Use "simulate"'],
-  ["serve", 'Use "simulate"'],
-  ["redo", 'Use "retry"'],
-]);
+/** Advice, and the words that users of other programs type. */
+type Habits = readonly (readonly [advice: string, words: string])[];
 
-/** Flags, and the names that other programs have for them. */
-const FLAG_HABITS: readonly (readonly [flag: string, habits: string])[] = [
+const COMMAND_HABITS: Habits = [
+  ["Run the same command again: a run continues by itself", "resume continue"],
+  ['Leave the word out, or write "run"', "start generate"],
+  ["Leave the word out", "distill retort"],
+  ['"verify" checks an output, --dry-run an input', "check validate test"],
+  ['Use "simulate"', "mock serve"],
+  ['Use "retry"', "redo"],
+];
+
+/** Flags instead of advice. */
+const FLAG_HABITS: Habits = [
   ["base-url", "url api-base api-url endpoint host server openai-base-url"],
   [
     "concurrency",
@@ -210,20 +206,17 @@ const PARAM_HABITS = `enable-thinking frequency-penalty logprobs max-completion-
   presence-penalty reasoning-effort repetition-penalty response-format seed service-tier stop
   top-k top-logprobs top-p`.split(/\s+/);
 
-/** Advice for other flags. */
-const OTHER_HABITS: ReadonlyMap<string, string> = new Map([
-  ["cache", "Answers on disk are never paid for twice; no cache is needed"],
-  ["data", "Inputs are named without a flag"],
-  ["dataset", "Inputs are named without a flag"],
-  ["f", "Inputs are named without a flag"],
-  ["file", "Inputs are named without a flag"],
-  ["force", "Did you mean --overwrite (with --no-resume), or --replace of export?"],
-  ["input", "Inputs are named without a flag"],
-  ["input-file", "Inputs are named without a flag"],
-  ["proxy", "Set HTTPS_PROXY or HTTP_PROXY"],
-  ["y", "No command asks for confirmation"],
-  ["yes", "No command asks for confirmation"],
-]);
+const OTHER_HABITS: Habits = [
+  ["Answers on disk are never paid for twice; no cache is needed", "cache"],
+  ["Did you mean --overwrite (with --no-resume), or --replace of export?", "force"],
+  ["Inputs are named without a flag", "data dataset f file input input-file"],
+  ["No command asks for confirmation", "y yes"],
+  ["Set HTTPS_PROXY or HTTP_PROXY", "proxy"],
+];
+
+function adviceIn(habits: Habits, word: string): string | undefined {
+  return habits.find(([, words]) => words.split(/\s+/).includes(word))?.[0];
+}
 
 /** Advice for a flag that users know from other programs; undefined for any other word. */
 export function habitAdvice(name: string, flags: ReadonlySet<string>): string | undefined {
@@ -231,9 +224,9 @@ export function habitAdvice(name: string, flags: ReadonlySet<string>): string | 
   if (flags.has("param") && PARAM_HABITS.includes(habit)) {
     return `Parameters of the request follow -p: -p ${habit.replaceAll("-", "_")}=VALUE`;
   }
-  const flag = FLAG_HABITS.find(([, habits]) => habits.split(/\s+/).includes(habit))?.[0];
+  const flag = adviceIn(FLAG_HABITS, habit);
   if (flag !== undefined && flags.has(flag)) return `Did you mean --${flag}?`;
-  return OTHER_HABITS.get(habit);
+  return adviceIn(OTHER_HABITS, habit);
 }
 
 /** Replaces other ways to ask for help and version: `-help`, `-v` alone, `export help`. */
@@ -252,7 +245,9 @@ export function refuseMistypedCommand(args: readonly string[]): void {
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
   const similar = similarName(word, COMMANDS);
-  const advice = similar === undefined ? SYNONYMS.get(word) : `Did you mean "${similar}"?`;
+  const advice = similar === undefined
+    ? adviceIn(COMMAND_HABITS, word)
+    : `Did you mean "${similar}"?`;
   if (advice === undefined) return;
   throw new UsageError(`Cannot run "${word}": it is neither a command nor a file. ${advice}`);
 }

@@ -23,7 +23,7 @@ import { pathOf, pathsOf } from "../files.ts";
 import { ROW_RULES } from "../run/mod.ts";
 import { type FileType, fileTypeOf, isTyped } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
-import type { ConvertOptions, ExportFormat, ExportOptions, WriteOptions } from "./export.ts";
+import type { ConvertOptions, ExportFormat, ExportOptions, WriteOptions } from "./mod.ts";
 import { FORMATS } from "./formats.ts";
 import { standardStreamOf } from "./output.ts";
 import { REASONING, type ToolArguments } from "./turns.ts";

@@ -8,13 +8,15 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
-import type { ExportFormat } from "./export.ts";
-import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
+import type { ExportFormat } from "./mod.ts";
 import { withLogprobs } from "./logprobs.ts";
 import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainers.ts";
 import {
   inStyle,
   type RowStyle,
+  toAlpaca,
+  toShareGpt,
+  toShareGptPair,
   type TrainingRow,
   type Turns,
   turnsOf,

@@ -15,9 +15,8 @@ import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
-import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
-import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
+import { argumentsOf, textOf, THOUGHT, type ToolArguments, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
@@ -177,6 +176,22 @@ function typeOf(value: unknown): string {
   if (typeof value !== "object") return `a ${typeof value}`;
   const members = Object.entries(value).map(([key, member]) => `${key}: ${typeOf(member)}`).sort();
   return `an object {${members.join(", ")}}`;
+}
+
+/** Whether a message with tool calls has text beside them, for which ShareGPT has no place. */
+function hasTextBesideCalls(message: Message): boolean {
+  return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
+}
+
+/** Whether the turns alternate. LLaMA-Factory drops other conversations. */
+function isAlternating(row: TrainingRow): boolean {
+  const turns = row.conversations as readonly { from: string }[];
+  const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;
+  const isPair = row.chosen !== undefined || row.completion !== undefined;
+  return dialogue.length % 2 === (isPair ? 1 : 0) &&
+    dialogue.every(({ from }, index) =>
+      (index % 2 === 0 ? ["human", "observation"] : ["gpt", "function_call"]).includes(from)
+    );
 }
 
 /** Configuration to paste. */

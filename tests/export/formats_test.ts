@@ -2,7 +2,7 @@
 
 import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
-import type { ExportFormat } from "../../lib/export/export.ts";
+import type { ExportFormat } from "../../lib/export/mod.ts";
 import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
 import { Unrepresentable } from "../../lib/export/turns.ts";
 import type { ThinkStyle } from "../../lib/answer.ts";
