@@ -30,7 +30,6 @@ import {
   percentDone,
   processSegments,
   rowsSegment,
-  shareSegments,
   startText,
   stateText,
   troubleTexts,
@@ -250,8 +249,9 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const trouble = troubleTexts(snapshot).join(" · ");
   const lineOf = (isBrief: boolean) => {
     const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
-    const others = [...shareSegments(snapshot), ...mainSegments(snapshot, isBrief)];
-    return joinSegments([rows, ...others], MAX_COLUMNS, PLAIN);
+    const { total } = snapshot;
+    const share = total === null ? [] : [{ text: percentDone(snapshot, total) }];
+    return joinSegments([rows, ...share, ...mainSegments(snapshot, isBrief)], MAX_COLUMNS, PLAIN);
   };
   const roomOf = (line: string) => MAX_COLUMNS - stringWidth(line) - SEPARATOR.length;
   const fullLine = lineOf(false);

@@ -67,8 +67,7 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
  * teacher's reason, because the run's reason would repeat the address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
-  const isAlone = present.length === 1;
-  return isAlone && present[0].state === "halted" ? present[0].reason : reason;
+  return present.length === 1 && present[0].state === "halted" ? present[0].reason : reason;
 }
 
 /** Rows that this run and earlier ones have finished. */
@@ -81,11 +80,6 @@ export function rowsSegment(snapshot: Snapshot): Segment {
   const done = formatCount(doneRows(snapshot));
   const { total } = snapshot;
   return { text: total === null ? `${done} rows finished` : `${done}/${formatCount(total)} rows` };
-}
-
-export function shareSegments(snapshot: Snapshot): Segment[] {
-  const { total } = snapshot;
-  return total === null ? [] : [{ text: percentDone(snapshot, total) }];
 }
 
 /** `62.4%`; 100 % for a run without rows. */
@@ -159,10 +153,10 @@ export function processSegments(
   { event_loop_lag_ms, cpu_percent, rss_bytes }: Snapshot,
 ): Segment[] {
   return [
-    { text: `lag ${formatLatency(event_loop_lag_ms.p99)}`, color: "dim" },
-    { text: `CPU ${Math.round(cpu_percent)}%`, color: "dim" },
-    { text: formatBytes(rss_bytes), color: "dim" },
-  ];
+    `lag ${formatLatency(event_loop_lag_ms.p99)}`,
+    `CPU ${Math.round(cpu_percent)}%`,
+    formatBytes(rss_bytes),
+  ].map((text) => ({ text, color: "dim" }));
 }
 
 /** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated, and allowed. */
@@ -206,11 +200,12 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const failureGroups = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
-  const texts = failureGroups.slice(0, 1).map((group) =>
-    `top error: ${errorText({ ...group, count: group.actions.failed })}`
-  );
-  const teacherTrouble = teacherTroubleText(teachers);
-  return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
+  return [
+    ...teacherTroubleText(teachers),
+    ...failureGroups.slice(0, 1).map((group) =>
+      `top error: ${errorText({ ...group, count: group.actions.failed })}`
+    ),
+  ];
 }
 
 export function startText(event: RunStart): string {
@@ -239,40 +234,32 @@ export function noticeSegment({ level, message }: Notice): Segment {
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
 }
 
-/** `untilWords` stand between the state and its time, as in `down, next check at 12:03:07`; "" for a
- * state without a time. */
-const TEACHER_STATES: Readonly<
-  Record<TeacherStatus["state"], { word: string; untilWords: string }>
-> = {
-  up: { word: "up", untilWords: "" },
-  cooling_down: { word: "cooling down", untilWords: " until" },
-  down: { word: "down", untilWords: ", next check at" },
-  leaving: { word: "leaving", untilWords: "" },
-  left: { word: "left", untilWords: "" },
-  halted: { word: "halted", untilWords: "" },
+/** What stands between a state and its time, as in `down, next check at 12:03:07`. */
+const UNTIL_WORDS: Partial<Record<TeacherStatus["state"], string>> = {
+  cooling_down: " until",
+  down: ", next check at",
 };
 
 export const MAX_NAME_CELLS = 40;
 const MAX_REASON_CELLS = 40;
 
-/** `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
+/** `1 of 2 teachers up: gpu2:8000 down (connection refused)`. No text if all teachers are up, or
  * if there is only one, whose state the run shows. Teachers that have left do not count. */
-export function teacherTroubleText(statuses: readonly TeacherStatus[]): string | undefined {
+export function teacherTroubleText(statuses: readonly TeacherStatus[]): string[] {
   const present = statuses.filter(({ state }) => state !== "left");
   const notUp = present.filter(({ state }) => state !== "up");
-  if (present.length < 2 || notUp.length === 0) return undefined;
+  if (present.length < 2 || notUp.length === 0) return [];
   const up = `${formatCount(present.length - notUp.length)} of ${formatCount(present.length)}`;
   const states = notUp.map((teacher) => `${hostOf(teacher)} ${teacherStateText(teacher)}`);
-  return `${up} teachers up: ${states.join(", ")}`;
+  return [`${up} teachers up: ${states.join(", ")}`];
 }
 
 /** `cooling down until 12:03:07 (429: tokens per min)`. */
-export function teacherStateText(teacher: TeacherStatus): string {
-  const { word, untilWords } = TEACHER_STATES[teacher.state];
-  const isTimed = teacher.until !== null && untilWords !== "";
-  const time = isTimed ? `${untilWords} ${formatTime(teacher.until!)}` : "";
-  const why = shortReason(teacher.reason, MAX_REASON_CELLS);
-  return `${word}${time}${why === "" ? "" : ` (${why})`}`;
+export function teacherStateText({ state, until, reason }: TeacherStatus): string {
+  const untilWords = UNTIL_WORDS[state];
+  const time = until === null || !untilWords ? "" : `${untilWords} ${formatTime(until)}`;
+  const why = shortReason(reason, MAX_REASON_CELLS);
+  return `${state.replace("_", " ")}${time}${why === "" ? "" : ` (${why})`}`;
 }
 
 function hostOf({ address }: TeacherStatus): string {

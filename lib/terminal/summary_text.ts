@@ -183,11 +183,11 @@ function attemptsText(summary: Summary): string {
   const { succeeded_attempts, failed_attempts, unknown_attempts, refused_for_load } = summary;
   if (failed_attempts + unknown_attempts === 0) return "";
   const throttled = unlessZero(refused_for_load, (count) => ` (${count} throttled)`);
-  return [
+  return joined(" · ", [
     unlessZero(succeeded_attempts, (count) => `${count} succeeded`),
     unlessZero(failed_attempts, (count) => `${count} failed${throttled}`),
     unlessZero(unknown_attempts, (count) => `${count} unanswered, may be billed`),
-  ].filter((part) => part !== "").join(" · ");
+  ]);
 }
 
 function crashText(count: string): string {
@@ -213,10 +213,11 @@ export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   ];
 }
 
-function answersText(teachers: readonly TeacherStatus[]): string {
+function answersText(teachers: readonly TeacherStatus[], width = 0): string {
+  const answered = formatCount(sumOf(teachers, (teacher) => teacher.answered));
   const failed = sumOf(teachers, (teacher) => teacher.failed);
-  const unanswered = failed === 0 ? "" : ` · ${formatCount(failed)} not answered`;
-  return `${formatCount(sumOf(teachers, (teacher) => teacher.answered))} answered${unanswered}`;
+  const unanswered = unlessZero(failed, (count) => ` · ${count} not answered`);
+  return `${answered.padStart(width)} answered${unanswered}`;
 }
 
 function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
@@ -226,13 +227,10 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
     MAX_NAME_CELLS,
   );
   const models = columnOf(shownTeachers.map(({ model }) => printable(model)), MAX_NAME_CELLS);
-  const answered = shownTeachers.map((teacher) => formatCount(teacher.answered));
-  const width = Math.max(...answered.map((figure) => figure.length));
+  const width = Math.max(...shownTeachers.map(({ answered }) => formatCount(answered).length));
   const lines = shownTeachers.map((teacher, index) => {
-    const failed = teacher.failed === 0 ? "" : ` · ${formatCount(teacher.failed)} not answered`;
     const state = teacher.state === "up" ? "" : ` · ${teacherStateText(teacher)}`;
-    const count = `${answered[index].padStart(width)} answered`;
-    return addresses[index] + models[index] + count + failed + state;
+    return addresses[index] + models[index] + answersText([teacher], width) + state;
   });
   const hiddenCount = teachers.length - shownTeachers.length;
   if (hiddenCount > 0) {
@@ -254,19 +252,25 @@ function errorLines({ errors }: Summary): Line[] {
       clip(errorText(group), MAX_ERROR_CELLS - actions.length) + actions,
     ];
   });
-  const otherCount = errors.filter((group) => !shownErrors.includes(group))
-    .reduce((sum, { count }) => sum + count, 0);
-  if (otherCount > 0) lines.push(["", `${formatCount(otherCount)} × other causes`]);
-  return lines;
+  const otherErrors = errors.filter((group) => !shownErrors.includes(group));
+  const otherText = unlessZero(
+    sumOf(otherErrors, ({ count }) => count),
+    (count) => `${count} × other causes`,
+  );
+  return withText([...lines, ["", otherText]]);
 }
 
 /** `3 failed, 9 retried, 1 interrupted`. */
 function actionsText({ actions: { failed, retried, halted } }: ErrorGroup): string {
-  return [
+  return joined(", ", [
     unlessZero(failed, (count) => `${count} failed`),
     unlessZero(retried, (count) => `${count} retried`),
     unlessZero(halted, (count) => `${count} interrupted`),
-  ].filter((part) => part !== "").join(", ");
+  ]);
+}
+
+function joined(separator: string, parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(separator);
 }
 
 function fileLines({ files, bad_rows }: Summary): Line[] {

@@ -6,9 +6,9 @@ import { makeTeacher } from "../progress/fixtures.ts";
 const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
 
 Deno.test("teacherTroubleText() is empty where all teachers are up, or where there is only one", () => {
-  assertEquals(teacherTroubleText([makeTeacher(), makeTeacher()]), undefined);
-  assertEquals(teacherTroubleText([makeTeacher({ state: "down" })]), undefined);
-  assertEquals(teacherTroubleText([]), undefined);
+  assertEquals(teacherTroubleText([makeTeacher(), makeTeacher()]), []);
+  assertEquals(teacherTroubleText([makeTeacher({ state: "down" })]), []);
+  assertEquals(teacherTroubleText([]), []);
 });
 
 Deno.test("teacherTroubleText() names the teachers that are not up, and why", () => {
@@ -20,7 +20,7 @@ Deno.test("teacherTroubleText() names the teachers that are not up, and why", ()
   ];
   assertEquals(
     teacherTroubleText(teachers),
-    "1 of 3 teachers up: gpu1:8000 cooling down until 12:03:07 (429), a table halted (no credit)",
+    ["1 of 3 teachers up: gpu1:8000 cooling down until 12:03:07 (429), a table halted (no credit)"],
   );
 });
 
