@@ -1,7 +1,7 @@
 /**
  * The commands: purpose, usage, and the module that implements each. To add a command, add an entry
- * to `TABLE` and a module, and name the command in the `commands` of its flags (`flags.ts`,
- * `run_flags.ts`). Import the module only by `import()`, so that `--help` stays quick.
+ * to `TABLE` and a module, and name the command in the `commands` of its flags (`flag_table.ts`).
+ * Import the module only by `import()`, so that `--help` stays quick.
  *
  * @module
  */

@@ -18,7 +18,7 @@ import {
   type HelpSection,
   isCommand,
 } from "./commands.ts";
-import { type Flag, flagsOf, typedName } from "./flags.ts";
+import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
@@ -139,16 +139,9 @@ function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {
 }
 
 function flagLine(flag: Flag, command: Command = "run"): string {
-  const shortName = flag.short === undefined ? "   " : `-${flag.short},`;
-  const value = flag.value === undefined
-    ? ""
-    : flag.isValueOptional
-    ? `[=${flag.value}]`
-    : ` ${flag.value}`;
-  return twoColumns(
-    `  ${shortName} --${typedName(flag)}${value}`,
-    flag.helpFor?.[command] ?? flag.help,
-  );
+  const usage = flag.isOnByDefault ? flag.usage.replace("--", "--no-") : flag.usage;
+  const indent = flag.short === undefined ? "      " : "  ";
+  return twoColumns(indent + usage, flag.helpFor?.[command] ?? flag.help);
 }
 
 function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {

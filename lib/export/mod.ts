@@ -8,13 +8,12 @@
  * @module
  */
 
-import type { PathLike } from "../files.ts";
-import type { RowOptions } from "../run/mod.ts";
-import type { ThinkStyle } from "../answer.ts";
+import type { ConvertOptions, ExportOptions } from "./export_options.ts";
 import type { LoaderHint } from "./trainers.ts";
-import type { ToolArguments } from "./turns.ts";
 
-export type { LoaderHint, ToolArguments };
+export type { ConvertOptions, ExportOptions, WriteOptions } from "./export_options.ts";
+export type { LoaderHint } from "./trainers.ts";
+export type { ToolArguments } from "./turns.ts";
 
 /**
  * Writes the training set of one or more results files.
@@ -68,92 +67,6 @@ export interface ExportReport {
   readonly notes: readonly string[];
   /** Configuration that trainers need to read the file. */
   readonly hints: readonly LoaderHint[];
-}
-
-/** Which rows are written, and how; for `exportResults` and `convertFiles`. */
-export interface WriteOptions extends RowOptions {
-  /**
-   * File to write, or a stream, which is closed at the end. The extension sets the type of a file,
-   * as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
-   * extension, gets JSON Lines. The format `dataset` writes a folder.
-   */
-  output: PathLike | WritableStream<Uint8Array>;
-  /**
-   * Name of the field for reasoning, with think `field`. gpt-oss reads `thinking`.
-   * @default "reasoning_content"
-   */
-  reasoningField?: string;
-  /**
-   * How arguments of tool calls are written: as an object for chat templates, or as JSON text for
-   * columns of one type.
-   * @default "object", in Parquet "string"
-   */
-  toolArguments?: ToolArguments;
-  /**
-   * Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
-   * are fields of the row and, for a results line, of `distill`. @default all rows
-   */
-  where?: string;
-  /** Selects rows with one of these values in the field `uid`. @default all rows */
-  uids?: readonly string[];
-  /** Leaves out rows with one of these values in the field `uid`. @default none */
-  excludeUids?: readonly string[];
-  /** Columns to write, in this order. @default all columns */
-  columns?: readonly string[];
-  /** Leaves out rows with the prompt and answers of an earlier row. @default false */
-  dedupe?: boolean;
-  /** Seed of a shuffle. @default input order */
-  shuffle?: number;
-  /** Maximum number of rows to write. @default no limit */
-  maxRows?: number;
-  /**
-   * Share of rows, at least 0 and below 1, for a second file: `train.validation.jsonl` for
-   * `train.jsonl`; for a `dataset`, a second split. The uid of a row decides, or the prompt of a
-   * row without one, so the split is the same each time, and all answers to a row stay together.
-   * @default 0
-   */
-  validation?: number;
-  /**
-   * Replaces an output file that is not empty, but never one that a run reads or has written.
-   * @default false
-   */
-  replace?: boolean;
-  /** Accepts inputs without rows. @default false */
-  allowEmpty?: boolean;
-  /** Ends the export or conversion: it throws `signal.reason`, and writes no file. */
-  signal?: AbortSignal;
-}
-
-/** Options of `exportResults`. Row options that are omitted come from the run file
- * (`<name>.run.json`). */
-export interface ExportOptions extends WriteOptions {
-  /** One or more results files, whose rows are concatenated. */
-  results: PathLike | readonly PathLike[];
-  /** Format of the training set. */
-  format: ExportFormat;
-  /** How reasoning is written in the answer. Formats that hold the answer as text, such as
-   * `alpaca`, have no place for `field`. @default "wrap" */
-  think?: ThinkStyle;
-  /** Decides which answer of a pair is chosen: `shortest`, `longest`, or a field whose larger
-   * number wins. Required for formats of pairs, such as `preference`. */
-  prefer?: string;
-}
-
-/** Options of `convertFiles`. */
-export interface ConvertOptions extends WriteOptions {
-  /**
-   * One or more files, whose rows are concatenated. A folder stands for the files in it, a pattern
-   * for the files that match.
-   */
-  input: PathLike | readonly PathLike[];
-  /**
-   * Format of the rows. Conversations are read in every shape that a run reads, with their answers.
-   * @default "raw": rows stay as they are
-   */
-  format?: ConvertFormat;
-  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
-   * the answer as text, such as `alpaca` */
-  think?: ThinkStyle;
 }
 
 /** Format of a training set. `retort help export` says what a row of each holds. */

@@ -14,8 +14,14 @@ import { modeMadeFrom } from "../sink/mod.ts";
 import { openTable, type Schema } from "../tables/mod.ts";
 import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
 import { type Example, type ExampleSource, NotRestored, type Verdict } from "./example.ts";
-import type { ConvertOptions, ExportOptions, ExportReport } from "./mod.ts";
-import { resolveConvert, type ResolvedExport, resolveExport } from "./export_options.ts";
+import type { ExportReport } from "./mod.ts";
+import {
+  type ConvertOptions,
+  type ExportOptions,
+  resolveConvert,
+  type ResolvedExport,
+  resolveExport,
+} from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
 import { InputSource } from "./input_source.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
