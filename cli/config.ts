@@ -15,6 +15,7 @@ import {
   flag,
   oneOf,
   type OptionRule,
+  type OptionRules,
   text,
   wholeNumberFrom,
 } from "../lib/options.ts";
@@ -158,24 +159,31 @@ const THINK_TAGS: OptionRule = {
 const ENDPOINT: OptionRule = { ...oneOf(ENDPOINTS), expected: `one of ${ENDPOINTS.join(", ")}` };
 const HEADERS: OptionRule = { expected: "a block of names and values", isType: isHeaders };
 
-/** The keys of a teacher's block, each with the field of `TeacherSpec` that it sets. */
-const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, OptionRule]> = new Map([
-  ["base_url", ["baseUrl", TEXT]],
-  ["model", ["model", TEXT]],
-  ["api_key_env", ["apiKeyEnv", TEXT]],
-  ["api_key_file", ["apiKeyFile", TEXT]],
-  ["weight", ["weight", aboveZero]],
-  ["max_concurrency", ["maxConcurrency", CONCURRENCY]],
-  ["rpm", ["rpm", aboveZero]],
-  ["tpm", ["tpm", aboveZero]],
-  ["endpoint", ["endpoint", ENDPOINT]],
-  ["headers", ["headers", HEADERS]],
-  ["ca_file", ["caFile", TEXT]],
-  ["client_cert", ["clientCert", TEXT]],
-  ["client_key", ["clientKey", TEXT]],
-  ["insecure_tls", ["insecureTls", flag]],
-  ["think_tags", ["thinkTags", THINK_TAGS]],
-]);
+/** The fields of `TeacherSpec`. In the file, their names are in snake case. */
+const FIELDS: OptionRules<TeacherSpec> = {
+  baseUrl: TEXT,
+  model: TEXT,
+  apiKeyEnv: TEXT,
+  apiKeyFile: TEXT,
+  weight: aboveZero,
+  maxConcurrency: CONCURRENCY,
+  rpm: aboveZero,
+  tpm: aboveZero,
+  endpoint: ENDPOINT,
+  headers: HEADERS,
+  caFile: TEXT,
+  clientCert: TEXT,
+  clientKey: TEXT,
+  insecureTls: flag,
+  thinkTags: THINK_TAGS,
+};
+
+const RULES_BY_KEY: ReadonlyMap<string, [keyof TeacherSpec, OptionRule]> = new Map(
+  Object.entries(FIELDS).map(([field, rule]) => [
+    field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    [field as keyof TeacherSpec, rule],
+  ]),
+);
 
 /** Keys whose value may contain a secret, or be a secret that was typed instead of a name. */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
@@ -195,14 +203,14 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
   for (const [key, value] of Object.entries(block)) {
     const name = key.replaceAll("-", "_");
     if (isSecretName(name)) refuseSecret(key, fail);
-    const field = FIELDS.get(name);
-    if (field === undefined) {
-      const names = [...FIELDS.keys()];
+    const known = RULES_BY_KEY.get(name);
+    if (known === undefined) {
+      const names = [...RULES_BY_KEY.keys()];
       const hint = suggestion(name, names) || `: its keys are ${names.join(", ")}`;
       return fail(`there is no "${key}"${hint}`);
     }
     if (value === null) continue;
-    const [property, rule] = field;
+    const [field, rule] = known;
     if (!accepts(rule, value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
       // Header fields may contain secrets.
@@ -210,7 +218,7 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
       const hint = rule === ENDPOINT ? suggestion(String(value), ENDPOINTS) : "";
       fail(`${key} must be ${rule.expected}${shown}${hint}`);
     }
-    spec[property] = value;
+    spec[field] = value;
   }
   return spec as TeacherSpec;
 }

@@ -267,21 +267,16 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
 /** Resolves when the command ends. Some commands end only when the user closes the browser. */
 async function openBrowser(target: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
-  const child = spawn(command, [...args, target]);
-  child.unref();
-  const { code } = await child.status;
-  if (code !== 0) throw new Error(`${command} ended with code ${code}`);
-}
-
-/**
- * Replaces Deno's message for a missing command, "Failed to spawn 'xdg-open': entity not found".
- */
-function spawn(command: string, args: readonly string[]): Deno.ChildProcess {
-  const options = { stdin: "null", stdout: "null", stderr: "null" } as const;
+  const io = { stdin: "null", stdout: "null", stderr: "null" } as const;
+  let child: Deno.ChildProcess;
   try {
-    return new Deno.Command(command, { ...options, args: [...args] }).spawn();
+    child = new Deno.Command(command, { ...io, args: [...args, target] }).spawn();
   } catch (cause) {
+    // Replaces Deno's "Failed to spawn 'xdg-open': entity not found".
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new Error(`there is no "${command}" on this machine`, { cause });
   }
+  child.unref();
+  const { code } = await child.status;
+  if (code !== 0) throw new Error(`${command} ended with code ${code}`);
 }

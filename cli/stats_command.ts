@@ -4,7 +4,6 @@ import {
   type ComparedRun,
   compareRuns,
   conditionNotes,
-  type DataIndex,
   type DataStatistics,
   type Facet,
   FLAGS,
@@ -28,6 +27,7 @@ import {
 } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
+import { EXIT_DONE } from "./exit.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { requireInputs, Settings } from "./settings.ts";
@@ -43,22 +43,22 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     index.save();
     const status = index.status();
     requireReadableFile(args.inputs, status);
+    const where = settings.text("where") ?? "", isJson = settings.isOn("json");
+    let text: string;
     if (settings.isOn("compare")) {
-      printComparison(index, args.inputs as [string, string], settings.isOn("json"), io);
-      for (const note of dataFiles.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
-      return 0;
+      const comparison = compareRuns(index.table, index.runs, args.inputs as [string, string]);
+      text = isJson ? JSON.stringify(comparison, null, 2) : comparisonText(comparison);
+    } else {
+      const statistics = statisticsOf(index.table, selectRows(index, where));
+      text = isJson ? jsonWithBigInts(jsonOf(status, statistics), 2) : textOf(status, statistics);
     }
-    const where = settings.text("where") ?? "";
-    const statistics = statisticsOf(index.table, selectRows(index, where));
-    if (settings.isOn("json")) {
-      io.writeOut(`${printableJson(jsonWithBigInts(jsonOf(status, statistics), 2))}\n`);
-    } else io.writeOut(printableLines(textOf(status, statistics)));
+    io.writeOut(isJson ? `${printableJson(text)}\n` : printableLines(text));
     const notes = [...dataFiles.notes, ...notesOf(status), ...conditionNotes(index.table, where)];
     for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   } finally {
     index.close();
   }
-  return 0;
+  return EXIT_DONE;
 }
 
 function checkComparison(settings: Settings, paths: readonly string[]): void {
@@ -72,16 +72,6 @@ function checkComparison(settings: Settings, paths: readonly string[]): void {
       "Cannot use --compare with --where: all rows that both runs have answered are compared",
     );
   }
-}
-
-function printComparison(index: DataIndex, paths: [string, string], isJson: boolean, io: Io): void {
-  const comparison = compareRuns(index.table, index.runs, paths);
-  io.writeOut(
-    isJson
-      ? `${printableJson(JSON.stringify(comparison, null, 2))}\n`
-      : printableLines(comparisonText(comparison)),
-  );
-  for (const note of notesOf(index.status())) io.writeErr(`Note: ${printableLines(note)}\n`);
 }
 
 function requireReadableFile(paths: readonly string[], { files }: IndexStatus): void {

@@ -219,19 +219,14 @@ async function openSimulated(
   specs: readonly TeacherSpec[],
   stack: AsyncDisposableStack,
 ): Promise<TeacherPlace> {
-  if (settings.list("base-url").length > 0) {
-    throw new UsageError("Cannot use --base-url with --simulate: choose one teacher");
-  }
-  if ((settings.text("endpoint") ?? "chat") !== "chat") {
-    throw new UsageError(
-      "Cannot use --endpoint with --simulate: a simulated teacher has chat only",
-    );
-  }
-  if (specs.length > 0) {
-    throw new UsageError(
-      "Cannot use --simulate with the teachers of the configuration: choose one teacher",
-    );
-  }
+  const conflict = settings.list("base-url").length > 0
+    ? "--base-url with --simulate: choose one teacher"
+    : (settings.text("endpoint") ?? "chat") !== "chat"
+    ? "--endpoint with --simulate: a simulated teacher has chat only"
+    : specs.length > 0
+    ? "--simulate with the teachers of the configuration: choose one teacher"
+    : undefined;
+  if (conflict !== undefined) throw new UsageError(`Cannot use ${conflict}`);
   const { parseSimulateOptions, serveSimulatedTeacher } = await import("../lib/simulate/mod.ts");
   const server = asUsage(() => serveSimulatedTeacher(parseSimulateOptions(simulation)));
   stack.defer(() => server.close());
