@@ -3,7 +3,7 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { COMMANDS, entryOf } from "../../cli/commands.ts";
+import { COMMANDS, ENTRIES } from "../../cli/commands.ts";
 import { FLAGS, flagsOf } from "../../cli/flags.ts";
 import { commandHelp, mainHelp } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
@@ -27,7 +27,7 @@ function listedIn(text: string): string[] {
 
 for (const command of COMMANDS) {
   Deno.test(`the help of ${command} fits one screen and says what it is for`, () => {
-    const { summary, about = [], usage, examples } = entryOf(command);
+    const { summary, about = [], usage, examples } = ENTRIES[command];
     const text = commandHelp(command);
     assertFits(text, 34);
     assertEquals(text.split("\n").slice(0, about.length + 1), [`${summary}.`, ...about]);
@@ -84,7 +84,7 @@ Deno.test("help has one name for the program, and says how it is started here", 
 });
 
 Deno.test("the help of simulate lists each of its options with its default", () => {
-  const rows = entryOf("simulate").sections!.flatMap((section) => section.rows);
+  const rows = ENTRIES.simulate.sections!.flatMap((section) => section.rows);
   assertEquals(rows.map(([name]) => name), [...SIMULATE_KEYS]);
   for (const [name, text] of rows) {
     const value = SIMULATE_DEFAULTS[name as keyof typeof SIMULATE_DEFAULTS];
