@@ -5,7 +5,7 @@
  * @module
  */
 
-import { entryOf, isCommand } from "./cli/commands.ts";
+import { ENTRIES, isCommand } from "./cli/commands.ts";
 import { exitCodeOfError, exitCodeOfSignal, isDiskError, SIGNAL_CODE_BASE } from "./cli/exit.ts";
 import {
   commandHelp,
@@ -46,7 +46,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       io.writeErr(mainHelp(io.program));
       return 2;
     }
-    const run = await entryOf(parsed.command).load();
+    const run = await ENTRIES[parsed.command].load();
     return await run(parsed, io);
   } catch (error) {
     const code = exitCodeOfError(error);

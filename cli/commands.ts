@@ -201,9 +201,7 @@ export type Command = keyof typeof TABLE;
 
 export const COMMANDS: readonly Command[] = Object.keys(TABLE) as Command[];
 
-export function entryOf(command: Command): CommandEntry {
-  return TABLE[command];
-}
+export const ENTRIES: Readonly<Record<Command, CommandEntry>> = TABLE;
 
 export function isCommand(word: string | undefined): word is Command {
   return word !== undefined && Object.hasOwn(TABLE, word);

@@ -52,11 +52,8 @@ export async function readConfig(path: string): Promise<Config> {
   const fail: Fail = (problem, cause) => {
     throw new UsageError(`Cannot use "${path}": ${problem}`, { cause });
   };
-  for (
-    const [key, value] of Object.entries(
-      blockOf(await readYaml(path, fail) ?? {}, "the file", fail),
-    )
-  ) {
+  const file = blockOf(await readYaml(path, fail) ?? {}, "the file", fail);
+  for (const [key, value] of Object.entries(file)) {
     const name = key.replaceAll("_", "-");
     if (value === null) continue;
     if (name === "input") config.inputs.push(...[value].flat().map(String));

@@ -35,7 +35,7 @@ export async function readYaml(path: string, fail: Fail): Promise<unknown> {
     return fail('it merges keys ("<<") too often to be read: write the keys out');
   }
   const value = parseYaml(text, fail);
-  if (new ValueCounter().exceedsLimits(value, MAX_LEVELS)) {
+  if (exceedsLimits(value)) {
     return fail(
       `it must contain at most ${formatCount(MAX_VALUES)} values, nested at most ` +
         `${MAX_LEVELS} levels deep. An alias (*name) inside its own anchor (&name) never ends`,
@@ -85,14 +85,14 @@ function parseYaml(text: string, fail: Fail): unknown {
   }
 }
 
-class ValueCounter {
-  #count = 0;
-
-  exceedsLimits(value: unknown, levels: number): boolean {
-    if (++this.#count > MAX_VALUES || levels < 0) return true;
+function exceedsLimits(value: unknown): boolean {
+  let count = 0;
+  const exceeds = (value: unknown, levels: number): boolean => {
+    if (++count > MAX_VALUES || levels < 0) return true;
     if (typeof value !== "object" || value === null) return false;
-    return Object.values(value).some((nested) => this.exceedsLimits(nested, levels - 1));
-  }
+    return Object.values(value).some((nested) => exceeds(nested, levels - 1));
+  };
+  return exceeds(value, MAX_LEVELS);
 }
 
 export type Block = Record<string, unknown>;

@@ -4,7 +4,7 @@ import { sortedJson } from "../lib/json.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret, type Params } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
-import { type Flag, flagsOf } from "./flags.ts";
+import { type Flag, flagsOf, typedName } from "./flags.ts";
 import { shownHeader } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
@@ -161,11 +161,7 @@ function commandLineOf(
     if (flag === undefined || [...droppedFlags, ...unreadFlags].includes(name)) continue;
     // The configuration may set a switch to its default.
     if (flag.value === undefined && value === Boolean(flag.isOnByDefault)) continue;
-    const flagWord = flag.isOnByDefault
-      ? `--no-${name}`
-      : flag.short
-      ? `-${flag.short}`
-      : `--${name}`;
+    const flagWord = flag.short ? `-${flag.short}` : `--${typedName(flag)}`;
     if (typeof value === "boolean") words.push(flagWord);
     else if (flag.isValueOptional) {
       words.push(value === "" ? flagWord : shellWord(`${flagWord}=${value}`));

@@ -66,7 +66,7 @@ async function writeOptionsOf(settings: Settings, action: Command) {
     dedupe: settings.isOn("dedupe"),
     shuffle: settings.integer("shuffle", 0),
     maxRows: settings.integer("max-rows", 1),
-    validation: shareOf(settings, "validation"),
+    validation: validationOf(settings),
     replace: settings.isOn("replace"),
     allowEmpty: settings.isOn("allow-empty"),
   };
@@ -90,8 +90,8 @@ function printReport(
   io.writeErr(`${printable(`Wrote ${count} to ${output}${split}`)}\n`);
 }
 
-function shareOf(settings: Settings, name: string): number | undefined {
-  return settings.parsed(name, "a share of the rows, as in 1% or 0.01", (text) => {
+function validationOf(settings: Settings): number | undefined {
+  return settings.parsed("validation", "a share of the rows, as in 1% or 0.01", (text) => {
     const match = /^(\d+(?:\.\d+)?|\.\d+)(%)?$/.exec(text.trim());
     const share = match === null ? NaN : Number(match[1]) / (match[2] === undefined ? 1 : 100);
     return share > 0 && share < 1 ? share : undefined;

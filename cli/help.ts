@@ -14,7 +14,7 @@ import {
   type Command,
   type CommandEntry,
   COMMANDS,
-  entryOf,
+  ENTRIES,
   type HelpSection,
   isCommand,
 } from "./commands.ts";
@@ -54,19 +54,19 @@ export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): num
 
 export function mainHelp(program = NAME, showsAll = false): string {
   const commands = COMMANDS.map((name) =>
-    twoColumns(`  ${name}`, entryOf(name).summary, NAME_WIDTH)
+    twoColumns(`  ${name}`, ENTRIES[name].summary, NAME_WIDTH)
   );
   const common = flagsOf("run").filter((flag) => flag.isCommon);
   return joinLines([
     "Retort turns files of prompts into distillation datasets with a teacher model.",
     "",
-    ...usageLines([...entryOf("run").usage, "COMMAND [flags]"]),
+    ...usageLines([...ENTRIES.run.usage, "COMMAND [flags]"]),
     "",
     "Commands:",
     ...commands,
     "",
     ...showsAll ? allFlags() : ["Flags of a run:", ...common.map((flag) => flagLine(flag)), ""],
-    ...exampleLines(entryOf("run")),
+    ...exampleLines(ENTRIES.run),
     "",
     `Help for a command: ${NAME} COMMAND --help.` +
     (showsAll ? "" : ` Every flag: ${NAME} --help-all.`),
@@ -88,7 +88,7 @@ function allFlags(): string[] {
 }
 
 export function commandHelp(command: Command, program = NAME, showsAll = false): string {
-  const entry = entryOf(command);
+  const entry = ENTRIES[command];
   const flags = flagsOf(command);
   const isLong = flags.length > MAX_FLAGS;
   const shown = showsAll || !isLong ? flags : flags.filter((flag) => flag.isCommon);

@@ -188,22 +188,15 @@ export function showPage(
 /** Permission bits of everyone but the owner. */
 const OTHERS = 0o077;
 
-/**
- * A folder, and the prefix of file names in it. `dir` defaults to the folder of temporary files.
- */
-interface RedirectPlace {
-  readonly dir?: string;
-  readonly prefix: string;
-}
-
 const HIDDEN = ".retort_";
 
 /**
- * Places for the file that redirects to a page, best first. Browsers from snap read nothing outside
+ * Places for the file that redirects to a page, best first; the last is the folder of temporary
+ * files. Browsers from snap read nothing outside
  * of the home folder and no hidden file or folder directly in it, so the file in the home folder is
  * visible. A file beside the output is hidden, because folders of results are loaded as data sets.
  */
-export function redirectPlaces(output: string, home: string | undefined): RedirectPlace[] {
+export function redirectPlaces(output: string, home: string | undefined): Deno.MakeTempOptions[] {
   const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));
   const others = [...beside, { prefix: HIDDEN }];
   if (!home) return others;
@@ -224,7 +217,10 @@ function homeOf(env: Io["env"]): string | undefined {
  * Writes a page that only the user may read and that redirects to `url`. Returns its path. Every
  * user of the machine can read the arguments of a program, and `url` has the token.
  */
-async function writeRedirect(url: string, places: readonly RedirectPlace[]): Promise<string> {
+async function writeRedirect(
+  url: string,
+  places: readonly Deno.MakeTempOptions[],
+): Promise<string> {
   let problem: unknown;
   for (const place of places) {
     let path: string | undefined;

@@ -222,7 +222,8 @@ export async function runToEnd(
       break;
     }
     if (leftUsd !== null) generator.setMaxCost(leftUsd);
-    say(`Retrying ${failedRowsText(summary.failures_on_disk)}, as requested on the page`);
+    const rows = formatCountOf(summary.failures_on_disk, "failed row");
+    say(`Retrying ${rows}, as requested on the page`);
     // `overwrite` has deleted the old answers, and would now delete the answers of this run.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
@@ -239,10 +240,6 @@ function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
 function budgetLeftUsd(monitor: Monitor, { cost_usd }: Summary): number | null {
   const maxCostUsd = monitor.state().snapshot?.max_cost_usd ?? null;
   return maxCostUsd === null ? null : maxCostUsd - (cost_usd ?? 0);
-}
-
-function failedRowsText(rows: number): string {
-  return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }
 
 /** Longest text of a setting on the page, in UTF-16 units. */

@@ -6,7 +6,7 @@ import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, planFor } from "../lib/shards/mod.ts";
 import { EXIT_DONE } from "./exit.ts";
-import { flagsOf } from "./flags.ts";
+import { flagsOf, typedName } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import type { RunRequest } from "./request.ts";
@@ -206,8 +206,7 @@ function runFlags({ flags }: ParsedArgs): string[] {
   return [...flags].flatMap(([name, value]) => {
     const flag = flagsOfRun.find((flag) => flag.name === name);
     if (flag === undefined || !submitNames.has(name)) return [];
-    if (typeof value === "boolean") return [flag.isOnByDefault ? `--no-${name}` : `--${name}`];
-    if (flag.isValueOptional && value === "") return [`--${name}`];
+    if (typeof value === "boolean" || value === "") return [`--${typedName(flag)}`];
     return [value].flat().map((text) => `--${name}=${text}`);
   });
 }

@@ -189,12 +189,11 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
 
 /** Seconds of a Slurm time limit: `[hours:]minutes:seconds` or `days-hours[:minutes[:seconds]]`. */
 function secondsOf(time: string): number {
-  const [days, clock] = time.includes("-") ? time.split("-") : ["0", time];
-  const parts = clock.split(":").map(Number);
-  if (time.includes("-")) parts.push(0, 0);
-  else if (parts.length === 2) parts.unshift(0);
-  const [hours, minutes, seconds] = parts;
-  return ((Number(days) * 24 + hours) * 60 + minutes) * 60 + seconds;
+  const parts = time.split(/[-:]/).map(Number);
+  const hasDays = time.includes("-");
+  while (!hasDays && parts.length < 4) parts.unshift(0);
+  const [days, hours, minutes = 0, seconds = 0] = parts;
+  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 }
 
 function slurmTime(totalSeconds: number): string {

@@ -79,7 +79,7 @@ export interface WriteOptions extends RowOptions {
   /** Accepts inputs without rows. @default false */
   allowEmpty?: boolean;
   /** Ends the export or conversion: it throws `signal.reason`, and writes no file. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `exportResults`. Row options that are omitted come from the run file

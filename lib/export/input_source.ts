@@ -41,7 +41,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
-  readonly #inputs: { input: Input; stamp: string }[] = [];
+  readonly #inputs: { file: string; input: Input; stamp: string }[] = [];
   /** Indexes among the rows of all files. */
   readonly #selectedRows = new LineSet();
   /** JSON Lines and JSON files, whose rows keep their text. */
@@ -80,7 +80,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   async #scanFile(file: string, verdictOf: (example: Example) => Verdict): Promise<BadInput> {
     const stamp = await stampOf(file);
     const input = await openInput(file, file, this.#options);
-    this.#inputs.push({ input, stamp });
+    this.#inputs.push({ file, input, stamp });
     if (input.format === "jsonl" || input.format === "json") this.#verbatimFiles.add(file);
     await this.#addExactTypes(input);
     const badLines = new BadLines();
@@ -117,8 +117,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return;
     }
     let index = 0;
-    for (const [fileIndex, { input, stamp }] of this.#inputs.entries()) {
-      const file = this.#files[fileIndex];
+    for (const { file, input, stamp } of this.#inputs) {
       await this.#checkUnchanged(file, stamp);
       for await (const lines of input.rows()) {
         const examples: Example[] = [];

@@ -17,24 +17,6 @@ export interface Output extends AsyncDisposable {
   finish(): Promise<void>;
 }
 
-function outputOf(
-  write: (bytes: Uint8Array) => Promise<void>,
-  commit: () => Promise<void>,
-  abandon: () => Promise<void>,
-): Output {
-  let isFinished = false;
-  return {
-    write,
-    async finish() {
-      await commit();
-      isFinished = true;
-    },
-    async [Symbol.asyncDispose]() {
-      if (!isFinished) await abandon();
-    },
-  };
-}
-
 /** Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates the
  * folder of a file. */
 export async function openOutput(
@@ -59,15 +41,15 @@ export async function openOutput(
   } catch (cause) {
     throw cause instanceof RetortError ? cause : cannotWrite(output, cause);
   }
-  return outputOf(
-    (bytes) => replacement.write(bytes),
-    async () => {
+  return {
+    write: (bytes) => replacement.write(bytes),
+    async finish() {
       // A file may have appeared while this export was writing.
       await checkOutput(output, guard);
       await replacement.commit();
     },
-    () => replacement[Symbol.asyncDispose](),
-  );
+    [Symbol.asyncDispose]: () => replacement[Symbol.asyncDispose](),
+  };
 }
 
 /** Closes our own pipe at the end, and only releases a stream of the process. */
@@ -78,11 +60,12 @@ function toPipe(
 ): Output {
   const writer = stream.getWriter();
   const end = async () => isOurs ? await writer.close() : writer.releaseLock();
-  return outputOf(
-    (bytes) => writer.write(bytes).catch(failWriting(name)),
-    () => end().catch(failWriting(name)),
-    () => end().catch(() => {}),
-  );
+  return {
+    write: (bytes) => writer.write(bytes).catch(failWriting(name)),
+    finish: () => end().catch(failWriting(name)),
+    // After `finish`, this rejects or has no effect.
+    [Symbol.asyncDispose]: () => end().catch(() => {}),
+  };
 }
 
 /** For `catch`. */
@@ -94,11 +77,12 @@ export function failWriting(path: string): (cause: unknown) => never {
 
 function toStream(stream: WritableStream<Uint8Array>): Output {
   const writer = stream.getWriter();
-  return outputOf(
-    (bytes) => writer.write(bytes),
-    () => writer.close(),
-    () => writer.abort().catch(() => {}),
-  );
+  return {
+    write: (bytes) => writer.write(bytes),
+    finish: () => writer.close(),
+    // After `finish`, this has no effect.
+    [Symbol.asyncDispose]: () => writer.abort().catch(() => {}),
+  };
 }
 
 export interface OutputGuard {

@@ -78,7 +78,10 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   #admit(example: Example, place: string, verdict: Verdict): boolean {
     if (verdict instanceof Unrepresentable) {
-      throw unrepresentableError(this.#format, place, verdict);
+      throw new UsageError(
+        `Cannot export ${place} as ${this.#format}: the format has no place for ${verdict.problem}. ` +
+          "Use --format messages",
+      );
     }
     if (verdict instanceof NotRestored) {
       this.#unrestoredRows.add(example, place, verdict.message);
@@ -147,17 +150,6 @@ function runDescription({ input, params, retort, summary }: RunFile): string[] {
       }.`,
     ],
   ];
-}
-
-function unrepresentableError(
-  format: string,
-  place: string,
-  { problem }: Unrepresentable,
-): UsageError {
-  return new UsageError(
-    `Cannot export ${place} as ${format}: the format has no place for ${problem}. ` +
-      "Use --format messages",
-  );
 }
 
 function inputDescription(results: string): string {

@@ -11,17 +11,15 @@ import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { FILE_KINDS, type FileKind, fileTypeOf } from "../tables/mod.ts";
-import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
-import { argumentsOf, textOf, THOUGHT, type ToolArguments, type TrainingRow } from "./turns.ts";
+import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
-  readonly #think: ThinkStyle | undefined;
-  readonly #toolArguments: ToolArguments;
+  readonly #options: ResolvedExport;
   #rowsWithCalls = 0;
   #rowsWithReasoning = 0;
   #callsWithTextArguments = 0;
@@ -34,13 +32,9 @@ export class TrainerNotes {
   /** How calls differ, as in `not every call has "unit"`. */
   #difference: string | undefined;
 
-  constructor(
-    { think, toolArguments }: ResolvedExport,
-    turns: FormatDefinition["turns"],
-  ) {
+  constructor(options: ResolvedExport, turns: FormatDefinition["turns"]) {
+    this.#options = options;
     this.#turns = turns;
-    this.#think = think;
-    this.#toolArguments = toolArguments;
   }
 
   add(example: Example, row: TrainingRow): void {
@@ -69,7 +63,7 @@ export class TrainerNotes {
   }
 
   #callNotes(): string[] {
-    if (this.#toolArguments === "string") {
+    if (this.#options.toolArguments === "string") {
       return this.#rowsWithCalls === 0 ? [] : [
         "Arguments of tool calls are JSON text: Axolotl parses it; in TRL most chat templates encode it a " +
         "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
@@ -89,7 +83,7 @@ export class TrainerNotes {
   }
 
   #reasoningNotes(): string[] {
-    if (this.#think === "wrap") {
+    if (this.#options.think === "wrap") {
       return countNotes(
         this.#rowsWithReasoning,
         "row",
@@ -97,7 +91,7 @@ export class TrainerNotes {
           "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
       );
     }
-    if (this.#think !== "field") return [];
+    if (this.#options.think !== "field") return [];
     return countNotes(
       this.#rowsWithReasoning,
       "row",
@@ -115,7 +109,7 @@ export class TrainerNotes {
           "--format messages",
       ),
       ...countNotes(
-        this.#think === "field" ? this.#rowsWithReasoning : 0,
+        this.#options.think === "field" ? this.#rowsWithReasoning : 0,
         "row",
         "with reasoning in a field: LLaMA-Factory does not read it. Use --think wrap, or --format " +
           "messages for TRL and Axolotl",

@@ -42,13 +42,18 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
 
 function repetitionNotes(count: number): string[] {
   if (count === 0) return [];
-  const [lines, repeat] = [formatCountOf(count, "line"), count === 1 ? "repeats" : "repeat"];
-  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names them`];
+  const repeat = count === 1 ? "repeats" : "repeat";
+  return [
+    `${
+      formatCountOf(count, "line")
+    } of the results ${repeat} a uid, also in the output: "verify" ` +
+    "names them",
+  ];
 }
 
 function failureNotes(count: number): string[] {
   if (count === 0) return [];
-  const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
+  const rows = formatCountOf(count, "row"), are = count === 1 ? "is" : "are";
   return [`${rows} failed and ${are} not in the output: the command retry sends failed rows again`];
 }
 

@@ -3,11 +3,11 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { COMMANDS, entryOf } from "../../cli/commands.ts";
+import { COMMANDS, ENTRIES } from "../../cli/commands.ts";
 import { FLAGS, flagsOf } from "../../cli/flags.ts";
 import { commandHelp, mainHelp } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { SIMULATE_DEFAULTS } from "../../lib/simulate/options.ts";
+import { SIMULATE_DEFAULTS, SIMULATE_KEYS } from "../../lib/simulate/options.ts";
 
 /**
  * Checks that a help fits a usual terminal. The main help has a line for each command, so it may be
@@ -27,7 +27,7 @@ function listedIn(text: string): string[] {
 
 for (const command of COMMANDS) {
   Deno.test(`the help of ${command} fits one screen and says what it is for`, () => {
-    const { summary, about = [], usage, examples } = entryOf(command);
+    const { summary, about = [], usage, examples } = ENTRIES[command];
     const text = commandHelp(command);
     assertFits(text, 34);
     assertEquals(text.split("\n").slice(0, about.length + 1), [`${summary}.`, ...about]);
@@ -84,8 +84,8 @@ Deno.test("help has one name for the program, and says how it is started here", 
 });
 
 Deno.test("the help of simulate lists each of its options with its default", () => {
-  const rows = entryOf("simulate").sections!.flatMap((section) => section.rows);
-  assertEquals(rows.map(([name]) => name), Object.keys(SIMULATE_DEFAULTS));
+  const rows = ENTRIES.simulate.sections!.flatMap((section) => section.rows);
+  assertEquals(rows.map(([name]) => name), [...SIMULATE_KEYS]);
   for (const [name, text] of rows) {
     const value = SIMULATE_DEFAULTS[name as keyof typeof SIMULATE_DEFAULTS];
     assertStringIncludes(text, `(default ${value})`, name);

@@ -221,3 +221,27 @@ Deno.test("a report that cannot be made, as after its code was replaced, does no
   );
   assertEquals([isWritten, said], [false, [`Cannot write "${path}": Module not found`]]);
 });
+
+Deno.test("--quiet hides where the report is, but not why it could not be written", async () => {
+  await using dir = await tempDir();
+  const { state, close } = createRecorder(answering(() => "because"), {});
+  close();
+  const results = await dir.write("out/in.jsonl", "");
+  const run = { ...state().run!, time: new Date().toISOString() };
+  const summary = { attempts: 1, files: [{ results }] };
+  const record = {
+    state: () => ({ ...state(), run, summary }) as unknown as ReturnType<typeof state>,
+    report: () => "<!DOCTYPE html>",
+  };
+  const said: string[] = [];
+  const write = () =>
+    writeReport(record, { kind: "default", isPathShown: false }, [], (text) => said.push(text));
+  assertEquals([await write(), said], [true, []]);
+  await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  await dir.write("out/.retort", "a file");
+  assertEquals([await write(), said.length], [true, 1]);
+  record.report = () => Promise.reject(new TypeError("Module not found")) as unknown as string;
+  await Deno.remove(dir.path("out/.retort"));
+  assertEquals([await write(), said.length], [true, 2]);
+  assertStringIncludes(said[1], "Module not found");
+});

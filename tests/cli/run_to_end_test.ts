@@ -71,7 +71,7 @@ Deno.test("runToEnd() retries failed rows when a user requests it on the page", 
 Deno.test("runToEnd() retries as often as requested", async () => {
   const { summary, said, asked } = await play({ failures: { 4: 2 }, onEvent: wanting(2) });
   assertEquals([asked.length, summary.failures_on_disk], [8, 0]);
-  assertEquals(said, Array(2).fill("Retrying the failed row, as requested on the page"));
+  assertEquals(said, Array(2).fill("Retrying 1 failed row, as requested on the page"));
 });
 
 Deno.test("runToEnd() runs once if no retry is requested or needed", async () => {

@@ -293,7 +293,7 @@ Deno.test("a retry from the monitor runs in the same process", async () => {
   const result = await endPage(child);
   assertExit(result, 0);
   assertEquals([server.posts, server.prompts.get("prompt 1")], [5, 2]);
-  assertStringIncludes(result.stderr, "Retrying the failed row, as requested on the page");
+  assertStringIncludes(result.stderr, "Retrying 1 failed row, as requested on the page");
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   const { summary, retry_when_done } = stateIn(await Deno.readTextFile(report));
   assertEquals([summary?.succeeded, summary?.skipped, retry_when_done], [1, 3, false]);
