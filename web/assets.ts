@@ -1,6 +1,6 @@
 /**
- * The files of all pages. Imported as text, so that local runs, imports from a URL and the
- * executable can serve them.
+ * The files of the run's page, and what all pages share. Imported as text, so that local runs,
+ * imports from a URL and the executable can serve them.
  *
  * @module
  */
@@ -24,7 +24,6 @@ import dom from "./page/dom.js" with { type: "text" };
 import figures from "./page/figures.js" with { type: "text" };
 import frame from "./page/frame.css" with { type: "text" };
 import latency from "./page/latency.js" with { type: "text" };
-import latencyStyle from "./page/latency.css" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
@@ -41,28 +40,9 @@ import tables from "./page/tables.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
-import FLEET_HTML from "./fleet/fleet.html" with { type: "text" };
-import fleet from "./fleet/fleet.js" with { type: "text" };
-import fleetStyle from "./fleet/fleet.css" with { type: "text" };
-import actions from "./view/page/actions.js" with { type: "text" };
-import ask from "./view/page/ask.js" with { type: "text" };
-import columns from "./view/page/columns.js" with { type: "text" };
-import facets from "./view/page/facets.js" with { type: "text" };
-import viewState from "./view/page/view_state.js" with { type: "text" };
-import grid from "./view/page/grid.js" with { type: "text" };
-import histograms from "./view/page/histograms.js" with { type: "text" };
-import viewMain from "./view/page/main.js" with { type: "text" };
-import openRow from "./view/page/open_row.js" with { type: "text" };
-import rows from "./view/page/rows.js" with { type: "text" };
-import samplePair from "./view/page/sample_pair.js" with { type: "text" };
-import status from "./view/page/status.js" with { type: "text" };
-import VIEW_HTML from "./view/page/view.html" with { type: "text" };
-import detailStyle from "./view/page/detail.css" with { type: "text" };
-import gridStyle from "./view/page/grid.css" with { type: "text" };
-import viewStyle from "./view/page/view.css" with { type: "text" };
 
 /** A page: its markup, script and style sheet. */
-interface PageFiles {
+export interface PageFiles {
   readonly html: string;
   /** All modules in one file, because a report cannot import files. */
   readonly script: string;
@@ -88,34 +68,7 @@ export const RUN_PAGE: PageFiles = pageOf(
     controls,
     main,
   ],
-  [frame, overviewStyle, chartCss, latencyStyle, tableStyle, sampleStyle, printStyle],
-);
-
-/** The page over results. */
-export const DATA_PAGE: PageFiles = pageOf(
-  VIEW_HTML,
-  [
-    ask,
-    viewState,
-    status,
-    columns,
-    rows,
-    grid,
-    facets,
-    histograms,
-    samplePair,
-    openRow,
-    actions,
-    viewMain,
-  ],
-  [viewStyle, gridStyle, detailStyle],
-);
-
-/** The page of all runs in a folder. */
-export const FLEET_PAGE: PageFiles = pageOf(
-  FLEET_HTML,
-  [fleet],
-  [frame, overviewStyle, tableStyle, fleetStyle],
+  [frame, overviewStyle, chartCss, tableStyle, sampleStyle, printStyle],
 );
 
 /**
@@ -123,7 +76,7 @@ export const FLEET_PAGE: PageFiles = pageOf(
  *
  * @param modules each after the modules that it imports; their top-level names must differ
  */
-function pageOf(
+export function pageOf(
   html: string,
   modules: readonly string[],
   styles: readonly string[],

@@ -29,34 +29,8 @@ export const PAGE_RULES: OptionRules<PageOptions> = {
   },
 };
 
-interface ListenOptions extends Omit<PageOptions, "token"> {
-  readonly signal: AbortSignal;
-  /** What is served, for messages. @default "the page" */
-  readonly served?: string;
-}
-
 interface RequestHandler {
   fetch(request: Request): Response | Promise<Response>;
-}
-
-export function listen(
-  app: RequestHandler,
-  { hostname = DEFAULT_HOSTNAME, port = 0, signal, served = "the page" }: ListenOptions,
-): PageServer {
-  const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
-  const serve = (port: number) =>
-    Deno.serve(
-      { hostname, port, signal, onError, onListen: () => {}, automaticCompression: true },
-      (request) => app.fetch(request),
-    );
-  try {
-    return new PageServer(serve, port, signal);
-  } catch (error) {
-    throw new UsageError(
-      `Cannot serve ${served} on ${urlHost(hostname)}:${port}: ${problemOf(error)}`,
-      { cause: error },
-    );
-  }
 }
 
 /** How long to wait after a connection could not be accepted. */
@@ -118,8 +92,10 @@ export class PageServer {
   }
 }
 
-interface ServePageOptions extends Omit<ListenOptions, "signal"> {
+interface ServePageOptions extends PageOptions {
   readonly token: string;
+  /** What is served, for messages. @default "the page" */
+  readonly served?: string;
   /** Whether the process stays alive for the page alone. @default true */
   readonly keepsAlive?: boolean;
 }
@@ -127,13 +103,13 @@ interface ServePageOptions extends Omit<ListenOptions, "signal"> {
 /** Returns the URL to open in a browser, with the token. Disposing ends the server. */
 export function servePage(
   app: RequestHandler,
-  { token, keepsAlive = true, ...options }: ServePageOptions,
+  options: ServePageOptions,
 ): AsyncDisposable & { readonly url: string; readonly port: number } {
   const abort = new AbortController();
-  const server = listen(app, { ...options, signal: abort.signal });
-  if (!keepsAlive) server.unref();
+  const server = listen(app, options, abort.signal);
+  if (options.keepsAlive === false) server.unref();
   return {
-    url: pageUrl(options.hostname, server.port, token),
+    url: pageUrl(options.hostname, server.port, options.token),
     port: server.port,
     async [Symbol.asyncDispose]() {
       // Not `server.shutdown()`, which waits for requests that never end. Aborting the server
@@ -143,6 +119,24 @@ export function servePage(
       await server.finished;
     },
   };
+}
+
+function listen(
+  app: RequestHandler,
+  { hostname = DEFAULT_HOSTNAME, port = 0, served = "the page" }: ServePageOptions,
+  signal: AbortSignal,
+): PageServer {
+  const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
+  const options = { hostname, signal, onError, onListen: () => {}, automaticCompression: true };
+  const serve = (port: number) => Deno.serve({ ...options, port }, (request) => app.fetch(request));
+  try {
+    return new PageServer(serve, port, signal);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot serve ${served} on ${urlHost(hostname)}:${port}: ${problemOf(error)}`,
+      { cause: error },
+    );
+  }
 }
 
 function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string): string {

@@ -1,6 +1,6 @@
 /**
- * Records a run for its report, without serving a page, and recognizes reports: whether a file is
- * one, which a new report may replace, and when its run began. Does not load what makes reports.
+ * Records a run for its report, without serving a page. Also tells whether a file is a report, which
+ * a new report may replace, and when its run began. Loads what makes reports only when needed.
  *
  * @module
  */

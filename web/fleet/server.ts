@@ -3,8 +3,14 @@
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { addFiles, createCookieName, createToken, guardedApp, HTML_TYPE } from "../access.ts";
-import { FLEET_PAGE } from "../assets.ts";
+import { type PageFiles, pageOf } from "../assets.ts";
 import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "../listen.ts";
+import FLEET_HTML from "./fleet.html" with { type: "text" };
+import fleet from "./fleet.js" with { type: "text" };
+import fleetStyle from "./fleet.css" with { type: "text" };
+import frame from "../page/frame.css" with { type: "text" };
+import overviewStyle from "../page/overview.css" with { type: "text" };
+import tableStyle from "../page/tables.css" with { type: "text" };
 import { isFolder, type PathLike, pathOf, splitPath, stemOf } from "../../lib/files.ts";
 import { checkOptions } from "../../lib/options.ts";
 import { every } from "../../lib/timer.ts";
@@ -34,6 +40,12 @@ const MAX_ROWS = 200;
 
 /** Matches a path of the app behind the prefix of a proxy. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
+
+export const FLEET_PAGE: PageFiles = pageOf(
+  FLEET_HTML,
+  [fleet],
+  [frame, overviewStyle, tableStyle, fleetStyle],
+);
 
 export function createFleetApp(
   watch: FolderWatch,

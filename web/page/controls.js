@@ -83,11 +83,11 @@ export class Controls {
   #checkBudget(dialog) {
     const { value } = this.#budget;
     if (value === "" || Number(value) > this.#minBudgetUsd) return this.#setBudget();
+    const budget = formatCapUsd(Number(value));
     setText(
       "budget-words",
-      `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
-        formatCapUsd(Number(value))
-      }, nothing more is sent, and the run stops.`,
+      `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${budget}, nothing more ` +
+        "is sent, and the run stops.",
     );
     dialog.showModal();
   }
@@ -105,9 +105,8 @@ export class Controls {
     setShown("steer", !ended);
     setShown("over", ended);
     const isClosing = state === "draining" || state === "done" || state === "halted";
-    const form = byId("steer", HTMLFieldSetElement);
-    if (form.disabled === isReachable) form.disabled = !isReachable;
-    for (const name of ["pause", "stop"]) byId(name, HTMLButtonElement).disabled = isClosing;
+    setAttribute("steer", "disabled", !isReachable);
+    for (const name of ["pause", "stop"]) setAttribute(name, "disabled", isClosing);
     if (snapshot === null) return;
     const { concurrency, limit, cost_usd, max_cost_usd, budget_usd: budget } = snapshot;
     this.#spentUsd = cost_usd ?? 0;
@@ -115,14 +114,12 @@ export class Controls {
     this.#concurrency.show(String(concurrency));
     this.#budget.show(budget === null ? "" : String(budget));
     setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store.state)}`);
-    setText(
-      "budget-note",
-      isUncounted(snapshot)
-        ? "The cost is unknown: it needs token counts, which no answer has, and a price"
-        : cost_usd === null
-        ? "No price is known"
-        : `${formatUsd(cost_usd)} spent, ${capText(max_cost_usd, budget)}`,
-    );
+    const words = isUncounted(snapshot)
+      ? "The cost is unknown: it needs token counts, which no answer has, and a price"
+      : cost_usd === null
+      ? "No price is known"
+      : `${formatUsd(cost_usd)} spent, ${capText(max_cost_usd, budget)}`;
+    setText("budget-note", words);
     if (this.#retryWanted === retryWhenDone) this.#retryWanted = undefined;
     this.#retry.checked = this.#retryWanted ?? retryWhenDone;
   }
@@ -144,7 +141,7 @@ export class Controls {
   async #send(name, body, words, onSuccess) {
     const error = await post(name, body);
     if (error !== undefined && name === "retry") this.#retryWanted = undefined;
-    const result = byId(`${RESULT_PLACES[name]}-answer`);
+    const result = `${RESULT_PLACES[name]}-answer`;
     setAttribute(result, "data-tone", error === undefined ? "good" : "bad");
     setText(result, error ?? words);
     this.#announce(error ?? words);
@@ -180,14 +177,14 @@ async function post(name, body) {
  */
 class Field {
   #input;
-  #mark;
+  #name;
   #reported = "";
   #isTyped = false;
 
   /** @param {string} name */
   constructor(name) {
     this.#input = byId(name, HTMLInputElement);
-    this.#mark = byId(`${name}-mark`);
+    this.#name = name;
     this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#reported));
   }
 
@@ -213,7 +210,7 @@ class Field {
   /** @param {boolean} isTyped */
   #setTyped(isTyped) {
     this.#isTyped = isTyped;
-    setShown(this.#mark, isTyped);
+    setShown(`${this.#name}-mark`, isTyped);
   }
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
+import { byId, icon, make, onClick, setAttribute, setChildren, setShown, setText } from "./dom.js";
 import { countText } from "./run_state.js";
 import {
   formatCount,
@@ -42,17 +42,12 @@ const LISTS = ["latest", "reservoir", "failures"];
 
 export class SamplesView {
   #fetchWhole;
-  #panel = byId("samples-panel");
   #list = byId("samples-list");
-  #none = byId("samples-none");
-  #waiting = byId("samples-waiting");
-  #newest = byId("samples-newest", HTMLButtonElement);
   /**
    * The kind of failures that is shown; undefined for all.
    * @type {{ type: string, status: number | null } | undefined}
    */
   #kind;
-  #tabs = LISTS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
   /** @type {SampleList} */
   #shown = "latest";
   /** @type {Map<number, HTMLDetailsElement>} */
@@ -63,16 +58,16 @@ export class SamplesView {
   /** @param {(sample: Sample) => Promise<Sample>} fetchWhole returns a sample with full texts */
   constructor(fetchWhole) {
     this.#fetchWhole = fetchWhole;
-    this.#tabs.forEach((tab, i) => {
-      tab.addEventListener("click", () => this.#show(LISTS[i]));
-      tab.addEventListener("keydown", (event) => this.#move(event, i));
+    LISTS.forEach((name, i) => {
+      tabOf(name).addEventListener("click", () => this.#show(name));
+      tabOf(name).addEventListener("keydown", (event) => this.#move(event, i));
     });
-    this.#newest.addEventListener("click", () => {
-      this.#tabs[LISTS.indexOf(this.#shown)].focus();
+    onClick("samples-newest", () => {
+      tabOf(this.#shown).focus();
       this.#fill(false);
     });
-    byId("samples-all", HTMLButtonElement).addEventListener("click", () => {
-      this.#tabs[LISTS.indexOf("failures")].focus();
+    onClick("samples-all", () => {
+      tabOf("failures").focus();
       this.#show("failures");
     });
     // Captured, because `toggle` does not bubble.
@@ -84,10 +79,7 @@ export class SamplesView {
   /** @param {RunStore} store */
   update(store) {
     this.#store = store;
-    LISTS.forEach((name, i) => {
-      const count = this.#tabs[i].querySelector(".count");
-      if (count !== null) setText(count, countText(store.state, name));
-    });
+    for (const name of LISTS) setText(`count-${name}`, countText(store.state, name));
     this.#fill(true);
   }
 
@@ -98,8 +90,8 @@ export class SamplesView {
    */
   showFailures(type, status) {
     this.#show("failures", { type, status });
-    this.#tabs[LISTS.indexOf("failures")].focus();
-    this.#panel.scrollIntoView({ block: "start" });
+    tabOf("failures").focus();
+    byId("samples-panel").scrollIntoView({ block: "start" });
   }
 
   /** @param {SampleList} name @param {{ type: string, status: number | null }} [kind] */
@@ -109,11 +101,11 @@ export class SamplesView {
     const status = kind?.status ? `, status ${kind.status}` : "";
     setShown("samples-filter", kind !== undefined);
     setText("samples-filter-word", `Latest failures of type ${kind?.type}${status}`);
-    LISTS.forEach((other, i) => {
-      setAttribute(this.#tabs[i], "aria-selected", String(other === name));
-      setAttribute(this.#tabs[i], "tabindex", other === name ? "0" : "-1");
-    });
-    setAttribute(this.#panel, "aria-labelledby", `tab-${name}`);
+    for (const other of LISTS) {
+      setAttribute(tabOf(other), "aria-selected", String(other === name));
+      setAttribute(tabOf(other), "tabindex", other === name ? "0" : "-1");
+    }
+    setAttribute("samples-panel", "aria-labelledby", `tab-${name}`);
     this.#fill(false);
   }
 
@@ -127,9 +119,9 @@ export class SamplesView {
     const target = Reflect.get(targets, event.key);
     if (target === undefined) return;
     event.preventDefault();
-    const next = (target + LISTS.length) % LISTS.length;
-    this.#show(LISTS[next]);
-    this.#tabs[next].focus();
+    const name = LISTS[(target + LISTS.length) % LISTS.length];
+    this.#show(name);
+    tabOf(name).focus();
   }
 
   /**
@@ -144,11 +136,9 @@ export class SamplesView {
     const newCount = ids.filter((id) => !this.#cards.has(id)).length;
     const isHeld = mayHold && this.#cards.size > 0 && this.#isInUse;
     const isWaiting = isHeld && newCount > 0;
-    setText(
-      this.#waiting,
-      isWaiting ? `${formatCount(newCount)} newer, held back while you read` : "",
-    );
-    setShown(this.#newest, isWaiting);
+    const words = `${formatCount(newCount)} newer, held back while you read`;
+    setText("samples-waiting", isWaiting ? words : "");
+    setShown("samples-newest", isWaiting);
     if (isHeld) return;
     /** @type {Map<number, HTMLDetailsElement>} */
     const cards = new Map();
@@ -159,9 +149,11 @@ export class SamplesView {
     }
     this.#cards = cards;
     setChildren(this.#list, [...cards.values()]);
-    setShown(this.#none, cards.size === 0);
-    const words = this.#kind === undefined ? EMPTY_TEXTS[this.#shown] : EMPTY_KIND_TEXT;
-    setText(this.#none, words);
+    setShown("samples-none", cards.size === 0);
+    setText(
+      "samples-none",
+      this.#kind === undefined ? EMPTY_TEXTS[this.#shown] : EMPTY_KIND_TEXT,
+    );
   }
 
   get #isInUse() {
@@ -180,6 +172,11 @@ export class SamplesView {
   }
 }
 
+/** @param {SampleList} name */
+function tabOf(name) {
+  return byId(`tab-${name}`);
+}
+
 /**
  * Makes a card. Until it is opened, it has only a summary.
  * @param {Sample} sample
@@ -190,29 +187,22 @@ function makeCard(sample, store, fetchWhole) {
   const { failure, prompt, response, tool_calls } = sample;
   const timeMs = sample.time - store.clockOffsetMs;
   const answer = failure === null ? response || tool_calls : failure.message;
-  const card = make(
-    "details",
-    { class: `card ${failure === null ? "answer" : "failure"}` },
-    make(
-      "summary",
-      {},
-      make(
-        "span",
-        { class: "card-head" },
-        icon("chevron"),
-        make("span", { class: "uid" }, formatId(sample.uid)),
-        makeBadge(sample),
-        make("span", { class: "card-figures" }, figuresOf(sample)),
-        make(
-          "time",
-          { datetime: Number.isNaN(timeMs) ? false : new Date(timeMs).toISOString() },
-          formatMoment(timeMs, Date.now()),
-        ),
-      ),
-      make("span", { class: "preview prompt" }, preview(prompt)),
-      make("span", { class: "preview" }, preview(answer)),
-    ),
+  const isoTime = Number.isNaN(timeMs) ? false : new Date(timeMs).toISOString();
+  const head = make(
+    "span",
+    { class: "card-head" },
+    icon("chevron"),
+    make("span", { class: "uid" }, formatId(sample.uid)),
+    makeBadge(sample),
+    make("span", { class: "card-figures" }, figuresOf(sample)),
+    make("time", { datetime: isoTime }, formatMoment(timeMs, Date.now())),
   );
+  const previews = [
+    make("span", { class: "preview prompt" }, preview(prompt)),
+    make("span", { class: "preview" }, preview(answer)),
+  ];
+  const kind = failure === null ? "answer" : "failure";
+  const card = make("details", { class: `card ${kind}` }, make("summary", {}, head, ...previews));
   card.addEventListener("toggle", async () => {
     const whole = await fetchWhole(sample);
     store.takeWhole([whole]);
@@ -252,15 +242,8 @@ function makeWhole(sample) {
   }
   if (response !== "" || failure === null) whole.append(makeText("Answer", response));
   if (tool_calls !== "") whole.append(makeText("Tool calls", tool_calls));
-  if (sample.is_cut) {
-    whole.append(
-      make(
-        "p",
-        { class: "note" },
-        "Long texts are cut short here; the output file has the full text.",
-      ),
-    );
-  }
+  const note = "Long texts are cut short here; the output file has the full text.";
+  if (sample.is_cut) whole.append(make("p", { class: "note" }, note));
   whole.append(makeFacts([
     ["Finish reason", sample.finish_reason],
     ["Prompt tokens", sample.prompt_tokens],

@@ -18,7 +18,8 @@ import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 import { isObject, parsedJson } from "../../lib/json.ts";
 import { addFiles, createCookieName, createToken, guardedApp, postProblem } from "../access.ts";
-import { DATA_PAGE, MARKDOWN_JS } from "../assets.ts";
+import { MARKDOWN_JS } from "../assets.ts";
+import { DATA_PAGE } from "./assets.ts";
 import { DEFAULT_HOSTNAME, type PageOptions, servePage } from "../listen.ts";
 
 export interface ViewPageOptions {
