@@ -63,7 +63,7 @@ async function takeScreenshots(
   ).first().click();
   await page.waitForTimeout(1_000);
   await page.screenshot({ path: `${folder}/view-detail${suffix}.png` });
-  await page.locator(".samples").scrollIntoViewIfNeeded();
+  await page.getByRole("region", { name: "Samples" }).scrollIntoViewIfNeeded();
   await page.waitForTimeout(300);
   await page.locator("#detail").screenshot({
     path: `${folder}/view-samples${suffix}.png`,
