@@ -369,6 +369,15 @@ Deno.test("index: many files take the memory of one, and are not open at once", 
   index.close();
 });
 
+Deno.test("index: rows of more than 65,536 files belong to their own file", async () => {
+  await using dir = await tempDir();
+  const missing = Array.from({ length: 65_536 }, (_, file) => dir.path(`missing${file}.jsonl`));
+  const path = await dir.write("x.jsonl", resultLine({ uid: "a" }));
+  const index = await indexOf(...missing, path);
+  assertEquals(uids(index), ["a"]);
+  index.close();
+});
+
 /** The number of files in a folder that this process has open; 0 where the system cannot tell. */
 function openFilesIn(folder: string): number {
   if (Deno.build.os !== "linux") return 0;
