@@ -1,5 +1,5 @@
 /**
- * The columns of the index: typed arrays for Retort's fields (100 bytes per row in total), and
+ * The columns of the index: typed arrays for Retort's fields (102 bytes per row in total), and
  * `OwnField` for fields of the user's rows.
  *
  * @module
