@@ -1,5 +1,5 @@
 /**
- * The columns of the index: typed arrays for Retort's fields (100 bytes per row in total), and
+ * The columns of the index: typed arrays for Retort's fields (102 bytes per row in total), and
  * `OwnField` for fields of the user's rows.
  *
  * @module
@@ -36,13 +36,13 @@ const COLUMNS = {
   reasoningTokens: Uint32Array,
   cachedTokens: Uint32Array,
   latencyMs: Uint32Array,
+  /** An index into `DataIndex.files`. */
+  file: Uint32Array,
   /** An earlier row with the same answer, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
   flags: Uint16Array,
   httpStatus: Uint16Array,
-  /** An index into `DataIndex.files`. */
-  file: Uint16Array,
   // Codes of `Table.names`:
   model: Uint16Array,
   teacher: Uint16Array,

@@ -203,8 +203,7 @@ export class DataFile {
     if (isBlankLine(line)) return;
     const facts = this.#factsOf(line);
     if (facts instanceof DamagedLine) {
-      const isFirst = mark.rows === 0 && mark.damageCount === 0;
-      if (isFirst && !isBeginning(line)) this.#setForeign(facts.problem);
+      if (this.#isFirstLine && !isBeginning(line)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
@@ -212,6 +211,10 @@ export class DataFile {
     mark.isOpen = true;
     onRow(facts, { offset: mark.end + start, bytes: line.length });
     advance(mark, bytes);
+  }
+
+  get #isFirstLine(): boolean {
+    return this.mark.rows === 0 && this.mark.damageCount === 0;
   }
 
   #readLine(bytes: Uint8Array, offset: number, onRow: RowListener): void {
@@ -247,8 +250,7 @@ export class DataFile {
   /** If the first line cannot be Retort's, the file is not Retort's. */
   #addDamage({ problem, mayBeRetorts }: DamagedLine, offset: number): void {
     const { mark } = this;
-    const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
-    if (isFirst && !mayBeRetorts) {
+    if (this.#isFirstLine && offset <= 3 && !mayBeRetorts) {
       this.#setForeign(problem);
       return;
     }

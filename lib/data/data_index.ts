@@ -132,13 +132,13 @@ export class DataIndex {
     while (await this.step());
   }
 
-  /** Saves new rows. Returns why saving has failed, if it has. */
-  save(): string | undefined {
-    if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
+  /** Saves new rows. Returns false if that fails: the next process then reads them again. */
+  save(): boolean {
+    if (this.#indexPath === undefined || this.table.length === this.#savedRows) return true;
     const marks = this.files.map(({ mark }) => mark);
-    const problem = writeIndexFile(this.#indexPath, this.table, marks);
-    if (problem === undefined) this.#savedRows = this.table.length;
-    return problem;
+    const isSaved = writeIndexFile(this.#indexPath, this.table, marks);
+    if (isSaved) this.#savedRows = this.table.length;
+    return isSaved;
   }
 
   status(): IndexStatus {

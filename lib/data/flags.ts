@@ -273,18 +273,23 @@ function countScripts(text: string, counts: Uint16Array): number {
   return sum;
 }
 
+/** The scripts of ranges of code units. The end of a range is the first code unit after it. */
+const RANGES = [
+  [0x41, 0x5b, LATIN],
+  [0x61, 0x7b, LATIN],
+  [0xc0, 0x250, LATIN],
+  [0x370, 0x400, GREEK],
+  [0x400, 0x530, CYRILLIC],
+  [0x590, 0x600, HEBREW],
+  [0x600, 0x780, ARABIC],
+  [0x900, 0xe00, INDIC],
+  [0xe00, 0xe80, THAI],
+  [0x3040, 0x3100, HAN_AND_KANA],
+  [0x3400, 0xa000, HAN_AND_KANA],
+  [0xac00, 0xd7b0, HANGUL],
+  [0xfb50, 0xfdff, ARABIC],
+] as const;
+
 function scriptOf(code: number): number {
-  if (code < 0x41) return 0;
-  if (code < 0x250) {
-    return code <= 0x5a || (code >= 0x61 && code <= 0x7a) || code >= 0xc0 ? LATIN : 0;
-  }
-  if (code >= 0x370 && code < 0x400) return GREEK;
-  if (code >= 0x400 && code < 0x530) return CYRILLIC;
-  if (code >= 0x590 && code < 0x600) return HEBREW;
-  if ((code >= 0x600 && code < 0x780) || (code >= 0xfb50 && code < 0xfdff)) return ARABIC;
-  if (code >= 0x900 && code < 0xe00) return INDIC;
-  if (code >= 0xe00 && code < 0xe80) return THAI;
-  if ((code >= 0x3040 && code < 0x3100) || (code >= 0x3400 && code < 0xa000)) return HAN_AND_KANA;
-  if (code >= 0xac00 && code < 0xd7b0) return HANGUL;
-  return 0;
+  return RANGES.find(([start, end]) => code >= start && code < end)?.[2] ?? 0;
 }

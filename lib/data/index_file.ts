@@ -6,7 +6,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { readFullySync, systemReason } from "../files.ts";
+import { readFullySync } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
 import {
   COLUMN_NAMES,
@@ -100,12 +100,8 @@ function readTable(file: Deno.FsFile, header: Header): Table {
   return table;
 }
 
-/** Replaces the index file. Returns the reason if that fails. */
-export function writeIndexFile(
-  path: string,
-  table: Table,
-  marks: readonly FileMark[],
-): string | undefined {
+/** Replaces the index file. Returns false if that fails. */
+export function writeIndexFile(path: string, table: Table, marks: readonly FileMark[]): boolean {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
@@ -115,14 +111,14 @@ export function writeIndexFile(
       writeIndex(file, table, marks);
     }
     Deno.renameSync(temporary, path);
-    return undefined;
-  } catch (error) {
+    return true;
+  } catch {
     try {
       Deno.removeSync(temporary);
     } catch {
       // The temporary file was never created.
     }
-    return systemReason(error);
+    return false;
   }
 }
 

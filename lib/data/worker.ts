@@ -11,12 +11,13 @@ import type { WorkerAnswer, WorkerQuestion, WorkerSetup } from "./data_service.t
 import { READY } from "./scan.ts";
 import { delay } from "../timer.ts";
 
-interface Scope {
-  onmessage: ((event: { data: WorkerQuestion }) => void) | null;
+interface Scope<Message> {
+  onmessage: ((event: { data: Message }) => void) | null;
   postMessage(message: WorkerAnswer): void;
 }
 
-const scope = globalThis as unknown as Scope;
+/** Receives the setup first, then questions. */
+const scope = globalThis as unknown as Scope<WorkerQuestion>;
 
 const POLL_MS = 1_000;
 /**
@@ -30,9 +31,7 @@ const SAVE_MS = 60_000;
 /** Ends the pause between two refreshes. Each question aborts it. */
 let pause = new AbortController();
 
-(scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
-  { data },
-) => {
+(scope as unknown as Scope<WorkerSetup>).onmessage = ({ data }) => {
   const index = openIndex(data.files, data.isSaved);
   const server = new DataServer(index, data.paths);
   scope.onmessage = ({ data: { id, name, request } }) => {
