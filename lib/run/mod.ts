@@ -31,7 +31,7 @@ export {
   type RunFile,
   writeRunFile,
 } from "./run_file.ts";
-export { InputSequence } from "./input_sequence.ts";
+export { InputSequence } from "./input_rows.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
 export { checkReadableTwice, findInputs, inputFilesOf, stampOf } from "./inputs.ts";
