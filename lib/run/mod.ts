@@ -26,6 +26,7 @@ export {
   type Identity,
   identityDifferences,
   identityOf,
+  jsonId,
   readRunFile,
   rowOptionsOf,
   type RunFile,
@@ -60,8 +61,8 @@ export {
 } from "./resolve_options.ts";
 export {
   missingUidsNotices,
-  otherPendingParams,
   parseUids,
+  pendingIdentity,
   type ResolvedRunOptions,
   RUN_RULES,
   UidSelection,
