@@ -9,7 +9,7 @@ import { shownHeader } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { shellWord } from "../lib/printable.ts";
-import { otherPendingParams } from "../lib/run/mod.ts";
+import { jsonId, pendingIdentity } from "../lib/run/mod.ts";
 import type { Config } from "./config.ts";
 import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
@@ -48,19 +48,24 @@ export interface NextArgs {
  * Returns the arguments of the next commands. A flag cannot turn off a setting of the `--config`
  * file. So if the file sets `resume` to false, both spell out its settings as flags; if it sets
  * `retry`, only `pending` does. After a retry with other parameters than those of the pending rows,
- * `pending` also spells out theirs.
+ * `pending` also spells out theirs; after one with another schema, whose file is not known, it is
+ * undefined.
  */
 export async function nextArgsOf(
   args: ParsedArgs,
   { config, run, generator }: Pick<RunRequest, "config" | "run" | "generator">,
 ): Promise<NextArgs> {
-  const { params = {} } = generator;
-  const otherParams = run.retry === false || run.allowMixed
-    ? undefined
-    // The run itself reports wrong inputs and outputs.
-    : await otherPendingParams(run, params).catch(() => undefined);
+  const { params = {}, jsonSchema } = generator;
+  const { params: paramsBefore = params, json_schema: schemaBefore } =
+    run.retry === false || run.allowMixed
+      ? {}
+      // The run itself reports wrong inputs and outputs.
+      : await pendingIdentity(run).catch(() => undefined) ?? {};
+  const otherParams = jsonId(paramsBefore) === jsonId(params) ? undefined : paramsBefore;
+  const schema = jsonSchema === undefined ? null : jsonId(jsonSchema);
   const startsOver = config?.flags.get("resume") === false;
   const same = startsOver ? withoutConfig(args, config, params) : args;
+  if (schemaBefore !== undefined && schemaBefore !== schema) return { same, pending: undefined };
   const retriesByFile = run.retry !== false && config?.flags.has("retry");
   if (otherParams === undefined && !retriesByFile) return { same, pending: same };
   const pending = config !== undefined && !startsOver && !retriesByFile

@@ -12,7 +12,7 @@ import { tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import type { InputSequence } from "./input_sequence.ts";
+import type { InputSequence } from "./input_rows.ts";
 import { Plan } from "./plan.ts";
 
 export const MODELS_SHOWN = 3;

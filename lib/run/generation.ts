@@ -14,7 +14,7 @@ import type { ResponseGeneratorOptions } from "./options.ts";
 import { MAX_TURN_MS } from "../timer.ts";
 import { type ActiveRun, engineOptions } from "./active_run.ts";
 import { type AdmissionOptions, admit, fileProblem } from "./plan.ts";
-import { sampleRow } from "./planned_rows.ts";
+import { sampleRow } from "./input_rows.ts";
 import { teacherNotices } from "./notices.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";

@@ -23,10 +23,9 @@ import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { checkReadableTwice, spool, STDIN_ADVICE } from "./inputs.ts";
 import { Findings } from "./findings.ts";
-import { preflight } from "./preflight.ts";
+import { estimateRows, preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
-import { estimateRows, InputSequence } from "./input_sequence.ts";
-import { plannedRows } from "./planned_rows.ts";
+import { InputSequence, plannedRows } from "./input_rows.ts";
 import { VERSION } from "../version.ts";
 import { rowParserOf } from "./resolve_options.ts";
 
@@ -155,7 +154,7 @@ export class Job {
       findings.countOrphans(table, { comparesPrompts: !hadMoreSamples });
     }
     // The second pass needs only the ids that the plan keeps.
-    findings.plan.takeKeys(table.releaseKeys());
+    findings.plan.keptUids.takeKeys(table.releaseKeys());
     this.findings = findings;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }

@@ -26,12 +26,13 @@ export {
   type Identity,
   identityDifferences,
   identityOf,
+  jsonId,
   readRunFile,
   rowOptionsOf,
   type RunFile,
   writeRunFile,
 } from "./run_file.ts";
-export { InputSequence } from "./input_sequence.ts";
+export { InputSequence } from "./input_rows.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
 export { checkReadableTwice, findInputs, inputFilesOf, stampOf } from "./inputs.ts";
@@ -60,8 +61,8 @@ export {
 } from "./resolve_options.ts";
 export {
   missingUidsNotices,
-  otherPendingParams,
   parseUids,
+  pendingIdentity,
   type ResolvedRunOptions,
   RUN_RULES,
   UidSelection,

@@ -8,6 +8,7 @@
  */
 
 import { parseSampleUid, sampleUid } from "../answer.ts";
+import type { Line } from "../formats/mod.ts";
 import { blockOf, type IdTable, SEEN, uidIn } from "../index/mod.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 
@@ -64,8 +65,7 @@ export function admit(
   return uid;
 }
 
-/** The first sample of a row whose id is taken; undefined if none is. `slot` is that of `uid`, the
- * id of sample 0. */
+/** The first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0. */
 function firstSampleInUse(
   uid: string,
   slot: number,
@@ -85,11 +85,11 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
     return `uid ${JSON.stringify(uid)} needs ${takenUid} for one of its ${samples} samples, ` +
       "which belongs to an earlier row already";
   }
-  const problem = `uid ${takenUid} belongs to an earlier row already, with other content`;
+  const problem = `uid ${takenUid} belongs to an earlier row already`;
   const parent = parseSampleUid(uid);
-  if (parent === undefined || parent.sample >= samples) return problem;
-  return `uid ${takenUid} belongs to an earlier row already, or to one of the ${samples} samples ` +
-    `of ${JSON.stringify(parent.uid)}`;
+  return parent === undefined || parent.sample >= samples
+    ? `${problem}, with other content`
+    : `${problem}, or to one of the ${samples} samples of ${JSON.stringify(parent.uid)}`;
 }
 
 export function fileProblem(
@@ -126,7 +126,7 @@ export class Plan {
   readonly #counts = [0, 0, 0, 0];
   /** For each line: `n` for the row `<uid>~n`, else 0. Empty while all ids differ. */
   #copies = new Uint32Array(0);
-  readonly #uids = new KeptUids();
+  readonly keptUids = new KeptUids();
   /** The numbers of the failures lines of answers that are requested again, in their order. */
   readonly failureLines = new NumberQueue();
 
@@ -150,8 +150,7 @@ export class Plan {
     return this.#counts[Todo.Bad];
   }
 
-  /** Adds a line with the decision on one answer. Other answers are skipped unless `decide`
-   * follows. */
+  /** Adds a line. Answers on which nothing is decided are skipped. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
     const minLength = this.#length * this.#samples;
@@ -172,20 +171,17 @@ export class Plan {
     return this.#todos[index * this.#samples + sample] & TODO_MASK;
   }
 
-  /** Keeps the id of the last line's row, which must be 32 hex digits, for `takeUid`. */
+  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. */
   keepUid(slot: number): void {
     this.#todos[(this.#length - 1) * this.#samples] |= KEPT_UID_FLAG;
-    this.#uids.keep(slot);
+    this.keptUids.keep(slot);
   }
 
-  takeKeys(keys: Uint32Array[]): void {
-    this.#uids.takeKeys(keys);
-  }
-
-  /** A row's id, if it was kept. Called after `takeKeys`, once for each row to send, in order. */
+  /** A row's id, if it was kept. Called once for each row to send, in order, after
+   * `keptUids.takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
-    return isKept ? this.#uids.take() : undefined;
+    return isKept ? this.keptUids.take() : undefined;
   }
 
   /** The row of the last line is `<uid>~<number>`. */
@@ -205,11 +201,7 @@ export class Plan {
   }
 }
 
-/** Numbers in the first block of a queue; each next block has twice as many, up to the maximum. */
-const FIRST_BLOCK = 16;
-const MAX_BLOCK = 4_096;
-
-/** A queue of numbers below 2^32. Frees memory as numbers are taken. */
+/** A queue of numbers below 2^32, in blocks that are freed as numbers are taken. */
 class NumberQueue {
   readonly #blocks: Uint32Array[] = [];
   /** The number of numbers in the last block. */
@@ -220,7 +212,8 @@ class NumberQueue {
   push(number: number): void {
     const capacity = this.#blocks.at(-1)?.length ?? 0;
     if (this.#lastCount === capacity) {
-      this.#blocks.push(new Uint32Array(Math.min(MAX_BLOCK, Math.max(FIRST_BLOCK, capacity * 2))));
+      // Small at first, because a run may have thousands of inputs.
+      this.#blocks.push(new Uint32Array(Math.min(4_096, Math.max(16, capacity * 2))));
       this.#lastCount = 0;
     }
     this.#blocks.at(-1)![this.#lastCount++] = number;
@@ -247,8 +240,7 @@ export class KeptUids {
   keep(slot: number): void {
     this.#slots.push(slot);
     const block = blockOf(slot);
-    while (this.#remainingCounts.length <= block) this.#remainingCounts.push(0);
-    this.#remainingCounts[block]++;
+    this.#remainingCounts[block] = (this.#remainingCounts[block] ?? 0) + 1;
   }
 
   /** Takes over the keys of the table, and frees blocks without a kept id. */
@@ -258,11 +250,51 @@ export class KeptUids {
 
   /** Call it after `takeKeys`, and only while an id is left. */
   take(): string {
-    const slot = this.#slots.shift(), block = blockOf(slot);
-    const uid = uidIn(this.#keys, slot);
+    const slot = this.#slots.shift(), block = blockOf(slot), uid = uidIn(this.#keys, slot);
     if (--this.#remainingCounts[block] === 0) this.#keys[block] = NO_KEYS;
     return uid;
   }
 }
 
 const NO_KEYS = new Uint32Array(0);
+/** Maximum number of characters of kept rows, and of bytes of their file. */
+export const MAX_KEPT_CHARS = 4 * 2 ** 20;
+/** A parsed row takes 600 bytes in addition to its text. */
+const MAX_KEPT_LINES = 20_000;
+
+/** The rows of a small input, which the second pass need not read again. */
+export class KeptRows {
+  readonly #batches: Line[][] = [];
+  readonly #parsedRows: (ParsedRow | undefined)[] = [];
+  #chars = 0;
+
+  /** A small compressed file may contain much text. */
+  get isTooLarge(): boolean {
+    return this.#chars > MAX_KEPT_CHARS || this.#parsedRows.length > MAX_KEPT_LINES;
+  }
+
+  addLines(lines: Line[]): void {
+    this.#batches.push(lines);
+  }
+
+  addRow({ text, bytes }: Line, row: ParsedRow | undefined): void {
+    this.#parsedRows.push(row);
+    this.#chars += text?.length ?? bytes?.length ?? 0;
+  }
+
+  /** Can be called once: nothing is kept afterwards. */
+  async *lines(): AsyncGenerator<Line[]> {
+    try {
+      yield* this.#batches.splice(0);
+    } finally {
+      this.#parsedRows.length = 0;
+    }
+  }
+
+  /** The row of a line, by index from 0, which is kept no longer; undefined for a bad line. */
+  takeRow(index: number): ParsedRow | undefined {
+    const row = this.#parsedRows[index];
+    this.#parsedRows[index] = undefined;
+    return row;
+  }
+}

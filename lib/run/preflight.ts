@@ -1,16 +1,16 @@
 /**
  * The first pass over an input: counts its rows, finds its problems, and decides for each answer
- * what the run must do. Nothing is paid for before it ends.
+ * what the run must do. Nothing is paid for before it ends. Also estimates the number of rows.
  *
  * @module
  */
 
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT } from "../index/mod.ts";
-import { foreignTextError, type Line } from "../formats/mod.ts";
+import { foreignTextError, type InputPiece, type Line } from "../formats/mod.ts";
 import { differenceOf, type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "./plan.ts";
 import { Findings } from "./findings.ts";
-import type { InputSequence, RowPlace } from "./input_sequence.ts";
+import type { InputSequence, RowPlace } from "./input_rows.ts";
 import type { RunOptions } from "./options.ts";
 import type { UidSelection } from "./run_options.ts";
 
@@ -214,5 +214,42 @@ class FirstPass {
     // moved its answer away.
     const isNamed = isChosen && selection?.namesRows === true;
     return onlyFailures && !isNamed ? Todo.Skip : Todo.Ask;
+  }
+}
+
+const LINE_FEED = 10;
+const SAMPLE_BYTES = 1 << 16;
+/** The estimate for a file that cannot be read, and the minimum for a large file. */
+const DEFAULT_ROWS = 1_000;
+/** The estimate is multiplied by this: a table that is too large costs less than one that must
+ * grow. */
+const MARGIN = 1.1;
+/** Size of the shortest row, `{"prompt":"x"}`. Blank lines are shorter, and would be taken for
+ * rows. */
+const SHORTEST_ROW_BYTES = 14;
+
+/** Estimates the number of rows, so that the table of ids need not grow. */
+export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
+  let rows = 0;
+  for (const { path, part } of pieces) {
+    rows += part === undefined ? await estimateFileRows(path) : part.to.rows - part.from.rows;
+  }
+  return rows;
+}
+
+async function estimateFileRows(path: string): Promise<number> {
+  try {
+    using file = await Deno.open(path);
+    const { size, isFile } = await file.stat();
+    if (!isFile) return DEFAULT_ROWS;
+    const sample = new Uint8Array(Math.min(SAMPLE_BYTES, size + 1));
+    const sampleBytes = await file.read(sample);
+    if (sampleBytes === null) return DEFAULT_ROWS;
+    let lines = 0;
+    for (let i = 0; i < sampleBytes; i++) if (sample[i] === LINE_FEED) lines++;
+    const rows = Math.min(size / sampleBytes * lines * MARGIN, size / SHORTEST_ROW_BYTES);
+    return sampleBytes === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
+  } catch {
+    return DEFAULT_ROWS;
   }
 }

@@ -23,12 +23,12 @@ import {
   wholeNumberFrom,
 } from "../options.ts";
 import type { Shard } from "../shards/mod.ts";
-import { ENDPOINTS, type Params } from "../teacher/mod.ts";
+import { ENDPOINTS } from "../teacher/mod.ts";
 import { findInputs } from "./inputs.ts";
 import type { RunOptions } from "./options.ts";
 import { outputFilesOf, sharedOutput } from "./outputs.ts";
 import { GENERATOR_RULES, type ResolvedOptions, ROW_RULES } from "./resolve_options.ts";
-import { type Identity, jsonId, readRunFile, type UnfinishedRetry } from "./run_file.ts";
+import { type Identity, readRunFile, type UnfinishedRetry } from "./run_file.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
@@ -228,17 +228,14 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/** The parameters that a run over the pending rows of this output must have, if they differ from
- * `params`. A retry may have other parameters than the run that began the output. */
-export async function otherPendingParams(
+/** The settings that a run over the pending rows of this output must have; undefined if it is new. A
+ * retry may have other parameters, and another schema, than the run that began the output. */
+export async function pendingIdentity(
   options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
-  params: Params,
-): Promise<Params | undefined> {
+): Promise<Identity | undefined> {
   for await (const path of runFilesOf(options)) {
-    const paramsBefore = (await readRunFile(path))?.identity.params;
-    if (paramsBefore !== undefined) {
-      return jsonId(paramsBefore) === jsonId(params) ? undefined : paramsBefore;
-    }
+    const run = await readRunFile(path);
+    if (run !== undefined) return run.identity;
   }
   return undefined;
 }

@@ -18,7 +18,7 @@ import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
 import { refuseDivided } from "./claim.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
-import { InputSequence } from "./input_sequence.ts";
+import { InputSequence } from "./input_rows.ts";
 import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
 import { badRowUid, isBadRowLine, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";

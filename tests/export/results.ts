@@ -5,7 +5,7 @@
  */
 
 import { type ExportOptions, type ExportReport, exportResults } from "../../lib/export/mod.ts";
-import { sampleRow } from "../../lib/run/planned_rows.ts";
+import { sampleRow } from "../../lib/run/input_rows.ts";
 import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
 import { ParsedRow } from "../../lib/source/parsed_row.ts";
 import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";

@@ -65,7 +65,7 @@ Deno.test("Plan keeps ids next to its decisions, for those lines that are given 
     plan.decide(1, Todo.AskAgain);
     if (i % 3 === 0) plan.keepUid(table.insert(uid));
   }
-  plan.takeKeys(table.releaseKeys());
+  plan.keptUids.takeKeys(table.releaseKeys());
   assertEquals(uids.map((_, i) => plan.takeUid(i)), uids.map((uid, i) => i % 3 ? undefined : uid));
   assertEquals(plan.toAsk, 5_000);
   const todos = new Set(uids.map((_, i) => `${plan.decisionOn(i, 0)} ${plan.decisionOn(i, 1)}`));

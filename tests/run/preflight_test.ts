@@ -1,5 +1,5 @@
 /**
- * Tests of lib/run/preflight.ts and of lib/run/planned_rows.ts, which does what it has planned.
+ * Tests of lib/run/preflight.ts and of lib/run/input_rows.ts, which does what it has planned.
  * @module
  */
 
@@ -7,8 +7,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
 import type { Row } from "../../lib/row.ts";
-import { InputSequence } from "../../lib/run/input_sequence.ts";
-import { plannedRows } from "../../lib/run/planned_rows.ts";
+import { InputSequence, plannedRows } from "../../lib/run/input_rows.ts";
 import type { Findings } from "../../lib/run/findings.ts";
 import { preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
@@ -43,7 +42,7 @@ async function look(
       ...options,
     },
   );
-  findings.plan.takeKeys(table.releaseKeys());
+  findings.plan.keptUids.takeKeys(table.releaseKeys());
   return findings;
 }
 

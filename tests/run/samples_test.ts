@@ -1,9 +1,9 @@
-/** Tests of samples in lib/run/planned_rows.ts. @module */
+/** Tests of samples in lib/run/input_rows.ts. @module */
 
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import type { Row } from "../../lib/row.ts";
 import { parseSampleUid, sampleUid } from "../../lib/answer.ts";
-import { sampleRow } from "../../lib/run/planned_rows.ts";
+import { sampleRow } from "../../lib/run/input_rows.ts";
 import { checkOptions } from "../../lib/options.ts";
 import { GENERATOR_RULES } from "../../lib/run/resolve_options.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";

@@ -1,20 +1,157 @@
 /**
- * The second pass over an input: reads the planned rows, and makes a row to send for each sample.
+ * The rows of an input, which may be several files or a shard's parts of files: one sequence of
+ * numbers, the same in both passes. The second pass makes the rows to send, one for each sample.
  *
  * @module
  */
 
 import { sampleUid } from "../answer.ts";
+import { dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
-import type { Line } from "../formats/mod.ts";
+import { type Input, type InputPiece, type Line, openInput, placeOf } from "../formats/mod.ts";
 import { reseeded } from "../params.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import type { ParsedRow, RowParser } from "../source/mod.ts";
+import {
+  imagesIn,
+  NO_IMAGES,
+  type ParsedRow,
+  type RowImages,
+  type RowParser,
+} from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { Findings } from "./findings.ts";
-import type { InputSequence } from "./input_sequence.ts";
-import { clashProblem, fileProblem, Todo } from "./plan.ts";
+import { infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
+import { clashProblem, fileProblem, KeptRows, MAX_KEPT_CHARS, Todo } from "./plan.ts";
+
+interface OpenPiece extends InputPiece {
+  readonly input: Input;
+  /** Modification time and size when the piece was opened. */
+  readonly stamp: string;
+  readonly images: RowImages;
+  /** Added to the row numbers of the piece; `Infinity` until its first row is read. */
+  offset: number;
+  /** `Input.chunks` at the last `hasNewChunk`. */
+  chunksSeen?: number;
+}
+
+export interface RowPlace {
+  /** The file, as the user named it. */
+  readonly file: string;
+  /** The number of the row in the file, from 1. */
+  readonly line: number;
+  /** For messages: `file:line`, `file[element]` or `file:row`. */
+  readonly source: string;
+}
+
+export interface InputSequenceOptions {
+  /** The folder of the images that rows name. @default the folder of the input file */
+  readonly imagesRoot?: string;
+  /** Whether the rows of a single small file stay in memory for the second pass. Not for one of
+   * several inputs, of which all are read before the second pass. @default false */
+  readonly keepsRows?: boolean;
+}
+
+/** Reads the pieces of an input in sequence. Rows are numbered across all pieces, and the first row
+ * keeps its number in the file. */
+export class InputSequence {
+  readonly pieces: readonly InputPiece[];
+  readonly #options: InputSequenceOptions;
+  readonly #open: OpenPiece[] = [];
+  #current: OpenPiece | undefined;
+  #keptRows: KeptRows | undefined;
+
+  constructor(pieces: readonly InputPiece[], options: InputSequenceOptions = {}) {
+    this.pieces = pieces;
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { imagesRoot, keepsRows = false } = this.#options;
+    for (const piece of this.pieces.slice(this.#open.length)) {
+      const info = await infoOf(piece.path);
+      const input = await openInput(piece.path, piece.name, piece.options, piece.part);
+      const folder = piece.name === "-" ? undefined : dirname(piece.name);
+      const images = imagesIn(imagesRoot ?? folder);
+      this.#open.push({ ...piece, input, stamp: stamp(info), images, offset: Infinity });
+      const mayKeep = keepsRows && this.pieces.length === 1;
+      if (mayKeep && info.size <= MAX_KEPT_CHARS) this.#keptRows = new KeptRows();
+    }
+    this.#current = this.#open[0];
+  }
+
+  /** The piece whose rows were read last; before that, the first piece. */
+  get current(): Pick<InputPiece, "path" | "name"> & Pick<Input, "format"> | undefined {
+    if (this.#current === undefined) return undefined;
+    const { path, name, input: { format } } = this.#current;
+    return { path, name, format };
+  }
+
+  get images(): RowImages {
+    return this.#current?.images ?? NO_IMAGES;
+  }
+
+  rows(): AsyncGenerator<Line[]> {
+    const [first, ...others] = this.#open;
+    // Without offsets, a batch takes three promises fewer than in `#allRows`.
+    if (first === undefined || others.length > 0) return this.#allRows();
+    this.#current = first;
+    first.offset = 0;
+    return first.input.rows();
+  }
+
+  /** The rows that the first pass kept for the second, if any. */
+  get keptRows(): KeptRows | undefined {
+    if (this.#keptRows?.isTooLarge) this.#keptRows = undefined;
+    return this.#keptRows;
+  }
+
+  async *#allRows(): AsyncGenerator<Line[]> {
+    let offset = 0;
+    for (const piece of this.#open) {
+      this.#current = piece;
+      piece.offset = offset;
+      let last = piece.part?.from.number ?? 0;
+      for await (const batch of piece.input.rows()) {
+        last = batch[batch.length - 1].number;
+        yield offset === 0
+          ? batch
+          : batch.map((line) => ({ ...line, number: line.number + offset }));
+      }
+      offset += last;
+    }
+  }
+
+  /** Whether the file may have been read since the last call. */
+  hasNewChunk(): boolean {
+    const piece = this.#current;
+    const chunks = piece?.input.chunks?.count;
+    if (piece === undefined || chunks !== undefined && chunks === piece.chunksSeen) return false;
+    piece.chunksSeen = chunks;
+    return true;
+  }
+
+  get isUnchanged(): boolean {
+    return this.#current === undefined || isUnchanged(this.#current.path, this.#current.stamp);
+  }
+
+  async areAllUnchanged(): Promise<boolean> {
+    for (const { path, stamp } of this.#open) if (await stampOf(path) !== stamp) return false;
+    return true;
+  }
+
+  /** The place of a row of the current piece, for messages. On the hot path. */
+  sourceOf(number: number): string {
+    const { name, input, offset } = this.#current!;
+    return placeOf(name, input.format, number - offset);
+  }
+
+  placeOf(number: number): RowPlace {
+    const { name, offset, input } = this.#open.findLast((piece) => piece.offset < number)!;
+    const line = number - offset;
+    return { file: name, line, source: placeOf(name, input.format, line) };
+  }
+}
 
 export interface PlannedRowsOptions {
   readonly findings: Findings;
@@ -30,7 +167,7 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Approximate number of rows to yield at once. A batch of lines may have far more samples. */
+/** Approximate maximum number of rows to yield at once: a batch of lines may have more samples. */
 const BATCH_ROWS = 1_000;
 
 /**
@@ -86,8 +223,8 @@ class SecondPass {
     this.#input = input;
   }
 
-  /** Compares the kept ids of the next two rows with new hashes: a changed file may have its old
-   * modification time. Two, because the first row may have been read in part before the change. */
+  /** Compares the kept ids of the next two rows with new hashes, because a changed file may have its
+   * old modification time, and the first row may have been read in part before the change. */
   checkUids(): void {
     this.#uidsToCheck = 2;
   }
@@ -153,8 +290,7 @@ class SecondPass {
 }
 
 /** The row to send for one sample. Raises the seed of the row or of `runParams` by `sample`,
- * because the same seed would give the same answer. Keeps the prompt hash: a later sample is not
- * an edit. */
+ * because the same seed would give the same answer. */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
   const allParams = first.params === undefined ? runParams : { ...runParams, ...first.params };
