@@ -199,8 +199,8 @@ interface ModelHistory {
 
 type NoticesOptions = Pick<EngineOptions, "lastModelOf" | "onNotice">;
 
-/** Shows what teachers say to the user, and notices that a teacher answers as a different model than
- * before. Routers and gateways name the new model only in answers. */
+/** Passes the notices of teachers on to the user, and adds one when a teacher answers as another model
+ * than before. Routers and gateways name the new model only in answers. */
 export class TeacherNotices {
   readonly #options: NoticesOptions;
   /** A weak map, because teachers that have left are not removed. */
@@ -211,7 +211,7 @@ export class TeacherNotices {
     this.#options = options;
   }
 
-  /** Shows each notice once. */
+  /** Passes a notice on, unless the user has seen it. */
   once(notice: string | undefined): void {
     if (notice === undefined || this.#shown.has(notice)) return;
     this.#shown.add(notice);

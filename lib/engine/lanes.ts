@@ -151,11 +151,8 @@ export class Lanes<T, R> {
 /** @throws {RangeError} outside 1 to 100,000 */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
-    throw new RangeError(
-      `Cannot use concurrency ${
-        shown(concurrency)
-      }: it must be a whole number from 1 to ${MAX_CONCURRENCY}`,
-    );
+    const problem = `Cannot use concurrency ${shown(concurrency)}`;
+    throw new RangeError(`${problem}: it must be a whole number from 1 to ${MAX_CONCURRENCY}`);
   }
   return concurrency;
 }

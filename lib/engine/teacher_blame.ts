@@ -39,7 +39,8 @@ interface Evidence {
 /** The default of `waitForTeacherMs` if the host exists. */
 const PATIENCE_MS = 60_000;
 
-/** The error code for a host that does not exist. EAI_AGAIN, a temporary DNS failure, is another. */
+/** The error code for a host that does not exist. A temporary failure of DNS has another code,
+ * EAI_AGAIN. */
 const NO_HOST = "ENOTFOUND";
 /** Error codes for a host where no server listens. ENETUNREACH means that our own network is
  * unreachable, so it is not in this set. */
@@ -53,8 +54,8 @@ const NOTHING_LISTENS = new Set([
 export class TeacherBlame {
   readonly #options: AttemptsOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
-  /** Since when no server has answered. A weak map, because teachers that have left are not
-   * removed. */
+  /** When the attempts that found no server began. A weak map, because teachers that have left are
+   * not removed. */
   readonly #absentSince = new WeakMap<Endpoint, number>();
   #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */

@@ -43,7 +43,7 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last `take` chose a retry, so that the next one prefers a new row. Updated only
+  /** Whether the last row taken was a retry, so that the next one prefers a new row. Updated only
    * while retries wait. */
   #lastWasRetry = false;
   #taken = 0;
