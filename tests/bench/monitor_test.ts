@@ -16,7 +16,7 @@ Deno.test("the scenario of the monitor alternates", async () => {
   const watchers = { reading: 1, stalled: 0 };
   const { ours, theirs } = await inChild("watchedAlternately", {
     rounds: 1,
-    windowS: 0.5,
+    windowS: 0.2,
     watchers,
   });
   assertEquals([ours.length, theirs.length], [1, 1]);

@@ -8,6 +8,7 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
+import { DENO_RUN } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { argsFor, assertExit, assertVerified, distill, startDistill } from "./fixture.ts";
 
@@ -135,7 +136,7 @@ Deno.test("a script ends by itself after an answer that could not be checked, an
      }`,
   );
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", script],
+    args: [...DENO_RUN, "-A", script],
     signal: AbortSignal.timeout(60_000),
   });
   const { code, stdout } = await command.output();
@@ -161,7 +162,8 @@ Deno.test("a run without patterns starts no worker", async () => {
   );
   const args = argsFor(server, [input, "-o", dir.path("out/"), "--require-json"]);
   const run = (more: string[]) =>
-    new Deno.Command(Deno.execPath(), { args: ["run", "-A", script, ...args, ...more] }).output();
+    new Deno.Command(Deno.execPath(), { args: [...DENO_RUN, "-A", script, ...args, ...more] })
+      .output();
   assertEquals((await run([])).code, 0);
   const { code, stderr } = await run(["--reject-pattern", "x", "--no-resume", "--overwrite"]);
   assertEquals(code, 2);

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/dep
 import { UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ExportOptions, exportResults } from "../../lib/export/mod.ts";
 import { assertExit } from "../e2e/fixture.ts";
-import { cleanEnv, type CliOptions, REPOSITORY, runCli } from "../support/process.ts";
+import { cleanEnv, type CliOptions, DENO_RUN, REPOSITORY, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf, runFile } from "./results.ts";
 
@@ -177,7 +177,7 @@ Deno.test({
           "-c",
           `set -o pipefail; "$@" ${redirection}; echo "code $?" >&2`,
           "bash",
-          ...[Deno.execPath(), "run", "-A", `${REPOSITORY}/cli.ts`, "export"],
+          ...[Deno.execPath(), ...DENO_RUN, "-A", `${REPOSITORY}/cli.ts`, "export"],
           ...[dir.path("out/prompts.jsonl"), "-o", "-", "--format", "messages"],
         ],
         clearEnv: true,

@@ -322,7 +322,11 @@ Deno.test("a teacher that refuses everything throws a HaltedError", async () => 
 });
 
 Deno.test("leaving early aborts the calls in flight and keeps the teacher open", async () => {
-  const teacher = new Echo((request) => textOf(request) === "a" ? completionOf(request) : never());
+  const allSent = Promise.withResolvers<void>();
+  const teacher = new Echo((request) => {
+    if (teacher.requests.length === 3) allSent.resolve();
+    return textOf(request) === "a" ? allSent.promise.then(() => completionOf(request)) : never();
+  });
   for await (const outcome of distill(["a", "b", "c"], { teacher, carefulStart: false })) {
     assert(outcome.ok);
     break;

@@ -139,7 +139,8 @@ Deno.test("serveSimulatedTeacher() answers 429 with retry-after past its rpm", a
 });
 
 Deno.test("serveSimulatedTeacher() answers 429 past its capacity, and frees it again", async () => {
-  await using teacher = serve({ capacity: 2, latency: 30 });
+  // Longer than the next request takes on a busy machine.
+  await using teacher = serve({ capacity: 2, latency: 1_000 });
   const streamed = await post(teacher, chat("1", { stream: true }));
   const whole = statusOf(post(teacher, chat("2")));
   while (teacher.posts < 2) await statusOf(fetch(`${teacher.url}/models`));
@@ -151,7 +152,7 @@ Deno.test("serveSimulatedTeacher() answers 429 past its capacity, and frees it a
 });
 
 Deno.test("serveSimulatedTeacher() frees the place of a stream that is not read further", async () => {
-  await using teacher = serve({ capacity: 1, latency: 50 });
+  await using teacher = serve({ capacity: 1, latency: 1_000 });
   const streamed = await post(teacher, chat("1", { stream: true }));
   assertEquals(await statusOf(post(teacher, chat("2"))), 429);
   await streamed.body?.cancel();

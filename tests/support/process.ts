@@ -16,7 +16,7 @@ import "../../cli/run_command.ts";
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/[\\/]$/, "");
 
-/** Starts a script as the tasks do, without loading what only some commands import: a third of a start's CPU. */
+/** Starts the program as its tasks do, without what only some commands import: a third of the CPU of a start. */
 export const DENO_RUN = ["run", "--unstable-lazy-dynamic-imports"] as const;
 
 /** The options of a process. */
@@ -199,9 +199,11 @@ export function fakeIo(parts: Partial<Io> = {}): Io {
 /** Starts the command line. */
 export async function startCli(args: string[], options: CliOptions = {}): Promise<CliProcess> {
   const home = await Deno.makeTempDir({ prefix: "retort_home_" });
-  const script = options.script ?? `${REPOSITORY}/cli.ts`;
+  const { permissions, script } = options;
+  // What is loaded later needs the permission to read it.
+  const start = permissions === undefined && script === undefined ? DENO_RUN : ["run"];
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...DENO_RUN, ...options.permissions ?? ["-A"], script, ...args],
+    args: [...start, ...permissions ?? ["-A"], script ?? `${REPOSITORY}/cli.ts`, ...args],
     cwd: options.cwd ?? REPOSITORY,
     clearEnv: true,
     env: { ...cleanEnv(home), ...options.env },
