@@ -262,7 +262,7 @@ Deno.test("/metrics and the page do not have the key while the run continues", a
     errorAnswer(503, `Not now, ${headers.get("authorization")}`)
   );
   await using server = serveLedger(handler);
-  await using child = distillHere(server, [
+  await using child = await startDistill(server, [
     ...await argsIn(dir, numberedRows(3)),
     "--monitor",
   ], { env: { OPENAI_API_KEY: KEY } });
