@@ -1,7 +1,7 @@
 /** What an answer is: how it ended, its assistant message in training data, and from which row and
  * sample its uid comes. @module */
 
-import { asText, isCutObject, isJson, isObject, parsedJson } from "./json.ts";
+import { asText, isCutObject, isObject, parsedJson } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
 import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
 
@@ -79,11 +79,7 @@ export class Endings {
     const ending = this.#endingForReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
     if (mayBeTruncated && hasReachedLimit(completion, params)) return "limit";
-    const cut = ending === "whole" ? cutArguments(completion) : undefined;
-    if (cut === undefined) return ending;
-    // A small model may omit the last brace. Without a limit in the request, the two look alike.
-    const isOmitted = isBelowLimit(completion, params) && isJson(`${cut}}`);
-    return isOmitted ? ending : "limit";
+    return ending === "whole" && hasCutCall(completion) ? "limit" : ending;
   }
 
   #endingForReason(finishReason: string | null | undefined): Ending {
@@ -137,24 +133,14 @@ function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** Gateways that estimate token counts may count a few too low. */
-const REACHED_SHARE = 0.8;
-
-/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
- * answer like this with `length` where prompt and answer fill the context. But the limit may have
- * been reached: some servers do not count reasoning, and gateways estimate counts. */
-export function isBelowLimit({ usage }: Pick<Completion, "usage">, params: Params): boolean {
-  const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
-  return tokens > 0 && tokens < REACHED_SHARE * limit;
-}
-
-/** The arguments of the last tool call whose arguments break off; undefined if there is none. vLLM
- * streams `tool_calls` as the finish reason of calls that the token limit has cut off. */
-export function cutArguments({ toolCalls }: Pick<Completion, "toolCalls">): string | undefined {
-  return toolCalls?.map((call) => {
+/** Whether the arguments of a tool call break off. vLLM streams `tool_calls` as the finish reason of
+ * calls that an abort or a token limit has cut off. Its own limit may be far below that of the
+ * request, so a call without its last brace does not count as whole either. */
+export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolean {
+  return toolCalls?.some((call) => {
     const callee = isObject(call) && isObject(call.function) ? call.function : {};
-    return asText(callee.arguments);
-  }).findLast(isCutObject);
+    return isCutObject(asText(callee.arguments));
+  }) ?? false;
 }
 
 /** Gives `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` the same form. */

@@ -154,7 +154,7 @@ export interface TlsSettings {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  readonly rejectUnauthorized: boolean;
+  readonly rejectUnauthorized?: false;
 }
 
 const CLIENT_CERT = "the client certificate (clientCert, --client-cert)";
@@ -181,7 +181,9 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
     throw new TypeError(`Cannot use ${present} alone: add ${missing}`);
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
-  return { ca, cert: clientCert, key: clientKey, rejectUnauthorized: insecureTls !== true };
+  const settings = { ca, cert: clientCert, key: clientKey };
+  // Not true otherwise: that would override NODE_TLS_REJECT_UNAUTHORIZED=0.
+  return insecureTls === true ? { ...settings, rejectUnauthorized: false } : settings;
 }
 
 function checkPair(clientCert: string, clientKey: string): void {

@@ -37,6 +37,22 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "NODE_TLS_REJECT_UNAUTHORIZED=0 accepts any certificate, as in Node",
+  OPTIONS,
+  async () => {
+    await using server = await serveTls(made!);
+    const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+    Deno.env.set("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    try {
+      assertEquals((await ask(teacher)).response, "answer to Größe?");
+    } finally {
+      Deno.env.delete("NODE_TLS_REJECT_UNAUTHORIZED");
+    }
+    await teacher.close();
+  },
+);
+
 // undici's timer for connections to a proxy runs for a second after the last one.
 const PROXIED = { ...OPTIONS, sanitizeOps: false, sanitizeResources: false };
 

@@ -5,7 +5,7 @@
  */
 
 import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
-import { cutArguments, type Ending, endingOf, Endings, isBelowLimit } from "../../answer.ts";
+import { type Ending, endingOf, Endings, hasCutCall } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import type { FailureType } from "../../errors.ts";
 import type { Failure, NextAttempt, RejectedAnswer, Row } from "../../row.ts";
@@ -197,6 +197,17 @@ const ONLY_REASONING =
 
 type TruncatedEnding = "limit" | "context" | "filter";
 
+/** Gateways that estimate token counts may count a few too low. */
+const REACHED_SHARE = 0.8;
+
+/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
+ * answer like this with `length` where prompt and answer fill the context. But the limit may have
+ * been reached: some servers do not count reasoning, and gateways estimate counts. */
+function isBelowLimit({ usage }: Completion, params: Params): boolean {
+  const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
+  return tokens > 0 && tokens < REACHED_SHARE * limit;
+}
+
 /** Whether the row's earlier answer, with a lower limit, was as long as this one: a higher limit
  * then does not help. */
 function isNoLonger({ usage }: Completion, earlier: RejectedAnswer | undefined): boolean {
@@ -215,7 +226,7 @@ function describeTruncation(
   completion: Completion,
 ): string {
   const ending = endingOf(completion.finishReason);
-  if (ending !== "limit" && ending !== "context" && cutArguments(completion) !== undefined) {
+  if (ending !== "limit" && ending !== "context" && hasCutCall(completion)) {
     return "The arguments of a tool call break off, whatever the finish reason says";
   }
   if (isContext) return `The answer stopped at the end of ${limit}`;
