@@ -1,11 +1,11 @@
 /**
- * Reads line-based files in blocks, and recognizes lines that Retort has written.
+ * Reads line-based files in blocks, appends to them, and recognizes lines that Retort has written.
  *
  * @module
  */
 
 import { UsageError } from "./errors.ts";
-import { cannotRead, ifThere, openToRead } from "./files.ts";
+import { cannotRead, ifThere, openToRead, writeAll } from "./files.ts";
 import { isObject } from "./json.ts";
 
 const BLOCK_BYTES = 1 << 20;
@@ -102,6 +102,20 @@ export async function* linesIn(
       yield { text: isBlankLine(line) ? "" : decoder.decode(line), number: ++number };
     }
   }
+}
+
+/** Appends lines to an open file, many with each write: a write takes 10 µs or more.
+ *
+ * @param lines Without line feeds. */
+export async function appendLines(file: Deno.FsFile, lines: AsyncIterable<string>): Promise<void> {
+  let text = "";
+  for await (const line of lines) {
+    text += `${line}\n`;
+    if (text.length < BLOCK_BYTES) continue;
+    await writeAll(file, new TextEncoder().encode(text));
+    text = "";
+  }
+  await writeAll(file, new TextEncoder().encode(text));
 }
 
 export type LineKind = "results" | "failures";

@@ -142,8 +142,9 @@ async function checkInputs(paths: readonly string[]): Promise<void> {
 }
 
 function checkComparable(runs: readonly MergeRun[]): void {
-  const [first, ...others] = runs.filter(({ runFile }) => runFile !== undefined);
+  const first = runWithSchema(runs);
   if (first === undefined) return;
+  const others = runs.filter((run) => run !== first && run.runFile !== undefined);
   const identityOf = ({ runFile }: MergeRun) => ({ ...runFile!.identity, shards: null });
   for (const other of others) {
     const differences = identityDifferences(identityOf(first), identityOf(other));
@@ -161,6 +162,13 @@ function checkComparable(runs: readonly MergeRun[]): void {
         "results as they are: export takes several files",
     );
   }
+}
+
+/** The first run that says which JSON Schema it had, which runs of earlier versions do not; else the
+ * first run with a run file. */
+function runWithSchema(runs: readonly MergeRun[]): MergeRun | undefined {
+  return runs.find(({ runFile }) => runFile?.identity.json_schema !== undefined) ??
+    runs.find(({ runFile }) => runFile !== undefined);
 }
 
 async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
@@ -249,7 +257,7 @@ async function writeMergedRunFile(
     ...first,
     input: inputs.join(", "),
     inputs: inputs.length > 1 ? inputs : undefined,
-    identity: { ...first.identity, shards: null },
+    identity: { ...runWithSchema(runs)!.runFile!.identity, shards: null },
     rows: { ...first.rows, samples: Math.max(...runFiles.map(({ rows }) => rows.samples ?? 1)) },
     teacher: [...new Set(runFiles.map(({ teacher }) => teacher))].join(", "),
     params: Object.assign({}, ...runFiles.map(({ params }) => params)),

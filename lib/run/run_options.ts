@@ -190,7 +190,9 @@ export function retryIdOf(
   identity: Identity,
 ): string | undefined {
   if (!options.retry) return undefined;
-  return sha256Hex(sortedJson({ ...identity, ...choicesOf(options, generator) })).slice(0, 16);
+  // Retries of earlier versions, whose identity lacks `json_schema`, have the same id.
+  const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
+  return sha256Hex(sortedJson(settings)).slice(0, 16);
 }
 
 /** Options besides the identity that decide which rows are sent and whether they fail. With other
@@ -200,12 +202,12 @@ function choicesOf(
   generator: ResolvedOptions,
 ): Record<string, unknown> {
   const { samples, rowTimeoutMs, onTruncated, maxTokensCap } = generator;
-  const { acceptEndings, rejectRefusals, requireJson, rejectPattern } = generator;
+  const { acceptEndings, rejectRefusals, requireJson, jsonSchema, rejectPattern } = generator;
   const { askedSchema, resample, retryPolicy } = generator;
   return {
     ...{ retry, uids, excludeUids, limit, changed, reaskAnswered },
     ...{ samples, rowTimeoutMs, onTruncated, maxTokensCap },
-    ...{ acceptEndings, rejectRefusals, requireJson, askedSchema, resample },
+    ...{ acceptEndings, rejectRefusals, requireJson, jsonSchema, askedSchema, resample },
     maxAttempts: retryPolicy.maxAttempts,
     rejectPattern: rejectPattern && String(rejectPattern),
   };

@@ -7,7 +7,7 @@
 
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
 import { isJson, isObject } from "../json.ts";
-import { checkOwnFile, LINE_START, linesIn, readLineBlocks } from "../line_blocks.ts";
+import { appendLines, checkOwnFile, LINE_START, linesIn, readLineBlocks } from "../line_blocks.ts";
 import {
   cannotWrite,
   orCannotWrite,
@@ -207,7 +207,7 @@ export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<vo
 }
 
 /** Appends to a file what `copyOf` returns for lines of another file. Returns the numbers of these
- * and of blank lines, and the number of all lines. */
+ * lines, and the number of all lines. */
 async function copyLines(
   path: string,
   to: Deno.FsFile,
@@ -215,13 +215,16 @@ async function copyLines(
 ): Promise<{ lines: LineSet; count: number }> {
   const lines = new LineSet();
   let count = 0;
-  for await (const { text, number } of linesIn(path)) {
-    count = number;
-    const copy = text === "" ? "" : copyOf(text, number);
-    if (copy === undefined) continue;
-    lines.add(number);
-    if (copy !== "") await writeAll(to, new TextEncoder().encode(`${copy}\n`));
+  async function* copies() {
+    for await (const { text, number } of linesIn(path)) {
+      count = number;
+      const copy = text === "" ? undefined : copyOf(text, number);
+      if (copy === undefined) continue;
+      lines.add(number);
+      yield copy;
+    }
   }
+  await appendLines(to, copies());
   return { lines, count };
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { holdsOwnLines, type LineKind, linesIn } from "../line_blocks.ts";
+import { appendLines, holdsOwnLines, type LineKind, linesIn } from "../line_blocks.ts";
 import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { delay } from "../timer.ts";
@@ -232,13 +232,16 @@ async function addLines(path: string, from: string, keyOf: KeyOf): Promise<numbe
   const keysInOutput = await sharedKeys(path, from, keyOf);
   const { mode } = await Deno.stat(from);
   let count = 0;
-  using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
-  for await (const { key, text } of keyedLines(from, keyOf)) {
-    if (keysInOutput.has(key)) continue;
-    keysInOutput.add(key);
-    await writeAll(file, new TextEncoder().encode(`${text}\n`));
-    count++;
+  async function* newLines() {
+    for await (const { key, text } of keyedLines(from, keyOf)) {
+      if (keysInOutput.has(key)) continue;
+      keysInOutput.add(key);
+      count++;
+      yield text;
+    }
   }
+  using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
+  await appendLines(file, newLines());
   await untilSynced(file.sync());
   await syncFolderOf(path);
   return count;

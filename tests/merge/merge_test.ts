@@ -52,6 +52,25 @@ Deno.test("shards are merged in input order, and the result is the same as that 
   assertEquals([again.asked, again.summary.pending], [[], 0]);
 });
 
+Deno.test("a merge refuses two JSON Schemas, and keeps the one beside shards of a version that did not write it", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 6));
+  await runShards(input, dir.path("out/"), 3);
+  const merge = async (...schemas: (string | null | undefined)[]) => {
+    for (const [index, json_schema] of schemas.entries()) {
+      const name = `out/in-0000${index}-of-00003.run.json`, run = JSON.parse(await dir.read(name));
+      Object.assign(run.identity, { json_schema });
+      await dir.write(name, JSON.stringify(run));
+    }
+    await mergeRuns({ outputs: dir.path("out"), output: dir.path("all.jsonl"), replace: true });
+    return JSON.parse(await dir.read("all.run.json")).identity.json_schema;
+  };
+  await assertRejects(() => merge(undefined, "0123abcd", "4567cdef"), UsageError, "json_schema");
+  await assertRejects(() => merge(undefined, "0123abcd", null), UsageError, "json_schema");
+  assertEquals(await merge(undefined, "0123abcd", "0123abcd"), "0123abcd");
+  assertEquals(await merge(undefined, undefined, undefined), undefined);
+});
+
 Deno.test("a merge names missing and unfinished shards and writes nothing; --partial writes what is there", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 100));
