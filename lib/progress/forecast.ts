@@ -140,7 +140,7 @@ const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
   readonly value: number | null;
-  /** Whether the true value is at least `value`, because there was no estimate yet. */
+  /** Whether `value` is only a lower bound: there has been no estimate yet. */
   readonly isLowerBound: boolean;
   readonly range: readonly [number, number] | null;
 }
