@@ -70,7 +70,7 @@ export class Endings {
   readonly #acceptedReasons: ReadonlySet<string>;
 
   /** @param acceptedReasons More finish reasons that count as complete; `none` accepts answers
-   * without one. */
+   * without a finish reason. */
   constructor(acceptedReasons: readonly string[] = []) {
     this.#acceptedReasons = new Set(acceptedReasons.map(normalized));
   }
@@ -81,7 +81,8 @@ export class Endings {
     if (mayBeTruncated && hasReachedLimit(completion, params)) return "limit";
     const cut = ending === "whole" ? cutArguments(completion) : undefined;
     if (cut === undefined) return ending;
-    // A small model may omit the last brace. Without a limit in the request, the two look alike.
+    // A small model may omit the last brace. If the request has no token limit, that looks like a
+    // truncated answer.
     const isOmitted = isBelowLimit(completion, params) && isJson(`${cut}}`);
     return isOmitted ? ending : "limit";
   }
@@ -131,7 +132,8 @@ export function isCounted(usage: Usage | null | undefined): usage is Usage {
   return usage !== null && usage !== undefined && usage.promptTokens + usage.completionTokens > 0;
 }
 
-/** Whether the answer used its whole token limit. It is then truncated, whatever the reason. */
+/** Whether the answer used its whole token limit. Such an answer is truncated, whatever its finish
+ * reason. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
@@ -141,7 +143,7 @@ function hasReachedLimit({ usage }: Completion, params: Params): boolean {
 const REACHED_SHARE = 0.8;
 
 /** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
- * answer like this with `length` where prompt and answer fill the context. But the limit may have
+ * answer like this with `length` where prompt and answer fill the context. The limit may still have
  * been reached: some servers do not count reasoning, and gateways estimate counts. */
 export function isBelowLimit({ usage }: Pick<Completion, "usage">, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;

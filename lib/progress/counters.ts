@@ -140,7 +140,7 @@ export interface ErrorGroup {
   count: number;
   /** The action after the last attempt. */
   action: FailureAction;
-  /** Attempts by the action after them; the sum is `count`. */
+  /** Attempts by the action that followed them; the sum is `count`. */
   actions: Record<FailureAction, number>;
   /** The uids of up to three rows. */
   uids: string[];

@@ -46,9 +46,9 @@ export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
 }
 
 /**
- * A results line without the trailing newline. Every line has all of Retort's fields, with the same
- * types, because Arrow infers types from the first lines: an unreported count is 0, a missing text "". Values of
- * varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
+ * A results line, without the trailing newline. Every line has all of Retort's fields, with the
+ * same types, because Arrow infers types from the first lines: an unreported count is 0, a missing
+ * text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -77,8 +77,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/** A failures line without the trailing newline. `partial` has the last answer, if one was paid for. If the
- * row is pending, `error.final` is false and `error.next` says how it is sent next. */
+/** A failures line, without the trailing newline. `partial` has the last answer, if one was paid
+ * for. If the row is pending, `error.final` is false and `error.next` says how it is sent next. */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;

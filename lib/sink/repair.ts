@@ -19,7 +19,7 @@ import { uidOfLine } from "./read_line.ts";
 
 export type TailRepair =
   | { readonly kind: "clean" }
-  /** The line feed was missing, or NUL bytes followed the text. */
+  /** The last newline was missing, or NUL bytes followed the text. */
   | { readonly kind: "completed" }
   /** The damaged lines at the end are in the new file `keptAt`. */
   | { readonly kind: "cut"; readonly keptAt: string };
@@ -30,9 +30,9 @@ const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 
 /**
- * Makes a file end with a whole line. Completes a last line that is a JSON object without a line
- * feed, or before NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`. Reads
- * backwards, only as far as necessary.
+ * Makes a file end with a whole line. Completes a last line that is a JSON object without a
+ * newline, or before NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`.
+ * Reads backwards, only as far as necessary.
  */
 export async function repairTail(path: string): Promise<TailRepair> {
   return await orCannotWrite(path, async () => {
@@ -198,16 +198,16 @@ export async function dropLines(
 
 /**
  * Repairs a file in which another program cut a line off and later lines were appended: what is
- * left of the cut line and the line after it are now one. Copies the complete lines to the file
- * `to`, then removes the joined ones from `path`. The cut lines are lost.
+ * left of the cut line and the line after it are now one line. Copies the complete lines to the
+ * file `to`, then removes the joined ones from `path`. The cut lines are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const { lines, count } = await copyLines(path, to, wholeLineIn);
   await dropLines(path, lines, count);
 }
 
-/** Appends to a file what `copyOf` returns for lines of another file. Returns the numbers of these
- * and of blank lines, and the number of all lines. */
+/** Appends to a file what `copyOf` returns for lines of another file. Returns the numbers of the
+ * copied lines and of blank lines, and the number of all lines. */
 async function copyLines(
   path: string,
   to: Deno.FsFile,
