@@ -46,11 +46,12 @@ export type FailureType =
   | "network"
   /** The deadline of the attempt or of the row passed. */
   | "timeout"
-  /** A rate limit or a quota was reached, by status 429, code or message. */
+  /** The status (429), the code or the message reports a rate limit or quota. */
   | "rate_limit"
-  /** The teacher failed or is overloaded, by status (408, 409, 5xx), code or message. */
+  /** The status (408, 409, 5xx), the code or the message reports a fault or overload. */
   | "server"
-  /** The key, the bill, the model or the address is wrong. Halts the teacher and fails no row. */
+  /** The key, the model or the address is wrong, or the account lacks credit. Halts the teacher and
+   * fails no row. */
   | "account"
   /** The teacher rejected the request because of the row, or of parameters that all rows share. */
   | "request"
@@ -106,15 +107,15 @@ export interface TeacherErrorOptions extends ErrorOptions {
    */
   code?: string | undefined;
   /**
-   * Whether another attempt may succeed, by `x-should-retry` or a custom teacher. @default
-   * undefined: type, status and code decide
+   * Whether another attempt may succeed, as the header `x-should-retry` or a custom teacher says.
+   * @default undefined: type, status and code decide
    */
   retryable?: boolean | undefined;
-  /** Least time before the next attempt, in milliseconds. @default none */
+  /** Minimum wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number | undefined;
   /**
-   * Whether a limit is used up, so that other rows would be throttled, too, for `retryAfterMs` or,
-   * without it, `limitResetMs`. Ignored unless the attempt was throttled. @default false
+   * Whether a limit is used up. Other rows would be throttled too, for `retryAfterMs`, or for
+   * `limitResetMs` if that is undefined. Ignored unless the attempt was throttled. @default false
    */
   isExhausted?: boolean | undefined;
   /** Time until the exhausted limit resets, in milliseconds. @default unknown */
@@ -128,8 +129,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** Whether no connection could be made, so nothing was sent. @default false */
   isUnreachable?: boolean | undefined;
   /**
-   * Whether requests omit a field from now on. The row is sent again at once, and this attempt does
-   * not count. @default false
+   * Whether the teacher rejected a field that Retort adds, such as `stream_options`. Later requests
+   * omit it, the row is sent again at once, and this attempt does not count. @default false
    */
   isAdjusted?: boolean | undefined;
   /** A message for the user; the run shows it once. @default none */
@@ -150,7 +151,7 @@ export class TeacherError extends RetortError {
   readonly code: string | undefined;
   /** See {@linkcode TeacherErrorOptions.retryable}. */
   readonly retryable: boolean | undefined;
-  /** Least time before the next attempt, in milliseconds; undefined if none was given. */
+  /** Minimum wait before the next attempt, in milliseconds; undefined if none was given. */
   readonly retryAfterMs: number | undefined;
   /** See {@linkcode TeacherErrorOptions.isExhausted}. */
   readonly isExhausted: boolean;
@@ -167,8 +168,8 @@ export class TeacherError extends RetortError {
   /** The part of the answer that arrived before the failure; undefined if nothing did. */
   readonly partial: Completion | undefined;
 
-  /** Creates the error. Without `type`, the status decides it. Values of a wrong type are left out:
-   * they come from an error's body, where a `code` may be a number. */
+  /** Creates the error. Without `type`, the status decides it. A `type`, `status` or `code` of the
+   * wrong type is ignored: an error's body may have a number as its `code`. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
     super(message, options);
     const { status, type, code } = options;
@@ -189,7 +190,7 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The error code if a file that a row names cannot be read, so that nothing was sent. */
+/** The error code for a row that names an unreadable file. Nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
 /** A gateway waits at least this long for an answer before it sends 504. One that sends 504 sooner
@@ -255,7 +256,7 @@ export class HaltedError extends RetortError {
 
 /**
  * What is wrong with a YAML text, and where. Leaves out the names of aliases and tags and the line
- * that the parser quotes: they may contain a key.
+ * that the parser quotes: they may contain an API key.
  */
 export function yamlProblem(error: unknown): string {
   const [message] = (error as Error).message.split(/:\n/);

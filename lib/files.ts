@@ -1,19 +1,19 @@
 /**
- * Paths, file operations that the standard library lacks, and reasons for system errors that users
- * understand.
+ * Paths, file operations that the standard library lacks, and plain-language reasons for system
+ * errors.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
-import * as system from "./deps/std_path.ts";
+import * as stdPath from "./deps/std_path.ts";
 import { SinkError, UsageError } from "./errors.ts";
 
 /** A file or folder as a path, or as a `file:` URL. */
 export type PathLike = string | URL;
 
 /**
- * Returns a path, also for a URL: that of a folder keeps its trailing `/`.
+ * Converts a `file:` URL to a path. The path of a folder's URL keeps its trailing `/`.
  *
  * @throws {TypeError} If the value is neither a string nor a `file:` URL.
  */
@@ -34,29 +34,29 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
 }
 
 /** The path functions of this system. Tests pass the Windows functions. */
-export type PathRules = typeof system.posix;
+export type StdPath = typeof stdPath.posix;
 
-export function endsWithSeparator(path: string, rules: PathRules = system): boolean {
+export function endsWithSeparator(path: string, rules: StdPath = stdPath): boolean {
   return new RegExp(`${rules.SEPARATOR_PATTERN.source}$`).test(path);
 }
 
-export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {
+export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: StdPath = stdPath): string {
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** Joins a folder and a name with `/`. Windows accepts it, and paths look as the user typed. */
-export function inFolder(folder: string, name: string, rules: PathRules = system): string {
+/** Joins a folder and a name with `/`. Windows accepts it, and paths look as the user typed them. */
+export function inFolder(folder: string, name: string, rules: StdPath = stdPath): string {
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
 /** Splits a path into its last part and all before it, the separator included. */
-export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
+export function splitPath(path: string, { basename }: Pick<StdPath, "basename"> = stdPath) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
 }
 
 /** Whether `path` is strictly below `folder`. Pass real paths: links are not resolved. */
-export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
+export function isInside(path: string, folder: string, rules: StdPath = stdPath): boolean {
   const relative = rules.relative(folder, path);
   return relative !== "" && !rules.isAbsolute(relative) &&
     relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
@@ -84,18 +84,18 @@ export function parseShardStem(text: string) {
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** The same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS): files that
- * were created one after the other have the same number then, and their real paths tell them apart. */
+/** The same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS): files
+ * created one after the other may then share a number, so the key is their real path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   if (ino && Number.isSafeInteger(ino)) return `${dev}:${ino}`;
   try {
     return Deno.realPathSync(path);
   } catch {
-    return system.resolve(path);
+    return stdPath.resolve(path);
   }
 }
 
-/** Reasons by the name of Deno's error class, which the bundle for Node lacks, or by a code. */
+/** Keyed by error name or code. Names, because the bundle for Node lacks Deno's error classes. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -110,8 +110,8 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
 const TOO_MANY_FILES =
-  "too many open files: each call in flight needs a connection, and outputs up to 300 files. Raise " +
-  "the limit with ulimit -n 65536, or lower --concurrency";
+  "too many open files: each call in flight needs a connection, and the outputs need up to 300 files. " +
+  "Raise the limit with ulimit -n 65536, or lower --concurrency";
 
 /** The reason that follows `Cannot read "…": ` in a message. */
 export function systemReason(cause: unknown): string {
@@ -127,7 +127,7 @@ export function systemReason(cause: unknown): string {
 
 /**
  * Returns the error for one of Retort's own files. A FIFO, socket or device in its place is the
- * user's mistake.
+ * user's mistake, so that is a `UsageError`.
  */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
@@ -137,17 +137,17 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Replaces Deno's own text, which advises to disable the sandbox:
+/** Replaces Deno's own text, which advises disabling the sandbox:
  * `Requires all access to "/proc/x", run again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
-  if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
+  if (kind === "all") return `Retort may not open files in ${SYSTEM_FOLDERS}: name another place`;
   return `Retort was started without the permission for it (--allow-${kind ?? "read"})`;
 }
 
 /**
- * Awaits an operation on a file. Resolves with undefined if the file does not exist, or if its
- * folder is not a folder but a file.
+ * Awaits an operation on a file. Resolves with undefined if the file does not exist, or if a parent
+ * in its path is a file.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -163,7 +163,7 @@ export async function ifThere<T>(
   }
 }
 
-/** On Windows, `*` and `?` cannot be in a name: the error has the code of a missing file only. */
+/** On Windows, the error for a name with `*` or `?` has the code `ENOENT`, but not Deno's class. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     codeOf(error) === "ENOENT";
@@ -173,7 +173,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Files that shells and systems have opened already: `/dev/fd/63` has a writer. */
+/** Opening these does not block: `/dev/fd/63`, from `<(…)` in a shell, has a writer already. */
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
@@ -198,7 +198,7 @@ async function checkHasEnd(path: string): Promise<void> {
 /** Why a path must not be opened like a file; undefined for files, folders, `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
-  return `it is ${kindOf(info)}. Name a file with its content`;
+  return `it is ${kindOf(info)}. Write its content to a file and name that`;
 }
 
 export function kindOf(info: Deno.FileInfo): string {
@@ -219,8 +219,8 @@ export async function isFolder(path: string): Promise<boolean> {
 
 /** The absolute path of the folder of `path`. Links are resolved if the folder exists. */
 export async function realFolderOf(path: string): Promise<string> {
-  const folder = system.dirname(path);
-  return await Deno.realPath(folder).catch(() => system.resolve(folder));
+  const folder = stdPath.dirname(path);
+  return await Deno.realPath(folder).catch(() => stdPath.resolve(folder));
 }
 
 export async function namesIn(folder: string): Promise<string[]> {
@@ -259,7 +259,7 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (cause) {
     const attempt = `Cannot create the folder "${path}"`;
     if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
-      throw new UsageError(`${attempt}: there is a file of that name. Name another output`);
+      throw new UsageError(`${attempt}: it, or a folder above it, is a file. Name another output`);
     }
     throw new SinkError(`${attempt}: ${systemReason(cause)}`, { path, cause });
   }
@@ -277,7 +277,7 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
 }
 
 /**
- * Like `readFully`, without promises: one costs more than a small read from the page cache.
+ * Synchronous `readFully`: a promise costs more than a small read from the page cache.
  *
  * @param offset @default the current position
  */

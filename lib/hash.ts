@@ -24,10 +24,11 @@ const { h64ToString } = await xxhash();
 const ENCODER = new TextEncoder();
 let buffer = new Uint8Array(1 << 16);
 
-/** Texts that `node:crypto` hashes. They leave 2 MB, 20,000 would leave 5. */
+/** The number of texts that `node:crypto` hashes. They leave 2 MB of native memory; 20,000 would
+ * leave 5 MB. */
 const NATIVE_TEXTS = 10_000;
 let nativeTexts = 0;
-/** Instantiated after the native texts. Where that fails, as with too little address space
+/** Instantiated after `NATIVE_TEXTS` texts. If that fails, for example for lack of address space
  * (`ulimit -v`), `node:crypto` hashes all texts: the run may have paid for answers by then. */
 let sha256: Awaited<ReturnType<typeof createSHA256>> | undefined;
 

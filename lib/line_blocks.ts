@@ -14,10 +14,10 @@ const NEWLINE = 10;
 
 /** Consecutive lines. The next block reuses the memory of `bytes`. */
 export interface LineBlock {
-  /** Lines with line feeds; an incomplete line only if `isTail` is set. */
+  /** Lines with their newlines; an incomplete line only if `isTail` is set. */
   readonly bytes: Uint8Array;
   readonly offset: number;
-  /** Whether this is the rest of the file after its last line feed. */
+  /** Whether this is the rest of the file after its last newline. */
   readonly isTail: boolean;
 }
 
@@ -42,7 +42,7 @@ export async function* readOpenBlocks(
       throw cannotRead(path, cause);
     });
     if (count === null) break;
-    // The bytes left from before contain no line feed.
+    // The bytes left from the previous read contain no newline.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -91,7 +91,7 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-/** The lines of a file without line feeds; "" for blank ones. */
+/** The lines of a file without their newlines; a blank line is "". */
 export async function* linesIn(
   path: string,
 ): AsyncGenerator<{ readonly text: string; readonly number: number }> {

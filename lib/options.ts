@@ -1,5 +1,5 @@
 /**
- * Validates the options of functions, for callers without types: rejects unknown names, wrong types
+ * Validates the options of functions, for callers in JavaScript: rejects unknown names, wrong types
  * and wrong values.
  *
  * @module

@@ -43,7 +43,7 @@ function cleaned(text: string, blanks: RegExp): string {
     .toWellFormed();
 }
 
-/** Characters that a terminal may act on or hide, except line feeds and tabs. */
+/** Characters that a terminal may act on or hide, except newlines and tabs. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
@@ -52,7 +52,7 @@ const UNPRINTABLE =
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
-/** Text of several lines: line feeds and spaces stay, except spaces at the end of a line. */
+/** Text of several lines: newlines and spaces stay, except spaces at the end of a line. */
 export function printableLines(text: string): string {
   return text.split("\n").map((line) => cleaned(line, CONTROLS).trimEnd()).join("\n");
 }
@@ -125,7 +125,8 @@ function octal(character: string): string {
 /**
  * Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets single
  * quotes, which only PowerShell reads. PowerShell reads curly quotes as quotes, too. A backslash
- * before the last quote would escape it, so that of a folder becomes `/`.
+ * before the last quote would escape the quote, so the one at the end of a folder's path becomes
+ * `/`.
  */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");

@@ -3,13 +3,13 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** A shorter word is only similar in another case: `x` is not `y`. */
+/** A shorter word matches only the same word in another case: `X` is `x`, but not `y`. */
 const MIN_LETTERS = 3;
 
 /**
- * Returns the name that `word` probably misspells, with at most a quarter of the letters changed,
- * one to three: `seed` is not `keep`, and `message_id` not `messages`. Case and separators do not
- * count: `maxTokens` is `max_tokens`.
+ * Returns the name that `word` probably misspells. Up to a quarter of its letters may differ, at
+ * least one and at most three: `seed` is not `keep`, and `message_id` not `messages`. Names that
+ * differ only in case and separators are the same: `maxTokens` is `max_tokens`.
  */
 export function similarName(word: string, names: Iterable<string>): string | undefined {
   const all = [...names];

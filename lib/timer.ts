@@ -118,7 +118,7 @@ function callDue(): void {
   }
 }
 
-/** A timer of Deno or Node: by the web's types, timers are numbers. */
+/** A timer of Deno or Node: in the web's types, timers are numbers. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;
@@ -262,7 +262,7 @@ export class ActiveClock {
   readonly now = (): number => this.#time + Math.min(MAX_TICK_GAP_MS, this.#now() - this.#tickedAt);
 
   /**
-   * Called two to ten times a second, and before `isStopped` changes.
+   * Call it two to ten times a second, and before `isStopped` changes.
    *
    * @param isStopped Whether the time since the last call does not count.
    */

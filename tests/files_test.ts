@@ -42,7 +42,7 @@ Deno.test("systemReason() names what is wrong in a user's words", () => {
       new Deno.errors.NotCapable(
         'Requires all access to "/proc/x", run again with the --allow-all flag',
       ),
-      "programs have no access to /proc, /sys and most of /dev: name another place",
+      "Retort may not open files in /proc, /sys and most of /dev: name another place",
     ],
     [
       new Deno.errors.NotCapable(
@@ -116,7 +116,7 @@ Deno.test({
       const ended = await asTask.run(args);
       assertEquals(ended.code, code, `${args.join(" ")}\n${ended.stderr}`);
       assertStringIncludes(ended.stderr, message);
-      assertStringIncludes(ended.stderr, "programs have no access to /proc, /sys");
+      assertStringIncludes(ended.stderr, "Retort may not open files in /proc, /sys");
       assert(!/Requires|--allow-all|^\s+at /m.test(ended.stderr), ended.stderr);
     }
   },

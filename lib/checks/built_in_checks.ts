@@ -204,8 +204,8 @@ function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema:
   };
 }
 
-/** Returns the schema to send to teachers, named by the `response_format`, its title, or
- * `answer`. Undefined for the schemas `true` and `false`. */
+/** Returns the schema to send to teachers. Its name is from the `response_format` or its title;
+ * otherwise it is `answer`. Undefined for the schemas `true` and `false`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const { schema } = unwrapped;

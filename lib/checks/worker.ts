@@ -84,7 +84,7 @@ function tooSlow(subject: Subject): Verdict {
   const seconds = MAX_CHECK_MS / 1_000;
   return unchecked(
     `Cannot check the answer for ${subject}: the check takes more than ${seconds} s. ` +
-      "A nested repetition, as in (a+)+, can take exponential time: write a single one, as in a+",
+      "A nested repetition, such as (a+)+, can take exponential time: write a single one, such as a+",
   );
 }
 

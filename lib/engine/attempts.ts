@@ -71,8 +71,8 @@ export class Attempts {
     return this.#inFlight + this.#checks.size;
   }
 
-  /** Called when a row gets its teacher. Returns false if the row's time is up, or if the answer of
-   * an earlier run is to be decided first. */
+  /** Called when a row gets its teacher. Returns false if the row's time is up, or if an answer
+   * from an earlier run must be checked first. */
   needsCall(work: Work): boolean {
     this.#waits.begin(work);
     const { timeoutMs = Infinity, undecided } = work;

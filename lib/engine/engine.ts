@@ -74,7 +74,7 @@ export class Engine {
       random: this.#options.random ?? Math.random,
       onReady: () => this.#wake(),
       onTick: () => {
-        this.#tickRows();
+        this.#updateRowClock();
         this.#state.tick();
       },
       onOutage: (endpoint) => this.#state.noteOutage(endpoint),
@@ -112,7 +112,7 @@ export class Engine {
     return this.#lanes.busy;
   }
 
-  /** Aborted calls, which may have been billed, if an error has ended the run; otherwise 0. */
+  /** Calls aborted because an error ended the run; they may have been billed. Otherwise 0. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -183,15 +183,16 @@ export class Engine {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempts until `openGate`. Any number of gates may be closed. */
+  /** Starts no attempts until every closed gate is open again: one for a pause, one for each full
+   * disk. */
   closeGate(name: string): void {
-    this.#tickRows();
+    this.#updateRowClock();
     this.#state.gates.add(name);
     this.#state.reportChange();
   }
 
   openGate(name: string): void {
-    this.#tickRows();
+    this.#updateRowClock();
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
@@ -259,7 +260,7 @@ export class Engine {
     else this.#queue.add(work, delayMs);
   }
 
-  #tickRows(): void {
+  #updateRowClock(): void {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.backoff !== undefined);
   }
 

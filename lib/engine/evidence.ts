@@ -1,6 +1,6 @@
 /**
- * Evidence against a teacher, repeated rejections and other bad answers, with advice for the user;
- * and evidence against the settings of a run: useless answers.
+ * Evidence against a teacher (repeated rejections and other bad answers), with advice for the user,
+ * and against the settings of a run (useless answers).
  *
  * @module
  */
@@ -33,7 +33,8 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers, or after a single certain one. */
+/** A row counts against its teacher after this many bad answers, or after a single one that is
+ * certain, such as a web page. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
@@ -209,7 +210,7 @@ export class UselessAnswers {
 
   /** Called when a row has failed because of its answer. */
   failed({ type, message }: Failure): void {
-    // A check has rejected a whole answer. Of hard tasks, few answers may pass.
+    // A check has rejected a whole answer: of answers to hard tasks, few may pass.
     if (type === "rejected" || type === "refused") this.#hasWholeAnswer = true;
     if (this.#hasWholeAnswer || type !== "truncated" && type !== "empty") return;
     this.#count++;

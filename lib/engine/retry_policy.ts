@@ -26,7 +26,7 @@ export const BACKOFF_BASE_MS = 500;
  * more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of a wait, or of what is added to a requested one. */
+/** The upper bound of a wait, or of the jitter that is added to a requested wait. */
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without a known finish reason, from the row's second fault
@@ -104,8 +104,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** How long the row waits for another attempt, in milliseconds. There is none if the row's time
- * (`late`) or its attempts (`spent`) are used up. */
+/** How long the row waits for another attempt, in milliseconds. No attempt follows if the row's
+ * time (`late`) or its attempts (`spent`) are used up. */
 type RowWait = number | "late" | "spent";
 
 export class RowWaits {
@@ -168,8 +168,8 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Returns the time until a teacher accepts the row: its own one after the requested wait, or
-   * another one. */
+  /** Returns the time until a teacher accepts the row: its own teacher after the requested wait, or
+   * another teacher. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
     const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];

@@ -42,8 +42,8 @@ const PATIENCE_MS = 60_000;
 /** The error code for a host that does not exist. A temporary failure of DNS has another code,
  * EAI_AGAIN. */
 const NO_HOST = "ENOTFOUND";
-/** Error codes for a host where no server listens. ENETUNREACH means that our own network is
- * unreachable, so it is not in this set. */
+/** Error codes for a host where no server listens. ENETUNREACH is not in this set: it means that
+ * this machine has no network. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",

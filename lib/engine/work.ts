@@ -15,7 +15,7 @@ import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested: the row's time limit excludes it. */
 export interface ExcludedWait {
-  /** By the clock `rowNow`. */
+  /** On the clock `rowNow`. */
   readonly since: number;
   /** The wait until the first teacher accepts the row; later waiting counts. */
   readonly maxMs: number;
@@ -33,13 +33,13 @@ export class Work implements Sent {
   ticket = 0;
   startedAt = 0;
   inFlightAtStart = 0;
-  /** The teacher whose last answer had no known finish reason. Another one is preferred next. */
+  /** The teacher whose last answer had no known finish reason. Another teacher is preferred next. */
   avoided: Endpoint | undefined;
   attempts = 0;
   /** Failed attempts that count against `maxAttempts`. Throttling, failed connections, outages and
    * rejections of fields that Retort added do not count. */
   faults = 0;
-  /** Included in `faults`. */
+  /** Attempts that timed out; `faults` includes them. */
   timeouts = 0;
   /** Throttled attempts have a limit of their own. */
   throttled = 0;
@@ -63,8 +63,8 @@ export class Work implements Sent {
   isUnchecked = false;
   requestedWaits: RequestedWait[] | undefined;
   excludedWait: ExcludedWait | undefined;
-  /** When the row's time is up, by `rowNow`; undefined before its first attempt, and without a
-   * limit. */
+  /** When the row's time is up, on the clock `rowNow`; undefined before its first attempt, and
+   * without a limit. */
   deadlineAt: number | undefined;
   /** What was left of the row's time when it got its teacher; undefined without a limit. */
   timeoutMs: number | undefined;

@@ -18,7 +18,7 @@ import { Work } from "./work.ts";
  * meanwhile. */
 const MAX_OFFER_WAIT_MS = 1_000;
 /** The wait if `soonestMs` is 0 although no teacher can take the row: some teacher requests no wait
- * for it, but is at its concurrency or rate limit. */
+ * for the row, but is at its concurrency or rate limit. */
 const FULL_WAIT_MS = 100;
 
 type SourceOptions = Pick<
@@ -64,8 +64,8 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether the buffer and the retry queue are empty. Retries that are not due count; the source
-   * may have more. */
+  /** Whether the buffer and the retry queue are empty. Retries that are not due count as well; the
+   * source may have more rows. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }

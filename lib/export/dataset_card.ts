@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ThinkStyle } from "../answer.ts";
 import { basename } from "../deps/std_path.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
@@ -14,7 +15,8 @@ import { type Example, Times } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainers.ts";
 
-/** Marks a card that may be replaced. Users wrote the cards without this mark. */
+/** Marks a card that Retort wrote and may replace. A card without it is the user's own. Frozen,
+ * because cards that were written earlier contain it. */
 export const CARD_MARK = "<!-- Written by Retort. `--replace` writes it and data/ again";
 
 export class DatasetFacts {
@@ -61,7 +63,7 @@ export function cardOf(content: CardContent): string {
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
   return `${yamlOf(content, name)}
 
-${CARD_MARK}; the license stays. -->
+${CARD_MARK}, but keeps the license. -->
 
 # ${name}
 
@@ -100,8 +102,8 @@ const TOOLS_NOTE =
   "them before a chat template reads them.\n\n";
 
 const NO_LICENSE =
-  "Not chosen yet. Fill in `license:` at the top of this file; the terms of the teacher model and of the " +
-  "prompts decide what is possible.";
+  "Not chosen yet. Fill in `license:` at the top of this file. Which licenses are allowed depends on " +
+  "the terms of the teacher model and of the prompts.";
 
 function splitsOf({ rows, validationRows }: CardContent): string {
   if (validationRows === 0) return `${formatCount(rows)} rows`;
@@ -109,12 +111,12 @@ function splitsOf({ rows, validationRows }: CardContent): string {
   return `${training} rows for training, ${formatCount(validationRows)} for validation`;
 }
 
-/** Names no files (`configs:`): datasets finds them by their names, and with `configs:` its cache is
- * by these patterns, not by the files. It then returned the rows of an earlier export to the same
- * folder, or to any other of that name. */
+/** Lists no data files under `configs:`. The `datasets` library finds them by their names anyway.
+ * With `configs:`, it keys its cache by the patterns instead of the files: after a second export to
+ * a folder of the same name, it returned the rows of the first. */
 function yamlOf({ license, rows }: CardContent, name: string): string {
   const lines = [
-    license === undefined ? "# license: choose one, as in apache-2.0" : `license: ${license}`,
+    license === undefined ? "# license: choose one, such as apache-2.0" : `license: ${license}`,
     `pretty_name: ${JSON.stringify(name)}`,
     "task_categories:",
     "  - text-generation",
@@ -172,19 +174,27 @@ function factsOf({ facts }: CardContent): string[] {
   ];
 }
 
+const THINK_TEXTS: Readonly<Record<ThinkStyle, string>> = {
+  wrap: "reasoning inside the answer, in `<think>` tags",
+  field: "reasoning in a field of its own",
+  drop: "reasoning left out",
+};
+
 function choicesOf({ options }: CardContent): string[] {
   const { where, uids, excludeUids, dedupe, shuffle, maxRows, validation, think } = options;
   const choices = [
     where === undefined ? "" : `rows that meet ${codeSpan(where)}`,
-    uids === undefined ? "" : `rows among ${formatCountOf(uids.length, "uid")}`,
+    uids === undefined ? "" : `only rows from a list of ${formatCountOf(uids.length, "uid")}`,
     excludeUids === undefined ? "" : `${formatCountOf(excludeUids.length, "uid")} left out`,
     dedupe ? "duplicates left out" : "",
     shuffle === undefined ? "" : `shuffled with the seed ${shuffle}`,
     maxRows === Infinity ? "" : `at most ${formatCount(maxRows)} rows`,
     validation > 0
-      ? `${Number((validation * 100).toFixed(4))} % for validation, by the uid of the row`
+      ? `${
+        Number((validation * 100).toFixed(4))
+      } % for validation, chosen by a hash of the row's uid`
       : "",
-    think === undefined ? "" : `reasoning: ${think}`,
+    think === undefined ? "" : THINK_TEXTS[think],
   ].filter((choice) => choice !== "");
   const date = new Date().toISOString().slice(0, 10);
   return [

@@ -89,7 +89,7 @@ export class ExampleReader {
   /**
    * Returns the example of a results line, or what is wrong with the line. Messages and tools are
    * restored when first read, so unselected rows cost nothing. Reading them throws a `NotRestored`
-   * if the row was sent with unknown options.
+   * if the run file does not say with which options the row was sent.
    */
   read(text: string): Example | string {
     const fields = parseFields(text);

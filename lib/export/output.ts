@@ -27,14 +27,14 @@ export async function openOutput(
   if (typeof output !== "string") return toStream(output);
   await checkOutput(output, guard);
   const standard = standardStreamOf(output);
-  if (standard !== undefined) return toPipe(Deno[standard].writable, output, { isOurs: false });
+  if (standard !== undefined) return toPipe(Deno[standard].writable, output, { mustClose: false });
   let replacement: Replacement;
   try {
     const info = await Deno.stat(output).catch(() => undefined);
     // Renaming a file into place would replace a pipe or device.
     if (info && !info.isFile) {
       const file = await Deno.open(output, { write: true });
-      return toPipe(file.writable, output, { isOurs: true });
+      return toPipe(file.writable, output, { mustClose: true });
     }
     await Deno.mkdir(dirname(output), { recursive: true });
     replacement = await Replacement.open(output, { mode, removesLeftovers: true });
@@ -56,10 +56,10 @@ export async function openOutput(
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
-  { isOurs }: { isOurs: boolean },
+  { mustClose }: { mustClose: boolean },
 ): Output {
   const writer = stream.getWriter();
-  const end = async () => isOurs ? await writer.close() : writer.releaseLock();
+  const end = async () => mustClose ? await writer.close() : writer.releaseLock();
   return {
     write: (bytes) => writer.write(bytes).catch(failWriting(name)),
     finish: () => end().catch(failWriting(name)),

@@ -1,5 +1,6 @@
-/** Calculates what answers cost: by the user's prices, otherwise as answers state it, otherwise by
- * public prices. Estimates what a run will cost, as a range, because answer lengths are unknown.
+/** Calculates what answers cost, from the user's prices, otherwise from the cost that answers
+ * state, otherwise from public prices. Estimates what a run will cost, as a range, because answer
+ * lengths are unknown.
  * @module */
 
 import { isCounted } from "../answer.ts";
@@ -134,7 +135,7 @@ async function findPrice(
 /** Tokens of each kind, whose cost is 0 only if the model is free. */
 const ANY_USAGE: Usage = { promptTokens: 2, cachedTokens: 1, completionTokens: 1 };
 
-/** The cost of answers by `costOf`; answers of free models cost 0 even without token counts. */
+/** Like `costOf`, but answers of free models cost 0 even without token counts. */
 function orFree(costOf: CostOf): CostOf {
   return (answer) =>
     costOf(answer) ?? (costOf({ ...answer, usage: ANY_USAGE }) === 0 ? 0 : undefined);
@@ -228,7 +229,7 @@ export function describeEstimate(
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [low, high] = costUsd;
   const assumption = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
-  const source = isAssumed ? assumption : "the limit by max_tokens";
+  const source = isAssumed ? assumption : "the max_tokens limit";
   const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
     `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
       isMean ? " on average" : ""

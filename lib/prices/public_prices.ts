@@ -1,5 +1,5 @@
 /**
- * Public prices. Our own list, `public_prices.json`, comes first: it contains the facts of
+ * Public prices. Retort's list, `public_prices.json`, comes first: it contains the facts of
  * LiteLLM's table (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs and
  * models (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It
  * takes 35 ms to load, so this module is imported only if a price is needed.
@@ -144,7 +144,7 @@ export function genaiPrice(
   };
 }
 
-/** The prices in our own form: `calcPrice` takes 4 to 36 µs for each answer. */
+/** The prices as `Steps`, because `calcPrice` takes 4 to 36 µs for each answer. */
 function stepsOf(model: string, providerId: string, atMs: number): Steps | undefined {
   const listed = calcPrice({}, model, { providerId, timestamp: new Date(atMs) });
   if (listed === null) return undefined;

@@ -168,7 +168,7 @@ export interface PublicPrice {
 /** Names of the standard tier, and of tiers that cost as much. */
 const STANDARD_TIERS = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
-/** The tier's name in our list; "" is the standard tier. */
+/** The tier's name in `public_prices.json`; "" is the standard tier. */
 export function tierNamed(tier: string | undefined): string {
   const name = tier?.toLowerCase() ?? "";
   if (STANDARD_TIERS.includes(name)) return "";

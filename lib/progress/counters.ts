@@ -140,7 +140,7 @@ export interface ErrorGroup {
   count: number;
   /** The action after the last attempt. */
   action: FailureAction;
-  /** Attempts by the action after them; the sum is `count`. */
+  /** Attempts by the action that followed them; the sum is `count`. */
   actions: Record<FailureAction, number>;
   /** The uids of up to three rows. */
   uids: string[];
@@ -150,7 +150,8 @@ export interface ErrorGroup {
   last_seen: string;
 }
 
-/** Another attempt (`retried`), the row's permanent failure, or the end of the run (`halted`). */
+/** What followed a failed attempt: another one (`retried`), the failure of the row (`failed`), or
+ * the end of the run (`halted`). */
 export type FailureAction = "retried" | "failed" | "halted";
 
 /** Further causes are counted together, as "other". */
@@ -261,7 +262,7 @@ const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
 const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
 const NUMBER = /\d+(?:[.,:]\d+)*/g;
 
-/** Replaces what differs between equal causes: ids by `<id>`, numbers by `#`. */
+/** Replaces what differs between messages with the same cause: ids by `<id>`, numbers by `#`. */
 export function normalizeMessage(message: string): string {
   const text = printable(message.slice(0, MAX_RAW_CHARS))
     .replace(UUID, "<id>")

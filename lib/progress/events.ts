@@ -185,7 +185,7 @@ export interface Snapshot {
   eta_s: number | null;
   /** Whether `eta_s` can only grow: too few of the first rows have finished. */
   eta_is_lower_bound: boolean;
-  /** The range of `eta_s`, by the rates of the last five minutes; null for a lower bound. */
+  /** The range of `eta_s`, from the rates of the last five minutes; null for a lower bound. */
   eta_range_s: [number, number] | null;
   /** Milliseconds since the first row could be sent. */
   elapsed_ms: number;
@@ -201,7 +201,7 @@ export interface Snapshot {
   projected_cost_usd: number | null;
   /** Whether `projected_cost_usd` can only grow. */
   projected_cost_is_lower_bound: boolean;
-  /** The range of the cost, by how much the cost of rows varies; null for a lower bound. */
+  /** The range of the cost, from how much the cost of rows varies; null for a lower bound. */
   projected_cost_range_usd: [number, number] | null;
   /** What this run may cost in US dollars; for a shard, what is left of its share. Null without a
    * budget. */

@@ -140,7 +140,7 @@ const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
   readonly value: number | null;
-  /** Whether the true value is at least `value`, because there was no estimate yet. */
+  /** Whether `value` is only a lower bound: there has been no estimate yet. */
   readonly isLowerBound: boolean;
   readonly range: readonly [number, number] | null;
 }
@@ -163,7 +163,7 @@ class RateSpread {
   readonly #marks: { ms: number; count: number }[] = [];
   #last: { ms: number; count: number } = { ms: 0, count: 0 };
 
-  /** @param ms The time since the start, without pauses and the time that the disk was full. */
+  /** @param ms The time since the start, excluding pauses and the time when the disk was full. */
   observe(ms: number, count: number): void {
     this.#last = { ms, count };
     const mark = this.#marks.at(-1);

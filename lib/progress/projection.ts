@@ -76,7 +76,7 @@ export interface RunPosition {
   /** Rows that finished in the last 30 s; `recentRate` is their number per second. */
   readonly recentRows: number;
   readonly recentRate: number;
-  /** Time since the first row could be sent, without pauses and the time that the disk was full. */
+  /** Time since the first row could be sent, excluding pauses and the time when the disk was full. */
   readonly elapsedMs: number;
 }
 
@@ -224,7 +224,8 @@ export class Projection {
     return Math.min(this.#longestMs, residualMs * harmonic);
   }
 
-  /** The later of two ends: by lanes and, if there is a rate, by the rate. */
+  /** The later of two ends: the one that the lanes predict and, if there is a rate, the one that
+   * the rate predicts. */
   #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
     const { rows, recentRows, recentRate, elapsedMs } = position;
     if (elapsedMs < Math.max(MIN_RATE_MS, MIN_RATE_WAVES * meanMs)) return byLanesMs;

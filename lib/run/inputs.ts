@@ -14,8 +14,8 @@ import {
   isMissing,
   kindOf,
   namesIn,
-  type PathRules,
   statOf,
+  type StdPath,
   systemReason,
 } from "../files.ts";
 import { matchesGlob } from "node:path";
@@ -140,7 +140,7 @@ async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<Fi
  * is in NFC: macOS writes the accents of many names as characters of their own (NFD), and keyboards
  * do not.
  */
-export function globOf(pattern: string, rules: PathRules = system) {
+export function globOf(pattern: string, rules: StdPath = system) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
@@ -195,7 +195,7 @@ export async function inputFilesOf(
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
-export function nameOf(input: string, rules: Pick<PathRules, "basename"> = system): string {
+export function nameOf(input: string, rules: Pick<StdPath, "basename"> = system): string {
   return input === "-" ? "stdin" : rules.basename(input).replace(INPUT_ENDING, "");
 }
 

@@ -76,7 +76,7 @@ export class Appender {
   readonly #giveUp = new AbortController();
   /** The size of all whole lines, in bytes. */
   #size: number;
-  /** When the disk stops counting as slow, by `#now`. */
+  /** When the disk stops counting as slow, on the clock `#now`. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Why the last write failed; undefined unless it is retried. */

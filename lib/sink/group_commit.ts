@@ -185,7 +185,7 @@ export class Batch<T> {
     this.written.promise.catch(ignore);
   }
 
-  /** @param line Without line feed. */
+  /** @param line Without the trailing newline. */
   add(line: string, record: T): void {
     this.#lines.push(line);
     this.records.push(record);
@@ -198,7 +198,7 @@ export class Batch<T> {
 
   /** The lines in UTF-8, valid until `bytes` is used again. `text` is empty afterwards. */
   encode(bytes: ReusedBytes): Uint8Array {
-    // Makes `join` add a final line feed without copying the text again.
+    // Makes `join` add the last newline without copying the text again.
     this.#lines.push("");
     const encoded = bytes.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
@@ -230,7 +230,7 @@ export class BatchDelay {
   readonly #now: () => number;
   /** Undefined if even a full batch waits for the end of the turn. */
   #endWait: (() => void) | undefined;
-  /** When a turn must end, by `#now`. */
+  /** When a turn must end, on the clock `#now`. */
   #turnDueAt = 0;
 
   constructor(now: () => number) {

@@ -126,7 +126,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows + this.#lateRows - safeRows - this.#rescuedRows;
   }
 
-  /** Appends a line without line feed. Resolves once the batch is written; rejects with a
+  /** Appends a line, given without its newline. Resolves once the batch is written; rejects with a
    * `SinkError` if it never will be. Once there is a last resort, the line goes there, and the
    * record never counts as durable. */
   append(line: string, record: T): Promise<void> {
@@ -160,7 +160,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#stop(new SinkError(`Gave up writing "${path}" with ${rows} rows waiting`, { path }));
   }
 
-  /** Writes lines that wait for disk space to another file, and all that follow. */
+  /** Writes lines that wait for disk space, and all later lines, to another file. */
   rescue(): void {
     const cause = this.#appender.problem?.cause;
     if (cause !== undefined) this.#break(cause, "write", { rescues: true });

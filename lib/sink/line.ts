@@ -46,9 +46,9 @@ export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
 }
 
 /**
- * A results line, without line feed. It has all our keys, with the same types in each line, because
- * Arrow infers types from the first lines: an unreported count is 0, a missing text "". Values of
- * varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
+ * A results line, without the trailing newline. Every line has all of Retort's fields, with the
+ * same types, because Arrow infers types from the first lines: an unreported count is 0, a missing
+ * text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -56,8 +56,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const members = rowMembersOf(row);
-  // A row's `uid` that equals ours is not repeated in `replaced`, except one like `doc#3`: without
-  // it, the line would look like the third sample of the row `doc`.
+  // If Retort kept the row's `uid`, `replaced` does not repeat it, unless it is like `doc#2`: the
+  // line would look like the third sample of the row `doc`.
   if (
     members.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
     JSON.parse(members.replaced.uid) === row.uid
@@ -77,8 +77,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/** A failures line, without line feed. `partial` has the last answer, if one was paid for. If the
- * row is pending, `error.final` is false and `error.next` says how it is sent next. */
+/** A failures line, without the trailing newline. `partial` has the last answer, if one was paid
+ * for. If the row is pending, `error.final` is false and `error.next` says how it is sent next. */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
@@ -107,7 +107,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of a bad row, with the input line as text or base64. No line feed. */
+/** The failures line of a bad row, with the input line as text or base64. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -131,9 +131,9 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 }
 
 interface RowMembers {
-  /** The members with other names than ours, as JSON text without braces. */
+  /** The row's own fields, except those whose names Retort uses, as JSON text without braces. */
   readonly text: string;
-  /** The JSON text of values whose names are ours. Without a prototype. */
+  /** The row's values for names that Retort uses, each as JSON text. Has no prototype. */
   readonly replaced: Record<string, string>;
 }
 
@@ -153,7 +153,8 @@ export function withoutBraces(text: string): string {
   return inside.trim() === "" ? "" : inside;
 }
 
-/** Our first members, then the row's. No closing brace. */
+/** The line up to the row's own fields, without a closing brace. Retort's first fields come before
+ * them. */
 function headOf(row: Row, inside: string): string {
   // Without `toWellFormed`, because the row is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
@@ -241,7 +242,7 @@ function replacedOf({ replaced }: RowMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** The text as a JSON string. Custom teachers without types may give any value, even undefined. */
+/** The text as a JSON string. Custom teachers in JavaScript may return anything. */
 function jsonString(text: string | undefined): string {
   // Faster than `jsonOf` for strings.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");

@@ -28,7 +28,7 @@ import {
   foreignFile,
   HELD_ATTEMPTS,
   HELD_PAUSE_MS,
-  isOurs,
+  isLockNote,
   isOverwritten,
   lockedElsewhere,
   lockedError,
@@ -193,11 +193,11 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   try {
     // On Windows, a file locked by another process cannot be read.
     const textBefore = await readText(file).catch(() => undefined);
-    if (textBefore !== undefined && !isOurs(textBefore)) throw foreignFile(path);
+    if (textBefore !== undefined && !isLockNote(textBefore)) throw foreignFile(path);
     if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(textBefore));
     // The previous holder may have written a later note.
     const text = await readText(file);
-    if (!isOurs(text)) throw foreignFile(path);
+    if (!isLockNote(text)) throw foreignFile(path);
     const note = noteOf(text);
     const previous = await lastNote(path, note, options);
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);

@@ -64,7 +64,7 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
  *
  * @param text From `readText`, which removes the NUL bytes of a power cut.
  */
-export function isOurs(text: string): boolean {
+export function isLockNote(text: string): boolean {
   return text.length <= MAX_FILE_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
 
@@ -194,7 +194,7 @@ export interface ElsewhereOptions {
   readonly signal?: AbortSignal;
   /** @default a timer */
   readonly delay?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
-  /** @default by the filesystem */
+  /** @default the type of the filesystem decides */
   readonly mayHoldHereOnly?: (info: Deno.FileInfo) => Promise<boolean>;
 }
 

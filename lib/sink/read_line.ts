@@ -20,7 +20,7 @@ import { withoutBraces } from "./line.ts";
 
 export interface LinePlace {
   readonly offset: number;
-  /** Without the line feed. */
+  /** Without the trailing newline. */
   readonly byteLength: number;
 }
 
@@ -167,14 +167,14 @@ export interface RestoredRow {
   readonly uid: string;
   /** "" for a bad row. */
   readonly promptHash: string;
-  /** JSON, without our fields. */
+  /** JSON, without Retort's fields. */
   readonly text: string;
 }
 
 /**
- * Restores the row from an output line: removes our fields, and appends the row's own fields of the
- * same names. A `uid` that equals ours is not restored, because a results line does not say whether
- * the row had one.
+ * Restores the row from an output line: removes Retort's fields, and appends the row's own fields
+ * of the same names. A `uid` that Retort kept is not restored, because a results line does not say
+ * whether the row had one.
  *
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */

@@ -26,7 +26,8 @@ export interface MergedLines {
 const MAX_MISSING = 3;
 
 /** Files of rescued lines for an output file, in order. Leaves out empty files and those that
- * Retort did not write. Probes numbers, because the folder may hold too many files to list. */
+ * Retort did not write. Tries the numbered names one by one, because the folder may hold too many
+ * files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescuedPath, size } of numberedFiles(path)) {
@@ -71,7 +72,7 @@ export async function createRescuedFile(
 /**
  * Saves lines in a new file, durably: the output file may lack them. Returns the file's path.
  *
- * @param lines Without line feeds.
+ * @param lines Without their newlines.
  */
 export async function rescueLines(
   path: string,
@@ -125,7 +126,7 @@ export class LastResort {
 
   /** Resolves once the lines are durable; rejects if they cannot be kept anywhere.
    *
-   * @param lines With line feeds. */
+   * @param lines With their newlines. */
   append(lines: string): Promise<void> {
     const appending = this.#last.then(() => this.#keep(lines));
     this.#last = appending.catch(() => {});

@@ -136,7 +136,7 @@ export class Sink {
     this.#failures.abandon();
   }
 
-  /** Writes lines that wait for disk space to other files, and all that follow. */
+  /** Writes lines that wait for disk space, and all later lines, to other files. */
   rescue(): void {
     this.#results.rescue();
     this.#failures.rescue();
@@ -189,7 +189,7 @@ function maxUnsyncedRows(concurrency: number): number {
 
 export interface WrittenOutcome {
   readonly outcome: Outcome;
-  /** Without the line feed. */
+  /** Without the trailing newline. */
   readonly line: string;
 }
 

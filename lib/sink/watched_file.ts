@@ -4,9 +4,10 @@
  * path.
  *
  * `check` compares the path with the handle; callers check twice, because some network filesystems
- * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file was
- * deleted, the new one begins with all of its lines; else, unless it was truncated, with those of the
- * last minute: a program may read it that long before replacing it. The next run merges both.
+ * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file
+ * was deleted, the new one begins with all of its lines; else, unless it was truncated, with those
+ * of the last minute: a program may have read the old file up to a minute before replacing it. The
+ * next run merges both.
  *
  * @module
  */

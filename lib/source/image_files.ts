@@ -16,7 +16,7 @@ export interface RowImages {
   problemOf(path: string): string | undefined;
   /**
    * Returns the messages with data URLs in place of `paths`. Reads the files on each call, because
-   * the data URL of one image can take 27 MB of memory.
+   * the data URL of one image can take 28 MB of memory.
    *
    * @throws {TeacherError} If a file can no longer be read.
    */

@@ -28,8 +28,8 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Returns the call with its arguments as JSON text. Keeps nulls, unlike `textOfArguments`: someone
- * wrote them here, and no table added them. */
+/** Returns the call with its arguments as JSON text. Keeps nulls, unlike `textOfArguments`: here,
+ * the model wrote them, and no table added them. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});

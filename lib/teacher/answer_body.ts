@@ -262,7 +262,7 @@ export function brokenAnswerError(
 }
 
 /**
- * @param reportedStatus The status in the body. It overrides that of the response.
+ * @param reportedStatus The status in the body. It overrides the status of the response.
  * @param isRetryable Whether an error without a reported status may be retried.
  */
 function errorFrom(

@@ -213,7 +213,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#dispatch();
   }
 
-  /** Settles an attempt whose response did not end. `error` is that of the connection, or the
+  /** Settles an attempt whose response did not end. `error` is the connection's error, or the
    * `TeacherError` of a deadline. */
   #finishEarly(error: Error): void {
     const stream = this.#stream, isDeadline = error instanceof TeacherError;
@@ -244,7 +244,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#isSettled = true;
     this.#body.drop();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
-    // A JSON answer arrives with its head. A stream ends long after its head.
+    // The limits in the head are as old as the head: a JSON answer arrives with it, but a stream
+    // ends long after it.
     const now = this.#shared.now(), ageMs = this.#stream === undefined ? 0 : now - this.#headAt;
     const rateLimit = rateLimitOf(this.#headers, now, ageMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });

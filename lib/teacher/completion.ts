@@ -69,8 +69,8 @@ const TICKS_PER_USD = 1e10;
 
 /**
  * Reads token counts. Null if those of the answer are unknown or, as from servers that count
- * nothing, all are 0: such an answer would be free, and no limit to the cost would be reached. If
- * its cost is stated nevertheless, all counts are 0.
+ * nothing, all are 0: such an answer would be free, and no cost limit would be reached. If its cost
+ * is stated nevertheless, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */

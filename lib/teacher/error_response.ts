@@ -66,8 +66,9 @@ interface StatedError {
   readonly message: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Whether a router used its own key instead of the user's. False if the body says so
-   * (`is_byok`), or for a 401 without the provider's name; undefined without a router. */
+  /** Whether a router used its own key instead of the user's. False if the body says that it used
+   * the user's (`is_byok`), or for a 401 without the provider's name; undefined without a
+   * router. */
   readonly isRelayed: boolean | undefined;
 }
 

@@ -243,7 +243,7 @@ export function networkError(
 }
 
 /** Most gateways cut idle connections after 30 s or more. A connection that breaks after less than
- * this was not one of them. */
+ * this broke for another reason. */
 const IDLE_MS = 20_000;
 
 /** What brings the first byte of an answer sooner. */

@@ -13,7 +13,7 @@ export interface Address {
   readonly credentials: string | undefined;
   readonly shownBaseUrl: string;
   readonly shownRequestUrl: string;
-  /** Whether there is an API version: `/v1`, or Azure's `api-version`. */
+  /** Whether the address has an API version: `/v1`, or Azure's `api-version`. */
   readonly isVersioned: boolean;
   /** Azure takes keys in `api-key`. */
   readonly isAzure: boolean;

@@ -194,7 +194,7 @@ const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; loss: string }>
     loss: "tokens may not be counted",
   },
   "reasoning.summary": {
-    // A value of the user's own, `reasoning.effort`, may be rejected, too.
+    // The user's own `reasoning.effort` may be rejected, too.
     pattern: /\breasoning\b(?!\.effort)/i,
     loss: "answers may come without their reasoning",
   },

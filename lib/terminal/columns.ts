@@ -54,7 +54,7 @@ export function segmentCells(segments: readonly Segment[]): number {
     SEPARATOR.length;
 }
 
-/** Shortens printable text to `width` cells; the last one is an ellipsis. */
+/** Shortens printable text to `width` cells; the last cell is an ellipsis. */
 export function clip(text: string, width: number): string {
   if (width <= 0) return "";
   if (stringWidth(text) <= width) return text;

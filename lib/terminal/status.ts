@@ -211,7 +211,7 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
-  const before = skipped > 0 ? ` (${formatCount(skipped)} finished before)` : "";
+  const before = skipped > 0 ? ` (${formatCount(skipped)} already finished)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${addressList(event.teacher.split(", "))}`;
   const max = formatCount(concurrency);
@@ -271,7 +271,7 @@ function hostOf({ address }: TeacherStatus): string {
 const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
 
 /** Shortens a reason to `cells` cells; "" if there is none. Moves the cause of a long reason to its
- * start: the end of `Cannot connect to gpu1.example:8000: connection refused` says most. */
+ * start: the end of `Cannot connect to gpu1.example:8000: connection refused` matters most. */
 export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");
   if (stringWidth(text) <= cells) return text;

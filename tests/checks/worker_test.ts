@@ -37,8 +37,8 @@ Deno.test("an answer is checked again after the process was stopped (SIGSTOP), a
     assertEquals(verdictsAfter(1, index), all);
     const unchecked =
       "Cannot check the answer for the reject pattern (--reject-pattern): the check " +
-      "takes more than 1 s. A nested repetition, as in (a+)+, can take exponential time: write a " +
-      "single one, as in a+";
+      "takes more than 1 s. A nested repetition, such as (a+)+, can take exponential time: write a " +
+      "single one, such as a+";
     assertEquals(verdictsAfter(2, index), [...all.slice(0, index), { unchecked, isFinal: true }]);
   }
 });

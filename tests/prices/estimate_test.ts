@@ -39,7 +39,7 @@ Deno.test("estimate() takes rows by the limits that they set themselves", () => 
   assertEquals(estimate({ ...open, rowTokenLimits }).isAssumed, false);
   assertStringIncludes(
     describeEstimate(estimate({ ...open, rowTokenLimits }), null).info[0],
-    "(15, the limit by max_tokens)",
+    "(15, the max_tokens limit)",
   );
 });
 
@@ -60,7 +60,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
   assertEquals(say(null), {
     info: [
       "Estimated cost of 1,000 answers, by their length: $0.39 (100 completion tokens each) " +
-      "to $2.31 (1,000, the limit by max_tokens), with about 1,000,000 prompt tokens in all. " +
+      "to $2.31 (1,000, the max_tokens limit), with about 1,000,000 prompt tokens in all. " +
       "The estimate narrows as answers arrive",
     ],
     warnings: [],

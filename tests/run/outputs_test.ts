@@ -262,7 +262,10 @@ Deno.test("makeFolders() refuses a folder if a file has its name", async () => {
   for (const output of [file, `${file}/inside/`]) {
     const files = await outputFilesOf(["a.jsonl"], output);
     const error = await assertRejects(() => makeFolders(files), UsageError);
-    assertStringIncludes(error.message, `"${output.replace(/\/$/, "")}": there is a file of`);
+    assertStringIncludes(
+      error.message,
+      `"${output.replace(/\/$/, "")}": it, or a folder above it, is a file`,
+    );
   }
   assertEquals(await Deno.readTextFile(file), "mine");
 });
@@ -273,7 +276,7 @@ Deno.test("a run, a shard and verify say that a file has the name of the output 
   const output = await dir.write("out", "mine");
   for (const shard of [undefined, { index: 0, count: 2 }]) {
     const run = () => runShard(input, output, { shard });
-    await assertRejects(run, UsageError, "there is a file of that name");
+    await assertRejects(run, UsageError, "is a file");
   }
   assertEquals((await verify({ input, output })).map(({ pending }) => pending), [4]);
 });

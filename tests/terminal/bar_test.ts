@@ -203,8 +203,8 @@ Deno.test("createBar() prints notices and the start above the bar", () => {
   clock.advance(250);
   bar(makeNotice("The key expires soon", "warning"));
   assertEquals(screen.lines.slice(0, 4), [
-    "900 rows to do (100 finished before): gpt-5-mini at https://",
-    "api.example.com/v1, concurrency 20",
+    "900 rows to do (100 already finished): gpt-5-mini at https:/",
+    "/api.example.com/v1, concurrency 20",
     "Warning: The key expires soon",
     " ▒▒▒▒▒███████████████████▚░░░░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
   ]);

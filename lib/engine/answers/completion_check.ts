@@ -13,15 +13,16 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 export const EMPTY = "The answer holds neither text nor a tool call";
 
 /** Returns the value as a completion with valid token counts; undefined if it is not a completion,
- * because a custom teacher without types may return anything. */
+ * because a custom teacher in JavaScript may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
   const isText = response === undefined || response === null || typeof response === "string";
-  // A body in the API's own form has none of these fields: each row would be paid for and empty.
-  const isOwn = "response" in value || "toolCalls" in value || "reasoning" in value ||
+  // The raw body of an API has none of these fields. Accepted, each answer would be paid for and
+  // empty.
+  const hasCompletionField = "response" in value || "toolCalls" in value || "reasoning" in value ||
     "finishReason" in value;
-  if (!isText || !isOwn) return undefined;
+  if (!isText || !hasCompletionField) return undefined;
   return withValidUsage(withValidFields(value as unknown as Completion));
 }
 
@@ -35,8 +36,8 @@ const TEXT_FIELDS = [
   "notice",
 ] as const;
 
-/** Makes other values texts, and tool calls a list: a results line with another type could not be
- * exported. */
+/** Converts other values to text, and a single tool call to a list: a results line with another type
+ * could not be exported. */
 function withValidFields(completion: Completion): Completion {
   let valid = completion;
   for (const name of TEXT_FIELDS) {
@@ -67,7 +68,7 @@ function withValidUsage(completion: Completion): Completion {
  * cost is kept; an invalid `promptTokens` becomes 0, and other invalid counts are left out. */
 function validUsage(usage: Usage): Usage | null {
   const completionTokens = asCount(usage.completionTokens), costUsd = asAmount(usage.costUsd);
-  // An answer of 0 tokens would be free, and no limit to the cost would ever be reached.
+  // An answer of 0 tokens would be free, and no cost limit would ever be reached.
   if (completionTokens === undefined) {
     return costUsd === undefined ? null : { promptTokens: 0, completionTokens: 0, costUsd };
   }

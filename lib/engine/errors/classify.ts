@@ -116,7 +116,7 @@ function verdictOnRejection({ message, code }: TeacherError): Verdict {
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
 }
 
-/** What a server under repair may show for a while. */
+/** Connection errors that end when the server gets another certificate or configuration. */
 const MAY_BE_REPLACED: ReadonlySet<string | undefined> = new Set(["certificate", "no_handshake"]);
 
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
@@ -215,7 +215,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? VERDICTS.address : FAIL;
 }
 
-/** Decides on a 4xx that a router relays. The provider's key, bill, paths and faults are not the
+/** Decides on a 4xx that a router relays. A rejected key, account or path is the router's, not the
  * user's: another attempt may reach another provider. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;

@@ -9,6 +9,7 @@ import { UNREADABLE_FILE } from "../../errors.ts";
  * `row` fail the row; the others send the row again. */
 const CODES = {
   billing: [
+    "insufficient_balance insufficient_credits",
     // OpenAI
     "insufficient_quota billing_hard_limit_reached billing_not_active",
     "credit_balance_exhausted organization_spend_limit_exceeded project_spend_limit_exceeded",
@@ -25,7 +26,6 @@ const CODES = {
     "accountoverdueerror setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
-    "insufficient_balance insufficient_credits",
   ],
   key: [
     "invalid_api_key api_key_invalid api_key_required account_deactivated",

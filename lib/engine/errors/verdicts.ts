@@ -40,7 +40,8 @@ export interface Classification {
   /** The model is the cause. If the row itself chose the model, only that row fails. @default false
    */
   readonly isAboutModel?: boolean;
-  /** Whether something other than a teacher responds. Ignored if the teacher has ever answered. */
+  /** How sure it is that something other than a teacher responds. Ignored if the teacher has ever
+   * answered. */
   readonly otherServer?: "certain" | "probable";
 }
 
@@ -69,8 +70,8 @@ export const VERDICTS = {
     "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
   ),
   permission: halt(
-    "Check what the API key may do (its project, its limits, the country and the address it is " +
-      "used from) in the teacher's settings",
+    "Check what the API key may do (its project, its limits, the country and the IP address it " +
+      "is used from) in the teacher's settings",
   ),
   billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
   upstream: halt(
@@ -90,19 +91,20 @@ export const VERDICTS = {
   address: halt(OTHER_SERVER),
   proxy: halt("Check the user name and the password in the address of the proxy"),
   certificate: halt(
-    "Check the address, the dates of the certificate and the clock of this machine; trust an " +
-      "authority of your own with --ca-file",
+    "Check the address, the dates of the certificate and the clock of this machine. To trust your " +
+      "own certificate authority, use --ca-file",
   ),
   client_certificate: halt(
-    "Check the client certificate (--client-cert, --client-key), which the teacher requires or does " +
-      "not trust, and the address",
+    "The teacher requires a client certificate, or does not trust the one that was sent: check " +
+      "--client-cert, --client-key and the address",
   ),
   plain_http: halt(
     "Check the address: the server there speaks TLS, so use https:// instead of http://",
   ),
-} satisfies Record<CodeMeaning | UncodedMeaning, Verdict>;
+} satisfies Record<CodeMeaning | MeaningWithoutCodes, Verdict>;
 
-type UncodedMeaning =
+/** Verdicts that no list in `CODES` leads to. */
+type MeaningWithoutCodes =
   | "fault"
   | "timeout"
   | "endpoint"
@@ -136,7 +138,7 @@ const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
 export const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
 export const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
-  // From another server, or from a portal in between.
+  // From another web server, or from a captive portal.
   ["web_page", { ...BROKEN, otherServer: "certain" }],
   ["other_api", UNKNOWN_TEXT],
 ]);
@@ -154,7 +156,7 @@ export const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
       "Check the address: the server there may speak plain HTTP, so try http:// instead of https://",
     ),
   ],
-  // No host of this name, or HTTP/2 only.
+  // The server has no host of this name (SNI), or speaks only HTTP/2.
   ["no_handshake", VERDICTS.address],
   // A port of another protocol (gRPC, a database).
   ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],

@@ -12,11 +12,12 @@ import type { LoadControlOptions } from "./load_control.ts";
  * answered. Only the first failure of a row counts: after that, the row may be the cause. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** `ROWS_FOR_OUTAGE` rows must fail over this time: if half of a thousand attempts in flight
- * fail, ten in a row happen by chance. */
+/** The failures must span at least this time: if half of a thousand attempts in flight fail, ten in
+ * a row happen by chance. */
 const MIN_FAULTS_MS = 300;
 
-const NEARLY_ALL = 0.9;
+/** Of the attempts since the first failure, at least this share must have failed. */
+const MIN_FAILED_SHARE = 0.9;
 
 /** This many throttled rows since the last answer count as an outage if `MIN_THROTTLING_MS` have
  * passed. */
@@ -47,11 +48,11 @@ type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
-  #silence = new Streak();
-  /** Failures since the last answer, where answers to attempts made before the first of these
-   * failures do not count: they say little about a teacher that has begun to fail. */
-  #trouble = new Streak();
-  /** Attempts since `#trouble` began. */
+  #sinceAnyAnswer = new Streak();
+  /** The same, but an answer ends this streak only if its attempt was sent after the streak began.
+   * Older attempts say little about a teacher that has begun to fail. */
+  #sinceNewAnswer = new Streak();
+  /** Attempts since `#sinceNewAnswer` began. */
   #attempts = 0;
   #failedAttempts = 0;
   #downSince: number | undefined;
@@ -80,16 +81,17 @@ export class CircuitBreaker {
     if (this.isDown) this.#waitForProbe();
   }
 
-  /** Called when the teacher responds without a sign of trouble. Returns whether an outage ends. */
-  answered(startedAt: number): boolean {
+  /** Called when the teacher answers, or rejects a request for a reason other than load or a fault.
+   * Returns whether an outage ends. */
+  responded(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
       // The attempt was made before the outage, so the teacher may still be down.
       this.#probeMs = PROBE_BASE_MS;
       this.#probeAt = this.#options.now();
       return false;
     }
-    if (this.#silence.length > 0) this.#silence = new Streak();
-    if (startedAt >= this.#trouble.since) this.#trouble = new Streak();
+    if (this.#sinceAnyAnswer.length > 0) this.#sinceAnyAnswer = new Streak();
+    if (startedAt >= this.#sinceNewAnswer.since) this.#sinceNewAnswer = new Streak();
     const wasDown = this.isDown;
     this.#downSince = undefined;
     return wasDown;
@@ -107,13 +109,13 @@ export class CircuitBreaker {
       const mayBlameRow = cause === "fault" || cause === "timeout";
       return mayBlameRow && now - this.#downSince >= PATIENCE_MS;
     }
-    if (this.#trouble.length === 0) this.#attempts = this.#failedAttempts = 0;
-    else if (startedAt >= this.#trouble.since) this.#failedAttempts++;
-    this.#silence.add(cause, isFirstFailure, now);
-    this.#trouble.add(cause, isFirstFailure, now);
+    if (this.#sinceNewAnswer.length === 0) this.#attempts = this.#failedAttempts = 0;
+    else if (startedAt >= this.#sinceNewAnswer.since) this.#failedAttempts++;
+    this.#sinceAnyAnswer.add(cause, isFirstFailure, now);
+    this.#sinceNewAnswer.add(cause, isFirstFailure, now);
     if (!this.#isOutage(cause, now)) return true;
-    this.#silence = new Streak();
-    this.#trouble = new Streak();
+    this.#sinceAnyAnswer = new Streak();
+    this.#sinceNewAnswer = new Streak();
     this.#downSince = now;
     this.#probeMs = PROBE_BASE_MS;
     this.#waitForProbe();
@@ -121,16 +123,16 @@ export class CircuitBreaker {
   }
 
   #isOutage(cause: Classification["cause"], now: number): boolean {
-    const silence = this.#silence;
-    if (cause === "unreachable") return silence.refusedConnections >= REFUSALS_FOR_OUTAGE;
+    const streak = this.#sinceAnyAnswer;
+    if (cause === "unreachable") return streak.refusedConnections >= REFUSALS_FOR_OUTAGE;
     if (cause === "load") {
-      return silence.throttledRows >= THROTTLED_FOR_OUTAGE &&
-        now - silence.since >= MIN_THROTTLING_MS;
+      return streak.throttledRows >= THROTTLED_FOR_OUTAGE &&
+        now - streak.since >= MIN_THROTTLING_MS;
     }
-    if (silence.faultyRows >= ROWS_FOR_OUTAGE && now - silence.since >= MIN_FAULTS_MS) return true;
-    const { faultyRows, since } = this.#trouble;
+    if (streak.faultyRows >= ROWS_FOR_OUTAGE && now - streak.since >= MIN_FAULTS_MS) return true;
+    const { faultyRows, since } = this.#sinceNewAnswer;
     return faultyRows >= ROWS_FOR_OUTAGE && now - since >= MIN_FAULTS_MS &&
-      this.#failedAttempts >= NEARLY_ALL * this.#attempts;
+      this.#failedAttempts >= MIN_FAILED_SHARE * this.#attempts;
   }
 
   #waitForProbe(): void {

@@ -13,7 +13,7 @@ export class DepartedTeachers {
   /** The sum of the teachers that left before the named ones. */
   #earlier: TeacherStatus | undefined;
 
-  /** Returns the counts that are shown from now on; what is added to them is shown, too. */
+  /** Returns the counts that are shown from now on. Add later counts to this object. */
   add(status: TeacherStatus): TeacherCounts {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };

@@ -268,7 +268,7 @@ export class Endpoint {
   /** After an outage, sending restarts with one attempt. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
-    if (!this.breaker.answered(sent.startedAt)) return;
+    if (!this.breaker.responded(sent.startedAt)) return;
     this.#load.restart();
     this.#context.onOutage?.(this);
   }

@@ -49,8 +49,8 @@ export interface Pressure extends Sent {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** Throttling is judged as during a careful start only for the first attempts: this multiple of the
- * ceiling. */
+/** The number of attempts after which throttling is no longer judged as during a careful start, as
+ * a multiple of the ceiling. */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()` is

@@ -11,14 +11,14 @@ import type { LoadControlOptions } from "./load_control.ts";
 
 type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
-/** Tokens that a call is expected to take before any call has finished. */
+/** The assumed tokens of a call until the first call has finished. */
 const GUESS_TOKENS = 500;
 /** The weight of the guess in the mean, in calls. */
 const GUESS_WEIGHT = 5;
 
-const MEAN_CALLS = 200;
+const CALLS_IN_MEAN = 200;
 
-/** If less than this fraction of a limit is left, it is spread over the time until the reset. */
+/** If less than this fraction of a limit is left, the rest is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
 /** Replaces `LOW_SHARE` if the limit is unknown; in calls. */
@@ -66,7 +66,8 @@ export class RateLimiter {
       Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
-  /** Milliseconds until an attempt may be sent; fewer once an answer used few tokens. */
+  /** Milliseconds until an attempt may be sent. Gets shorter if an answer took fewer tokens than were
+   * charged for it. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -91,7 +92,7 @@ export class RateLimiter {
     let tokens = this.#meanTokens;
     if (isCounted(usage)) {
       tokens = usage.promptTokens + usage.completionTokens;
-      this.#meanCalls = Math.min(MEAN_CALLS, this.#meanCalls + 1);
+      this.#meanCalls = Math.min(CALLS_IN_MEAN, this.#meanCalls + 1);
       this.#meanTokens += (tokens - this.#meanTokens) / this.#meanCalls;
     }
     this.#charge(tokens);
@@ -131,10 +132,10 @@ export class RateLimiter {
   }
 }
 
-/** The burst after a pause, as milliseconds of the rate. */
+/** The burst allowed after a pause: what the rate yields in this time. */
 const BURST_MS = 50;
 
-/** Smooths a rate, so that a minute's share is not taken at once. */
+/** Smooths a rate, so that a minute's quota is not used up at once. */
 export class TokenBucket {
   #perMs: number;
   #level = 0;
@@ -181,17 +182,17 @@ export class TokenBucket {
 /** Attempts are sent at most this many times as fast as they end. With the 1.2 of TCP pacing in
  * Linux, the limit follows a falling capacity too slowly. */
 const PACING = 1.3;
-/** Replaces `PACING` during a careful start: that triples the attempts in flight. */
+/** Replaces `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;
-const MEAN_ANSWERS = 20;
-/** At shorter latencies, attempts are not paced: a few in flight reach any rate, so only the
- * adaptive rate can limit them. */
+const ANSWERS_IN_MEAN = 20;
+/** At shorter latencies, attempts are not paced: even a few in flight make a high rate, which
+ * only the adaptive rate can limit. */
 const MIN_PACED_LATENCY_MS = 100;
-/** Maximum time over which the attempts that may be in flight are sent. Otherwise, lanes would
- * be idle for most of a quota's minute. */
+/** As many attempts as may be in flight are sent within this time, even if answers take longer.
+ * Otherwise, lanes would be idle for most of a quota's minute. */
 const MAX_SPREAD_MS = 10_000;
-/** The share of a limit on attempts in flight that spacing may leave idle. `PACING` leaves a
- * tenth of a limit of 10 idle. */
+/** The share of a limit on attempts in flight that spacing may leave idle. `PACING` leaves an
+ * eighth of a limit of 10 idle. */
 const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
 /** A throttled attempt is compared with this many answers. */
@@ -201,14 +202,14 @@ const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** Finds out what a teacher limits. A limit on attempts in flight never accepts an attempt that is
- * sent beside as many others as a throttled one; a rate limit does. */
+/** Finds out what a teacher limits. A limit of 49 attempts in flight never accepts an attempt that is
+ * sent as the 50th; a rate limit accepts some. */
 class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** The share of recent answered attempts that were sent beside at least as many others as a
-   * throttled attempt, as a mean over recent throttled attempts. */
+  /** For each throttled attempt, the share of recent answered attempts that were sent with at least
+   * as many in flight. This is the mean over recent throttled attempts. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
@@ -224,12 +225,12 @@ class LimitComparison {
     this.#meanShare += (accepted / count - this.#meanShare) / attempts;
   }
 
-  get limitsInFlight(): boolean {
+  get isInFlightLimit(): boolean {
     return this.#throttled >= MIN_COMPARED_ATTEMPTS && this.#meanShare <= MAX_ACCEPTED_SHARE;
   }
 }
 
-/** Spaces attempts evenly, at the rate at which attempts end. Answers often arrive together, and
+/** Spaces attempts evenly, a little faster than they end (`PACING`). Answers often arrive together, and
  * a rate limit without bursts would throttle the attempts that follow. If attempts in flight are
  * limited, spacing is shorter, so that few slots are idle. */
 export class Pacer {
@@ -239,7 +240,7 @@ export class Pacer {
 
   /**
    * @param inFlightAtStart Attempts in flight when this one was sent, including it.
-   * @param limit Attempts that may be in flight, plus those that are always throttled.
+   * @param limit Attempts that may be in flight, raised by the share that is throttled at any load.
    */
   answered(
     latencyMs: number,
@@ -249,7 +250,7 @@ export class Pacer {
     now: number,
   ): void {
     this.#comparison.answered(inFlightAtStart);
-    const answers = this.#meanLatencyMs === 0 ? 1 : MEAN_ANSWERS;
+    const answers = this.#meanLatencyMs === 0 ? 1 : ANSWERS_IN_MEAN;
     this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
     if (limit < 2 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
       this.#bucket = undefined;
@@ -258,7 +259,7 @@ export class Pacer {
     const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
     const factor = isStarting
       ? START_PACING
-      : this.#comparison.limitsInFlight
+      : this.#comparison.isInFlightLimit
       ? pacingFor(limit)
       : PACING;
     const perSecond = 1_000 * factor * limit / spreadMs;
