@@ -15,6 +15,7 @@ export {
   type AnswerCost,
   type AnsweredRow,
   type Check,
+  type CheckOptions,
   type Checks,
   createChecks,
   type Validate,

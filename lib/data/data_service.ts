@@ -6,6 +6,7 @@
 
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
+import { compressionOfName } from "../formats/mod.ts";
 import type { RunComparison } from "./comparison.ts";
 import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { Facet, Histogram } from "./facets.ts";
@@ -134,8 +135,6 @@ export interface DataServiceOptions {
   readonly findMs?: number;
 }
 
-const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
-
 export class DataService implements AsyncDisposable {
   readonly notes: readonly string[];
   readonly #paths: readonly string[];
@@ -250,7 +249,7 @@ export class DataService implements AsyncDisposable {
     const version = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#unreadable.get(path) === version || this.#closing.signal.aborted) return [];
     // Compression is recognized by content: an empty file is left for later.
-    if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
+    if (info?.size === 0 && compressionOfName(path)) return [];
     try {
       const { files } = this.#disposables.use(
         await unpackFiles(new Map([[path, run]]), this.#closing.signal),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withoutCompression } from "../formats/mod.ts";
 import { asText, exactJson, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
@@ -56,7 +57,7 @@ export function readHints(path: string): RunHints {
 }
 
 export function runFileOf(path: string): string {
-  return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
+  return `${withoutCompression(path).replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?$/, "")}.run.json`;
 }
 
 /** Missing counts are 0, missing texts "". A column that stores a fact has the name of that

@@ -17,7 +17,7 @@ import {
   stemOf,
   systemReason,
 } from "../files.ts";
-import { holdsCompressed, openBytes } from "../formats/mod.ts";
+import { holdsCompressed, openBytes, withoutCompression } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
 import type { IndexedPath } from "./data_index.ts";
 
@@ -95,7 +95,7 @@ async function* copyChunks(
   }
 }
 
-const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/;
+const DATA_NAME = /\.(?:jsonl|ndjson)$/;
 /** Files of runs and merges that do not count as results or failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
@@ -141,10 +141,11 @@ export async function findDataFiles(
 
 /** The failures file of a results file, even if it does not exist; undefined for other files. */
 export function failuresOf(path: string): string | undefined {
-  const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
-  if (stem === undefined || stem.endsWith("_error")) return undefined;
+  const plain = withoutCompression(path);
+  const stem = plain.replace(DATA_NAME, "");
+  if (stem === plain || stem.endsWith("_error")) return undefined;
   // The failures of `x.ndjson` are in `x_error.jsonl`.
-  return `${stem}_error${ending.replace("ndjson", "jsonl")}`;
+  return `${stem}_error.jsonl${path.slice(plain.length)}`;
 }
 
 async function addFolder(folder: string, files: Set<string>, depth: number): Promise<void> {
@@ -163,7 +164,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
     if (name.startsWith(".")) continue;
     if (isDirectory) {
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
-    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
+    } else if (DATA_NAME.test(withoutCompression(name)) && !COMPANION.test(name)) {
       const path = inFolder(folder, name);
       // The index reports why a file is unreadable.
       if (!isPipe(await statOf(path))) files.add(path);

@@ -7,7 +7,7 @@
 import { isUtf8 } from "node:buffer";
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
 import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
@@ -26,37 +26,56 @@ const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 /** Compression of a whole file, not of pages in a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
-/** Compressions, recognized by first bytes with which no text begins. */
-const COMPRESSIONS: readonly {
-  readonly name: Compression;
+interface CompressionDefinition {
+  /** The first one is usual. */
   readonly extensions: readonly string[];
+  /** Whether a file begins like this. No text does. */
   readonly isStart: (start: Uint8Array) => boolean;
+  readonly compress: () => Transform;
   readonly decompress: () => Transform;
   /** Finds missing or extra bytes that decompression does not notice. */
   readonly check?: () => Promise<ZstdFrames>;
-}[] = [
-  {
-    name: "gzip",
+}
+
+const COMPRESSIONS: Readonly<Record<Compression, CompressionDefinition>> = {
+  gzip: {
     extensions: [".gz"],
     // RFC 1952, 2.3.1.
     isStart: ([first, second]) => first === 0x1f && second === 0x8b,
+    compress: () => createGzip(),
     decompress: () => createGunzip({ chunkSize: DECOMPRESSED_BYTES }),
   },
-  {
-    name: "zstd",
+  zstd: {
     extensions: [".zst", ".zstd"],
     // RFC 8878, 3.1.1 and 3.1.2: pzstd begins with a skippable frame.
     isStart: ([first, second, third, fourth]) =>
       (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd) ||
       (first >> 4 === 5 && second === 0x2a && third === 0x4d && fourth === 0x18),
+    compress: () => createZstdCompress(),
     decompress: () => createZstdDecompress({ chunkSize: DECOMPRESSED_BYTES }),
     check: async () => new (await import("./zstd_frames.ts")).ZstdFrames(),
   },
-];
+};
 
-export function compressionOfName(name: string): Compression | undefined {
-  const extension = compressedExtension(name);
-  return COMPRESSIONS.find(({ extensions }) => extensions.includes(extension))?.name;
+const NAMES = Object.keys(COMPRESSIONS) as readonly Compression[];
+
+/** `.gz`, `.zst` and so on. */
+export const COMPRESSED_EXTENSIONS: readonly string[] = NAMES.flatMap((name) =>
+  COMPRESSIONS[name].extensions
+);
+
+/** The extension that each compression usually has. */
+export const USUAL_EXTENSIONS: readonly string[] = NAMES.map((name) =>
+  COMPRESSIONS[name].extensions[0]
+);
+
+export function createCompressor(compression: Compression): Transform {
+  return COMPRESSIONS[compression].compress();
+}
+
+export function compressionOfName(path: string): Compression | undefined {
+  const extension = compressedExtension(path);
+  return NAMES.find((name) => COMPRESSIONS[name].extensions.includes(extension));
 }
 
 export function withoutCompression(path: string): string {
@@ -66,8 +85,7 @@ export function withoutCompression(path: string): string {
 /** The extension in lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
-  const extensions = COMPRESSIONS.flatMap((compression) => compression.extensions);
-  return extensions.find((extension) => lower.endsWith(extension)) ?? "";
+  return COMPRESSED_EXTENSIONS.find((extension) => lower.endsWith(extension)) ?? "";
 }
 
 export interface ByteRange {
@@ -84,7 +102,7 @@ export async function isCompressed(path: string, name: string): Promise<boolean>
 /** Whether a file is compressed, judging by its first bytes alone. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   const first = await startOf(path, path);
-  return COMPRESSIONS.some(({ isStart }) => isStart(first));
+  return NAMES.some((name) => COMPRESSIONS[name].isStart(first));
 }
 
 /** The first bytes of a file as they are, compressed or not. */
@@ -118,7 +136,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   // Content decides before the name, as the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const compression = compressionOf(first, path);
-  if (compression?.isStart(first) === false) refuseText(first, name);
+  if (compression && !COMPRESSIONS[compression].isStart(first)) refuseText(first, name);
   const whole = startingWith(first, chunks);
   const bytes = compression === undefined ? whole : decompressed(whole, name, compression);
   let isFirst = true;
@@ -142,9 +160,9 @@ export class ChunkCounter {
   }
 }
 
-function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[number] | undefined {
-  return COMPRESSIONS.find(({ isStart }) => isStart(first)) ??
-    COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));
+function compressionOf(first: Uint8Array, path: string): Compression | undefined {
+  return NAMES.find((name) => COMPRESSIONS[name].isStart(first)) ??
+    (compressionOfName(path) === "gzip" ? "gzip" : undefined);
 }
 
 /** Throws if a file is text despite its name: browsers decompress downloads and keep the name. */
@@ -243,8 +261,9 @@ async function* chunksOf(
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
-  { name: compression, decompress, check }: typeof COMPRESSIONS[number],
+  compression: Compression,
 ): AsyncGenerator<Uint8Array> {
+  const { decompress, check } = COMPRESSIONS[compression];
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
   // Reading `transform` throws the same failure.

@@ -10,12 +10,16 @@
 
 export type { Border, Divisible, FoundBorders, InputPart, InputPiece } from "./borders.ts";
 export {
+  COMPRESSED_EXTENSIONS,
   type Compression,
   compressionOfName,
+  createCompressor,
   foreignTextError,
   holdsCompressed,
   openBytes,
   statInput,
+  USUAL_EXTENSIONS,
+  withoutCompression,
 } from "./bytes.ts";
 export {
   formatOfName,

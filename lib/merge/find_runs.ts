@@ -8,7 +8,7 @@ import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
 import { sumOf } from "../figures.ts";
-import type { InputPiece } from "../formats/mod.ts";
+import { type InputPiece, withoutCompression } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import {
   compressedCopyOf,
@@ -195,8 +195,9 @@ function refuseOnlyCompressed(
   names: ReadonlySet<string>,
 ): void {
   for (const file of names) {
-    const [, results, stem] = /^(([^.].*)\.(?:jsonl|ndjson))\.(?:gz|zst)$/.exec(file) ?? [];
-    if (results === undefined || names.has(results)) continue;
+    const results = withoutCompression(file);
+    const [, stem] = /^([^.].*)\.(?:jsonl|ndjson)$/.exec(results) ?? [];
+    if (stem === undefined || names.has(results)) continue;
     if (name !== undefined && stem !== name) continue;
     throw new UsageError(
       `Cannot join "${folder}/${file}", which is compressed: decompress it, or move it away`,

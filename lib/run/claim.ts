@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { COMPRESSED_EXTENSIONS } from "../formats/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import {
   acquireLock,
@@ -265,7 +266,7 @@ export async function compressedCopyOf(
   inputs: readonly string[],
 ): Promise<string | undefined> {
   if (await hasContent(path)) return undefined;
-  for (const copy of [`${path}.gz`, `${path}.zst`]) {
+  for (const copy of COMPRESSED_EXTENSIONS.map((extension) => `${path}${extension}`)) {
     if (await hasContent(copy) && !(await isOneOf(copy, inputs))) return copy;
   }
   return undefined;

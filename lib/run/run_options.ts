@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { CheckOptions } from "../checks/mod.ts";
 import { FAILURE_TYPES, UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { pathOf, pathsOf, shardStem } from "../files.ts";
@@ -195,6 +196,9 @@ export function retryIdOf(
   return sha256Hex(sortedJson(settings)).slice(0, 16);
 }
 
+/** The checks that a retry compares. Functions cannot be compared. */
+type CheckName = Exclude<keyof CheckOptions, "check" | "checksOnThisThread">;
+
 /** Options besides the identity that decide which rows are sent and whether they fail. With other
  * choices, users expect rows that have just failed to be sent again. */
 function choicesOf(
@@ -204,12 +208,17 @@ function choicesOf(
   const { samples, rowTimeoutMs, onTruncated, maxTokensCap } = generator;
   const { acceptEndings, rejectRefusals, requireJson, jsonSchema, rejectPattern } = generator;
   const { askedSchema, resample, retryPolicy } = generator;
+  const checks: Record<CheckName, unknown> = {
+    requireJson,
+    jsonSchema,
+    rejectPattern: rejectPattern && String(rejectPattern),
+  };
   return {
     ...{ retry, uids, excludeUids, limit, changed, reaskAnswered },
     ...{ samples, rowTimeoutMs, onTruncated, maxTokensCap },
-    ...{ acceptEndings, rejectRefusals, requireJson, jsonSchema, askedSchema, resample },
+    ...{ acceptEndings, rejectRefusals, askedSchema, resample },
+    ...checks,
     maxAttempts: retryPolicy.maxAttempts,
-    rejectPattern: rejectPattern && String(rejectPattern),
   };
 }
 

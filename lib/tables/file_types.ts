@@ -5,13 +5,14 @@
  * @module
  */
 
-import { createGzip, createZstdCompress } from "node:zlib";
 import { UsageError } from "../errors.ts";
 import {
   type Compression,
   compressionOfName,
+  createCompressor,
   formatOfName,
   type InputFormat,
+  USUAL_EXTENSIONS,
 } from "../formats/mod.ts";
 import { jsonOf } from "../json.ts";
 import { cellOf, type Schema } from "./schema.ts";
@@ -93,7 +94,7 @@ export async function openTable(
 }
 
 function compressorTo(target: ByteSink, compression: Compression) {
-  const stream = compression === "gzip" ? createGzip() : createZstdCompress();
+  const stream = createCompressor(compression);
   // Resolves once the target has all compressed bytes; rejects if the stream or the target fails.
   const copying = (async () => {
     for await (const chunk of stream) await target.write(new Uint8Array(chunk));
@@ -150,7 +151,9 @@ function extensionList(): string {
     FILE_KINDS.filter((kind) => (KINDS[kind].compressesItself ?? false) === compressesItself)
       .map((kind) => `.${kind}`)
   );
-  return [`${plain.join(", ")} (each also .gz or .zst)`, ...compressing].join(" or ");
+  return [`${plain.join(", ")} (each also ${USUAL_EXTENSIONS.join(" or ")})`, ...compressing].join(
+    " or ",
+  );
 }
 
 type Fields = Readonly<Record<string, unknown>>;

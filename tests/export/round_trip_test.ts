@@ -12,6 +12,11 @@ import {
   exportResults,
 } from "../../lib/export/mod.ts";
 import { Unrepresentable } from "../../lib/export/turns.ts";
+import {
+  COMPRESSED_EXTENSIONS,
+  type Compression,
+  compressionOfName,
+} from "../../lib/formats/mod.ts";
 import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import type { Message, Params } from "../../lib/teacher/mod.ts";
 import { seededRandom } from "../e2e/fixture.ts";
@@ -158,8 +163,25 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
   if (definition.rows === "pairs") await dir.write("out.jsonl", `${rows.flat().join("\n")}\n`);
 }
 
-/** Files to export: every kind, and each compression once. */
-const TABLES = [...FILE_KINDS.map((kind) => `x.${kind}`), "x.json.zst", "x.csv.gz"];
+const MAGIC: Readonly<Record<Compression, readonly number[]>> = {
+  gzip: [0x1f, 0x8b],
+  zstd: [0x28, 0xb5, 0x2f, 0xfd],
+};
+const COMPRESSED = COMPRESSED_EXTENSIONS.map((extension) => `x.json${extension}`);
+
+/** Files to export: every kind, and each compression. */
+const TABLES = [...FILE_KINDS.map((kind) => `x.${kind}`), ...COMPRESSED];
+
+Deno.test("a file is compressed as its name says", async () => {
+  await using dir = await tempDir();
+  await writeResultsFor(dir, "messages");
+  for (const name of COMPRESSED) {
+    await exported(dir, "messages", name);
+    const magic = MAGIC[compressionOfName(name)!];
+    const bytes = await Deno.readFile(dir.path(name));
+    assertEquals([...bytes.subarray(0, magic.length)], magic, name);
+  }
+});
 
 for (const format of EXPORT_FORMATS) {
   Deno.test(`an export as ${format} is an input with the same conversations`, async () => {

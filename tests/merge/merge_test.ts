@@ -988,33 +988,36 @@ Deno.test("a compressed input next to its results is not taken for a compressed 
   assertEquals(asked.toSorted(), ["p0", "p1"]);
 });
 
-Deno.test("results that were compressed are named by a merge, and not paid for again", async () => {
-  await using dir = await tempDir();
-  const input = await dir.write("in.jsonl", prompts(0, 10));
-  await runShards(input, dir.path("out/"), 2);
-  const results = dir.path("out/in-00001-of-00002.jsonl");
-  await Deno.rename(results, `${results}.gz`);
-  const { problems } = await mergeRuns({
-    outputs: dir.path("out"),
-    output: dir.path("all/in.jsonl"),
-    partial: true,
+for (const extension of ["gz", "zst", "zstd"]) {
+  Deno.test(`results that were compressed as .${extension} are named by a merge, and not paid for again`, async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 10));
+    await runShards(input, dir.path("out/"), 2);
+    const results = dir.path("out/in-00001-of-00002.jsonl");
+    const copy = `${results}.${extension}`;
+    await Deno.rename(results, copy);
+    const { problems } = await mergeRuns({
+      outputs: dir.path("out"),
+      output: dir.path("all/in.jsonl"),
+      partial: true,
+    });
+    assertEquals(problems.map(({ run, kind }) => [run, kind]), [["shard 1 of 2", "damaged"]]);
+    const join = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), proof: false };
+    await assertRejects(() => mergeRuns(join), DamagedFileError, `"${copy}" is there`);
+    await Deno.rename(dir.path("out/.retort"), dir.path("moved"));
+    await assertRejects(() => mergeRuns(join), UsageError, `${copy}", which is compressed`);
+    await Deno.rename(dir.path("moved"), dir.path("out/.retort"));
+    const shard = { index: 1, count: 2 };
+    const again = await assertRejects(
+      () => runShard(input, dir.path("out/"), { shard }),
+      UsageError,
+      copy,
+    );
+    for (const message of [problems[0].message, again.message]) {
+      assertStringIncludes(message, "ecompress it");
+    }
   });
-  assertEquals(problems.map(({ run, kind }) => [run, kind]), [["shard 1 of 2", "damaged"]]);
-  const join = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), proof: false };
-  await assertRejects(() => mergeRuns(join), DamagedFileError, `"${results}.gz" is there`);
-  await Deno.rename(dir.path("out/.retort"), dir.path("moved"));
-  await assertRejects(() => mergeRuns(join), UsageError, `${results}.gz", which is compressed`);
-  await Deno.rename(dir.path("moved"), dir.path("out/.retort"));
-  const shard = { index: 1, count: 2 };
-  const again = await assertRejects(
-    () => runShard(input, dir.path("out/"), { shard }),
-    UsageError,
-    `${results}.gz`,
-  );
-  for (const message of [problems[0].message, again.message]) {
-    assertStringIncludes(message, "ecompress it");
-  }
-});
+}
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(`${signal} ends a merge, and one that waits, without leaving files`, async () => {

@@ -16,7 +16,7 @@ import { RateMeter } from "../../timer.ts";
 import { TokenBucket } from "./rate.ts";
 
 /** The new rate after throttling, as a fraction of the accepted one. */
-const DECREASE_FACTOR = 0.85;
+const RATE_DECREASE_FACTOR = 0.85;
 
 /** One decrease leaves at least this fraction of the throttled rate: brief throttling must not stop
  * the run. */
@@ -108,7 +108,7 @@ export class AdaptiveRate {
     const isGuess = this.#isRateUnknown(now);
     const acceptedPerS = isGuess ? 0 : throttledPerS * this.#acceptedShare(now);
     this.#decreaseTo(
-      Math.max(MIN_PER_S, MIN_DECREASE_FACTOR * throttledPerS, DECREASE_FACTOR * acceptedPerS),
+      Math.max(MIN_PER_S, MIN_DECREASE_FACTOR * throttledPerS, RATE_DECREASE_FACTOR * acceptedPerS),
       throttledPerS,
       now,
     );
@@ -139,7 +139,7 @@ export class AdaptiveRate {
   }
 
   #decreaseTo(rate: number, plateau: number, now: number): void {
-    const from = Math.max(plateau, rate / DECREASE_FACTOR);
+    const from = Math.max(plateau, rate / RATE_DECREASE_FACTOR);
     const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND_DECREASE * from;
     this.#growth.decrease(0, rate, from, Math.max(from - rate, beyond));
     this.#decreasedAt = this.#refreshedAt = now;
