@@ -3,16 +3,15 @@ import { type Batch, type Setup, type Verdict, WorkerCheck } from "../../lib/che
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Completion } from "../../lib/teacher/mod.ts";
 
-/** A worker that is ready at once. It cannot check answers with a "!", and crashes at a "?". */
+/** A worker that is ready at once. It cannot check answers with a "!", and crashes at a "?". Its
+ * messages still arrive after it was terminated, as those that are on their way do. */
 class FakeWorker {
   static readonly batches: (readonly string[])[] = [];
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onerror: ((event: unknown) => void) | null = null;
-  #isEnded = false;
 
   postMessage(message: Setup | Batch): void {
     queueMicrotask(() => {
-      if (this.#isEnded) return;
       if (!("texts" in message)) return this.onmessage?.({ data: "" });
       const { texts } = message;
       FakeWorker.batches.push(texts);
@@ -27,28 +26,36 @@ class FakeWorker {
     });
   }
 
-  terminate(): void {
-    this.#isEnded = true;
-  }
+  terminate(): void {}
 }
 
-/** The verdicts on answers that are checked at the same time, and the batches that were sent. */
-async function verdictsOn(answers: readonly string[], later: readonly string[] = []) {
+/** Calls `use` with a worker, which is closed afterwards. */
+async function withWorker<T>(use: (worker: WorkerCheck) => Promise<T>): Promise<T> {
   const realWorker = globalThis.Worker;
   globalThis.Worker = FakeWorker as unknown as typeof Worker;
   FakeWorker.batches.length = 0;
   try {
     const worker = await WorkerCheck.start({ pattern: /x/, jsonSchema: undefined });
-    const verdicts: Verdict[] = [];
-    for (const texts of [answers, later]) {
-      const checked = texts.map((response) => worker.check({ response } as Completion));
-      verdicts.push(...await Promise.all(checked));
-    }
+    const result = await use(worker);
     worker.close();
-    return { verdicts, batches: FakeWorker.batches.map((texts) => texts.join("")) };
+    return result;
   } finally {
     globalThis.Worker = realWorker;
   }
+}
+
+const check = (worker: WorkerCheck, response: string) =>
+  worker.check({ response, toolCalls: [] } as Partial<Completion> as Completion);
+
+/** The verdicts on answers that are checked at the same time, and the batches that were sent. */
+function verdictsOn(answers: readonly string[], later: readonly string[] = []) {
+  return withWorker(async (worker) => {
+    const verdicts: Verdict[] = [];
+    for (const texts of [answers, later]) {
+      verdicts.push(...await Promise.all(texts.map((text) => check(worker, text))));
+    }
+    return { verdicts, batches: FakeWorker.batches.map((texts) => texts.join("")) };
+  });
 }
 
 const failed = (unchecked: string) => ({ unchecked, isFinal: true });
@@ -92,5 +99,16 @@ Deno.test("WorkerCheck halts the run if its worker ends", async () => {
   assertEquals(await verdictsOn(["a", "b", "?"], ["c"]), {
     verdicts: ["said a", unchecked, unchecked, unchecked],
     batches: ["a", "b?"],
+  });
+});
+
+Deno.test("WorkerCheck ignores what an ended worker still says", async () => {
+  const unchecked = "The run has ended before the answer was checked";
+  await withWorker(async (worker) => {
+    const verdict = check(worker, "a");
+    worker.close();
+    assertEquals(await verdict, { unchecked, isFinal: false });
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(FakeWorker.batches, [["a"]]);
   });
 });

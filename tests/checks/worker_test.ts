@@ -1,8 +1,8 @@
 /** Tests of the code in the worker that checks answers. @module */
-import { patternCheck } from "../../lib/checks/built_in_checks.ts";
+import { jsonCheck, patternCheck } from "../../lib/checks/built_in_checks.ts";
 import type { Check } from "../../lib/checks/checks.ts";
 import { verdictsOn } from "../../lib/checks/worker.ts";
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 
 const BATCH = { texts: ["fine", "bad", "fine"], withToolCalls: [] };
 const REJECTED = "Matches the reject pattern /bad/";
@@ -53,4 +53,33 @@ Deno.test("an answer whose check throws ends the batch", () => {
     verdictsOn(BATCH, new Map([["the JSON Schema (--json-schema)", check]])),
     [undefined, { unchecked, isFinal: true }],
   );
+});
+
+Deno.test("an answer that takes too long is blamed on the check that it was in", () => {
+  const checks = new Map<
+    "the reject pattern (--reject-pattern)" | "the JSON Schema (--json-schema)",
+    Check
+  >([
+    ["the JSON Schema (--json-schema)", () => undefined],
+    ["the reject pattern (--reject-pattern)", () => {
+      throw "interrupted";
+    }],
+  ]);
+  const ends = (_maxMs: number, work: () => void) => {
+    try {
+      work();
+    } catch {
+      return false;
+    }
+    return true;
+  };
+  const [verdict] = verdictsOn({ texts: ["a"], withToolCalls: [] }, checks, ends);
+  const { unchecked } = verdict as { unchecked: string };
+  assertStringIncludes(unchecked, "for the reject pattern (--reject-pattern):");
+});
+
+Deno.test("tool calls without text need no JSON, in the worker too", () => {
+  const checks = new Map([["the JSON Schema (--json-schema)", jsonCheck()]] as const);
+  const verdicts = verdictsOn({ texts: ["", ""], withToolCalls: [1] }, checks);
+  assertEquals(verdicts, ["Not JSON: Unexpected end of JSON input", undefined]);
 });

@@ -9,7 +9,15 @@ import { type AttemptResult, Work } from "../../lib/engine/work.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf, SILENT } from "./engine_fixture.ts";
+import {
+  completionOf,
+  endpointOf,
+  FakeTeacher,
+  Fixture,
+  rowOf,
+  rowsOf,
+  SILENT,
+} from "./engine_fixture.ts";
 
 /** Attempts at one teacher, without an engine, and their events in order. */
 function attemptsOf(options: Partial<AttemptsOptions> = {}) {
@@ -67,6 +75,30 @@ Deno.test("Attempts.make() returns the outcome of a row that was answered", asyn
   assertEquals(result.kind === "answered" && result.outcome.completion?.response, "yes");
   assertEquals([attempts.inFlight, endpoint.inFlight], [0, 0]);
   assertEquals(told, ["attempt", "end", "answered"]);
+});
+
+Deno.test("Attempts.make() counts the cost of a partial answer, which may use up the budget", async () => {
+  const budget = new Budget({ priceOf: () => 2, maxCostUsd: 2 });
+  const { attempts, teacher, told, workOf } = attemptsOf({ budget });
+  const work = workOf("a");
+  const made = attempts.make(work);
+  const partial = completionOf({ response: "half of" });
+  await teacher.call("a").refuse(new TeacherError("It broke", { type: "network", partial }));
+  await made;
+  assertEquals([work.costUsd, budget.costUsd, told.includes("halt")], [2, 2, true]);
+});
+
+Deno.test("Attempts.make() halts a teacher after twenty rejected rows once it has answered one", async () => {
+  const { attempts, teacher, told, workOf } = attemptsOf();
+  const answered = attempts.make(workOf("a"));
+  await teacher.call("a").answer();
+  await answered;
+  for (let i = 1; i <= 20; i++) {
+    const made = attempts.make(workOf(String(i)));
+    await teacher.call(String(i)).refuse(new TeacherError("No such field", { status: 400 }));
+    await made;
+    assertEquals(told.includes("endpoint halt"), i === 20, String(i));
+  }
 });
 
 Deno.test("Attempts.make() says when the next attempt is due, or that there is none", async () => {

@@ -77,3 +77,8 @@ Deno.test("networkError() ignores explicit messages", () => {
   assertEquals(broken("ECONNRESET", "sent").retryable, undefined);
   assertEquals(broken("CERT_HAS_EXPIRED", "connecting").retryable, undefined);
 });
+
+Deno.test("networkError() keeps no error that holds the bytes of a server", () => {
+  const error = new errors.HTTPParserError("Expected HTTP/", "HPE_INVALID", "a key, perhaps");
+  assertEquals(networkError(error, "h:443", "sent", undefined).cause, undefined);
+});
