@@ -118,6 +118,24 @@ Deno.test("--retry with other parameters does not make them those of the results
   }
 });
 
+Deno.test("the error about inputs has the place of the only problem, and none if there are several", async () => {
+  await using dir = await tempDir();
+  const good = await dir.write("good.jsonl", rowsOf("a"));
+  const one = await dir.write("one.jsonl", '{"prompt":"p"}\n5\n');
+  const two = await dir.write("two.jsonl", "5\n6\n");
+  const missing = dir.path("missing.jsonl");
+  const placeOf = async (...input: string[]) => {
+    const run = generatorOf(new TestTeacher()).run({ input, output: dir.path("out/") });
+    const { path, line } = await assertRejects(() => run, SourceError);
+    return [path, line];
+  };
+  assertEquals(await placeOf(good, one), [one, 2]);
+  assertEquals(await placeOf(good, missing), [missing, undefined]);
+  for (const inputs of [[two], [one, two], [one, missing]]) {
+    assertEquals(await placeOf(...inputs), [undefined, undefined]);
+  }
+});
+
 Deno.test("stop() while a run claims its outputs claims no more of them", async () => {
   await using dir = await tempDir();
   const input = [];
