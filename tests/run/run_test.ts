@@ -453,6 +453,17 @@ Deno.test("a whole run and its preview say at the start that results belong to n
   assertEquals(await noticesOf("unchanged", sharded, 1), []);
 });
 
+Deno.test("a run with fewer samples does not take the prompts of the others for those of rows with another id", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", rowsOf("a", "b")), output = dir.path("out.jsonl");
+  const teacher = new TestTeacher();
+  await generatorOf(teacher, { samples: 2 }).run({ input, output });
+  const lines = await dir.rows("out.jsonl");
+  await dir.write("out.jsonl", lines.filter(({ uid }) => uid !== "a"));
+  await generatorOf(teacher, { samples: 1 }).run({ input, output });
+  assertEquals(teacher.asked.slice(4), ["a"]);
+});
+
 Deno.test("a run says which results are gone since the last one, as after a backup was restored", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", rowsOf("a", "b", "c", "d"));
