@@ -1096,6 +1096,9 @@ Deno.test("borders without answers do not count, and what the choice among sever
   const waiting = { outputs: dir.path("2/"), output: dir.path("w.jsonl"), waitMs: 1 };
   const { problems } = await mergeRuns(waiting);
   assertEquals(problems.map(({ kind }) => kind), ["missing", "missing"]);
+  // A shard whose results are gone has been used.
+  await Deno.copyFile(dir.path("2/b.run.json"), dir.path("2/c-00000-of-00002.run.json"));
+  await assertRejects(() => merge(dir.path("2/")), UsageError, "and other runs");
 });
 
 Deno.test("each way out of a refused merge works when it is pasted", async () => {

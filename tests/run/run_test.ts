@@ -118,6 +118,24 @@ Deno.test("--retry with other parameters does not make them those of the results
   }
 });
 
+Deno.test("the error about inputs has the place of the only problem, and none if there are several", async () => {
+  await using dir = await tempDir();
+  const good = await dir.write("good.jsonl", rowsOf("a"));
+  const one = await dir.write("one.jsonl", '{"prompt":"p"}\n5\n');
+  const two = await dir.write("two.jsonl", "5\n6\n");
+  const missing = dir.path("missing.jsonl");
+  const placeOf = async (...input: string[]) => {
+    const run = generatorOf(new TestTeacher()).run({ input, output: dir.path("out/") });
+    const { path, line } = await assertRejects(() => run, SourceError);
+    return [path, line];
+  };
+  assertEquals(await placeOf(good, one), [one, 2]);
+  assertEquals(await placeOf(good, missing), [missing, undefined]);
+  for (const inputs of [[two], [one, two], [one, missing]]) {
+    assertEquals(await placeOf(...inputs), [undefined, undefined]);
+  }
+});
+
 Deno.test("stop() while a run claims its outputs claims no more of them", async () => {
   await using dir = await tempDir();
   const input = [];
@@ -433,6 +451,17 @@ Deno.test("a whole run and its preview say at the start that results belong to n
   const sharded = { output: dir.path("shards/"), shard: { index: 0, count: 1 } };
   assertEquals(await noticesOf(rowsOf("a", "b"), sharded, 2), []);
   assertEquals(await noticesOf("unchanged", sharded, 1), []);
+});
+
+Deno.test("a run with fewer samples does not take the prompts of the others for those of rows with another id", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", rowsOf("a", "b")), output = dir.path("out.jsonl");
+  const teacher = new TestTeacher();
+  await generatorOf(teacher, { samples: 2 }).run({ input, output });
+  const lines = await dir.rows("out.jsonl");
+  await dir.write("out.jsonl", lines.filter(({ uid }) => uid !== "a"));
+  await generatorOf(teacher, { samples: 1 }).run({ input, output });
+  assertEquals(teacher.asked.slice(4), ["a"]);
 });
 
 Deno.test("a run says which results are gone since the last one, as after a backup was restored", async () => {

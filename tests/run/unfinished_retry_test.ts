@@ -121,8 +121,9 @@ Deno.test("each option that decides which rows are sent, or whether they fail, m
   };
   const generatorChanges = {
     ...{ samples: 2, rowTimeoutMs: 1, onTruncated: "escalate", maxTokensCap: 9 },
-    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true, jsonSchema: {} },
-    ...{ rejectPattern: /x/, resample: 2, retryPolicy: { maxAttempts: 6 } },
+    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true },
+    ...{ jsonSchema: {}, askedSchema: {}, rejectPattern: /x/, resample: 2 },
+    retryPolicy: { maxAttempts: 6 },
   };
   for (const [name, value] of Object.entries(runChanges)) {
     assertNotEquals(idOf({ [name]: value }, {}), same, name);

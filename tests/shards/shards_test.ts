@@ -882,4 +882,7 @@ Deno.test("another input with the name of one whose answers a merge has moved aw
   await Deno.utime(first, later, later);
   await Deno.remove(dir.path("out/a.jsonl"));
   await assertRejects(() => runShard(copy, output, {}), UsageError, "a merge has moved");
+  // Without their run file, it is not known which rows they answer.
+  await Deno.remove(dir.path("out/.retort/shards/a.run.json"));
+  await assertRejects(() => runShard(other, output, {}), UsageError, "a merge has moved");
 });

@@ -95,3 +95,20 @@ Deno.test("moveOutdatedLines() leaves the results as they are if a quota is full
   }
   assertEquals(await dir.rows("a.jsonl"), [{ uid: "x" }]);
 });
+
+Deno.test("moveOutdatedLines() loses no line that another program appends meanwhile", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", [{ uid: "x" }, { uid: "y" }]);
+  const { sync } = Deno.FsFile.prototype;
+  try {
+    Deno.FsFile.prototype.sync = async function () {
+      Deno.FsFile.prototype.sync = sync;
+      await Deno.writeTextFile(path, '{"uid":"z"}\n', { append: true });
+    };
+    const move = () => moveOutdatedLines(path, new Set(["x"]));
+    await assertRejects(move, SinkError, "it was changed");
+  } finally {
+    Deno.FsFile.prototype.sync = sync;
+  }
+  assertEquals(await dir.rows("a.jsonl"), [{ uid: "x" }, { uid: "y" }, { uid: "z" }]);
+});
