@@ -36,8 +36,8 @@ const TEXT_FIELDS = [
   "notice",
 ] as const;
 
-/** Converts other values to text, and a single tool call to a list: a results line with another type
- * could not be exported. */
+/** Converts other values to text, and a single tool call to a list: a results line with another
+ * type could not be exported. */
 function withValidFields(completion: Completion): Completion {
   let valid = completion;
   for (const name of TEXT_FIELDS) {
