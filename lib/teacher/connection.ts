@@ -50,8 +50,8 @@ export class Connection {
   isDropped = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another one since. If the request failed before undici started it, the socket was closed
-   * before it was handed any byte, and the request may be sent on another connection. */
+   * needed another socket since. If the request failed before undici started it, the socket was
+   * closed before it was handed any byte, and the request may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;

@@ -137,7 +137,7 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** zlib's message if no gzip member begins after the last one. */
+/** zlib's message if no gzip member begins after the last member. */
 const NO_MEMBER = "incorrect header check";
 
 /** Decodes a truncated body as far as possible, because it may contain a complete answer. */

@@ -135,8 +135,8 @@ const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** Matches words that servers send if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's error numbers, by the code that other servers send for the same error. All its errors
- * have status 200. */
+/** MiniMax's error numbers, keyed by the code that other servers send for the same error. All its
+ * errors have status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
@@ -270,7 +270,7 @@ function blockReason(body: JsonObject): string {
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Finds the one of Google's `details` whose `@type` ends with `type`. */
+/** Finds the entry of Google's `details` whose `@type` ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
