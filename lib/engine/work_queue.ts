@@ -132,7 +132,7 @@ export class WorkQueue {
   }
 
   /**
-   * Takes a due retry or a new row; if there are both, in turns.
+   * Takes a due retry or a new row; alternates if there are both.
    *
    * @param isProbe Whether the teacher is down. A new row then makes the better probe: a retry may
    * fail again because of the row.

@@ -27,7 +27,7 @@ export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
 /** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
 export const MAX_REACTION_MS = 100;
-const CLIENT = {
+const CLIENT_OPTIONS = {
   ...NO_HTTP2,
   // `Deadlines` enforces the timeouts.
   headersTimeout: 0,
@@ -155,7 +155,7 @@ export class Connection {
 
   #client(origin: string | URL, connect: Connect): Client {
     const client = new Client(origin, {
-      ...CLIENT,
+      ...CLIENT_OPTIONS,
       connect: (options, callback) => {
         // undici only needs a new socket once the previous one is closed.
         this.wasOpenAtDispatch = false;
@@ -245,7 +245,7 @@ class HeadFilter {
     socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
   }
 
-  /** The next bytes begin a response. */
+  /** Call it when the next bytes begin a response. */
   expectHead(): void {
     this.#isHeadDue = true;
   }

@@ -10,7 +10,7 @@ import { TeacherError } from "../../errors.ts";
 import { asAmount, asCount, isObject } from "../../json.ts";
 import type { Completion, Usage } from "../../teacher/mod.ts";
 
-export const EMPTY = "The answer holds neither text nor a tool call";
+export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
 /** Returns the value as a completion with valid token counts; undefined if it is not a completion,
  * because a custom teacher in JavaScript may return anything. */
@@ -96,7 +96,7 @@ function isValid(usage: Usage): boolean {
  * counted tokens. Its row is sent again. Undefined for other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
-    return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
+    return new TeacherError(`${EMPTY_ANSWER}, and the teacher counted no tokens for it`, {
       type: "empty",
       partial: completion,
     });
