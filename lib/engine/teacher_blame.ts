@@ -30,8 +30,8 @@ interface Evidence {
   readonly endings: RepeatedAnswers;
   /** Rows that something other than a teacher seems to have answered, such as a web server. */
   readonly otherServer: RepeatedAnswers;
-  /** Rows that timed out before the teacher has answered any. They are held until it answers, or is
-   * found to be down; they never halt it. */
+  /** Rows that timed out before the teacher has answered any. These rows are held until the teacher
+   * answers, or is found to be down; they never halt it. */
   readonly timeouts: RepeatedAnswers;
   readonly all: readonly RepeatedAnswers[];
 }

@@ -167,9 +167,9 @@ function codeOf(body: unknown): string | undefined {
   return candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
 }
 
-/** Returns the body of the server behind a gateway; `body` itself if there is none. It is JSON text
- * in the message (Gemini's tools and gateways to Google), a value that the gateway could not read
- * (Vercel), or FastAPI's `detail`. */
+/** Returns the body of the server behind a gateway; `body` itself if there is none. The inner body
+ * is JSON text in the message (Gemini's tools and gateways to Google), a value that the gateway
+ * could not read (Vercel), or FastAPI's `detail`. */
 function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
   if (levels > 0 && asObject(asObject(detail)?.error) !== undefined) {
