@@ -95,7 +95,7 @@ export const FAILURE_TYPES: readonly FailureType[] = [
 export interface TeacherErrorOptions extends ErrorOptions {
   /**
    * The kind of failure. The engine may refine it by status, code and message.
-   * @default derived from `status`, or `teacher` without one
+   * @default derived from `status`; `teacher` without a status
    */
   type?: FailureType | undefined;
   /** The HTTP status. @default none: no response arrived */

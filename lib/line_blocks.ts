@@ -179,7 +179,7 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-/** Whether the line begins as those of Retort do; zeros do not count. */
+/** Whether the line begins like those that Retort writes; zeros do not count. */
 export function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, LINE_START.length));
   return LINE_START.startsWith(start.replaceAll("\0", ""));

@@ -74,7 +74,7 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** The value of a number, also of one held as `JSON.rawJSON`; undefined for any other value. */
+/** The value of a number, even if it is held as `JSON.rawJSON`; undefined for any other value. */
 export function numberIn(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   return exactJson.isRawJSON(value) ? Number(value.rawJSON) : undefined;

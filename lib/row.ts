@@ -42,7 +42,7 @@ export interface Row {
   readonly earlier?: EarlierAnswer;
   /**
    * Resolves to the messages with the content of the files that they name. Files are read for each
-   * attempt, to keep them out of memory. Rejects with a `TeacherError` if one can no longer be
+   * attempt, to keep them out of memory. Rejects with a `TeacherError` if a file can no longer be
    * read. @default none: the messages name no files
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
@@ -120,7 +120,7 @@ export interface Outcome {
   readonly next?: NextAttempt;
   /** The teacher of the last attempt; undefined if there was none. */
   readonly teacher: Teacher | undefined;
-  /** US dollars for all attempts; null if the cost of one is unknown. */
+  /** US dollars for all attempts; null if the cost of any attempt is unknown. */
   readonly costUsd: number | null;
 }
 

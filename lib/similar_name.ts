@@ -1,4 +1,4 @@
-/** Finds the name that a misspelt one probably means. @module */
+/** Finds the name that a misspelt word probably means. @module */
 
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 

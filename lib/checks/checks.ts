@@ -12,7 +12,7 @@ import { inspect } from "node:util";
 
 /** The verdict on an answer that could not be checked. */
 export interface Unchecked {
-  /** Why it could not. */
+  /** Why the answer could not be checked. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
@@ -28,7 +28,7 @@ export interface AnswerCost {
   readonly attempts: number;
   /** Latency of the last attempt. */
   readonly latencyMs: number;
-  /** Cost of all attempts; null if the cost of one is unknown. */
+  /** Cost of all attempts; null if the cost of any attempt is unknown. */
   readonly costUsd: number | null;
 }
 

@@ -19,7 +19,7 @@ const scope = globalThis as unknown as {
 const MAX_CHECK_MS = 1_000;
 const NO_ROW = {} as Row;
 
-/** What is checked, for messages. */
+/** What an answer is checked against, in the words of messages. */
 type Subject = "the reject pattern (--reject-pattern)" | "the JSON Schema (--json-schema)";
 
 scope.onmessage = async ({ data }) => {

@@ -111,7 +111,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // Either lookup may fail, once or always: then its last addresses stay.
+      // Either lookup may fail, once or always. The addresses that it found last then stay.
       const hosts = lookups.map((lookup, i) => lookup instanceof Error ? lastHosts[i] : lookup);
       const failed = lookups.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
@@ -151,7 +151,7 @@ export interface EndpointEntry {
   readonly url: string;
   /** The share of the load, relative to other entries. @default 1 */
   readonly weight?: number;
-  /** Maximum number of attempts in flight at this address. @default that of the run */
+  /** Maximum number of attempts in flight at this address. @default the run's maximum */
   readonly max?: number;
 }
 

@@ -13,8 +13,8 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Takes the outcomes of rows. A row holds its lane until `put` or `keep` resolves. */
 export interface OutcomeSink {
-  /** Takes the outcome of a finished or, without `keep`, pending row. A rejected promise ends the
-   * run. */
+  /** Takes the outcome of a finished row or, without `keep`, of a pending row. A rejected promise
+   * ends the run. */
   put(outcome: Outcome): Promise<void>;
   /** Takes an answer that was not accepted, before its row is sent again: the outcome has a
    * `next`. Resolves once the answer would survive a crash. @default `put` gets the last such

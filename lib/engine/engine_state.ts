@@ -229,8 +229,8 @@ export class TeacherNotices {
     seen.add(model);
     const condition = posixWord(`model_returned == ${JSON.stringify(latest)}`);
     this.#options.onNotice?.(
-      `The ${nameOf(teacher)} now answers as the model "${model}", before as "${latest}": ` +
-        `the results hold both (model_returned, as in export --where ${condition})`,
+      `The ${nameOf(teacher)} now answers as the model "${model}" instead of "${latest}": ` +
+        `the results hold both. To export the earlier answers alone, add --where ${condition}`,
     );
   }
 

@@ -51,7 +51,7 @@ export class Work implements Sent {
   busyMs = 0;
   /** Time in flight of the last attempt. */
   latencyMs = 0;
-  /** US dollars for all attempts; null once the cost of one is unknown. */
+  /** US dollars for all attempts; null once the cost of any attempt is unknown. */
   costUsd: number | null = 0;
   /** The last answer that was not accepted. It is written with the failure. */
   rejected: RejectedAnswer | undefined;
@@ -70,8 +70,8 @@ export class Work implements Sent {
   timeoutMs: number | undefined;
   /** Unix time of the first failure, in milliseconds. */
   firstFailedAt: number | undefined;
-  /** The teacher of the current attempt, or of the last one while the row waits. Set before the
-   * first attempt. */
+  /** The teacher of the current attempt or, while the row waits, of the last attempt. Set before
+   * the first attempt. */
   endpoint!: Endpoint;
 
   constructor(row: Row, sequence: number, params: Params) {

@@ -48,7 +48,7 @@ export class WorkQueue {
   #lastWasRetry = false;
   #taken = 0;
   /** The teacher of the last new row that was not a probe. The samples of an input row follow each
-   * other, and all prefer the teacher of the first one. */
+   * other, and all prefer the teacher of the first sample. */
   #lastEndpoint: Endpoint | undefined;
   readonly #onPulled: OnPulled;
 
@@ -132,7 +132,7 @@ export class WorkQueue {
   }
 
   /**
-   * Takes a due retry or a new row; if there are both, in turns.
+   * Takes a due retry or a new row; alternates if there are both.
    *
    * @param isProbe Whether the teacher is down. A new row then makes the better probe: a retry may
    * fail again because of the row.
@@ -224,8 +224,8 @@ export class RowBuffer<T> {
   }
 
   /**
-   * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next one)
-   * or a pull is in progress.
+   * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next
+   * batch) or a pull is in progress.
    *
    * @param onPulled Called without an argument after a batch or at the end of the source. If the
    * source failed, called with its error, unless earlier rows are left: then a later pull reports

@@ -42,15 +42,15 @@ export type CostOf = (answer: PricedAnswer) => number | undefined;
 
 const MILLION = 1e6;
 
-const IN = "--price-in (priceIn)", OUT = "--price-out (priceOut)";
+const PRICE_IN = "--price-in (priceIn)", PRICE_OUT = "--price-out (priceOut)";
 
 /** @throws {RangeError} if a price that another one needs is missing */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   if (priceCached !== undefined && priceIn === undefined) {
-    throw aloneError("--price-cached (priceCached)", `${IN} and ${OUT}`);
+    throw aloneError("--price-cached (priceCached)", `${PRICE_IN} and ${PRICE_OUT}`);
   }
-  if (priceIn === undefined && priceOut !== undefined) throw aloneError(OUT, IN);
-  if (priceIn !== undefined && priceOut === undefined) throw aloneError(IN, OUT);
+  if (priceIn === undefined && priceOut !== undefined) throw aloneError(PRICE_OUT, PRICE_IN);
+  if (priceIn !== undefined && priceOut === undefined) throw aloneError(PRICE_IN, PRICE_OUT);
 }
 
 function aloneError(present: string, missing: string): RangeError {

@@ -100,7 +100,8 @@ export interface ProgressOptions {
   concurrency: number;
   /** Whether Retort searches for the best concurrency. @default false */
   isExploring?: boolean;
-  /** Finished rows after which a snapshot is due. @default 5, 10, 20 or 50, by concurrency */
+  /** Finished rows after which a snapshot is due. @default 5, 10, 20 or 50, depending on the
+   * concurrency */
   updateInterval?: number;
   /** Called two to ten times a second. */
   gauges: () => Gauges;

@@ -19,9 +19,9 @@ import {
   systemReason,
 } from "../files.ts";
 import { matchesGlob } from "node:path";
-import * as system from "../deps/std_path.ts";
+import * as stdPath from "../deps/std_path.ts";
 
-const { basename, dirname, join } = system;
+const { basename, dirname, join } = stdPath;
 
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
@@ -140,7 +140,7 @@ async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<Fi
  * is in NFC: macOS writes the accents of many names as characters of their own (NFD), and keyboards
  * do not.
  */
-export function globOf(pattern: string, rules: StdPath = system) {
+export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
@@ -180,7 +180,7 @@ export async function inputFilesOf(
     readonly folder?: string;
   },
 ): Promise<readonly string[]> {
-  const pathOf = (name: string) => folder === undefined ? name : system.resolve(folder, name);
+  const pathOf = (name: string) => folder === undefined ? name : stdPath.resolve(folder, name);
   if (inputs !== undefined) {
     // The run file of a shard may name folders and patterns.
     const isShard = (identity?.shards ?? null) !== null;
@@ -195,7 +195,7 @@ export async function inputFilesOf(
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
-export function nameOf(input: string, rules: Pick<StdPath, "basename"> = system): string {
+export function nameOf(input: string, rules: Pick<StdPath, "basename"> = stdPath): string {
   return input === "-" ? "stdin" : rules.basename(input).replace(INPUT_ENDING, "");
 }
 
@@ -266,7 +266,7 @@ async function adviceForMissing(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
   const name = basename(path);
-  const where = system.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
+  const where = stdPath.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
   try {
     const names = await namesIn(dirname(path));
     if (names.length === 0) return where;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import * as system from "../deps/std_path.ts";
+import * as stdPath from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import {
   fileKeyOf,
@@ -76,11 +76,12 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
     );
   }
   // The run file keeps the inputs that this run omits, so that a later run can read all of them.
-  const namesOf = (paths: readonly string[]) => new Set(paths.map((path) => system.basename(path)));
+  const namesOf = (paths: readonly string[]) =>
+    new Set(paths.map((path) => stdPath.basename(path)));
   const knownNames = namesOf(runFile.inputs ?? []);
   const mergedInputs = knownNames.isSubsetOf(namesOf(inputs))
     ? undefined
-    : [...runFile.inputs!, ...inputs.filter((path) => !knownNames.has(system.basename(path)))];
+    : [...runFile.inputs!, ...inputs.filter((path) => !knownNames.has(stdPath.basename(path)))];
   const pieces = inputs.map((path) => ({ path, name: path }));
   return { ...files, input: runFile.input, pieces, mergedInputs };
 }
@@ -92,8 +93,8 @@ async function mergedInputsOf(
   files: readonly string[],
 ): Promise<readonly string[] | undefined> {
   const { inputs } = await readRunFile(runJson).catch(() => undefined) ?? {};
-  const names = new Set(files.map((file) => system.basename(file)));
-  return inputs?.some((input) => names.has(system.basename(input))) ? inputs : undefined;
+  const names = new Set(files.map((file) => stdPath.basename(file)));
+  return inputs?.some((input) => names.has(stdPath.basename(input))) ? inputs : undefined;
 }
 
 export function filesOf(input: string, stem: string): OutputFiles {
@@ -142,12 +143,12 @@ export async function sharedOutput(
     const mergedInputs = await mergedInputsOf(`${stem}.run.json`, files) ?? [];
     if (mergedInputs.length > 1) results.push(`${stem}.jsonl`);
   }
-  const inputPaths = new Set(files.map((file) => system.resolve(file)));
+  const inputPaths = new Set(files.map((file) => stdPath.resolve(file)));
   return {
     stem,
     isNamed: isFile && splitPath(stem).name !== name,
     wholeResults: results.flatMap((path) => [path, siblingOf(path)])
-      .filter((path) => !inputPaths.has(system.resolve(path))),
+      .filter((path) => !inputPaths.has(stdPath.resolve(path))),
     findMerges: isFile ? undefined : () => mergesIn(output),
     findInputs: inputFilesOf,
   };
@@ -172,9 +173,9 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
 function outputNameOf(inputs: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (inputs.length > 1) return `${nameOf(inputs[0])}-and-${inputs.length - 1}-more`;
-  const parts = withoutSeparator(inputs[0]).split(system.SEPARATOR_PATTERN);
+  const parts = withoutSeparator(inputs[0]).split(stdPath.SEPARATOR_PATTERN);
   const end = parts.findIndex((part) => PATTERN.test(part));
-  return system.basename(parts.slice(0, end === -1 ? undefined : end).join("/")) || "input";
+  return stdPath.basename(parts.slice(0, end === -1 ? undefined : end).join("/")) || "input";
 }
 
 /**
@@ -239,7 +240,7 @@ function checkOwners(
       if (key === undefined) continue;
       const owner = owners.get(key);
       if (owner !== undefined) {
-        const advice = system.resolve(owner) === system.resolve(output.input)
+        const advice = stdPath.resolve(owner) === stdPath.resolve(output.input)
           ? "they are one file. Name it once"
           : "run them into two folders, or with --shard 0/1 into one file";
         throw new UsageError(

@@ -36,7 +36,7 @@ export interface SimulatedTeacherOptions extends SimulateOptions {
 export interface SimulatedTeacher extends AsyncDisposable {
   /** The base URL: `http://127.0.0.1:PORT/v1`. */
   readonly url: string;
-  /** The port on 127.0.0.1: the given one, or the one that was free. */
+  /** The given port on 127.0.0.1, or the free one that was chosen. */
   readonly port: number;
   /** Requests for chat completions so far, rejected ones included. */
   readonly posts: number;

@@ -126,7 +126,7 @@ async function textAt(path: string): Promise<string> {
 }
 
 /**
- * Whether another process has written a note over the one with this token.
+ * Whether another process has written its note over the note with this token.
  *
  * @param earlierText The text before this token's note, which some filesystems show as long as the
  * lock file is open.

@@ -1,7 +1,7 @@
 /**
- * Limits the number of open journals: to open another, closes the least recently used idle one.
- * Also keeps the lines of the last one to two seconds in memory: if a closed file is replaced, no
- * open handle has them.
+ * Limits the number of open journals: to open another, closes the idle journal that was used least
+ * recently. Also keeps the lines of the last one to two seconds in memory: if a closed file is
+ * replaced, no open handle has them.
  *
  * @module
  */

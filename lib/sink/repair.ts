@@ -1,6 +1,6 @@
 /**
- * Repairs the ends of output files after a crash, such as half a line of a killed process or the
- * NUL bytes of a power cut. Also removes lines, by replacing the whole file.
+ * Repairs the ends of output files after a crash, such as half a line that a killed process left,
+ * or the NUL bytes that a power cut left. Also removes lines, by replacing the whole file.
  *
  * @module
  */

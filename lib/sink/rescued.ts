@@ -182,8 +182,8 @@ export class LastResort {
     const output = isTemporary
       ? inFolder(await makeFolder(), basename(this.#output))
       : this.#output;
-    // The user moves the temporary file next to the one beside the output, so their numbers must
-    // differ.
+    // The user moves the temporary file beside the output, where another rescued file may be, so
+    // their numbers must differ.
     const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
     const path = await createRescuedFile(output, mode, lastNumber);
     onFile?.(path, isTemporary);
@@ -218,7 +218,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
     }
     removablePaths.push(from);
   }
-  // Removes the last one first, so that a crash leaves no gap in the numbers.
+  // Removes the last file first, so that a crash leaves no gap in the numbers.
   for (const file of removablePaths.reverse()) await removeIfThere(file);
   return mergedLines;
 }

@@ -268,7 +268,7 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return inodeOf(a) === inodeOf(b) && a.dev === b.dev;
 }
 
-/** Deno rounds inodes beyond 2^53 (Lustre, NTFS). Files that have the same number then differ in
+/** Deno rounds inodes beyond 2^53 (Lustre, NTFS). Files whose rounded numbers are equal differ in
  * their time of creation. */
 function inodeOf({ ino, birthtime }: Deno.FileInfo): string {
   if (!ino) return "";

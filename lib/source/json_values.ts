@@ -1,8 +1,8 @@
 /**
  * JSON values of rows: keeps numbers as they were written (`1.0`, `1e400`, integers of 19 digits),
  * makes the canonical text for a row's hash, and removes keys with null. Files made from Arrow
- * tables, as at Hugging Face, have every key of a column in every row, and servers reject many
- * nulls.
+ * tables, such as those of Hugging Face, have every key of a column in every row, and servers
+ * reject many nulls.
  *
  * @module
  */

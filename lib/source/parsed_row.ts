@@ -226,7 +226,7 @@ export function derivedUid(row: unknown, text: string): string {
 }
 
 const PLAIN_NAME = /^\w+$/;
-/** An ASCII character, as in a name, that is written as an escape. */
+/** Matches an escape for an ASCII character, which the name of a field may contain. */
 const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 

@@ -142,10 +142,10 @@ export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string 
  * word of their own, or a number, into every chunk but the last. But `stop` does not replace a more
  * specific reason: gateways append it to the `length` of the server behind them. */
 export function lastReason(earlier: string, later: string): string {
-  return later === "" || (/^stop$/i.test(later) && SPECIFIC.test(earlier)) ? earlier : later;
+  return later === "" || (/^stop$/i.test(later) && SPECIFIC_REASON.test(earlier)) ? earlier : later;
 }
 
-const SPECIFIC =
+const SPECIFIC_REASON =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /** The fields of OpenAI, Gemini (beside `finish_reason: null`), Anthropic, OpenRouter (the

@@ -82,8 +82,8 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** For base models: they continue one text and know no roles. The choices of their answers have a
- * `text`, which is read like that of old servers for chats. */
+/** For base models: they continue one text and know no roles. Like old chat servers, they answer
+ * with choices that have a `text`. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",

@@ -27,7 +27,7 @@ export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
 /** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
 export const MAX_REACTION_MS = 100;
-const CLIENT = {
+const CLIENT_OPTIONS = {
   ...NO_HTTP2,
   // `Deadlines` enforces the timeouts.
   headersTimeout: 0,
@@ -50,8 +50,8 @@ export class Connection {
   isDropped = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another one since. If the request failed before undici started it, the socket was closed
-   * before it was handed any byte, and the request may be sent on another connection. */
+   * needed another socket since. If the request failed before undici started it, the socket was
+   * closed before it was handed any byte, and the request may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;
@@ -155,7 +155,7 @@ export class Connection {
 
   #client(origin: string | URL, connect: Connect): Client {
     const client = new Client(origin, {
-      ...CLIENT,
+      ...CLIENT_OPTIONS,
       connect: (options, callback) => {
         // undici only needs a new socket once the previous one is closed.
         this.wasOpenAtDispatch = false;
@@ -245,7 +245,7 @@ class HeadFilter {
     socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
   }
 
-  /** The next bytes begin a response. */
+  /** Call it when the next bytes begin a response. */
   expectHead(): void {
     this.#isHeadDue = true;
   }

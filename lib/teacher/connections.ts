@@ -167,7 +167,7 @@ export class ReusePolicy {
   /** Connections in a row that the server left open while none was reused. */
   #leftOpen = 0;
   isSingleUse = false;
-  /** Whether a connection was reused: then none needs to be watched right after use. */
+  /** Whether a connection was reused. If so, none needs to be watched right after use. */
   #isProven = false;
   #hadTrial = false;
   /** Attempts of the run so far. */

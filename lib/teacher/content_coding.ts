@@ -137,7 +137,7 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** zlib's message if no gzip member begins after the last one. */
+/** zlib's message if no gzip member begins after the last member. */
 const NO_MEMBER = "incorrect header check";
 
 /** Decodes a truncated body as far as possible, because it may contain a complete answer. */
@@ -174,12 +174,12 @@ export type BodyKind = "events" | "document";
  * comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const MAX_FIELD_LENGTH = 6;
-const BRACE = 0x7b;
+const OPENING_BRACE = 0x7b;
 const SPACE = 0x20;
 
 /** The kind of a body; undefined if more bytes are needed. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
-  if (start[0] === BRACE) return "document";
+  if (start[0] === OPENING_BRACE) return "document";
   const text = beginning(withoutSpace(start));
   if (text === "" || isPartialBom(start)) return undefined;
   const colon = text.indexOf(":");

@@ -135,8 +135,8 @@ const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** Matches words that servers send if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's error numbers, by the code that other servers send for the same error. All its errors
- * have status 200. */
+/** MiniMax's error numbers, keyed by the code that other servers send for the same error. All its
+ * errors have status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
@@ -167,9 +167,9 @@ function codeOf(body: unknown): string | undefined {
   return candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
 }
 
-/** Returns the body of the server behind a gateway; `body` itself if there is none. It is JSON text
- * in the message (Gemini's tools and gateways to Google), a value that the gateway could not read
- * (Vercel), or FastAPI's `detail`. */
+/** Returns the body of the server behind a gateway; `body` itself if there is none. The inner body
+ * is JSON text in the message (Gemini's tools and gateways to Google), a value that the gateway
+ * could not read (Vercel), or FastAPI's `detail`. */
 function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
   if (levels > 0 && asObject(asObject(detail)?.error) !== undefined) {
@@ -270,7 +270,7 @@ function blockReason(body: JsonObject): string {
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Finds the one of Google's `details` whose `@type` ends with `type`. */
+/** Finds the entry of Google's `details` whose `@type` ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));

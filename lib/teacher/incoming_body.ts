@@ -90,7 +90,7 @@ export class IncomingBody implements ByteSink {
     if (this.#checkedBytes === this.#bytes) return false;
     this.#checkedBytes = this.#bytes;
     const last = this.#chunks.at(-1)?.findLast((byte) => byte > SPACE);
-    return last === BRACE && this.holdsObject;
+    return last === CLOSING_BRACE && this.holdsObject;
   }
 
   /** Passes on a document of bare JSON chunks, one per line, as events. Returns false for other
@@ -165,7 +165,7 @@ export class IncomingBody implements ByteSink {
 }
 
 const SPACE = 0x20;
-const BRACE = 0x7d;
+const CLOSING_BRACE = 0x7d;
 
 /** Shared by all bodies, so nothing may be pushed to it. */
 const NO_CHUNKS: Uint8Array[] = [];

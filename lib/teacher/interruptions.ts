@@ -7,8 +7,8 @@ import { asText } from "../json.ts";
 import { ActiveClock, every } from "../timer.ts";
 import { MAX_HEAD_BYTES, OddHead } from "./connection.ts";
 
-/** The error of a deadline: a `TeacherError`, or undici's if no connection was made. `timeoutMs` is
- * the limit of the attempt, which the row may have shortened. */
+/** The error of a deadline: a `TeacherError`, or undici's error if no connection was made.
+ * `timeoutMs` is the limit of the attempt, which the row may have shortened. */
 export function deadlineError(
   deadline: Deadline,
   host: string,

@@ -162,8 +162,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
 
 const CHECKED_ANSWERS = 10;
 
-/** Returns a function for the answers of a teacher. It adds a notice to one of them if none of the
- * first answers contains a field to keep (`--keep`). */
+/** Returns a function that checks the answers of a teacher. If none of the first answers contains a
+ * field to keep (`--keep`), the function adds a notice to one of them. */
 function keptFieldsCheck(names: readonly string[], address: string) {
   let missing = [...names], answers = 0;
   return (completion: Completion): Completion => {

@@ -118,7 +118,7 @@ const MIN_SECRET_CHARS = 4;
 /** Longer texts are truncated before they are searched: no message shows as much. */
 const MAX_TEXT_CHARS = 65_536;
 
-/** Returns a function that removes secrets, also if they are escaped as in JSON, a URL or HTML, in
+/** Returns a function that removes secrets, even if they are escaped for JSON, a URL or HTML, in
  * any combination: a gateway may quote a teacher that quotes the key. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();

@@ -66,7 +66,7 @@ export interface OpenAICompatibleOptions {
   ca?: string | undefined;
   /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
   clientCert?: string | undefined;
-  /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
+  /** The private key (PEM, not encrypted) of `clientCert`. @default the key in `clientCert` */
   clientKey?: string | undefined;
   /** Whether to accept any certificate. Anyone on the network path can then read prompts, answers
    * and the key. @default false */

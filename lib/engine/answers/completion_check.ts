@@ -10,7 +10,7 @@ import { TeacherError } from "../../errors.ts";
 import { asAmount, asCount, isObject } from "../../json.ts";
 import type { Completion, Usage } from "../../teacher/mod.ts";
 
-export const EMPTY = "The answer holds neither text nor a tool call";
+export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
 /** Returns the value as a completion with valid token counts; undefined if it is not a completion,
  * because a custom teacher in JavaScript may return anything. */
@@ -36,8 +36,8 @@ const TEXT_FIELDS = [
   "notice",
 ] as const;
 
-/** Converts other values to text, and a single tool call to a list: a results line with another type
- * could not be exported. */
+/** Converts other values to text, and a single tool call to a list: a results line with another
+ * type could not be exported. */
 function withValidFields(completion: Completion): Completion {
   let valid = completion;
   for (const name of TEXT_FIELDS) {
@@ -96,7 +96,7 @@ function isValid(usage: Usage): boolean {
  * counted tokens. Its row is sent again. Undefined for other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
-    return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
+    return new TeacherError(`${EMPTY_ANSWER}, and the teacher counted no tokens for it`, {
       type: "empty",
       partial: completion,
     });

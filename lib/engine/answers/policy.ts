@@ -10,7 +10,7 @@ import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params
 import type { FailureType } from "../../errors.ts";
 import type { Failure, NextAttempt, RejectedAnswer, Row } from "../../row.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
-import { EMPTY, hasContent, hasReasoning } from "./completion_check.ts";
+import { EMPTY_ANSWER, hasContent, hasReasoning } from "./completion_check.ts";
 
 /**
  * What to do with an answer that the token limit, the context window or a content filter truncated.
@@ -93,7 +93,7 @@ export class AnswerPolicy {
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
-      const message = hasReasoning(completion) ? ONLY_REASONING : EMPTY;
+      const message = hasReasoning(completion) ? ONLY_REASONING : EMPTY_ANSWER;
       return this.#reject("empty", message, attempt);
     }
     const { checks, isRefusal } = this.#options;
@@ -135,7 +135,8 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed. It may do so again on another answer, and answers cost money.
+    // The check timed out or crashed. The check may fail again on another answer, and answers cost
+    // money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }
@@ -193,7 +194,8 @@ const DEFAULT_CAP_FACTOR = 8;
 
 /** vLLM's parsers, for example, treat a whole answer as reasoning if it has no `</think>`. */
 const ONLY_REASONING =
-  `${EMPTY}, only reasoning: if this is every row, the server's reasoning parser may not fit the model`;
+  `${EMPTY_ANSWER}, only reasoning: if every row ends like this, the server's reasoning parser may ` +
+  "not fit the model";
 
 type TruncatedEnding = "limit" | "context" | "filter";
 

@@ -115,7 +115,7 @@ type MeaningWithoutCodes =
   | "plain_http"
   | "upstream";
 
-/** Verdicts on server errors by status; others are faults. */
+/** Verdicts on 5xx statuses. Other 5xx statuses are faults. */
 export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
   [503, VERDICTS.overload],
   // A gateway stopped waiting for the answer; 524 is Cloudflare's status.

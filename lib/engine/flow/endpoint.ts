@@ -177,9 +177,9 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
-    // An error that is no sign of trouble counts as a response, even without a status, as from a
-    // custom teacher. Two kinds say nothing about an outage: a file of the row that cannot be read,
-    // and a reason to halt, such as a bad certificate.
+    // An error that is no sign of trouble counts as a response, even if it has no status because a
+    // custom teacher threw it. Two kinds say nothing about an outage: a file of the row that cannot
+    // be read, and a reason to halt, such as a bad certificate.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };

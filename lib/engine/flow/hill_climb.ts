@@ -122,7 +122,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next step, or another one later if it does not change the limit. */
+  /** Tries the next step. If it would not change the limit, the opposite step is tried later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const next = Math.round(this.#best * this.#step);

@@ -66,8 +66,8 @@ export class RateLimiter {
       Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
-  /** Milliseconds until an attempt may be sent. Gets shorter if an answer took fewer tokens than were
-   * charged for it. */
+  /** Milliseconds until an attempt may be sent. Gets shorter if an answer took fewer tokens than
+   * were charged for it. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -202,8 +202,8 @@ const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** Finds out what a teacher limits. A limit of 49 attempts in flight never accepts an attempt that is
- * sent as the 50th; a rate limit accepts some. */
+/** Finds out what a teacher limits. A limit of 49 attempts in flight never accepts an attempt that
+ * is sent as the 50th; a rate limit accepts some. */
 class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
@@ -230,9 +230,9 @@ class LimitComparison {
   }
 }
 
-/** Spaces attempts evenly, a little faster than they end (`PACING`). Answers often arrive together, and
- * a rate limit without bursts would throttle the attempts that follow. If attempts in flight are
- * limited, spacing is shorter, so that few slots are idle. */
+/** Spaces attempts evenly, a little faster than they end (`PACING`). Answers often arrive together,
+ * and a rate limit without bursts would throttle the attempts that follow. If attempts in flight
+ * are limited, spacing is shorter, so that few slots are idle. */
 export class Pacer {
   readonly #comparison = new LimitComparison();
   #bucket: TokenBucket | undefined;
