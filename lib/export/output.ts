@@ -27,14 +27,14 @@ export async function openOutput(
   if (typeof output !== "string") return toStream(output);
   await checkOutput(output, guard);
   const standard = standardStreamOf(output);
-  if (standard !== undefined) return toPipe(Deno[standard].writable, output, { isOurs: false });
+  if (standard !== undefined) return toPipe(Deno[standard].writable, output, { isOwned: false });
   let replacement: Replacement;
   try {
     const info = await Deno.stat(output).catch(() => undefined);
     // Renaming a file into place would replace a pipe or device.
     if (info && !info.isFile) {
       const file = await Deno.open(output, { write: true });
-      return toPipe(file.writable, output, { isOurs: true });
+      return toPipe(file.writable, output, { isOwned: true });
     }
     await Deno.mkdir(dirname(output), { recursive: true });
     replacement = await Replacement.open(output, { mode, removesLeftovers: true });
@@ -52,14 +52,14 @@ export async function openOutput(
   };
 }
 
-/** Closes our own pipe at the end, and only releases a stream of the process. */
+/** Closes a pipe that the export opened, and only releases a stream of the process or caller. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
-  { isOurs }: { isOurs: boolean },
+  { isOwned }: { isOwned: boolean },
 ): Output {
   const writer = stream.getWriter();
-  const end = async () => isOurs ? await writer.close() : writer.releaseLock();
+  const end = async () => isOwned ? await writer.close() : writer.releaseLock();
   return {
     write: (bytes) => writer.write(bytes).catch(failWriting(name)),
     finish: () => end().catch(failWriting(name)),
