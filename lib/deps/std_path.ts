@@ -22,7 +22,7 @@ import { relative as posixRelative } from "npm:deno-std@1.4.0/path/posix/relativ
 // @ts-types="./types/std_path.d.ts"
 import { resolve as posixResolve } from "npm:deno-std@1.4.0/path/posix/resolve.js";
 
-/** The functions for paths of Linux, macOS and containers, on any system. */
+/** The POSIX path functions, on every system. */
 export const posix = {
   ...constants,
   basename: posixBasename,
