@@ -192,6 +192,7 @@ function isAlternating(row: TrainingRow): boolean {
 export interface LoaderHint {
   /** The loader or its file, in words. */
   readonly place: string;
+  /** A command, a piece of configuration, or the reason. */
   readonly text: string;
 }
 
