@@ -79,7 +79,7 @@ Deno.test("networkError() ignores explicit messages", () => {
 });
 
 Deno.test("networkError() keeps no error that holds the bytes of a server", () => {
-  const invalid = new errors.HTTPParserError("Expected HTTP/", "HPE_INVALID");
+  const invalid = new errors.HTTPParserError("Expected HTTP/");
   const error = Object.assign(invalid, { data: "a key, perhaps" });
   assertEquals(networkError(error, "h:443", "sent", undefined).cause, undefined);
 });
