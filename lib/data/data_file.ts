@@ -123,6 +123,8 @@ export class DataFile {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
+    // A long line has enlarged the buffer: each block of the other files would be as large.
+    if (DataFile.#buffer.length > BLOCK_BYTES) DataFile.#buffer = new Uint8Array(0);
   }
 
   /** Forgets what was read. */

@@ -213,7 +213,13 @@ class ScannedLine {
   }
 
   get #lineMembers(): readonly Member[] {
-    return this.#members ??= topLevelMembers(this.#text);
+    return this.#members ??= this.#isWhole ? topLevelMembers(this.#text) : [];
+  }
+
+  /** Whether the text is an object. After the file was replaced, it may be parts of two lines, and
+   * its first object one within a line. */
+  get #isWhole(): boolean {
+    return this.#text.startsWith("{") && this.#text.trimEnd().endsWith("}");
   }
 
   #valueOf({ valueStart, end }: Member): unknown {

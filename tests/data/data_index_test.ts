@@ -369,6 +369,19 @@ Deno.test("index: many files take the memory of one, and are not open at once", 
   index.close();
 });
 
+Deno.test("index: a long line does not make the blocks of other files longer", async () => {
+  await using dir = await tempDir();
+  const lineOf = (uid: string, length: number) => resultLine({ uid, response: "x".repeat(length) });
+  const long = await dir.write("a.jsonl", lineOf("long", 5 << 20));
+  const other = await dir.write("b.jsonl", lineOf("short", 400_000).repeat(10));
+  const index = new DataIndex([long, other].map((path) => ({ path })));
+  let steps = 0;
+  while (await index.step()) steps++;
+  assert(steps > 4, `${steps} blocks`);
+  assertEquals(uids(index), ["long", ...Array.from({ length: 10 }, () => "short")]);
+  index.close();
+});
+
 Deno.test("index: rows of more than 65,536 files belong to their own file", async () => {
   await using dir = await tempDir();
   const missing = Array.from({ length: 65_536 }, (_, file) => dir.path(`missing${file}.jsonl`));

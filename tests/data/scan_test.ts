@@ -136,6 +136,19 @@ Deno.test("scan: the prompt is searched alike under both of its names", async ()
   index.close();
 });
 
+Deno.test("scan: parts of lines in a file that was replaced are no rows", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string) =>
+    resultLine({ uid, own: { meta: { response_id: "r1" }, pad: "x".repeat(500) } });
+  const path = await dir.write("x.jsonl", line("a") + line("b"));
+  const index = new DataIndex([{ path }]);
+  await index.readAll();
+  index.close();
+  await dir.write("x.jsonl", line("a").slice(20) + line("b") + line("c"));
+  assertEquals(Array.from(selectRows(index, 'response_id == "r1"')), []);
+  index.close();
+});
+
 Deno.test("scan: the first rows are searched at once, the others by two workers, in their order", async () => {
   await using dir = await tempDir();
   const count = 5 * SCAN_ROWS + 3;
