@@ -42,13 +42,8 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
 
 function repetitionNotes(count: number): string[] {
   if (count === 0) return [];
-  const repeat = count === 1 ? "repeats" : "repeat";
-  return [
-    `${
-      formatCountOf(count, "line")
-    } of the results ${repeat} a uid, also in the output: "verify" ` +
-    "names them",
-  ];
+  const lines = formatCountOf(count, "line"), repeat = count === 1 ? "repeats" : "repeat";
+  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names them`];
 }
 
 function failureNotes(count: number): string[] {

@@ -2,8 +2,8 @@
  * Finds where an input may be divided among several readers.
  *
  * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string, and
- * a quarter of that for tables. Compressed files cannot be divided, and Parquet files only between row
- * groups.
+ * a quarter of that for tables. Compressed files cannot be divided, and Parquet files only between
+ * row groups.
  *
  * @module
  */

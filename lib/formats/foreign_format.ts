@@ -51,18 +51,8 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["a PDF", TO_JSON_LINES, "%PDF"],
   ["an image", OTHER_FILE, "\x89PNG", "\xff\xd8\xff"],
   ["a model", OTHER_FILE, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
-  [
-    "UTF-32 text",
-    fromUtf32,
-    "\xff\xfe\0\0",
-    "\0\0\xfe\xff",
-  ],
-  [
-    "UTF-16 text",
-    fromUtf16,
-    "\xff\xfe",
-    "\xfe\xff",
-  ],
+  ["UTF-32 text", fromUtf32, "\xff\xfe\0\0", "\0\0\xfe\xff"],
+  ["UTF-16 text", fromUtf16, "\xff\xfe", "\xfe\xff"],
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
