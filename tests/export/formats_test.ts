@@ -1,6 +1,6 @@
 /** Tests of lib/export/formats.ts. @module */
 
-import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertInstanceOf, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
 import type { ExportFormat } from "../../lib/export/mod.ts";
 import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
@@ -130,6 +130,17 @@ Deno.test("toTrainingRow() keeps tool calls, and writes them as LLaMA-Factory re
     from: "function_call",
     value: `<think>\nEasy\n</think>\n\n${call}`,
   });
+  // Text that is not JSON, and values other than objects, stay as they are.
+  for (const args of ["{bad", "[1]", [1], null]) {
+    const toolCalls = [{ ...CALL, function: { name: "add", arguments: args } }];
+    const { conversations } = row("sharegpt", { response: "", toolCalls }) as {
+      conversations: { value: string }[];
+    };
+    assertStringIncludes(
+      conversations.at(-1)!.value,
+      JSON.stringify({ name: "add", arguments: args }),
+    );
+  }
 });
 
 Deno.test("toTrainingRow() joins a prefill and the answer that continues from it", () => {

@@ -198,6 +198,11 @@ Deno.test("an export says how many rows have failed", async () => {
   ]);
   await dir.write("out_error.jsonl", `${failure(true)}{"uid":"damaged\n${failure(true, "y")}`);
   assertEquals((await noted())[0].slice(0, 13), "2 rows failed", "a damaged line is skipped");
+  await dir.write("other.jsonl", await dir.read("out.jsonl"));
+  await dir.write("other_error.jsonl", failure(true, "o"));
+  const results = ["out", "other"].map((name) => dir.path(`${name}.jsonl`));
+  const { notes } = await exportFrom(dir, { results });
+  assert(notes.some((note) => note.startsWith("3 rows failed")), notes.join());
   await dir.write("out_error.jsonl", failure(true));
   const { open } = Deno;
   let scans = 0;
