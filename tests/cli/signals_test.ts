@@ -1,10 +1,11 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Io, StopSignal } from "../../cli/io.ts";
 import { endAfterSecondSignal } from "../../cli/io.ts";
-import { listenForSignals, type Signals } from "../../cli/exit.ts";
+import { listenForSignals, type Signals, untilInterrupted } from "../../cli/exit.ts";
 import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { fakeIo } from "../support/process.ts";
 
 /** A run that records the calls to it, and a user who presses Ctrl-C. */
 class Scene implements Disposable {
@@ -188,4 +189,23 @@ Deno.test("listenForSignals() ignores signals and leaves no timer once disposed 
   scene.signals[Symbol.dispose]();
   assertEquals(scene.clock.pendingTimers, 0);
   assertEquals(scene.listeners, 0);
+});
+
+Deno.test("a command that cannot clean up, as where a file server hangs, ends 10 s after the signal", async () => {
+  using clock = new FakeClock();
+  const codes: number[] = [];
+  let terminate = () => {};
+  const io = fakeIo({
+    onSignal(signal, handler) {
+      if (signal === "SIGTERM") terminate = handler;
+      return () => {};
+    },
+    exit: (code) => void codes.push(code),
+  });
+  void untilInterrupted(io, () => new Promise(() => {}));
+  terminate();
+  await clock.advance(9_900);
+  assertEquals(codes, []);
+  await clock.advance(200);
+  assertEquals(codes, [143]);
 });

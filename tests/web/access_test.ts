@@ -44,6 +44,29 @@ const OWN_HOSTS = [
   "[::1]:8000",
 ];
 
+Deno.test("each file has its type, without which browsers ignore it because of nosniff", async () => {
+  const data = { paths: ["out/"], program: "retort" };
+  const { monitor } = stage({ data });
+  const types = { js: "text/javascript", css: "text/css", "": "text/html" };
+  for (
+    const path of [
+      "/",
+      "/page.js",
+      "/page.css",
+      "/uplot.css",
+      "/data/",
+      "/data/view.js",
+      "/data/view.css",
+    ]
+  ) {
+    const { headers, body } = await get(monitor, path);
+    await body?.cancel();
+    const extension = path.split(".")[1] ?? "";
+    const type = types[extension as keyof typeof types];
+    assertEquals([path, headers.get("content-type")], [path, `${type}; charset=utf-8`]);
+  }
+});
+
 Deno.test("only the names of this machine are accepted as Host", async () => {
   const { run, monitor } = stage();
   for (const host of REFUSED_HOSTS) {

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import type { Teacher } from "../../lib/teacher/mod.ts";
 import { BEAT_MS, Hub, MAX_PAGES } from "../../web/hub.ts";
 import { MAX_BACKLOG_BYTES } from "../../web/page_link.ts";
 import type { HelloMessage, SamplesMessage, SnapshotMessage } from "../../web/protocol.ts";
 import { HISTORY_COLUMNS } from "../../web/monitor_state.ts";
-import { makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
+import { makeSnapshot, makeSummary, makeTeacher, ManualClock } from "../progress/fixtures.ts";
 import { FakeRun, FakeSocket, makeAnswer } from "./fake_run.ts";
 
 /** A run, a hub that follows it, and a stopped clock. */
@@ -117,6 +118,18 @@ Deno.test("Hub sends the point of the history with each snapshot", () => {
   const sent = socket.messages.slice(1) as SnapshotMessage[];
   assertEquals(sent.map((message) => message.point_index), [0, 1]);
   assertEquals(sent[1].point.slice(0, 2), [1, 20]);
+});
+
+Deno.test("Hub sends what answers and teachers do with each snapshot", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  const teacher = makeTeacher();
+  stage.run.settle([makeAnswer("u1", { teacher: teacher as Partial<Teacher> as Teacher })]);
+  stage.run.emit(makeSnapshot({ teachers: [teacher] }));
+  stage.clock.advance(BEAT_MS);
+  const { answers, teacher_figures } = socket.messages.at(-1) as SnapshotMessage;
+  assertEquals([answers.answered, teacher_figures.length], [1, 1]);
+  assert(teacher_figures[0].rows_per_s > 0);
 });
 
 Deno.test("Hub sends pages the whole state again when points of the history were merged", () => {
