@@ -1,6 +1,6 @@
 /**
- * Routes of the monitor, and the effects of its controls. Links are relative, so that the page works through a tunnel and behind a
- * path prefix. Requests first pass the checks of `access.ts`.
+ * Routes of the monitor, and the effects of its controls. Links are relative, so that the page works
+ * through a tunnel and behind a path prefix. Requests first pass the checks of `access.ts`.
  *
  * @module
  */
@@ -9,8 +9,7 @@ import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
 import { addFiles, guardedApp, HTML_TYPE, isFromOwnPage, postProblem } from "./access.ts";
 import { MARKDOWN_JS, RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
-import type { MonitoredRun } from "./hub.ts";
-import type { Hub } from "./hub.ts";
+import type { Hub, MonitoredRun } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer, ControlName } from "./protocol.ts";

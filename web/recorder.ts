@@ -7,8 +7,7 @@
 
 import { readFully } from "../lib/files.ts";
 import { after } from "../lib/timer.ts";
-import { Hub } from "./hub.ts";
-import type { MonitoredRun } from "./hub.ts";
+import { Hub, type MonitoredRun } from "./hub.ts";
 import type { MonitorState } from "./monitor_state.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 

@@ -24,12 +24,11 @@ import { callback, checkOptions, type OptionRules, record } from "../lib/options
 import { delay } from "../lib/timer.ts";
 import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
-import { Hub } from "./hub.ts";
+import { Hub, type MonitoredRun } from "./hub.ts";
 import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "./listen.ts";
-import type { MonitoredRun } from "./hub.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
-import { RunData, type RunDataOptions } from "./view/server.ts";
 import { reportOf } from "./report.ts";
+import { RunData, type RunDataOptions } from "./view/server.ts";
 
 export { type FleetOptions, type ServedFleet, serveFolderMonitor } from "./fleet/server.ts";
 export type { RunDataOptions } from "./view/server.ts";

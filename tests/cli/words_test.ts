@@ -1,4 +1,4 @@
-/** Tests of cli/words.ts: words typed instead of a command or a flag. @module */
+/** Tests of cli/help.ts: words typed instead of a command or a flag. @module */
 
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";

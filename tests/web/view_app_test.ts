@@ -3,13 +3,12 @@
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DataService } from "../../lib/data/mod.ts";
+import { delay } from "../../lib/timer.ts";
 import { createMonitor } from "../../web/server.ts";
 import { createViewApp } from "../../web/view/server.ts";
 import { failureLine, resultLine } from "../data/lines.ts";
 import { FakeRun } from "./fake_run.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-
-const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The app over some rows, and a browser with the cookie. */
 async function openApp(dir: TempDir) {

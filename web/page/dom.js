@@ -244,8 +244,8 @@ function runFrameJob() {
 const THEME_KEY = "retort-theme";
 
 /**
- * Sets the theme, light or dark: as the system says until the user chooses. Prints the page in the light theme, with all sections
- * unfolded.
+ * Sets the theme, light or dark: as the system says until the user chooses. Prints the page in the
+ * light theme, with all sections unfolded.
  * @param {() => void} [onChange] called once at the start, then after each change and for printing
  * @param {() => void} [onPrint] called before the page is printed
  */
