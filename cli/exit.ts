@@ -210,7 +210,8 @@ export async function untilInterrupted(
     return await work(signal);
   } catch (error) {
     if (interruption.received === undefined || error !== signal.reason) throw error;
-    io.writeErr("Stopped: no file was written\n");
+    // A pipe may have got a part, as in `-o - > x.jsonl`.
+    io.writeErr("Stopped: no complete output was written\n");
     return exitCodeOfSignal(interruption.received);
   }
 }

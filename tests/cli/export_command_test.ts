@@ -28,7 +28,7 @@ for (const command of ["export", "convert"]) {
         return () => {};
       },
     });
-    assertEquals([await main(args, io), text], [130, "Stopped: no file was written\n"]);
+    assertEquals([await main(args, io), text], [130, "Stopped: no complete output was written\n"]);
     assertEquals(await dir.exists("out.jsonl"), false);
     assertEquals(await main(args, fakeIo()), 0);
   });

@@ -1047,7 +1047,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       return await merging;
     };
     assertEquals(await stopped("--wait"), code);
-    assertEquals(said, "Waiting: 1 of 2 runs is done\nStopped: no file was written\n");
+    assertEquals(said, "Waiting: 1 of 2 runs is done\nStopped: no complete output was written\n");
     await runShard(input, dir.path("out/"), { shard: { index: 1, count: 2 } });
     assertEquals(await stopped(), code);
     const left = await Array.fromAsync(Deno.readDir(dir.path("all")), ({ name }) => name);
