@@ -16,8 +16,8 @@ const MAX_DISCARDED_CHARS = 400;
 interface Phrases {
   /** How refusals begin, in lower case. */
   readonly openings: readonly RegExp[];
-  /** Sentences that may follow a refusal: they offer other help, or give the reason. Any other
-   * sentence keeps the answer. */
+  /** Sentences that may follow a refusal: they offer other help, or give the reason. An
+   * answer with any other sentence is kept. */
   readonly closings: RegExp;
   /** The source of an expression for phrases near the start of a refusal. It may match other
    * answers, too, because marked answers are kept. */
@@ -121,7 +121,7 @@ const FIRST_WORD =
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
-/** Content in an answer: a list, figures, code, or what follows a colon or dash. */
+/** Signs that an answer holds more than a refusal: a list, figures, code, or what follows a colon or dash. */
 const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
 /** Words after which a sentence may still give a part of what was asked for. */
 const CONTINUES =

@@ -77,7 +77,7 @@ interface ResultFields {
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** By parameter set: files have one or two. */
+  /** A parser for each parameter set: files have one or two. */
   readonly #parsers = new Map<string, RowParser>();
 
   /** @param run Has the options that the caller omits. */
@@ -89,7 +89,7 @@ export class ExampleReader {
   /**
    * Returns the example of a results line, or what is wrong with the line. Messages and tools are
    * restored when first read, so unselected rows cost nothing. Reading them throws a `NotRestored`
-   * if the run file does not say with which options the row was sent.
+   * if the options do not make the prompt that was sent.
    */
   read(text: string): Example | string {
     const fields = parseFields(text);
@@ -140,7 +140,7 @@ export class ExampleReader {
     throw new NotRestored(
       `the messages that uid "${fields.uid}" was sent with cannot be restored from its row: ` +
         (row instanceof ParsedRow
-          ? "the prompt_hash differs. Use the system, template and prompt field of its run"
+          ? "the prompt_hash differs. Use the system, template and prompt field of the run that sent it"
           : row.problem),
     );
   }

@@ -65,7 +65,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     const { shuffle, output } = this.#options;
-    // Only a temporary file can be read in random order.
+    // Inputs can only be read from start to end.
     if (shuffle !== undefined) {
       const folder = typeof output === "string" ? dirname(output) : undefined;
       if (folder !== undefined) await makeFolder(folder);
@@ -179,14 +179,16 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 }
 
 const RESTORE_HINT =
-  "use the --system, --template and --prompt-field of its run, or the command export";
+  "repeat the --system, --template and --prompt-field of the run that wrote it, " +
+  "or use the command export";
 /** A template may insert values that Parquet changes: `1.0` becomes `1`, and objects get nulls. */
 const TABLE_HINT =
-  "use the --system, --template and --prompt-field of its run. If they are right, " +
-  "the table has changed a number or an object in the prompt: convert the results in JSON Lines";
+  "repeat the --system, --template and --prompt-field of the run that wrote it. If they are the " +
+  "same, the table has changed a number or an object in the prompt: convert the run's results " +
+  "file (.jsonl) instead";
 
-/** A row that stays as it is, and holds no conversation: its text decides whether it is for
- * validation, or a duplicate. */
+/** A row that is copied as it is. Its conversation is not read: its text alone decides whether it is
+ * for validation, or a duplicate. */
 class TextExample implements Example {
   readonly text: string;
   readonly messages = [];

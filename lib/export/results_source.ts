@@ -195,7 +195,7 @@ class ResultsFile implements Disposable {
     this.#reader = new ExampleReader(options, run);
   }
 
-  /** Records the positions of the lines that `takes` selects. Returns how many it has of what. */
+  /** Records the positions of the lines that `takes` selects. Returns the counts of the file. */
   async index(takes: (example: Example, place: string) => boolean) {
     using failedRows = await failedRowsOf(this.path);
     let number = 0, lines = 0;
@@ -223,7 +223,8 @@ class ResultsFile implements Disposable {
     return this.#order.inInputOrder();
   }
 
-  /** Lines with other uids have one origin if the row in that place was edited. */
+  /** Whether two lines answer the same row. Their origin is not enough: the row there may have been
+   * edited, and then its answers have different uids. */
   areOneRow(one: number, other: number): boolean {
     return this.#order.haveOneOrigin(one, other) &&
       this.exampleAt(one).result.uid === this.exampleAt(other).result.uid;

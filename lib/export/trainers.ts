@@ -27,7 +27,7 @@ export class TrainerNotes {
   #textsWithCalls = 0;
   /** The type that each argument of tool calls had first. */
   readonly #argumentTypes = new Map<string, string>();
-  /** The sorted arguments of the first call, one a line. */
+  /** The sorted argument names of the first call, one a line. */
   #firstKeys: string | undefined;
   /** How calls differ, as in `not every call has "unit"`. */
   #difference: string | undefined;
@@ -38,7 +38,7 @@ export class TrainerNotes {
   }
 
   add(example: Example, row: TrainingRow): void {
-    // The messages of rows that stay as they are may not be restorable.
+    // Alpaca needs no notes, and the messages of raw rows may not be restorable.
     if (this.#turns === "other") return;
     const { messages, response, reasoning, toolCalls } = example;
     if (reasoning !== "") this.#rowsWithReasoning++;
@@ -188,11 +188,10 @@ function isAlternating(row: TrainingRow): boolean {
     );
 }
 
-/** Configuration to paste. */
+/** What to paste for a loader, or why the loader cannot read the file. */
 export interface LoaderHint {
-  /** Where the configuration belongs, in words. */
+  /** The loader or its file, in words. */
   readonly place: string;
-  /** The text to paste. */
   readonly text: string;
 }
 
@@ -230,7 +229,7 @@ const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 /**
  * The entry for LLaMA-Factory's `dataset_info.json`.
  *
- * @param names Our column names, keyed by LLaMA-Factory's.
+ * @param names Names of the written columns, keyed by LLaMA-Factory's.
  * @param settings Further fields of the entry.
  */
 export function llamaFactory(
@@ -251,7 +250,7 @@ export function llamaFactory(
         "use one of these extensions",
     };
   }
-  const present = Object.entries(names).filter(([, ours]) => columns.includes(ours));
+  const present = Object.entries(names).filter(([, column]) => columns.includes(column));
   const entry = { file_name: basename(path), ...settings, columns: Object.fromEntries(present) };
   return {
     place: "data/dataset_info.json of LLaMA-Factory",

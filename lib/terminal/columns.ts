@@ -6,7 +6,7 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** A color may be off, so it never says more than words or shapes. */
+/** Colors may be off, so none carries information of its own. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
@@ -30,7 +30,7 @@ export const SEPARATOR = " · ";
 
 /**
  * Joins segments, the most important first, into a line of at most `width` cells. Drops the first
- * segment that does not fit and all later ones; shortens the very first segment instead.
+ * segment that does not fit, and all after it. The leading segment is shortened, not dropped.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";
@@ -68,7 +68,8 @@ export function clip(text: string, width: number): string {
   return clipped + "…";
 }
 
-/** Pads printable texts to the widest one plus two cells; adds nothing if all are empty. */
+/** Clips printable texts to `maxCells`, and pads them to the widest one plus two cells; adds nothing
+ * if all are empty. */
 export function columnOf(texts: readonly string[], maxCells: number): string[] {
   const cells = texts.map((text) => clip(text, maxCells));
   const width = Math.max(...cells.map(stringWidth));
@@ -76,7 +77,8 @@ export function columnOf(texts: readonly string[], maxCells: number): string[] {
   return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
 }
 
-/** Matches characters of one cell: ASCII, Latin-1, and Retort's signs for drawing lines. */
+/** Matches texts in which every character takes one cell: ASCII, Latin-1, and the dashes, dots, lines
+ * and blocks that Retort prints. */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
 export function stringWidth(text: string): number {

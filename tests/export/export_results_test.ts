@@ -103,7 +103,9 @@ Deno.test("exportResults() refuses options that yield other messages than those 
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }, {}, { system: "Be kind" }) + "\n");
   const error = await assertRejects(() => exportFrom(dir), UsageError);
   assert(error.message.includes('out.jsonl" line 1: the messages that uid'));
-  assert(error.message.includes("Use the system, template and prompt field of its run"));
+  assert(
+    error.message.includes("Use the system, template and prompt field of the run that sent it"),
+  );
   assertEquals(await dir.exists("train.jsonl"), false);
   assertEquals((await exportFrom(dir, { system: "Be kind" })).rows, 1);
 });

@@ -35,10 +35,10 @@ export interface ServedFleet extends AsyncDisposable {
   readonly url: string;
 }
 
-/** A page gets all rows only if it requests them. */
-const MAX_ROWS = 200;
+/** How many runs a page gets unless it requests all. */
+const MAX_RUNS = 200;
 
-/** Matches a path of the app behind the prefix of a proxy. */
+/** Matches the app's own paths, with or without the prefix that a proxy adds. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 export const FLEET_PAGE: PageFiles = pageOf(
@@ -59,7 +59,7 @@ export function createFleetApp(
   addFiles(app, { "/fleet.js": FLEET_PAGE.script, "/fleet.css": FLEET_PAGE.style });
   app.get(
     "/state",
-    (c) => c.json(watch.view(c.req.query("all") === undefined ? MAX_ROWS : Infinity)),
+    (c) => c.json(watch.view(c.req.query("all") === undefined ? MAX_RUNS : Infinity)),
   );
   return app;
 }
