@@ -196,7 +196,7 @@ function costText(
   }`;
 }
 
-/** By height, from 0 to 8. */
+/** Characters in order of height, from 0 to 8. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
 function sparkline({ title, bins, most }: Histogram): string[] {

@@ -105,7 +105,7 @@ export class DataIndex {
   /** Whether a run seems to write to one of the files. */
   get isLive(): boolean {
     const now = Date.now();
-    // A file from the future, of a machine with another clock, is not written to for all that time.
+    // A machine whose clock is ahead may set a time in the future: the file is not live until then.
     return this.files.some(({ modifiedMs }) => Math.abs(now - modifiedMs) < LIVE_MS);
   }
 

@@ -234,9 +234,9 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether over half of the answer's letters (for Latin and Greek, over 80 %) belong to a script
- * with under 20 % of the prompt's letters, or over 5 % to another script that the prompt lacks.
- * Compares samples of both texts; false if either has few letters.
+ * Whether the answer is in a script that the prompt hardly uses (under 20 % of its letters). The
+ * script must have over half of the answer's letters, over 80 % for Latin and Greek, but only 5 %
+ * if the prompt lacks it and it is neither. Compares samples; false if either text has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   // Both texts are Latin in most pairs.

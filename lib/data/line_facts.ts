@@ -211,7 +211,7 @@ export function withBigInts<T>(text: string, parsed: T): T {
   try {
     return holdsLargeInteger(parsed) ? exactJson.parse(text, keepInteger) as T : parsed;
   } catch {
-    // The value is nested too deeply for one of the two functions.
+    // The value is nested too deeply for one of the two calls.
     return parsed;
   }
 }

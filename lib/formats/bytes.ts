@@ -27,7 +27,7 @@ const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 export type Compression = "gzip" | "zstd";
 
 interface CompressionDefinition {
-  /** The first one is usual. */
+  /** The usual one first. */
   readonly extensions: readonly string[];
   /** Whether a file begins like this. No text does. */
   readonly isStart: (start: Uint8Array) => boolean;

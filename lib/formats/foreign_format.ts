@@ -213,7 +213,7 @@ function fromUtf32(path: string): string {
 
 type UnicodeEncoding = "UTF-16" | "UTF-32";
 
-/** Without `Deno`, as in the bundle for Node. */
+/** Does not use `Deno`, which the bundle for Node lacks. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
 
 /** Windows has no iconv, and its PowerShell writes UTF-16 where output goes to a file. */

@@ -2,7 +2,7 @@
  * Elements of one JSON array, each as its source text.
  *
  * Finds the ends of elements without parsing, so that numbers stay as written and the file is never
- * in memory. Streaming JSON parsers give values, not text.
+ * in memory as a whole. Streaming JSON parsers give values, not text.
  *
  * @module
  */

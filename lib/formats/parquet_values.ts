@@ -50,7 +50,7 @@ export function exactTypeOf(node: SchemaNode): ExactType | undefined {
       return of && { kind: "list", of };
     }
     case "struct": {
-      // Not by assignment: a field may be called `__proto__`.
+      // `Object.fromEntries`, not assignment: a field may be called `__proto__`.
       const fields = node.fields.flatMap(({ name, node: field }) => {
         const type = exactTypeOf(field);
         return type === undefined ? [] : [[name, type] as const];

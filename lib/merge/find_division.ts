@@ -39,15 +39,17 @@ interface PlannedDivision {
   readonly stem: string;
 }
 
-/**
- * Finds the shards to merge for `output`; undefined if runs without shards are to be merged.
- *
- * @param options `shards` chooses among several divisions. With `awaitsRuns`, divisions without a
- * started shard are candidates, too.
- */
+export interface DivisionOptions {
+  /** The number of shards, to choose among several divisions. @default the only division */
+  readonly shards?: number;
+  /** Whether divisions without a started shard are candidates, too. @default false */
+  readonly awaitsRuns?: boolean;
+}
+
+/** Finds the shards to merge for `output`; undefined if runs without shards are to be merged. */
 export async function findShardRuns(
   output: string,
-  options: { shards?: number; awaitsRuns?: boolean },
+  options: DivisionOptions,
 ): Promise<MergeRun[] | undefined> {
   const division = await findDivision(output, options);
   return division && await runsOf(division);
@@ -55,7 +57,7 @@ export async function findShardRuns(
 
 async function findDivision(
   output: string,
-  { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
+  { shards, awaitsRuns = false }: DivisionOptions,
 ): Promise<PlannedDivision | undefined> {
   const divisions = await divisionsOf(output, shards);
   if (divisions.length === 0) {

@@ -17,7 +17,13 @@ import {
   type OutputFiles,
   type RunFile,
 } from "../run/mod.ts";
-import { findShardRuns, folderAndName, NoRunsError, tryRunFile } from "./find_division.ts";
+import {
+  type DivisionOptions,
+  findShardRuns,
+  folderAndName,
+  NoRunsError,
+  tryRunFile,
+} from "./find_division.ts";
 
 export interface MergeRun {
   /** `shard 3 of 8`, or the results path. */
@@ -42,18 +48,20 @@ export interface MergeRun {
   readonly changes: readonly string[];
 }
 
+export interface FindOptions extends DivisionOptions {
+  /** Whether runs that are not shards are found by their run files, not by their results. */
+  readonly needsRunFile: boolean;
+}
+
 /**
  * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
- * @param options `shards` chooses among several divisions. With `needsRunFile`, runs that are not
- * shards are found by their run files, otherwise by their results. With `awaitsRuns`, divisions
- * without a started shard are candidates, too.
  * @throws {NoRunsError} If an output holds no runs, or `shards` is set and none holds shards.
  * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
   outputs: readonly string[],
-  options: { shards?: number; needsRunFile: boolean; awaitsRuns?: boolean },
+  options: FindOptions,
 ): Promise<MergeRun[]> {
   const { shards, needsRunFile } = options;
   const runs: MergeRun[] = [];

@@ -62,8 +62,8 @@ export class Findings {
   reasked = 0;
   /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
-  /** Orphans with the prompt of a new row: the row has another id now, which may be a hash of the
-   * row, and another program has written `1.0` for `1`. It would be paid for again. */
+  /** Orphans with the prompt of a new row, which would be paid for again: the row has another id now.
+   * The id may be a hash of the row, in which another program has written `1.0` for `1`. */
   rewritten = 0;
   /** Prompt hashes of the first rows without an outcome. */
   readonly newPrompts = new Set<string>();
@@ -121,8 +121,8 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Counts the results without a row in this run and, with `comparesPrompts`, those of which a new
-   * row has the prompt. */
+  /** Counts the results without a row in this run and, with `comparesPrompts`, those whose
+   * prompt a new row has. */
   countOrphans(table: IdTable, { comparesPrompts }: { comparesPrompts: boolean }): void {
     const flags = { all: HAS_RESULT, none: SEEN };
     this.orphans = table.count(flags);
@@ -167,7 +167,7 @@ const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
 
-/** Accurate to about 25 %. Includes the row's tools. */
+/** Estimates the tokens of a prompt with the row's tools. Accurate to about 25 %. */
 function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {

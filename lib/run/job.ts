@@ -41,9 +41,9 @@ export class Job {
   readonly #ledger: FailureLedger;
   /** Answers and bad lines that are on disk, of those planned. */
   #written = 0;
-  /** What this run has added to the answers with a result. */
+  /** By how much this run has increased the number of answers with a result. */
   #succeeded = 0;
-  /** What this run has added to the failed answers; below 0 if more of them were answered. */
+  /** By how much it has increased the number of failed answers; below 0 if more were answered. */
   #failed = 0;
   #stdinCopy: string | undefined;
   #mode: number | undefined;

@@ -131,7 +131,7 @@ export class Jobs {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
-    // Of many outputs, the status alone shows whether a run is active.
+    // If there are many outputs, the status alone shows whether a run is active.
     const results = this.areMany ? [] : files.map(({ results }) => results);
     const hasWaited = await refuseElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,
@@ -272,7 +272,7 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
 
 /**
  * Throws if two outputs whose names differ in case, or in how accents are written, are one file.
- * Creates their lock files: the folder then lists fewer names where its filesystem ignores that.
+ * Creates their lock files: the folder then lists fewer names where its filesystem ignores the difference.
  */
 export async function refuseSameNames(
   files: readonly OutputFiles[],

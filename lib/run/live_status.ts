@@ -112,7 +112,7 @@ export class Heartbeat {
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // By start, not by process id: the next holder of the lock rewrites the note with its own id.
+    // The start identifies a run: the next holder of the lock rewrites the note with its process id.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }
@@ -120,8 +120,8 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return sumOf(runs.values(), (inFlight) => inFlight);
 }
 
-/** Said at the start of a run: one that a supervisor restarts after each crash never gets to its
- * summary, and pays for the calls in flight each time. */
+/** Printed at the start of a run: a run that a supervisor restarts after each crash never gets to
+ * its summary, and pays for the calls in flight each time. */
 export function crashWarning(inFlight: number): string {
   return `The last run crashed with at most ${
     formatCountOf(inFlight, "call")

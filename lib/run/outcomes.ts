@@ -231,7 +231,7 @@ export class Handoff<T> {
     return new Promise((onTaken) => this.#offers.push({ item, onTaken }));
   }
 
-  /** Resolves with undefined once the queue is closed and empty. */
+  /** Resolves with the next item; with undefined once the queue is closed and empty. */
   take(): Promise<T | undefined> {
     const offer = this.#offers.shift();
     if (offer !== undefined) {

@@ -85,7 +85,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: runFile.input, pieces, mergedInputs };
 }
 
-/** The inputs of the merge that `runJson` describes, if one has the file name of one of `files`.
+/** The inputs of the merge that `runJson` describes, if one has the same name as one of `files`.
  * Paths are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,
@@ -167,8 +167,8 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   return merges;
 }
 
-/** `x` for the file `x.jsonl` or the folder `x/`, `x-and-2-more` for three inputs, and for a pattern
- * such as `x/*.jsonl` the folder before it. */
+/** Names the shared output: `x` for the file `x.jsonl`, the folder `x/` or the pattern `x/*.jsonl`;
+ * `x-and-2-more` for three inputs. */
 function outputNameOf(inputs: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (inputs.length > 1) return `${nameOf(inputs[0])}-and-${inputs.length - 1}-more`;

@@ -114,7 +114,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
 
 const MAX_EXPLORED_PER_TEACHER = 1_024;
 
-/** Options that others replace: `rpm` by those of each teacher, `validate` by `check`, and so on. */
+/** Options that others replace: each teacher has its own `rpm`, `check` stands for `validate`, … */
 type ReplacedName =
   | "teacher"
   | "rpm"
@@ -177,7 +177,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     ...withoutUndefined(options),
     teachers: places.map((place) => endpointOf(place, options)),
     endpointOf: ({ teacher, weight, maxConcurrency, rpm, tpm }) => {
-      // A list's places may have further fields, by which the list knows them.
+      // Places of a list have further fields that only the list uses, and `PLACE_RULES` rejects.
       const place = { teacher, weight, maxConcurrency, rpm, tpm };
       checkOptions(place, PLACE_RULES);
       return endpointOf(place, options);

@@ -122,7 +122,7 @@ export class Run {
     refuseProblems(this.#jobs.findings, { ...this.#options, mixedShapes, allowEmpty });
   }
 
-  /** Tells the outputs; the engine is told separately. */
+  /** Prepares the outputs for more or fewer lanes. The engine's own limit is set separately. */
   setConcurrency(concurrency: number): void {
     for (const { sink } of this.#jobs.list) sink?.setConcurrency(concurrency);
   }
@@ -170,8 +170,8 @@ export class Run {
 
   async #runEngine(): Promise<void> {
     const { activeRun } = this.#context;
-    // Twice: nothing may be deleted for this run if another has the lock, and the other one may
-    // have taken it meanwhile.
+    // Checked before anything is deleted, and again afterwards: another run may have taken a lock
+    // meanwhile.
     await this.#jobs.requireLocks();
     await this.#openJobs();
     await this.#jobs.requireLocks();

@@ -30,7 +30,7 @@ export interface OutputWatchOptions {
   readonly now?: () => number;
   /** @default a timer */
   readonly delay?: (ms: number) => Promise<unknown>;
-  /** @default by size on disk */
+  /** @default whether its size on disk is above 0 */
   readonly hasContent?: (path: string) => Promise<boolean>;
 }
 

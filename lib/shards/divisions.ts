@@ -156,7 +156,7 @@ interface ReadOptions {
   readonly ignoresInputs: boolean;
   /** Whether to also find running shards without results, by their locks. @default false */
   readonly findsRuns?: boolean;
-  /** Without it, divisions whose plan file is lost are found by output only. */
+  /** @default none: divisions whose plan file is lost are found by output only */
   readonly findInputs?: FindInputs;
 }
 
@@ -173,12 +173,12 @@ interface DividedInput {
   readonly info: Deno.FileInfo | undefined;
 }
 
-/** Answers of divisions into shards, to be found by output or by input. */
+/** Finds the answers of divisions into shards by output or by input. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
-  /** By the `fileKeyOf` of an input. */
+  /** Keyed by the `fileKeyOf` of an input. */
   readonly #byKey = new Map<string, ShardAnswers>();
-  /** By the name of an input, without its folder. */
+  /** Keyed by the name of an input, without its folder. */
   readonly #byName = new Map<string, DividedInput[]>();
 
   static async read(
