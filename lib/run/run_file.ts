@@ -192,8 +192,10 @@ const MAX_LEVELS = 500;
 
 const REQUIRED: ReadonlySet<string> = new Set(["identity", "identity.model", "rows"]);
 
+type Rules<Name extends string> = Readonly<Record<Name, OptionRule>>;
+
 /** Earlier versions may have left out fields that are not required, or written them as null. */
-const RULES: Readonly<Record<string, OptionRule>> = {
+const RULES: Rules<`identity.${keyof Identity}`> & Rules<string> = {
   "identity": record,
   "identity.model": text,
   "identity.params": record,
@@ -259,8 +261,7 @@ export function checkSameIdentity(
   now: Identity,
   { retry, mixAdvice = "add --allow-mixed to have both in one file" }: IdentityCheck = {},
 ): void {
-  const differences = identityDifferences(before, now)
-    .filter((difference) => !(retry && OF_RETRIES.test(difference)));
+  const differences = identityDifferences(before, now, retry ? OF_RETRIES : []);
   if (differences.length === 0) return;
   throw new UsageError(
     `${problem} created with different settings\n${differences.join("\n")}\n` +
@@ -269,11 +270,16 @@ export function checkSameIdentity(
 }
 
 /** What a retry may change: rows may have failed because of it. */
-const OF_RETRIES = /^ {2}(?:params|json_schema): /;
+const OF_RETRIES: readonly (keyof Identity)[] = ["params", "json_schema"];
 
-export function identityDifferences(before: Identity, now: Identity): string[] {
+export function identityDifferences(
+  before: Identity,
+  now: Identity,
+  ignored: readonly (keyof Identity)[] = [],
+): string[] {
   const names = Object.keys(now) as (keyof Identity)[];
   return names.flatMap((name) => {
+    if (ignored.includes(name)) return [];
     // Earlier versions did not write the schema: it may have been the same.
     if (name === "json_schema" && before[name] === undefined) return [];
     const was = comparableText(before[name] ?? null), is = comparableText(now[name]);
