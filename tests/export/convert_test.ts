@@ -222,7 +222,7 @@ Deno.test("a prompt that Parquet has changed is not restored, and the advice nam
   await assertRejects(
     () => convert(dir, "a.parquet", "b.jsonl", { format: "messages", template }),
     SourceError,
-    "convert the results in JSON Lines",
+    "convert the run's results file (.jsonl)",
   );
   await convert(dir, "a.jsonl", "b.jsonl", { format: "messages", template });
   const prompts = (await dir.rows("b.jsonl")).map(({ messages }) => messages[0]);
