@@ -5,6 +5,7 @@ import {
   CONVERT_FORMATS,
   convertFiles,
   EXPORT_FORMATS,
+  type ExportOptions,
   type ExportReport,
   exportResults,
   type WriteOptions,
@@ -16,7 +17,7 @@ import { EXIT_DONE, untilInterrupted } from "./exit.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readUids } from "./request.ts";
-import { requireInputs, Settings } from "./settings.ts";
+import { type Complete, requireInputs, Settings } from "./settings.ts";
 
 export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   requireInputs(args, "export without results: name a results file, as in out/x.jsonl");
@@ -53,7 +54,10 @@ async function write(
   });
 }
 
-async function writeOptionsOf(settings: Settings, action: Command) {
+async function writeOptionsOf(
+  settings: Settings,
+  action: Command,
+): Promise<Complete<WriteOptions & Pick<ExportOptions, "think">, "signal">> {
   return {
     ...await readRowOptions(settings),
     output: settings.required("output", "an output: add -o train.jsonl", action),

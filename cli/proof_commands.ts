@@ -26,7 +26,7 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { refuseFormerFolder } from "./program.ts";
 import { readRowOptions, readSamples, shardOf } from "./request.ts";
-import { requireInputs, Settings } from "./settings.ts";
+import { type Complete, requireInputs, Settings } from "./settings.ts";
 
 /** Loads the code for runs and teachers on demand: `merge` needs neither. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -152,7 +152,11 @@ function ofRuns(count: number, runs: number): string {
   return `${formatCount(count)} of ${formatCountOf(runs, "run")} ${count === 1 ? "is" : "are"}`;
 }
 
-function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
+function optionsOf(
+  args: ParsedArgs,
+  settings: Settings,
+  io: Io,
+): Complete<MergeOptions, "onWait" | "signal"> {
   return {
     outputs: args.inputs,
     output: settings.required("output", "an output: add -o all.jsonl", "merge"),

@@ -14,7 +14,7 @@ import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
-import { requireInputs, Settings } from "./settings.ts";
+import { type Complete, requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
@@ -55,7 +55,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
       ...await readAnswerPolicy(settings),
       ...readBudgets(settings),
       params,
-    },
+    } satisfies Complete<RunRequest["generator"], "teacherList" | "validate" | "signal" | "random">,
     run: {
       ...readRunOptions(settings),
       ...await readUids(settings),
@@ -64,7 +64,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),
       stdin: inputs.includes("-") ? io.stdin : undefined,
-    },
+    } satisfies Complete<ResolvedRunOptions, never>,
     progress: settings.choice("progress", PROGRESS_STYLES) ?? (isQuiet ? "none" : "auto"),
     isQuiet,
     monitor: readMonitor(settings),

@@ -5,6 +5,11 @@ import { readTextOf, statOf, systemReason } from "../lib/files.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
+/** Options with every key, set or undefined: a flag whose option is forgotten would be ignored. */
+export type Complete<Options, Unset extends keyof Options> =
+  & Options
+  & Record<Exclude<keyof Options, Unset>, unknown>;
+
 /** Turns the library's errors about options into usage errors: flags have set the options. */
 export function asUsage<T>(make: () => T): T {
   try {
