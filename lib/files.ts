@@ -181,16 +181,16 @@ const ALREADY_OPEN = /^\/(?:dev|proc)\//;
  * wait for another process, and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
-  await checkHasEnd(path);
+  await refuseSpecialFile(path);
   return await Deno.open(path);
 }
 
 export async function readTextOf(path: string): Promise<string> {
-  await checkHasEnd(path);
+  await refuseSpecialFile(path);
   return await Deno.readTextFile(path);
 }
 
-async function checkHasEnd(path: string): Promise<void> {
+async function refuseSpecialFile(path: string): Promise<void> {
   const problem = specialProblem(path, await Deno.stat(path));
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
@@ -242,7 +242,7 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
-/** @throws {SinkError} if it cannot be deleted */
+/** @throws {SinkError} If it cannot be deleted. */
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path), (cause) => {
     return new SinkError(`Cannot delete "${path}": ${systemReason(cause)}`, { path, cause });
@@ -250,8 +250,8 @@ export async function removeIfThere(path: string): Promise<void> {
 }
 
 /**
- * @throws {UsageError} if a file has the name of the folder or of a parent
- * @throws {SinkError} if it cannot be created for another reason
+ * @throws {UsageError} If a file has the name of the folder or of a parent.
+ * @throws {SinkError} If it cannot be created for another reason.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {

@@ -1,9 +1,9 @@
-/** Finds the name that a misspelt word probably means. @module */
+/** Finds the name that a misspelled word probably means. @module */
 
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** A shorter word matches only the same word in another case: `X` is `x`, but not `y`. */
+/** A shorter word matches only up to case and separators: `X` is `x`, but not `y`. */
 const MIN_LETTERS = 3;
 
 /**
@@ -17,7 +17,9 @@ export function similarName(word: string, names: Iterable<string>): string | und
   if (same !== undefined || all.length === 0 || word.length < MIN_LETTERS) return same;
   const editsTo = (name: string) => levenshteinDistance(word.toLowerCase(), name.toLowerCase());
   // Two swapped letters are one mistake, but count as two edits.
-  const swapped = all.find((name) => lettersOf(name) === lettersOf(word) && editsTo(name) <= 2);
+  const swapped = all.find((name) =>
+    sortedLetters(name) === sortedLetters(word) && editsTo(name) <= 2
+  );
   if (swapped !== undefined) return swapped;
   const nearest = closestString(word, all);
   const maxEdits = Math.max(1, Math.min(MAX_EDITS, Math.floor(word.length / 4)));
@@ -34,6 +36,6 @@ function plainOf(name: string): string {
   return name.toLowerCase().replace(/[-_.\s]/g, "");
 }
 
-function lettersOf(word: string): string {
+function sortedLetters(word: string): string {
   return [...word.toLowerCase()].sort().join("");
 }

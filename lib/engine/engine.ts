@@ -26,7 +26,7 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
-  readonly #left = Promise.withResolvers<void>();
+  readonly #departure = Promise.withResolvers<void>();
   #crash: { readonly error: unknown } | undefined;
 
   constructor(options: EngineOptions) {
@@ -88,7 +88,7 @@ export class Engine {
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
       onAttempt: () => this.#options.onAttempt?.(this.unwritten),
-      onEnd: () => this.#wakeParked(),
+      onEnd: () => this.#wakeIdle(),
       silence: this.#state.silence,
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
@@ -148,7 +148,7 @@ export class Engine {
    * lanes have ended, rejects with the error of the source or the sink, if any. */
   async run(): Promise<void> {
     this.#pool.open();
-    await Promise.race([this.#lanes.run(), this.#left.promise]);
+    await Promise.race([this.#lanes.run(), this.#departure.promise]);
     this.#pool.close();
     for (const work of this.#queue.clear()) this.#delivery.leavePending(work);
     const failed = this.#crash === undefined ? this.#attempts.failHeldAtEnd() : [];
@@ -179,6 +179,7 @@ export class Engine {
     this.#pool.remove(teacher);
   }
 
+  /** Uses only this share (0 to 1) of `rpm` and `tpm`: the other running shards use the rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
@@ -215,7 +216,7 @@ export class Engine {
 
   /** Ends `run()` even if aborted calls are still open: a teacher may ignore the signal. */
   leave(): void {
-    this.#left.resolve();
+    this.#departure.resolve();
   }
 
   #next(): Work | undefined {
@@ -239,8 +240,8 @@ export class Engine {
   }
 
   /** Called when an attempt has ended: its teacher may have capacity. */
-  #wakeParked(): void {
-    if (this.#lanes.hasParked) this.#wake();
+  #wakeIdle(): void {
+    if (this.#lanes.hasIdle) this.#wake();
   }
 
   /** On the hot path: returns the sink's own promise. */

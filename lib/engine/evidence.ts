@@ -33,16 +33,16 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers, or after a single one that is
- * certain, such as a web page. */
+/** A row counts against its teacher after this many bad answers, or after one that is
+ * certain (`isCertain`), such as a web page. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
   /** Whether key, model and parameters are assumed to be valid: then `laterLimit` applies from the
    * start. */
   readonly isProven: boolean;
-  /** After how many rows a teacher that has given a good answer counts as the cause; Infinity
-   * for never. @default LATER_LIMIT */
+  /** How many rows must count against a teacher that has given a good answer before it is the
+   * cause; Infinity for never. @default LATER_LIMIT */
   readonly laterLimit?: number;
   /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, and still
    * count against the teacher. */
@@ -51,7 +51,7 @@ export interface SuspicionOptions {
 
 /** Rows that one teacher answered badly since its last good answer, all in the same way. Rows
  * without attempts left are held back: they fail unless the teacher turns out to be the cause. */
-export class RepeatedAnswers {
+export class RepeatedBadAnswers {
   /** Whether the teacher is the cause. Once true, this stays true. */
   isConclusive = false;
   readonly #holdsRows: boolean;
@@ -114,10 +114,10 @@ export class RepeatedAnswers {
 
 /** Rows that one teacher rejected in succession with the same message. A row counts after one
  * rejection, since it is not sent again. */
-export class RepeatedRejections extends RepeatedAnswers {
+export class RepeatedRejections extends RepeatedBadAnswers {
   #statusAndMessage = "";
 
-  /** If the status or message has changed, the rows held so far have failed. */
+  /** If the status or message differs from the last one, the rows held so far fail. */
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
@@ -145,8 +145,8 @@ export function evidenceIn(
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
 }
 
-/** What the teacher did with `count` rows, of which `error` is the last failure, and what the user
- * can do. */
+/** What the teacher did with `count` rows, the last of which failed with this error, and what the
+ * user can do. */
 export function haltWords(
   kind: EvidenceKind,
   count: number,
@@ -182,9 +182,10 @@ export function adviceForRejections(count: number, message = ""): string {
     rows;
 }
 
-/** After how many useless answers the user is told, and the run is halted. */
-const USELESS_TO_TELL = 20;
-const USELESS_TO_HALT = 1_000;
+/** After this many useless answers, the user gets a notice. */
+const NOTICE_AFTER = 20;
+/** After this many, the run is halted. */
+const HALT_AFTER = 1_000;
 
 type UselessAnswersOptions = Pick<
   AttemptsOptions,
@@ -192,7 +193,7 @@ type UselessAnswersOptions = Pick<
 >;
 
 /** Counts truncated and empty answers until a whole one arrives. Otherwise, a token limit that is too
- * low, for example, would be noticed when all rows are paid for. */
+ * low, for example, would be noticed only once all rows were paid for. */
 export class UselessAnswers {
   readonly #options: UselessAnswersOptions;
   #hasWholeAnswer: boolean;
@@ -210,16 +211,16 @@ export class UselessAnswers {
 
   /** Called when a row has failed because of its answer. */
   failed({ type, message }: Failure): void {
-    // A check has rejected a whole answer: of answers to hard tasks, few may pass.
+    // A check has rejected a whole answer. On hard tasks, few answers may pass.
     if (type === "rejected" || type === "refused") this.#hasWholeAnswer = true;
     if (this.#hasWholeAnswer || type !== "truncated" && type !== "empty") return;
     this.#count++;
-    if (this.#count !== USELESS_TO_TELL && this.#count !== USELESS_TO_HALT) return;
+    if (this.#count !== NOTICE_AFTER && this.#count !== HALT_AFTER) return;
     const { isCareful, onNotice, onHalt } = this.#options;
     const problem =
       `None of the ${formatCount(this.#count)} answers so far could be used, although ` +
       `they may be billed. The last: ${message}`;
-    if (this.#count === USELESS_TO_TELL) onNotice?.(problem);
+    if (this.#count === NOTICE_AFTER) onNotice?.(problem);
     else if (isCareful) onHalt(`${problem}. To send all rows anyway, add --no-careful-start`);
   }
 }

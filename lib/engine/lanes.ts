@@ -28,7 +28,7 @@ export interface LaneWork<T, R> {
 
 export class Lanes<T, R> {
   readonly #work: LaneWork<T, R>;
-  readonly #parked: ((item: T | undefined) => void)[] = [];
+  readonly #idle: ((item: T | undefined) => void)[] = [];
   #target: number;
   /** Includes idle lanes. */
   #count = 0;
@@ -54,8 +54,8 @@ export class Lanes<T, R> {
     return this.#busy;
   }
 
-  get hasParked(): boolean {
-    return this.#parked.length > 0;
+  get hasIdle(): boolean {
+    return this.#idle.length > 0;
   }
 
   /** Resolves when all lanes have ended. */
@@ -81,15 +81,15 @@ export class Lanes<T, R> {
   /** Gives items to idle lanes, and ends those above the target. */
   wake(): void {
     if (!this.#isClosed && this.#work.isFinished()) return this.close();
-    while (this.#parked.length > 0) {
+    while (this.#idle.length > 0) {
       if (this.#isSurplus()) {
         this.#count--;
-        this.#parked.pop()!(undefined);
+        this.#idle.pop()!(undefined);
         continue;
       }
       const item = this.#take();
       if (item === undefined) return this.#work.onIdle();
-      this.#parked.pop()!(item);
+      this.#idle.pop()!(item);
     }
   }
 
@@ -142,9 +142,9 @@ export class Lanes<T, R> {
       this.close();
       return this.#endLane();
     }
-    const parked = new Promise<T | undefined>((resolve) => this.#parked.push(resolve));
+    const idle = new Promise<T | undefined>((resolve) => this.#idle.push(resolve));
     this.#work.onIdle();
-    return parked;
+    return idle;
   }
 }
 

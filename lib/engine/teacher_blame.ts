@@ -17,7 +17,7 @@ import {
   type FailedOutcome,
   haltWords,
   type HeldRow,
-  RepeatedAnswers,
+  RepeatedBadAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
 import type { Endpoint } from "./flow/mod.ts";
@@ -27,13 +27,13 @@ import { NO_OUTCOMES, type Work } from "./work.ts";
 interface Evidence {
   readonly rejections: RepeatedRejections;
   /** Rows with answers whose finish reason is missing or unknown. */
-  readonly endings: RepeatedAnswers;
+  readonly endings: RepeatedBadAnswers;
   /** Rows that something other than a teacher seems to have answered, such as a web server. */
-  readonly otherServer: RepeatedAnswers;
+  readonly otherServer: RepeatedBadAnswers;
   /** Rows that timed out before the teacher has answered any. These rows are held until the teacher
    * answers, or is found to be down; they never halt it. */
-  readonly timeouts: RepeatedAnswers;
-  readonly all: readonly RepeatedAnswers[];
+  readonly timeouts: RepeatedBadAnswers;
+  readonly all: readonly RepeatedBadAnswers[];
 }
 
 /** The default of `waitForTeacherMs` if the host exists. */
@@ -97,8 +97,8 @@ export class TeacherBlame {
     const { cause, otherServer } = call.classification;
     const kind = evidenceIn(call, endpoint);
     if (kind !== undefined) {
-      // With several teachers, the row goes to another teacher next. So this teacher may never give
-      // the row a second answer without a known finish reason, which would make the row count.
+      // With several teachers, the row goes to another one next. So this teacher may never give it
+      // a second answer without a known finish reason, which would make the row count.
       const isOneEnough = cause === "ending" && this.#options.hasSeveralTeachers();
       const isCertain = isOneEnough || otherServer === "certain";
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
@@ -197,9 +197,9 @@ export class TeacherBlame {
       this.#forgetDeparted();
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
       const rejections = new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows });
-      const endings = new RepeatedAnswers({ isProven, holdsRows });
-      const otherServer = new RepeatedAnswers({ isProven, laterLimit: Infinity, holdsRows });
-      const timeouts = new RepeatedAnswers({ isProven: true, laterLimit: Infinity, holdsRows });
+      const endings = new RepeatedBadAnswers({ isProven, holdsRows });
+      const otherServer = new RepeatedBadAnswers({ isProven, laterLimit: Infinity, holdsRows });
+      const timeouts = new RepeatedBadAnswers({ isProven: true, laterLimit: Infinity, holdsRows });
       const all = [rejections, endings, otherServer, timeouts];
       evidence = { rejections, endings, otherServer, timeouts, all };
       this.#evidence.set(endpoint, evidence);

@@ -52,7 +52,7 @@ export async function openOutput(
   };
 }
 
-/** Closes our own pipe at the end, and only releases a stream of the process. */
+/** At the end, closes a pipe that the export opened, and only releases any other stream. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,

@@ -181,7 +181,7 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
   const { state, reason } = summary;
   if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
   if (!(await exists(results))) return `: there is no "${results}". Put it back, or run it again`;
-  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
+  return ": the run ended without them. If it had a --limit, add the same one here; otherwise " +
     "run it again";
 }
 

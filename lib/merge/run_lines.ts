@@ -8,7 +8,7 @@ import { originOf, parseSampleUid, sampleUid } from "../answer.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
-import { isPendingIndexed } from "../sink/mod.ts";
+import { isPendingIndexLine } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
@@ -58,7 +58,7 @@ export class RunLines implements Disposable {
     }, signal);
     await failures.index("failures", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT)) return false;
-      const isPending = isPendingIndexed(line);
+      const isPending = isPendingIndexLine(line);
       // An unfinished retry wrote the pending line. The earlier failure still counts.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);

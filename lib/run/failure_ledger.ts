@@ -25,7 +25,7 @@ import {
   badRowUid,
   dropLines,
   isBadRowLine,
-  isPendingIndexed,
+  isPendingIndexLine,
   type LinePlace,
   LineSet,
   readEarlierAnswer,
@@ -80,7 +80,7 @@ export class FailureLedger {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
         this.#outdatedLines.add(line.number);
-      } else if (isPendingIndexed(line)) {
+      } else if (isPendingIndexLine(line)) {
         this.#setUnaccepted(line.uid(), { pendingLine: line.number, place: placeOf(line) });
         // Drops the prompt hash: an edit of the prompt matters only for finished rows.
         return false;

@@ -262,9 +262,9 @@ export class OtherShards {
     const stem = shardStem(this.#stem, { index, count: this.#shard.count });
     const status = await readStatus(`${this.#folder}/${stem}${STATUS_ENDING}`);
     if (status === undefined) return;
-    const isSame = earlier?.status.beat === status.beat &&
+    const hasSameBeat = earlier?.status.beat === status.beat &&
       earlier.status.started === status.started;
-    this.#others.set(index, { status, silentPolls: isSame ? earlier.silentPolls + 1 : 0 });
+    this.#others.set(index, { status, silentPolls: hasSameBeat ? earlier.silentPolls + 1 : 0 });
   }
 
   #fairShare(): number {

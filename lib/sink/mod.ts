@@ -26,7 +26,7 @@ export {
   writeFileDurably,
 } from "./durable_file.ts";
 export {
-  isPendingIndexed,
+  isPendingIndexLine,
   isPendingLine,
   lastModelsOf,
   type LinePlace,

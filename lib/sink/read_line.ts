@@ -24,7 +24,8 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Lines that versions without `final` wrote are final. */
+/** Whether a failures line says that its row is still pending. Earlier versions wrote no `final`: all
+ * their lines are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
@@ -33,7 +34,7 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
 /** Like `isPendingLine`, but parses a line only if it may be pending. */
-export function isPendingIndexed(
+export function isPendingIndexLine(
   line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
 ): boolean {
   return PENDING_MARKS.some((mark) => line.includes(mark)) && isPendingLine(line.value());
@@ -51,8 +52,9 @@ export function readEarlierAnswer(
 ): EarlierAnswer | undefined {
   const line = lineAt(path, place);
   if (line.uid !== row.uid || line.prompt_hash !== row.promptHash) return undefined;
-  const isSame = line.distill?.params === paramsId;
-  return { isSame, next: isSame ? nextOf(line) : undefined, rejected: rejectedOf(line) };
+  const hasSameParams = line.distill?.params === paramsId;
+  const next = hasSameParams ? nextOf(line) : undefined;
+  return { hasSameParams, next, rejected: rejectedOf(line) };
 }
 
 interface PendingLine {
@@ -126,14 +128,14 @@ function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
 }
 
-/** The end that is read of each file. A longer last line is not recognized. */
+/** How much of the end of each file is read. A last line that is longer is ignored. */
 const TAIL_BYTES = 64 * 1024;
 /** A run may have thousands of results files. */
 const MAX_TAILS = 64;
 
 /**
- * Reads the ends of the first `MAX_TAILS` results files. The returned function names the model of a
- * teacher's last answer as the server named it, or returns undefined if no line read is from this
+ * Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up the model
+ * which a teacher's server named in its last answer; undefined if no line that was read is from this
  * teacher.
  */
 export function lastModelsOf(
@@ -172,9 +174,9 @@ export interface RestoredRow {
 }
 
 /**
- * Restores the row from an output line: removes Retort's fields, and appends the row's own fields
- * of the same names. A `uid` that Retort kept is not restored, because a results line does not say
- * whether the row had one.
+ * Restores the row from an output line: removes Retort's fields, and puts back the row's own fields
+ * of the same names, which the line keeps in `distill.replaced`. A `uid` that Retort kept is not
+ * restored, because a results line does not say whether the row had one.
  *
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
@@ -201,7 +203,7 @@ function valueOf(objectText: string, name: string): string | undefined {
 }
 
 /**
- * The uid of an output line. Parses only a line that does not begin with a uid without escapes.
+ * The uid of an output line. A line that begins with a uid without escapes is not parsed.
  *
  * @throws {DamagedFileError} If the line has no uid.
  */

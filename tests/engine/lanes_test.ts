@@ -52,19 +52,19 @@ Deno.test("Lanes.run() resolves once all lanes have ended", async () => {
   while (yard.holding.length > 0) await yard.holding[0].letGo();
   await run;
   assertEquals(yard.lanes.isClosed, true);
-  assertEquals(yard.lanes.hasParked, false);
+  assertEquals(yard.lanes.hasIdle, false);
 });
 
 Deno.test("Lanes.wake() gives new work to idle lanes", async () => {
   const yard = new Yard(3);
   const run = yard.lanes.run();
   await settled();
-  assertEquals(yard.lanes.hasParked, true);
+  assertEquals(yard.lanes.hasIdle, true);
   yard.todo.push(1, 2);
   yard.lanes.wake();
   await settled();
   assertEquals(yard.items, [1, 2]);
-  assertEquals(yard.lanes.hasParked, true);
+  assertEquals(yard.lanes.hasIdle, true);
   const { idleCalls } = yard;
   yard.lanes.wake();
   assertEquals(yard.idleCalls, idleCalls + 1);

@@ -1,11 +1,11 @@
 /**
  * Searches for the number of attempts in flight at which a teacher has the highest throughput.
  *
- * Private servers (vLLM, SGLang) queue requests and never send a 429. Latency follows the length of
- * answers, so limits that follow latency (TCP Vegas, Netflix's gradient) shrink if prompts get
- * harder. This climbs the hill of goodput instead, as .NET's thread pool does: it compares the
- * goodput of two limits in turn and keeps the better one. Windows are counted in answers, so a lull
- * makes a window longer, not worse.
+ * Servers of your own (vLLM, SGLang) queue requests and never send a 429. Latency follows the
+ * length of answers, so limits that follow latency (TCP Vegas, Netflix's gradient) shrink if
+ * prompts get harder. This search climbs the hill of goodput (tokens per second of answers)
+ * instead, as .NET's thread pool does: it compares the goodput of two limits in turn and keeps the
+ * better one. Windows are counted in answers, so a lull makes a window longer, not worse.
  *
  * @module
  */
@@ -122,7 +122,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next step. If it would not change the limit, the opposite step is tried later. */
+  /** Takes the next step. If that would not change the limit, holds the limit and turns around. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const next = Math.round(this.#best * this.#step);
