@@ -97,8 +97,8 @@ export class TeacherBlame {
     const { cause, otherServer } = call.classification;
     const kind = evidenceIn(call, endpoint);
     if (kind !== undefined) {
-      // With several teachers, the row goes to another one next. So this teacher may never give it
-      // a second answer without a known finish reason, which would make the row count.
+      // With several teachers, the row goes to another teacher next. So this teacher may never give
+      // the row a second answer without a known finish reason, which would make the row count.
       const isOneEnough = cause === "ending" && this.#options.hasSeveralTeachers();
       const isCertain = isOneEnough || otherServer === "certain";
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
