@@ -51,7 +51,7 @@ const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 
 const START_BYTES = 8_192;
 
-/** Marks when the run began. `cli/report.ts` adds this time to the name of an older report. */
+/** Marks when the run began. `cli/monitor.ts` adds this time to the name of an older report. */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;
 }
