@@ -2,7 +2,7 @@
  * Runs the tests, in the documentation too: `deno task test`. All files of a folder like `tests/cli/`
  * in one module take a third of the CPU: Deno loads and compiles the program anew for each module.
  *
- * Flags are those of `deno test`.
+ * Flags are those of `deno test`, and `--page`: the tests of the pages run at the same time.
  *
  * @module
  */
@@ -52,10 +52,25 @@ async function runTests(flags: readonly string[], ignored: readonly string[]): P
   }
 }
 
+/** Each test of a page waits for its Chromium much of the time, in which other tests can run. */
+function runPageTests(flags: readonly string[]): Promise<Deno.CommandOutput> {
+  const args = ["task", "--quiet", "test-page", ...flags];
+  return new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
+}
+
 if (import.meta.main) {
-  const [ignores, flags] = [true, false].map((isIgnore) =>
-    Deno.args.filter((arg) => arg.startsWith("--ignore=") === isIgnore)
+  const { flags = [], ignores = [], page } = Object.groupBy(
+    Deno.args,
+    (arg) => arg === "--page" ? "page" : arg.startsWith("--ignore=") ? "ignores" : "flags",
   );
-  const more = ignores.flatMap((arg) => arg.slice("--ignore=".length).split(","));
-  Deno.exit(await runTests(flags, [...OTHERS, ...more]));
+  const ignored = ignores.flatMap((arg) => arg.slice("--ignore=".length).split(","));
+  const pageTests = page && runPageTests(flags);
+  const code = await runTests(flags, [...OTHERS, ...ignored]);
+  const output = await pageTests;
+  if (output !== undefined) {
+    const decoder = new TextDecoder();
+    console.log(decoder.decode(output.stdout));
+    console.error(decoder.decode(output.stderr));
+  }
+  Deno.exit(code || output?.code);
 }
