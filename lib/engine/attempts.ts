@@ -173,15 +173,15 @@ export class Attempts {
     work.ending = ending;
     const decision = this.#options.policy.decide(completion, work, ending);
     if (!(decision instanceof Promise)) return decision;
-    const unchecked = uncheckedRejection(completion, work.params);
-    if (this.#options.signal.aborted) return unchecked;
+    const unchecked = () => uncheckedRejection(completion, work.params);
+    if (this.#options.signal.aborted) return unchecked();
     // If the run is aborted, the row stays pending with its answer.
     return new Promise((resolve) => {
       const settle = (result: Decision) => {
         this.#checks.delete(leaveUnchecked);
         resolve(result);
       };
-      const leaveUnchecked = () => settle(unchecked);
+      const leaveUnchecked = () => settle(unchecked());
       this.#checks.add(leaveUnchecked);
       void decision.then(settle);
     });

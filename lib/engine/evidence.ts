@@ -10,7 +10,7 @@ import type { TeacherError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import { LONG_ID, posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
-import type { AttemptsOptions } from "./attempts.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
@@ -187,10 +187,9 @@ const NOTICE_AFTER = 20;
 /** After this many, the run is halted. */
 const HALT_AFTER = 1_000;
 
-type UselessAnswersOptions = Pick<
-  AttemptsOptions,
-  "isProven" | "isCareful" | "onNotice" | "onHalt"
->;
+interface UselessAnswersOptions extends Pick<EngineOptions, "isProven" | "isCareful" | "onNotice"> {
+  readonly onHalt: (reason: string) => void;
+}
 
 /** Counts truncated and empty answers until a whole one arrives. Otherwise, a token limit that is too
  * low, for example, would be noticed only once all rows were paid for. */

@@ -4,7 +4,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, DENO_RUN, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
-import { argsFor, assertVerified, numberedRows } from "./fixture.ts";
+import { argsFor, assertVerified, numberedRows, startLimited } from "./fixture.ts";
 
 /** A run that waits for its reader would never end. */
 const PATIENCE_MS = 30_000;
@@ -20,21 +20,8 @@ Deno.test({
       await using server = serveLedger();
       const input = await dir.write("in.jsonl", numberedRows(20));
       const args = argsFor(server, [input, "-o", dir.path("out/")]);
-      const { code } = await new Deno.Command("sh", {
-        args: [
-          "-c",
-          `exec "$@" ${redirection}`,
-          "sh",
-          Deno.execPath(),
-          ...DENO_RUN,
-          "-A",
-          "cli.ts",
-          ...args,
-        ],
-        cwd: REPOSITORY,
-        clearEnv: true,
-        env: cleanEnv(dir.path("home")),
-      }).output();
+      await using child = startLimited(`exec ${redirection}`, args, dir);
+      const { code } = await child.status;
       assertEquals([redirection, code, server.posts], [redirection, 0, 20]);
       await assertVerified(dir, "in.jsonl", "out/");
     }

@@ -119,31 +119,26 @@ Deno.test("Engine loses none of the last rows of a run to an outage", async () =
   assertEquals(bench.failedRows, 0);
 });
 
-Deno.test("Engine fails no row while a gateway answers at once for a teacher that starts later", async () => {
-  using clock = new FakeClock();
-  const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 });
-  bench.refuse = away;
-  await bench.fixture.start();
-  await clock.advance(10 * MINUTE_MS);
-  assertEquals([bench.failedRows, bench.fixture.engine.state], [0, "backing_off"]);
-  bench.refuse = () => undefined;
-  await clock.advance(2 * MINUTE_MS);
-  await bench.fixture.ended;
-  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
-});
-
-Deno.test("Engine fails no row while a gateway waits in vain for a teacher that starts later", async () => {
-  using clock = new FakeClock();
-  const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 }, 60_000);
-  bench.refuse = away;
-  await bench.fixture.start();
-  await clock.advance(20 * MINUTE_MS);
-  assertEquals([bench.failedRows, bench.fixture.engine.state], [0, "backing_off"]);
-  bench.refuse = () => undefined;
-  await clock.advance(5 * MINUTE_MS);
-  await bench.fixture.ended;
-  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
-});
+for (
+  const { what, refusalMs, minutesAway, minutesBack } of [
+    { what: "answers at once for", refusalMs: undefined, minutesAway: 10, minutesBack: 2 },
+    { what: "waits in vain for", refusalMs: 60_000, minutesAway: 20, minutesBack: 5 },
+  ]
+) {
+  Deno.test(`Engine fails no row while a gateway ${what} a teacher that starts later`, async () => {
+    using clock = new FakeClock();
+    const options = { rows: rowsOf(30), isCareful: true, concurrency: 4 };
+    const bench = new Bench(clock, options, refusalMs);
+    bench.refuse = away;
+    await bench.fixture.start();
+    await clock.advance(minutesAway * MINUTE_MS);
+    assertEquals([bench.failedRows, bench.fixture.engine.state], [0, "backing_off"]);
+    bench.refuse = () => undefined;
+    await clock.advance(minutesBack * MINUTE_MS);
+    await bench.fixture.ended;
+    assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
+  });
+}
 
 Deno.test("Engine fails rows one by one where a gateway waits in vain for a quarter of an hour", async () => {
   using clock = new FakeClock();
