@@ -11,6 +11,7 @@ import { formatOfName } from "../formats/mod.ts";
 import {
   cannotWrite,
   createTemporary,
+  orCannotWrite,
   removeLeftovers,
   type TemporaryFile,
   untilSynced,
@@ -19,7 +20,7 @@ import {
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { failWriting, infoOf, type OutputGuard } from "./output.ts";
+import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
@@ -212,14 +213,14 @@ class SplitFiles {
 
   async open(): Promise<void> {
     const path = this.#pathOf(this.#count++);
-    const file = await Deno.open(path, { write: true, createNew: true, mode: this.#mode })
-      .catch(failWriting(path));
+    const options = { write: true, createNew: true, mode: this.#mode };
+    const file = await orCannotWrite(path, () => Deno.open(path, options));
     this.#file = file;
     this.#bytes = 0;
     this.#table = await openTable({ kind: "parquet" }, this.#schema, {
       write: async (bytes) => {
         this.#bytes += bytes.length;
-        await writeAll(file, bytes).catch(failWriting(path));
+        await orCannotWrite(path, () => writeAll(file, bytes));
       },
     });
   }
@@ -230,7 +231,7 @@ class SplitFiles {
     for (let i = 0; i < this.#count; i++) {
       const name = `${this.#split}-${digits(i)}-of-${digits(this.#count)}.parquet`;
       const path = this.#pathOf(i);
-      await Deno.rename(path, `${this.#folder}/${name}`).catch(failWriting(path));
+      await orCannotWrite(path, () => Deno.rename(path, `${this.#folder}/${name}`));
     }
   }
 
@@ -247,10 +248,11 @@ class SplitFiles {
   }
 
   async #completeFile(): Promise<void> {
-    if (this.#file === undefined) return;
+    const file = this.#file;
+    if (file === undefined) return;
     await this.#table!.finish();
-    await untilSynced(this.#file.sync()).catch(failWriting(this.#pathOf(this.#count - 1)));
-    this.#file.close();
+    await orCannotWrite(this.#pathOf(this.#count - 1), () => untilSynced(file.sync()));
+    file.close();
     this.#file = undefined;
     this.#table = undefined;
   }

@@ -5,9 +5,9 @@
  */
 
 import { dirname } from "../deps/std_path.ts";
-import { RetortError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
-import { cannotWrite, Replacement } from "../sink/mod.ts";
+import { orCannotWrite, Replacement } from "../sink/mod.ts";
 
 /** Where an export writes. Writes are not buffered: pass large pieces. Disposing discards an
  * unfinished file. */
@@ -28,19 +28,16 @@ export async function openOutput(
   await checkOutput(output, guard);
   const standard = standardStreamOf(output);
   if (standard !== undefined) return toPipe(Deno[standard].writable, output, { mustClose: false });
-  let replacement: Replacement;
-  try {
-    const info = await Deno.stat(output).catch(() => undefined);
-    // Renaming a file into place would replace a pipe or device.
-    if (info && !info.isFile) {
-      const file = await Deno.open(output, { write: true });
-      return toPipe(file.writable, output, { mustClose: true });
-    }
-    await Deno.mkdir(dirname(output), { recursive: true });
-    replacement = await Replacement.open(output, { mode, removesLeftovers: true });
-  } catch (cause) {
-    throw cause instanceof RetortError ? cause : cannotWrite(output, cause);
+  const info = await Deno.stat(output).catch(() => undefined);
+  // Renaming a file into place would replace a pipe or device.
+  if (info && !info.isFile) {
+    const file = await orCannotWrite(output, () => Deno.open(output, { write: true }));
+    return toPipe(file.writable, output, { mustClose: true });
   }
+  const replacement = await orCannotWrite(output, async () => {
+    await Deno.mkdir(dirname(output), { recursive: true });
+    return await Replacement.open(output, { mode, removesLeftovers: true });
+  });
   return {
     write: (bytes) => replacement.write(bytes),
     async finish() {
@@ -61,17 +58,10 @@ function toPipe(
   const writer = stream.getWriter();
   const end = async () => mustClose ? await writer.close() : writer.releaseLock();
   return {
-    write: (bytes) => writer.write(bytes).catch(failWriting(name)),
-    finish: () => end().catch(failWriting(name)),
+    write: (bytes) => orCannotWrite(name, () => writer.write(bytes)),
+    finish: () => orCannotWrite(name, end),
     // After `finish`, this rejects or has no effect.
     [Symbol.asyncDispose]: () => end().catch(() => {}),
-  };
-}
-
-/** For `catch`. */
-export function failWriting(path: string): (cause: unknown) => never {
-  return (cause) => {
-    throw cannotWrite(path, cause);
   };
 }
 
