@@ -26,20 +26,21 @@ const { basename, dirname, join } = stdPath;
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
+  /** Messages about files of folders and patterns that are not read. */
   readonly notes: string[];
 }
 
 /** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
-const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
+const RETORT_FILE = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
- * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files, files of
- * unknown formats and files written by Retort are left out and counted. A folder or pattern without
- * other files stays as it is.
+ * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files (`.x`,
+ * `_x`), files of unknown formats and files written by Retort are left out and counted. A folder or
+ * pattern without any other file is returned as it is.
  *
- * @param signal Ends the search, which may take minutes for `**`, with its reason.
+ * @param signal Aborts the search, which may take minutes for `**`.
  * @throws {SourceError} when a folder cannot be read
  */
 export async function findInputs(
@@ -56,7 +57,7 @@ export async function findInputs(
     const { paths, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
       : await inputsMatching(input, signal);
-    // Reported later, together with the problems of other inputs.
+    // The run reports the missing files together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
@@ -79,8 +80,7 @@ interface FilteredFiles {
   readonly skipped: number;
 }
 
-/** The inputs directly in a folder or, if there are none, in its subfolder `data`, where a Hugging
- * Face dataset has its files. */
+/** A Hugging Face dataset has its files in the subfolder `data`. */
 async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
@@ -98,21 +98,23 @@ async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
 
 async function fileNamesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      if (!isDirectory) names.push(name);
-    }
-  } catch (cause) {
-    throw new SourceError(`Cannot read the folder "${folder}": ${systemReason(cause)}`, {
-      path: folder,
-      cause,
-    });
+  for await (const { name, isDirectory } of entriesOf(folder)) {
+    if (!isDirectory) names.push(name);
   }
   return names;
 }
 
+async function* entriesOf(folder: string): AsyncGenerator<Deno.DirEntry> {
+  try {
+    yield* Deno.readDir(folder);
+  } catch (cause) {
+    const message = `Cannot read the folder "${folder}": ${systemReason(cause)}`;
+    throw new SourceError(message, { path: folder, cause });
+  }
+}
+
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
-  if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
+  if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
   if (stem !== undefined && siblings.has(`${stem}.run.json`)) return false;
   return formatOfName(name) !== undefined;
@@ -136,9 +138,8 @@ async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<Fi
 }
 
 /**
- * The folder to search, the depth of the search, and the pattern with `/` as separator. The pattern
- * is in NFC: macOS writes the accents of many names as characters of their own (NFD), and keyboards
- * do not.
+ * Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
+ * NFC: macOS writes the accents of many names as characters of their own (NFD), keyboards do not.
  */
 export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
@@ -160,18 +161,15 @@ async function* walk(
 ): AsyncGenerator<string> {
   signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+  for await (const { name, isDirectory } of entriesOf(folder)) {
     const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
     if (!isDirectory) yield path;
     else if (!name.startsWith(".")) yield* walk(path, depth - 1, signal);
   }
 }
 
-/**
- * The input files of a run, from its run file.
- *
- * @param run `folder`: the working folder of the run. @default the current folder
- */
+/** The input files of a run, from its run file. `folder` is the working folder of the run, by
+ * default the current one. */
 export async function inputFilesOf(
   { input, inputs, identity, folder }: {
     readonly input: string;
@@ -182,9 +180,10 @@ export async function inputFilesOf(
 ): Promise<readonly string[]> {
   const pathOf = (name: string) => folder === undefined ? name : stdPath.resolve(folder, name);
   if (inputs !== undefined) {
+    const paths = inputs.map(pathOf);
     // The run file of a shard may name folders and patterns.
     const isShard = (identity?.shards ?? null) !== null;
-    return isShard ? (await findInputs(inputs.map(pathOf))).files : inputs;
+    return isShard ? (await findInputs(paths)).files : paths;
   }
   if (input === "-" || (await statOf(pathOf(input)))?.isFile) return [pathOf(input)];
   // An earlier version joined the names of several files with commas.
