@@ -176,15 +176,15 @@ export interface Preview {
   toAsk: number;
   /** Estimated prompt tokens of all requests, accurate to about 25 %. */
   promptTokens: number;
-  /** Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
-   * end is an assumption. The upper end is the token limit, or an assumption without one. */
+  /** Completion tokens of one answer, as a range; of the mean answer if rows have their own token
+   * limits. The lower end is assumed. The upper end is the limit, or assumed if there is none. */
   completionTokens: readonly [least: number, most: number];
   /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
    * teacher is not known. */
   costUsd: readonly [least: number, most: number] | null;
   /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
   notes: string[];
-  /** The last of `notes`: probable mistakes. */
+  /** The notes about probable mistakes, which come last in `notes`. */
   warnings: string[];
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
@@ -233,13 +233,13 @@ function requestsOf(
 }
 
 function requestOf(
-  { uid, messages, params: own, files }: ParsedRow,
+  { uid, messages, params: rowParams, files }: ParsedRow,
   { teachers: [{ teacher }], params, askedSchema: jsonSchema }: RequestOptions,
 ): unknown {
   const request = {
     uid,
     messages: messages.map((message) => withPlaceholders(message, files)),
-    params: own === undefined ? params : { ...params, ...own },
+    params: { ...params, ...rowParams },
     jsonSchema,
   };
   return teacher.preview?.(request) ?? request;

@@ -41,7 +41,7 @@ export interface OutputFiles {
   readonly mergedInputs?: readonly string[];
 }
 
-/** A data file's extension means a file, not a folder. Runs write only `.jsonl` and `.ndjson`. */
+/** A path with the extension of a data file names a file, not a folder. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 
 /**
@@ -161,7 +161,7 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   for (const file of await namesIn(folder)) {
     const name = /^(.*)\.run\.json$/.exec(file)?.[1];
     if (name === undefined || parseShardStem(name) !== undefined) continue;
-    // The run that owns this output reports an invalid run file.
+    // An invalid run file is reported by the next run over its output.
     const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
     if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
   }
@@ -280,6 +280,7 @@ async function checkSiblings(
   for (const { results, runJson } of files) {
     const sibling = siblingOf(results), info = siblings.get(sibling);
     if (!info?.isFile || inputsByKey.has(fileKeyOf(sibling, info))) continue;
+    // An empty sibling holds the results if there is a run file and no other results file.
     const isResults = info.size === 0
       ? stats.has(runJson) && !stats.has(results)
       : await holdsOwnLines(sibling, "results");

@@ -76,7 +76,8 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lostOutputs === undefined) return;
-    // Collects the new files of outputs found changed when closed: the error lists them.
+    // Adds the new files of outputs that were closed when their change was found: the error lists
+    // them.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }

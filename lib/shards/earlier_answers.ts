@@ -80,20 +80,20 @@ export async function movedResultsOf(
  * False if uncertain, because rows must not be paid for twice. */
 async function areOfOtherInputs(
   movedPath: string,
-  path: string,
+  earlierPath: string,
   files: readonly string[],
 ): Promise<boolean> {
-  const run = await inputsOfRun(`${stemOf(movedPath)}.run.json`, path);
+  const run = await inputsOfRun(`${stemOf(movedPath)}.run.json`, earlierPath);
   if (run === undefined) return false;
   const { folder, input, inputs = [input] } = run;
   const writtenAt = (await statOf(movedPath))?.mtime ?? new Date(0);
   for (const name of inputs) {
     if (folder === undefined && !isAbsolute(name)) return false;
-    const input = resolve(folder ?? "", name);
-    const info = await statOf(input);
+    const path = resolve(folder ?? "", name);
+    const info = await statOf(path);
     // If the input was edited since, a file in `files` may be a copy of its earlier content.
     if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
-    for (const file of files) if (await isCopyOf(file, input)) return false;
+    for (const file of files) if (await isCopyOf(file, path)) return false;
   }
   return true;
 }
