@@ -90,27 +90,23 @@ async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
 }
 
 async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
-  const names = await fileNamesIn(folder);
-  const siblings = new Set(names);
-  const paths = names.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
-  return { paths, skipped: names.length - paths.length };
+  const { files } = await readFolder(folder);
+  const siblings = new Set(files);
+  const paths = files.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
+  return { paths, skipped: files.length - paths.length };
 }
 
-async function fileNamesIn(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name, isDirectory } of entriesOf(folder)) {
-    if (!isDirectory) names.push(name);
-  }
-  return names;
-}
-
-async function* entriesOf(folder: string): AsyncGenerator<Deno.DirEntry> {
+async function readFolder(folder: string): Promise<{ files: string[]; subfolders: string[] }> {
+  const files: string[] = [], subfolders: string[] = [];
   try {
-    yield* Deno.readDir(folder);
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      (isDirectory ? subfolders : files).push(name);
+    }
   } catch (cause) {
     const message = `Cannot read the folder "${folder}": ${systemReason(cause)}`;
     throw new SourceError(message, { path: folder, cause });
   }
+  return { files, subfolders };
 }
 
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
@@ -124,17 +120,20 @@ async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<Fi
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
-  // Files of one folder follow each other, so its names are read once.
-  let current = { folder: "", names: new Set<string>() };
-  for await (const path of walk(start, depth, signal)) {
-    const shownPath = start === "." ? path.replace(/^\.\//, "") : path;
-    if (!matchesGlob(shownPath.normalize(), glob)) continue;
-    const folder = dirname(path);
-    if (folder !== current.folder) current = { folder, names: new Set(await fileNamesIn(folder)) };
-    if (isInput(basename(path), current.names)) paths.push(shownPath);
-    else skipped++;
+  for await (const { folder, files } of walk(start, depth, signal)) {
+    const siblings = new Set(files);
+    for (const name of files) {
+      const path = pathIn(folder, name);
+      if (!matchesGlob(path.normalize(), glob)) continue;
+      if (isInput(name, siblings)) paths.push(path);
+      else skipped++;
+    }
   }
   return { paths, skipped };
+}
+
+function pathIn(folder: string, name: string): string {
+  return folder === "." ? name : folder === "/" ? `/${name}` : `${folder}/${name}`;
 }
 
 /**
@@ -158,13 +157,13 @@ async function* walk(
   folder: string,
   depth: number,
   signal?: AbortSignal,
-): AsyncGenerator<string> {
+): AsyncGenerator<{ folder: string; files: readonly string[] }> {
   signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
-  for await (const { name, isDirectory } of entriesOf(folder)) {
-    const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
-    if (!isDirectory) yield path;
-    else if (!name.startsWith(".")) yield* walk(path, depth - 1, signal);
+  const { files, subfolders } = await readFolder(folder);
+  yield { folder, files };
+  for (const name of subfolders) {
+    if (!name.startsWith(".")) yield* walk(pathIn(folder, name), depth - 1, signal);
   }
 }
 

@@ -35,11 +35,7 @@ function estimateOf(
   });
 }
 
-/**
- * Notices at the start of a run. Warnings are about probable mistakes.
- *
- * @param missingUids Chosen uids that no row has.
- */
+/** Warnings are about probable mistakes. `missingUids` are chosen ids that no row has. */
 export function startNotices(
   context: RunContext,
   findings: readonly Findings[],
@@ -182,9 +178,9 @@ export interface Preview {
   /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
    * teacher is not known. */
   costUsd: readonly [least: number, most: number] | null;
-  /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
+  /** The notices at the start of a run: inputs, prices, estimate, and at the end `warnings`. */
   notes: string[];
-  /** The notes about probable mistakes, which come last in `notes`. */
+  /** The notices about probable mistakes. */
   warnings: string[];
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
@@ -197,15 +193,14 @@ export interface Preview {
 export function previewOf(
   context: RunContext,
   findings: readonly Findings[],
-  options: SelectionOptions,
-  missingUids: readonly string[],
+  notices: RunNotices,
 ): Preview {
-  const { info, warnings } = startNotices(context, findings, options, missingUids);
+  const warnings = notices.held("warning");
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),
     toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
-    notes: [...info, ...warnings],
+    notes: [...notices.held("info"), ...warnings],
     warnings,
     promptTokens,
     completionTokens,
@@ -257,7 +252,7 @@ function withPlaceholders(message: Message, files: readonly string[]): Message {
   return { ...message, content };
 }
 
-/** Holds the notices of a run back until `start`: "run-start" must be its first event. */
+/** Holds back the notices of a run until `start`: "run-start" must be its first event. */
 export class RunNotices {
   readonly #progress: Progress;
   /** Undefined after `start`. */
@@ -271,6 +266,10 @@ export class RunNotices {
   add(level: "info" | "warning", message: string): void {
     if (this.#heldNotices === undefined) this.#progress.notice(level, message);
     else this.#heldNotices.push([level, message]);
+  }
+
+  held(level: "info" | "warning"): string[] {
+    return (this.#heldNotices ?? []).flatMap(([of, message]) => of === level ? message : []);
   }
 
   warnUnlocked(path: string, reason: string, lock: string): void {

@@ -82,7 +82,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * room, because servers cache the prefixes of prompts.
    * @default any teacher */
   affinity?: "prefix";
-  /** Sampling parameters, by their API names. A row's own parameters override them. @default {} */
+  /** Sampling parameters, named as in the API. A row's own parameters override them. @default {} */
   params?: Params;
   /** Maximum number of rows in flight, over all teachers: 1 to 100,000. `"auto"` searches for the
    * number above which the tokens per second no longer rise, from 32 for each teacher to 1,024
@@ -166,7 +166,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * it.
    * @default no limit */
   deadlineMs?: number;
-  /** Finished rows between two snapshots. @default 5, 10, 20 or 50, by concurrency */
+  /** Finished rows between two snapshots. @default 5, 10, 20 or 50, depending on the concurrency */
   updateInterval?: number;
   /** Aborts the run and its calls. Their rows stay pending. */
   signal?: AbortSignal | undefined;

@@ -126,8 +126,8 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that all shards of these inputs share, also for a run that is not a shard. Its
- * `wholeResults` omit files that are also inputs. */
+/** The output that shards of these inputs share. A run over whole files looks there for shards, too.
+ * `wholeResults` omits files that are inputs. */
 export async function sharedOutput(
   inputs: readonly string[],
   files: readonly string[],

@@ -99,8 +99,8 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    const { missing } = this.#selection;
-    return previewOf(this.#context, this.#jobs.findings, this.#options, missing);
+    this.#addStartNotices();
+    return previewOf(this.#context, this.#jobs.findings, this.#notices);
   }
 
   get #signal(): AbortSignal {
@@ -227,13 +227,17 @@ export class Run {
     this.#engine?.stop();
   }
 
-  #announceStart(): void {
-    const { generator, activeRun: { progress, concurrency } } = this.#context;
+  #addStartNotices(): void {
     const { missing } = this.#selection;
     const { findings } = this.#jobs;
     const { info, warnings } = startNotices(this.#context, findings, this.#options, missing);
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
+  }
+
+  #announceStart(): void {
+    const { generator, activeRun: { progress, concurrency } } = this.#context;
+    this.#addStartNotices();
     const total = this.#jobs.sum((findings) => findings.total);
     const skipped = this.#jobs.sum((findings) => findings.finished);
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);

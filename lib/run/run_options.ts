@@ -191,7 +191,7 @@ export function retryIdOf(
   identity: Identity,
 ): string | undefined {
   if (!options.retry) return undefined;
-  // Omitted, so that retries of earlier versions, whose identity lacks it, keep their id.
+  // Without `json_schema`, which earlier versions did not have, so that their retries keep their id.
   const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
   return sha256Hex(sortedJson(settings)).slice(0, 16);
 }
@@ -210,7 +210,7 @@ function choicesOf(
   const { askedSchema, resample, retryPolicy } = generator;
   const checks: Record<CheckName, unknown> = {
     requireJson,
-    // `askedSchema` contains it. With this entry, too, retries of earlier versions would start over.
+    // `askedSchema` contains it. Twice, it would change the ids of retries of earlier versions.
     jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
     rejectPattern: rejectPattern && String(rejectPattern),
   };

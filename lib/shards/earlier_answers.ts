@@ -25,7 +25,7 @@ export function failuresPathOf(results: string): string {
 }
 
 /** The first of some results paths whose failures file Retort has written to. */
-export async function withFailures(paths: readonly string[]): Promise<string | undefined> {
+export async function firstWithFailures(paths: readonly string[]): Promise<string | undefined> {
   const failures = paths.map(failuresPathOf);
   const areThere = await Promise.all(failures.map(hasContent));
   for (const [i, path] of paths.entries()) {

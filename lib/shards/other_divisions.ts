@@ -23,13 +23,13 @@ import {
 } from "./divisions.ts";
 import {
   failuresPathOf,
+  firstWithFailures,
   mergedAnswers,
   type MergedResults,
   movedResultsOf,
   ownResultsIn,
   rescuedIn,
   runningOutput,
-  withFailures,
 } from "./earlier_answers.ts";
 import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
 
@@ -67,7 +67,7 @@ export async function refuseOtherDivisions(
   const mergePath = await mergedAnswers(merges, files);
   const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
     mergePath;
-  const wholePath = answeredPath ?? await withFailures(wholeResults);
+  const wholePath = answeredPath ?? await firstWithFailures(wholeResults);
   const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
   if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;

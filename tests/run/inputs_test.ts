@@ -81,6 +81,26 @@ Deno.test("findInputs() ends when it is aborted while it walks through folders",
   }
 });
 
+Deno.test("findInputs() reads each folder below a pattern once", async () => {
+  await using dir = await tempDir();
+  for (const name of ["a", "m", "z"]) {
+    await dir.write(`${name}.jsonl`, "");
+    await dir.write(`${name}/x.jsonl`, "");
+  }
+  const { readDir } = Deno;
+  let reads = 0;
+  Deno.readDir = (path) => {
+    reads++;
+    return readDir(path);
+  };
+  try {
+    assertEquals((await findInputs([dir.path("**/*.jsonl")])).files.length, 6);
+    assertEquals(reads, 4);
+  } finally {
+    Deno.readDir = readDir;
+  }
+});
+
 Deno.test("findInputs() names a subfolder of a pattern that cannot be read", async () => {
   await using dir = await tempDir();
   await dir.write("deep/x.jsonl", "");
