@@ -169,8 +169,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Limits a shard to its share of the cost limit, above 0, of which its earlier runs have spent
-   * `earlierCostUsd`. Halts a shard that has spent all of it. */
+  /** Limits a shard to `share` (above 0) of the cost limit. Its earlier runs have spent
+   * `earlierCostUsd` of that. Halts a shard that has spent all. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.takeShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);

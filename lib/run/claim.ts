@@ -131,8 +131,8 @@ export async function makeRoom(
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
   await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
-  // Removes the last files first: a crash must leave no gap in their numbers, at which the search for
-  // them would end.
+  // Removes the last rescued file first: a crash must leave no gap in their numbers, at which the
+  // search for them would end.
   for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 

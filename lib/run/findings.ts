@@ -20,8 +20,7 @@ export const MODELS_SHOWN = 3;
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** What the first pass over an input has found. Some fields count rows, others answers: a row has
- * one for each sample. */
+/** Some fields count rows, others answers: a row has an answer for each sample. */
 export class Findings {
   /** As the user named it. */
   readonly input: string;

@@ -31,7 +31,7 @@ interface OpenPiece extends InputPiece {
   readonly images: RowImages;
   /** Added to the row numbers of the piece; `Infinity` until its first row is read. */
   offset: number;
-  /** `Input.chunks` at the last `hasNewChunk`. */
+  /** `input.chunks.count` when `hasNewChunk` was last called. */
   chunksSeen?: number;
 }
 
@@ -93,7 +93,7 @@ export class InputSequence {
 
   rows(): AsyncGenerator<Line[]> {
     const [first, ...others] = this.#open;
-    // Without offsets, a batch takes three promises fewer than in `#allRows`.
+    // A single piece needs no offsets, which saves three promises a batch.
     if (first === undefined || others.length > 0) return this.#allRows();
     this.#current = first;
     first.offset = 0;
@@ -167,7 +167,7 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Number of rows after which they are yielded: a batch of lines may have many more samples. */
+/** Rows are yielded in batches of about this size: a batch of lines may have many more samples. */
 const BATCH_ROWS = 1_000;
 
 /**

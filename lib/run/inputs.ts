@@ -26,7 +26,7 @@ const { basename, dirname, join } = stdPath;
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
-  /** Messages about files of folders and patterns that are not read. */
+  /** Messages about files that were left out of folders and patterns. */
   readonly notes: string[];
 }
 
@@ -200,7 +200,7 @@ export function nameOf(input: string, rules: Pick<StdPath, "basename"> = stdPath
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const PIPE_ADVICE = "Write it to a file first";
-/** The advice of a run without shards: no other command copies standard input. */
+/** Advice for a run without shards, the only command that copies standard input. */
 export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
 /**
@@ -285,7 +285,7 @@ export async function spool(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    // `Deno.writeFile(path, stream, { signal })` leaks what it creates for the signal.
+    // `Deno.writeFile(path, stream, { signal })` leaks a resource that it creates for the signal.
     const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     await stream.pipeTo(file.writable, { signal });
   } catch (cause) {

@@ -131,7 +131,7 @@ export class Jobs {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
-    // If there are many outputs, the status alone shows whether a run is active.
+    // If there are many outputs, the status file alone shows whether a run is active.
     const results = this.areMany ? [] : files.map(({ results }) => results);
     const hasWaited = await refuseElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,

@@ -185,7 +185,7 @@ export interface Preview {
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
   request: unknown;
-  /** The first request of each shape, of the rows to send or, if there are none, of all rows.
+  /** The first request of each shape among the rows to send or, if there are none, among all rows.
    * `request` is the first of these requests. */
   requests: PreviewedRequest[];
 }
@@ -211,7 +211,6 @@ export function previewOf(
 
 type RequestOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
-/** The first request of each shape. If nothing is to be sent, uses the first rows of the inputs. */
 function requestsOf(
   findings: readonly Findings[],
   options: RequestOptions,

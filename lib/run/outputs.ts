@@ -223,7 +223,7 @@ function pathsOf(files: OutputFiles): string[] {
   return [files.results, files.failures, ...sideFilesOf(files)];
 }
 
-/** The paths of files that may not be links, because Retort names them, not the user. */
+/** The paths of files that must not be links, because Retort names them, not the user. */
 function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }
@@ -280,7 +280,7 @@ async function checkSiblings(
   for (const { results, runJson } of files) {
     const sibling = siblingOf(results), info = siblings.get(sibling);
     if (!info?.isFile || inputsByKey.has(fileKeyOf(sibling, info))) continue;
-    // An empty sibling holds the results if there is a run file and no other results file.
+    // An empty sibling is the results file of a run if there is a run file and no other results file.
     const isResults = info.size === 0
       ? stats.has(runJson) && !stats.has(results)
       : await holdsOwnLines(sibling, "results");

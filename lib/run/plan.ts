@@ -24,7 +24,7 @@ export interface Clash {
   /** The id that the row would have had. */
   readonly uid: string;
   readonly sample: number;
-  /** The message, to follow `file:line: `. */
+  /** The message. The caller puts `file:line: ` before it. */
   readonly problem: string;
 }
 
@@ -165,7 +165,7 @@ export class Plan {
     this.#counts[todo]++;
   }
 
-  /** The decision on an answer, by line and sample, both from 0. */
+  /** The decision on an answer. Lines (`index`) and samples count from 0. */
   decisionOn(index: number, sample = 0): Todo {
     return this.#todos[index * this.#samples + sample] & TODO_MASK;
   }

@@ -63,7 +63,7 @@ export class Run {
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
-      // The user has stopped a shard while the input was divided.
+      // The user has stopped the run while it found, divided or claimed files.
       if (this.#signal.aborted && error === this.#signal.reason) {
         return this.#emitSummary(this.#summarize({ hasReadInputs: false }));
       }

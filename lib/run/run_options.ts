@@ -191,7 +191,7 @@ export function retryIdOf(
   identity: Identity,
 ): string | undefined {
   if (!options.retry) return undefined;
-  // Without `json_schema`, which earlier versions did not have, so that their retries keep their id.
+  // `json_schema` is left out: earlier versions did not have it, and their retries keep their ids.
   const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
   return sha256Hex(sortedJson(settings)).slice(0, 16);
 }

@@ -48,7 +48,9 @@ export interface ShardFiles {
   readonly share: number;
 }
 
-/** @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
+/** Returns what a shard reads and writes.
+ *
+ * @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
 export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
   const { inputs, files, output, shard, limit, input } = options;
   if (files.includes("-")) {

@@ -14,7 +14,7 @@ import type { RunNotices } from "./notices.ts";
 import type { Job } from "./job.ts";
 
 export interface WatchedOutput {
-  /** Returns what another program has changed. With `isLast`, also checks closed files. */
+  /** Says what another program has changed; undefined for nothing. `isLast` checks closed files, too. */
   check(isLast: boolean): Promise<string | undefined>;
   /** Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
    * some lines could not be saved. */

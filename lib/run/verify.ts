@@ -203,8 +203,8 @@ export class Audit {
   readonly damage: Damage[] = [];
   damageCount = 0;
 
-  /** Reads a results file. Rescued lines may be in the output, too: the next run adds only those that
-   * are missing, so they are not reported. */
+  /** Reads a results file. Rescued lines that the output has, too, are not reported: the next run adds
+   * only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
