@@ -33,14 +33,14 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 interface IndexedFile {
   readonly path: string;
   readonly kind: LineKind;
-  /** A handle at the start of the file, to be closed by the caller. @default opens `path` */
-  readonly file?: Deno.FsFile;
+  /** The open file, read from its start and not closed. @default opens `path` */
+  readonly openFile?: Deno.FsFile;
 }
 
 /**
- * Inserts the ids of a file into the table, with prompt hashes as fingerprints, unless the id has a
- * result or `onLine` returns false. A missing file counts as empty. Rejects when the signal is
- * aborted.
+ * Inserts the ids of a file into the table. Their prompt hashes become fingerprints, unless the id
+ * already has a result or `onLine` returns false. A missing file counts as empty. Rejects when the
+ * signal is aborted.
  *
  * @returns The number of lines.
  * @throws {DamagedFileError} If a line is not one that Retort writes to files of this kind.
@@ -52,9 +52,9 @@ export async function readIndex(
   signal?: AbortSignal,
 ): Promise<number> {
   const scanner = new LineScanner(file, table, onLine);
-  const blocks = file.file === undefined
+  const blocks = file.openFile === undefined
     ? readLineBlocks(file.path)
-    : readOpenBlocks(file.file, file.path);
+    : readOpenBlocks(file.openFile, file.path);
   for await (const block of blocks) {
     signal?.throwIfAborted();
     if (block.isTail) scanner.scanTail(block);

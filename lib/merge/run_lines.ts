@@ -194,7 +194,7 @@ class LineFile implements Disposable {
   async index(kind: LineKind, table: IdTable, onLine: OnLine, signal?: AbortSignal): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.seek(0, Deno.SeekMode.Start);
-    await readIndex({ path: this.#path, kind, file: this.#file }, table, onLine, signal);
+    await readIndex({ path: this.#path, kind, openFile: this.#file }, table, onLine, signal);
   }
 
   /** Remembers a line. Returns its number for `copy`, from 1. */

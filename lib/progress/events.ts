@@ -195,7 +195,7 @@ export interface Snapshot {
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
-  /** US dollars so far; null if no price is known, or the cost of no answer. */
+  /** US dollars so far; null if no price is known, or no answer has a known cost. */
   cost_usd: number | null;
   /** US dollars projected for the complete run; null while unknown. */
   projected_cost_usd: number | null;
@@ -209,7 +209,7 @@ export interface Snapshot {
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */
   budget_usd: number | null;
-  /** A new budget must be above this, or the run ends; for a shard, the budget of all shards. Null
+  /** A new budget must be above this, or the run ends; for a shard, a new budget of all shards. Null
    * if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */

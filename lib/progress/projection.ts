@@ -12,14 +12,14 @@
  *   Busy time is the number of attempts in flight, integrated over time, so that no row needs a
  *   clock.
  *
- * Until the finished cohorts make up half of the rows sent, the projection is a lower bound, the
- * later of: unsent rows × floor / lanes; rows left / rate (see below), which is later if a teacher
- * throttles. From then on, the end is the later of two:
+ * Until the finished cohorts make up half of the rows sent, the projection is a lower bound: the
+ * later of unsent rows × floor / lanes and, if a teacher throttles, rows left / rate. From then on,
+ * the end is the later of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave, until the longest of the rows in
- *   flight is done. A row in flight is more likely a long one, so the mean time left is E[x²] / 2
- *   E[x] (renewal theory), and the longest of k takes H(k) times as long (k-th harmonic number, for
- *   an exponential tail), capped at the longest row so far.
+ *   flight is done. A row in flight is more likely a long one, so the mean time left is
+ *   E[x²] / (2 E[x]) (renewal theory). The longest of k rows takes H(k) times as long (k-th harmonic
+ *   number, for an exponential tail), but not longer than the longest row so far.
  * - Rows left / rate. The rate is raised by one standard deviation of its count, so that noise does
  *   not move the projection. The rate of the last 30 s shows whether lanes are idle because rows
  *   wait, and whether a teacher has become slower. With fewer than 20 rows in 30 s, the rate of the
@@ -68,6 +68,7 @@ interface Cohort {
 }
 
 export interface RunPosition {
+  /** The rows to send, finished ones included. */
   readonly rows: number;
   readonly concurrency: number;
   /** Attempts per second that the user allows; 0 while a shard does not know its share of the
@@ -115,7 +116,8 @@ export class Projection {
   #settledBusyMs = 0;
   /** Rows of which an attempt was sent. */
   #sent = 0;
-  #laneMs = 0;
+  /** The busy time of all lanes. */
+  #busyMs = 0;
   #observedMs = 0;
   #observedInFlight = 0;
   #observedSettled = 0;
@@ -147,10 +149,10 @@ export class Projection {
   }
 
   observe(nowMs: number, inFlight: number, waiting: number): void {
-    const lanes = (inFlight + this.#observedInFlight) / 2;
-    this.#laneMs += lanes * (nowMs - this.#observedMs);
+    const meanInFlight = (inFlight + this.#observedInFlight) / 2;
+    this.#busyMs += meanInFlight * (nowMs - this.#observedMs);
     // Samples may miss short attempts, which finished rows include.
-    this.#laneMs = Math.max(this.#laneMs, this.#settledBusyMs);
+    this.#busyMs = Math.max(this.#busyMs, this.#settledBusyMs);
     this.#sent = Math.max(this.#sent, this.#settled + inFlight + waiting);
     if (this.#settled > this.#observedSettled) this.#lastSettledMs = nowMs;
     // While nothing is in flight (a pause, a backoff), nothing can finish.
@@ -165,7 +167,7 @@ export class Projection {
     if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false, minSeconds: 0 };
     if (this.#sent === 0) return UNKNOWN_TIME;
     const lanes = Math.max(1, position.concurrency);
-    const floorMs = this.#laneMs / this.#sent;
+    const floorMs = this.#busyMs / this.#sent;
     const unsentRows = Math.max(0, position.rows - this.#sent);
     const { maxPerSecond = Infinity } = position;
     const minMs = maxPerSecond > 0 ? unsentRows / maxPerSecond * 1000 : 0;

@@ -73,7 +73,7 @@ export class ActiveRun {
     return this.#concurrency;
   }
 
-  /** Follows the caller's signal, and creates what the run needs, until `end`. */
+  /** Creates what the run needs. The caller's signal is followed until `end`. */
   async prepare(): Promise<RunContext> {
     const { signal } = this.options;
     signal?.addEventListener("abort", this.#onAbort);
@@ -169,7 +169,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** See `Budget.takeShare`. Halts a shard that has already spent its share. */
+  /** Limits a shard to `share` (above 0) of the cost limit. Its earlier runs have spent
+   * `earlierCostUsd` of that. Halts a shard that has spent all. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.takeShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);

@@ -80,8 +80,8 @@ export async function claimOutput(files: OutputFiles, context: ClaimOptions): Pr
 /**
  * Throws if shards or a merge hold answers to the rows.
  *
- * @param options `isClaimed`: whether the run holds the locks of its outputs. It then also looks
- * for shards that have started since the first check.
+ * @param options `isClaimed`: whether the run holds the locks of its outputs. This second check also
+ * finds shards that have started since the first.
  */
 export async function refuseDivided(
   inputs: readonly string[],
@@ -110,7 +110,7 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
 
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces.length > 0) return pieces.map(({ path }) => path);
-  // A shard without rows. Its `input` may be several names, joined by commas.
+  // A shard without rows. `input` may be several names, joined by commas, which no file has.
   return await statOf(input) === undefined ? [] : [input];
 }
 
@@ -131,8 +131,8 @@ export async function makeRoom(
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
   await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
-  // Removes the last files first: a crash must leave no gap in their numbers, at which the search for
-  // them would end.
+  // Removes the last rescued file first: a crash must leave no gap in their numbers, at which the
+  // search for them would end.
   for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 

@@ -36,7 +36,7 @@ export type RetryFilter = NonNullable<RunOptions["retry"]>;
 
 /** An answer that was paid for but not accepted, so that its row is sent again. */
 interface UnacceptedAnswer {
-  /** The number of its line, if the row is pending: the line is outdated once the row has another
+  /** The number of its line, if the row is pending: the line is outdated once the row has a newer
    * one. Undefined for a retried row that failed as `unfinished`. */
   readonly pendingLine?: number;
   /** Where the line is, if an earlier run wrote it. */
@@ -48,11 +48,11 @@ export class FailureLedger {
   #lines = 0;
   /** Lines to remove: the row has a newer line or a result, or the bad row was fixed. */
   readonly #outdatedLines = new LineSet();
-  /** Bad rows of earlier runs that the first pass has not found yet. */
+  /** By uid, the lines of bad rows of earlier runs that the first pass has not found yet. */
   readonly #badRows = new Map<string, number>();
-  /** The failures of rows that this run sends again and that have not finished yet. */
+  /** By uid, the lines of failed rows that this run sends again and that have not finished yet. */
   readonly #retriedLines = new Map<string, number>();
-  /** The last answers of rows, by uid. */
+  /** By uid, the last answer of each row without an accepted one. */
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   readonly #keepsUnfinished: boolean;
   /** Rows that have failed again since the interrupted retry began. */
@@ -82,7 +82,7 @@ export class FailureLedger {
         this.#outdatedLines.add(line.number);
       } else if (isPendingIndexLine(line)) {
         this.#setUnaccepted(line.uid(), { pendingLine: line.number, place: placeOf(line) });
-        // Drops the prompt hash: an edit of the prompt matters only for finished rows.
+        // The prompt hash is not stored: an edit of the prompt matters only for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
     }, signal);

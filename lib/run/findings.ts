@@ -20,8 +20,7 @@ export const MODELS_SHOWN = 3;
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** What the first pass over an input has found. Some fields count rows, others answers: a row has
- * one for each sample. */
+/** Some fields count rows, others answers: a row has an answer for each sample. */
 export class Findings {
   /** As the user named it. */
   readonly input: string;
@@ -62,12 +61,13 @@ export class Findings {
   reasked = 0;
   /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
-  /** Orphans with the prompt of a new row, which would be paid for again: the row has another id now.
-   * The id may be a hash of the row, in which another program has written `1.0` for `1`. */
+  /** Orphans with the prompt of a new row. The row has got another id, so it would be paid for again:
+   * if the id is a hash of the row, a program that writes `1.0` for `1` changes it. */
   rewritten = 0;
   /** Prompt hashes of the first rows without an outcome. */
   readonly newPrompts = new Set<string>();
-  /** Results that the file had when its last run ended and lacks now, and whose rows may be sent. */
+  /** Results that the output had when its last run ended and lacks now. Only those whose rows may be
+   * sent again count. */
   lost = 0;
   /** Results that the user has chosen in a run without `reaskAnswered`. */
   leftAnswered = 0;
@@ -82,6 +82,7 @@ export class Findings {
   promptTokens = 0;
   /** Answers to request for rows that set a token limit. */
   readonly rowTokenLimits: RowTokenLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
+  /** The first row of each shape, and the first one to send. */
   readonly firstRows = new Map<string, ParsedRow>();
   readonly firstToAsk = new Map<string, ParsedRow>();
   /** What both passes read. */

@@ -45,6 +45,8 @@ export function checkRows(rows: unknown): void {
 }
 
 /**
+ * Yields the outcomes of rows, in the order in which they finish.
+ *
  * @throws {unknown} The reason of the generator's signal, when that is aborted.
  * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
  */
@@ -66,7 +68,7 @@ export async function* streamOutcomes<T>(
   const engine = new Engine({
     ...engineOptions(context),
     source: generation.rows(rows),
-    // The caller may wait for each outcome before it provides the next row.
+    // The caller may wait for the outcome of a rejected row before it provides the next one.
     holdsRejections: false,
     sink: generation,
   });

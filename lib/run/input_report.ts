@@ -43,7 +43,7 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   throw new SourceError(message, onlyPlace(findings, options));
 }
 
-/** The place of the only problem of the inputs; several are in the message. */
+/** The place of the problem if there is only one; empty otherwise. The message has all places. */
 function onlyPlace(findings: readonly Findings[], { skipBadRows }: Options): SourceErrorOptions {
   const places = findings.flatMap((found): SourceErrorOptions[] => {
     const badLines = skipBadRows ? [] : found.bad.groups.flatMap(({ examples }) => examples);
@@ -70,7 +70,7 @@ export interface BadInput {
   placeOf(line: number): string;
 }
 
-/** Describes the bad lines of inputs, by problem. `noun` stands for a line in the message. */
+/** Describes the bad lines of inputs, by problem. `noun` is what the message calls a line. */
 export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
   const blocks = inputs.flatMap((input) => input.bad.groups.map((group) => ({ group, input })));
   const lines = blocks.slice(0, MAX_LISTED).flatMap(({ group, input }) =>
@@ -166,7 +166,7 @@ export function emptyMessage(
   inputs: readonly string[],
   missing = "no rows",
 ): string {
-  const names = inputs.map(nameOf).join(", ");
+  const names = inputs.map(quotedName).join(", ");
   return `Cannot ${verb}: ${missing} in ${names}. Add --allow-empty if that is meant`;
 }
 
@@ -228,19 +228,19 @@ function promptFieldLine(
   { input, rows, missingPromptField: field }: Findings,
 ): string | undefined {
   if (rows === 0 || field === undefined) return undefined;
-  return `No row of ${nameOf(input)} has the field "${field}" of --prompt-field`;
+  return `No row of ${quotedName(input)} has the field "${field}" of --prompt-field`;
 }
 
 function fromRunLine({ input, fromRuns }: Findings): string | undefined {
   if (fromRuns === 0) return undefined;
-  return `${nameOf(input)} has ${
+  return `${quotedName(input)} has ${
     formatCountOf(fromRuns, "line")
   } that an earlier run has written, ` +
     'and whose prompts are sent again. "export" makes a training set of results, and "retry" ' +
     "retries failed rows";
 }
 
-function nameOf(input: string): string {
+function quotedName(input: string): string {
   return input === "-" ? "standard input" : `"${input}"`;
 }
 
@@ -275,7 +275,7 @@ function uidFieldLine(
     ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
     ...(hashed > 0 ? ["by a hash of themselves"] : []),
   ];
-  return `No row of ${nameOf(input)} has a value for the field ${fields} of --uid-field: ` +
+  return `No row of ${quotedName(input)} has a value for the field ${fields} of --uid-field: ` +
     `rows are named ${names.join(", or ")}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The rows of an input, which may be several files or a shard's parts of files: one sequence of
- * numbers, the same in both passes. The second pass makes the rows to send, one for each sample.
+ * The rows of an input, which may be several files or a shard's parts of files. Both passes number
+ * them in one sequence. The second pass makes the rows to send, one for each sample.
  *
  * @module
  */
@@ -31,7 +31,7 @@ interface OpenPiece extends InputPiece {
   readonly images: RowImages;
   /** Added to the row numbers of the piece; `Infinity` until its first row is read. */
   offset: number;
-  /** `Input.chunks` at the last `hasNewChunk`. */
+  /** `input.chunks.count` when `hasNewChunk` was last called. */
   chunksSeen?: number;
 }
 
@@ -47,13 +47,13 @@ export interface RowPlace {
 export interface InputSequenceOptions {
   /** The folder of the images that rows name. @default the folder of the input file */
   readonly imagesRoot?: string;
-  /** Whether the rows of a single small file stay in memory for the second pass. Not for one of
-   * several inputs, of which all are read before the second pass. @default false */
+  /** Whether the rows of a single small file stay in memory for the second pass. False for one of
+   * several inputs: all of them would be in memory at once. @default false */
   readonly keepsRows?: boolean;
 }
 
-/** Reads the pieces of an input in sequence. Rows are numbered across all pieces, and the first row
- * keeps its number in the file. */
+/** Reads the pieces of an input in sequence. Rows are numbered across all pieces, from the number
+ * that the first row has in its file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
@@ -68,7 +68,7 @@ export class InputSequence {
 
   async open(): Promise<void> {
     const { imagesRoot, keepsRows = false } = this.#options;
-    for (const piece of this.pieces.slice(this.#open.length)) {
+    for (const piece of this.pieces) {
       const info = await infoOf(piece.path);
       const input = await openInput(piece.path, piece.name, piece.options, piece.part);
       const folder = piece.name === "-" ? undefined : dirname(piece.name);
@@ -93,7 +93,7 @@ export class InputSequence {
 
   rows(): AsyncGenerator<Line[]> {
     const [first, ...others] = this.#open;
-    // Without offsets, a batch takes three promises fewer than in `#allRows`.
+    // A single piece needs no offsets, which saves three promises a batch.
     if (first === undefined || others.length > 0) return this.#allRows();
     this.#current = first;
     first.offset = 0;
@@ -167,7 +167,7 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Approximate maximum number of rows to yield at once: a batch of lines may have more samples. */
+/** Rows are yielded in batches of about this size: a batch of lines may have many more samples. */
 const BATCH_ROWS = 1_000;
 
 /**

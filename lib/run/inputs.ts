@@ -26,20 +26,21 @@ const { basename, dirname, join } = stdPath;
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
+  /** Messages about files that were left out of folders and patterns. */
   readonly notes: string[];
 }
 
 /** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
-const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
+const RETORT_FILE = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
- * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files, files of
- * unknown formats and files written by Retort are left out and counted. A folder or pattern without
- * other files stays as it is.
+ * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files (`.x`,
+ * `_x`), files of unknown formats and files written by Retort are left out and counted. A folder or
+ * pattern without any other file is returned as it is.
  *
- * @param signal Ends the search, which may take minutes for `**`, with its reason.
+ * @param signal Aborts the search, which may take minutes for `**`.
  * @throws {SourceError} when a folder cannot be read
  */
 export async function findInputs(
@@ -56,7 +57,7 @@ export async function findInputs(
     const { paths, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
       : await inputsMatching(input, signal);
-    // Reported later, together with the problems of other inputs.
+    // The run reports the missing files together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
@@ -79,8 +80,7 @@ interface FilteredFiles {
   readonly skipped: number;
 }
 
-/** The inputs directly in a folder or, if there are none, in its subfolder `data`, where a Hugging
- * Face dataset has its files. */
+/** A Hugging Face dataset has its files in the subfolder `data`. */
 async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
@@ -90,29 +90,27 @@ async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
 }
 
 async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
-  const names = await fileNamesIn(folder);
-  const siblings = new Set(names);
-  const paths = names.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
-  return { paths, skipped: names.length - paths.length };
+  const { files } = await readFolder(folder);
+  const siblings = new Set(files);
+  const paths = files.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
+  return { paths, skipped: files.length - paths.length };
 }
 
-async function fileNamesIn(folder: string): Promise<string[]> {
-  const names: string[] = [];
+async function readFolder(folder: string): Promise<{ files: string[]; subfolders: string[] }> {
+  const files: string[] = [], subfolders: string[] = [];
   try {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      if (!isDirectory) names.push(name);
+      (isDirectory ? subfolders : files).push(name);
     }
   } catch (cause) {
-    throw new SourceError(`Cannot read the folder "${folder}": ${systemReason(cause)}`, {
-      path: folder,
-      cause,
-    });
+    const message = `Cannot read the folder "${folder}": ${systemReason(cause)}`;
+    throw new SourceError(message, { path: folder, cause });
   }
-  return names;
+  return { files, subfolders };
 }
 
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
-  if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
+  if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
   if (stem !== undefined && siblings.has(`${stem}.run.json`)) return false;
   return formatOfName(name) !== undefined;
@@ -122,23 +120,25 @@ async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<Fi
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
-  // Files of one folder follow each other, so its names are read once.
-  let current = { folder: "", names: new Set<string>() };
-  for await (const path of walk(start, depth, signal)) {
-    const shownPath = start === "." ? path.replace(/^\.\//, "") : path;
-    if (!matchesGlob(shownPath.normalize(), glob)) continue;
-    const folder = dirname(path);
-    if (folder !== current.folder) current = { folder, names: new Set(await fileNamesIn(folder)) };
-    if (isInput(basename(path), current.names)) paths.push(shownPath);
-    else skipped++;
+  for await (const { folder, files } of walk(start, depth, signal)) {
+    const siblings = new Set(files);
+    for (const name of files) {
+      const path = pathIn(folder, name);
+      if (!matchesGlob(path.normalize(), glob)) continue;
+      if (isInput(name, siblings)) paths.push(path);
+      else skipped++;
+    }
   }
   return { paths, skipped };
 }
 
+function pathIn(folder: string, name: string): string {
+  return folder === "." ? name : folder === "/" ? `/${name}` : `${folder}/${name}`;
+}
+
 /**
- * The folder to search, the depth of the search, and the pattern with `/` as separator. The pattern
- * is in NFC: macOS writes the accents of many names as characters of their own (NFD), and keyboards
- * do not.
+ * Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
+ * NFC: macOS writes the accents of many names as characters of their own (NFD), keyboards do not.
  */
 export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
@@ -157,21 +157,18 @@ async function* walk(
   folder: string,
   depth: number,
   signal?: AbortSignal,
-): AsyncGenerator<string> {
+): AsyncGenerator<{ folder: string; files: readonly string[] }> {
   signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
-    if (!isDirectory) yield path;
-    else if (!name.startsWith(".")) yield* walk(path, depth - 1, signal);
+  const { files, subfolders } = await readFolder(folder);
+  yield { folder, files };
+  for (const name of subfolders) {
+    if (!name.startsWith(".")) yield* walk(pathIn(folder, name), depth - 1, signal);
   }
 }
 
-/**
- * The input files of a run, from its run file.
- *
- * @param run `folder`: the working folder of the run. @default the current folder
- */
+/** The input files of a run, from its run file. `folder` is the working folder of the run, by
+ * default the current one. */
 export async function inputFilesOf(
   { input, inputs, identity, folder }: {
     readonly input: string;
@@ -182,9 +179,10 @@ export async function inputFilesOf(
 ): Promise<readonly string[]> {
   const pathOf = (name: string) => folder === undefined ? name : stdPath.resolve(folder, name);
   if (inputs !== undefined) {
+    const paths = inputs.map(pathOf);
     // The run file of a shard may name folders and patterns.
     const isShard = (identity?.shards ?? null) !== null;
-    return isShard ? (await findInputs(inputs.map(pathOf))).files : inputs;
+    return isShard ? (await findInputs(paths)).files : paths;
   }
   if (input === "-" || (await statOf(pathOf(input)))?.isFile) return [pathOf(input)];
   // An earlier version joined the names of several files with commas.
@@ -202,7 +200,7 @@ export function nameOf(input: string, rules: Pick<StdPath, "basename"> = stdPath
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const PIPE_ADVICE = "Write it to a file first";
-/** The advice of a run without shards: no other command copies standard input. */
+/** Advice for a run without shards, the only command that copies standard input. */
 export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
 /**
@@ -287,7 +285,7 @@ export async function spool(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    // `Deno.writeFile(path, stream, { signal })` leaks what it creates for the signal.
+    // `Deno.writeFile(path, stream, { signal })` leaks a resource that it creates for the signal.
     const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     await stream.pipeTo(file.writable, { signal });
   } catch (cause) {

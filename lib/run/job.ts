@@ -39,11 +39,12 @@ export class Job {
   #parser: RowParser | undefined;
   readonly #jobOptions: JobOptions;
   readonly #ledger: FailureLedger;
-  /** Answers and bad lines that are on disk, of those planned. */
+  /** Planned answers and bad lines that are on disk. */
   #written = 0;
   /** By how much this run has increased the number of answers with a result. */
   #succeeded = 0;
-  /** By how much it has increased the number of failed answers; below 0 if more were answered. */
+  /** By how much this run has increased the number of failed answers: below 0 if it has answered
+   * more of them than have newly failed. */
   #failed = 0;
   #stdinCopy: string | undefined;
   #mode: number | undefined;
@@ -77,7 +78,8 @@ export class Job {
     return this.#stdinCopy === undefined ? pieces : [{ ...pieces[0], path: this.#stdinCopy }];
   }
 
-  /** Keeps an error of the input, to report it with the problems of other inputs. */
+  /** Keeps an error of the input in `findings`, to report it with the problems of other inputs.
+   * Returns undefined then. */
   async #orUnreadable<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
@@ -145,11 +147,11 @@ export class Job {
     findings.failedAgain = this.#ledger.failedAgain;
     if (options.resume !== false && !options.retry) {
       const before = summaryOf(this.#earlierRun?.summary, this.files.results)?.succeeded ?? 0;
-      // Rows that are gone from the input, too, are not sent.
+      // Of the lost results, those whose rows are gone from the input, too, are not sent again.
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
-    if (this.#isWhole) {
-      // Samples that this run does not ask for have the prompts of its rows, too.
+    if (this.#readsAllRows) {
+      // Results of further samples have the prompts of this run's rows, too.
       const hadMoreSamples = (this.#earlierRun?.rows.samples ?? 1) > this.#samples;
       findings.countOrphans(table, { comparesPrompts: !hadMoreSamples });
     }
@@ -166,7 +168,7 @@ export class Job {
 
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
-    const { options, identity: own, context: { generator } } = this.#jobOptions;
+    const { options, identity, context: { generator } } = this.#jobOptions;
     const { input, runJson, pieces, mergedInputs } = this.files;
     const earlierRun = this.#earlierRun, { shard } = options;
     const names = shard === undefined ? pieces.map(({ name }) => name) : options.input;
@@ -178,13 +180,13 @@ export class Job {
       retort: VERSION,
       input,
       inputs: mergedInputs ?? (shard || names.length > 1 ? names : undefined),
-      identity: keepsIdentity ? earlierRun?.identity ?? own : own,
+      identity: keepsIdentity ? earlierRun?.identity ?? identity : identity,
       rows: {
         ...{ duplicates, mixedShapes, samples: this.#samples, uidFieldFirst: !this.#uidFieldLast },
         ...{ inputFormat, jsonColumns, binaryColumns },
       },
       teacher: generator.address,
-      params: { ...earlierRun?.params, [jsonId(own.params)]: own.params },
+      params: { ...earlierRun?.params, [jsonId(identity.params)]: identity.params },
       summary: unchanged ?? runSummary,
       retry: isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished,
     }, this.replacementOptions);
@@ -198,14 +200,13 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Whether the run reads all rows that have results. Standard input may hold other rows than
-   * before. */
-  get #isWhole(): boolean {
+  /** False for standard input, which may hold other rows than before. */
+  get #readsAllRows(): boolean {
     const { limit, shard, retry } = this.#jobOptions.options;
     return !retry && (limit ?? shard) === undefined && this.files.input !== "-";
   }
 
-  /** Valid once the run file was read. */
+  /** Call it only once the run file was read. */
   get #samples(): number {
     return this.#jobOptions.context.generator.samples ?? this.#earlierRun?.rows.samples ?? 1;
   }
@@ -277,7 +278,7 @@ export class Job {
 
   async close({ abandon = false } = {}): Promise<void> {
     if (abandon) this.sink?.abandon();
-    // An error has already ended the run, or `tidy` has thrown this one.
+    // The error was reported before: it has ended the run, or `tidy` has thrown it.
     await this.sink?.close().catch(() => {});
     this.sink = undefined;
     // Without the lock, the files belong to another run.

@@ -61,9 +61,9 @@ export interface JobOptions extends JobsOptions {
 
 /** Maximum number of outputs that all stay open. Each takes a lock and four handles. */
 const MAX_KEPT_OPEN = 64;
-/** Maximum number of open output files if there are more outputs. Each takes two handles. */
+/** With more outputs than that, the maximum number of open files. Each takes two handles. */
 const MAX_OPEN_FILES = 96;
-/** Maximum number of concurrent jobs if there are more outputs. A job mostly waits for the disk. */
+/** With more outputs than that, the number of concurrent jobs, which mostly wait for the disk. */
 const MAX_CONCURRENT_JOBS = 16;
 
 /** The jobs of a run, in the order of its inputs. Call `close` after use. */
@@ -131,7 +131,7 @@ export class Jobs {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
-    // If there are many outputs, the status alone shows whether a run is active.
+    // If there are many outputs, the status file alone shows whether a run is active.
     const results = this.areMany ? [] : files.map(({ results }) => results);
     const hasWaited = await refuseElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,
@@ -154,7 +154,7 @@ export class Jobs {
   }
 
   /** Throws if a run that divides the input differently, or not at all, sends or has answered the
-   * same rows, or if a merge writes or has their answers. Called once the locks are held. */
+   * same rows; also if a merge writes or holds the answers. Called once the locks are held. */
   async refuseOthers(
     { input, output, shard }: ResolvedRunOptions,
     signal: AbortSignal,
@@ -179,7 +179,7 @@ export class Jobs {
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     const { results } = this.list[0].files;
     if (this.areMany) await syncFolderOf(results);
-    // The others are in the same folder.
+    // One output is enough, because all are in the same folder.
     await tryAppend(results);
   }
 
@@ -270,24 +270,22 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   return new Jobs([new Job(shardFiles.files, jobOptions)], shardFiles);
 }
 
-/**
- * Throws if two outputs whose names differ in case, or in how accents are written, are one file.
- * Creates their lock files: the folder then lists fewer names where its filesystem ignores the difference.
- */
+/** Throws if two outputs are one file, because their filesystem ignores case or how accents are
+ * written. Creates their lock files: the folder of such a filesystem then lists fewer names. */
 export async function refuseSameNames(
   files: readonly OutputFiles[],
   list = namesIn,
 ): Promise<void> {
   for (const [key, alike] of Map.groupBy(files, ({ lock }) => folded(lock))) {
     if (alike.length === 1) continue;
-    const [{ lock, input }, { input: other }] = alike;
+    const [{ lock: firstLock, input }, { input: other }] = alike;
     for (const { lock } of alike) (await openLockFile(lock)).close();
-    const names = await list(dirname(lock));
+    const names = await list(dirname(firstLock));
     if (names.filter((name) => folded(name) === basename(key)).length >= alike.length) continue;
     const [info, otherInfo] = [await statOf(input), await statOf(other)];
     const areOne = info && otherInfo && fileKeyOf(input, info) === fileKeyOf(other, otherInfo);
     throw new UsageError(
-      `Cannot write the results of both "${input}" and "${other}" to "${dirname(lock)}": ` +
+      `Cannot write the results of both "${input}" and "${other}" to "${dirname(firstLock)}": ` +
         (areOne
           ? "they are one file. Name it once"
           : "their names are one on this filesystem. Run them into two folders"),

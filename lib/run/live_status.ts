@@ -39,8 +39,7 @@ export interface HeartbeatOptions {
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
-  /** Like `setInterval`, but returns the function that ends it.
-   * @default the timer of all intervals */
+  /** Calls back at an interval until the returned function is called. @default a timer */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -161,7 +160,7 @@ export class LiveStatus {
     this.#parts = parts;
   }
 
-  /** See `StatusParts`. */
+  /** US dollars spent by earlier runs of the shard. */
   get spentBefore(): number {
     return this.#parts.spentBefore;
   }

@@ -35,11 +35,7 @@ function estimateOf(
   });
 }
 
-/**
- * Notices at the start of a run. Warnings are about probable mistakes.
- *
- * @param missingUids Chosen uids that no row has.
- */
+/** Warnings are about probable mistakes. `missingUids` are chosen ids that no row has. */
 export function startNotices(
   context: RunContext,
   findings: readonly Findings[],
@@ -176,20 +172,20 @@ export interface Preview {
   toAsk: number;
   /** Estimated prompt tokens of all requests, accurate to about 25 %. */
   promptTokens: number;
-  /** Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
-   * end is an assumption. The upper end is the token limit, or an assumption without one. */
+  /** Completion tokens of one answer, as a range; of the mean answer if rows have their own token
+   * limits. The lower end is assumed. The upper end is the limit, or assumed if there is none. */
   completionTokens: readonly [least: number, most: number];
   /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
    * teacher is not known. */
   costUsd: readonly [least: number, most: number] | null;
-  /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
+  /** The notices at the start of a run: inputs, prices, estimate, and at the end `warnings`. */
   notes: string[];
-  /** The last of `notes`: probable mistakes. */
+  /** The notices about probable mistakes. */
   warnings: string[];
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
   request: unknown;
-  /** The first request of each shape, of the rows to send or, if there are none, of all rows.
+  /** The first request of each shape among the rows to send or, if there are none, among all rows.
    * `request` is the first of these requests. */
   requests: PreviewedRequest[];
 }
@@ -197,15 +193,14 @@ export interface Preview {
 export function previewOf(
   context: RunContext,
   findings: readonly Findings[],
-  options: SelectionOptions,
-  missingUids: readonly string[],
+  notices: RunNotices,
 ): Preview {
-  const { info, warnings } = startNotices(context, findings, options, missingUids);
+  const warnings = notices.held("warning");
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),
     toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
-    notes: [...info, ...warnings],
+    notes: [...notices.held("info"), ...warnings],
     warnings,
     promptTokens,
     completionTokens,
@@ -216,7 +211,6 @@ export function previewOf(
 
 type RequestOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
-/** The first request of each shape. If nothing is to be sent, uses the first rows of the inputs. */
 function requestsOf(
   findings: readonly Findings[],
   options: RequestOptions,
@@ -233,13 +227,13 @@ function requestsOf(
 }
 
 function requestOf(
-  { uid, messages, params: own, files }: ParsedRow,
+  { uid, messages, params: rowParams, files }: ParsedRow,
   { teachers: [{ teacher }], params, askedSchema: jsonSchema }: RequestOptions,
 ): unknown {
   const request = {
     uid,
     messages: messages.map((message) => withPlaceholders(message, files)),
-    params: own === undefined ? params : { ...params, ...own },
+    params: { ...params, ...rowParams },
     jsonSchema,
   };
   return teacher.preview?.(request) ?? request;
@@ -257,7 +251,7 @@ function withPlaceholders(message: Message, files: readonly string[]): Message {
   return { ...message, content };
 }
 
-/** Holds the notices of a run back until `start`: "run-start" must be its first event. */
+/** Holds back the notices of a run until `start`: "run-start" must be its first event. */
 export class RunNotices {
   readonly #progress: Progress;
   /** Undefined after `start`. */
@@ -271,6 +265,10 @@ export class RunNotices {
   add(level: "info" | "warning", message: string): void {
     if (this.#heldNotices === undefined) this.#progress.notice(level, message);
     else this.#heldNotices.push([level, message]);
+  }
+
+  held(level: "info" | "warning"): string[] {
+    return (this.#heldNotices ?? []).flatMap(([of, message]) => of === level ? message : []);
   }
 
   warnUnlocked(path: string, reason: string, lock: string): void {

@@ -17,9 +17,9 @@ export interface RowOptions extends InputOptions {
   /** The field that holds the prompt or the messages, instead of `prompt`, `question` or
    * `messages`. */
   promptField?: string;
-  /** The fields that may hold a row's id, the preferred first; then `uid`, `custom_id`, `id` and a
-   * hash of the row follow. In an output that an earlier version began, these fields come after
-   * `id`, as in that version. */
+  /** Fields that may hold a row's id, the preferred one first. Without any of them, the id is the
+   * row's `uid`, `custom_id` or `id`, or else a hash of the row. Earlier versions read `uid`,
+   * `custom_id` and `id` first, and outputs that they began are continued that way. */
   uidField?: string[];
   /** How to handle rows with the same id. `merge`: identical rows become one, others are bad rows.
    * `keep`: each is a row, with `~2`, `~3`, … appended to the id.
@@ -82,7 +82,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * room, because servers cache the prefixes of prompts.
    * @default any teacher */
   affinity?: "prefix";
-  /** Sampling parameters, by their API names. A row's own parameters override them. @default {} */
+  /** Sampling parameters, named as in the API. A row's own parameters override them. @default {} */
   params?: Params;
   /** Maximum number of rows in flight, over all teachers: 1 to 100,000. `"auto"` searches for the
    * number above which the tokens per second no longer rise, from 32 for each teacher to 1,024
@@ -90,7 +90,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * instead of rejecting them.
    * @default 20 */
   concurrency?: number | "auto";
-  /** Starts with one row at a time and increases with the answers, so that a wrong key, model or
+  /** Starts with one row at a time and sends more with each answer, so that a wrong key, model or
    * parameter costs only a few calls.
    * @default true */
   carefulStart?: boolean;
@@ -103,8 +103,8 @@ export interface ResponseGeneratorOptions extends RowOptions {
   rpm?: number;
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
-  /** Maximum number of attempts of a row that end in faults, including the first: 1 or more.
-   * Throttled attempts have their own limit (20), and nothing counts while a teacher is down.
+  /** Maximum number of attempts of a row that end in faults, such as a timeout: 1 or more. At most
+   * 20 further attempts may be throttled, and attempts while a teacher is down do not count.
    * @default 5 */
   maxAttempts?: number;
   /** Maximum time for one row, in milliseconds, including all attempts and waits. The row then
@@ -136,7 +136,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * `response_format`, whose name and `strict` are then sent. */
   jsonSchema?: unknown;
   /** Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the
-   * run or of a row set `response_format` or tools. Left out for a teacher that rejects it.
+   * run or of a row set `response_format` or tools, or the teacher rejects that field.
    * @default true */
   responseFormat?: boolean;
   /** Keeps only answers that this regular expression does not match. */
@@ -166,7 +166,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * it.
    * @default no limit */
   deadlineMs?: number;
-  /** Finished rows between two snapshots. @default 5, 10, 20 or 50, by concurrency */
+  /** Finished rows between two snapshots. @default 5, 10, 20 or 50, depending on the concurrency */
   updateInterval?: number;
   /** Aborts the run and its calls. Their rows stay pending. */
   signal?: AbortSignal | undefined;
@@ -185,8 +185,8 @@ export interface RunOptions {
   output: PathLike;
   /** The stream for the input `-`. It may be compressed. */
   stdin?: ReadableStream<Uint8Array>;
-  /** Maximum number of rows of each input, from its start; of all inputs together with `shard`, or
-   * if they share one results file. */
+  /** Maximum number of rows to read from the start of each input. With `shard`, or if all inputs
+   * share one results file, the maximum is for all of them together. */
   limit?: number;
   /** Writes bad rows to the failures file and continues. @default false */
   skipBadRows?: boolean;

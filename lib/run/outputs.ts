@@ -41,7 +41,7 @@ export interface OutputFiles {
   readonly mergedInputs?: readonly string[];
 }
 
-/** A data file's extension means a file, not a folder. Runs write only `.jsonl` and `.ndjson`. */
+/** A path with the extension of a data file names a file, not a folder. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 
 /**
@@ -126,8 +126,8 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that all shards of these inputs share, also for a run that is not a shard. Its
- * `wholeResults` omit files that are also inputs. */
+/** The output that shards of these inputs share. A run over whole files looks there for shards, too.
+ * `wholeResults` omits files that are inputs. */
 export async function sharedOutput(
   inputs: readonly string[],
   files: readonly string[],
@@ -161,7 +161,7 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   for (const file of await namesIn(folder)) {
     const name = /^(.*)\.run\.json$/.exec(file)?.[1];
     if (name === undefined || parseShardStem(name) !== undefined) continue;
-    // The run that owns this output reports an invalid run file.
+    // An invalid run file is reported by the next run over its output.
     const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
     if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
   }
@@ -223,7 +223,7 @@ function pathsOf(files: OutputFiles): string[] {
   return [files.results, files.failures, ...sideFilesOf(files)];
 }
 
-/** The paths of files that may not be links, because Retort names them, not the user. */
+/** The paths of files that must not be links, because Retort names them, not the user. */
 function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }
@@ -280,6 +280,7 @@ async function checkSiblings(
   for (const { results, runJson } of files) {
     const sibling = siblingOf(results), info = siblings.get(sibling);
     if (!info?.isFile || inputsByKey.has(fileKeyOf(sibling, info))) continue;
+    // An empty sibling is the results file of a run if there is a run file and no other results file.
     const isResults = info.size === 0
       ? stats.has(runJson) && !stats.has(results)
       : await holdsOwnLines(sibling, "results");

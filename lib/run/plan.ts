@@ -1,8 +1,7 @@
 /**
- * What the first pass decides for each answer: its unique id, and whether it is requested. A
- * decision takes one byte. The second pass needs neither the table of ids nor another look at
- * finished rows. Ids that are hashes of rows are kept, too, in 20 bytes a row: hashing again would
- * take a fifth of the engine's time for a row.
+ * What the first pass keeps for the second: for each answer, whether to request it, in one byte;
+ * ids that are hashes of rows, in 20 bytes, because hashing again would take a fifth of the engine's
+ * time for a row; and the rows of a small input.
  *
  * @module
  */
@@ -25,11 +24,11 @@ export interface Clash {
   /** The id that the row would have had. */
   readonly uid: string;
   readonly sample: number;
-  /** The message, to follow `file:line: `. */
+  /** The message. The caller puts `file:line: ` before it. */
   readonly problem: string;
 }
 
-/** Called before the id of a sample is taken. The slot is valid until the table is written to. */
+/** Called before the id of a sample is taken. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
 /** Takes the ids of all samples of a row, and returns the row's id. Takes none if the row is a
@@ -110,7 +109,7 @@ export enum Todo {
   Ask = 1,
   /** The answer has failed before, and is requested again. */
   AskAgain = 2,
-  /** The line is not a row, or the id of this answer is taken. The line is reported. */
+  /** The line is not a row, or the id of this answer is taken. The failures file lacks the line. */
   Bad = 3,
 }
 
@@ -166,7 +165,7 @@ export class Plan {
     this.#counts[todo]++;
   }
 
-  /** The decision on an answer, by line and sample, both from 0. */
+  /** The decision on an answer. Lines (`index`) and samples count from 0. */
   decisionOn(index: number, sample = 0): Todo {
     return this.#todos[index * this.#samples + sample] & TODO_MASK;
   }
@@ -184,7 +183,7 @@ export class Plan {
     return isKept ? this.keptUids.take() : undefined;
   }
 
-  /** The row of the last line is `<uid>~<number>`. */
+  /** Notes that the id of the last line's row is `<uid>~<number>`. */
   markCopy(number: number): void {
     const index = this.#length - 1;
     if (index >= this.#copies.length) {
@@ -291,7 +290,7 @@ export class KeptRows {
     }
   }
 
-  /** The row of a line, by index from 0, which is kept no longer; undefined for a bad line. */
+  /** Removes and returns the row of a line; undefined for a bad line. `index` counts from 0. */
   takeRow(index: number): ParsedRow | undefined {
     const row = this.#parsedRows[index];
     this.#parsedRows[index] = undefined;

@@ -35,7 +35,7 @@ export interface PreflightOptions
 
 /** Limits memory: each row may have other fields. */
 const MAX_UNSENT = 100;
-/** Limits memory: a program that writes a file anew changes its first rows, too. */
+/** Limits memory. A program that writes a file anew changes its first rows, too, so these suffice. */
 const MAX_NEW_PROMPTS = 1_000;
 
 /** @throws {SourceError} if the input cannot be read, or has another format */
@@ -76,6 +76,7 @@ class FirstPass {
   readonly #input: InputSequence;
   /** Whether the prompt that was answered differs from the one that the row has now. */
   #isChanged = false;
+  /** How many answers of the current row are requested. */
   #requests = 0;
   /** The slot of the current row's first answer in the table of ids. */
   #slot = -1;

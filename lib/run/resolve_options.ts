@@ -184,7 +184,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
-    // A copy: the caller may change its object during the run, whose lines state these parameters.
+    // Copied, because output lines state them, and the caller may change its object during the run.
     params: { ...params },
     check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat

@@ -57,15 +57,15 @@ export class Run {
       await this.#reportUnreadable();
       await this.#jobs.claim(this.#options, this.#notices, this.#signal);
       await this.#jobs.refuseOthers(this.#options, this.#signal);
-      const isReady = await this.#jobs.preflight(this.#signal, this.#options.stdin);
-      if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));
+      const hasReadInputs = await this.#jobs.preflight(this.#signal, this.#options.stdin);
+      if (!hasReadInputs) return this.#emitSummary(this.#summarize({ hasReadInputs }));
       this.#refuseProblems();
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
-      // The user has stopped a shard while the input was divided.
+      // The user has stopped the run while it found, divided or claimed files.
       if (this.#signal.aborted && error === this.#signal.reason) {
-        return this.#emitSummary(this.#summarize({ isReady: false }));
+        return this.#emitSummary(this.#summarize({ hasReadInputs: false }));
       }
       await this.#recordFailedStart(error);
       throw error;
@@ -99,8 +99,8 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    const { missing } = this.#selection;
-    return previewOf(this.#context, this.#jobs.findings, this.#options, missing);
+    this.#addStartNotices();
+    return previewOf(this.#context, this.#jobs.findings, this.#notices);
   }
 
   get #signal(): AbortSignal {
@@ -156,14 +156,13 @@ export class Run {
       },
       onStall: (error) => this.stalledOutputs.add(index, job, error),
       onRecover: () => this.stalledOutputs.remove(index),
-      onBroken: (error) => this.#loseOutput(error),
+      onBroken: (error) => this.#stopForLostOutput(error),
       onRescue: (path, isTemporary) => this.#notices.warnRescued(path, isTemporary),
       onUnlocked: (path, reason) => {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
-    // Writing the run files and opening the outputs both wait for the disk. If one of them fails,
-    // the other still ends before the outputs are closed.
+    // Both wait for the disk. If one fails, the other still ends before the outputs are closed.
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
   }
@@ -175,7 +174,7 @@ export class Run {
     await this.#jobs.requireLocks();
     await this.#openJobs();
     await this.#jobs.requireLocks();
-    this.#announce();
+    this.#announceStart();
     const status = this.#status = await LiveStatus.open(
       this.#context,
       this.#options,
@@ -184,7 +183,7 @@ export class Run {
     );
     const outputWatch = this.#outputWatch = new OutputWatch(
       this.#jobs.watched,
-      (error) => this.#loseOutput(error),
+      (error) => this.#stopForLostOutput(error),
     );
     const heartbeat = this.#heartbeat = new Heartbeat(this.#jobs.locks, {
       unwrittenRows: () => this.#engine?.unwritten ?? 0,
@@ -197,7 +196,7 @@ export class Run {
     const engine = this.#engine = this.#makeEngine(heartbeat);
     activeRun.attach(engine);
     const { shard } = this.#jobs;
-    // A shard without rows has a share of 0, which is no limit.
+    // A shard without rows has a share of 0, which a budget does not accept.
     if (shard && shard.share > 0) activeRun.shareMaxCost(shard.share, status.spentBefore);
     status.takeShare(engine);
     await engine.run();
@@ -222,20 +221,23 @@ export class Run {
     });
   }
 
-  /** Stops sending when an output was changed or broke. Calls in flight finish, because they are
-   * paid for. */
-  #loseOutput(error: SinkError): void {
+  /** Starts no more calls. Those in flight finish, because they are paid for. */
+  #stopForLostOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
   }
 
-  #announce(): void {
-    const { generator, activeRun: { progress, concurrency } } = this.#context;
+  #addStartNotices(): void {
     const { missing } = this.#selection;
     const { findings } = this.#jobs;
     const { info, warnings } = startNotices(this.#context, findings, this.#options, missing);
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
+  }
+
+  #announceStart(): void {
+    const { generator, activeRun: { progress, concurrency } } = this.#context;
+    this.#addStartNotices();
     const total = this.#jobs.sum((findings) => findings.total);
     const skipped = this.#jobs.sum((findings) => findings.finished);
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
@@ -258,7 +260,7 @@ export class Run {
 
   async #finish(): Promise<Summary> {
     await this.#jobs.each((job) => job.tidy());
-    const summary = this.#summarize({ isReady: true });
+    const summary = this.#summarize({ hasReadInputs: true });
     const { isIdle } = this.#jobs;
     await this.#jobs.each((job, index) => {
       // If each of 10,000 run files listed the files of all inputs, they would take 20 GB.
@@ -278,10 +280,10 @@ export class Run {
     return summary;
   }
 
-  #summarize({ isReady }: { isReady: boolean }): Summary {
+  #summarize({ hasReadInputs }: { hasReadInputs: boolean }): Summary {
     const { remaining } = this.#jobs;
     const haltReason = remaining > 0 ? this.#engine?.haltReason : undefined;
-    const isInterrupted = this.#signal.aborted && (!isReady || remaining > 0);
+    const isInterrupted = this.#signal.aborted && (!hasReadInputs || remaining > 0);
     return this.#context.activeRun.progress.summary({
       state: haltReason !== undefined ? "halted" : isInterrupted ? "interrupted" : "done",
       reason: haltReason ?? null,

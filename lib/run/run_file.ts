@@ -134,7 +134,8 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
   }
 }
 
-/** The row options of an earlier run, except where the caller sets others. */
+/** The row options of an earlier run, except where the caller sets others. Mixed shapes are always
+ * allowed. */
 export function rowOptionsOf(
   run: RunFile | undefined,
   options: RowOptions,
@@ -154,8 +155,8 @@ export function rowOptionsOf(
   };
 }
 
-/** The earlier summary, for a run without anything to do: its own summary would hide what earlier
- * runs have sent and cost. Undefined if the counts have changed. */
+/** The earlier summary, for a run that has nothing to do: a new one would hide what earlier runs
+ * have sent and cost. Undefined if the earlier run is not done, or the counts have changed. */
 export function unchangedSummary(
   summary: Summary | null | undefined,
   now: SummaryFile,
@@ -261,7 +262,7 @@ export function checkSameIdentity(
   now: Identity,
   { retry, mixAdvice = "add --allow-mixed to have both in one file" }: IdentityCheck = {},
 ): void {
-  const differences = identityDifferences(before, now, retry ? OF_RETRIES : []);
+  const differences = identityDifferences(before, now, retry ? RETRY_MAY_CHANGE : []);
   if (differences.length === 0) return;
   throw new UsageError(
     `${problem} created with different settings\n${differences.join("\n")}\n` +
@@ -269,8 +270,8 @@ export function checkSameIdentity(
   );
 }
 
-/** What a retry may change: rows may have failed because of it. */
-const OF_RETRIES: readonly (keyof Identity)[] = ["params", "json_schema"];
+/** Rows may have failed because of these. */
+const RETRY_MAY_CHANGE: readonly (keyof Identity)[] = ["params", "json_schema"];
 
 export function identityDifferences(
   before: Identity,

@@ -1,7 +1,7 @@
 /**
  * The options of a run and of `verify`, checked for callers without types, and which rows a retry
  * sends: those that the user has chosen, except rows that have failed again since an interrupted
- * retry began. An option whose range only one part of Retort knows is checked there.
+ * retry began.
  *
  * @module
  */
@@ -154,7 +154,7 @@ export class UidSelection {
 /**
  * Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures line.
  *
- * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
+ * @throws {UsageError} with the line that is not an id. The caller adds the name of the list.
  */
 export function parseUids(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
@@ -191,7 +191,7 @@ export function retryIdOf(
   identity: Identity,
 ): string | undefined {
   if (!options.retry) return undefined;
-  // Retries of earlier versions, whose identity lacks `json_schema`, have the same id.
+  // `json_schema` is left out: earlier versions did not have it, and their retries keep their ids.
   const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
   return sha256Hex(sortedJson(settings)).slice(0, 16);
 }
@@ -210,7 +210,8 @@ function choicesOf(
   const { askedSchema, resample, retryPolicy } = generator;
   const checks: Record<CheckName, unknown> = {
     requireJson,
-    jsonSchema,
+    // `askedSchema` contains it. Twice, it would change the ids of retries of earlier versions.
+    jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
     rejectPattern: rejectPattern && String(rejectPattern),
   };
   return {
@@ -239,8 +240,8 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/** The settings that a run over the pending rows of this output must have; undefined if it is new. A
- * retry may have other parameters, and another schema, than the run that began the output. */
+/** The settings that a run over the pending rows of this output must have; undefined for a new
+ * output. A retry may have other parameters, and another schema, than the run that began it. */
 export async function pendingIdentity(
   options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
 ): Promise<Identity | undefined> {

@@ -40,7 +40,7 @@ export interface ShardFilesOptions extends PlanOptions {
 export interface ShardFiles {
   readonly files: OutputFiles;
   readonly inputFiles: readonly string[];
-  /** Number of rows at the start of the shard that `--limit` includes; else `Infinity`. */
+  /** Number of rows at the start of the shard that `--limit` includes; `Infinity` without it. */
   readonly limit: number;
   /** The output that all shards of the input share. */
   readonly shared: OwnOutput;
@@ -48,7 +48,9 @@ export interface ShardFiles {
   readonly share: number;
 }
 
-/** @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
+/** Returns what a shard reads and writes.
+ *
+ * @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
 export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
   const { inputs, files, output, shard, limit, input } = options;
   if (files.includes("-")) {
@@ -140,7 +142,7 @@ const FILES_PER_POLL = 100;
 
 /** A shard that was suspended for longer may have lost its share: others take it 15 s after its
  * last status, which may already have been 5 s old. */
-const STOPPED_MS = 10_000;
+const MAX_SUSPENSION_MS = 10_000;
 
 /** Shards do not send in step: with a limit of 600 a minute, eight processes sent up to 604. */
 const SAFETY_FACTOR = 0.98;
@@ -169,7 +171,7 @@ export class OtherShards {
   readonly #now: () => number;
   #share = 0;
   #tickedAt: number;
-  #stops = 0;
+  #suspensions = 0;
   #isPolling = false;
   #skippedPolls = 0;
   /** Polls since the last one that also read the finished shards. */
@@ -209,8 +211,8 @@ export class OtherShards {
   /** Called about once a second. After a suspension, drops the share: others may have taken it. */
   tick(): void {
     const now = this.#now();
-    if (now - this.#tickedAt > STOPPED_MS) {
-      this.#stops++;
+    if (now - this.#tickedAt > MAX_SUSPENSION_MS) {
+      this.#suspensions++;
       this.#share = 0;
       this.#skippedPolls = this.#partialPolls = Infinity;
     }
@@ -225,7 +227,7 @@ export class OtherShards {
     }
     this.#isPolling = true;
     this.#skippedPolls = 0;
-    const stops = this.#stops;
+    const suspensions = this.#suspensions;
     // A finished shard may be started again to retry its failed rows.
     const readsAll = ++this.#partialPolls >= this.#others.size / FILES_PER_POLL;
     if (readsAll) this.#partialPolls = 0;
@@ -235,7 +237,7 @@ export class OtherShards {
         if (readsAll || other === undefined || !isDone(other)) await this.#pollShard(index);
       }
       // What was read before a suspension is outdated.
-      if (stops === this.#stops) this.#share = this.#fairShare();
+      if (suspensions === this.#suspensions) this.#share = this.#fairShare();
     } finally {
       this.#isPolling = false;
     }

@@ -14,7 +14,7 @@ import type { RunNotices } from "./notices.ts";
 import type { Job } from "./job.ts";
 
 export interface WatchedOutput {
-  /** Returns what another program has changed. With `isLast`, also checks closed files. */
+  /** Says what another program has changed; undefined for nothing. `isLast` checks closed files, too. */
   check(isLast: boolean): Promise<string | undefined>;
   /** Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
    * some lines could not be saved. */
@@ -76,7 +76,8 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lostOutputs === undefined) return;
-    // Collects the new files of outputs found changed when closed: the error lists them.
+    // Adds the new files of outputs that were closed when their change was found: the error lists
+    // them.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }

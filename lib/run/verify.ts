@@ -80,7 +80,8 @@ export interface Verification {
 }
 
 /**
- * Reads all files of a run, finished or not, and changes nothing.
+ * Checks the files of a run, finished or not, and changes nothing. Returns what it finds for each
+ * input, in their order.
  *
  * @throws {TypeError | RangeError} when an option cannot be used
  * @throws {UsageError | SourceError | SinkError} when a file cannot be read, or shards or a merge
@@ -202,8 +203,8 @@ export class Audit {
   readonly damage: Damage[] = [];
   damageCount = 0;
 
-  /** Reads a results file. Rescued lines may be in the output, too: the next run adds only those that
-   * are missing, so they are not reported. */
+  /** Reads a results file. Rescued lines that the output has, too, are not reported: the next run adds
+   * only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
@@ -256,7 +257,7 @@ export class Audit {
   #insert({ uid, prompt_hash: hash }: AuditedRow): number {
     const slot = this.table.insert(uid);
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    // Keeps the prompt hash of the result or, without one, of the last failure.
+    // Keeps the prompt hash of the result or, without a result, of the last failure.
     if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setFingerprint(slot, hash);
     return slot;
   }

@@ -169,7 +169,7 @@ interface NamedInput extends Pick<PlannedInput, "path"> {
 interface DividedInput {
   readonly answers: ShardAnswers;
   readonly plannedInput: NamedInput;
-  /** File information; undefined if the file is gone. */
+  /** Undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }
 
@@ -225,9 +225,9 @@ export class DividedAnswers {
       for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
         if (plannedInput.size !== undefined && plannedInput.size !== info.size) continue;
         // Parts of two datasets may have the same name and size.
-        const isSame = plannedInfo?.size !== info.size ||
+        const isCopy = plannedInfo?.size !== info.size ||
           await haveSameEnds(file, plannedInput.path, info.size);
-        if (isSame) return answers;
+        if (isCopy) return answers;
       }
     }
   }

@@ -25,7 +25,7 @@ export function failuresPathOf(results: string): string {
 }
 
 /** The first of some results paths whose failures file Retort has written to. */
-export async function withFailures(paths: readonly string[]): Promise<string | undefined> {
+export async function firstWithFailures(paths: readonly string[]): Promise<string | undefined> {
   const failures = paths.map(failuresPathOf);
   const areThere = await Promise.all(failures.map(hasContent));
   for (const [i, path] of paths.entries()) {
@@ -41,8 +41,7 @@ export async function ownResultsIn(paths: readonly string[]): Promise<string | u
   }
 }
 
-/** The stem of the first of some results paths that a run has locked, even before it writes
- * results. */
+/** The stem of the first results path whose lock a run holds: it may not have written results yet. */
 export async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];
@@ -80,20 +79,20 @@ export async function movedResultsOf(
  * False if uncertain, because rows must not be paid for twice. */
 async function areOfOtherInputs(
   movedPath: string,
-  path: string,
+  earlierPath: string,
   files: readonly string[],
 ): Promise<boolean> {
-  const run = await inputsOfRun(`${stemOf(movedPath)}.run.json`, path);
+  const run = await inputsOfRun(`${stemOf(movedPath)}.run.json`, earlierPath);
   if (run === undefined) return false;
   const { folder, input, inputs = [input] } = run;
   const writtenAt = (await statOf(movedPath))?.mtime ?? new Date(0);
   for (const name of inputs) {
     if (folder === undefined && !isAbsolute(name)) return false;
-    const input = resolve(folder ?? "", name);
-    const info = await statOf(input);
+    const path = resolve(folder ?? "", name);
+    const info = await statOf(path);
     // If the input was edited since, a file in `files` may be a copy of its earlier content.
     if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
-    for (const file of files) if (await isCopyOf(file, input)) return false;
+    for (const file of files) if (await isCopyOf(file, path)) return false;
   }
   return true;
 }

@@ -23,13 +23,13 @@ import {
 } from "./divisions.ts";
 import {
   failuresPathOf,
+  firstWithFailures,
   mergedAnswers,
   type MergedResults,
   movedResultsOf,
   ownResultsIn,
   rescuedIn,
   runningOutput,
-  withFailures,
 } from "./earlier_answers.ts";
 import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
 
@@ -49,6 +49,7 @@ export interface OwnOutput {
   readonly findInputs?: FindInputs;
 }
 
+/** Throws if rows of `files` were sent by other shards or a run over whole files, or merged. */
 export async function refuseOtherDivisions(
   { stem, isNamed, wholeResults, findMerges, findInputs }: OwnOutput,
   files: readonly string[],
@@ -61,17 +62,16 @@ export async function refuseOtherDivisions(
   const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
-  // Merges are searched only for a new division: otherwise, each of thousands of shards would read
-  // the folder.
+  // Only for a new division: otherwise, each of thousands of shards would read the folder.
   const merges = ownDivision === undefined ? await findMerges?.() ?? [] : [];
   const mergePath = await mergedAnswers(merges, files);
   const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
     mergePath;
-  const wholePath = answeredPath ?? await withFailures(wholeResults);
+  const wholePath = answeredPath ?? await firstWithFailures(wholeResults);
   const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
   if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;
-  const attempt = nameOf(stem, count);
+  const attempt = runName(stem, count);
   const divided = await DividedAnswers.read(others, { ignoresInputs: isNamed, findInputs });
   const answers = await divided.find(stem, files);
   if (answers !== undefined) throw await answersInShardsError(attempt, answers);
@@ -182,7 +182,7 @@ export async function refuseStarted(output: OwnOutput, own: StartedShard): Promi
   if (other !== undefined) throw other.error;
   const wholePath = await ownResultsIn(wholeResults);
   if (wholePath === undefined || await isContinued()) return;
-  throw wholeAnswersError(nameOf(stem, shard.count), stem, wholePath);
+  throw wholeAnswersError(runName(stem, shard.count), stem, wholePath);
 }
 
 interface OtherRun {
@@ -200,16 +200,16 @@ async function runningWhole(
   { shard }: StartedShard,
 ): Promise<OtherRun | undefined> {
   const { stem, wholeResults } = output;
-  const isSame = (path: string) => stemOf(path) === stem;
-  const running = await runningOutput(wholeResults.filter(isSame)) ??
+  const isSameOutput = (path: string) => stemOf(path) === stem;
+  const running = await runningOutput(wholeResults.filter(isSameOutput)) ??
     await runningOutput(wholeResults);
   if (running === undefined) return undefined;
   const error = new OtherDivisionError(
-    `Cannot run ${nameOf(stem, shard.count)}: a run without --shard, or a merge, is writing to ` +
+    `Cannot run ${runName(stem, shard.count)}: a run without --shard, or a merge, is writing to ` +
       `"${running}.jsonl", and rows would be paid for twice. Wait until it ends, or name another ` +
       "output",
   );
-  return { error, mayYield: true, isSameOutput: isSame(`${running}.jsonl`) };
+  return { error, mayYield: true, isSameOutput: isSameOutput(`${running}.jsonl`) };
 }
 
 async function otherDivision(
@@ -227,11 +227,11 @@ async function otherDivision(
   // Of two divisions that find each other, the one with fewer shards continues.
   const isFirst = division.count < shard.count ||
     (division.count === shard.count && division.stem < stem);
-  const error = await answersInShardsError(nameOf(stem, shard.count), answers);
+  const error = await answersInShardsError(runName(stem, shard.count), answers);
   return { error, mayYield: isRunning && !isFirst, isSameOutput: false };
 }
 
-function nameOf(stem: string, count: number): string {
+function runName(stem: string, count: number): string {
   return `"${stem}.jsonl" in ${count} shards`;
 }
 

@@ -191,6 +191,7 @@ function convertedName(named: readonly string[]): string {
   return named.length > 1 || /[*?{[]|^\.*$/.test(name) ? "all.jsonl" : `${name}.jsonl`;
 }
 
+/** The parts of the inputs that a shard reads. */
 export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
   const from = plan.starts[index];
   const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };

@@ -1,6 +1,7 @@
 /** Tests of lib/run/inputs.ts: folders and patterns instead of files. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SourceError } from "../../lib/errors.ts";
 import { findInputs, isUnchanged, stampOf } from "../../lib/run/inputs.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -75,6 +76,42 @@ Deno.test("findInputs() ends when it is aborted while it walks through folders",
     const search = findInputs([dir.path("**/*.jsonl")], stop.signal);
     await assertRejects(() => search, DOMException);
     assertEquals(reads, 2);
+  } finally {
+    Deno.readDir = readDir;
+  }
+});
+
+Deno.test("findInputs() reads each folder below a pattern once", async () => {
+  await using dir = await tempDir();
+  for (const name of ["a", "m", "z"]) {
+    await dir.write(`${name}.jsonl`, "");
+    await dir.write(`${name}/x.jsonl`, "");
+  }
+  const { readDir } = Deno;
+  let reads = 0;
+  Deno.readDir = (path) => {
+    reads++;
+    return readDir(path);
+  };
+  try {
+    assertEquals((await findInputs([dir.path("**/*.jsonl")])).files.length, 6);
+    assertEquals(reads, 4);
+  } finally {
+    Deno.readDir = readDir;
+  }
+});
+
+Deno.test("findInputs() names a subfolder of a pattern that cannot be read", async () => {
+  await using dir = await tempDir();
+  await dir.write("deep/x.jsonl", "");
+  const { readDir } = Deno;
+  Deno.readDir = (path) => {
+    if (String(path).endsWith("deep")) throw new Deno.errors.PermissionDenied("os error 13");
+    return readDir(path);
+  };
+  try {
+    const search = findInputs([dir.path("**/*.jsonl")]);
+    await assertRejects(() => search, SourceError, 'Cannot read the folder "');
   } finally {
     Deno.readDir = readDir;
   }

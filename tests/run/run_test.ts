@@ -464,6 +464,21 @@ Deno.test("a run with fewer samples does not take the prompts of the others for 
   assertEquals(teacher.asked.slice(4), ["a"]);
 });
 
+Deno.test("a preview has the notices of a run about left-out files and unknown settings", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", rowsOf("a"));
+  await dir.write("in/b.jsonl", rowsOf("b"));
+  await dir.write("in/notes.md", "");
+  const input = dir.path("in/"), output = dir.path("out/");
+  const generator = generatorOf(new TestTeacher());
+  await generator.run({ input, output });
+  await Deno.remove(dir.path("out/a.run.json"));
+  const { notes, warnings } = await generator.preview({ input, output });
+  assertMatch(notes[0], /2 files read, 1 left out/);
+  assertMatch(warnings[0], /are not known, because ".*a\.run\.json" is missing/);
+  assertEquals(notes.slice(-warnings.length), warnings);
+});
+
 Deno.test("a run says which results are gone since the last one, as after a backup was restored", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", rowsOf("a", "b", "c", "d"));

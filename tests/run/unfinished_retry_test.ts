@@ -115,6 +115,8 @@ Deno.test("each option that decides which rows are sent, or whether they fail, m
   // An interrupted retry is continued by later versions: else, rows that have failed again are sent
   // once more.
   assertEquals(same, "1e46d0739167dfa7");
+  const askedSchema = { name: "answer", schema: {} };
+  assertEquals(idOf({}, { jsonSchema: {}, askedSchema }), "3cd455b1003a4489");
   const runChanges = {
     ...{ retry: ["429"], uids: ["a"], excludeUids: ["a"], limit: 5 },
     ...{ changed: "reask", reaskAnswered: true },
