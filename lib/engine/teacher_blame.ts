@@ -37,7 +37,7 @@ interface Evidence {
 }
 
 /** The default of `waitForTeacherMs` if the host exists. */
-const PATIENCE_MS = 60_000;
+const WAIT_FOR_TEACHER_MS = 60_000;
 
 /** The error code for a host that does not exist. A temporary failure of DNS has another code,
  * EAI_AGAIN. */
@@ -78,7 +78,7 @@ export class TeacherBlame {
     if (!isUnreachable) this.#absentSince.delete(endpoint);
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
     if (this.#hasAnswered || !isAbsent) return;
-    const { waitForTeacherMs = isUnknownHost ? 0 : PATIENCE_MS } = this.#options;
+    const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
     const since = this.#absentSince.get(endpoint) ?? endpoint.now;
     if (endpoint.now - since < waitForTeacherMs) {
       this.#absentSince.set(endpoint, since);

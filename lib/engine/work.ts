@@ -11,7 +11,7 @@ import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../ro
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
-import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
+import type { Endpoint, RequestedWait, SentAttempt } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested: the row's time limit excludes it. */
 export interface ExcludedWait {
@@ -22,7 +22,7 @@ export interface ExcludedWait {
 }
 
 /** A row and its history. Only the engine changes it. */
-export class Work implements Sent {
+export class Work implements SentAttempt {
   readonly row: Row;
   /** The row's position in the order of first attempts, from 0. */
   readonly sequence: number;
@@ -83,7 +83,7 @@ export class Work implements Sent {
   takeSlot(): void {
     const { endpoint } = this;
     this.hasSlot = true;
-    this.ticket = endpoint.take();
+    this.ticket = endpoint.takeSlot();
     this.startedAt = endpoint.now;
     this.inFlightAtStart = endpoint.inFlight;
   }

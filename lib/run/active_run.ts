@@ -169,9 +169,9 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** See `Budget.takeShare`. Halts a shard that has already spent its share. */
+  /** See `Budget.setShare`. Halts a shard that has already spent its share. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
-    this.#budget?.takeShare(share, earlierCostUsd);
+    this.#budget?.setShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);
   }
 
@@ -211,7 +211,7 @@ export class ActiveRun {
       costUsd: budget?.costUsd ?? null,
       maxCostUsd: budget === undefined ? this.#maxCostUsd : budget.remainingCostUsd,
       budgetUsd: this.#maxCostUsd,
-      minBudgetUsd: budget?.minMaxCostUsd ?? null,
+      minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
   }

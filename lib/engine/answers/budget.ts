@@ -118,7 +118,7 @@ export class Budget {
 
   /** The highest limit that would end the run now: with $2 spent and a share of 0.25, $8. Null if
    * the cost is not known. */
-  get minMaxCostUsd(): number | null {
+  get usedUpMaxCostUsd(): number | null {
     const costUsd = this.costUsd;
     return costUsd === null ? null : (costUsd + this.#earlierCostUsd) / this.#share;
   }
@@ -209,7 +209,7 @@ export class Budget {
 
   /** Sets a shard's share of the limit, above 0, and what its earlier runs have spent of that
    * share. */
-  takeShare(share: number, earlierCostUsd: number): void {
+  setShare(share: number, earlierCostUsd: number): void {
     this.#share = share;
     this.#earlierCostUsd = earlierCostUsd;
   }
