@@ -40,18 +40,15 @@ const BEYOND_DECREASE = 0.5;
  * is too high. */
 const BEYOND_FROM_PER_S = 10;
 
-/** A guess that is not throttled for this long is not too high. */
-const CONFIRM_MS = 1_000;
+const CONFIRM_GUESS_MS = 1_000;
 
 const DOUBLING_MS = 1_000;
 
 const REFRESH_MS = 100;
 
-/** A limit grows only while at least this fraction of it is used. */
-const USED_FRACTION = 1 / 3;
+const MIN_USED_TO_GROW = 1 / 3;
 
-/** The limit counts as the bottleneck if at least this fraction of it is used. */
-const LIMITING_FRACTION = 0.9;
+const BOTTLENECK_FRACTION = 0.9;
 
 /** A limit of which less than this fraction is used for `IDLE_MS` is removed. */
 const IDLE_FRACTION = 1 / 2;
@@ -115,7 +112,7 @@ export class AdaptiveRate {
   }
 
   isBottleneck(now: number): boolean {
-    return this.#hasLimit && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
+    return this.#hasLimit && this.#sentRecently(now) >= BOTTLENECK_FRACTION * this.#perSecond;
   }
 
   startTrial(now: number): void {
@@ -154,7 +151,8 @@ export class AdaptiveRate {
    * nothing was accepted since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.#hasLimit) return !this.#isSteady(now);
-    return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
+    return this.#sentSinceDecrease <= 1 ||
+      this.#isGuess && now - this.#decreasedAt < CONFIRM_GUESS_MS;
   }
 
   #isSteady(now: number): boolean {
@@ -167,7 +165,7 @@ export class AdaptiveRate {
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.#hasLimit) return Math.max(MIN_FIRST_PER_S, sent);
-    return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
+    return sent >= MIN_USED_TO_GROW * this.#perSecond ? this.#perSecond : sent;
   }
 
   /** The accepted share of the attempts since the last decrease, over one to five seconds. */
@@ -193,7 +191,7 @@ export class AdaptiveRate {
       this.removeLimit();
       return;
     }
-    if (used < USED_FRACTION) return;
+    if (used < MIN_USED_TO_GROW) return;
     this.#grownMs += elapsedMs;
     this.#perSecond = this.#isGuess
       ? this.#decreasedTo * 2 ** (this.#grownMs / DOUBLING_MS)
@@ -207,7 +205,6 @@ export class AdaptiveRate {
   }
 }
 
-/** The windows of the measured rates. */
 const LONGEST_WINDOW_MS = 5_000;
 const SHORTEST_WINDOW_MS = 1_000;
 const METER = { slotMs: 100, windowMs: LONGEST_WINDOW_MS, minSpanMs: SHORTEST_WINDOW_MS };
@@ -226,8 +223,6 @@ export class CubicGrowth {
   #scaleBeyond = 0;
 
   /**
-   * Begins a new curve.
-   *
    * @param to The reduced size.
    * @param from The size that was too high.
    * @param scaleBeyond Growth beyond `from` is as fast as after a decrease by this much.
@@ -239,7 +234,6 @@ export class CubicGrowth {
     this.#from = from;
   }
 
-  /** Infinity before the first decrease. */
   sizeAt(now: number): number {
     if (this.#from === Infinity) return Infinity;
     const distance = (now - this.#decreasedAt - RECOVERY_MS) / RECOVERY_MS;

@@ -31,20 +31,16 @@ const BURST_MS = 100;
 /** A careful start that is throttled continues from a lower limit, because its last step may have
  * been too large. It is over if it is throttled again before the limit has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
-/**
- * How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`. From
- * there on, and after throttling, each answer adds one: answers to all attempts in flight double
- * the limit.
- */
+/** How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`.
+ * From there on, and after throttling, each answer adds one: answers to all attempts in flight
+ * double the limit. */
 interface StartGrowth {
   readonly factor: number;
   readonly linearFrom: number;
 }
 
-/**
- * 1, 3, 9, 27, 81 attempts. With a factor of 2, a start with 200 lanes takes the latency of one
- * more answer; with 4, twice as many attempts are throttled.
- */
+/** 1, 3, 9, 27, 81 attempts. With a factor of 2, a start with 200 lanes takes the latency of one
+ * more answer; with 4, twice as many attempts are throttled. */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
 /** Used after an outage, and for a limit that explores: it is first measured at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };
@@ -112,7 +108,6 @@ export class ConcurrencyLimit {
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** Called for each answer, accepted or not. */
   answered(answer: LimitAnswer): void {
     const isBottleneck = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
@@ -124,22 +119,17 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /**
-   * Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
+  /** Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
    * counts once: attempts made before the last decrease or right after it are ignored, unless
-   * `isInStreak`.
-   *
-   * @param isInStreak Whether the attempt belongs to a streak of throttled attempts too long to be
-   * chance.
-   */
+   * `isInLongStreak`. */
   congested(
     { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
-    isInStreak = false,
+    isInLongStreak = false,
   ): void {
     this.#observe(inFlight);
     this.#quietSince = this.#now();
     if (startedAt <= this.#lastDecreaseAt + BURST_MS) {
-      if (isInStreak && this.#start === undefined) this.#shrink(inFlight - 1);
+      if (isInLongStreak && this.#start === undefined) this.#shrink(inFlight - 1);
       return;
     }
     const from = Math.max(1, Math.min(this.#exactLimit, inFlight));
@@ -216,7 +206,6 @@ export class ConcurrencyLimit {
     return Math.max(1, Math.min(this.#start ?? Infinity, this.#startGoal));
   }
 
-  /** The limit at which a careful start is over. */
   get #startGoal(): number {
     return Math.min(this.#maximum, this.#growth.sizeAt(this.#usedMs));
   }

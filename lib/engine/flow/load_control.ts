@@ -156,10 +156,10 @@ export class LoadControl {
     const hasRetryTime = retryAfterMs !== undefined, isRateLimit = type === "rate_limit";
     const attempt = { ticket, startedAt, inFlightAtStart, inFlight, isRateLimit, isExhausted };
     const verdict = this.closedUntil === undefined ? this.#judgeThrottling(attempt, now) : "closed";
-    const { isInStreak } = this.#tolerance;
+    const { isInLongStreak } = this.#tolerance;
     const mayBeQuota = verdict === "closed" || !hasRetryTime && (isRateLimit || isExhausted);
-    const isClosed = mayBeQuota && this.#quotaWindow.throttled(attempt, size, isInStreak, now);
-    if (hasRetryTime && (isClosed || isExhausted || isInStreak)) {
+    const isClosed = mayBeQuota && this.#quotaWindow.throttled(attempt, size, isInLongStreak, now);
+    if (hasRetryTime && (isClosed || isExhausted || isInLongStreak)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";
     }
@@ -181,7 +181,7 @@ export class LoadControl {
       ticket < START_TURNS * this.#limit.ceiling;
     const verdict = this.#tolerance.throttled(attempt, isStarting, now);
     const isExcess = verdict === "excess";
-    if (isExcess) this.#limit.congested(attempt, this.#tolerance.isInStreak);
+    if (isExcess) this.#limit.congested(attempt, this.#tolerance.isInLongStreak);
     if (verdict === "suspicious") this.#adaptiveRate.startTrial(now);
     if (isRateLimit) this.#adaptiveRate.throttled(startedAt, now, isExcess);
     if (isRateLimit && isExcess) this.#pacer ??= new Pacer();

@@ -23,8 +23,7 @@ const REMAINING_FRACTION = 0.1;
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate, too. */
 const MIN_QUOTA = 8;
-/** `#throttledInMs` shrinks by this factor with each throttled attempt. */
-const FADING = 0.9;
+const THROTTLED_MS_DECAY = 0.9;
 /** Most windows begin at a minute of the clock, or with the first request. */
 const MINUTE_MS = 60_000;
 /** A window is probed this long after its expected opening, plus jitter up to the same time. */
@@ -38,8 +37,7 @@ const MAX_STEP = 256;
 /** Steps are twice as far apart as the time until attempts are throttled, within these bounds. */
 const MIN_STEP_MS = 100;
 const MAX_STEP_MS = 1_000;
-/** Once this fraction of its quota is sent, a window is near its end. */
-const NEAR_END = 0.9;
+const NEAR_END_FRACTION = 0.9;
 
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
@@ -109,7 +107,7 @@ export class QuotaWindow {
     if (this.#closed === undefined) return;
     this.#probeSentAt = now;
     if (this.#isNextProbeAtOpening) this.#openingTicket = Math.min(this.#openingTicket, ticket);
-    this.#waitForProbe(now);
+    this.#planProbe(now);
   }
 
   /** Returns the concurrency limit to return to if the answer shows that a window has opened. */
@@ -127,18 +125,14 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /**
-   * Counts a throttled attempt. Returns whether the window is closed.
-   *
-   * @param isInStreak Whether it belongs to a streak of throttled attempts too long to be chance.
-   */
+  /** Counts a throttled attempt. Returns whether the window is closed. */
   throttled(
     { ticket, startedAt, inFlight, isExhausted }: CongestedAttempt,
     concurrencyLimit: number,
-    isInStreak: boolean,
+    isInLongStreak: boolean,
     now: number,
   ): boolean {
-    this.#throttledInMs = Math.max(FADING * this.#throttledInMs, now - startedAt);
+    this.#throttledInMs = Math.max(THROTTLED_MS_DECAY * this.#throttledInMs, now - startedAt);
     if (this.#closed !== undefined) {
       if (ticket > this.#closed.ticket) this.#probeWasThrottled(ticket, startedAt);
       return true;
@@ -149,7 +143,7 @@ export class QuotaWindow {
     streak.count++;
     const isDrained = inFlight - 1 <= REMAINING_FRACTION * streak.inFlight;
     const isLong = streak.count >= MIN_THROTTLED && now - streak.startedAt >= MIN_STREAK_MS;
-    if (this.#isAtEnd || isDrained && (isExhausted || isInStreak && isLong)) {
+    if (this.#isAtEnd || isDrained && (isExhausted || isInLongStreak && isLong)) {
       this.#close(streak, now);
     }
     return this.#closed !== undefined;
@@ -159,7 +153,8 @@ export class QuotaWindow {
    * with few attempts, because it may not be open at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
-    return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
+    return this.#step < MAX_STEP ||
+      this.#lastTicket >= this.#firstTicket + NEAR_END_FRACTION * this.#quota;
   }
 
   #probeWasThrottled(ticket: number, startedAt: number): void {
@@ -181,7 +176,7 @@ export class QuotaWindow {
     this.#streak = undefined;
     this.#probeSentAt = undefined;
     this.#probeMs = this.#periodMs === undefined ? PROBE_BASE_MS : PROBE_CAP_MS;
-    this.#waitForProbe(now);
+    this.#planProbe(now);
   }
 
   #open(ticket: number, openedAt: number, isAsExpected: boolean): number | undefined {
@@ -241,8 +236,7 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** Plans the next probe: at an expected opening, or after the wait. */
-  #waitForProbe(now: number): void {
+  #planProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());
     const marginMs = MARGIN_MS * (1 + random());

@@ -85,7 +85,6 @@ export class RateLimiter {
     this.#charge(0);
   }
 
-  /** @param completion The answer, complete or partial. */
   ended(completion: Completion | undefined): void {
     this.#inFlight--;
     if (completion === undefined) return this.#charge(0);

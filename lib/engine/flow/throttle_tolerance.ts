@@ -41,8 +41,7 @@ const REMEMBERED_ATTEMPTS = 1_024;
 const NO_TICKET = -1;
 /** The upper bound of `#throttledInMs`, which timeouts would exceed. */
 const MAX_THROTTLED_MS = 2_000;
-/** `#throttledInMs` shrinks by this factor with each throttled attempt. */
-const FADING = 0.95;
+const THROTTLED_MS_DECAY = 0.95;
 const ALWAYS_TOLERATED_ATTEMPTS = 4;
 /** Chance may exceed the tolerated share by this many standard deviations. */
 const DEVIATIONS = 3;
@@ -87,7 +86,7 @@ export class ThrottleTolerance {
   #recentFrom = 1;
   /** Tickets of throttled attempts, each at its ticket modulo `REMEMBERED_ATTEMPTS`. */
   readonly #throttledTickets = new Float64Array(REMEMBERED_ATTEMPTS).fill(NO_TICKET);
-  #isInStreak = false;
+  #isInLongStreak = false;
 
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
@@ -100,8 +99,8 @@ export class ThrottleTolerance {
 
   /** Whether the last throttled attempt belongs to a streak too long to be chance. The next attempt
    * would be throttled too. */
-  get isInStreak(): boolean {
-    return this.#isInStreak;
+  get isInLongStreak(): boolean {
+    return this.#isInLongStreak;
   }
 
   sent(ticket: number, now: number): void {
@@ -120,26 +119,25 @@ export class ThrottleTolerance {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
-  /** @param isStarting Whether the run is still in its careful start. */
-  throttled(attempt: CongestedAttempt, isStarting: boolean, now: number): ThrottleVerdict {
-    // Attempts from before the last verdict are not counted.
+  throttled(attempt: CongestedAttempt, isCarefulStart: boolean, now: number): ThrottleVerdict {
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
       Math.min(MAX_THROTTLED_MS, now - attempt.startedAt),
-      FADING * this.#throttledInMs,
+      THROTTLED_MS_DECAY * this.#throttledInMs,
     );
     this.#trial?.throttled(attempt.startedAt, now);
     const streakLength = this.#streakLengthAt(attempt.ticket);
     if (streakLength < MIN_STREAK) this.#allThrottled++;
     else this.#allSent = Math.max(0, this.#allSent - 1);
-    this.#isInStreak = streakLength >= Math.max(MIN_STREAK, this.#minStreakLength(streakLength));
-    if (this.#isInStreak) return this.#excess();
+    this.#isInLongStreak =
+      streakLength >= Math.max(MIN_STREAK, this.#minStreakLength(streakLength));
+    if (this.#isInLongStreak) return this.#excess();
     if (this.#trial !== undefined) return this.#afterTrial(this.#trial, now);
     if (this.#isTolerated || attempt.ticket <= this.#countedFrom) return "tolerated";
     const recent = this.#recent(now);
     const share = Math.max(recent.throttledShare, this.#throttled / Math.max(1, this.#sent));
     if (share >= MAX_SHARE) return this.#excess();
-    if (isStarting && share < START_SHARE) {
+    if (isCarefulStart && share < START_SHARE) {
       const isEarly = attempt.ticket < START_ATTEMPTS;
       if (isEarly || recent.throttledPerSecond < START_PER_S) return "tolerated";
     }
