@@ -54,8 +54,8 @@ const NOTHING_LISTENS = new Set([
 export class TeacherBlame {
   readonly #options: AttemptsOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
-  /** When the first of the latest attempts that found no server was made. A weak map, because
-   * teachers that have left are not removed. */
+  /** Since when attempts have found no server. A weak map, because teachers that have left are not
+   * removed. */
   readonly #absentSince = new WeakMap<Endpoint, number>();
   #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */

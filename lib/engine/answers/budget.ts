@@ -135,7 +135,7 @@ export class Budget {
       if (this.#share !== 1 || this.#earlierCostUsd > 0) {
         const wholeLimit = formatUsd(this.#wholeMaxCostUsd!);
         return `All runs of this shard have cost ${cost} of ${limit}, its share of the limit of ` +
-          `${wholeLimit} (--max-cost)${note}. Raise it to continue`;
+          `${wholeLimit} (--max-cost)${note}. Raise the limit to continue`;
       }
       return `The run has cost ${cost} of at most ${limit} (--max-cost)${note}`;
     }

@@ -74,8 +74,8 @@ export const VERDICTS = {
   ),
   billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
   upstream: halt(
-    "The gateway passes on what the provider behind it says about the gateway's own key or account, " +
-      "not about yours: check the gateway's configuration",
+    "The provider behind the gateway has rejected the gateway's own key or account, not yours: check " +
+      "the gateway's configuration",
   ),
   model: {
     ...halt("Check the name of the model (--model), and that the account may use it"),

@@ -46,7 +46,8 @@ const DOUBLING_MS = 1_000;
 
 const REFRESH_MS = 100;
 
-const MIN_USED_TO_GROW = 1 / 3;
+/** A limit counts as used, and grows, while at least this fraction of it is used. */
+const USED_FRACTION = 1 / 3;
 
 const BOTTLENECK_FRACTION = 0.9;
 
@@ -165,7 +166,7 @@ export class AdaptiveRate {
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.#hasLimit) return Math.max(MIN_FIRST_PER_S, sent);
-    return sent >= MIN_USED_TO_GROW * this.#perSecond ? this.#perSecond : sent;
+    return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
   /** The accepted share of the attempts since the last decrease, over one to five seconds. */
@@ -191,7 +192,7 @@ export class AdaptiveRate {
       this.removeLimit();
       return;
     }
-    if (used < MIN_USED_TO_GROW) return;
+    if (used < USED_FRACTION) return;
     this.#grownMs += elapsedMs;
     this.#perSecond = this.#isGuess
       ? this.#decreasedTo * 2 ** (this.#grownMs / DOUBLING_MS)

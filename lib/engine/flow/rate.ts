@@ -63,8 +63,9 @@ export class RateLimiter {
   get maxPerSecond(): number {
     const { requests, tokens } = this.#perSecond;
     const isKnown = tokens > 0 && this.#meanCalls > GUESS_WEIGHT;
-    return this.#share *
-      Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
+    const limit = Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
+    // A share of 0 times Infinity would be NaN.
+    return limit === Infinity ? Infinity : this.#share * limit;
   }
 
   /** Milliseconds until an attempt may be sent. The delay gets shorter if an answer took fewer
@@ -234,13 +235,13 @@ class InFlightLimitDetector {
  * and a rate limit without bursts would throttle the attempts that follow. If attempts in flight
  * are limited, spacing is shorter, so that few slots are idle. */
 export class Pacer {
-  readonly #comparison = new InFlightLimitDetector();
+  readonly #detector = new InFlightLimitDetector();
   #bucket: TokenBucket | undefined;
   #meanLatencyMs = 0;
 
   /**
    * @param inFlightAtStart Attempts in flight when this one was sent, including it.
-   * @param limit How many attempts may be in flight, not counting those that are throttled at any
+   * @param limit The concurrency limit, raised by the share of attempts that is throttled at any
    * load.
    */
   answered(
@@ -250,7 +251,7 @@ export class Pacer {
     isStarting: boolean,
     now: number,
   ): void {
-    this.#comparison.answered(inFlightAtStart);
+    this.#detector.answered(inFlightAtStart);
     const answers = this.#meanLatencyMs === 0 ? 1 : ANSWERS_IN_MEAN;
     this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
     if (limit < 2 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
@@ -260,7 +261,7 @@ export class Pacer {
     const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
     const factor = isStarting
       ? START_PACING
-      : this.#comparison.hasInFlightLimit
+      : this.#detector.hasInFlightLimit
       ? pacingFor(limit)
       : PACING;
     const perSecond = 1_000 * factor * limit / spreadMs;
@@ -269,7 +270,7 @@ export class Pacer {
   }
 
   throttled(inFlightAtStart: number): void {
-    this.#comparison.throttled(inFlightAtStart);
+    this.#detector.throttled(inFlightAtStart);
   }
 
   delayMs(now: number): number {

@@ -77,7 +77,7 @@ for (const [share, whole] of [[10, 40], [10, 10]]) {
     assertEquals(
       budget.exhaustedReason,
       "All runs of this shard have cost $10.00 of $10.00, its share of the limit of " +
-        `$${whole}.00 (--max-cost). Raise it to continue`,
+        `$${whole}.00 (--max-cost). Raise the limit to continue`,
     );
   });
 }
