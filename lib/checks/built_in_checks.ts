@@ -14,7 +14,7 @@ import { cut } from "../printable.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./checks.ts";
 
-/** Rejects answers whose response matches. Reasoning and tool calls are not searched. */
+/** Rejects answers whose text matches. Reasoning and tool calls are not searched. */
 export function patternCheck(regExp: RegExp): Check {
   const reason = `Matches the reject pattern ${regExp}`;
   return ({ response }) => {
@@ -24,8 +24,6 @@ export function patternCheck(regExp: RegExp): Check {
 }
 
 /**
- * Compiles a reject pattern.
- *
  * @param pattern A string gets the flag `u`. Groups can set other flags: `(?i:as an ai)`.
  * @throws {RangeError} when the string is empty or not a regular expression
  */
@@ -64,16 +62,17 @@ export function jsonCheck(
     try {
       value = JSON.parse(text);
     } catch (error) {
-      return `Not JSON: ${reasonOf(text, error as SyntaxError)}`;
+      return `Not JSON: ${syntaxProblem(text, error as SyntaxError)}`;
     }
     return problemOf(value);
   };
 }
 
-function reasonOf(text: string, { message }: SyntaxError): string {
+function syntaxProblem(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
-  // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages.
-  // Half of a surrogate pair may remain, and many readers of JSON lines reject that.
+  // V8 quotes the answer after the token. Without the quotation, the same mistake has the same
+  // message in all answers. The token may be half of a surrogate pair, which many readers of JSON
+  // lines reject.
   return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
 }
 
@@ -88,11 +87,11 @@ const DETAILS = new Map([
 const MAX_SHOWN_CHARS = 100;
 
 /**
- * Compiles a JSON Schema of draft 7, 2019-09 or 2020-12 (the default), alone or inside a
- * `response_format`. Formats are checked; unknown keywords and formats are ignored, as the standard
- * requires.
+ * Returns a check against a JSON Schema of draft 7, 2019-09 or 2020-12 (the default), alone or
+ * inside a `response_format`. Formats are checked; unknown keywords and formats are ignored, as the
+ * standard requires.
  *
- * @throws {TypeError} when it is not a valid schema
+ * @throws {TypeError} when the schema is not valid
  * @throws {RangeError} when `$schema` names another draft
  */
 export async function schemaCheck(schema: unknown): Promise<Check> {
@@ -183,8 +182,8 @@ function shortJson(value: unknown): string {
 
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
-/** Accepts a schema, `{"type":"json_schema","json_schema":{…}}`,
- * `{"type":"json_schema","schema":…}` and `{"name":…,"schema":…}`. */
+/** Accepts a schema, or one inside of `{"type":"json_schema","json_schema":{…}}`,
+ * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. */
 function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema: unknown } {
   if (!isObject(value)) return { schema: value };
   const isResponseFormat = value.type === "json_schema";
@@ -204,8 +203,8 @@ function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema:
   };
 }
 
-/** Returns the schema to send to teachers. Its name is from the `response_format` or its title;
- * otherwise it is `answer`. Undefined for the schemas `true` and `false`. */
+/** Returns the schema to send to teachers; undefined for the schemas `true` and `false`. Its name
+ * is that of the `response_format`, its title or `answer`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const { schema } = unwrapped;

@@ -1,6 +1,5 @@
 /**
- * Defines what a check is, and creates the checks of a run from its options. Slow ones run in a
- * worker, which itself stops a check that takes too long.
+ * Defines what a check is, and creates the checks of a run from its options.
  *
  * @module
  */
@@ -20,15 +19,15 @@ export interface Unchecked {
   readonly halt?: string;
 }
 
-/** Why an answer is rejected, or could not be checked; undefined if it passes. */
+/** Why an answer is rejected or could not be checked; undefined if it passes. */
 export type Verdict = string | Unchecked | undefined;
 
 /** Attempts, latency and cost of a row so far, including this answer. */
 export interface AnswerCost {
   readonly attempts: number;
-  /** Latency of the last attempt. */
+  /** Milliseconds that the last attempt took. */
   readonly latencyMs: number;
-  /** Cost of all attempts; null if the cost of any attempt is unknown. */
+  /** US dollars for all attempts; null if the cost of any attempt is unknown. */
   readonly costUsd: number | null;
 }
 
@@ -40,16 +39,16 @@ export type Check = (
   cost?: AnswerCost,
 ) => Verdict | Promise<Verdict>;
 
-/** `requireJson`, `jsonSchema` and `rejectPattern` are options of a `ResponseGenerator`. */
 export interface CheckOptions {
+  /** Whether answers must be JSON. @default false */
   readonly requireJson?: boolean;
   /** An object or a boolean, alone or in a `response_format`. */
   readonly jsonSchema?: unknown;
   readonly rejectPattern?: string | RegExp;
   /** The caller's own check. @default none */
   readonly check?: Check;
-  /** Checks patterns and schemas on this thread, because a bundle has no file for a worker.
-   * @default false */
+  /** Whether patterns and schemas are checked on this thread: the bundle for Node has no file for a
+   * worker. @default false */
   readonly checksOnThisThread?: boolean;
 }
 
@@ -59,13 +58,11 @@ export interface Checks extends Disposable {
 }
 
 /**
- * Creates the checks, in this order: JSON or its schema, pattern, `check`.
- *
- * Patterns and schemas are checked in a worker, unless `checksOnThisThread` is set: a regular
- * expression can take hours for one answer, and would block the run.
+ * Creates the checks, in this order: JSON or its schema, pattern, `check`. Patterns and schemas are
+ * checked in a worker, because a regular expression can take hours for one answer.
  *
  * @throws {TypeError} when the JSON Schema is invalid, or no worker can be started
- * @throws {RangeError} when the pattern is empty or not a regular expression, or the schema is of
+ * @throws {RangeError} when the pattern is empty or not a regular expression, or the schema names
  * an unknown draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
@@ -76,12 +73,12 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   const slow = [schema, pattern && patternCheck(pattern)].filter((it) => it !== undefined);
-  const own = check === undefined ? [] : [check];
+  const callers = check === undefined ? [] : [check];
   if (slow.length === 0 || options.checksOnThisThread) {
-    return { list: [...json, ...slow, ...own], [Symbol.dispose]: () => {} };
+    return { list: [...json, ...slow, ...callers], [Symbol.dispose]: () => {} };
   }
   const worker = await WorkerCheck.start({ pattern, jsonSchema: JSON.stringify(jsonSchema) });
-  return { list: [...json, worker.check, ...own], [Symbol.dispose]: () => worker.close() };
+  return { list: [...json, worker.check, ...callers], [Symbol.dispose]: () => worker.close() };
 }
 
 /** Never called. Because of this import, Deno downloads the worker together with the program:
@@ -96,8 +93,8 @@ export interface Setup {
   readonly jsonSchema: string | undefined;
 }
 
-/** A later message to the worker. It replies with a list of verdicts, one for each answer. The list
- * ends early with the first answer that could not be checked. */
+/** Every later message to the worker. It replies with a list of verdicts, one for each answer, up
+ * to the first answer that could not be checked. */
 export interface Batch {
   readonly texts: readonly string[];
   /** Indexes in `texts` of answers with tool calls. */
@@ -119,7 +116,7 @@ interface QueuedAnswer {
 export class WorkerCheck {
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   #queue: QueuedAnswer[] = [];
-  /** The answers that the worker is checking. */
+  /** The answers that the worker is checking now. */
   #batch: readonly QueuedAnswer[] = [];
   #failuresInARow = 0;
   /** The verdict on all further answers. */
@@ -220,8 +217,8 @@ function takeBatch(queue: QueuedAnswer[]): QueuedAnswer[] {
   return queue.splice(0, count);
 }
 
-/** A row with its answer, as the `validate` of a `ResponseGenerator` gets it. The row's numbers are
- * as `JSON.parse` reads them. Fields of the answer replace fields of the row with the same name. */
+/** A row with its answer, as the `validate` of a `ResponseGenerator` gets it. Numbers of the row
+ * are as `JSON.parse` reads them. The fields below replace fields of the row with the same name. */
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
@@ -229,7 +226,7 @@ export interface AnsweredRow {
   response: string;
   /** "" if the teacher sent none. */
   reasoning: string;
-  /** As the teacher sent it: `stop`, `tool_calls`, …; "" if it sent none. */
+  /** As the teacher sent it, such as `stop` or `tool_calls`; "" if it sent none. */
   finish_reason: string;
   /** In the OpenAI form; absent if there are none. */
   tool_calls?: readonly unknown[];
@@ -243,14 +240,13 @@ export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
-/** Turns the `validate` of a generator into a check. */
 export function validateCheck(validate: Validate): Check {
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Turns a function that returns and throws like `validate` into a check. */
+/** Turns a function that returns and throws what `Validate` may into a check. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {
@@ -265,10 +261,10 @@ export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => 
 }
 
 function answeredRow(row: Row, completion: Completion): AnsweredRow {
-  // Spreading makes a field named `__proto__` a field like any other.
-  const { tool_calls: _, ...own } = JSON.parse(row.text) as Record<string, unknown>;
+  // Spreading keeps a field named `__proto__` a field like any other.
+  const { tool_calls: _, ...rowFields } = JSON.parse(row.text) as Record<string, unknown>;
   const fields: AnsweredRow = {
-    ...own,
+    ...rowFields,
     uid: row.uid,
     response: completion.response ?? "",
     reasoning: completion.reasoning ?? "",

@@ -1,5 +1,5 @@
 /**
- * The worker that checks answers against patterns and schemas. `checks.ts` starts it.
+ * The worker that `checks.ts` starts, to check answers against patterns and schemas.
  *
  * @module
  */
@@ -43,8 +43,7 @@ async function checksOf({ pattern, jsonSchema }: Setup) {
   return checks;
 }
 
-/** Checks a batch, or the first answers of it: up to one that takes too long, or whose check
- * throws. */
+/** Checks a batch up to the first answer that takes too long, or whose check throws. */
 export function verdictsOn(
   { texts, withToolCalls }: Batch,
   checks: ReadonlyMap<Subject, Check>,

@@ -19,7 +19,7 @@ export interface ListSource {
 
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
-/** Whether an address names a list of teachers. `@env:` names an environment variable. */
+/** Whether an address names a list of teachers. (`@env:` names an environment variable.) */
 export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }
@@ -42,7 +42,8 @@ export interface SourceDependencies {
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** Reads a file. Callers read it periodically: network file systems send no change events. */
+/** Reads a file. Callers call `read()` at intervals, because network file systems send no change
+ * events. */
 function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSource {
   let lastText: string | undefined;
   let lastEntries: EndpointEntry[] = [];
@@ -61,8 +62,7 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
       if (entries.length === 0) throw new Error("it contains no address");
       lastText = text;
       lastEntries = entries;
-      // A last line without a line break may be incomplete. The list counts once the next read
-      // finds the same text.
+      // A last line without a line break may be incomplete: the next read must find the same text.
       return { entries, isWhole: text.endsWith("\n") };
     },
   };
@@ -111,7 +111,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // Either lookup may fail, once or always. The addresses that it found last then stay.
+      // One lookup may fail, even always. The addresses that it found last then stay.
       const hosts = lookups.map((lookup, i) => lookup instanceof Error ? lastHosts[i] : lookup);
       const failed = lookups.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
@@ -130,7 +130,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   };
 }
 
-/** Hosts as a URL has them: IPv6 addresses are in brackets. */
+/** As in a URL: IPv6 addresses are in brackets. */
 type Hosts = readonly string[];
 
 async function hostsOf(
@@ -142,7 +142,7 @@ async function hostsOf(
     const addresses = await resolve(name, type);
     return type === "A" ? addresses : addresses.map((address) => `[${address}]`);
   } catch (error) {
-    // Deno throws `NotFound` for a name without such records, as for a missing file.
+    // Deno throws `NotFound` for a name without such records.
     return error instanceof Deno.errors.NotFound ? [] : error as Error;
   }
 }
@@ -163,7 +163,7 @@ export interface EndpointEntry {
  */
 export async function parseEndpoints(text: string, isYaml: boolean): Promise<EndpointEntry[]> {
   const entries = isYaml || isYamlList(text) ? await yamlEntries(text) : lineEntries(text);
-  // A server that restarts may have added its line again: equal lines count once.
+  // Equal lines count once: a server that restarted may have added its line again.
   const byUrl = new Map<string, EndpointEntry>();
   for (const entry of entries) {
     const { url, weight, max } = entry, before = byUrl.get(url) ?? entry;
@@ -175,7 +175,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   return [...byUrl.values()];
 }
 
-/** The first line that is neither blank nor a comment decides. */
+/** Whether the first line that is neither blank nor a comment begins a YAML list. */
 function isYamlList(text: string): boolean {
   for (const line of text.split("\n")) {
     const start = /[^\s\ufeff]/.exec(line)?.[0];

@@ -13,12 +13,12 @@ export interface ListChange {
 }
 
 export interface WatchOptions {
-  /** Resolves to the entries that could not join. The next read reports them again. */
+  /** Resolves to the entries that could not join. The next read of the list reports them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
-  /** Called when teachers have joined, left or changed, when the list can be used again, and
-   * once for each new reason why it cannot. */
+  /** Called when teachers have joined, left or changed, when the list cannot be used for a new
+   * reason, and when it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** The timer. @default `every` of `lib/timer.ts` */
+  /** @default `every` of `lib/timer.ts` */
   readonly every?: typeof every;
 }
 
@@ -49,7 +49,8 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       const news = await this.#apply(entries);
       if (this.#stop === undefined) return;
-      // Follows `#apply`: if `#apply` failed at every read, both notices would be repeated.
+      // Only after `#apply`: if that failed at every read, this notice and the warning would
+      // alternate.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;
       if (news !== undefined) this.#notify("info", news);
@@ -69,7 +70,7 @@ export class EndpointWatch {
     this.#stop = undefined;
   }
 
-  /** Returns what has changed, for the notice; undefined if nothing has. */
+  /** Returns the end of the notice of what has changed; undefined if nothing has. */
   async #apply(entries: readonly EndpointEntry[]): Promise<string | undefined> {
     const current = byUrl(entries), before = this.#entries;
     const added = entries.filter(({ url }) => !before.has(url));

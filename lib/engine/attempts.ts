@@ -50,10 +50,10 @@ export class Attempts {
   readonly #useless: UselessAnswers;
   readonly #waits: RowWaits;
   readonly #notices: TeacherNotices;
-  /** Functions that end the wait for a check in progress. */
+  /** For each check in progress, a function that ends the wait for it. */
   readonly #checks = new Set<() => void>();
   #inFlight = 0;
-  /** Aborted attempts. They may have been billed. */
+  /** The number of aborted attempts. They may have been billed. */
   abandoned = 0;
 
   constructor(options: AttemptsOptions) {
@@ -109,7 +109,7 @@ export class Attempts {
       return this.#answered(work, completion!, ending);
     }
     const result = this.#attemptFailed(work, asTeacherError(thrown));
-    // Called last, because the failure may have halted the teacher or the run.
+    // Follows the failure, which may have halted the teacher or the run.
     this.#options.onEnd();
     return result;
   }
@@ -126,8 +126,8 @@ export class Attempts {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
     }
-    // An earlier run rejected this answer for its ending, so the row is sent again without counting
-    // another rejection.
+    // The earlier run counted the rejection of this answer for its ending, so the row is just sent
+    // again.
     if (!isUnchecked) return { kind: "retry", delayMs: 0 };
     return this.#rejected(work, completion, rejection);
   }
@@ -175,7 +175,7 @@ export class Attempts {
     if (!(decision instanceof Promise)) return decision;
     const unchecked = () => uncheckedRejection(completion, work.params);
     if (this.#options.signal.aborted) return unchecked();
-    // If the run is aborted, the row stays pending with its answer.
+    // If the run is aborted during the check, the row stays pending with its answer.
     return new Promise((resolve) => {
       const settle = (result: Decision) => {
         this.#checks.delete(leaveUnchecked);
@@ -189,7 +189,7 @@ export class Attempts {
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
     if (rejection !== undefined) return this.#rejected(work, completion, rejection);
-    this.#useless.answeredWell();
+    this.#useless.accepted();
     this.#options.listener.attemptAnswered(completion);
     const outcome = work.outcome(completion, undefined);
     return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
@@ -203,8 +203,7 @@ export class Attempts {
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, action, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
-    // Without an attempt in this run, the answer is from an earlier run, which has counted its
-    // attempt and tokens.
+    // Otherwise, the answer is from an earlier run, which counted its attempt and tokens.
     if (work.attempts > 0) {
       const reported = params === undefined ? "failed" : unfinishedAction(this.#options);
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
@@ -230,7 +229,7 @@ export class Attempts {
       this.abandoned++;
       return { kind: "pending" };
     }
-    this.#notices.once(error.notice ?? partial?.notice);
+    this.#notices.passOnOnce(error.notice ?? partial?.notice);
     const classification = classifyFor(work, error);
     const failure: Failure = { type: classification.type, message, status };
     const call: FailedCall = { error, classification, failure };

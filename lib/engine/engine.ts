@@ -112,7 +112,7 @@ export class Engine {
     return this.#lanes.busy;
   }
 
-  /** Calls aborted because an error ended the run; they may have been billed. Otherwise 0. */
+  /** How many calls were aborted because an error ended the run. They may have been billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -121,7 +121,7 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** How many attempts may be in flight, and how many the user allows per second (`rpm`, `tpm`). */
+  /** How many attempts may be in flight, and how many `rpm` and `tpm` allow per second. */
   get limits(): { readonly inFlight: number; readonly perSecond: number } {
     const { limit, maxPerSecond } = this.#pool;
     return { inFlight: Math.min(this.#lanes.target, limit), perSecond: maxPerSecond };
@@ -131,7 +131,7 @@ export class Engine {
     return this.#state.backoff;
   }
 
-  /** Why the run was halted; undefined also if all rows were finished anyway. */
+  /** Why the run was halted; undefined if all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -144,8 +144,8 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Resolves when all rows are finished, or the engine was stopped, halted or aborted. Once all
-   * lanes have ended, rejects with the error of the source or the sink, if any. */
+  /** Resolves when all rows are finished, or the engine was stopped, halted or aborted. Rejects,
+   * once all lanes have ended, with the error of the source or the sink. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#departure.promise]);
@@ -179,13 +179,14 @@ export class Engine {
     this.#pool.remove(teacher);
   }
 
-  /** Uses only this share (0 to 1) of `rpm` and `tpm`: the other running shards use the rest. */
+  /** Uses only this share, from 0 to 1, of `rpm` and `tpm`: the other running shards use the
+   * rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempts until every closed gate is open again: one for a pause, one for each full
-   * disk. */
+  /** Starts no attempts until all gates are open. A pause closes one, and each full disk
+   * another. */
   closeGate(name: string): void {
     this.#updateRowClock();
     this.#state.gates.add(name);
@@ -197,7 +198,7 @@ export class Engine {
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
-  /** Starts no more attempts. Calls in flight are finished, and waiting rows stay pending. */
+  /** Starts no more attempts. Calls in flight are finished; waiting rows stay pending. */
   stop(): void {
     this.#lanes.close();
     this.#state.reportChange();

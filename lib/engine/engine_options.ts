@@ -17,8 +17,8 @@ export interface OutcomeSink {
    * ends the run. */
   put(outcome: Outcome): Promise<void>;
   /** Takes an answer that was not accepted, before its row is sent again: the outcome has a
-   * `next`. Resolves once the answer would survive a crash. @default `put` gets the last such
-   * answer of a row that is pending at the end */
+   * `next`. Resolves once the answer would survive a crash. @default `put` gets the last answer of
+   * each row that is pending at the end */
   keep?(outcome: Outcome): Promise<void>;
 }
 
@@ -35,8 +35,9 @@ export interface EngineListener {
 
 export interface EngineOptions {
   source: AsyncIterable<readonly Row[]>;
-  /** Whether to pull the next batch as soon as the first row of the current one is taken, instead
-   * of when a lane waits for a row, or gets a retry because no new row is buffered.
+  /** Whether to pull the next batch as soon as the first row of the current batch is taken.
+   * Otherwise, a batch is pulled when a lane waits for a row, or gets a retry because no new row is
+   * buffered.
    * @default false: a caller's iterable may need an outcome to produce its next row */
   readsAhead?: boolean;
   teachers: readonly EndpointOptions[];
@@ -46,7 +47,7 @@ export interface EngineOptions {
   /** The JSON Schema of structured output (`response_format`). @default none */
   askedSchema?: AskedSchema;
   concurrency: number;
-  /** Whether to search for the concurrency at which each teacher has the highest throughput. */
+  /** Whether to search for the concurrency at which each teacher has its highest throughput. */
   isExploring: boolean;
   /** Whether each teacher is sent one attempt at first, and more as its answers arrive. */
   isCareful: boolean;
@@ -57,7 +58,7 @@ export interface EngineOptions {
   /** The model, as the server named it, of the last answer that earlier runs got from a teacher.
    * @default unknown */
   lastModelOf?: (teacher: Teacher) => string | undefined;
-  /** How long to wait for an unreachable teacher while no teacher has answered yet, in milliseconds.
+  /** How long to wait for an unreachable teacher before any teacher has answered, in milliseconds.
    * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Whether rejected rows are held back until it is known whether the row or the teacher is the
@@ -66,18 +67,17 @@ export interface EngineOptions {
   retryPolicy: RetryPolicy;
   policy: AnswerPolicy;
   budget: Budget;
-  /** Limit on the time that a row may take, in milliseconds, over all attempts and waits. Waits
-   * that a throttling teacher requests, and time during which nothing can be sent, do not count.
-   * @default none */
+  /** Maximum time for a row, in milliseconds, over all attempts and waits. Waits that a throttling
+   * teacher requests, and time during which nothing can be sent, do not count. @default none */
   rowTimeoutMs?: number;
-  /** `prefix` sends rows with the same system message and first turn to one teacher, while it
-   * has room. @default any teacher */
+  /** `prefix` sends rows with the same system message and first turn to one teacher, while that
+   * teacher has room. @default any teacher */
   affinity?: "prefix";
   /** The number of rows. A run with fewer finished rows ends as `halted`, even if its source has
    * ended. */
   rowCount?: number;
   /** Called before each attempt with the number of rows whose answers a crash would lose: in
-   * flight (this one included), or not yet taken by the sink. */
+   * flight, including this attempt, or not yet taken by the sink. */
   onAttempt?: (unwritten: number) => void;
   /** Called with messages for the user, for example that a teacher is halted or a field is no
    * longer sent. */

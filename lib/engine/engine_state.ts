@@ -72,7 +72,7 @@ export class EngineState {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Keeps the first reason, unless the run is already ending. */
+  /** Sets the reason, unless there is one or the run is already ending. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
@@ -119,7 +119,7 @@ const MIN_SHOWN_MS = 60_000;
 const FIRST_NOTICE_MS = 5 * 60_000;
 
 /** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,
- * so the user is told about long waits. */
+ * so the user gets a notice of a long wait. */
 export class Silence {
   readonly #now: () => number;
   /** The time of the first failure since the last answer. */
@@ -131,7 +131,7 @@ export class Silence {
     this.#now = now;
   }
 
-  /** `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
+  /** For example `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
   get text(): string {
     if (this.#ms < MIN_SHOWN_MS) return "";
     return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;
@@ -199,8 +199,8 @@ interface ModelHistory {
 
 type NoticesOptions = Pick<EngineOptions, "lastModelOf" | "onNotice">;
 
-/** Passes the notices of teachers on to the user, and adds one when a teacher answers as another model
- * than before. Routers and gateways name the new model only in answers. */
+/** Passes the notices of teachers on to the user, and adds one when a teacher answers as another
+ * model than before. Routers and gateways name the new model only in answers. */
 export class TeacherNotices {
   readonly #options: NoticesOptions;
   /** A weak map, because teachers that have left are not removed. */
@@ -211,15 +211,14 @@ export class TeacherNotices {
     this.#options = options;
   }
 
-  /** Passes a notice on, unless the user has seen it. */
-  once(notice: string | undefined): void {
+  passOnOnce(notice: string | undefined): void {
     if (notice === undefined || this.#shown.has(notice)) return;
     this.#shown.add(notice);
     this.#options.onNotice?.(notice);
   }
 
   answered({ row, endpoint: { teacher } }: Work, { notice, model }: Completion): void {
-    this.once(notice);
+    this.passOnOnce(notice);
     if (!model || row.params?.model !== undefined) return;
     const history = this.#models.get(teacher) ?? this.#begin(teacher, model);
     const { latest, seen } = history;

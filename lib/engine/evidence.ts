@@ -15,8 +15,8 @@ import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** A teacher is halted after it has rejected or badly answered this many rows. `FIRST_LIMIT`
- * applies until it has given a good answer, `LATER_LIMIT` from then on. */
+/** A teacher is halted after it has rejected or badly answered this many rows: `FIRST_LIMIT` until
+ * it gives a good answer, `LATER_LIMIT` from then on. */
 const FIRST_LIMIT = 3;
 const LATER_LIMIT = 20;
 
@@ -33,18 +33,18 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers, or after one that is
- * certain (`isCertain`), such as a web page. */
+/** A row counts against its teacher after this many bad answers. One is enough if it leaves no
+ * doubt (`isCertain`), such as a web page. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
   /** Whether key, model and parameters are assumed to be valid: then `laterLimit` applies from the
    * start. */
   readonly isProven: boolean;
-  /** How many rows must count against a teacher that has given a good answer before it is the
-   * cause; Infinity for never. @default LATER_LIMIT */
+  /** How many rows must count against a teacher that has given a good answer; Infinity if it is
+   * never the cause. @default LATER_LIMIT */
   readonly laterLimit?: number;
-  /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, and still
+  /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, but still
    * count against the teacher. */
   readonly holdsRows: boolean;
 }
@@ -52,7 +52,7 @@ export interface SuspicionOptions {
 /** Rows that one teacher answered badly since its last good answer, all in the same way. Rows
  * without attempts left are held back: they fail unless the teacher turns out to be the cause. */
 export class RepeatedBadAnswers {
-  /** Whether the teacher is the cause. Once true, this stays true. */
+  /** Whether the teacher is the cause. Stays true. */
   isConclusive = false;
   readonly #holdsRows: boolean;
   readonly #laterLimit: number;
@@ -78,8 +78,8 @@ export class RepeatedBadAnswers {
     this.isConclusive ||= this.count >= this.#limit;
   }
 
-  /** Counts a bad answer to a row without attempts left. Returns the outcomes of rows that have
-   * failed, without this row if it is held back. */
+  /** Counts a bad answer to a row without attempts left. Returns the outcomes of rows that fail
+   * now: this row is not among them if it is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
     if (!this.#holdsRows && !this.isConclusive) return [row.outcome];
@@ -121,10 +121,10 @@ export class RepeatedRejections extends RepeatedBadAnswers {
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
-    const isSame = statusAndMessage === this.#statusAndMessage;
-    if (this.isConclusive && !isSame) return [row.outcome];
+    const isRepeated = statusAndMessage === this.#statusAndMessage;
+    if (this.isConclusive && !isRepeated) return [row.outcome];
     this.#statusAndMessage = statusAndMessage;
-    if (isSame) return super.addLast(row);
+    if (isRepeated) return super.addLast(row);
     this.forget();
     return [...this.failHeld(), ...super.addLast(row)];
   }
@@ -139,14 +139,14 @@ export function evidenceIn(
   endpoint: Endpoint,
 ): EvidenceKind | undefined {
   const { cause, otherServer } = classification;
-  // The request may have been rejected for something that all rows share, such as a parameter.
+  // The reason may be something that all rows share, such as a parameter.
   if (cause === "request") return "rejections";
   if (cause === "ending") return "endings";
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
 }
 
-/** What the teacher did with `count` rows, the last of which failed with this error, and what the
- * user can do. */
+/** Returns what the teacher did with `count` rows, and what the user can do. The error is that of
+ * the last row. */
 export function haltWords(
   kind: EvidenceKind,
   count: number,
@@ -168,8 +168,7 @@ export function haltWords(
 
 const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
 
-/** For a server that answers each row with a 2xx response that has neither an answer nor a known
- * error. */
+/** For a server whose 2xx responses hold neither an answer nor a known error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 export function adviceForRejections(count: number, message = ""): string {
@@ -184,15 +183,15 @@ export function adviceForRejections(count: number, message = ""): string {
 
 /** After this many useless answers, the user gets a notice. */
 const NOTICE_AFTER = 20;
-/** After this many, the run is halted. */
+/** After this many useless answers, the run is halted. */
 const HALT_AFTER = 1_000;
 
 interface UselessAnswersOptions extends Pick<EngineOptions, "isProven" | "isCareful" | "onNotice"> {
   readonly onHalt: (reason: string) => void;
 }
 
-/** Counts truncated and empty answers until a whole one arrives. Otherwise, a token limit that is too
- * low, for example, would be noticed only once all rows were paid for. */
+/** Counts truncated and empty answers until a whole answer arrives. Without this, a token limit
+ * that is too low, for example, would be noticed only once all rows were paid for. */
 export class UselessAnswers {
   readonly #options: UselessAnswersOptions;
   #hasWholeAnswer: boolean;
@@ -203,8 +202,8 @@ export class UselessAnswers {
     this.#hasWholeAnswer = options.isProven ?? false;
   }
 
-  /** Called for each answer that is used. */
-  answeredWell(): void {
+  /** Called for each answer that is accepted. */
+  accepted(): void {
     this.#hasWholeAnswer = true;
   }
 

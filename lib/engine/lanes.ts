@@ -28,7 +28,9 @@ export interface LaneWork<T, R> {
 
 export class Lanes<T, R> {
   readonly #work: LaneWork<T, R>;
+  /** Functions that give an item to an idle lane, or end the lane. */
   readonly #idle: ((item: T | undefined) => void)[] = [];
+  /** How many lanes there should be. */
   #target: number;
   /** Includes idle lanes. */
   #count = 0;
@@ -60,7 +62,7 @@ export class Lanes<T, R> {
 
   /** Resolves when all lanes have ended. */
   async run(): Promise<void> {
-    // The pool starts lanes by itself; this loop only waits for their end.
+    // `pooledMap` starts the lanes by itself; this loop only waits for their end.
     const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
     while (!(await ended.next()).done);
   }
@@ -93,7 +95,7 @@ export class Lanes<T, R> {
     }
   }
 
-  /** Yields a number for each lane to start, including those added when the target rises. */
+  /** Yields a number for each lane to start, also when the target rises later. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
@@ -102,7 +104,7 @@ export class Lanes<T, R> {
     }
   }
 
-  /** Never rejects, because that would hang the pool. */
+  /** Never rejects, because that would hang `pooledMap`. */
   async #runLane(): Promise<void> {
     try {
       while (true) {

@@ -29,21 +29,22 @@ export const RATE_LIMIT_BASE_MS = 1_000;
 /** The upper bound of a wait, or of the jitter that is added to a requested wait. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait after an answer without a known finish reason, from the row's second fault
- * on: other rows may first show that the teacher is the cause. */
+/** The shortest wait after an answer without a known finish reason, from the row's second fault on.
+ * Meanwhile, other rows may show that the teacher is the cause. */
 const UNKNOWN_ENDING_WAIT_MS = 1_000;
 
-/** While a teacher throttles no more than usual, a row's backoff is constant for this many
+/** While a teacher throttles no more than usual, a row's backoff stays the same for this many
  * waits, then doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** Maximum jitter, as a fraction of the requested wait, if a teacher throttles as usual. */
+/** Maximum jitter, as a fraction of the requested wait, while a teacher throttles no more than
+ * usual. */
 const JITTER = 0.1;
 
-/** A timeout may have been billed, so the row is sent again only once. */
+/** An attempt that timed out may have been billed, so its row is sent again only once. */
 const MAX_TIMEOUTS = 2;
 
-/** Throttling says nothing about the row, so its limit is higher than that of faults. */
+/** More than for faults, because throttling says nothing about the row. */
 const MAX_THROTTLED = 20;
 
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
@@ -58,12 +59,12 @@ export class RetryPolicy {
   }
 
   /**
-   * Returns the wait before the next attempt; undefined if the row is not sent again. Full jitter,
-   * uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
-   * Architecture Blog, 2015), is added to the requested wait, so that rows with the same requested
-   * wait do not return in a burst.
+   * Returns the wait before the next attempt; undefined if the row is not sent again. It is the
+   * requested wait plus full jitter, so that rows with the same requested wait do not return in a
+   * burst. Full jitter is uniform between 0 and an exponential bound (Brooker, "Exponential Backoff
+   * And Jitter", AWS Architecture Blog, 2015).
    *
-   * @param isTolerated Whether the teacher throttles no more than usual: waits are then shorter.
+   * @param isTolerated Whether the teacher throttles no more than usual. Waits are then shorter.
    */
   delayMs(
     classification: Classification,
@@ -78,8 +79,8 @@ export class RetryPolicy {
     const doublings = isTolerated
       ? Math.max(0, history.waits - TOLERATED_WAITS) / 2
       : history.waits;
-    const followsTeacher = isTolerated && requestedMs !== undefined && requestedMs > 0;
-    const baseMs = followsTeacher
+    const hasUsualWait = isTolerated && requestedMs !== undefined && requestedMs > 0;
+    const baseMs = hasUsualWait
       ? Math.min(BACKOFF_BASE_MS, JITTER * requestedMs)
       : classification.type === "rate_limit" && requestedMs === undefined && !isTolerated
       ? RATE_LIMIT_BASE_MS
@@ -104,8 +105,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** How long the row waits for another attempt, in milliseconds. No attempt follows if the row's
- * time (`late`) or its attempts (`spent`) are used up. */
+/** Milliseconds until the next attempt; `late` if the row's time would be up before, `spent` if the
+ * row has no attempts left. */
 type RowWait = number | "late" | "spent";
 
 export class RowWaits {
@@ -127,7 +128,7 @@ export class RowWaits {
     work.timeoutMs = this.#timeLeftMs(work);
   }
 
-  /** Counts a failed attempt. The row is `late` if its time would be up before the next attempt. */
+  /** Counts a failed attempt. */
   failed(
     work: Work,
     classification: Classification,
@@ -146,10 +147,10 @@ export class RowWaits {
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
     // A wait that a throttling teacher requests does not count as the row's time.
-    const ownMs = delayMs - requestedMs;
+    const countedMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
-    if (leftMs !== undefined && ownMs >= leftMs) return "late";
-    return ownMs + (requestedMs > 0 ? this.#putOff(work, requestedMs) : 0);
+    if (leftMs !== undefined && countedMs >= leftMs) return "late";
+    return countedMs + (requestedMs > 0 ? this.#putOff(work, requestedMs) : 0);
   }
 
   timeoutFailure(work: Work, lastMessage?: string): Failure {
@@ -168,8 +169,8 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Returns the time until a teacher accepts the row: its own teacher after the requested wait, or
-   * another teacher. */
+  /** Returns the milliseconds until a teacher accepts the row: its last teacher after the requested
+   * wait, or another teacher. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
     const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];

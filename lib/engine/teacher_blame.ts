@@ -28,22 +28,22 @@ interface Evidence {
   readonly rejections: RepeatedRejections;
   /** Rows with answers whose finish reason is missing or unknown. */
   readonly endings: RepeatedBadAnswers;
-  /** Rows that something other than a teacher seems to have answered, such as a web server. */
+  /** Rows that something other than a teacher may have answered, such as a web server. */
   readonly otherServer: RepeatedBadAnswers;
-  /** Rows that timed out before the teacher has answered any. These rows are held until the teacher
-   * answers, or is found to be down; they never halt it. */
+  /** Rows that timed out before the teacher has answered any. They are held until the teacher
+   * answers, or is found to be down, and never halt it. */
   readonly timeouts: RepeatedBadAnswers;
   readonly all: readonly RepeatedBadAnswers[];
 }
 
 /** The default of `waitForTeacherMs` if the host exists. */
-const PATIENCE_MS = 60_000;
+const WAIT_FOR_TEACHER_MS = 60_000;
 
 /** The error code for a host that does not exist. A temporary failure of DNS has another code,
  * EAI_AGAIN. */
 const NO_HOST = "ENOTFOUND";
-/** Error codes for a host where no server listens. ENETUNREACH is not in this set: it means that
- * this machine has no network. */
+/** Error codes for a host where no server listens. ENETUNREACH is left out: it means that this
+ * machine has no network. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -54,8 +54,8 @@ const NOTHING_LISTENS = new Set([
 export class TeacherBlame {
   readonly #options: AttemptsOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
-  /** When the attempts that found no server began. A weak map, because teachers that have left are
-   * not removed. */
+  /** Since when attempts have found no server. A weak map, because teachers that have left are not
+   * removed. */
   readonly #absentSince = new WeakMap<Endpoint, number>();
   #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */
@@ -66,19 +66,19 @@ export class TeacherBlame {
     this.#hasAnswered = options.hasAnsweredBefore ?? false;
   }
 
-  /** Called for a failure that would hit every row, such as 401. Halts the teacher. */
+  /** Halts the teacher for a failure that would hit every row, such as 401. */
   allRowsRejected(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Called for each attempt that failed before any of the answer arrived. As long as no teacher has
-   * answered, halts one whose host does not exist, or that does not start in time. */
+  /** Called for each attempt that failed without a partial answer. Before any teacher has answered,
+   * halts a teacher whose host does not exist, or that does not start in time. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     if (!isUnreachable) this.#absentSince.delete(endpoint);
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
     if (this.#hasAnswered || !isAbsent) return;
-    const { waitForTeacherMs = isUnknownHost ? 0 : PATIENCE_MS } = this.#options;
+    const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
     const since = this.#absentSince.get(endpoint) ?? endpoint.now;
     if (endpoint.now - since < waitForTeacherMs) {
       this.#absentSince.set(endpoint, since);
@@ -98,7 +98,7 @@ export class TeacherBlame {
     const kind = evidenceIn(call, endpoint);
     if (kind !== undefined) {
       // With several teachers, the row goes to another teacher next. So this teacher may never give
-      // the row a second answer without a known finish reason, which would make the row count.
+      // the row the second answer that would make the row count.
       const isOneEnough = cause === "ending" && this.#options.hasSeveralTeachers();
       const isCertain = isOneEnough || otherServer === "certain";
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
@@ -108,7 +108,7 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed. This row is
+  /** Counts the last attempt of a row. Returns the outcomes of rows that fail now: this row is
    * among them unless it is held back. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const { endpoint } = work;
@@ -160,8 +160,7 @@ export class TeacherBlame {
   }
 
   /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401 follows
-   * two equal rejections. `spent` calls this too, because attempts that were in flight at the halt
-   * may add rows. */
+   * two equal rejections. Attempts that were in flight at the halt may hold more rows. */
   #releaseIfHalted(endpoint: Endpoint): void {
     if (!endpoint.isHalted) return;
     const all = this.#evidence.get(endpoint)?.all ?? [];
@@ -223,7 +222,8 @@ export class TeacherBlame {
   }
 }
 
-/** Fails held rows, and appends their outcomes. On the hot path: makes a list only if any is held. */
+/** Returns `failed` with the outcomes of the held rows, which fail now. On the hot path: makes a
+ * list only if any row is held. */
 function failHeldIn({ all }: Evidence, failed: readonly Outcome[]): readonly Outcome[] {
   for (const repeated of all) {
     const outcomes = repeated.failHeld();

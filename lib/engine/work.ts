@@ -11,18 +11,18 @@ import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../ro
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
-import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
+import type { Endpoint, RequestedWait, SentAttempt } from "./flow/mod.ts";
 
-/** A wait that throttling teachers requested: the row's time limit excludes it. */
+/** A wait that throttling teachers requested. The row's time limit excludes it. */
 export interface ExcludedWait {
   /** On the clock `rowNow`. */
   readonly since: number;
-  /** The wait until the first teacher accepts the row; later waiting counts. */
+  /** The time until a teacher accepts the row. If the row waits longer, the rest counts. */
   readonly maxMs: number;
 }
 
 /** A row and its history. Only the engine changes it. */
-export class Work implements Sent {
+export class Work implements SentAttempt {
   readonly row: Row;
   /** The row's position in the order of first attempts, from 0. */
   readonly sequence: number;
@@ -33,7 +33,8 @@ export class Work implements Sent {
   ticket = 0;
   startedAt = 0;
   inFlightAtStart = 0;
-  /** The teacher whose last answer had no known finish reason. Another teacher is preferred next. */
+  /** The teacher whose last answer had no known finish reason. Another teacher is preferred
+   * next. */
   avoided: Endpoint | undefined;
   attempts = 0;
   /** Failed attempts that count against `maxAttempts`. Throttling, failed connections, outages and
@@ -41,15 +42,14 @@ export class Work implements Sent {
   faults = 0;
   /** Attempts that timed out; `faults` includes them. */
   timeouts = 0;
-  /** Throttled attempts have a limit of their own. */
   throttled = 0;
   /** Waits after attempts that count. Their number is the exponent of the backoff. */
   waits = 0;
   /** Answers requested because an earlier one was empty, rejected or a refusal. */
   resamples = 0;
-  /** Time in flight over all attempts. */
+  /** Milliseconds in flight over all attempts. */
   busyMs = 0;
-  /** Time in flight of the last attempt. */
+  /** Milliseconds in flight of the last attempt. */
   latencyMs = 0;
   /** US dollars for all attempts; null once the cost of any attempt is unknown. */
   costUsd: number | null = 0;
@@ -66,7 +66,7 @@ export class Work implements Sent {
   /** When the row's time is up, on the clock `rowNow`; undefined before its first attempt, and
    * without a limit. */
   deadlineAt: number | undefined;
-  /** What was left of the row's time when it got its teacher; undefined without a limit. */
+  /** Milliseconds left of the row's time when it got its teacher; undefined without a limit. */
   timeoutMs: number | undefined;
   /** Unix time of the first failure, in milliseconds. */
   firstFailedAt: number | undefined;
@@ -83,13 +83,13 @@ export class Work implements Sent {
   takeSlot(): void {
     const { endpoint } = this;
     this.hasSlot = true;
-    this.ticket = endpoint.take();
+    this.ticket = endpoint.takeSlot();
     this.startedAt = endpoint.now;
     this.inFlightAtStart = endpoint.inFlight;
   }
 
-  /** Continues with the last answer of an earlier run. It may be undecided: that run did not check
-   * it, or did not accept its ending (`acceptEndings`). */
+  /** Continues with the last answer of an earlier run. This run may accept that answer if the
+   * earlier run did not check it, or did not accept its ending (`acceptEndings`). */
   resume({ hasSameParams, next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
     this.rejected = rejected;
     if (next !== undefined) {
@@ -156,8 +156,8 @@ function lengthOf({ response, reasoning }: Completion): number {
 export function asTeacherError(thrown: unknown): TeacherError {
   if (isTeacherError(thrown)) {
     const partial = asCompletion(thrown.partial);
-    const isOwn = thrown instanceof TeacherError;
-    return isOwn && partial === thrown.partial ? thrown : changedError(thrown, { partial });
+    const isUsable = thrown instanceof TeacherError && partial === thrown.partial;
+    return isUsable ? thrown : changedError(thrown, { partial });
   }
   if (thrown === undefined) {
     return new TeacherError("The teacher returned something that is not a completion", {
@@ -167,7 +167,7 @@ export function asTeacherError(thrown: unknown): TeacherError {
   return new TeacherError(describeThrown(thrown), { type: "teacher", cause: thrown });
 }
 
-/** A teacher may be built on another copy of Retort, whose errors are not instances of this class. */
+/** A teacher may be built on another copy of Retort. Its errors are not instances of this class. */
 function isTeacherError(thrown: unknown): thrown is TeacherError {
   return thrown instanceof TeacherError ||
     thrown instanceof Error && thrown.name === "TeacherError";
@@ -185,7 +185,7 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of held rows: their teacher was not the cause. */
+    /** Failures of rows that were held back: their teacher was not the cause. */
     readonly others: readonly Outcome[];
   }
   | {
@@ -212,7 +212,7 @@ export function failedWith(outcome: Outcome): AttemptResult {
 /** Hands outcomes to the sink, and counts finished rows. */
 export class Delivery {
   readonly #sink: OutcomeSink;
-  /** Pending rows whose answer the sink does not have. */
+  /** Pending rows whose last answer the sink does not have. */
   readonly #undelivered: Work[] = [];
   #finished = 0;
 

@@ -1,7 +1,5 @@
 /**
- * Chooses the next row, a due retry or a new one, and its teacher. Without `readsAhead`, a batch is
- * pulled from the source only if a lane waits for a row, or gets a retry because no new row is
- * buffered.
+ * Chooses the next row, a due retry or a new row, and its teacher.
  *
  * @module
  */
@@ -14,11 +12,11 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { RetryQueue } from "./retry_policy.ts";
 import { Work } from "./work.ts";
 
-/** A row that no teacher accepts yet is offered again after this time at most: a teacher may join
+/** A row that no teacher accepts yet is tried again after this time at most: a teacher may join
  * meanwhile. */
 const MAX_OFFER_WAIT_MS = 1_000;
-/** The wait if `soonestMs` is 0 although no teacher can take the row: some teacher requests no wait
- * for the row, but is at its concurrency or rate limit. */
+/** The wait if no teacher can take the row although `soonestMs` is 0: a teacher that requests no
+ * wait for the row is at its concurrency or rate limit. */
 const FULL_WAIT_MS = 100;
 
 type SourceOptions = Pick<
@@ -43,8 +41,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last row taken was a retry, so that the next one prefers a new row. Updated only
-   * while retries wait. */
+  /** Whether the last row taken was a retry: then a new row is preferred. Updated only while
+   * retries wait. */
   #lastWasRetry = false;
   #taken = 0;
   /** The teacher of the last new row that was not a probe. The samples of an input row follow each
@@ -78,7 +76,9 @@ export class WorkQueue {
     return this.#retries.size;
   }
 
-  /** @param inLanes Rows in lanes. Each of them may return to the retry queue. */
+  /** Whether the retry queue has no room for another row.
+   *
+   * @param inLanes Rows in lanes. Each of them may return to the queue. */
   isFull(inLanes: number, lanes: number): boolean {
     return this.waiting + inLanes >= Math.max(MIN_CAPACITY, CAPACITY_PER_LANE * lanes);
   }
@@ -91,7 +91,7 @@ export class WorkQueue {
   /** Returns a row with its teacher, and with a slot there if it needs a call; undefined if no row
    * or no teacher is available.
    *
-   * @param isFull Whether the retry queue is full: then no new row may be taken. */
+   * @param isFull Whether the retry queue is full. Then no new row may be taken. */
   next(isFull: boolean): Work | undefined {
     // Lanes often ask while the queue is empty. This condition then saves `pick()`, which reads the
     // clock.
@@ -113,8 +113,7 @@ export class WorkQueue {
     const { pool, affinity } = this.#options;
     const { avoided, requestedWaits: waits, row } = work;
     if (work.attempts === 0) {
-      // A probe may be any row, so this teacher is kept: `pickForKey` skips teachers that are
-      // probed.
+      // Any row will do as a probe, and `pickForKey` skips teachers that are probed.
       if (picked.isProbed) return picked;
       if (affinity !== undefined) picked = pool.pickForKey(prefixHashOf(row)) ?? picked;
       else if (row.sample > 0) picked = pool.pick(this.#lastEndpoint) ?? picked;
@@ -134,7 +133,7 @@ export class WorkQueue {
   /**
    * Takes a due retry or a new row; alternates if there are both.
    *
-   * @param isProbe Whether the teacher is down. A new row then makes the better probe: a retry may
+   * @param isProbe Whether the teacher is down. A new row is then the better probe: a retry may
    * fail again because of the row.
    */
   #take(isFull: boolean, isProbe: boolean): Work | undefined {
@@ -227,9 +226,9 @@ export class RowBuffer<T> {
    * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next
    * batch) or a pull is in progress.
    *
-   * @param onPulled Called without an argument after a batch or at the end of the source. If the
-   * source failed, called with its error, unless earlier rows are left: then a later pull reports
-   * it.
+   * @param onPulled Called without an argument after a batch, and at the end of the source. If the
+   * source failed, called with its error. While earlier rows are left, it is not called: a later
+   * pull reports the error.
    */
   pull(onPulled: OnPulled): void {
     const hasEnough = this.#readsAhead ? this.#next.length > 0 : !this.isEmpty;

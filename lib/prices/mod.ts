@@ -1,9 +1,9 @@
 /**
  * Prices of tokens and costs of answers.
  *
- * In: a model, its address, and the usage of an answer or the size of a run. Out: US dollars,
- * undefined without a known price. If a row sets a model whose price is unknown, the price of the
- * teacher's model applies; no other price is guessed.
+ * In: a model, its address, and the usage of an answer or the size of a run. Out: US dollars;
+ * undefined if the price is unknown. If a row sets a model of unknown price, the price of the
+ * teacher's model applies. No other price is guessed.
  *
  * @module
  */

@@ -1,7 +1,6 @@
-/** Calculates what answers cost, from the user's prices, otherwise from the cost that answers
- * state, otherwise from public prices. Estimates what a run will cost, as a range, because answer
- * lengths are unknown.
- * @module */
+/** Calculates what answers cost: from the user's prices, or else from the cost that answers state,
+ * or else from public prices. Estimates what a run will cost, as a range, because the lengths of
+ * answers are unknown. @module */
 
 import { isCounted } from "../answer.ts";
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
@@ -13,8 +12,8 @@ import { costOf, type TokenPrices } from "./rates.ts";
 export interface PriceOptions {
   /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
-  /** US dollars per million prompt tokens from the cache. @default `priceIn`, or the listed
-   * price */
+  /** US dollars per million prompt tokens that come from the cache. @default `priceIn`; without it,
+   * the listed price */
   priceCached?: number;
   /** US dollars per million completion tokens. @default the listed price */
   priceOut?: number;
@@ -23,13 +22,13 @@ export interface PriceOptions {
 export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** US dollars; undefined without token counts, unless the answer states its cost or the model is
-   * free. The function is absent unless the price of every teacher is known: an incomplete sum
-   * would be mistaken for the bill. */
+  /** Returns US dollars; undefined without token counts, unless the answer states its cost or the
+   * model is free. There is no function unless the price of every teacher is known: an incomplete
+   * sum would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
-  /** For each model, a sentence with the source of its price; empty if the user set the prices. */
+  /** A sentence on the price of each model and its source; empty if the user set the prices. */
   readonly notes: readonly string[];
 }
 
@@ -67,7 +66,7 @@ export interface PricedRun extends PriceOptions {
 }
 
 /** Finds the prices of teachers. Loads the public lists only if the user has set no prices, and the
- * address of a teacher is https. The options must have passed `checkPrices`. */
+ * address of a teacher is https. Call `checkPrices` first. */
 export async function pricesOf(
   teachers: readonly Teacher[],
   options: PricedRun = {},
@@ -132,10 +131,11 @@ async function findPrice(
   };
 }
 
-/** Tokens of each kind, whose cost is 0 only if the model is free. */
+/** Holds tokens of each kind, so that its cost is 0 only if the model is free. */
 const ANY_USAGE: Usage = { promptTokens: 2, cachedTokens: 1, completionTokens: 1 };
 
-/** Like `costOf`, but answers of free models cost 0 even without token counts. */
+/** Returns a function like `costOf`, for which answers of free models cost 0 even without token
+ * counts. */
 function orFree(costOf: CostOf): CostOf {
   return (answer) =>
     costOf(answer) ?? (costOf({ ...answer, usage: ANY_USAGE }) === 0 ? 0 : undefined);
@@ -149,13 +149,13 @@ export interface EstimateOptions {
   readonly answers: number;
   /** Prompt tokens of all requests together. */
   readonly promptTokens: number;
-  /** Tokens to which the parameters limit each answer; undefined if they set no limit. */
+  /** The token limit that the parameters of the run set; undefined without one. */
   readonly maxTokens: number | undefined;
   readonly rowTokenLimits?: RowTokenLimits;
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
-/** Sums over the answers to rows that set a token limit themselves. */
+/** Sums over the answers to rows with a token limit of their own. */
 export interface RowTokenLimits {
   answers: number;
   /** Completion tokens of these answers if all are short. */
@@ -175,10 +175,10 @@ export type Range = readonly [low: number, high: number];
 export interface Estimate {
   readonly answers: number;
   readonly promptTokens: number;
-  /** The tokens of one answer; the mean if rows have limits of their own (`isMean`). */
+  /** Tokens of one answer: a mean if some rows have limits of their own (`isMean`). */
   readonly completionTokens: Range;
   readonly isMean: boolean;
-  /** Whether some answers have no token limit, so that the upper bound is an assumption. */
+  /** Whether the upper bound is an assumption, because some answers have no token limit. */
   readonly isAssumed: boolean;
   /** The cost of all answers; null if the price of a teacher is unknown. */
   readonly costUsd: Range | null;
@@ -220,8 +220,8 @@ export function estimate(options: EstimateOptions): Estimate {
   };
 }
 
-/** Sentences for the start of a run: the estimate, and a warning if the budget may not suffice.
- * None if no rows are to be sent, or the cost is unknown. */
+/** Returns sentences for the start of a run: the estimate, and a warning if the budget may not
+ * suffice. There are none if no rows are sent, or the cost is unknown. */
 export function describeEstimate(
   { answers, promptTokens, completionTokens: [short, long], isMean, isAssumed, costUsd }: Estimate,
   maxCostUsd: number | null,

@@ -1,8 +1,8 @@
 /**
- * Public prices. Retort's list, `public_prices.json`, comes first: it contains the facts of
- * LiteLLM's table (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs and
- * models (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It
- * takes 35 ms to load, so this module is imported only if a price is needed.
+ * Public prices. Retort's list, `public_prices.json`, comes first: `tools/update_prices.ts` makes
+ * it from LiteLLM's table. Pydantic's list, genai-prices, has more APIs and models (OpenRouter,
+ * Hugging Face, models matched by name patterns), but no service tiers. It takes 35 ms to load, so
+ * this module is imported only if a price is needed.
  *
  * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
  * name and charge something else.
@@ -47,8 +47,8 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** A row may name another model. If its price is unknown, that model counts as costing as much as
- * the teacher's own: if the answer counted as free, budgets would not hold. */
+/** A row may name another model. If that model's price is unknown, it counts as the teacher's own:
+ * if the answer counted as free, budgets would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -87,7 +87,7 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.
 
 const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** Where to look for models that are not listed under the provider's own id. */
+/** The id to look under if a model is not listed under the provider's own id. */
 const FALLBACK_IDS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
 export function listedPrice(
@@ -191,9 +191,9 @@ function genaiProviderAt(address: string): string | undefined {
   return isDecidedByHost(provider.api_pattern, host, url.pathname) ? provider.id : undefined;
 }
 
-/** Whether the pattern matches the complete host. Patterns are anchored only at the start: the one
- * for `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. Some begin with
- * `.*`, which may match into the path, and one ends before the top-level domain. */
+/** Whether the pattern matches the complete host. Patterns are anchored only at the start, so
+ * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. Some patterns begin
+ * with `.*`, which may match into the path. One ends before the top-level domain. */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
   if (expression.test(`https://localhost${path}`)) return false;
@@ -205,7 +205,7 @@ function isDecidedByHost(pattern: string, host: string, path: string): boolean {
 interface Provider {
   /** The provider's name in `public_prices.json`. */
   readonly id: string;
-  /** Set if some models cost more in the region. @default none */
+  /** The region of the API, if some models cost more there. @default none */
   readonly region?: "eu" | "us";
 }
 

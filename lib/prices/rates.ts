@@ -7,12 +7,12 @@
  * at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
  * ```
  *
- * A clause has the prices of prompt and of completion tokens and, if they differ, of `cached`
- * prompt tokens, of tokens `written` to the cache and of `reasoning` tokens. A word before them
- * says what they apply to: a service tier (none for the standard one), prompts longer than the
- * number after `>`, or both (`flex>272000`). Prices after `at` apply only at some times: on
- * weekdays, numbered from 1 for Monday, and at hours in UTC. After `+8`, the weekdays are those of
- * UTC+8. `request` is a price per request, `region` a factor on all token prices.
+ * A clause has the prices of prompt and of completion tokens. The prices of `cached` prompt tokens,
+ * of tokens `written` to the cache and of `reasoning` tokens follow if they differ. A word before
+ * the prices says what they apply to: a service tier, prompts longer than the number after `>`, or
+ * both (`flex>272000`). Without a word, they are those of the standard tier. Prices after `at`
+ * apply only on weekdays, numbered from 1 for Monday, and at hours in UTC. After `+8`, the weekdays
+ * are those of UTC+8. `request` is a price per request, `region` a factor on all token prices.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface TokenPrices {
   readonly request: number;
 }
 
-/** Prices by prompt length, ascending: the last step that is exceeded applies, or else the
+/** Prices by prompt length, ascending. The last step that the prompt exceeds applies, or else the
  * first. */
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
@@ -48,7 +48,7 @@ export interface Times {
 }
 
 export interface Rates {
-  /** By service tier; "" is the standard tier. */
+  /** By service tier. "" is the standard tier. */
   readonly tiers: ReadonlyMap<string, Steps>;
   /** Prices of the standard tier at some times of the week; undefined if they never change. */
   readonly offPeak: { readonly times: Times; readonly prices: TokenPrices } | undefined;
@@ -98,8 +98,8 @@ export function stepFor(steps: Steps, promptTokens: number): TokenPrices {
   return prices;
 }
 
-/** Returns US dollars. Cached, written and reasoning tokens are capped at the counts that include
- * them: in some answers, counts do not add up. */
+/** Returns US dollars. Counts do not add up in some answers, so cached, written and reasoning
+ * tokens are capped at the counts that include them. */
 export function costOf(prices: TokenPrices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -138,7 +138,8 @@ function readPrices(words: readonly string[], factor: number, request: number): 
   };
 }
 
-/** Reads `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`; `rest` is the words after it. */
+/** Reads times such as `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`; `rest` are the words after
+ * them. */
 function readTimes(words: readonly string[]): { times: Times; rest: readonly string[] } {
   const hours: Hours[] = [];
   let next = 0;

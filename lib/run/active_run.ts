@@ -172,7 +172,7 @@ export class ActiveRun {
   /** Limits a shard to `share` (above 0) of the cost limit. Its earlier runs have spent
    * `earlierCostUsd` of that. Halts a shard that has spent all. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
-    this.#budget?.takeShare(share, earlierCostUsd);
+    this.#budget?.setShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);
   }
 
@@ -212,7 +212,7 @@ export class ActiveRun {
       costUsd: budget?.costUsd ?? null,
       maxCostUsd: budget === undefined ? this.#maxCostUsd : budget.remainingCostUsd,
       budgetUsd: this.#maxCostUsd,
-      minBudgetUsd: budget?.minMaxCostUsd ?? null,
+      minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
   }

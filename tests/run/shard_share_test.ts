@@ -188,6 +188,14 @@ Deno.test("the last of many shards take what others leave at the next beat, and 
   assertEquals(others.share, 0.5);
 });
 
+Deno.test("a share of 0 leaves a teacher without rpm and tpm unlimited", () => {
+  const [limited, unlimited] = [600, undefined].map((rpm) =>
+    new RateLimiter({ rpm, now: () => 0 })
+  );
+  for (const limiter of [limited, unlimited]) limiter.setShare(0);
+  assertEquals([limited.maxPerSecond, unlimited.maxPerSecond], [0, Infinity]);
+});
+
 Deno.test("shards that do not send in step stay below the limit in every minute", async () => {
   await using dir = await tempDir();
   let now = 0;
@@ -203,7 +211,7 @@ Deno.test("shards that do not send in step stay below the limit in every minute"
   for (; now < 150_000; now++) {
     for (const [index, limiter] of limiters.entries()) {
       if (now < index * 93 || limiter.delayMs() > 0) continue;
-      limiter.take();
+      limiter.sent();
       sent.push(now);
     }
   }

@@ -56,7 +56,7 @@ export function limitGate(limit: ConcurrencyLimit): SimulatedGate {
   return {
     mayStart: (inFlight) => inFlight < limit.value,
     answered: ({ startedAt, tokens }, inFlight) => limit.answered({ startedAt, inFlight, tokens }),
-    refused: ({ startedAt }, inFlight) => limit.pressed({ startedAt, inFlight }),
+    refused: ({ startedAt }, inFlight) => limit.congested({ startedAt, inFlight }),
     tick: () => limit.tick(),
   };
 }

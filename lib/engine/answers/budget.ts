@@ -15,10 +15,8 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 export interface BudgetOptions {
-  /**
-   * The cost of an answer in US dollars; undefined if it is unknown, as it usually is without token
-   * counts. Omit the function if the price of any teacher is unknown. @default none
-   */
+  /** The cost of an answer in US dollars; undefined if it is unknown, as it usually is without
+   * token counts. Omit the function if the price of any teacher is unknown. @default none */
   priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
   /** Teachers whose price is unknown, for error messages. @default [] */
   unpriced?: readonly Teacher[];
@@ -28,14 +26,15 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** A limit cannot be enforced once at least this many answers, and more than half of all answers,
- * lack the token count or the cost that it limits. */
+/** A limit counts as not enforceable once at least this many answers, and more than half of all
+ * answers, lack the token count or the cost that it limits. */
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** The relative error of a sum of costs: 7 answers of $0.01 add up to $0.06999999999999999. */
+/** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
+/** A teacher that is paid for its answers. */
 export interface Payee {
   readonly teacher: Teacher;
   /** Called with each known cost, and with estimates for the answers of unknown cost. */
@@ -66,19 +65,20 @@ export class Budget {
   readonly #maxCompletionTokens: number;
   /** For a shard, the limit of all shards together. */
   #wholeMaxCostUsd: number | null = null;
-  /** For a shard, the fraction of the limit that all its runs together may spend, up to 1. */
+  /** For a shard, the fraction of the limit that all runs of the shard together may spend. */
   #share = 1;
-  /** The cost of earlier runs of the shard. */
+  /** For a shard, the cost of its earlier runs. */
   #earlierCostUsd = 0;
   /** Sums over the answers with token counts. */
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
-  /** Answers without token counts. */
+  /** The number of answers without token counts. */
   #uncounted = 0;
   /** Answers whose cost is known. */
   readonly #priced = { answers: 0, usd: 0 };
-  /** Answers whose cost is unknown; `usd` is an estimate for all of them. */
+  /** Answers whose cost is unknown. Their cost is estimated. */
   readonly #unpriced = { answers: 0, usd: 0 };
-  /** Answers of unknown cost, not estimated before the first answer of known cost. */
+  /** Answers of unknown cost until the first answer of known cost, from which they are
+   * estimated. */
   readonly #unestimated = new Map<Payee, UnestimatedAnswers>();
 
   /**
@@ -98,8 +98,8 @@ export class Budget {
     return this.#priceOf !== undefined;
   }
 
-  /** The cost so far, including estimates for answers of unknown cost. Null without prices, or if
-   * answers have come but none has a known cost. */
+  /** The cost so far, including estimates for answers of unknown cost. Null without prices, or
+   * while there are answers but none of known cost. */
   get costUsd(): number | null {
     const isUnknown = this.#unpriced.answers > 0 && this.#priced.answers === 0;
     return !this.isPriced || isUnknown ? null : this.#priced.usd + this.#unpriced.usd;
@@ -116,14 +116,14 @@ export class Budget {
     return usd === null ? null : Math.max(0, usd - this.#earlierCostUsd);
   }
 
-  /** The highest limit that would end the run now: with $2 spent and a share of 0.25, $8. Null if
-   * the cost is not known. */
-  get minMaxCostUsd(): number | null {
+  /** The limit that is used up by what was spent: $8 after $2 with a share of 0.25. Null if the
+   * cost is not known. */
+  get usedUpMaxCostUsd(): number | null {
     const costUsd = this.costUsd;
     return costUsd === null ? null : (costUsd + this.#earlierCostUsd) / this.#share;
   }
 
-  /** Why no more may be spent: a limit is reached, or cannot be enforced. Undefined otherwise. */
+  /** Why no more may be spent: a limit is reached, or cannot be enforced. Otherwise undefined. */
   get exhaustedReason(): string | undefined {
     const { maxCostUsd } = this, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
@@ -131,11 +131,11 @@ export class Budget {
     if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
       const cost = formatUsd(costUsd), limit = formatUsd(maxCostUsd);
       const note = noteOf(this.#unpriced.answers, "of unknown cost");
-      // A shard has a share below 1, unless it is the only one. Only shards count earlier runs.
+      // Only shards count earlier runs, and have a share below 1.
       if (this.#share !== 1 || this.#earlierCostUsd > 0) {
         const wholeLimit = formatUsd(this.#wholeMaxCostUsd!);
         return `All runs of this shard have cost ${cost} of ${limit}, its share of the limit of ` +
-          `${wholeLimit} (--max-cost)${note}. Raise it to continue`;
+          `${wholeLimit} (--max-cost)${note}. Raise the limit to continue`;
       }
       return `The run has cost ${cost} of at most ${limit} (--max-cost)${note}`;
     }
@@ -193,8 +193,8 @@ export class Budget {
     this.#unestimated.clear();
   }
 
-  /** For an answer without token counts, the price of the mean counts at this teacher, if known;
-   * otherwise, the mean of the known costs. */
+  /** The price of the mean token counts at this teacher, for an answer without token counts. If
+   * that is unknown, and for other answers, the mean of the known costs. */
   #estimateUsd(answer: PricedAnswer, teacher: Teacher): number {
     const { answers, ...sums } = this.#counted;
     const usage = {
@@ -209,7 +209,7 @@ export class Budget {
 
   /** Sets a shard's share of the limit, above 0, and what its earlier runs have spent of that
    * share. */
-  takeShare(share: number, earlierCostUsd: number): void {
+  setShare(share: number, earlierCostUsd: number): void {
     this.#share = share;
     this.#earlierCostUsd = earlierCostUsd;
   }
@@ -230,7 +230,8 @@ export class Budget {
   }
 }
 
-/** Why a limit cannot be enforced; undefined while too few answers show that it cannot. */
+/** Why a limit cannot be enforced; undefined if it can, or if too few answers show that it
+ * cannot. */
 function unenforceableReason(
   flag: string,
   unknown: number,

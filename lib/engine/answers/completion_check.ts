@@ -1,6 +1,6 @@
 /**
- * Checks what a teacher returned before the answer is judged: whether it is a completion at all,
- * and whether the teacher finished it.
+ * Checks what a teacher returned before the answer is judged: is it a completion at all, and did
+ * the teacher finish it?
  *
  * @module
  */
@@ -12,13 +12,13 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
-/** Returns the value as a completion with valid token counts; undefined if it is not a completion,
- * because a custom teacher in JavaScript may return anything. */
+/** Returns the value as a completion with valid fields and token counts. A custom teacher in
+ * JavaScript may return anything: undefined if it is not a completion. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
   const isText = response === undefined || response === null || typeof response === "string";
-  // The raw body of an API has none of these fields. Accepted, each answer would be paid for and
+  // The raw body of an API has none of these fields. If it were accepted, each answer would be
   // empty.
   const hasCompletionField = "response" in value || "toolCalls" in value || "reasoning" in value ||
     "finishReason" in value;
@@ -64,8 +64,7 @@ function withValidUsage(completion: Completion): Completion {
 }
 
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
- * count would increase what the run may spend. Without a valid `completionTokens`, only a stated
- * cost is kept; an invalid `promptTokens` becomes 0, and other invalid counts are left out. */
+ * count would increase what the run may spend. */
 function validUsage(usage: Usage): Usage | null {
   const completionTokens = asCount(usage.completionTokens), costUsd = asAmount(usage.costUsd);
   // An answer of 0 tokens would be free, and no cost limit would ever be reached.
@@ -82,8 +81,7 @@ function validUsage(usage: Usage): Usage | null {
   };
 }
 
-/** Whether the counts and the cost are valid, as they usually are. Only the first two counts are
- * required. */
+/** Whether the counts and the cost are valid. Only the first two counts are required. */
 function isValid(usage: Usage): boolean {
   const { promptTokens = -1, completionTokens = -1, costUsd } = usage;
   const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
@@ -92,8 +90,8 @@ function isValid(usage: Usage): boolean {
     asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
 }
 
-/** The error for an answer that was aborted, has no known finish reason, or is empty and has no
- * counted tokens. Its row is sent again. Undefined for other answers. */
+/** Returns the error for an answer that was aborted, has no known finish reason, or is empty and
+ * has no counted tokens: its row is sent again. Undefined for other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
     return new TeacherError(`${EMPTY_ANSWER}, and the teacher counted no tokens for it`, {
@@ -125,8 +123,8 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Ollama's cloud and LiteLLM send such an answer if their upstream has failed. Gemini sometimes
- * sends one, too. */
+/** Ollama's cloud and LiteLLM send such an answer if the server behind them has failed. Gemini
+ * sometimes sends one, too. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

@@ -17,8 +17,9 @@ import { EMPTY_ANSWER, hasContent, hasReasoning } from "./completion_check.ts";
  *
  * - `error`: the row fails
  * - `keep`: the answer is kept, unless it is empty or only reasoning
- * - `escalate`: at the token limit, the row is sent again with twice the limit, up to
- *   `maxTokensCap`; otherwise it fails
+ * - `escalate`: if the token limit truncated the answer, the row is sent again with twice the
+ * limit,
+ *   up to `maxTokensCap`; otherwise the row fails
  */
 export type OnTruncated = "error" | "keep" | "escalate";
 
@@ -28,7 +29,7 @@ export interface Rejection {
    * - `fail`: the row has failed
    * - `resample`: request another answer
    * - `escalate`: request an answer with a higher token limit
-   * - `repeat`: the answer was not checked: the row stays pending, and the next run sends it again
+   * - `repeat`: the answer was not checked; the row stays pending for the next run
    */
   readonly action: "fail" | "resample" | "escalate" | "repeat";
   /** The parameters of the next attempt; undefined if the row has failed. */
@@ -45,7 +46,8 @@ export interface AnswerPolicyOptions {
    * refusals.
    * @default 0 */
   readonly resample?: number;
-  /** More finish reasons that count as complete; `none` is a null or empty one. @default [] */
+  /** More finish reasons that count as complete. `none` stands for a null or empty finish reason.
+   * @default [] */
   readonly acceptEndings?: readonly string[];
   /** Returns whether an answer is a refusal, which is rejected. @default none is detected */
   readonly isRefusal?: (response: string) => boolean;
@@ -65,8 +67,8 @@ export interface AnsweredAttempt extends AnswerCost {
 }
 
 /** Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
- * empty, is a refusal, or fails a check. A tool call counts as an answer. Truncated answers that
- * are kept (`keep`) must pass the checks too. */
+ * empty, is a refusal, or fails a check. An answer with a tool call is not empty. Truncated answers
+ * that are kept (`keep`) must pass the checks too. */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
   readonly #endings: Endings;
@@ -135,13 +137,12 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed. The check may fail again on another answer, and answers cost
-    // money.
+    // The check timed out or crashed. It may also fail on another answer, and answers cost money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }
 
-  /** Rejects an answer for a reason that may not apply to another answer. */
+  /** Rejects an answer for a reason that another answer may not have. */
   #reject(type: FailureType, message: string, { params, resamples }: AnsweredAttempt): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
@@ -157,16 +158,16 @@ export class AnswerPolicy {
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
-    // Reasoning alone is not kept. A filtered answer without text is rejected as empty later.
+    // Reasoning alone is not kept. `decide` rejects a filtered answer without text as empty.
     if (onTruncated === "keep" && (ending === "filter" || !isOnlyReasoning)) return undefined;
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
-    const isBelow = ending === "limit" && isBelowLimit(completion, params);
-    const isContext = ending === "context" || isBelow;
+    const isShort = ending === "limit" && isBelowLimit(completion, params);
+    const isContext = ending === "context" || isShort;
     const cap = this.#capOf(row);
     const limit = isContext
-      ? describeContext(isBelow, completion)
+      ? describeContext(isShort, completion)
       : describeLimit(params, completion);
     const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
     const needsCap = onTruncated === "escalate" && cap === undefined;
@@ -174,7 +175,7 @@ export class AnswerPolicy {
       ? `The reasoning used up ${limit} before the answer began${advice}`
       : describeTruncation(limit, isContext, completion) + (needsCap ? advice : "");
     const failure = failureOf("truncated", message);
-    const mayGrow = ending === "limit" && !(isBelow && isNoLonger(completion, rejected));
+    const mayGrow = ending === "limit" && !(isShort && wasAsLongBefore(completion, rejected));
     if (!mayGrow || onTruncated !== "escalate") return failed(failure);
     const longer = escalated(params, cap, completion.usage?.completionTokens);
     if (longer === undefined) return failed(failure);
@@ -199,26 +200,27 @@ const ONLY_REASONING =
 
 type TruncatedEnding = "limit" | "context" | "filter";
 
-/** Gateways that estimate token counts may count a few too low. */
+/** From this share on, a limit counts as reached: gateways that estimate token counts may count too
+ * low. */
 const REACHED_SHARE = 0.8;
 
 /** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
  * answer like this with `length` where prompt and answer fill the context. But the limit may have
- * been reached: some servers do not count reasoning, and gateways estimate counts. */
+ * been reached, because some servers do not count reasoning. */
 function isBelowLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
   return tokens > 0 && tokens < REACHED_SHARE * limit;
 }
 
-/** Whether the row's earlier answer, with a lower limit, was as long as this one: a higher limit
- * then does not help. */
-function isNoLonger({ usage }: Completion, earlier: RejectedAnswer | undefined): boolean {
+/** Whether the row's earlier answer, with a lower limit, had at least as many tokens. A higher
+ * limit then does not help. */
+function wasAsLongBefore({ usage }: Completion, earlier: RejectedAnswer | undefined): boolean {
   if (earlier?.failure.type !== "truncated") return false;
   return (usage?.completionTokens ?? 0) <= (earlier.completion.usage?.completionTokens ?? 0);
 }
 
-function describeContext(isBelow: boolean, { usage }: Completion): string {
-  if (!isBelow) return "the model's context";
+function describeContext(isShort: boolean, { usage }: Completion): string {
+  if (!isShort) return "the model's context";
   return `the model's context, or the teacher's own limit (after ${usage?.completionTokens} tokens)`;
 }
 
@@ -252,11 +254,11 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
     : "raise max_tokens, or add --on-truncated escalate (onTruncated)";
 }
 
-/** The rejection of an answer whose check the end of the run has interrupted. */
+/** Rejects an answer whose check was interrupted by the end of the run. */
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Earlier versions recognize an unchecked answer by the message with "answer was", so that
-  // message must not change. A failures line has no raw fields (the option `keep`), so an answer
-  // with them is requested again.
+  // Do not change the message with "answer was": earlier versions recognize an unchecked answer by
+  // it. An answer with raw fields (the option `keep`), which a failures line lacks, is requested
+  // again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: failureOf("rejected", message), action: "repeat", params };

@@ -32,8 +32,8 @@ import {
 } from "./verdicts.ts";
 
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
-/** Among the less common ones, TGI and Bedrock send 424 if generation failed, Groq sends 499 if a
- * request was canceled, and 444 is nginx's code for a connection that it closed. */
+/** TGI and Bedrock send 424 if generation failed, Groq sends 499 if a request was canceled, and 444
+ * is nginx's code for a connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /**
@@ -65,7 +65,7 @@ export function classify(
   };
 }
 
-/** Names the gateway's account instead of the user's if the gateway relays the error. */
+/** Advises to check the gateway instead of the user's account if the gateway relays the error. */
 function withUpstream(verdict: Verdict, { message }: TeacherError): Verdict {
   const isRelayed = ACCOUNT_ADVICE.has(verdict.advice) && isAbout("upstream", message);
   return isRelayed ? { ...verdict, advice: VERDICTS.upstream.advice } : verdict;
@@ -75,8 +75,8 @@ const ACCOUNT_ADVICE: ReadonlySet<string | undefined> = new Set(
   [VERDICTS.key, VERDICTS.permission, VERDICTS.billing].map(({ advice }) => advice),
 );
 
-/** Returns the type of the error, unless it contradicts the cause: a fault may have status 400,
- * a rejection 429 or 200. */
+/** Returns the type of the error, or another type if that contradicts the cause: a fault may have
+ * status 400, a rejection 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
   const isFrom2xx = type === "response" && status !== undefined;
   if (cause === "fault") return isFrom2xx || type === "request" ? "server" : type;
@@ -109,8 +109,8 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
-/** Blames a content filter or this row if the message does. Otherwise, the cause may be something
- * that all rows share. */
+/** Blames a content filter or this row if the message does, or else leaves open whether something
+ * that all rows share is the cause (`FAIL`). */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
@@ -142,13 +142,12 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
-  // A gateway such as New API blames the model with a 5xx while it temporarily has no channel for
-  // the model.
+  // A gateway such as New API blames the model with a 5xx while it has no server for the model.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return VERDICTS[meaning];
 }
 
-/** Handles errors of custom teachers, and errors reported in a response of status 2xx. */
+/** Handles errors of custom teachers, and errors in responses of status 2xx. */
 function verdictWithoutStatus(error: TeacherError): Verdict {
   const verdict = verdictByCode(error) ?? loadVerdict(error);
   if (verdict !== undefined) return verdict;

@@ -1,12 +1,11 @@
-/** Error codes and messages of providers, for errors whose status alone says too little. They come
- * from documentation and from reports of users; `tests/engine/errors/classify_cases.ts` has
- * examples. @module */
+/** Error codes and messages of providers, from documentation and reports of users, for errors whose
+ * status alone says too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
 
 import { isFilterWord } from "../../answer.ts";
 import { UNREADABLE_FILE } from "../../errors.ts";
 
 /** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
- * `row` fail the row; the others send the row again. */
+ * `row` fail the row; with the others, the row is sent again. */
 const CODES = {
   billing: [
     "insufficient_balance insufficient_credits",
@@ -76,10 +75,8 @@ export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }
 
-/**
- * Recognizes a rate limit by the words of a code that `CODES` lacks. The next functions do the same
- * for overload, load and faults.
- */
+/** Whether the words of a code that `CODES` lacks mean a rate limit. The next three functions do
+ * the same for overload, load and faults. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -92,7 +89,7 @@ export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Call it only where the status does not blame the request. */
+/** Call this only where the status does not blame the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }
@@ -160,9 +157,9 @@ const TOPICS = {
   ],
   /** With 503, but no overload: the server behind Varnish or Fastly broke, or was too slow. */
   backend: [/\bbackend (?:fetch failed|read error)|\bfirst byte timeout/i],
-  /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`. It
-   * may repeat the first part and add a word: `VertexAIException BadRequestError - …`. Earlier
-   * versions omit `litellm.`. */
+  /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`.
+   * The first part may be repeated, and a word added: `VertexAIException BadRequestError - …`.
+   * Earlier versions omit `litellm.`. */
   upstream: [/^(?:(?:litellm\.)?\w+Error: )+\w+Exception(?: \w+)? - /i],
   /** The path does not exist. LM Studio says so with status 200. */
   path: [/unexpected endpoint/i],
@@ -211,7 +208,7 @@ function searchedPart(message: string): string {
   return message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
 }
 
-/** Whether an error blames the request. Call it only if the status says nothing. */
+/** Whether an error blames the request. Call this only if the status says nothing. */
 export function isAboutRequest(message: string, code = ""): boolean {
   return /invalid|validation|bad_?request|unsupported|badrequest/i.test(code) ||
     isAbout("request", message);
@@ -226,7 +223,7 @@ export function isFiltered(message: string, code = ""): boolean {
 const BLOCKED_ACCOUNT =
   /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
 
-/** Messages about prompts that exceed the context window. Only their rows fail. */
+/** Messages about prompts that exceed the context window. */
 const TOO_LONG = [
   /maximum (?:context|prompt) length|model['’]?s context length|available context size|model token limit|range of input length/i,
   /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|longer than the maximum|exceeds? the (?:maximum|limit|context))/i,
@@ -240,7 +237,8 @@ const TOO_LONG = [
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];
 
-/** The token limit of answers. All rows share it, so an error about it may blame no row. */
+/** The token limit of answers. All rows share it, so an error about it may not be the row's
+ * fault. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 
 /** Messages that name both the token limit and the context window: vLLM, TGI, Anthropic. */

@@ -4,17 +4,17 @@ import type { FailureType } from "../../errors.ts";
 import type { CodeMeaning } from "./provider_errors.ts";
 
 export type FailureCause =
-  /** The key, the account, the model, the address or the like is the problem: this teacher cannot
-   * answer any row. */
+  /** The teacher cannot answer any row: the key, the account, the model or the address, for
+   * example, is wrong. */
   | "account"
   /** The request is rejected, because of this row or of something that all rows share, such as a
    * parameter. */
   | "request"
-  /** Something in this row is rejected, such as its length or an image. */
+  /** Something in this row is rejected, such as its length or its image. */
   | "row"
   /** A content filter blocked the prompt or the answer. */
   | "filter"
-  /** The teacher throttles, whatever the status. `type` tells a rate limit from overload. */
+  /** The teacher throttles. `type` tells a rate limit from overload. */
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
@@ -28,7 +28,7 @@ export type FailureCause =
   | "adjusted";
 
 export interface Classification {
-  /** `retry`: another attempt. `fail`: the row failed. `halt`: the teacher gets no more rows. */
+  /** `retry`: another attempt. `fail`: the row fails. `halt`: the teacher gets no more rows. */
   readonly action: "retry" | "fail" | "halt";
   readonly cause: FailureCause;
   readonly type: FailureType;
@@ -45,12 +45,11 @@ export interface Classification {
   readonly otherServer?: "certain" | "probable";
 }
 
-/** A decision on an error. If `type` is absent, `typeOf` derives it from the error. */
+/** A decision on an error. If `type` is absent, `classify` derives it from the error. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };
 
-/** A verdict that halts the teacher; `advice` says what the user can do. */
 export function halt(advice?: string): Verdict {
   return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
 }
@@ -75,8 +74,8 @@ export const VERDICTS = {
   ),
   billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
   upstream: halt(
-    "The gateway passes on what the provider behind it says about the gateway's own key or account, " +
-      "not about yours: check the gateway's configuration",
+    "The provider behind the gateway has rejected the gateway's own key or account, not yours: check " +
+      "the gateway's configuration",
   ),
   model: {
     ...halt("Check the name of the model (--model), and that the account may use it"),
@@ -125,8 +124,8 @@ export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Ver
   [529, VERDICTS.overload],
 ]);
 
-/** Rejected for no known reason. If this very object is the verdict, `verdictOn` in `classify.ts`
- * looks for a reason in the message. */
+/** The request is rejected for no known reason. `classify` compares verdicts with this object, and
+ * then looks for a reason in the message. */
 export const FAIL: Verdict = { action: "fail", cause: "request" };
 export const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 export const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };

@@ -18,7 +18,7 @@ import { TokenBucket } from "./rate.ts";
 /** The new rate after throttling, as a fraction of the accepted one. */
 const RATE_DECREASE_FACTOR = 0.85;
 
-/** One decrease leaves at least this fraction of the throttled rate: brief throttling must not stop
+/** A decrease leaves at least this fraction of the throttled rate: brief throttling must not stop
  * the run. */
 const MIN_DECREASE_FACTOR = 0.5;
 
@@ -27,33 +27,31 @@ const MIN_PER_S = 0.2;
 /** The rate at the first throttling is taken to be at least this high. */
 const MIN_FIRST_PER_S = 100;
 
-/** After a trial, growth levels off at this fraction of the suspected rate: slightly above their
- * limit, some teachers reject half of all attempts. */
+/** After a trial, growth levels off at this fraction of the rate that the trial suspected: slightly
+ * above their limit, some teachers reject half of all attempts. */
 const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at most. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Beyond the previous rate, growth is as fast as after a decrease by this fraction: the curve
- * after a small decrease would take a minute to reach a multiple of that rate. */
+/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. The
+ * curve after a small decrease would take a minute to reach a multiple of that rate. */
 const BEYOND_DECREASE = 0.5;
-/** `BEYOND_DECREASE` applies from this rate on. At lower rates, throttling shows too late that
- * the rate is too high. */
+/** The rate from which `BEYOND_DECREASE` applies. Below it, throttling shows too late that a rate
+ * is too high. */
 const BEYOND_FROM_PER_S = 10;
 
-/** A guess that is not throttled for this long was not too high. */
-const CONFIRM_MS = 1_000;
+const CONFIRM_GUESS_MS = 1_000;
 
 const DOUBLING_MS = 1_000;
 
 const REFRESH_MS = 100;
 
-/** A rate grows only while at least this fraction of it is used. */
+/** A limit counts as used, and grows, while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
-/** The rate counts as the bottleneck if at least this fraction of it is used. */
-const LIMITING_FRACTION = 0.9;
+const BOTTLENECK_FRACTION = 0.9;
 
-/** A rate of which less than this fraction is used for `IDLE_MS` limits nothing, and is removed. */
+/** A limit of which less than this fraction is used for `IDLE_MS` is removed. */
 const IDLE_FRACTION = 1 / 2;
 const IDLE_MS = 30_000;
 
@@ -68,7 +66,7 @@ export class AdaptiveRate {
   #decreasedAt = -Infinity;
   /** Whether the rate was reduced before an accepted rate could be measured. */
   #isGuess = false;
-  /** The rate when the last trial began; 0 if too little of the rate was used to suspect it. */
+  /** The limit when the last trial began; 0 if too little of it was used to suspect it. */
   #suspectedPerS = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -82,8 +80,7 @@ export class AdaptiveRate {
     this.#throttled = new RateMeter(now, METER);
   }
 
-  /** Whether a rate is set: after the first throttling, until `removeLimit()`. */
-  get isLimited(): boolean {
+  get #hasLimit(): boolean {
     return this.#bucket !== undefined;
   }
 
@@ -93,7 +90,7 @@ export class AdaptiveRate {
     return this.#bucket?.delayMs(now) ?? 0;
   }
 
-  take(now: number): void {
+  sent(now: number): void {
     this.#sent.add(now);
     this.#sentSinceDecrease++;
     this.#bucket?.take(1, now);
@@ -115,13 +112,12 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
-  /** Whether the rate is the bottleneck. */
-  isLimiting(now: number): boolean {
-    return this.isLimited && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
+  isBottleneck(now: number): boolean {
+    return this.#hasLimit && this.#sentRecently(now) >= BOTTLENECK_FRACTION * this.#perSecond;
   }
 
   startTrial(now: number): void {
-    const isSuspected = this.isLimited && (this.#isGuess || this.isLimiting(now));
+    const isSuspected = this.#hasLimit && (this.#isGuess || this.isBottleneck(now));
     this.#suspectedPerS = isSuspected ? this.#perSecond : 0;
   }
 
@@ -129,7 +125,7 @@ export class AdaptiveRate {
    * Called when a trial has shown that too much is sent.
    *
    * @param isRateAlone Whether only the rate is reduced, not the concurrency limit. Growth then
-   * levels off below the suspected rate.
+   * levels off below the rate that the trial suspected.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(MIN_PER_S, perSecond);
@@ -147,16 +143,17 @@ export class AdaptiveRate {
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
-    // The burst that the previous rate allowed would be throttled too, and reduce the rate with
-    // each attempt.
+    // Each attempt of the burst that the previous rate allowed would be throttled and reduce the
+    // rate again.
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown: at the start, while a guess is throttled at once, and
-   * if nothing was accepted since the last decrease. */
+  /** Whether the accepted rate is unknown: at the start, in the first second of a guess, and if
+   * nothing was accepted since the last decrease. */
   #isRateUnknown(now: number): boolean {
-    if (!this.isLimited) return !this.#isSteady(now);
-    return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
+    if (!this.#hasLimit) return !this.#isSteady(now);
+    return this.#sentSinceDecrease <= 1 ||
+      this.#isGuess && now - this.#decreasedAt < CONFIRM_GUESS_MS;
   }
 
   #isSteady(now: number): boolean {
@@ -168,7 +165,7 @@ export class AdaptiveRate {
   /** The rate that was throttled: the limit if it was used, otherwise the rate of sending. */
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
-    if (!this.isLimited) return Math.max(MIN_FIRST_PER_S, sent);
+    if (!this.#hasLimit) return Math.max(MIN_FIRST_PER_S, sent);
     return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
@@ -186,7 +183,7 @@ export class AdaptiveRate {
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // A pause shows nothing about the rate, so it counts as 5 s at most.
+    // A pause shows nothing about the rate, so it counts as 5 s at most (`LONGEST_WINDOW_MS`).
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;
@@ -209,7 +206,6 @@ export class AdaptiveRate {
   }
 }
 
-/** The windows of the measured rates. */
 const LONGEST_WINDOW_MS = 5_000;
 const SHORTEST_WINDOW_MS = 1_000;
 const METER = { slotMs: 100, windowMs: LONGEST_WINDOW_MS, minSpanMs: SHORTEST_WINDOW_MS };
@@ -217,7 +213,7 @@ const METER = { slotMs: 100, windowMs: LONGEST_WINDOW_MS, minSpanMs: SHORTEST_WI
 /** A rate is steady if its last second is below this multiple of its last five seconds. */
 const MAX_STEADY_FACTOR = 1.5;
 
-/** CUBIC's K: the time until the size before a decrease is reached again, in milliseconds. */
+/** CUBIC's K: the time until the size before a decrease is reached again. */
 export const RECOVERY_MS = 15_000;
 
 /** The growth of a limit after a decrease: CUBIC, RFC 9438. Sizes have any unit. */

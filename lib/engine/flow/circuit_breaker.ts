@@ -25,8 +25,8 @@ const THROTTLED_FOR_OUTAGE = 10;
 
 const MIN_THROTTLING_MS = 5_000;
 
-/** This many failed connections since the last answer count as an outage. */
-const REFUSALS_FOR_OUTAGE = 3;
+/** This many connections that could not be made since the last answer count as an outage. */
+const FAILED_CONNECTIONS_FOR_OUTAGE = 3;
 
 export const PROBE_BASE_MS = 1_000;
 
@@ -37,9 +37,8 @@ export const PROBE_GROWTH = 1.5;
 /** Probe intervals grow by up to this fraction, so that runs do not probe at the same time. */
 export const PROBE_JITTER = 0.2;
 
-/** After an outage of this length, failures count against rows again. New rows are sent first, so
- * by then only the last rows are left. If these rows broke the teacher each time, the run would
- * never end. */
+/** After an outage of this length, failures count against rows again. Otherwise, a run whose last
+ * rows break the teacher each time would never end. */
 const PATIENCE_MS = 15 * 60_000;
 
 type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
@@ -49,8 +48,8 @@ export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
   #sinceAnyAnswer = new Streak();
-  /** The same, but an answer ends this streak only if its attempt was sent after the streak began.
-   * Older attempts say little about a teacher that has begun to fail. */
+  /** Failures since the last answer to an attempt that was sent after the first of them. Older
+   * attempts say little about a teacher that has begun to fail. */
   #sinceNewAnswer = new Streak();
   /** Attempts since `#sinceNewAnswer` began. */
   #attempts = 0;
@@ -124,7 +123,7 @@ export class CircuitBreaker {
 
   #isOutage(cause: Classification["cause"], now: number): boolean {
     const streak = this.#sinceAnyAnswer;
-    if (cause === "unreachable") return streak.refusedConnections >= REFUSALS_FOR_OUTAGE;
+    if (cause === "unreachable") return streak.failedConnections >= FAILED_CONNECTIONS_FOR_OUTAGE;
     if (cause === "load") {
       return streak.throttledRows >= THROTTLED_FOR_OUTAGE &&
         now - streak.since >= MIN_THROTTLING_MS;
@@ -143,17 +142,18 @@ export class CircuitBreaker {
 }
 
 class Streak {
+  /** The time of the first failure; Infinity before. */
   since = Infinity;
   length = 0;
-  refusedConnections = 0;
+  failedConnections = 0;
   /** Rows whose first failure was throttling. */
   throttledRows = 0;
-  /** Rows whose first failure was not throttling. */
+  /** Rows whose first failure was a fault or a timeout. */
   faultyRows = 0;
 
   add(cause: Classification["cause"], isFirstFailure: boolean, now: number): void {
     if (this.length++ === 0) this.since = now;
-    if (cause === "unreachable") this.refusedConnections++;
+    if (cause === "unreachable") this.failedConnections++;
     else if (isFirstFailure && cause === "load") this.throttledRows++;
     else if (isFirstFailure) this.faultyRows++;
   }

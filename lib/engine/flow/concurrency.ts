@@ -9,7 +9,7 @@
  */
 
 import { HillClimb } from "./hill_climb.ts";
-import type { LoadControlOptions, Pressure } from "./load_control.ts";
+import type { CongestedAttempt, LoadControlOptions } from "./load_control.ts";
 import { CubicGrowth, RECOVERY_MS } from "./adaptive_rate.ts";
 
 type ConcurrencyLimitOptions = Pick<
@@ -17,44 +17,42 @@ type ConcurrencyLimitOptions = Pick<
   "ceiling" | "isExploring" | "isCareful" | "now" | "random"
 >;
 
-interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
+interface LimitAnswer extends Pick<CongestedAttempt, "startedAt" | "inFlight"> {
   readonly tokens: number;
 }
 
-/** CUBIC's 0.7 leaves too much idle at a teacher whose throttling costs next to nothing. */
+/** The limit after throttling, as a fraction of the attempts in flight. CUBIC's 0.7 would leave too
+ * much of a teacher idle, and throttled attempts cost next to nothing. */
 const DECREASE_FACTOR = 0.85;
 /** Below this fraction of the limit, the number in flight does not show what is accepted. */
-const MIN_REMAINING = 0.1;
+const MIN_REMAINING_SHARE = 0.1;
 /** Attempts made this soon after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
-/** A throttled careful start continues from a lower limit, as its last step may have been too
- * large. The start is over if it is throttled again before the limit has grown by this factor. */
+/** A careful start that is throttled continues from a lower limit, because its last step may have
+ * been too large. It is over if it is throttled again before the limit has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
-/**
- * How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`. From
- * there on, and after throttling, an answer adds one, so a round of answers doubles the limit.
- */
+/** How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`.
+ * From there on, and after throttling, each answer adds one: answers to all attempts in flight
+ * double the limit. */
 interface StartGrowth {
   readonly factor: number;
   readonly linearFrom: number;
 }
 
-/**
- * 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling
- * takes 200 lanes one more round of answers; quadrupling throttles twice as many attempts.
- */
+/** 1, 3, 9, 27, 81 attempts. With a factor of 2, a start with 200 lanes takes the latency of one
+ * more answer; with 4, twice as many attempts are throttled. */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
-/** Used after an outage, and for a limit that explores, which is first measured at 32. */
+/** Used after an outage, and for a limit that explores: it is first measured at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };
 /** A careful start doubles after this time without throttling or another step: answers may take
  * an hour. */
 const QUIET_MS = 10_000;
 /** The limit counts as used while at least this fraction of it is in flight, and for `USED_FOR_MS`
- * afterwards: of answers that arrive together, the last one sees few attempts in flight. */
+ * afterwards: when the last of several simultaneous answers arrives, few attempts are in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** A longer gap between two calls does not count as time: `tick()` comes at least twice a second
- * while something is in flight. */
+/** A longer gap between two calls of this class does not count as time: the process was stopped, or
+ * nothing was in flight. Otherwise `tick()` is called at least twice a second. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {
@@ -73,11 +71,11 @@ export class ConcurrencyLimit {
   /** The clock of the growth: milliseconds in which the limit was used. */
   #usedMs = 0;
   #lastDecreaseAt = -Infinity;
-  #decreasedFrom = 0;
+  #limitBeforeDecrease = 0;
   /** Whether an attempt made after the last decrease was answered. */
-  #isProven = false;
-  /** The last limit that an answer confirmed before it was reduced. */
-  #provenLimit = Infinity;
+  #isConfirmed = false;
+  /** The last limit that an answer confirmed before the limit was reduced. */
+  #confirmedLimit = Infinity;
 
   #calledAt: number;
   #lastUsedAt: number;
@@ -110,44 +108,40 @@ export class ConcurrencyLimit {
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** Called for each answer, accepted or not. */
   answered(answer: LimitAnswer): void {
-    const isLimiting = this.#observe(answer.inFlight);
+    const isBottleneck = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
-    if (isAfterDecrease) this.#isProven = true;
+    if (isAfterDecrease) this.#isConfirmed = true;
     if (this.#start !== undefined) {
-      if (isAfterDecrease) this.#advanceStart(this.#start, isLimiting);
+      if (isAfterDecrease) this.#advanceStart(this.#start, isBottleneck);
     } else if (!this.isAtMaximum) return;
-    else if (isLimiting) this.#explorer?.answered(answer.tokens);
+    else if (isBottleneck) this.#explorer?.answered(answer.tokens);
     else this.#explorer?.discard();
   }
 
-  /**
-   * Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
+  /** Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
    * counts once: attempts made before the last decrease or right after it are ignored, unless
-   * `isInRun`.
-   *
-   * @param isInRun Whether the attempt belongs to a run of throttled attempts too long to be chance.
-   */
-  pressed(
-    { startedAt, inFlight }: Pick<Pressure, "startedAt" | "inFlight">,
-    isInRun = false,
+   * `isInLongStreak`. */
+  congested(
+    { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
+    isInLongStreak = false,
   ): void {
     this.#observe(inFlight);
     this.#quietSince = this.#now();
     if (startedAt <= this.#lastDecreaseAt + BURST_MS) {
-      if (isInRun && this.#start === undefined) this.#shrink(inFlight - 1);
+      if (isInLongStreak && this.#start === undefined) this.#shrink(inFlight - 1);
       return;
     }
     const from = Math.max(1, Math.min(this.#exactLimit, inFlight));
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
-  /** Reduces the limit to `towards`, but at least to one below `from`, the attempts in flight
-   * that were too many. */
+  /** Reduces the limit to `towards`, or to one below `from` if that is lower.
+   *
+   * @param from The number of attempts in flight that was too high. */
   decrease(from: number, towards: number): void {
     const size = this.#exactLimit;
-    if (this.#isProven && this.#start === undefined) this.#provenLimit = size;
+    if (this.#isConfirmed && this.#start === undefined) this.#confirmedLimit = size;
     // 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER_GROWTH * this.#startThrottledAt) {
@@ -157,16 +151,16 @@ export class ConcurrencyLimit {
       this.#growth.decrease(this.#usedMs, to, from);
       this.#start = undefined;
     }
-    this.#isProven = false;
-    this.#decreasedFrom = size;
+    this.#isConfirmed = false;
+    this.#limitBeforeDecrease = size;
     this.#lastDecreaseAt = this.#now();
     this.#explorer?.interrupted();
   }
 
-  /** Undoes an ineffective decrease: continues from `size` like a careful start. */
-  resume(size: number): void {
+  /** Undoes decreases that were useless: continues from `limit` like a careful start. */
+  resume(limit: number): void {
     this.#forgetThrottling();
-    this.#setStart(size);
+    this.#setStart(limit);
   }
 
   tick(): void {
@@ -175,15 +169,16 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Starts again at 1, for example after an outage, and grows up to the last proven limit. */
+  /** Starts again at 1, for example after an outage, as a careful start up to the last confirmed
+   * limit. */
   restart(): void {
     this.#forgetThrottling();
-    if (this.#provenLimit < Infinity) {
-      // Backdated, so that the growth curve has already returned to that limit.
+    if (this.#confirmedLimit < Infinity) {
+      // Backdated, so that the growth curve has already reached that limit again.
       this.#growth.decrease(
         this.#usedMs - RECOVERY_MS,
-        DECREASE_FACTOR * this.#provenLimit,
-        this.#provenLimit,
+        DECREASE_FACTOR * this.#confirmedLimit,
+        this.#confirmedLimit,
       );
     }
     this.#explorer?.interrupted();
@@ -191,11 +186,11 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /** Reduces the limit to the attempts in flight, which were accepted while others were
-   * throttled. If hardly any are left, their number says nothing about the limit. */
+  /** Reduces the limit to the attempts in flight: these were accepted while others were throttled.
+   * If hardly any are in flight, their number says nothing about the limit. */
   #shrink(inFlight: number): void {
-    const to = Math.max(1, inFlight), size = this.#decreasedFrom;
-    if (to < MIN_REMAINING * size) {
+    const to = Math.max(1, inFlight), size = this.#limitBeforeDecrease;
+    if (to < MIN_REMAINING_SHARE * size) {
       this.#growth.decrease(this.#usedMs, DECREASE_FACTOR * size, size);
     } else if (to < this.#exactLimit) this.#growth.decrease(this.#usedMs, to, to / DECREASE_FACTOR);
   }
@@ -203,7 +198,7 @@ export class ConcurrencyLimit {
   #forgetThrottling(): void {
     this.#passTime();
     this.#growth = new CubicGrowth();
-    this.#isProven = false;
+    this.#isConfirmed = false;
     this.#startThrottledAt = 0;
   }
 
@@ -211,7 +206,6 @@ export class ConcurrencyLimit {
     return Math.max(1, Math.min(this.#start ?? Infinity, this.#startGoal));
   }
 
-  /** The limit at which a careful start is over. */
   get #startGoal(): number {
     return Math.min(this.#maximum, this.#growth.sizeAt(this.#usedMs));
   }
@@ -242,10 +236,10 @@ export class ConcurrencyLimit {
     else if (this.#isUsed && this.#start === undefined) this.#usedMs += sinceMs;
   }
 
-  #advanceStart(start: number, isLimiting: boolean): void {
+  #advanceStart(start: number, isBottleneck: boolean): void {
     const { factor, linearFrom } = this.#startGrowth;
     if (start < linearFrom && this.#startThrottledAt === 0) this.#setStart(factor * start);
-    else if (isLimiting) this.#advanceTo(start + 1);
+    else if (isBottleneck) this.#advanceTo(start + 1);
   }
 
   #setStart(start: number): void {

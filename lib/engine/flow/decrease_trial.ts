@@ -4,11 +4,11 @@
  * Some teachers throttle a share of all requests, however few; others throttle what exceeds their
  * capacity. A trial sends less than was accepted before, both in flight and per second. A teacher
  * at its capacity then throttles hardly anything; the other kind throttles the same share as
- * before. Both bounds are needed: if throttled attempts return at once, a few lanes can exceed the
- * accepted rate, and attempts in flight for minutes follow a rate too slowly.
+ * before. Both bounds are needed: a few lanes exceed a rate if throttled attempts return at once,
+ * and where answers take minutes, a lower rate hardly changes what is in flight.
  *
- * The decision is a sequential probability ratio test (Wald, 1945) between the two shares. It needs
- * as few attempts as their difference allows.
+ * The decision is a sequential probability ratio test (Wald, 1945) between the share before the
+ * trial and the share that remains at a teacher at its capacity.
  *
  * @module
  */
@@ -16,28 +16,29 @@
 import { TokenBucket } from "./rate.ts";
 import type { RecentResults } from "./throttle_tolerance.ts";
 
-/** The rate of a trial, as a fraction of the accepted rate. */
-const ACCEPTED_FRACTION = 0.9;
-/** Bounds of attempts in flight during a trial, as fractions of the number before. */
+/** What a trial sends, as a fraction of what was accepted. */
+const TRIAL_FRACTION = 0.9;
+/** Bounds of `cap`, as fractions of the attempts in flight before the trial. */
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** Burst size, as milliseconds of the rate: enough for late timers, but a teacher that allows no
- * bursts throttles larger ones at any rate. */
+/** The burst is what the rate yields in this time, enough for late timers. A teacher that allows no
+ * bursts would throttle a larger burst at any rate. */
 const BURST_MS = 5;
-/** With fewer attempts in flight, one is a large part of them, so a trial limits the rate too. */
+/** Below this number of attempts in flight, one attempt is a large part of them, so an effective
+ * trial reduces the rate, too. */
 export const FEW_IN_FLIGHT = 8;
 /** If few attempts are in flight and return within this time on average, only the rate is limited:
  * fewer attempts in flight would mean a single lane, and many teachers accept more. */
 const QUICK_MS = 50;
-/** At a teacher at its capacity, this fraction of the share remains, because attempts arrive
- * together by chance. */
+/** During a trial, a teacher at its capacity still throttles this fraction of the share before,
+ * because attempts arrive together by chance. */
 const REMAINING_FRACTION = 0.35;
 /** The log likelihood ratio at odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
 /** The log likelihood ratio at odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
-/** Fewer attempts cannot measure the share to tolerate. */
+/** Fewer attempts cannot measure the share to tolerate after an ineffective trial. */
 const MIN_ATTEMPTS = 24;
 /** After this many attempts, the more likely result counts. */
 const MAX_ATTEMPTS = 240;
@@ -48,15 +49,15 @@ const SETTLING_MS = 1_000;
 const MIN_SECONDS = 1;
 
 interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
-  /** Attempts in flight when the first trial began. */
-  readonly size: number;
+  /** Attempts in flight when this trial, or the one that it confirms, began. */
+  readonly inFlightBefore: number;
   /** The trial that this one confirms. */
   readonly first?: Pick<DecreaseTrial, "cap" | "isQuick">;
 }
 
 /** Times are in milliseconds of any clock. */
 export class DecreaseTrial {
-  readonly size: number;
+  readonly inFlightBefore: number;
   /** Maximum number of attempts in flight during the trial. */
   readonly cap: number;
   readonly perSecond: number;
@@ -78,31 +79,32 @@ export class DecreaseTrial {
   #effectiveSince: number | undefined;
 
   constructor(options: TrialOptions, now: number) {
-    const { size, acceptedPerSecond, share, attempts, seconds, first } = options;
+    const { inFlightBefore, acceptedPerSecond, throttledShare, attempts, seconds, first } = options;
     const capFraction = Math.min(
       MAX_CAP_FRACTION,
-      Math.max(MIN_CAP_FRACTION, ACCEPTED_FRACTION * (1 - share)),
+      Math.max(MIN_CAP_FRACTION, TRIAL_FRACTION * (1 - throttledShare)),
     );
     // A trial begins when many happen to be throttled, so the true share is usually smaller.
-    const trueShare = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
+    const deviation = Math.sqrt(throttledShare * (1 - throttledShare) / attempts);
+    const trueShare = Math.max(throttledShare / 2, throttledShare - 2 * deviation);
     const shareAtCapacity = Math.max(
       REMAINING_FRACTION * trueShare,
       1 - (1 - trueShare) / capFraction,
     );
-    this.size = size;
-    this.perSecond = Math.max(MIN_PER_S, ACCEPTED_FRACTION * acceptedPerSecond);
+    this.inFlightBefore = inFlightBefore;
+    this.perSecond = Math.max(MIN_PER_S, TRIAL_FRACTION * acceptedPerSecond);
     this.isQuick = first?.isQuick ??
-      (size < FEW_IN_FLIGHT && size * 1_000 < QUICK_MS * this.perSecond);
+      (inFlightBefore < FEW_IN_FLIGHT && inFlightBefore * 1_000 < QUICK_MS * this.perSecond);
     this.#isFinal = first !== undefined || !this.isQuick && seconds >= MIN_SECONDS;
     this.cap = first?.cap ??
-      (this.isQuick ? FEW_IN_FLIGHT : Math.max(1, Math.floor(capFraction * size)));
+      (this.isQuick ? FEW_IN_FLIGHT : Math.max(1, Math.floor(capFraction * inFlightBefore)));
     this.#bucket = new TokenBucket(this.perSecond, now, BURST_MS);
     this.#startedAt = now;
     this.#throttledEvidence = Math.log(trueShare / shareAtCapacity);
     this.#acceptedEvidence = Math.log((1 - trueShare) / (1 - shareAtCapacity));
   }
 
-  get share(): number {
+  get throttledShare(): number {
     return this.#throttled / Math.max(1, this.#knownAttempts);
   }
 
@@ -111,14 +113,15 @@ export class DecreaseTrial {
    * just have lowered its limit. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
-    const { size, cap, share, isQuick } = this, attempts = this.#knownAttempts;
+    const { inFlightBefore, cap, throttledShare, isQuick } = this, attempts = this.#knownAttempts;
     const seconds = Math.max(1, this.#sentAt[attempts - 1] - this.#startedAt) / 1_000;
     const acceptedPerSecond = Math.min(
-      (1 - share) * this.perSecond,
+      (1 - throttledShare) * this.perSecond,
       Math.max(0, attempts - this.#throttled) / seconds,
     );
     const first = { cap, isQuick };
-    return new DecreaseTrial({ size, share, attempts, seconds, acceptedPerSecond, first }, now);
+    const options = { inFlightBefore, throttledShare, attempts, seconds, acceptedPerSecond, first };
+    return new DecreaseTrial(options, now);
   }
 
   delayMs(now: number): number {

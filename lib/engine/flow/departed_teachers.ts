@@ -1,4 +1,4 @@
-/** Statuses of teachers that have left a run. @module */
+/** Keeps the counts of teachers that have left a run, so that totals still add up. @module */
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import type { TeacherCounts } from "./endpoint.ts";
@@ -7,19 +7,19 @@ import type { TeacherCounts } from "./endpoint.ts";
  * many times, with new addresses. */
 const MAX_NAMED = 100;
 
-/** Statuses of teachers that have left the list, so that totals still add up. */
 export class DepartedTeachers {
   readonly #named = new Map<string, TeacherStatus>();
   /** The sum of the teachers that left before the named ones. */
   #earlier: TeacherStatus | undefined;
 
-  /** Returns the counts that are shown from now on. Add later counts to this object. */
+  /** Returns the object with the counts that are shown for this teacher from now on. The caller
+   * adds later counts to it. */
   add(status: TeacherStatus): TeacherCounts {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
     const finalStatus = { ...status, state: "left" as const, ...idle };
     const previous = this.#named.get(key);
-    // Changed in place, because the endpoint that left before has the same counts.
+    // Changed in place: an endpoint of the same address and model that left before adds to it, too.
     const total = Object.assign(previous ?? {}, withCountsOf(finalStatus, previous));
     this.#named.delete(key);
     this.#named.set(key, total);

@@ -11,7 +11,7 @@ import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 import type { Classification } from "../errors/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
-import { LoadControl, type LoadControlOptions, type Sent } from "./load_control.ts";
+import { LoadControl, type LoadControlOptions, type SentAttempt } from "./load_control.ts";
 import type { RateLimiter } from "./rate.ts";
 
 export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm"> {
@@ -46,10 +46,10 @@ export class Endpoint {
   readonly teacher: Teacher;
   readonly addressHash: number;
   inFlight = 0;
-  /** Attempts so far. The number of an attempt is its ticket. */
+  /** Attempts so far. The number of an attempt, from 1, is its ticket. */
   attempts = 0;
-  /** Attempts, scaled so that a teacher that joins, or whose weight changes, has nothing to catch up.
-   * The pool picks the lowest `turns / weight`. */
+  /** The pool picks the teacher with the lowest `turns / weight`. These are its attempts, scaled so
+   * that a teacher that joins, or whose weight changes, has nothing to catch up. */
   turns = 0;
   weight: number;
   isLeaving = false;
@@ -110,7 +110,7 @@ export class Endpoint {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why the teacher was halted, otherwise its last failure with a sign of trouble; ""
+  /** Why the teacher was halted; otherwise its last error from load, a fault or an outage; ""
    * without either. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
@@ -122,8 +122,8 @@ export class Endpoint {
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** The time of the next probe, if the teacher is down or its quota is used up, or the end of a
-   * cool-down: the later of the two. Undefined without either. */
+  /** The later of the next probe, if the teacher is down or its quota is used up, and the end of a
+   * pause that it requested. Undefined without either. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     const probeAt = this.isDown ? this.breaker.probeAt : closedUntil;
@@ -143,7 +143,7 @@ export class Endpoint {
   }
 
   /** Takes a slot. Returns the ticket of the attempt. */
-  take(): number {
+  takeSlot(): number {
     this.inFlight++;
     this.attempts++;
     this.turns++;
@@ -152,7 +152,7 @@ export class Endpoint {
     return this.attempts;
   }
 
-  answered(sent: Sent, completion: Completion): void {
+  answered(sent: SentAttempt, completion: Completion): void {
     const inFlight = this.inFlight--;
     this.counts.answered++;
     this.counts.completion_tokens += completion.usage?.completionTokens ?? 0;
@@ -166,7 +166,7 @@ export class Endpoint {
 
   /** @param isFirstFailure Whether nothing has counted against the row before. */
   failed(
-    sent: Sent,
+    sent: SentAttempt,
     error: TeacherError,
     classification: Classification,
     isFirstFailure: boolean,
@@ -177,8 +177,8 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
-    // An error that is no sign of trouble counts as a response, even if it has no status because a
-    // custom teacher threw it. Two kinds say nothing about an outage: a file of the row that cannot
+    // An error that neither load nor a fault caused counts as a response, even without a status, as
+    // from a custom teacher. Two kinds say nothing about an outage: a file of the row that cannot
     // be read, and a reason to halt, such as a bad certificate.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
@@ -188,7 +188,7 @@ export class Endpoint {
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
     const verdict = cause === "fault"
       ? undefined
-      : this.#load.pressed(sent, inFlight, classification);
+      : this.#load.congested(sent, inFlight, classification);
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
@@ -216,8 +216,8 @@ export class Endpoint {
     this.setConcurrency(this.#runConcurrency);
   }
 
-  /** Takes back a teacher before its last call has ended, even a halted one. Continues as
-   * carefully as after an outage. */
+  /** Takes back a teacher that left and still has calls in flight, even if it was halted. Continues
+   * as carefully as after an outage. */
   rejoin(share: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setShare(share);
     this.isLeaving = false;
@@ -266,7 +266,7 @@ export class Endpoint {
   }
 
   /** After an outage, sending restarts with one attempt. */
-  #responded(sent: Sent): void {
+  #responded(sent: SentAttempt): void {
     this.#load.responded(sent);
     if (!this.breaker.responded(sent.startedAt)) return;
     this.#load.restart();

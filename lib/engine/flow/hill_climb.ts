@@ -3,9 +3,9 @@
  *
  * Servers of your own (vLLM, SGLang) queue requests and never send a 429. Latency follows the
  * length of answers, so limits that follow latency (TCP Vegas, Netflix's gradient) shrink if
- * prompts get harder. This search climbs the hill of goodput (tokens per second of answers)
- * instead, as .NET's thread pool does: it compares the goodput of two limits in turn and keeps the
- * better one. Windows are counted in answers, so a lull makes a window longer, not worse.
+ * prompts get harder. This search, as in .NET's thread pool, climbs the hill of goodput (tokens per
+ * second of answers): it compares the goodput of two limits in turn and keeps the better limit. A
+ * window of measurement is a number of answers, so a lull makes the window longer, not worse.
  *
  * @module
  */
@@ -21,19 +21,19 @@ const CLIMB = 2;
 /** Steps from a good limit, tried in turn. If a step pays off, the climb continues. */
 const UP = Math.SQRT2;
 const DOWN = Math.SQRT1_2;
-/** A higher limit is better if goodput grows at least with this power of the limit: by 7 % for
- * twice the limit. */
+/** A higher limit is better if goodput grows at least with this power of the limit: twice the limit
+ * must bring 7 % more. */
 const WORTHWHILE_POWER = 0.1;
-/** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs
- * more than a right one saves. */
+/** A lower limit is kept if this fraction of the goodput remains. A wrong step down costs more than
+ * a right step saves. */
 const AS_GOOD_FRACTION = 0.99;
 /** Windows whose mean answer lengths differ by more than this factor are not comparable. */
-const REGIME_FACTOR = 1.5;
+const MAX_LENGTH_FACTOR = 1.5;
 /** A window has at least this many answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
 /** After a step that did not pay off, the limit stays for this many windows, ± 25 % so that two
- * runs do not step together. Steps down cost 30 % of the goodput for 8 % of the time. */
+ * runs do not step at the same time. So steps down cost 30 % of the goodput for 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;
@@ -48,8 +48,8 @@ interface Goodput {
 export class HillClimb {
   readonly #options: HillClimbOptions;
   #ceiling: number;
-  #best: number;
-  #reference: Goodput | undefined;
+  #bestLimit: number;
+  #goodputAtBest: Goodput | undefined;
   #limit: number;
   #step = CLIMB;
   #windowsToHold = 1;
@@ -58,7 +58,7 @@ export class HillClimb {
   constructor(options: HillClimbOptions) {
     this.#options = options;
     this.#ceiling = options.ceiling;
-    this.#best = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
+    this.#bestLimit = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
     this.#window = new Window(this.#limit);
   }
 
@@ -72,25 +72,26 @@ export class HillClimb {
     this.interrupted();
   }
 
-  /** Called for an answer if this limit is the bottleneck. */
+  /** Called for each answer while this limit is the bottleneck. */
   answered(tokens: number): void {
     const now = this.#options.now();
     const goodput = this.#window.answered(now, tokens);
     if (goodput === undefined) return;
-    if (this.#limit === this.#best) this.#hold(goodput, now);
+    if (this.#limit === this.#bestLimit) this.#hold(goodput, now);
     else this.#compare(goodput);
   }
 
-  /** Called when a window cannot be compared: little was in flight, or the limit has changed. */
+  /** Begins a new window, because the current one cannot be compared: little was in flight, or the
+   * limit has changed. */
   discard(): void {
     this.#window = new Window(this.#limit);
   }
 
-  /** Called when something else has changed what is in flight. Keeps the limit and forgets all
-   * measurements. */
+  /** Keeps the limit and forgets all measurements, because something else has changed what is in
+   * flight. */
   interrupted(): void {
-    this.#best = this.#limit;
-    this.#reference = undefined;
+    this.#bestLimit = this.#limit;
+    this.#goodputAtBest = undefined;
     this.#step = CLIMB;
     this.#windowsToHold = 1;
     this.discard();
@@ -98,24 +99,24 @@ export class HillClimb {
 
   /** Called when a window at the best limit has ended. The next step is compared with `goodput`. */
   #hold(goodput: Goodput, now: number): void {
-    this.#reference = goodput;
+    this.#goodputAtBest = goodput;
     this.#windowsToHold--;
     this.#window = new Window(this.#limit, now);
-    if (this.#windowsToHold <= 0) this.#try();
+    if (this.#windowsToHold <= 0) this.#takeStep();
   }
 
   #compare(goodput: Goodput): void {
-    const reference = this.#reference;
+    const reference = this.#goodputAtBest;
     if (reference === undefined || !areComparable(goodput, reference)) {
       this.#goBack(1);
       return;
     }
     const factor = this.#step > 1 ? this.#step ** WORTHWHILE_POWER : AS_GOOD_FRACTION;
     if (goodput.perSecond >= factor * reference.perSecond) {
-      this.#best = this.#limit;
-      this.#reference = goodput;
+      this.#bestLimit = this.#limit;
+      this.#goodputAtBest = goodput;
       if (this.#step === UP) this.#step = CLIMB;
-      this.#try();
+      this.#takeStep();
     } else {
       this.#goBack(this.#step === CLIMB ? 1 : this.#holdLength());
       this.#turnAround();
@@ -123,11 +124,11 @@ export class HillClimb {
   }
 
   /** Takes the next step. If that would not change the limit, holds the limit and turns around. */
-  #try(): void {
+  #takeStep(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
-    const next = Math.round(this.#best * this.#step);
+    const next = Math.round(this.#bestLimit * this.#step);
     this.#limit = Math.max(floor, Math.min(this.#ceiling, next));
-    if (this.#limit === this.#best) {
+    if (this.#limit === this.#bestLimit) {
       this.#windowsToHold = this.#holdLength();
       this.#turnAround();
     } else {
@@ -144,7 +145,7 @@ export class HillClimb {
   }
 
   #goBack(windowsToHold: number): void {
-    this.#limit = this.#best;
+    this.#limit = this.#bestLimit;
     this.#windowsToHold = windowsToHold;
     this.discard();
   }
@@ -157,15 +158,16 @@ class Window {
   #answers = 0;
   #tokens = 0;
 
-  /** @param startedAt Set if nothing in flight was sent under another limit. Otherwise the window
-   * begins after one turnover. */
+  /** @param startedAt Given if nothing in flight was sent under another limit. Otherwise the window
+   * begins after one answer for each attempt in flight. */
   constructor(inFlight: number, startedAt?: number) {
     this.#inFlight = inFlight;
     this.#startedAt = startedAt;
   }
 
-  /** Returns the goodput at the end of the window. A window ends only with a turnover: answers
-   * to requests sent together arrive together, and half of them would mislead. */
+  /** Returns the goodput if the window ends with this answer. Requests sent together are answered
+   * together, and half of these answers would mislead: so the number of answers is a multiple of
+   * the attempts in flight. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {
@@ -187,5 +189,5 @@ class Window {
 
 function areComparable(a: Goodput, b: Goodput): boolean {
   const longer = Math.max(a.tokensPerAnswer, b.tokensPerAnswer);
-  return longer <= REGIME_FACTOR * Math.min(a.tokensPerAnswer, b.tokensPerAnswer);
+  return longer <= MAX_LENGTH_FACTOR * Math.min(a.tokensPerAnswer, b.tokensPerAnswer);
 }

@@ -1,6 +1,6 @@
 /**
- * The load on one teacher: how many attempts are made at once and per second, and what throttling
- * changes.
+ * The load on one teacher: how many attempts are in flight and sent per second, and how throttling
+ * reduces both.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface LoadControlOptions {
   readonly random: () => number;
 }
 
-export interface Sent {
+export interface SentAttempt {
   /** The attempt's number at its teacher, from 1. */
   readonly ticket: number;
   readonly startedAt: number;
@@ -36,33 +36,33 @@ export interface Sent {
 }
 
 /** An attempt that was throttled, timed out or not connected. */
-export interface Pressure extends Sent {
+export interface CongestedAttempt extends SentAttempt {
   /** Attempts in flight when it ended, including itself. */
   readonly inFlight: number;
-  /** Whether a rate limit was the reason, not overload. */
-  readonly isRate: boolean;
+  /** Whether a rate limit throttled the attempt. */
+  readonly isRateLimit: boolean;
   /** Whether the teacher says that a limit is used up. */
   readonly isExhausted: boolean;
 }
 
-/** Maximum jitter of a cool-down, as a fraction of the requested time. */
+/** Maximum jitter of a pause, as a fraction of the requested time. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** The number of attempts after which throttling is no longer judged as during a careful start, as
- * a multiple of the ceiling. */
+/** After this many attempts for each one that may be in flight, throttling is no longer judged as
+ * during a careful start. */
 const START_TURNS = 4;
 
-/** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()` is
- * called if the teacher gave no sign of trouble, and `pressed()` if the attempt was throttled, timed
- * out or not connected. */
+/** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()`
+ * is called if the teacher gave no sign of trouble, and `congested()` if the attempt was throttled,
+ * timed out or not connected. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
   readonly userRate: RateLimiter;
   readonly #adaptiveRate: AdaptiveRate;
   readonly #tolerance = new ThrottleTolerance();
-  readonly #window: QuotaWindow;
+  readonly #quotaWindow: QuotaWindow;
   readonly #random: () => number;
   #pacer: Pacer | undefined;
   /** The end of the pause that the teacher last requested, even if it is over. */
@@ -75,7 +75,7 @@ export class LoadControl {
     this.#limit = new ConcurrencyLimit(options);
     this.userRate = new RateLimiter(options);
     this.#adaptiveRate = new AdaptiveRate(options.now());
-    this.#window = new QuotaWindow(options);
+    this.#quotaWindow = new QuotaWindow(options);
   }
 
   get limit(): number {
@@ -83,25 +83,26 @@ export class LoadControl {
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
+  /** Whether `tick()` changes nothing until an attempt fails. */
   isSteady(now: number): boolean {
     return this.closedUntil === undefined && this.coolUntil <= now &&
       this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
-  /** While a quota per minute is used up: when the next probe may be made. */
+  /** When the next probe may be made while a quota per minute is used up; otherwise undefined. */
   get closedUntil(): number | undefined {
-    return this.#window.closedUntil;
+    return this.#quotaWindow.closedUntil;
   }
 
-  /** Milliseconds until rate, quota and trial allow an attempt. */
+  /** Milliseconds until rates, quota and trial allow an attempt. */
   delayMs(now: number): number {
-    if (this.closedUntil !== undefined) return this.#window.delayMs(now);
+    if (this.closedUntil !== undefined) return this.#quotaWindow.delayMs(now);
     const { trial } = this.#tolerance;
     return Math.max(
       this.#pacer?.delayMs(now) ?? 0,
       this.userRate.delayMs(),
       this.#adaptiveRate.delayMs(now),
-      this.#window.delayMs(now),
+      this.#quotaWindow.delayMs(now),
       trial?.delayMs(now) ?? 0,
     );
   }
@@ -109,14 +110,18 @@ export class LoadControl {
   sent(ticket: number): void {
     const now = this.#now();
     this.#tolerance.sent(ticket, now);
-    this.#window.sent(ticket, now);
-    this.#pacer?.take(now);
-    this.userRate.take();
-    this.#adaptiveRate.take(now);
+    this.#quotaWindow.sent(ticket, now);
+    this.#pacer?.sent(now);
+    this.userRate.sent();
+    this.#adaptiveRate.sent(now);
   }
 
   /** @param inFlight Attempts in flight when the answer arrived, including this one. */
-  answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
+  answered(
+    { startedAt, inFlightAtStart }: SentAttempt,
+    inFlight: number,
+    completion: Completion,
+  ): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.userRate.ended(completion);
@@ -127,8 +132,8 @@ export class LoadControl {
     this.#pacer.answered(now - startedAt, inFlightAtStart, attempts, isStarting, now);
   }
 
-  responded({ ticket, startedAt }: Sent): void {
-    this.#reopen(this.#window.answered(ticket, startedAt));
+  responded({ ticket, startedAt }: SentAttempt): void {
+    this.#reopen(this.#quotaWindow.answered(ticket, startedAt));
   }
 
   failed(partial: Completion | undefined): void {
@@ -137,10 +142,10 @@ export class LoadControl {
 
   /** Handles an attempt that was throttled, timed out or not connected. Returns whether throttling
    * is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a
-   * used-up quota (`closed`). If the teacher names a time and would throttle other attempts too,
-   * all attempts wait. */
-  pressed(
-    { ticket, startedAt, inFlightAtStart }: Sent,
+   * used-up quota (`closed`). If the teacher requests a wait and would throttle other attempts,
+   * too, all attempts wait. */
+  congested(
+    { ticket, startedAt, inFlightAtStart }: SentAttempt,
     inFlight: number,
     { type, retryAfterMs, isExhausted = false }: Pick<
       Classification,
@@ -148,13 +153,13 @@ export class LoadControl {
     >,
   ): "tolerated" | "excess" | "closed" {
     const now = this.#now(), size = this.#limit.value;
-    const hasRetryTime = retryAfterMs !== undefined, isRate = type === "rate_limit";
-    const pressure = { ticket, startedAt, inFlightAtStart, inFlight, isRate, isExhausted };
-    const verdict = this.closedUntil === undefined ? this.#tolerate(pressure, now) : "closed";
-    const { isInRun } = this.#tolerance;
-    const mayBeQuota = verdict === "closed" || !hasRetryTime && (isRate || isExhausted);
-    const isClosed = mayBeQuota && this.#window.throttled(pressure, size, isInRun, now);
-    if (hasRetryTime && (isClosed || isExhausted || isInRun)) {
+    const hasRetryTime = retryAfterMs !== undefined, isRateLimit = type === "rate_limit";
+    const attempt = { ticket, startedAt, inFlightAtStart, inFlight, isRateLimit, isExhausted };
+    const verdict = this.closedUntil === undefined ? this.#judgeThrottling(attempt, now) : "closed";
+    const { isInLongStreak } = this.#tolerance;
+    const mayBeQuota = verdict === "closed" || !hasRetryTime && (isRateLimit || isExhausted);
+    const isClosed = mayBeQuota && this.#quotaWindow.throttled(attempt, size, isInLongStreak, now);
+    if (hasRetryTime && (isClosed || isExhausted || isInLongStreak)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";
     }
@@ -168,21 +173,21 @@ export class LoadControl {
     this.#tolerance.restartRate();
   }
 
-  #tolerate(pressure: Pressure, now: number): ThrottleVerdict {
-    const { ticket, startedAt, inFlightAtStart, isRate } = pressure;
+  #judgeThrottling(attempt: CongestedAttempt, now: number): ThrottleVerdict {
+    const { ticket, startedAt, inFlightAtStart, isRateLimit } = attempt;
     this.#pacer?.throttled(inFlightAtStart);
     const { trial } = this.#tolerance;
-    const isStarting = this.#limit.isStarting && !this.#adaptiveRate.isLimiting(now) &&
+    const isStarting = this.#limit.isStarting && !this.#adaptiveRate.isBottleneck(now) &&
       ticket < START_TURNS * this.#limit.ceiling;
-    const verdict = this.#tolerance.throttled(pressure, isStarting, now);
+    const verdict = this.#tolerance.throttled(attempt, isStarting, now);
     const isExcess = verdict === "excess";
-    if (isExcess) this.#limit.pressed(pressure, this.#tolerance.isInRun);
+    if (isExcess) this.#limit.congested(attempt, this.#tolerance.isInLongStreak);
     if (verdict === "suspicious") this.#adaptiveRate.startTrial(now);
-    if (isRate) this.#adaptiveRate.throttled(startedAt, now, isExcess);
-    if (isRate && isExcess) this.#pacer ??= new Pacer();
+    if (isRateLimit) this.#adaptiveRate.throttled(startedAt, now, isExcess);
+    if (isRateLimit && isExcess) this.#pacer ??= new Pacer();
     if (verdict === "ineffective") {
       this.#pacer = undefined;
-      this.#limit.resume(trial!.size);
+      this.#limit.resume(trial!.inFlightBefore);
       this.#adaptiveRate.removeLimit();
     }
     return verdict;
@@ -196,33 +201,33 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /** @param isInUse Whether attempts other than probes are in flight. An unused limit learns
-   * nothing. */
+  /** @param isInUse Whether attempts other than probes are in flight. Otherwise the concurrency
+   * limit learns nothing. */
   tick(isInUse: boolean): void {
     const now = this.#now();
     const trial = this.#tolerance.effectiveTrial(now);
     if (trial !== undefined) {
       this.#pacer ??= new Pacer();
       const { isQuick } = trial;
-      if (!isQuick) this.#limit.decrease(trial.size, trial.cap);
-      if (isQuick || this.#limit.value < FEW_IN_FLIGHT || this.#adaptiveRate.isLimiting(now)) {
+      if (!isQuick) this.#limit.decrease(trial.inFlightBefore, trial.cap);
+      if (isQuick || this.#limit.value < FEW_IN_FLIGHT || this.#adaptiveRate.isBottleneck(now)) {
         this.#adaptiveRate.decrease(trial.perSecond, isQuick, now);
       }
     }
-    this.#reopen(this.#window.tick(now));
+    this.#reopen(this.#quotaWindow.tick(now));
     if (isInUse) this.#limit.tick();
   }
 
   /**
-   * Returns to the load before a window closed: throttling at that time said nothing about limit,
-   * rate or bursts.
+   * Returns to the load before a quota's window closed: throttling at its end said nothing about
+   * limit, rate or bursts.
    *
-   * @param size The limit to return to; undefined if no window has opened.
+   * @param limit The limit to return to; undefined if no window has opened.
    */
-  #reopen(size: number | undefined): void {
-    if (size === undefined) return;
+  #reopen(limit: number | undefined): void {
+    if (limit === undefined) return;
     this.#pacer = undefined;
-    this.#limit.resume(size);
+    this.#limit.resume(limit);
     this.#adaptiveRate.removeLimit();
     this.#tolerance.restartRate();
   }

@@ -9,5 +9,5 @@
  */
 
 export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
-export type { Sent } from "./load_control.ts";
+export type { SentAttempt } from "./load_control.ts";
 export { type Backoff, type RequestedWait, TeacherPool } from "./teacher_pool.ts";

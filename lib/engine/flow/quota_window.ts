@@ -3,34 +3,33 @@
  * window opens, without saying when.
  *
  * Such a teacher throttles everything although nothing is in flight, and sending less does not
- * help. So limit and rate stay, probes find out when the window opens, and the next window is
- * filled to the number of requests that the last one accepted.
+ * help. So limit and rate stay, probes find out when the next window opens, and this window gets as
+ * many requests as the last one accepted.
  *
  * @module
  */
 
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
-import type { LoadControlOptions, Pressure } from "./load_control.ts";
+import type { CongestedAttempt, LoadControlOptions } from "./load_control.ts";
 
-/** This many throttled attempts in succession, over `MIN_RUN_MS`, mean that a window is closed. */
+/** This many throttled attempts in a row, over `MIN_STREAK_MS`, mean that a window is closed. */
 const MIN_THROTTLED = 3;
-const MIN_RUN_MS = 500;
-/** If at most this fraction of the attempts in flight remains when a window closes, the teacher
- * is below its capacity. */
+const MIN_STREAK_MS = 500;
+/** A window counts as closed only once at most this fraction of the attempts in flight is left:
+ * with so few, the teacher cannot be at its capacity. */
 const REMAINING_FRACTION = 0.1;
-/** A teacher that was closed for a shorter time has a slow rate instead of a window. The time
- * until the first refusal arrives does not count. */
+/** A teacher that was closed for a shorter time has a slow rate instead of a window. The time that
+ * the first throttled attempt took does not count. */
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate, too. */
 const MIN_QUOTA = 8;
-/** `#throttledInMs` shrinks by this factor with each throttled attempt. */
-const FADING = 0.9;
+const THROTTLED_MS_DECAY = 0.9;
 /** Most windows begin at a minute of the clock, or with the first request. */
 const MINUTE_MS = 60_000;
 /** A window is probed this long after its expected opening, plus jitter up to the same time. */
 const MARGIN_MS = 30;
-/** A probe that is not throttled for this time, and for three times as long as others took, is
- * accepted: its answer may take minutes. */
+/** A probe that is not throttled for this time, and for three times as long as others took to be
+ * throttled, counts as accepted: its answer may take minutes. */
 const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
  * its quota. A window that opens as expected is filled at once. */
@@ -38,46 +37,47 @@ const MAX_STEP = 256;
 /** Steps are twice as far apart as the time until attempts are throttled, within these bounds. */
 const MIN_STEP_MS = 100;
 const MAX_STEP_MS = 1_000;
-/** From this fraction of its quota on, a window is near its end. */
-const NEAR_END = 0.9;
+const NEAR_END_FRACTION = 0.9;
 
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
-/** The first of a run of throttled attempts since the last answer, and their number. */
-interface Run extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
-  /** The concurrency limit at that time. */
-  readonly size: number;
+/** Throttled attempts since the last answer: the first of them, and their number. */
+interface Streak extends Pick<CongestedAttempt, "ticket" | "startedAt" | "inFlight"> {
+  /** The limit when the first of them was throttled. */
+  readonly concurrencyLimit: number;
   count: number;
 }
 
 /** Times are in milliseconds of one monotonic clock. */
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
-  #run: Run | undefined;
+  #streak: Streak | undefined;
   /** Set while the window is closed. `ticket` is that of the last attempt before it closed. */
-  #closed: { readonly run: Run; readonly ticket: number } | undefined;
+  #closed: { readonly streak: Streak; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
   /** Whether the next probe is planned for the expected opening of a window. */
-  #isNextAtOpening = false;
+  #isNextProbeAtOpening = false;
   /** The ticket of the first probe at an expected opening; Infinity if that probe was throttled, or
    * none was sent. */
   #openingTicket = Infinity;
-  /** When the current window opened; undefined if that was not seen. */
+  /** When the current window opened; undefined if no window was seen to open. */
   #openedAt: number | undefined;
-  /** When the current window's first attempt was made; `#firstTicket` is its number. */
+  /** When the current window's first attempt, with the ticket `#firstTicket`, was made. */
   #firstAt: number | undefined;
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
   /** The longest time that a recent attempt took to be throttled. */
   #throttledInMs = 0;
+  /** How many attempts a window accepts; undefined without a quota. */
   #quota: number | undefined;
   /** Lower bound of a window's length: a probe was throttled after this time. */
   #minPeriodMs = 0;
   /** Upper bound of a window's length: a probe was accepted after this time. */
   #periodMs: number | undefined;
+  /** The last ticket that may be sent before `#stepAt`. */
   #allowedTicket = Infinity;
   #step = MAX_STEP;
   #stepAt = 0;
@@ -106,13 +106,13 @@ export class QuotaWindow {
     this.#firstAt ??= now;
     if (this.#closed === undefined) return;
     this.#probeSentAt = now;
-    if (this.#isNextAtOpening) this.#openingTicket = Math.min(this.#openingTicket, ticket);
-    this.#waitForProbe(now);
+    if (this.#isNextProbeAtOpening) this.#openingTicket = Math.min(this.#openingTicket, ticket);
+    this.#planProbe(now);
   }
 
   /** Returns the concurrency limit to return to if the answer shows that a window has opened. */
   answered(ticket: number, startedAt: number): number | undefined {
-    if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
+    if (this.#streak !== undefined && ticket > this.#streak.ticket) this.#streak = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
@@ -125,38 +125,36 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /**
-   * Counts a throttled attempt. Returns whether the window is closed.
-   *
-   * @param size The concurrency limit.
-   * @param isInRun Whether it belongs to a run of throttled attempts too long to be chance.
-   */
+  /** Counts a throttled attempt. Returns whether the window is closed. */
   throttled(
-    { ticket, startedAt, inFlight, isExhausted }: Pressure,
-    size: number,
-    isInRun: boolean,
+    { ticket, startedAt, inFlight, isExhausted }: CongestedAttempt,
+    concurrencyLimit: number,
+    isInLongStreak: boolean,
     now: number,
   ): boolean {
-    this.#throttledInMs = Math.max(FADING * this.#throttledInMs, now - startedAt);
+    this.#throttledInMs = Math.max(THROTTLED_MS_DECAY * this.#throttledInMs, now - startedAt);
     if (this.#closed !== undefined) {
       if (ticket > this.#closed.ticket) this.#probeWasThrottled(ticket, startedAt);
       return true;
     }
     this.#throttled++;
-    this.#run ??= { ticket, startedAt, inFlight, size, count: 0 };
-    const run = this.#run;
-    run.count++;
-    const isDrained = inFlight - 1 <= REMAINING_FRACTION * run.inFlight;
-    const isLong = run.count >= MIN_THROTTLED && now - run.startedAt >= MIN_RUN_MS;
-    if (this.#isAtEnd || isDrained && (isExhausted || isInRun && isLong)) this.#close(run, now);
+    this.#streak ??= { ticket, startedAt, inFlight, concurrencyLimit, count: 0 };
+    const streak = this.#streak;
+    streak.count++;
+    const isDrained = inFlight - 1 <= REMAINING_FRACTION * streak.inFlight;
+    const isLong = streak.count >= MIN_THROTTLED && now - streak.startedAt >= MIN_STREAK_MS;
+    if (this.#isAtEnd || isDrained && (isExhausted || isInLongStreak && isLong)) {
+      this.#close(streak, now);
+    }
     return this.#closed !== undefined;
   }
 
-  /** Whether nearly the whole quota was sent, or the window has opened unexpectedly and is still
-   * tried with few attempts: it may not be open at all. */
+  /** Whether nearly the whole quota was sent, or the window opened unexpectedly and is still tried
+   * with few attempts, because it may not be open at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
-    return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
+    return this.#step < MAX_STEP ||
+      this.#lastTicket >= this.#firstTicket + NEAR_END_FRACTION * this.#quota;
   }
 
   #probeWasThrottled(ticket: number, startedAt: number): void {
@@ -169,27 +167,27 @@ export class QuotaWindow {
     else this.#minPeriodMs = Math.max(this.#minPeriodMs, minPeriodMs);
   }
 
-  #close(run: Run, now: number): void {
-    const accepted = run.ticket - this.#firstTicket - (this.#throttled - run.count);
+  #close(streak: Streak, now: number): void {
+    const accepted = streak.ticket - this.#firstTicket - (this.#throttled - streak.count);
     // A window that closes again at once was never open.
     if (this.#quota === undefined || accepted >= MIN_QUOTA) this.#quota = Math.max(0, accepted);
-    this.#closed = { run, ticket: this.#lastTicket };
+    this.#closed = { streak, ticket: this.#lastTicket };
     this.#openingTicket = Infinity;
-    this.#run = undefined;
+    this.#streak = undefined;
     this.#probeSentAt = undefined;
     this.#probeMs = this.#periodMs === undefined ? PROBE_BASE_MS : PROBE_CAP_MS;
-    this.#waitForProbe(now);
+    this.#planProbe(now);
   }
 
   #open(ticket: number, openedAt: number, isAsExpected: boolean): number | undefined {
-    const { run } = this.#closed!;
+    const { streak } = this.#closed!;
     this.#closed = undefined;
     this.#throttled = 0;
     this.#firstTicket = ticket;
     const isFirst = this.#openedAt === undefined;
-    const closedMs = openedAt - run.startedAt - this.#throttledInMs;
+    const closedMs = openedAt - streak.startedAt - this.#throttledInMs;
     const isWindow = closedMs >= MIN_CLOSED_MS &&
-      ((this.#quota ?? 0) >= MIN_QUOTA || run.ticket === 1);
+      ((this.#quota ?? 0) >= MIN_QUOTA || streak.ticket === 1);
     if (!isWindow) {
       this.#quota = this.#periodMs = this.#openedAt = undefined;
       this.#minPeriodMs = 0;
@@ -202,7 +200,7 @@ export class QuotaWindow {
     this.#isBeyondQuota = false;
     this.#allowedTicket = isAsExpected ? ticket + Math.max(0, this.#quota! - 1) : ticket;
     this.#stepAt = openedAt;
-    return run.size;
+    return streak.concurrencyLimit;
   }
 
   #learnPeriod(periodMs: number): void {
@@ -238,13 +236,12 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** Plans the next probe: at an expected opening, or after the wait. */
-  #waitForProbe(now: number): void {
+  #planProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());
     const marginMs = MARGIN_MS * (1 + random());
     // Each opening is probed once.
-    const earliest = this.#isNextAtOpening ? now + marginMs : now;
+    const earliest = this.#isNextProbeAtOpening ? now + marginMs : now;
     const openings = [
       now + MINUTE_MS - wallClock() % MINUTE_MS,
       (this.#firstAt ?? now) + MINUTE_MS,
@@ -255,7 +252,7 @@ export class QuotaWindow {
     const opening = Math.min(...openings);
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
-    this.#isNextAtOpening = isOpening;
+    this.#isNextProbeAtOpening = isOpening;
     // Clocks differ: a window may open soon after its expected time.
     this.#probeMs = isOpening
       ? PROBE_BASE_MS

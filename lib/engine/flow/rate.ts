@@ -11,14 +11,15 @@ import type { LoadControlOptions } from "./load_control.ts";
 
 type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
-/** The assumed tokens of a call until the first call has finished. */
+/** The assumed tokens of a call before the first call has finished. */
 const GUESS_TOKENS = 500;
 /** The weight of the guess in the mean, in calls. */
 const GUESS_WEIGHT = 5;
 
 const CALLS_IN_MEAN = 200;
 
-/** If less than this fraction of a limit is left, the rest is spread over the time until the reset. */
+/** If less than this fraction of a limit is left, the rest is spread over the time until the
+ * reset. */
 const LOW_SHARE = 0.2;
 
 /** Replaces `LOW_SHARE` if the limit is unknown; in calls. */
@@ -26,7 +27,7 @@ const LOW_CALLS = 20;
 
 const MAX_SPACING_MS = 5_000;
 
-/** The limits of the user and of the headers. Each attempt is a `take()`, then an `ended()`. */
+/** The limits of the user and of the headers. Each attempt is a `sent()`, then an `ended()`. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -50,7 +51,7 @@ export class RateLimiter {
     this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
   }
 
-  /** Uses a share of `rpm` and `tpm`, from 0 to 1; other processes use the rest. */
+  /** Uses this share, from 0 to 1, of `rpm` and `tpm`; other processes use the rest. */
   setShare(share: number): void {
     const now = this.#now();
     this.#share = share;
@@ -62,12 +63,13 @@ export class RateLimiter {
   get maxPerSecond(): number {
     const { requests, tokens } = this.#perSecond;
     const isKnown = tokens > 0 && this.#meanCalls > GUESS_WEIGHT;
-    return this.#share *
-      Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
+    const limit = Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
+    // A share of 0 times Infinity would be NaN.
+    return limit === Infinity ? Infinity : this.#share * limit;
   }
 
-  /** Milliseconds until an attempt may be sent. Gets shorter if an answer took fewer tokens than
-   * were charged for it. */
+  /** Milliseconds until an attempt may be sent. The delay gets shorter if an answer took fewer
+   * tokens than were charged for it. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -76,7 +78,7 @@ export class RateLimiter {
     return Math.max(0, spacedMs, requestsMs, this.#tokens?.delayMs(now) ?? 0);
   }
 
-  take(): void {
+  sent(): void {
     const now = this.#now();
     this.#sentAt = now;
     this.#inFlight++;
@@ -84,7 +86,6 @@ export class RateLimiter {
     this.#charge(0);
   }
 
-  /** @param completion The answer, complete or partial: its tokens count. */
   ended(completion: Completion | undefined): void {
     this.#inFlight--;
     if (completion === undefined) return this.#charge(0);
@@ -132,7 +133,7 @@ export class RateLimiter {
   }
 }
 
-/** The burst allowed after a pause: what the rate yields in this time. */
+/** The burst that is allowed after a pause is what the rate yields in this time. */
 const BURST_MS = 50;
 
 /** Smooths a rate, so that a minute's quota is not used up at once. */
@@ -169,7 +170,7 @@ export class TokenBucket {
     this.#level -= amount;
   }
 
-  /** Fills up to the burst. A level above that, from tokens given back, stays. */
+  /** Fills up to the burst. A higher level, from tokens that were charged and not used, stays. */
   #fill(now: number): void {
     const maxLevel = this.#perMs * this.#burstMs;
     if (this.#level < maxLevel) {
@@ -179,8 +180,8 @@ export class TokenBucket {
   }
 }
 
-/** Attempts are sent at most this many times as fast as they end. With the 1.2 of TCP pacing in
- * Linux, the limit follows a falling capacity too slowly. */
+/** Attempts are sent at most this many times as fast as they end. With 1.2, as in Linux for TCP,
+ * the limit would follow a falling capacity too slowly. */
 const PACING = 1.3;
 /** Replaces `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;
@@ -188,11 +189,11 @@ const ANSWERS_IN_MEAN = 20;
 /** At shorter latencies, attempts are not paced: even a few in flight make a high rate, which
  * only the adaptive rate can limit. */
 const MIN_PACED_LATENCY_MS = 100;
-/** As many attempts as may be in flight are sent within this time, even if answers take longer.
+/** All attempts that may be in flight are sent within this time, even if answers take longer.
  * Otherwise, lanes would be idle for most of a quota's minute. */
 const MAX_SPREAD_MS = 10_000;
-/** The share of a limit on attempts in flight that spacing may leave idle. `PACING` leaves an
- * eighth of a limit of 10 idle. */
+/** The share of a teacher's limit on attempts in flight that spacing may leave idle. `PACING` would
+ * leave an eighth of a limit of 10 idle. */
 const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
 /** A throttled attempt is compared with this many answers. */
@@ -202,14 +203,14 @@ const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** Finds out what a teacher limits. A limit of 49 attempts in flight never accepts an attempt that
- * is sent as the 50th; a rate limit accepts some. */
-class LimitComparison {
+/** Finds out whether a teacher limits the attempts in flight. A limit of 49 never accepts an
+ * attempt that is sent as the 50th in flight; a rate limit accepts some of these. */
+class InFlightLimitDetector {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** For each throttled attempt, the share of recent answered attempts that were sent with at least
-   * as many in flight. This is the mean over recent throttled attempts. */
+  /** The mean, over recent throttled attempts, of the share of recent answered attempts that were
+   * sent with at least as many in flight. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
@@ -225,7 +226,7 @@ class LimitComparison {
     this.#meanShare += (accepted / count - this.#meanShare) / attempts;
   }
 
-  get isInFlightLimit(): boolean {
+  get hasInFlightLimit(): boolean {
     return this.#throttled >= MIN_COMPARED_ATTEMPTS && this.#meanShare <= MAX_ACCEPTED_SHARE;
   }
 }
@@ -234,13 +235,14 @@ class LimitComparison {
  * and a rate limit without bursts would throttle the attempts that follow. If attempts in flight
  * are limited, spacing is shorter, so that few slots are idle. */
 export class Pacer {
-  readonly #comparison = new LimitComparison();
+  readonly #detector = new InFlightLimitDetector();
   #bucket: TokenBucket | undefined;
   #meanLatencyMs = 0;
 
   /**
    * @param inFlightAtStart Attempts in flight when this one was sent, including it.
-   * @param limit Attempts that may be in flight, raised by the share that is throttled at any load.
+   * @param limit The concurrency limit, raised by the share of attempts that is throttled at any
+   * load.
    */
   answered(
     latencyMs: number,
@@ -249,7 +251,7 @@ export class Pacer {
     isStarting: boolean,
     now: number,
   ): void {
-    this.#comparison.answered(inFlightAtStart);
+    this.#detector.answered(inFlightAtStart);
     const answers = this.#meanLatencyMs === 0 ? 1 : ANSWERS_IN_MEAN;
     this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
     if (limit < 2 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
@@ -259,7 +261,7 @@ export class Pacer {
     const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
     const factor = isStarting
       ? START_PACING
-      : this.#comparison.isInFlightLimit
+      : this.#detector.hasInFlightLimit
       ? pacingFor(limit)
       : PACING;
     const perSecond = 1_000 * factor * limit / spreadMs;
@@ -268,14 +270,14 @@ export class Pacer {
   }
 
   throttled(inFlightAtStart: number): void {
-    this.#comparison.throttled(inFlightAtStart);
+    this.#detector.throttled(inFlightAtStart);
   }
 
   delayMs(now: number): number {
     return this.#bucket?.delayMs(now) ?? 0;
   }
 
-  take(now: number): void {
+  sent(now: number): void {
     this.#bucket?.take(1, now);
   }
 }

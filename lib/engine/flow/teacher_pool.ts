@@ -12,14 +12,14 @@ import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint
 
 const TICK_MS = 100;
 
-/** The interval while nothing depends on time: waking up costs more CPU than the update. */
+/** The interval while no limit depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
 /** A wait below the clock's precision would end again and again without any time passing. */
 const MIN_WAIT_MS = 0.001;
 
-/** Rows go to their key's teacher until it has this multiple of its share of the attempts in
- * flight. */
+/** A row goes to the teacher of its key until this teacher has more than this multiple of its share
+ * of the attempts in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
 /** The wait that a throttling teacher requested for a row. */
@@ -142,8 +142,8 @@ export class TeacherPool {
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
-  /** Picks the teacher with the fewest attempts in flight for its weight, among those that have room
-   * and request no further wait for the row. */
+  /** Picks the teacher with the fewest attempts in flight for its weight, among those that have
+   * room and request no further wait for the row. */
   pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined;
@@ -156,10 +156,10 @@ export class TeacherPool {
     return best;
   }
 
-  /** Returns the teacher for rows with this key; undefined if it has no room or too many attempts in
-   * flight. Weighted rendezvous hashing: the teacher with the highest hash of key, address and
-   * weight. So each teacher owns keys in proportion to its weight, and when one joins or leaves, only
-   * its own keys move. */
+  /** Returns the teacher for rows with this key; undefined if it has no room or too many attempts
+   * in flight. Weighted rendezvous hashing picks the teacher with the highest hash of key, address
+   * and weight: each teacher gets keys in proportion to its weight, and when a teacher joins or
+   * leaves, only its keys move. */
   pickForKey(key: number): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined, highest = 0, inFlight = 1, weight = 0;
@@ -178,11 +178,12 @@ export class TeacherPool {
     return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
   }
 
-  /** Adds a teacher, or takes back one that has calls in flight. Starts carefully. */
+  /** Adds a teacher, or takes back one that left and still has calls in flight. Both start
+   * carefully. */
   add(teacher: EndpointOptions): void {
     // Without any turns, a new teacher alone would get all rows at first.
     const turns = Math.max(0, ...this.#active.map(({ turns, weight }) => turns / weight));
-    // A second endpoint would not count the attempts in flight at the first.
+    // A second endpoint for the same teacher would not count the attempts in flight at the first.
     const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];

@@ -10,7 +10,7 @@
  */
 
 import { DecreaseTrial } from "./decrease_trial.ts";
-import type { Pressure } from "./load_control.ts";
+import type { CongestedAttempt } from "./load_control.ts";
 
 /**
  * What a throttled attempt means:
@@ -25,7 +25,7 @@ export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffecti
 export interface RecentResults {
   readonly attempts: number;
   readonly seconds: number;
-  readonly share: number;
+  readonly throttledShare: number;
   readonly acceptedPerSecond: number;
   readonly throttledPerSecond: number;
 }
@@ -38,24 +38,22 @@ const KEPT_WEIGHT = 1 - 1 / MEMORY;
 const RECENT_ATTEMPTS = 128;
 /** Attempts that are remembered individually. Most may still be in flight. */
 const REMEMBERED_ATTEMPTS = 1_024;
-const NONE = -1;
-/** The upper bound of `#throttledInMs`: timeouts take longer. */
+const NO_TICKET = -1;
+/** The upper bound of `#throttledInMs`, which timeouts would exceed. */
 const MAX_THROTTLED_MS = 2_000;
-/** `#throttledInMs` shrinks by this factor with each throttled attempt. */
-const FADING = 0.95;
+const THROTTLED_MS_DECAY = 0.95;
 const ALWAYS_TOLERATED_ATTEMPTS = 4;
 /** Chance may exceed the tolerated share by this many standard deviations. */
 const DEVIATIONS = 3;
-/** Below this probability, a run of throttled attempts is not chance. */
+/** Below this probability, a streak of throttled attempts is not chance. */
 const CHANCE_PROBABILITY = 2.1e-4;
-const MIN_RUN = 3;
+const MIN_STREAK = 3;
 /** The share throttled by chance is taken to be at least this. */
 const MIN_SHARE = 0.01;
-/** While a careful start has a lower share of throttled attempts, a trial waits for
- * `START_ATTEMPTS` and `START_PER_S`. */
+/** While a careful start has a lower share of throttled attempts, no trial begins before the
+ * attempt `START_ATTEMPTS`, or with fewer throttled attempts per second than `START_PER_S`. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
-/** With fewer throttled attempts per second, the trial would be slow. */
 const START_PER_S = 5;
 /** Fewer attempts give no share to compare with. */
 const MIN_ATTEMPTS = 20;
@@ -63,18 +61,18 @@ const MIN_ATTEMPTS = 20;
 const MAX_SHARE = 0.75;
 /** After a trial, this multiple of the throttled share is tolerated. */
 const TOLERANCE_MARGIN = 1.2;
-const GONE_FRACTION = 0.25;
-/** The usual share is forgotten if, after this many attempts, less than `GONE_FRACTION` of it is
+/** The usual share is forgotten if, after `GONE_ATTEMPTS`, less than this fraction of it is
  * throttled. */
+const GONE_FRACTION = 0.25;
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 export class ThrottleTolerance {
-  /** Attempts since the last excess or the end of the last trial; older ones count less. */
+  /** Attempts since the last verdict `excess` or the last trial; older attempts count less. */
   #sent = 0;
   #throttled = 0;
-  /** Attempts after this number count in `#throttled`. */
+  /** Attempts with higher tickets count in `#throttled`. */
   #countedFrom = 0;
-  /** All attempts outside of runs of throttled ones; older attempts count less. */
+  /** All attempts outside of streaks of throttled attempts; older attempts count less. */
   #allSent = 0;
   /** The throttled attempts among `#allSent`: they show the share that is throttled by chance. */
   #allThrottled = 0;
@@ -84,11 +82,11 @@ export class ThrottleTolerance {
   #throttledInMs = 0;
   readonly #sentAt = new Float64Array(REMEMBERED_ATTEMPTS);
   #lastTicket = 0;
-  /** The first attempt that counts towards the measured rate. */
+  /** The ticket of the first attempt that counts towards the measured rate. */
   #recentFrom = 1;
   /** Tickets of throttled attempts, each at its ticket modulo `REMEMBERED_ATTEMPTS`. */
-  readonly #throttledTickets = new Float64Array(REMEMBERED_ATTEMPTS).fill(NONE);
-  #isInRun = false;
+  readonly #throttledTickets = new Float64Array(REMEMBERED_ATTEMPTS).fill(NO_TICKET);
+  #isInLongStreak = false;
 
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
@@ -99,10 +97,10 @@ export class ThrottleTolerance {
     return this.#usualShare;
   }
 
-  /** Whether the last throttled attempt belongs to a run too long to be chance. The next attempt
+  /** Whether the last throttled attempt belongs to a streak too long to be chance. The next attempt
    * would be throttled too. */
-  get isInRun(): boolean {
-    return this.#isInRun;
+  get isInLongStreak(): boolean {
+    return this.#isInLongStreak;
   }
 
   sent(ticket: number, now: number): void {
@@ -116,57 +114,58 @@ export class ThrottleTolerance {
     if (this.#usualShare > 0 && this.#isUsualShareGone) this.#usualShare = 0;
   }
 
-  /** Called after a pause or a decrease: the attempts so far do not show the rate. */
+  /** Called after a pause or a decrease: earlier attempts do not show the rate that is accepted. */
   restartRate(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
-  /** @param isStarting Whether a careful start continues. */
-  throttled(attempt: Pressure, isStarting: boolean, now: number): ThrottleVerdict {
-    // Attempts from before the last verdict are not counted.
+  throttled(attempt: CongestedAttempt, isCarefulStart: boolean, now: number): ThrottleVerdict {
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
       Math.min(MAX_THROTTLED_MS, now - attempt.startedAt),
-      FADING * this.#throttledInMs,
+      THROTTLED_MS_DECAY * this.#throttledInMs,
     );
     this.#trial?.throttled(attempt.startedAt, now);
-    const runLength = this.#runLengthAt(attempt.ticket);
-    if (runLength < MIN_RUN) this.#allThrottled++;
+    const streakLength = this.#streakLengthAt(attempt.ticket);
+    if (streakLength < MIN_STREAK) this.#allThrottled++;
     else this.#allSent = Math.max(0, this.#allSent - 1);
-    this.#isInRun = runLength >= Math.max(MIN_RUN, this.#minRunLength(runLength));
-    if (this.#isInRun) return this.#excess();
+    this.#isInLongStreak =
+      streakLength >= Math.max(MIN_STREAK, this.#minStreakLength(streakLength));
+    if (this.#isInLongStreak) return this.#excess();
     if (this.#trial !== undefined) return this.#afterTrial(this.#trial, now);
     if (this.#isTolerated || attempt.ticket <= this.#countedFrom) return "tolerated";
     const recent = this.#recent(now);
-    const share = Math.max(recent.share, this.#throttled / Math.max(1, this.#sent));
+    const share = Math.max(recent.throttledShare, this.#throttled / Math.max(1, this.#sent));
     if (share >= MAX_SHARE) return this.#excess();
-    if (isStarting && share < START_SHARE) {
+    if (isCarefulStart && share < START_SHARE) {
       const isEarly = attempt.ticket < START_ATTEMPTS;
       if (isEarly || recent.throttledPerSecond < START_PER_S) return "tolerated";
     }
     if (recent.attempts < MIN_ATTEMPTS) return "tolerated";
-    this.#trial = new DecreaseTrial({ size: attempt.inFlight, ...recent, share }, now);
+    const trialOptions = { ...recent, inFlightBefore: attempt.inFlight, throttledShare: share };
+    this.#trial = new DecreaseTrial(trialOptions, now);
     return "suspicious";
   }
 
-  /** Ends a trial that has shown that sending less helps, and returns it; otherwise undefined. */
+  /** If a trial has shown that sending less helps, ends and returns the trial; otherwise
+   * undefined. */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
-    this.#usualShare = Math.min(this.#usualShare, trial.share);
+    this.#usualShare = Math.min(this.#usualShare, trial.throttledShare);
     this.#restart();
     return trial;
   }
 
   #afterTrial(trial: DecreaseTrial, now: number): ThrottleVerdict {
     if (trial.result(now) !== "ineffective") return "tolerated";
-    if (trial.share >= MAX_SHARE) return this.#excess();
+    if (trial.throttledShare >= MAX_SHARE) return this.#excess();
     const confirmation = trial.confirmation(now);
     if (confirmation !== undefined) {
       this.#trial = confirmation;
       return "tolerated";
     }
-    this.#usualShare = trial.share;
+    this.#usualShare = trial.throttledShare;
     this.#restart();
     return "ineffective";
   }
@@ -182,9 +181,9 @@ export class ThrottleTolerance {
       ALWAYS_TOLERATED_ATTEMPTS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the run around an attempt, in the order of sending. Attempts in flight may be
-   * accepted, so they end a run. */
-  #runLengthAt(ticket: number): number {
+  /** The length of the streak around an attempt, in the order of sending. Attempts in flight may be
+   * accepted, so they end a streak. */
+  #streakLengthAt(ticket: number): number {
     this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] = ticket;
     let length = 1;
     for (let n = ticket - 1; length < RECENT_ATTEMPTS && this.#wasThrottled(n); n--) length++;
@@ -196,19 +195,19 @@ export class ThrottleTolerance {
     return this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] === ticket;
   }
 
-  /** The shortest run that is not chance, given the share throttled before it. */
-  #minRunLength(length: number): number {
-    // Attempts of this run that were counted before it was recognized.
-    const ownAttempts = Math.min(length, MIN_RUN - 1);
-    const sent = Math.max(1, this.#allSent - ownAttempts);
-    const throttled = Math.max(0, this.#allThrottled - ownAttempts);
+  /** The shortest streak that is not chance, given the share throttled before it. */
+  #minStreakLength(length: number): number {
+    // Attempts of this streak that were counted before it was long enough.
+    const streakAttempts = Math.min(length, MIN_STREAK - 1);
+    const sent = Math.max(1, this.#allSent - streakAttempts);
+    const throttled = Math.max(0, this.#allThrottled - streakAttempts);
     const shareBefore = (throttled - Math.sqrt(throttled)) / sent;
     const share = Math.min(MAX_SHARE, Math.max(MIN_SHARE, this.#usualShare, shareBefore));
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
-  /** Recent attempts, without those that may still be throttled. If that leaves hardly any, the
-   * share of all attempts is used. */
+  /** Measures recent attempts, without those that may still be throttled. If hardly any are left,
+   * all attempts since the last verdict give the share. */
   #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED_ATTEMPTS + 2);
     const unknownFrom = now - this.#throttledInMs;
@@ -227,7 +226,7 @@ export class ThrottleTolerance {
     return {
       attempts,
       seconds,
-      share: throttled / attempts,
+      throttledShare: throttled / attempts,
       acceptedPerSecond: (attempts - throttled) / seconds,
       throttledPerSecond: throttled / seconds,
     };

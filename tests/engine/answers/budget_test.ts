@@ -72,12 +72,12 @@ for (const [share, whole] of [[10, 40], [10, 10]]) {
   Deno.test(`Budget.exhaustedReason of a shard with $${share} of $${whole} says that its earlier runs count`, () => {
     const budget = new Budget({ priceOf });
     budget.setMaxCost(whole);
-    budget.takeShare(share / whole, 9);
+    budget.setShare(share / whole, 9);
     budget.add(answer({ completionTokens: 100 }), ENDPOINT);
     assertEquals(
       budget.exhaustedReason,
       "All runs of this shard have cost $10.00 of $10.00, its share of the limit of " +
-        `$${whole}.00 (--max-cost). Raise it to continue`,
+        `$${whole}.00 (--max-cost). Raise the limit to continue`,
     );
   });
 }

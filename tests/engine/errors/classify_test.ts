@@ -12,7 +12,7 @@ const ADVICE: Readonly<Record<Remedy, RegExp>> = {
   model: /--model/,
   endpoint: /--endpoint \(chat, responses or completions\)/,
   address: /--base-url.*\/chat\/completions/,
-  upstream: /the gateway's own key or account.*not about yours/,
+  upstream: /the gateway's own key or account.*not yours/,
   proxy: /proxy/,
   certificate: /the dates of the certificate.*--ca-file/,
   "client certificate": /--client-cert, --client-key/,

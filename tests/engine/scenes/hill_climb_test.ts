@@ -175,7 +175,7 @@ Deno.test("HillClimb measures nothing while refusals keep the limit below its ow
     now,
     random: Math.random,
   });
-  limit.pressed({ startedAt: 0, inFlight: 20 });
+  limit.congested({ startedAt: 0, inFlight: 20 });
   while (time.now++ < 3_000) {
     limit.answered({ startedAt: time.now, inFlight: limit.value, tokens: 10 });
   }

@@ -314,7 +314,7 @@ Deno.test("an answer that states its cost without token counts counts as the mea
   const delayAfter = (promptTokens: number, completionTokens: number) => {
     const limiter = new RateLimiter({ rpm: undefined, tpm: 60_000, now: () => 0 });
     for (let i = 0; i < 20; i++) {
-      limiter.take();
+      limiter.sent();
       limiter.ended(completionOf({ usage: { promptTokens, completionTokens, costUsd: 0.1 } }));
     }
     return limiter.delayMs();

@@ -68,7 +68,7 @@ function gateOf(load: LoadControl, time: SimulatedTime): SimulatedGate {
     answered: (attempt, inFlight) => load.answered(attempt, inFlight, COMPLETION),
     refused: (attempt, inFlight) => {
       load.failed(undefined);
-      load.pressed(attempt, inFlight, { type: "rate_limit" });
+      load.congested(attempt, inFlight, { type: "rate_limit" });
     },
     tick: () => load.tick(true),
   };
