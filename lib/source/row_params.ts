@@ -6,7 +6,7 @@
  */
 
 import { isObject } from "../json.ts";
-import { BODY_PARAMS, secretParam } from "../params.ts";
+import { asksForSeveral, BODY_PARAMS, secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { isRawJson, isSet, setField, toolsWithoutNulls, withoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
@@ -106,8 +106,7 @@ function checkedParams(
     const field = holder === "" ? "extra_body" : holder;
     return new RowProblem(`"${field}" must not contain "messages": they belong in the row itself`);
   }
-  // A string counts, too: vLLM reads "4" as 4.
-  if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
+  if (asksForSeveral(params)) {
     return new RowProblem(
       `"${prefix}n" must be 1 (use --samples for several answers): ${currentValue(params.n)}`,
     );

@@ -230,12 +230,16 @@ export function refusalOf({ refusal, content }: JsonObject): string {
 }
 
 /** Returns the JSON text of a content that is a JSON value, such as an object that follows a
- * schema. */
+ * schema; "" for a part without text, such as an image. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
-  const isEmpty = Object.keys(content).length === 0;
-  return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
+  const { type } = content as JsonObject;
+  const isEmpty = Object.keys(content).length === 0 || TEXTLESS_PART.test(asText(type));
+  return isEmpty || isTooDeep(content) ? "" : JSON.stringify(content);
 }
+
+const TEXTLESS_PART =
+  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url)?$|^tool_|^reference$/;
 
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};

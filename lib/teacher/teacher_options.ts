@@ -14,8 +14,8 @@ import {
   texts,
 } from "../options.ts";
 import {
+  asksForSeveral,
   BODY_PARAMS,
-  numberIn,
   secretParam,
   textParamNotices,
   unknownParamNotices,
@@ -194,11 +194,10 @@ export function checkParams(params: Params): CheckedParams {
   }
   const flat = "extra_body" in params ? flatten(params, notices) : params;
   for (const [name, value] of Object.entries(flat)) checkJson(name, value);
-  const n = numberIn(flat.n);
-  if (n !== undefined && n > 1) {
+  if (asksForSeveral(flat)) {
     throw new RangeError(
       'Cannot send the parameter "n": use --samples (samples), because samples are rows of their ' +
-        `own, each with its own uid: current value is ${n}`,
+        `own, each with its own uid: current value is ${JSON.stringify(flat.n)}`,
     );
   }
   if ("stream" in flat) {
