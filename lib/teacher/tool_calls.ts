@@ -49,7 +49,7 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * OpenAI sends arguments as text; TGI, Ollama and others send an object.
+ * Returns arguments as JSON text, as OpenAI sends them. TGI, Ollama and others send an object.
  *
  * @param place The position of `value`, where numbers have all their digits.
  */
@@ -117,6 +117,7 @@ interface Call {
   readonly functionFields: JsonObject;
 }
 
+/** A part of a call, from one delta. */
 interface Part {
   /** Undefined if the server sends no index. */
   readonly index: string | undefined;
