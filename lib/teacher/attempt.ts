@@ -219,8 +219,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     const stream = this.#stream, isDeadline = error instanceof TeacherError;
     // A JSON object is complete with its last brace.
     if (stream === undefined && this.#body.holdsObject) this.#finish();
-    // At a deadline, a stream with a finish reason counts as complete. After a broken connection, it
-    // does not: a proxy may have truncated it, and some servers send the reason in every chunk.
+    // At a deadline, a stream with a finish reason counts as complete. After a broken connection,
+    // it does not: a proxy may have truncated it, and some servers send the reason in every chunk.
     else if (isDeadline && stream !== undefined && stream.finishReason !== "") {
       this.#answer(this.#completionOf(stream));
     } else throw isDeadline ? error : this.#networkError(error);

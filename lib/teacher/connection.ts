@@ -282,8 +282,8 @@ class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Ends lines in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Two different
- * ones stay, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends lines in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Two
+ * different ones stay, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

@@ -156,9 +156,9 @@ const IDLE_WATCH_MS = 5;
  * it: requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
-/** Decides which connections are reused. Servers announce it (`Keep-Alive: timeout=5, max=100`), but
- * some close earlier: llama.cpp's server closes after each streamed answer. A request that crosses
- * such a close is lost, and the server may have read it. So the actual closes are counted, too. */
+/** Decides which connections are reused. Servers announce it (`Keep-Alive: timeout=5, max=100`),
+ * but some close earlier: llama.cpp's does after each streamed answer. A request that crosses such
+ * a close is lost, and the server may have read it. So the actual closes are counted, too. */
 export class ReusePolicy {
   readonly #onDecided: () => void;
   /** The number of closes that were reactions to answers, reduced by `REUSE_WEIGHT` with each

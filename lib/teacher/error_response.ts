@@ -85,7 +85,7 @@ export function readError(sent: unknown, status: number | undefined, redact: Red
   };
 }
 
-/** Azure's model inference sends status 400 with a completion whose answer its filter has blocked. */
+/** Azure's model inference sends status 400 with a completion that its filter has blocked. */
 function filterError(body: unknown): JsonObject | undefined {
   const choice = firstObject(asObject(body)?.choices);
   const error = asObject(asObject(choice?.content_filter_results)?.error);
@@ -145,8 +145,8 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   content_filter: [1026, 1027],
 };
 
-/** Returns the most specific code. The exceeded limit (Anthropic, OpenRouter) and Google's reason come
- * before the type, which is the same for every 429. */
+/** Returns the most specific code. The exceeded limit (Anthropic, OpenRouter) and Google's reason
+ * come before the type, which is the same for every 429. */
 function codeOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return codeOf(firstObject(body));
   const top = asObject(body) ?? {};

@@ -73,8 +73,8 @@ const NONE_LEFT = /;\s*r=0(?![\d.])/;
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Returns the time until the last reset of the limits that an error response calls used up. The time
- * may be unknown; the result is undefined if no limit is used up.
+ * Returns the time until the last reset of the limits that an error response calls used up. The
+ * time may be unknown; the result is undefined if no limit is used up.
  *
  * @param now Unix time in milliseconds.
  */

@@ -92,7 +92,7 @@ function toolCallOf(
   };
 }
 
-/** In `/responses`, `input_tokens` and `output_tokens` count, even beside a `prompt_tokens` of 0. */
+/** In `/responses`, `input_tokens` and `output_tokens` count, even if `prompt_tokens` is 0. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;

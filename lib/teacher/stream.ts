@@ -63,8 +63,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer came without a finish reason. If not, this server may put a reason
-   * into every chunk, which then does not show the end. */
+  /** Whether a chunk of the answer came without a finish reason. If not, this server may put a
+   * reason into every chunk, which then does not show the end. */
   #hasOpenChunk = false;
   /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
    * after the finish reason. */

@@ -180,8 +180,8 @@ export interface CheckedParams {
  * its fields become parameters.
  *
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown) or
- * a value that JSON lacks, or is an `extra_body` other than an object.
+ * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown)
+ * or a value that JSON lacks, or is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -211,8 +211,8 @@ export function checkParams(params: Params): CheckedParams {
   return { params: flat, notices };
 }
 
-/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`), or
- * not at all. */
+/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`),
+ * or not at all. */
 function checkJson(name: string, value: unknown): void {
   try {
     JSON.stringify(value, (_, inner) => {

@@ -179,8 +179,8 @@ interface HarmonyMessage {
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** Answers begin with a channel if the prompt ends with `<|start|>assistant`, and with the channel's
- * name if the prompt ends with `<|channel|>`. */
+/** Answers begin with a channel if the prompt ends with `<|start|>assistant`, and with the
+ * channel's name if the prompt ends with `<|channel|>`. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
 /** The end of the first message, if the answer begins with its text. */

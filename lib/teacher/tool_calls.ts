@@ -197,7 +197,7 @@ export class ToolCallDeltas {
     this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part continues, found by its index, id or position; undefined for a new call. */
+  /** Finds the call that a part continues, by index, id or position; undefined for a new call. */
   #callFor({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
