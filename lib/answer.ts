@@ -102,7 +102,7 @@ export function endingOf(finishReason: string | null): Ending {
   return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
 
-/** @throws {RangeError} if a word is empty, or marks a truncated or filtered answer */
+/** @throws {RangeError} If a word is empty, or marks a truncated or filtered answer. */
 export function checkEndings(words: readonly string[]): void {
   for (const word of words) {
     const shown = JSON.stringify(word);
@@ -133,9 +133,9 @@ function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** Whether the arguments of a tool call break off. vLLM streams `tool_calls` as the finish reason of
- * calls that an abort or a token limit has cut off. Its own limit may be far below that of the
- * request, so a call without its last brace does not count as whole either. */
+/** Whether the arguments of a tool call break off, even if only the last brace is missing. vLLM
+ * streams `tool_calls` as the finish reason of calls that an abort or a token limit has cut off.
+ * That limit may be the server's, far below the limit of the request. */
 export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolean {
   return toolCalls?.some((call) => {
     const callee = isObject(call) && isObject(call.function) ? call.function : {};
@@ -172,7 +172,7 @@ export function assistantMessage(
 }
 
 export interface UidOrigin {
-  /** The row's id in the input. Equal rows have the same one. */
+  /** The row's id in the input. Equal rows share it. */
   readonly inputUid: string;
   /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same id. */
   readonly rowUid: string;
@@ -242,6 +242,6 @@ export function sampleUid(uid: string, sample: number): string {
  * use `originOf` if the whole line is known.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
-  const [, own, sample] = /^(.+)#([1-9]\d{0,2})$/s.exec(uid) ?? [];
-  return own === undefined ? undefined : { uid: own, sample: Number(sample) };
+  const [, rowUid, sample] = /^(.+)#([1-9]\d{0,2})$/s.exec(uid) ?? [];
+  return rowUid === undefined ? undefined : { uid: rowUid, sample: Number(sample) };
 }

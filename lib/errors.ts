@@ -114,8 +114,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** Minimum wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number | undefined;
   /**
-   * Whether a limit is used up. Other rows would be throttled too, for `retryAfterMs`, or for
-   * `limitResetMs` if that is undefined. Ignored unless the attempt was throttled. @default false
+   * Whether a limit is used up. Other rows would be throttled too: for `retryAfterMs`, or else for
+   * `limitResetMs`. Ignored unless the attempt was throttled. @default false
    */
   isExhausted?: boolean | undefined;
   /** Time until the exhausted limit resets, in milliseconds. @default unknown */
@@ -123,7 +123,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /**
    * Whether a router with its own key relays a provider's error (OpenRouter's "Provider returned
    * error"). Another attempt may reach another provider, so the row fails only if the message
-   * blames it. @default false
+   * blames the row. @default false
    */
   isRelayed?: boolean | undefined;
   /** Whether no connection could be made, so nothing was sent. @default false */

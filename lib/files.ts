@@ -36,17 +36,17 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
 /** The path functions of this system. Tests pass the Windows functions. */
 export type StdPath = typeof stdPath.posix;
 
-export function endsWithSeparator(path: string, rules: StdPath = stdPath): boolean {
-  return new RegExp(`${rules.SEPARATOR_PATTERN.source}$`).test(path);
+export function endsWithSeparator(path: string, std: StdPath = stdPath): boolean {
+  return new RegExp(`${std.SEPARATOR_PATTERN.source}$`).test(path);
 }
 
 export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: StdPath = stdPath): string {
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** Joins a folder and a name with `/`. Windows accepts it, and paths look as the user typed them. */
-export function inFolder(folder: string, name: string, rules: StdPath = stdPath): string {
-  return `${withoutSeparator(folder, rules)}/${name}`;
+/** Joins a folder and a name with `/`, which Windows accepts, too. */
+export function inFolder(folder: string, name: string, std: StdPath = stdPath): string {
+  return `${withoutSeparator(folder, std)}/${name}`;
 }
 
 /** Splits a path into its last part and all before it, the separator included. */
@@ -56,10 +56,10 @@ export function splitPath(path: string, { basename }: Pick<StdPath, "basename"> 
 }
 
 /** Whether `path` is strictly below `folder`. Pass real paths: links are not resolved. */
-export function isInside(path: string, folder: string, rules: StdPath = stdPath): boolean {
-  const relative = rules.relative(folder, path);
-  return relative !== "" && !rules.isAbsolute(relative) &&
-    relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
+export function isInside(path: string, folder: string, std: StdPath = stdPath): boolean {
+  const relative = std.relative(folder, path);
+  return relative !== "" && !std.isAbsolute(relative) &&
+    relative.split(std.SEPARATOR_PATTERN)[0] !== "..";
 }
 
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
@@ -84,8 +84,8 @@ export function parseShardStem(text: string) {
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** The same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS): files
- * created one after the other may then share a number, so the key is their real path. */
+/** Returns the same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS):
+ * files created one after the other may then share a number, so the key is their real path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   if (ino && Number.isSafeInteger(ino)) return `${dev}:${ino}`;
   try {
@@ -95,7 +95,7 @@ export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" 
   }
 }
 
-/** Keyed by error name or code. Names, because the bundle for Node lacks Deno's error classes. */
+/** Keyed by error name or code. Not by class: the bundle for Node lacks Deno's error classes. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -126,8 +126,8 @@ export function systemReason(cause: unknown): string {
 }
 
 /**
- * Returns the error for one of Retort's own files. A FIFO, socket or device in its place is the
- * user's mistake, so that is a `UsageError`.
+ * Returns the error for one of Retort's own files: a `UsageError` for a FIFO, socket or device in
+ * its place, which is the user's mistake.
  */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
@@ -163,7 +163,8 @@ export async function ifThere<T>(
   }
 }
 
-/** On Windows, the error for a name with `*` or `?` has the code `ENOENT`, but not Deno's class. */
+/** Whether a file is missing. On Windows, the error for a name with `*` or `?` has the code
+ * `ENOENT`, but not Deno's class. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     codeOf(error) === "ENOENT";

@@ -137,8 +137,8 @@ for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)
 
 const UID_DIGITS = 32;
 
-/** Reads the key of an id, a JSON string in a buffer. Returns false if the id must be parsed
- * first, because it has escapes or is not UTF-8. */
+/** Writes the key of an id, the text between the quotes of a JSON string, to `key`. Returns false
+ * if the id must be parsed first, because it has escapes or is not UTF-8. */
 export function readKey(bytes: Uint8Array, start: number, end: number, key: Uint32Array): boolean {
   if (end - start === UID_DIGITS && readHex(bytes, start, key)) return true;
   if (!isPlain(bytes, start, end)) return false;
@@ -158,7 +158,7 @@ function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
 const BACKSLASH = 92;
 
 function readHex(bytes: Uint8Array, start: number, key: Uint32Array): boolean {
-  // All digits, combined by "or": any other byte makes it 255.
+  // All digits, combined by "or". A byte that is no digit makes this 255.
   let combined = 0;
   for (let word = 0; word < KEY_WORDS; word++) {
     let value = 0;

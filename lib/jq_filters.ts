@@ -34,8 +34,8 @@ export function objectLists(value: unknown, path: readonly string[] = []): Objec
   );
 }
 
-/** Whether an object has a prompt in one of the fields that are read without a flag. Messages may be
- * JSON text. */
+/** Whether an object has a prompt in one of the fields that are read without a flag. Messages may
+ * be JSON text. */
 export function holdsPrompt(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { prompt, question, instruction, messages, conversations } = value;
@@ -101,7 +101,7 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
  */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);
-  // Unparsed JSON may be truncated.
+  // JSON that cannot be parsed may be a truncated table.
   return TABLE_LAYOUTS.find(({ start, fits }) =>
     start.test(line) && (!isObject(table) || fits(table))
   )?.filter;
@@ -109,7 +109,7 @@ export function tableFilter(line: string): string | undefined {
 
 /**
  * The filter for JSON over several lines: objects one after the other, as jq writes them, or one
- * object that is a row, is a table or contains the list of rows.
+ * object: a row, a table, or one that contains the list of rows.
  *
  * @param text The beginning of the file.
  */

@@ -11,7 +11,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns a non-empty list. In files made from tables, an empty list means that there is none. */
+/** Returns a non-empty list unchanged; undefined for any other value. In files made from tables, an
+ * empty list means that there is none. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -192,8 +193,8 @@ export function isCutObject(text: string): boolean {
   return text.charCodeAt(start) === OPENING_BRACE && leadingObject(text) === undefined;
 }
 
-/** The text of the object at `index`, after white space; undefined without a complete one. Other
- * text may follow. */
+/** The text of the object at `index`, after white space; undefined if there is no complete object.
+ * Other text may follow. */
 export function leadingObject(text: string, index = 0): string | undefined {
   const start = skipSpace(text, index);
   const end = text.charCodeAt(start) === OPENING_BRACE ? endOfNested(text, start) : undefined;

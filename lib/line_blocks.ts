@@ -106,7 +106,7 @@ export async function* linesIn(
 
 /** Appends lines to an open file, many with each write: a write takes 10 µs or more.
  *
- * @param lines Without line feeds. */
+ * @param lines Without newlines. */
 export async function appendLines(file: Deno.FsFile, lines: AsyncIterable<string>): Promise<void> {
   let text = "";
   for await (const line of lines) {
@@ -140,7 +140,7 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
  * Checks a file that is about to be changed. Accepts missing and empty files, and files with only
  * the beginning of a line, or zeros after a power cut.
  *
- * @throws {UsageError} if Retort did not write the first line
+ * @throws {UsageError} If Retort did not write the first line.
  */
 export async function checkOwnFile(path: string, kind: LineKind): Promise<void> {
   const first = await firstLine(path);

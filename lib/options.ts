@@ -103,7 +103,8 @@ const TOP_LEVEL = "options";
  * Checks options. `undefined` stands for the default.
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
- * @param homeOf Where an unknown option belongs, in words that follow a colon. @default nowhere
+ * @param adviceFor Returns what to do about an unknown option that belongs elsewhere, in words that
+ * follow a colon. @default no advice
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a value of the right type is out of range.
@@ -112,7 +113,7 @@ export function checkOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>>,
   place = TOP_LEVEL,
-  homeOf: (name: string) => string | undefined = () => undefined,
+  adviceFor: (name: string) => string | undefined = () => undefined,
 ): void {
   if (!isObject(options)) {
     throw new TypeError(`Cannot use ${place} ${shown(options)}: it must be an object`);
@@ -120,7 +121,7 @@ export function checkOptions(
   const prefix = place === TOP_LEVEL ? "" : `${place}.`;
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(rules, name)) {
-      throw new TypeError(unknownOption(name, prefix, Object.keys(rules), homeOf(name)));
+      throw new TypeError(unknownOption(name, prefix, Object.keys(rules), adviceFor(name)));
     }
     if (value === undefined) continue;
     const { expected, isType, isSecret = false } = rules[name];
@@ -154,9 +155,9 @@ function unknownOption(
   name: string,
   prefix: string,
   options: readonly string[],
-  home: string | undefined,
+  advice: string | undefined,
 ): string {
-  if (home !== undefined) return `Cannot use option "${prefix}${name}" here: ${home}`;
+  if (advice !== undefined) return `Cannot use option "${prefix}${name}" here: ${advice}`;
   const problem = `Cannot use option "${prefix}${name}": there is no such option`;
   const hint = suggestion(name, options);
   const param = options.includes("params") ? paramMeant(name, hint) : undefined;

@@ -80,6 +80,11 @@ export function numberIn(value: unknown): number | undefined {
   return exactJson.isRawJSON(value) ? Number(value.rawJSON) : undefined;
 }
 
+/** Whether one request asks for several answers. The text "4" counts, too: vLLM reads it as 4. */
+export function asksForSeveral({ n }: Params): boolean {
+  return (typeof n === "string" ? Number(n) : numberIn(n) ?? 1) > 1;
+}
+
 /** A limit may be text, which vLLM accepts too. Undefined for an invalid limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;

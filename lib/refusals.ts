@@ -16,8 +16,8 @@ const MAX_DISCARDED_CHARS = 400;
 interface Phrases {
   /** How refusals begin, in lower case. */
   readonly openings: readonly RegExp[];
-  /** Sentences that may follow a refusal: they offer other help, or give the reason. An
-   * answer with any other sentence is kept. */
+  /** Sentences that may follow a refusal: they offer other help, or give the reason. An answer with
+   * any other sentence is kept. */
   readonly closings: RegExp;
   /** The source of an expression for phrases near the start of a refusal. It may match other
    * answers, too, because marked answers are kept. */
@@ -121,14 +121,14 @@ const FIRST_WORD =
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
-/** Signs that an answer holds more than a refusal: a list, figures, code, or what follows a colon or dash. */
+/** Signs of more than a refusal: a list, figures, code, or what follows a colon or dash. */
 const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
 /** Words after which a sentence may still give a part of what was asked for. */
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
-/** Whether to discard an answer: one that only begins like a refusal, or also gives what was
- * asked for, is kept. */
+/** Whether to discard an answer. An answer that only begins like a refusal, or that also gives what
+ * was asked for, is kept. */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
   if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;

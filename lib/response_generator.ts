@@ -50,7 +50,7 @@ import { imagesIn } from "./source/mod.ts";
  * ```
  */
 export class ResponseGenerator {
-  /** Concurrency and cost limit may change, also for later runs. */
+  /** Changed by `setConcurrency()` and `setMaxCost()`, for later runs, too. */
   #options: ResolvedOptions;
   readonly #listeners = new Set<RunListener>();
   readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
@@ -59,7 +59,7 @@ export class ResponseGenerator {
   /**
    * Checks the options and sends nothing.
    *
-   * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
+   * @throws {TypeError | RangeError} If an option is unknown, of a wrong type or out of range.
    */
   constructor(options: ResponseGeneratorOptions) {
     this.#options = resolveOptions(options);
@@ -143,12 +143,13 @@ export class ResponseGenerator {
 
   /**
    * Continues an earlier run, sends pending rows (with `retry`, failed ones), and resolves when
-   * everything is on disk. The state of a run that was stopped or aborted is `interrupted`; a
-   * teacher, a budget or a deadline makes it `halted`.
+   * everything is on disk. The state of a run that was stopped or aborted is `interrupted`; of one
+   * that a teacher, a budget or a deadline ended, `halted`.
    *
-   * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
-   * @throws {LockedError} if another run or a merge is writing to the same output
-   * @throws {SinkError} if the output cannot be written
+   * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was
+   * sent.
+   * @throws {LockedError} If another run or a merge is writing to the same output.
+   * @throws {SinkError} If the output cannot be written.
    */
   async run(options: RunOptions): Promise<RunSummary> {
     return await this.#during(async (activeRun) => {
@@ -167,8 +168,8 @@ export class ResponseGenerator {
   /**
    * Sends rows of any shape to the teacher and yields outcomes as they arrive. Reads at most
    * `concurrency` rows ahead of the consumer. An early `break` aborts the calls in flight. An error
-   * of `rows` is thrown after the outcomes of the calls in flight. `stop()` and `abort()`, also from
-   * the page of a monitor, end it as the last row does: without an error.
+   * of `rows` is thrown after the outcomes of the calls in flight. `stop()` and `abort()`, even
+   * from the page of a monitor, end the outcomes as the last row does: without an error.
    *
    * @throws The reason of `signal` once it is aborted.
    * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.

@@ -111,8 +111,8 @@ export interface Outcome {
   readonly settledAt: number;
   /** With a `failure`, an answer that was paid for but not accepted; undefined if there is none. */
   readonly completion: Completion | undefined;
-  /** Set if it differs from what the finish reason says: an answer as long as its token limit was
-   * truncated. */
+  /** How the answer ended, if the finish reason does not say it: an answer as long as its token
+   * limit was truncated. */
   readonly ending?: Ending;
   /** Why the row failed, or its answer was not accepted; undefined if it succeeded. */
   readonly failure: Failure | undefined;

@@ -52,7 +52,7 @@ export interface EveryOptions {
 }
 
 /** Like `setInterval`, until the returned function is called. All intervals share one timer, and
- * callbacks may come early, together with others: each wake-up of the process costs 0.3 ms of CPU. */
+ * callbacks may come early, together with others: a wake-up of the process costs 0.3 ms of CPU. */
 export function every(
   intervalMs: number,
   callback: () => void,
@@ -185,7 +185,7 @@ export class Alarm {
 interface RateMeterOptions {
   readonly slotMs: number;
   readonly windowMs: number;
-  /** The shortest time over which events count as a rate. */
+  /** A rate is taken over at least this time, even if the meter has just begun. */
   readonly minSpanMs: number;
 }
 
@@ -243,8 +243,8 @@ export class RateMeter {
   }
 }
 
-/** `ActiveClock.tick()` comes at least this often, unless the process was stopped (SIGSTOP, a frozen
- * container) or its thread was blocked. */
+/** `ActiveClock.tick()` comes at least this often, unless the process was stopped (SIGSTOP, a
+ * frozen container) or its thread was blocked. */
 const MAX_TICK_GAP_MS = 2_000;
 
 /** A clock that leaves out the time in which the process was stopped, or nothing could be sent: no

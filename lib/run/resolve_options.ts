@@ -11,10 +11,10 @@ import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import {
   type AskedSchema,
   checkParams,
-  homeOfOption,
   type Message,
   type Params,
   type Teacher,
+  teacherOptionAdvice,
 } from "../teacher/mod.ts";
 import {
   aboveZero,
@@ -154,7 +154,7 @@ export function checkGeneratorOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>> = GENERATOR_RULES,
 ): void {
-  checkOptions(options, rules, undefined, homeOfOption);
+  checkOptions(options, rules, undefined, teacherOptionAdvice);
 }
 
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {

@@ -1,7 +1,7 @@
 /**
  * How an earlier version read a row, and what is sent differently today. The code that reads is
- * frozen: results of that version contain the hash of what it sent, and a row must not look edited
- * only because it is read differently today.
+ * frozen, and so are the functions of `shape.ts` that it calls: results of that version contain the
+ * hash of what it sent, and a row must not look edited only because it is read differently today.
  *
  * @module
  */
@@ -108,7 +108,7 @@ function requestOf(row: RowObject, text: string, options: EarlierOptions): RowRe
   const params = paramsOf(row, options);
   const prefill = params?.continue_final_message ?? undefined;
   const keepsPrefill = prefill === undefined ? options.keepsPrefill : prefill === true;
-  const messages = ownMessages(row, text, { ...options, keepsPrefill });
+  const messages = promptMessages(row, text, { ...options, keepsPrefill });
   return messages && { messages: withSystem(messages, options.system), params };
 }
 
@@ -129,7 +129,11 @@ function paramsOf(row: RowObject, options: PromptOptions): Params | undefined {
   return Object.keys(params).length === 0 ? undefined : params;
 }
 
-function ownMessages(row: RowObject, text: string, options: EarlierOptions): Message[] | undefined {
+function promptMessages(
+  row: RowObject,
+  text: string,
+  options: EarlierOptions,
+): Message[] | undefined {
   const { template, promptField, keepsPrefill } = options;
   if (template !== undefined) return userMessages(template.render(row, text));
   if (hasPromptField(row, options)) return userMessages(row[promptField!]);

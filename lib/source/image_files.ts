@@ -23,7 +23,7 @@ export interface RowImages {
   inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
 }
 
-/** Rejects every image, with `advice` as the reason. */
+/** Returns a `RowImages` that rejects every image, with `advice` as the reason. */
 export function withoutImages(advice: string): RowImages {
   return {
     problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,
@@ -48,7 +48,7 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
 const MAX_BYTES = 20 * 2 ** 20;
 const HEAD_BYTES = 16;
 
-/** The type of an image by its first bytes; undefined if teachers do not accept it. */
+/** Finds the media type of an image in its first bytes; undefined if teachers do not accept it. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";

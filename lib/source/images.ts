@@ -10,6 +10,7 @@ import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
 import { isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
+import type { RowObject } from "./shape.ts";
 
 const PLACEHOLDER = "<image>";
 /** Fields that cannot be sent, although a prompt without them would mean something else. */
@@ -17,7 +18,6 @@ const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
 
-type Row = Readonly<Record<string, unknown>>;
 type Part = Readonly<Record<string, unknown>>;
 
 interface ImageField {
@@ -27,7 +27,7 @@ interface ImageField {
 
 /** Whether `withImages` must be called. A loop over the names of fields would take ten times as
  * long, for every row. */
-export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
+export function mayHoldMedia(row: RowObject, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
   if (images !== undefined || image !== undefined || videos !== undefined) return true;
   if (video !== undefined || audios !== undefined || audio !== undefined) return true;
@@ -41,7 +41,7 @@ export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
  * a source (TRL) or with one (Qwen, Anthropic), and of paths in `image_url`. */
 export function withImages(
   messages: Message[],
-  row: Row,
+  row: RowObject,
   reading: Reading,
 ): Message[] | RowProblem {
   const { templateFields } = reading;
@@ -152,7 +152,7 @@ class ImagePlacer {
   }
 }
 
-/** Anthropic's format, as a value for `addressOf`. */
+/** Converts Anthropic's `source` of an image to a value for `addressOf`. */
 function anthropicImage(source: unknown): unknown {
   if (!isObject(source)) return undefined;
   return source.type === "base64" ? { bytes: source.data } : source.url;

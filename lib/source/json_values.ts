@@ -13,7 +13,7 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Whether there is a value: in files made from Arrow tables, null stands for a missing one. */
+/** Whether there is a value: in files made from Arrow tables, null stands for a missing value. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
@@ -108,28 +108,27 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-// Bits in the result of `contentsOf`.
 export const HOLDS_NUMBER = 1;
 export const HOLDS_NULL = 2;
 
 /** Whether there is a number at any level, so that `parseLossless` may make a difference. */
 export function holdsNumber(value: unknown): boolean {
-  return (contentsOf(value) & HOLDS_NUMBER) !== 0;
+  return (contentFlags(value) & HOLDS_NUMBER) !== 0;
 }
 
-/** Finds numbers and nulls at any level, in one pass. */
-export function contentsOf(value: unknown): number {
+/** Looks for numbers and nulls at any level, in one pass. Returns bits such as `HOLDS_NULL`. */
+export function contentFlags(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
   if (typeof value === "number") return HOLDS_NUMBER;
   if (typeof value !== "object") return 0;
   let bits = 0;
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) bits |= contentsOf(value[i]);
+    for (let i = 0; i < value.length; i++) bits |= contentFlags(value[i]);
     return bits;
   }
   const object = value as Record<string, unknown>;
-  for (const key in object) bits |= contentsOf(object[key]);
+  for (const key in object) bits |= contentFlags(object[key]);
   return bits;
 }
 

@@ -39,8 +39,8 @@ const ROLES = new Map([
 ]);
 
 /**
- * Returns the messages before the trailing assistant turns, or all if `keepsPrefill`. Turns that
- * are messages already stay the same objects.
+ * Returns the messages before the trailing assistant turns, or all messages if `keepsPrefill`.
+ * Turns that are messages already are not copied.
  *
  * @param name The field with the conversation.
  */
@@ -57,7 +57,7 @@ export function conversationOf(
   const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
   const allTurns = holdsPairs
     ? list.flatMap(turnsOfPair)
-    : typeof list[0] === "string" && TEXTS_IN_TURN.test(name)
+    : typeof list[0] === "string" && ALTERNATING_FIELDS.test(name)
     ? list.map(turnOfText)
     : list;
   let end = allTurns.length;
@@ -73,9 +73,9 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must contain some text`) : turns as Message[];
 }
 
-/** The turns in a list, an object of columns such as `{"role":[…],"content":[…]}` (Hugging
- * Face's form of a list of objects), the JSON text of either (CSV files, columns of text), or a
- * transcript. */
+/** Finds the turns in a list, in an object of columns such as `{"role":[…],"content":[…]}` (Hugging
+ * Face's form of a list of objects), in the JSON text of either (CSV files, columns of text), or in
+ * a transcript; undefined if there are none. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
@@ -87,7 +87,7 @@ const TRANSCRIPT_SHAPES: ReadonlySet<string> = new Set(["chosen", "prompt-field"
 
 /** Texts alternate between user and assistant in these fields (LIMA, UltraChat). In other
  * fields, a list of texts may be the user's turns alone (MT-Bench) or several prompts. */
-export const TEXTS_IN_TURN = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
+export const ALTERNATING_FIELDS = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
 
 function turnOfText(turn: unknown, index: number): unknown {
   return typeof turn === "string"
@@ -220,7 +220,7 @@ function messageFromTurn(
   return message;
 }
 
-/** Puts a system message in front, unless `system` is undefined or there is one already. */
+/** Puts a system message in front, unless `system` is undefined or the messages have one. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];

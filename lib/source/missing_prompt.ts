@@ -8,16 +8,16 @@ import { holdsPrompt, holdsQuestion, jqElements, jqPath, objectLists } from "../
 import { posixWord } from "../printable.ts";
 import { similarName } from "../similar_name.ts";
 import { ownField } from "./json_values.ts";
-import { TEXTS_IN_TURN } from "./messages.ts";
+import { ALTERNATING_FIELDS } from "./messages.ts";
 import { RowProblem } from "./parsed_row.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields that are read without a flag, so a name that nearly equals one of them is probably a
+/** Fields that are read without a flag. A name that nearly equals one of these is probably a
  * typo. */
 const DEFAULT_NAMES = ["prompt", "question", "instruction", "messages", "conversations"];
 
-/** Names of prompts in other datasets, the least ambiguous first. */
+/** Names that other datasets give to prompts, the least ambiguous first. */
 const COMMON_NAMES = [
   "user_prompt",
   "prompt_text",
@@ -127,7 +127,7 @@ function nestedHint(row: Fields): string | undefined {
   }
   const [texts, ...others] = Object.keys(row).filter((name) => isListOfTexts(row[name]));
   if (texts !== undefined && others.length === 0 && likelyPromptField(row) === undefined) {
-    return TEXTS_IN_TURN.test(texts)
+    return ALTERNATING_FIELDS.test(texts)
       ? `use --prompt-field ${posixWord(texts)}`
       : `use --template ${posixWord(`{{${texts}.0}}`)} for the first text of the list`;
   }

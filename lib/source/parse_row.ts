@@ -9,7 +9,7 @@ import { isTooDeep } from "../json.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { earlierRequest } from "./earlier_request.ts";
 import {
-  contentsOf,
+  contentFlags,
   HOLDS_NULL,
   HOLDS_NUMBER,
   holdsNumber,
@@ -177,13 +177,13 @@ export class RowParser {
   ): ReadRequest | RowProblem {
     const plain = this.#read(json, text, shape, readsCallsOnly);
     if (plain instanceof RowProblem) return plain;
-    const contents = contentsOf(plain.messages);
-    const hasNumber = (contents & HOLDS_NUMBER) !== 0 || plain.reading.hasNumber ||
+    const flags = contentFlags(plain.messages);
+    const hasNumber = (flags & HOLDS_NUMBER) !== 0 || plain.reading.hasNumber ||
       holdsNumber(plain.params);
     const request = hasNumber
       ? this.#read(parseLossless(text) as ParsedJson, text, shape, readsCallsOnly)
       : plain;
-    if (request instanceof RowProblem || (contents & HOLDS_NULL) === 0) return request;
+    if (request instanceof RowProblem || (flags & HOLDS_NULL) === 0) return request;
     return { ...request, messages: messagesWithoutNulls(request.messages) };
   }
 

@@ -17,7 +17,7 @@ const NO_HINT = () => "";
 export class RowProblem {
   /** What is wrong, in words that follow `file:line: `. */
   readonly problem: string;
-  /** What to do about all rows with this problem, often a flag; "" if there is no advice. */
+  /** What to do about all rows with this problem: often a flag to add; "" if there is no advice. */
   readonly hint: () => string;
 
   constructor(problem: string, hint: () => string = NO_HINT) {
@@ -196,7 +196,9 @@ function clashesOf(row: object): readonly string[] {
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** @param uidFieldLast Puts `userFields` last, as an earlier version did. */
+/** Returns the fields that may hold a uid, in the order in which they are tried.
+ *
+ * @param uidFieldLast Puts `userFields` last, as an earlier version did. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
   { uidFieldLast = false }: { uidFieldLast?: boolean } = {},
@@ -204,8 +206,8 @@ export function uidFieldsOf(
   return uidFieldLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
-/** The uid in the first of `fields` that has one. Null and "" count as absent. A number becomes
- * its text in the row, so `1` and `"1"` are one uid and `1.0` is another. */
+/** The uid in the first of `fields` that has one. Null and "" count as absent. The uid of a number
+ * is its text in the row, so `1` and `"1"` are the same uid, but `1.0` is not. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,
@@ -226,7 +228,7 @@ export function derivedUid(row: unknown, text: string): string {
 }
 
 const PLAIN_NAME = /^\w+$/;
-/** Matches an escape for an ASCII character, which the name of a field may contain. */
+/** Matches an escaped ASCII character. The name of a field may be written with such escapes. */
 const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 

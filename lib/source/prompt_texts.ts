@@ -84,7 +84,7 @@ function valueAt(row: unknown, slot: Slot): unknown {
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
-/** The turns of a text such as `\n\nHuman: …\n\nAssistant: …` (HH-RLHF). */
+/** The turns of `\n\nHuman: …\n\nAssistant: …` (HH-RLHF); undefined for other texts. */
 export function turnsOfTranscript(text: string): unknown[] | undefined {
   const [start, ...parts] = text.trimStart().split(SPEAKER);
   if (start !== "" || parts[0] !== "Human") return undefined;
@@ -101,8 +101,8 @@ const TURN_LABEL = /\n?<extra_id_1>(User|Assistant)\n/;
 
 const SYSTEM_LABEL = /^<extra_id_0>System\n/;
 
-/** The messages of a HelpSteer prompt up to the user's last turn. The user's first turn has no
- * mark. SteerLM begins with a system message or a mark instead. */
+/** The messages of a HelpSteer prompt up to the user's last turn; undefined for other texts. The
+ * user's first turn has no mark. SteerLM begins with a system message or a mark instead. */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
   const [first, ...parts] = text.split(TURN_LABEL);
@@ -117,8 +117,8 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
-/** Chat templates and other formats. `answer` is the label before an answer, `turn` a label before
- * a later turn. */
+/** Chat templates and other formats of conversations in one text. `answer` is the label before an
+ * answer, `turn` a label before a later turn. */
 const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [

@@ -6,7 +6,7 @@
  */
 
 import { isObject } from "../json.ts";
-import { BODY_PARAMS, secretParam } from "../params.ts";
+import { asksForSeveral, BODY_PARAMS, secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { isRawJson, isSet, setField, toolsWithoutNulls, withoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
@@ -17,8 +17,8 @@ import { hasText, isEmptyCell, parsed } from "./tool_calls.ts";
  * together with `store`. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/** Returns the parameters of a raw request body, undefined if it has none; `false` if the row is not
- * such a body. Rows of LMSYS and WildChat have a `model` too (the one that answered), but also
+/** Returns the parameters of a raw request body, undefined if it has none; `false` if the row is
+ * not such a body. Rows of LMSYS and WildChat have a `model` too (the one that answered), but also
  * columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
@@ -40,7 +40,7 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
   return !ROW_FIELDS.has(name) && !isIgnored(name, row[name]);
 }
 
-/** Parameters that are ignored in rows, because the run decides whether answers are streamed. */
+/** Parameters that are ignored in rows: the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
 /** Whether a parameter with an effect is ignored. `false`, the default, has no effect. */
@@ -48,7 +48,7 @@ function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
 
-/** Paths of streaming parameters in the row, such as `body.stream`. */
+/** Paths of ignored parameters in the row, such as `body.stream`. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const holder = shape === "openai-batch" ? "body" : "params";
   const params = row[holder];
@@ -106,8 +106,7 @@ function checkedParams(
     const field = holder === "" ? "extra_body" : holder;
     return new RowProblem(`"${field}" must not contain "messages": they belong in the row itself`);
   }
-  // A string counts, too: vLLM reads "4" as 4.
-  if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
+  if (asksForSeveral(params)) {
     return new RowProblem(
       `"${prefix}n" must be 1 (use --samples for several answers): ${currentValue(params.n)}`,
     );
@@ -115,7 +114,7 @@ function checkedParams(
   const withTools = isSet(params.tools) ? withParsedTools(params, holder) : params;
   if (withTools instanceof RowProblem) return withTools;
   // Files made from tables have every column in every row: null stands for an unset parameter.
-  const result = withoutNulls(withTools, (holder) => holder !== withTools);
+  const result = withoutNulls(withTools, (object) => object !== withTools);
   return Object.keys(result).length === 0 ? undefined : result;
 }
 

@@ -56,7 +56,7 @@ export interface PromptOptions {
   readonly system?: string;
 }
 
-/** Finds the shape of a row. For objects, a template or prompt field of the user comes first. */
+/** Finds the shape of a row. For objects, the user's template or prompt field comes first. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -131,7 +131,7 @@ export function messagesOf(
   options: PromptOptions,
   reading: Reading,
 ): Message[] | RowProblem {
-  let messages = ownMessages(row as RowObject, options, reading);
+  let messages = promptMessages(row as RowObject, options, reading);
   if (messages instanceof RowProblem) return messages;
   if (!Array.isArray(row)) {
     if (hasSystem(row) && reading.shape !== "openai-batch") {
@@ -143,7 +143,7 @@ export function messagesOf(
   return messages instanceof RowProblem ? messages : withSystem(messages, options.system);
 }
 
-function ownMessages(
+function promptMessages(
   row: RowObject,
   options: PromptOptions,
   reading: Reading,
@@ -229,7 +229,7 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return hasInput ? input : "";
 }
 
-/** Puts the history in front: pairs of question and answer (LLaMA-Factory), or messages. A
+/** Puts the history before the prompt: pairs of question and answer (LLaMA-Factory), or messages. A
  * `history` that is not a list means something else, and is not sent. */
 function withHistory(
   prompt: Message[] | RowProblem,
@@ -286,8 +286,8 @@ function withRowSystem(
   return messages;
 }
 
-/** Whether the row is of OpenAI Batch. A field `body` alone may be anything, such as the text of an
- * article. */
+/** Whether the row is a request of OpenAI Batch. A field `body` alone may be anything, such as the
+ * text of an article. */
 export function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||

@@ -122,7 +122,7 @@ const AS_USER_TURN = "if calls are plain text, send their results as user turns:
 /**
  * Returns a result with the id of its call; nothing if it has no id and no call is open. A result
  * that names no call belongs to the first open call. If it is the last result and several calls are
- * open, each call gets one element of an array of the same length, or otherwise the entire content.
+ * open, each call gets one element of an array of the same length, or else the entire content.
  *
  * @param openCalls Calls that have no result yet.
  * @param isLast Whether no other result follows.
@@ -192,8 +192,7 @@ function inApiForm(call: Record<string, unknown>, reading: Reading): Record<stri
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In files made from tables, every call has the arguments of all calls; those of other calls are
-  // null.
+  // In files made from tables, every call also has the arguments of all other calls, as null.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 

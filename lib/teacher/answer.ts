@@ -16,7 +16,7 @@ import { asObject, firstObject, type JsonObject, type JsonPath } from "./json.ts
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** The JSON text of an answer translated from another endpoint's format: it has none of its own. */
+/** Stands for the JSON text of an answer that was translated from another endpoint's format. */
 export const NO_JSON_TEXT = "";
 
 /** @throws {TeacherError} If the body contains no completion, or reports an error. */
@@ -59,7 +59,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether an object is a complete answer with its finish reason. Other objects may be the first of
+/** Whether a body is a complete answer with its finish reason. Another object may be the first of
  * several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object;
@@ -138,9 +138,9 @@ export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string 
   return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
 
-/** Returns the finish reason after another chunk. The later one counts, because some servers put a
- * word of their own, or a number, into every chunk but the last. But `stop` does not replace a more
- * specific reason: gateways append it to the `length` of the server behind them. */
+/** Returns the finish reason of a stream after another chunk. The later reason counts, because some
+ * servers put another word, or a number, into every chunk but the last. But `stop` does not replace
+ * a more specific reason: gateways append it to the `length` of the server behind them. */
 export function lastReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SPECIFIC_REASON.test(earlier)) ? earlier : later;
 }
@@ -148,9 +148,9 @@ export function lastReason(earlier: string, later: string): string {
 const SPECIFIC_REASON =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
-/** The fields of OpenAI, Gemini (beside `finish_reason: null`), Anthropic, OpenRouter (the
- * provider's reason) and Ollama. A loop over their names would take ten times as long, and this
- * runs for each chunk of a stream. */
+/** Reads the fields of OpenAI, Gemini (beside `finish_reason: null`), Anthropic, OpenRouter (the
+ * provider's reason) and Ollama. Runs for each chunk of a stream: a loop over the names would take
+ * ten times as long. */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
   return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
@@ -178,14 +178,14 @@ export interface ContentTexts {
  * `thought`, and `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
-const MAX_LEVELS = 4;
+const MAX_PART_LEVELS = 4;
 
 /** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts of
  * the content; parts are ignored once the field has had text, because some servers send both.
  * Reasoning between tags stays in the content. */
 export class MessageReader {
   // A stream may end with a list that repeats the reasoning of earlier fields.
-  #hasField = false;
+  #hasReasoningField = false;
 
   read(message: JsonObject): ContentTexts {
     const { content } = message;
@@ -200,7 +200,7 @@ export class MessageReader {
       content: Array.isArray(content) || isReasoningPart(content)
         ? parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join("")
         : textOf(content) || jsonOf(content),
-      reasoning: field !== "" || this.#hasField
+      reasoning: field !== "" || this.#hasReasoningField
         ? field
         : parts.map((part) => isReasoningPart(part) ? textOf(part) : "").join(""),
     };
@@ -213,8 +213,8 @@ export class MessageReader {
     const { reasoning_content, reasoning, thinking, reasoning_text } = message;
     const field = textOf(reasoning_content) || textOf(reasoning) || textOf(thinking) ||
       textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
-    if (field !== "") this.#hasField = true;
-    if (this.#hasField) return field;
+    if (field !== "") this.#hasReasoningField = true;
+    if (this.#hasReasoningField) return field;
     // These fields repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter,
     // MiniMax. `thinking_blocks`, `provider_specific_fields`: LiteLLM.
     return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
@@ -230,12 +230,16 @@ export function refusalOf({ refusal, content }: JsonObject): string {
 }
 
 /** Returns the JSON text of a content that is a JSON value, such as an object that follows a
- * schema. */
+ * schema; "" for a part without text, such as an image. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
-  const isEmpty = Object.keys(content).length === 0;
-  return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
+  const { type } = content as JsonObject;
+  const isEmpty = Object.keys(content).length === 0 || TEXTLESS_PART.test(asText(type));
+  return isEmpty || isTooDeep(content) ? "" : JSON.stringify(content);
 }
+
+const TEXTLESS_PART =
+  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url)?$|^tool_|^reference$/;
 
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};
@@ -247,7 +251,7 @@ function isReasoningPart(part: unknown): boolean {
 }
 
 /** Reads a part or a list of parts under the names that servers use; "" for encrypted parts. */
-function textOf(part: unknown, levels = MAX_LEVELS): string {
+function textOf(part: unknown, levels = MAX_PART_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
   if (Array.isArray(part)) return part.map((element) => textOf(element, levels - 1)).join("");

@@ -213,14 +213,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#dispatch();
   }
 
-  /** Settles an attempt whose response did not end. `error` is the connection's error, or the
-   * `TeacherError` of a deadline. */
+  /** Settles an attempt whose response did not end, if its answer is complete; otherwise throws the
+   * reason. `error` is the connection's error, or the `TeacherError` of a deadline. */
   #finishEarly(error: Error): void {
     const stream = this.#stream, isDeadline = error instanceof TeacherError;
     // A JSON object is complete with its last brace.
     if (stream === undefined && this.#body.holdsObject) this.#finish();
-    // Not so if the connection broke: a proxy may have truncated the stream, and some servers send
-    // a finish reason in every chunk.
+    // At a deadline, a stream with a finish reason counts as complete. After a broken connection,
+    // it does not: a proxy may have truncated it, and some servers send the reason in every chunk.
     else if (isDeadline && stream !== undefined && stream.finishReason !== "") {
       this.#answer(this.#completionOf(stream));
     } else throw isDeadline ? error : this.#networkError(error);
@@ -242,7 +242,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   #answer(completion: Completion): void {
     this.#isSettled = true;
-    this.#body.drop();
+    this.#body.destroyDecoder();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
     // The limits in the head are as old as the head: a JSON answer arrives with it, but a stream
     // ends long after it.
@@ -254,7 +254,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   #fail(reason: unknown): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#body.drop();
+    this.#body.destroyDecoder();
     const hasPartial = reason instanceof TeacherError && this.#stream?.hasOutput;
     this.#outcome.reject(
       hasPartial ? changedError(reason, { partial: this.#completionOf(this.#stream!) }) : reason,
@@ -280,7 +280,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   #endRequest(): void {
     if (this.#isReleased) return;
-    // Both call `onResponseError()`, which releases the connection.
+    // Both make undici call `onResponseError()`, unless the request still waits in `watchTimers`.
     if (this.#controller === undefined) void this.#connection.close();
     else this.#controller.abort(ENDED);
     this.#release();

@@ -68,9 +68,9 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
 const TICKS_PER_USD = 1e10;
 
 /**
- * Reads token counts. Null if the counts of the answer are unknown, or if all are 0, as servers
- * send that count nothing: such an answer would be free, and no cost limit would be reached. If its
- * cost is stated nevertheless, all counts are 0.
+ * Reads token counts. Null if the counts of the answer are unknown, or all are 0, because some
+ * servers count nothing: the answer would be free, and no cost limit would be reached. If such a
+ * server states the cost, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */

@@ -46,7 +46,7 @@ let closedError: Error | undefined;
 export class Connection {
   /** Whether the socket is connected. Stays true until a close by the server is noticed. */
   isOpen = false;
-  /** Whether Retort has closed it, so that it can no longer be used. */
+  /** Whether `close()` was called, after which nothing can be sent. */
   isDropped = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
@@ -143,7 +143,6 @@ export class Connection {
     this.#socket?.destroy();
   }
 
-  /** Closes the connection: nothing can be sent after this. */
   async close(): Promise<void> {
     this.isDropped = true;
     this.wasOpenAtDispatch = false;
@@ -255,15 +254,16 @@ class HeadFilter {
       const chunk = this.#read(size);
       if (chunk === null) return null;
       this.#buffered = Buffer.concat([this.#buffered, chunk]);
-      const rewritten = this.#rewrite();
-      if (rewritten === undefined) continue;
+      const repaired = this.#repaired();
+      if (repaired === undefined) continue;
       this.#isHeadDue = false;
       this.#buffered = Buffer.alloc(0);
-      return rewritten;
+      return repaired;
     }
   }
 
-  #rewrite(): Buffer | undefined {
+  /** Returns the buffered bytes with a repaired head; undefined until the head is complete. */
+  #repaired(): Buffer | undefined {
     while (true) {
       const text = this.#buffered.toString("latin1", 0, MAX_HEAD_BYTES);
       if (!text.startsWith(PROTOCOL.slice(0, text.length))) return this.#buffered;
@@ -282,8 +282,8 @@ class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Two different lengths
- * stay, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends lines in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Two
+ * different ones stay, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

@@ -156,8 +156,8 @@ const IDLE_WATCH_MS = 5;
  * it: requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
-/** Servers announce how long connections can be reused (`Keep-Alive: timeout=5, max=100`), but some
- * close earlier: llama.cpp's server closes after each streamed answer. A request that crosses such
+/** Decides which connections are reused. Servers announce it (`Keep-Alive: timeout=5, max=100`),
+ * but some close earlier: llama.cpp's does after each streamed answer. A request that crosses such
  * a close is lost, and the server may have read it. So the actual closes are counted, too. */
 export class ReusePolicy {
   readonly #onDecided: () => void;
@@ -190,7 +190,7 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long to watch a connection before it is used: a request would be lost if it is closed. */
+  /** Milliseconds to watch a connection before a request is sent: a closed one would lose it. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;

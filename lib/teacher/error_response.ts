@@ -66,9 +66,8 @@ interface StatedError {
   readonly message: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Whether a router used its own key instead of the user's. False if the body says that it used
-   * the user's (`is_byok`), or for a 401 without the provider's name; undefined without a
-   * router. */
+  /** Whether a router used its own key. False if the body says that the key was the user's
+   * (`is_byok`), or for a 401 without the provider's name; undefined without a router. */
   readonly isRelayed: boolean | undefined;
 }
 
@@ -86,7 +85,7 @@ export function readError(sent: unknown, status: number | undefined, redact: Red
   };
 }
 
-/** Azure's model inference sends status 400 with a completion whose answer its filter has blocked. */
+/** Azure's model inference sends status 400 with a completion that its filter has blocked. */
 function filterError(body: unknown): JsonObject | undefined {
   const choice = firstObject(asObject(body)?.choices);
   const error = asObject(asObject(choice?.content_filter_results)?.error);
@@ -146,8 +145,8 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   content_filter: [1026, 1027],
 };
 
-/** Returns the most specific code: the exceeded limit (Anthropic, OpenRouter) or Google's reason
- * before the type, which every 429 has. */
+/** Returns the most specific code. The exceeded limit (Anthropic, OpenRouter) and Google's reason
+ * come before the type, which is the same for every 429. */
 function codeOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return codeOf(firstObject(body));
   const top = asObject(body) ?? {};
@@ -195,15 +194,15 @@ function relayedError(
   body: unknown,
   status: number | undefined,
 ): Pick<StatedError, "body" | "message" | "isRelayed"> | undefined {
-  const own = errorMessage(body) ?? "";
-  if (!RELAYED.test(own.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
+  const routerMessage = errorMessage(body) ?? "";
+  if (!RELAYED.test(routerMessage.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
   const top = asObject(body) ?? {};
   const metadata = asObject(asObject(top.error)?.metadata) ?? asObject(top.metadata) ?? {};
   const provider = asText(metadata.provider_name);
   const raw = asText(metadata.raw).trim();
   const inner = typeof metadata.raw === "string" ? parseJson(raw) : metadata.raw;
   const stated = errorMessage(inner) || (asObject(inner) === undefined && !isPage(raw) ? raw : "");
-  const message = /\s/.test(stated) ? stated : stated === "" ? own : `${own}: ${stated}`;
+  const message = /\s/.test(stated) ? stated : [routerMessage, stated].filter(Boolean).join(": ");
   const shown = message.slice(0, MAX_MESSAGE_CHARS);
   return {
     body: inner,
@@ -238,7 +237,7 @@ function statedDelayMs(body: unknown): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** Header fields of the provider that OpenRouter relays in the body; names in lower case. */
+/** The provider's header fields, which OpenRouter sends in the body, with names in lower case. */
 function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(

@@ -71,7 +71,7 @@ export class IncomingBody implements ByteSink {
     (this.#outer ?? this).end();
   }
 
-  /** Reads the incomplete last line instead of waiting for its end. */
+  /** Passes on an incomplete last line instead of waiting for its end. */
   flush(): void {
     this.#transcoder?.flush();
   }
@@ -104,7 +104,7 @@ export class IncomingBody implements ByteSink {
     return true;
   }
 
-  drop(): void {
+  destroyDecoder(): void {
     this.#decoder?.destroy();
   }
 
@@ -198,7 +198,7 @@ function transcoderFor(
   }
 }
 
-/** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, whatever the label. */
+/** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, unless the label is UTF-16. */
 class Transcoder implements ByteSink {
   readonly #labeled: TextDecoder;
   readonly #sink: ByteSink;

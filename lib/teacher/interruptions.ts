@@ -74,7 +74,7 @@ const PAUSE_MS = 1_000;
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
-  /** A teacher that was paused, too, has lost the same time, so pauses count for no attempt. */
+  /** Leaves out pauses of this process: a teacher on the same machine has probably paused, too. */
   readonly #clock: ActiveClock;
   readonly #attempts = new Set<TimedAttempt>();
   #stopSweeps: (() => void) | undefined;
@@ -197,8 +197,8 @@ const REASONS: Readonly<Record<string, string>> = {
   UnrecognisedName: "it does not know this host name",
 };
 
-/** Makes the error of a request that could not be sent, or whose connection failed after
- * `waitedMs`. `host` and `proxy` include the port. */
+/** Makes the error of a request that could not be sent, or whose connection failed `waitedMs` after
+ * the attempt began. `host` and `proxy` include the port. */
 export function networkError(
   error: unknown,
   host: string,

@@ -9,7 +9,7 @@
 
 export { type EndpointName, endpointProblem, ENDPOINTS } from "./api_format.ts";
 export { openai, openaiCompatible, type OpenAITeacher } from "./openai_compatible.ts";
-export { checkParams, homeOfOption } from "./teacher_options.ts";
+export { checkParams, teacherOptionAdvice } from "./teacher_options.ts";
 export { holdsSecret, redactAddress } from "./network.ts";
 export type { OpenAICompatibleOptions } from "./teacher_options.ts";
 export {

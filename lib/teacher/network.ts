@@ -1,11 +1,11 @@
-/** Checks where requests go: addresses of teachers, the proxy and certificates. @module */
+/** Checks the addresses of teachers, the proxy, and certificates. @module */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { OpenAICompatibleOptions } from "./teacher_options.ts";
 
 export interface Address {
   readonly origin: string;
-  /** `host:port`, also if the port is the default. */
+  /** `host:port`, even if the port is the default. */
   readonly host: string;
   /** Includes the endpoint and the query. */
   readonly path: string;
@@ -71,7 +71,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** The base URL of a redirect's target, safe to show, if the target ends in the path of an endpoint.
+/** Returns the base URL to which a redirect leads, safe to show. If the target does not end in the
+ * path of an endpoint, returns "the final address".
  *
  * @param base The base URL that was redirected. */
 export function baseUrlAt(location: string, base: string): string {
@@ -182,7 +183,7 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
   const settings = { ca, cert: clientCert, key: clientKey };
-  // Not true otherwise: that would override NODE_TLS_REJECT_UNAUTHORIZED=0.
+  // Left out otherwise: `true` would override NODE_TLS_REJECT_UNAUTHORIZED=0.
   return insecureTls === true ? { ...settings, rejectUnauthorized: false } : settings;
 }
 

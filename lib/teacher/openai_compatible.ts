@@ -59,7 +59,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #options: ResolvedTeacherOptions;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
-  /** Set if fields are to be kept. */
+  /** Undefined if no fields are to be kept. */
   readonly #checkKept: ((completion: Completion) => Completion) | undefined;
   // Shared by all requests for the teacher's own model and service tier.
   readonly #context: AnswerContext;
@@ -155,7 +155,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     const answer = this.#checkKept === undefined ? promise : promise.then(this.#checkKept);
     if (added.length === 0) return answer;
     return answer.catch((error) => {
-      throw withdrawRefused(error, added, this.#bodies, this.address);
+      throw withdrawRejected(error, added, this.#bodies, this.address);
     });
   }
 }
@@ -163,7 +163,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
 const CHECKED_ANSWERS = 10;
 
 /** Returns a function that checks the answers of a teacher. If none of the first answers contains a
- * field to keep (`--keep`), the function adds a notice to one of them. */
+ * field to keep (`--keep`), the function adds a notice to the last of them. */
 function keptFieldsCheck(names: readonly string[], address: string) {
   let missing = [...names], answers = 0;
   return (completion: Completion): Completion => {
@@ -181,7 +181,7 @@ function keptFieldsCheck(names: readonly string[], address: string) {
   };
 }
 
-/** How errors name the fields, and what the run loses without them. */
+/** How error messages name each field, and what the run loses without it. */
 const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; loss: string }>> = {
   response_format: {
     // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
@@ -210,9 +210,9 @@ const REJECTION_STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 /** Later characters of an error message may quote the request. */
 const SEARCHED_CHARS = 300;
 
-/** If an error is about a field that Retort added, later requests omit the field, and the row is
- * sent again (`isAdjusted`). */
-function withdrawRefused(
+/** If an error is about a field that Retort added, omits the field from later requests, and returns
+ * an error after which the row is sent again (`isAdjusted`). Returns other errors unchanged. */
+function withdrawRejected(
   error: unknown,
   added: readonly Addition[],
   bodies: BodyWriter,

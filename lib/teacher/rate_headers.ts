@@ -28,7 +28,7 @@ const MIN_UNIX_MS = 1e12;
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
  * Of several token limits, the one with the smallest remaining share counts. Ignores negative
- * values, and a reset more than a day away.
+ * values, and a reset more than a day away. Returns undefined without such fields.
  *
  * @param now Unix time in milliseconds.
  * @param ageMs The time since the fields arrived. If a limit was reset meanwhile, what remained of
@@ -73,8 +73,8 @@ const NONE_LEFT = /;\s*r=0(?![\d.])/;
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Returns the latest reset of the limits that an error response calls used up; undefined if there
- * are none.
+ * Returns the time until the last reset of the limits that an error response calls used up. The
+ * time may be unknown; the result is undefined if no limit is used up.
  *
  * @param now Unix time in milliseconds.
  */
@@ -142,7 +142,8 @@ function limitState(
   };
 }
 
-/** Negative if the reset has passed since the header arrived; undefined if implausible. */
+/** Milliseconds until a reset; negative if it has passed since the header arrived, undefined if
+ * implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);

@@ -92,7 +92,7 @@ function toolCallOf(
   };
 }
 
-/** In `/responses`, these names count, even beside others whose counts are 0. */
+/** In `/responses`, `input_tokens` and `output_tokens` count, even if `prompt_tokens` is 0. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;
@@ -130,6 +130,7 @@ function asList(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.map((element) => asObject(element) ?? {}) : [];
 }
 
+/** A tool call of a stream; `args` are the arguments so far. */
 interface SentCall {
   readonly index: number;
   readonly id: string;

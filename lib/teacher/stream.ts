@@ -63,8 +63,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer came without a finish reason. Until then, every chunk may have a
-   * finish reason. */
+  /** Whether a chunk of the answer came without a finish reason. If not, this server may put a
+   * reason into every chunk, which then does not show the end. */
   #hasOpenChunk = false;
   /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
    * after the finish reason. */
@@ -103,7 +103,8 @@ export class StreamReader implements EventSink {
     return this.#tokens > before;
   }
 
-  /** Reads what is left, such as an event without the empty line that ends it. */
+  /** Reads what is left, such as an event without the empty line that ends it. Sets `error` if the
+   * stream contained no answer. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
@@ -200,7 +201,7 @@ export class StreamReader implements EventSink {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    // The endpoint `/completions`, and older versions of LocalAI for chats, too.
+    // `/completions` streams `text`; older versions of LocalAI do so for chats, too.
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }

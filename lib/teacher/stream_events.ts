@@ -91,7 +91,7 @@ export class StreamEvents {
       for (const line of text.split("\n")) this.#event({ data: line });
       return;
     }
-    // Recursion would take quadratic time.
+    // A loop, because recursion would copy the rest of the text for each object.
     let start = 0, object = leadingObject(text);
     while (object !== undefined && start + object.length < text.length) {
       this.#event({ data: object });

@@ -24,11 +24,11 @@ export interface TeacherRequest {
   readonly messages: readonly Message[];
   /** The row's parameters merged over the run's. Rows without parameters share one object. */
   readonly params: Params;
-  /** The JSON Schema that answers should follow. It is sent unless the teacher cannot, or the
-   * parameters determine the form of answers. @default none */
+  /** The JSON Schema that answers should follow. It is not sent if the teacher rejects schemas, or
+   * if `params` have a `response_format` or tools. @default none */
   readonly jsonSchema?: AskedSchema | undefined;
-  /** Milliseconds that the row has left for this attempt. The teacher must end it by then: nothing
-   * else does. @default the teacher's own limit */
+  /** Milliseconds that the row has left. The teacher itself must end the attempt by then.
+   * @default the teacher's own limit */
   readonly timeoutMs?: number | undefined;
   /** How many answers to the row were rejected before this request, for example by a check.
    * @default 0 */
@@ -59,7 +59,7 @@ export interface Usage {
   readonly cachedTokens?: number | undefined;
   /** Prompt tokens that were written to a cache. @default 0 */
   readonly cacheWriteTokens?: number | undefined;
-  /** The cost of the answer that the teacher states, in US dollars. @default it states none */
+  /** The cost of the answer in US dollars, as the teacher states it. @default none is stated */
   readonly costUsd?: number | undefined;
 }
 
@@ -88,7 +88,8 @@ export interface Completion {
   /** Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
    * …; "" if it did not say. Decides whether the answer is complete (`acceptEndings`). */
   readonly finishReason: string;
-  /** Why the server may have sent no finish reason: a phrase that follows a colon. @default none */
+  /** Why the server may have sent no finish reason, such as `this server serves one stream at a
+   * time`. Follows a colon in messages. @default none */
   readonly doubt?: string | undefined;
   /** Whether the model refused. Without other text, `response` is the refusal. @default false */
   readonly isRefusal?: boolean | undefined;
@@ -121,10 +122,10 @@ export interface Completion {
 export interface Teacher {
   /** The requested model. It is part of a run's identity. @default "" */
   readonly model?: string | undefined;
-  /** The address without credentials. It is written to each line. @default "" */
+  /** The address without credentials. It is in each line of the outputs. @default "" */
   readonly address?: string | undefined;
   /** Makes at most one POST. Rejects with a `TeacherError` if the attempt failed, and soon after
-   * `signal` is aborted. Any other error fails the row without another attempt, as `teacher`. */
+   * `signal` is aborted. Any other error fails the row as `teacher`, without another attempt. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
   /** Why a request can never be sent, in words that follow `file:line: `; undefined if it can.
    * Called for each row before a run. @default every request can */

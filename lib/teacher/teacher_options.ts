@@ -14,8 +14,8 @@ import {
   texts,
 } from "../options.ts";
 import {
+  asksForSeveral,
   BODY_PARAMS,
-  numberIn,
   secretParam,
   textParamNotices,
   unknownParamNotices,
@@ -61,7 +61,7 @@ export interface OpenAICompatibleOptions {
    * secret. The key, and values of header fields such as `api-key`, are always hidden. @default []
    */
   secrets?: readonly string[] | undefined;
-  /** The trusted certificate authorities (PEM). @default those of Deno, or of
+  /** The trusted certificate authorities (PEM). @default the authorities of Deno, or of
    * `DENO_CERT`, `NODE_EXTRA_CA_CERTS` and `DENO_TLS_CA_STORE` */
   ca?: string | undefined;
   /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
@@ -120,8 +120,8 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
-/** Where a teacher's option belongs that was given to a run; undefined for other names. */
-export function homeOfOption(name: string): string | undefined {
+/** Advice for an option such as `baseUrl` that a run was given; undefined for other names. */
+export function teacherOptionAdvice(name: string): string | undefined {
   if (!Object.hasOwn(RULES, name)) return undefined;
   return `it belongs to the teacher, as in openai({ ${name}: … })`;
 }
@@ -171,17 +171,17 @@ export function resolveTeacherOptions(options: OpenAICompatibleOptions): Resolve
 
 export interface CheckedParams {
   readonly params: Params;
-  /** The changes, one sentence each. */
+  /** What was changed in the parameters, one sentence each. */
   readonly notices: string[];
 }
 
 /**
- * Checks the parameters of a run. The fields of `extra_body`, which belongs to the Python client,
- * become parameters: servers ignore it.
+ * Checks the parameters of a run. Servers ignore `extra_body`, which belongs to the Python client:
+ * its fields become parameters.
  *
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown),
- * holds a value that JSON cannot, or is an `extra_body` other than an object.
+ * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown)
+ * or a value that JSON lacks, or is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -194,11 +194,10 @@ export function checkParams(params: Params): CheckedParams {
   }
   const flat = "extra_body" in params ? flatten(params, notices) : params;
   for (const [name, value] of Object.entries(flat)) checkJson(name, value);
-  const n = numberIn(flat.n);
-  if (n !== undefined && n > 1) {
+  if (asksForSeveral(flat)) {
     throw new RangeError(
       'Cannot send the parameter "n": use --samples (samples), because samples are rows of their ' +
-        `own, each with its own uid: current value is ${n}`,
+        `own, each with its own uid: current value is ${JSON.stringify(flat.n)}`,
     );
   }
   if ("stream" in flat) {
@@ -212,8 +211,8 @@ export function checkParams(params: Params): CheckedParams {
   return { params: flat, notices };
 }
 
-/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`), or
- * not at all. */
+/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`),
+ * or not at all. */
 function checkJson(name: string, value: unknown): void {
   try {
     JSON.stringify(value, (_, inner) => {

@@ -42,8 +42,9 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** Returns the longer of two texts if it contains the other, apart from white space. A text less
- * than half as long as the other counts as a quotation, but an empty `right` does not. */
+/** Returns the longer of two texts if it contains the other, apart from white space; otherwise
+ * undefined. A text less than half as long as the other counts as a quotation, except an empty
+ * `right`, which counts as contained. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -88,7 +89,7 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
 
 /** Splits after the blocks of reasoning at the start; a later `<think>` is part of the answer.
  * Without a closing tag, the answer has not begun. Of white space around the parts, only line ends
- * are removed. */
+ * are removed. Undefined if the text has no tags of reasoning. */
 export function splitThinkTags(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
   const start = content.search(/\S/);
   if (start < 0) return undefined;
@@ -178,13 +179,13 @@ interface HarmonyMessage {
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** The prompt ends with `<|start|>assistant`, so answers begin with a channel; or with its name, if
- * the prompt ends with `<|channel|>`. */
+/** Answers begin with a channel if the prompt ends with `<|start|>assistant`, and with the
+ * channel's name if the prompt ends with `<|channel|>`. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
 /** The end of the first message, if the answer begins with its text. */
 const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** Servers that drop the special tokens leave their names: `analysis…assistantfinal…`. */
+/** Servers that drop special tokens leave the words between them: `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
 function splitHarmony(content: string): SeparatedAnswer | undefined {

@@ -49,7 +49,7 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * OpenAI sends arguments as text; TGI, Ollama and others send an object.
+ * Returns arguments as JSON text, as OpenAI sends them. TGI, Ollama and others send an object.
  *
  * @param place The position of `value`, where numbers have all their digits.
  */
@@ -117,6 +117,7 @@ interface Call {
   readonly functionFields: JsonObject;
 }
 
+/** A part of a call, from one delta. */
 interface Part {
   /** Undefined if the server sends no index. */
   readonly index: string | undefined;
@@ -196,7 +197,7 @@ export class ToolCallDeltas {
     this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part continues, found by its index, id or position; undefined for a new call. */
+  /** Finds the call that a part continues, by index, id or position; undefined for a new call. */
   #callFor({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {

@@ -23,6 +23,7 @@ Deno.test("checkParams() refuses more than one answer a row", () => {
   const message = "samples are rows of their own, each with its own uid: current value is ";
   assertThrows(() => checkParams({ n: 4 }), RangeError, message);
   assertThrows(() => checkParams({ n: raw("2.0") }), RangeError, message);
+  assertThrows(() => checkParams({ n: "4" }), RangeError, `${message}"4"`);
   assertThrows(() => checkParams({ extra_body: { n: 2 } }), RangeError, message);
 });
 

@@ -46,7 +46,9 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
     assertEquals(new MessageReader().read({ content }).content, "");
   }
   assertEquals(new MessageReader().read({ content: 3 }).content, "3");
-  assertEquals(new MessageReader().read({ content: { a: [1] } }).content, '{"a":[1]}');
+  for (const content of [{ a: [1] }, { type: "bug", a: [1] }]) {
+    assertEquals(new MessageReader().read({ content }).content, JSON.stringify(content));
+  }
 });
 
 Deno.test("MessageReader reads no list that repeats what fields have brought in one stream", () => {
