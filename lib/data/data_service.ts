@@ -27,6 +27,7 @@ export interface Query {
 }
 
 export interface ScanStatus {
+  /** Rows searched so far, and rows to search. */
   readonly done: number;
   readonly total: number;
   readonly isDone: boolean;
@@ -48,7 +49,7 @@ export interface RowPage {
 export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
-  /** Notes about likely mistakes in the condition, such as misspelt fields. */
+  /** Notes about likely mistakes in the condition, such as misspelled fields. */
   readonly notes: readonly string[];
 }
 
@@ -140,8 +141,8 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #disposables = new AsyncDisposableStack();
   readonly #indexedPaths: Set<string>;
-  /** Size and time, by path, of new files that could not be opened: retried once one of the two
-   * changes. */
+  /** Size and time of new files that could not be opened, by path. A file is opened again once one
+   * of the two changes. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;

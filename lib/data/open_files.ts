@@ -190,7 +190,8 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
 type Division = readonly { readonly path: string; readonly count: number }[];
 
 /**
- * Removes shards if `files` also has their merge, so that no row counts twice. The merge of
+ * Removes shards if `files` also has their merge, so that no row counts twice. Returns a note about
+ * each merge. The merge of
  * `out/x-00000-of-00002.jsonl` is `out/x.jsonl` or, from `submit`, `out/merged/x.jsonl`. Removes
  * the merge instead if one of its shards is already indexed, or if all shards are in `files` and
  * one is newer.

@@ -8,7 +8,7 @@ import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isNumber, parseWhere, type Part } from "../where/mod.ts";
-import { Mark } from "./columns.ts";
+import { RowMark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import {
   derivedFields,
@@ -49,7 +49,7 @@ export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<
   let count = 0;
   const { marks } = table.columns;
   for (let row = 0; row < table.length; row++) {
-    if ((marks[row] & Mark.Gone) === 0) rows[count++] = row;
+    if ((marks[row] & RowMark.Gone) === 0) rows[count++] = row;
   }
   for (const part of parts) {
     const test = testOf(table, part);
@@ -77,7 +77,7 @@ function testOf(table: Table, part: Part): RowTest {
     currentRow = row;
     return test(lookup);
   };
-  // Evaluated once for each value of a field with few values.
+  // A field with few values is tested once for each of them.
   const isOneField = new Set(paths.map((path) => path.join("\0"))).size === 1;
   return isOneField && codes !== undefined ? oncePerCode(codes, rowTest) : rowTest;
 }
