@@ -11,7 +11,7 @@ import { advance, type FileMark, isUnchanged, newMark } from "./index_file.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
-/** "reading": a part is not read yet. "current": all is read. "foreign": Retort did not write it. */
+/** "reading": a part is not read yet. "current": all is read. "foreign": not written by Retort. */
 export type FileState =
   | "reading"
   | "current"

@@ -1,5 +1,5 @@
 /**
- * Evaluates conditions on lines, for fields that no column has, such as texts. Searches the bytes of
+ * Evaluates conditions on lines, for fields without a column, such as texts. Searches the bytes of
  * whole blocks, and extracts members of a line without parsing its other members.
  *
  * @module
