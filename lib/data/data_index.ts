@@ -224,6 +224,8 @@ export class DataIndex {
 }
 
 /**
+ * Opens an index, which `DataIndex.step` then completes.
+ *
  * @param isSaved Whether to load the index from `.retort/` next to the first file, and to save it
  * there.
  */

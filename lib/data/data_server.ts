@@ -46,9 +46,9 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** Maximum number of cached selections, because several pages may be open. */
+/** Maximum number of cached selections: several pages may be open, each with a condition. */
 const MAX_SELECTIONS = 3;
-/** Maximum age of a cached selection, because the index changes several times a second in a run. */
+/** A selection is used for this time even if the index changes, as it does all the time in a run. */
 const STALE_MS = 2_000;
 /** A scan is canceled if no page requests it for this time. Open pages request more often. */
 const UNWATCHED_MS = 1_500;

@@ -1,5 +1,5 @@
 /**
- * The page's questions to an index, and the service that passes them to the worker with the index.
+ * The page's requests to an index, and the service that passes them to the worker with the index.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export interface DataState {
   readonly paths: readonly string[];
 }
 
-/** Questions to the worker by name, with their answers. */
+/** Requests to the worker by name, with their answers. */
 export interface DataRequests {
   state: { in: Record<never, never>; out: DataState };
   rows: {
@@ -112,14 +112,14 @@ export interface WorkerSetup {
   readonly isSaved: boolean;
 }
 
-export interface WorkerQuestion {
+export interface WorkerRequest {
   readonly id: number;
   readonly name: DataRequestName;
   readonly request: unknown;
 }
 
 export interface WorkerAnswer {
-  /** The id of the question; `READY` in the first message. */
+  /** The id of the request; `READY` in the first message. */
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
@@ -201,8 +201,8 @@ export class DataService implements AsyncDisposable {
     const pending = Promise.withResolvers<unknown>();
     const id = this.#nextId++;
     this.#pending.set(id, pending);
-    const question: WorkerQuestion = { id, name, request };
-    void this.#ready.promise.then(() => this.#worker.postMessage(question));
+    const message: WorkerRequest = { id, name, request };
+    void this.#ready.promise.then(() => this.#worker.postMessage(message));
     return pending.promise as Promise<DataRequests[Name]["out"]>;
   }
 

@@ -20,8 +20,8 @@ import { FLAGS } from "./flags.ts";
 import { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** Raise the number when the header, or the meaning of a flag or column, changes: saved indexes are
- * then rebuilt. */
+/** Raise the number when the header, or the meaning of a flag or column, changes, so that saved
+ * indexes are rebuilt. */
 const FORMAT = `retort-view 12 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -49,7 +49,7 @@ interface SavedIndex {
 }
 
 /** Reads a saved index. Returns undefined if there is none for this version and files with these
- * names. Their folder may have been moved. `DataFile.resume` checks their content. */
+ * names, in whatever folder: it may have been moved. `DataFile.resume` checks their content. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);

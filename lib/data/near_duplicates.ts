@@ -4,8 +4,8 @@
  *
  * 1. A signature of 64 bytes per row: one-permutation MinHash over character shingles.
  * 2. Rows whose signatures agree in a band of bins are compared.
- * 3. Two rows are near if their signatures are equal, or if the Jaccard similarity of their shingles
- *    is high enough.
+ * 3. Two rows are near if their signatures are equal, or if their shingles have a high Jaccard
+ *    similarity.
  * 4. Near rows are joined to groups (union-find).
  *
  * @module

@@ -16,7 +16,7 @@ import type { Prefilter, ScanJob } from "./scanner.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 
 /**
- * Sent by a worker, in place of a chunk or the id of a question, once it is ready for messages. An
+ * Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages. An
  * earlier message would be lost, because the worker's modules load asynchronously.
  */
 export const READY = -1;

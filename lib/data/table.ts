@@ -68,6 +68,7 @@ const NUMBER_COLUMNS = [...Object.values(NUMBER_FIELDS), "httpStatus"] as const;
 export const ANSWERED = STATUSES.indexOf("answered");
 
 export interface LinePlace {
+  /** An index into `DataIndex.files`. */
   readonly file: number;
   readonly offset: number;
   readonly bytes: number;

@@ -48,6 +48,7 @@ const UNUSUAL_FIELDS = [
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
+/** All fields that `plainPrompt` reads. */
 export const PROMPT_FIELDS: ReadonlySet<string> = new Set([
   ...UNUSUAL_FIELDS,
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],

@@ -33,6 +33,7 @@ export interface InputPart {
   readonly size: number;
 }
 
+/** An input, or a part of it. */
 export interface InputPiece {
   /** The path to read: for standard input, that of its copy. */
   readonly path: string;

@@ -18,8 +18,7 @@ import {
   needsDictionary,
 } from "./foreign_format.ts";
 
-/** Deno reads in another thread: with 64 KiB, the first pass of a run waited for reads during a tenth
- * of its time. */
+/** With 64 KiB, the first pass of a run waited for Deno's reads for a tenth of its time. */
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 
@@ -27,7 +26,7 @@ const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 export type Compression = "gzip" | "zstd";
 
 interface CompressionDefinition {
-  /** Extensions with their dot, in lower case, the usual one first. */
+  /** In lower case, the usual one first. */
   readonly extensions: readonly string[];
   /** Whether a file begins like this. No text does. */
   readonly isStart: (start: Uint8Array) => boolean;
@@ -59,7 +58,6 @@ const COMPRESSIONS: Readonly<Record<Compression, CompressionDefinition>> = {
 
 const COMPRESSION_NAMES = Object.keys(COMPRESSIONS) as readonly Compression[];
 
-/** All extensions of compressions, such as `.gz`. */
 export const COMPRESSED_EXTENSIONS: readonly string[] = COMPRESSION_NAMES.flatMap((name) =>
   COMPRESSIONS[name].extensions
 );
@@ -169,10 +167,8 @@ function compressionOf(first: Uint8Array, path: string): Compression | undefined
 /** Throws if a file named `.gz` is text: browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
-  throw inputError(
-    name,
-    'it is not compressed, but its name ends in ".gz". Rename it without ".gz"',
-  );
+  const problem = 'it is not compressed, but its name ends in ".gz". Rename it without ".gz"';
+  throw inputError(name, problem);
 }
 
 /** Whether bytes are UTF-8. The last character may be incomplete. */
@@ -182,8 +178,7 @@ function isText(start: Uint8Array): boolean {
 }
 
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  const isReadable = advice.startsWith("Add --input-format");
-  const formats = isReadable
+  const formats = advice.startsWith("Add --input-format")
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
   return inputError(name, `it is ${what}${formats}. ${advice}`);
@@ -203,10 +198,16 @@ export async function foreignTextError(
   return foreign && foreignFormatError(name, foreign);
 }
 
-/** The beginning of a file, enough to recognize a format, without a byte order mark. */
+/** At least 64 Ki characters of a file, or all of it, without a byte order mark. */
 export async function firstText(path: string, name: string): Promise<string> {
-  for await (const chunk of openBytes(path, name)) return new TextDecoder().decode(chunk);
-  return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  // A chunk may be short: each frame of a zstd file is a chunk.
+  for await (const chunk of openBytes(path, name)) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length >= 2 ** 16) break;
+  }
+  return text;
 }
 
 export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {

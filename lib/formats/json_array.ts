@@ -59,7 +59,7 @@ class ArrayScanner {
   #hasContent = false;
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
-  #length = 0;
+  #pieceBytes = 0;
   /** Finished elements: the index of the current one in messages. */
   #number: number;
   /** Where the current chunk begins in the stream, in bytes. */
@@ -162,17 +162,17 @@ class ArrayScanner {
 
   #reportEnd(end: number, isLast: boolean): void {
     this.#pieces = [];
-    this.#length = 0;
+    this.#pieceBytes = 0;
     if (this.#endElement(isLast)) this.#onElement!(this.#offset + end, ++this.#number, isLast);
   }
 
   #addRow(segment: Uint8Array, rows: Line[], isLast: boolean): void {
     if (!this.#endElement(isLast)) return;
     let bytes = segment;
-    if (this.#length > 0) {
+    if (this.#pieceBytes > 0) {
       bytes = join([...this.#pieces, segment]);
       this.#pieces = [];
-      this.#length = 0;
+      this.#pieceBytes = 0;
     }
     const number = ++this.#number;
     rows.push(
@@ -183,8 +183,8 @@ class ArrayScanner {
   }
 
   #carry(piece: Uint8Array): void {
-    this.#length += piece.length;
-    if (this.#length > MAX_LINE_BYTES) {
+    this.#pieceBytes += piece.length;
+    if (this.#pieceBytes > MAX_LINE_BYTES) {
       const problem = lengthProblem(MAX_LINE_BYTES);
       throw this.#error(`element ${this.#number} is ${problem}, or a quote is missing`);
     }
