@@ -17,8 +17,7 @@ const COLUMNS = {
   offset: Float64Array,
   /** The length of the line in bytes, without the line feed. */
   bytes: Uint32Array,
-  // Hashes of 64 bits, in two halves: of the uid, of the uid without the sample number, of the
-  // answer, and of the prompt.
+  // Hashes of 64 bits, in two halves. `row` is the hash of the uid without the sample number.
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
   rowLow: Uint32Array,
@@ -41,6 +40,7 @@ const COLUMNS = {
   /** An earlier row with the same answer, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
+  /** Bits of `FLAG_BIT`. */
   flags: Uint16Array,
   httpStatus: Uint16Array,
   // Codes of `Table.names`:
@@ -49,27 +49,28 @@ const COLUMNS = {
   finishReason: Uint16Array,
   failure: Uint16Array,
   source: Uint16Array,
+  /** An index into `STATUSES`. */
   status: Uint8Array,
+  /** Bits of `RowMark`. */
   marks: Uint8Array,
 } as const;
 
-/** Columns in shared memory: copies would take 16 bytes per row and thread of a scan. */
+/** Columns in shared memory: copies would take 18 bytes per row and thread of a scan. */
 const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
 
 export type ColumnName = keyof typeof COLUMNS;
 
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** The order of the index file: wide numbers first, so that each array is aligned. */
-export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
-  COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
-);
+export const COLUMN_NAMES = Object.keys(COLUMNS) as ColumnName[];
 
-export const Mark = {
+export const RowMark = {
   /** The row's file was replaced or removed. */
   Gone: 1,
   /** `costUsd` is estimated from public prices. */
   Estimated: 2,
+  /** The answer is longer than `LONG_ANSWER_CHARS`. */
+  LongAnswer: 4,
 } as const;
 
 export function makeColumns(capacity: number): ColumnArrays {
@@ -114,7 +115,7 @@ export type Scalar = string | number | bigint | boolean | null;
  * sent to the workers of a scan.
  */
 export interface CodedField {
-  /** Rows beyond the end have code 0. */
+  /** The index in `values` of each row's value. Rows beyond the end have code 0. */
   readonly codes: Uint8Array<ArrayBuffer>;
   readonly values: readonly Scalar[];
 }
@@ -152,7 +153,11 @@ export class OwnField {
     return this.numbers !== undefined && this.numbers.length > 0;
   }
 
-  /** Whether `valueAt` returns the values of all rows: if not, lines must be read. */
+  /**
+   * Whether `valueAt` returns the values of all rows: if not, lines must be read.
+   *
+   * @param mayRound Whether whole numbers beyond 2^53 may be rounded.
+   */
   isIndexed(mayRound: boolean): boolean {
     return this.values !== undefined || (this.isNumeric && (mayRound || !this.isRounded));
   }

@@ -11,7 +11,7 @@ const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as co
 
 type Agreement = Exclude<typeof AGREEMENTS[number], "none">;
 
-/** One of two compared runs. All fields but `only` cover the rows that both runs have answered. */
+/** One of two compared runs. Tokens, latency and cost cover the rows that both have answered. */
 export interface ComparedRun {
   readonly path: string;
   /** The number of rows that only this run has answered. */
@@ -24,6 +24,7 @@ export interface ComparedRun {
 
 /** How two runs compare. Rows are matched by uid. */
 export interface RunComparison {
+  /** The number of rows that both runs have answered. */
   readonly both: number;
   readonly agreement: Readonly<Record<Agreement, number>>;
   /** Rows with different answers where one or both lack a final answer. */
@@ -44,23 +45,23 @@ export function compareRuns(
   paths: readonly [string, string],
 ): RunComparison {
   const { columns, length } = table;
-  const run = new Uint8Array(length), agreement = new Uint8Array(length);
-  for (let row = 0; row < length; row++) run[row] = runOfFile[columns.file[row]];
-  const pairs = pairsOf(table, run);
+  const runOfRow = new Uint8Array(length), agreement = new Uint8Array(length);
+  for (let row = 0; row < length; row++) runOfRow[row] = runOfFile[columns.file[row]];
+  const pairs = pairsOf(table, runOfRow);
   const counts = { same_text: 0, same_final_answer: 0, different: 0 };
   let withoutFinal = 0;
-  for (const [left, right] of pairs) {
-    const name = agreementOf(table, left, right);
-    agreement[left] = agreement[right] = AGREEMENTS.indexOf(name);
+  for (const [a, b] of pairs) {
+    const name = agreementOf(table, a, b);
+    agreement[a] = agreement[b] = AGREEMENTS.indexOf(name);
     counts[name]++;
-    const lacksFinal = columns.final[left] === 0 || columns.final[right] === 0;
+    const lacksFinal = columns.final[a] === 0 || columns.final[b] === 0;
     if (name === "different" && lacksFinal) withoutFinal++;
   }
   const answerCounts = [0, 0];
-  for (let row = 0; row < length; row++) if (isAnswer(table, row)) answerCounts[run[row]]++;
+  for (let row = 0; row < length; row++) if (isAnswer(table, row)) answerCounts[runOfRow[row]]++;
   const runAt = (index: 0 | 1) =>
     comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answerCounts[index]);
-  const runCodes = run.map((index) => index + 1);
+  const runCodes = runOfRow.map((index) => index + 1);
   table.viewFields.set("compared_run", { codes: runCodes, values: [null, ...paths] });
   table.viewFields.set("run_agreement", { codes: agreement, values: AGREEMENTS });
   return {
@@ -79,20 +80,20 @@ function isAnswer(table: Table, row: number): boolean {
  * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If a uid is repeated within a
  * run, its first rows in both runs are paired, then its second ones, and so on.
  */
-function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
+function pairsOf(table: Table, runOfRow: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
   // Linked lists of unpaired rows of run 0, by bits of the uid's hash: row numbers plus 1.
   const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length + 1);
   for (let row = table.length - 1; row >= 0; row--) {
-    if (run[row] !== 0 || !isAnswer(table, row)) continue;
+    if (runOfRow[row] !== 0 || !isAnswer(table, row)) continue;
     const list = uidLow[row] & mask;
     next[row + 1] = heads[list];
     heads[list] = row + 1;
   }
   const pairs: (readonly [number, number])[] = [];
   for (let row = 0; row < table.length; row++) {
-    if (run[row] !== 1 || !isAnswer(table, row)) continue;
+    if (runOfRow[row] !== 1 || !isAnswer(table, row)) continue;
     const list = uidLow[row] & mask;
     for (let before = 0, other = heads[list]; other !== 0; before = other, other = next[other]) {
       if (uidLow[other - 1] !== uidLow[row] || uidHigh[other - 1] !== uidHigh[row]) continue;
@@ -105,12 +106,10 @@ function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   return pairs;
 }
 
-function agreementOf({ columns }: Table, left: number, right: number): Agreement {
+function agreementOf({ columns }: Table, a: number, b: number): Agreement {
   const { answerLow, answerHigh, final } = columns;
-  const isSameText = answerLow[left] === answerLow[right] &&
-    answerHigh[left] === answerHigh[right];
-  if (isSameText) return "same_text";
-  const isSameFinal = final[left] !== 0 && final[left] === final[right];
+  if (answerLow[a] === answerLow[b] && answerHigh[a] === answerHigh[b]) return "same_text";
+  const isSameFinal = final[a] !== 0 && final[a] === final[b];
   return isSameFinal ? "same_final_answer" : "different";
 }
 
@@ -154,7 +153,7 @@ export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
 const BOX = "\\boxed{";
 const OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
-/** The last `\boxed{…}`, else the last number, normalized for comparison; "" if there is none. */
+/** The last `\boxed{…}`, else the last number, normalized for comparison; "" without either. */
 export function finalAnswerOf(text: string): string {
   const content = lastBoxContent(text) ?? "";
   return content === "" ? lastNumber(text) : normalizeBoxed(content);

@@ -11,7 +11,7 @@ import { advance, type FileMark, isUnchanged, newMark } from "./index_file.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
-/** "reading": a part is not read yet. "current": all is read. "foreign": Retort did not write it. */
+/** "reading": a part is not read yet. "current": all is read. "foreign": not written by Retort. */
 export type FileState =
   | "reading"
   | "current"
@@ -42,13 +42,13 @@ export class DataFile {
   /** The size in bytes at the last `refresh`. */
   size = 0;
   modifiedMs = 0;
-  /** Facts from the run file. They are read with the first block of this file, because a run may
-   * create its run file later. */
+  /** Facts from the run file, which is read with the first block: a run may create it later than
+   * its results file. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
   #file: Deno.FsFile | undefined;
-  /** Shared by all files: a block is read and parsed at once. */
+  /** Shared by all files: `read` parses a block before it returns. */
   static #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -123,7 +123,7 @@ export class DataFile {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
-    // A long line has enlarged the buffer: each block of the other files would be as large.
+    // Without this, blocks would stay as large as the longest line.
     if (DataFile.#buffer.length > BLOCK_BYTES) DataFile.#buffer = new Uint8Array(0);
   }
 
@@ -205,7 +205,7 @@ export class DataFile {
     if (isBlankLine(line)) return;
     const facts = this.#factsOf(line);
     if (facts instanceof DamagedLine) {
-      if (this.#isFirstLine && !isBeginning(line)) this.#setForeign(facts.problem);
+      if (this.#hasNoLines && !isBeginning(line)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
@@ -215,7 +215,8 @@ export class DataFile {
     advance(mark, bytes);
   }
 
-  get #isFirstLine(): boolean {
+  /** Whether no line was read, except blank ones. */
+  get #hasNoLines(): boolean {
     return this.mark.rows === 0 && this.mark.damageCount === 0;
   }
 
@@ -252,7 +253,8 @@ export class DataFile {
   /** If the first line cannot be Retort's, the file is not Retort's. */
   #addDamage({ problem, mayBeRetorts }: DamagedLine, offset: number): void {
     const { mark } = this;
-    if (this.#isFirstLine && offset <= 3 && !mayBeRetorts) {
+    // The first line may follow a byte order mark of 3 bytes.
+    if (this.#hasNoLines && offset <= 3 && !mayBeRetorts) {
       this.#setForeign(problem);
       return;
     }
@@ -265,7 +267,7 @@ export class DataFile {
     this.problem = `it is not a results or failures file of Retort (line 1: ${problem})`;
   }
 
-  /** Continues at the mark of an earlier process; false if the part that it read has changed. */
+  /** Continues where an earlier process stopped. Returns false if what was read has changed. */
   resume(mark: FileMark): boolean {
     try {
       const { ino, size } = Deno.statSync(this.readPath);

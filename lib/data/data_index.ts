@@ -9,7 +9,7 @@ import { xxHash64Hex } from "../hash.ts";
 import { inFolder } from "../files.ts";
 import { pricesOf } from "../prices/mod.ts";
 import type { Teacher, Usage } from "../teacher/mod.ts";
-import { Mark } from "./columns.ts";
+import { RowMark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
 import { type FileMark, readIndexFile, writeIndexFile } from "./index_file.ts";
 import type { RunHints } from "./line_facts.ts";
@@ -36,11 +36,11 @@ export interface IndexedPath {
   readonly path: string;
   /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
-  /** The index of the path on the command line that led to this file. @default 0 */
+  /** The position of the path on the command line that led to this file. @default 0 */
   readonly run?: number;
 }
 
-/** The index is rebuilt at this share of rows with `Mark.Gone`. */
+/** The index is rebuilt if this share of its rows is gone. */
 const MAX_GONE_SHARE = 0.3;
 
 /** A file modified within this time counts as being written by a run. */
@@ -52,8 +52,8 @@ export class DataIndex {
   readonly runs: number[] = [];
   table = new Table();
   /**
-   * Changes when rows are added or removed, or get more fields by a comparison of runs or a search
-   * for near duplicates.
+   * Changes when rows are added or removed, and when a comparison of runs or a search for near
+   * duplicates adds fields.
    */
   version = 0;
   readonly #indexPath: string | undefined;
@@ -69,8 +69,7 @@ export class DataIndex {
   }
 
   /**
-   * Loads the saved index, if there is a usable one, without rows of files that were replaced
-   * since.
+   * Loads the saved index, if there is a usable one. Drops rows of files that were replaced since.
    */
   load(): void {
     if (this.#indexPath === undefined) return;
@@ -202,10 +201,10 @@ export class DataIndex {
       if (columns.costUsd[row] !== -1) continue;
       const promptTokens = columns.promptTokens[row];
       const completionTokens = columns.completionTokens[row];
-      // Every prompt has tokens. If an answer has none, the teacher reported no usage. A failure
-      // without any tokens has no answer.
-      const isUncounted = this.table.isAnswered(row) || completionTokens === 0;
-      if (promptTokens === 0 && isUncounted) continue;
+      // Every prompt has tokens: an answer with none for its prompt has no usage. Neither has a
+      // failure without any tokens.
+      const hasUsage = promptTokens > 0 || (!this.table.isAnswered(row) && completionTokens > 0);
+      if (!hasUsage) continue;
       const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];
       const key = `${model}\0${teacher}`;
       if (!this.#costFunctions.has(key)) {
@@ -219,12 +218,14 @@ export class DataIndex {
       });
       if (costUsd === undefined) continue;
       columns.costUsd[row] = costUsd;
-      columns.marks[row] |= Mark.Estimated;
+      columns.marks[row] |= RowMark.Estimated;
     }
   }
 }
 
 /**
+ * Opens an index, which `DataIndex.step` then completes.
+ *
  * @param isSaved Whether to load the index from `.retort/` next to the first file, and to save it
  * there.
  */

@@ -23,6 +23,7 @@ import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf, Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
+import { hashHalves } from "./table.ts";
 
 /** The rows that meet a condition, cached because pages request them repeatedly. */
 interface Selection {
@@ -45,9 +46,9 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** Maximum number of cached selections, because several pages may be open. */
+/** Maximum number of cached selections: several pages may be open, each with a condition. */
 const MAX_SELECTIONS = 3;
-/** Maximum age of a cached selection, as the index changes several times a second during a run. */
+/** A selection is used for this time even if the index changes, as it does all the time in a run. */
 const STALE_MS = 2_000;
 /** A scan is canceled if no page requests it for this time. Open pages request more often. */
 const UNWATCHED_MS = 1_500;
@@ -127,13 +128,13 @@ export class DataServer {
     };
   }
 
-  /** Compares the two runs that the user named once all files are read, and again after changes. */
+  /** Compares two runs if the user named two, once all files are read, and again after changes. */
   #compare(): void {
     const { table, runs, version } = this.#index;
     if (this.#paths.length !== 2 || version === this.#comparedVersion) return;
-    const [left, right] = this.#paths;
+    const [firstPath, secondPath] = this.#paths;
     if (!this.#index.status().isCurrent) return;
-    this.#comparison = compareRuns(table, runs, [left, right]);
+    this.#comparison = compareRuns(table, runs, [firstPath, secondPath]);
     this.#comparedVersion = ++this.#index.version;
   }
 
@@ -175,8 +176,7 @@ export class DataServer {
 
   #locate({ uid, id, ...query }: DataRequests["locate"]["in"]): number {
     const { columns } = this.#index.table;
-    const hash = xxHash64Hex(uid);
-    const [low, high] = [parseInt(hash.slice(8), 16), parseInt(hash.slice(0, 8), 16)];
+    const [low, high] = hashHalves(xxHash64Hex(uid));
     const hasUid = (row: number) => columns.uidLow[row] === low && columns.uidHigh[row] === high;
     const rows = this.#sortedRows(this.#selection(query.where), query);
     const row = rowOfId(this.#index, id);

@@ -1,5 +1,5 @@
 /**
- * The page's questions to an index, and the service that passes them to the worker with the index.
+ * The page's requests to an index, and the service that passes them to the worker with the index.
  *
  * @module
  */
@@ -27,6 +27,7 @@ export interface Query {
 }
 
 export interface ScanStatus {
+  /** Rows searched so far, and rows to search. */
   readonly done: number;
   readonly total: number;
   readonly isDone: boolean;
@@ -48,7 +49,7 @@ export interface RowPage {
 export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
-  /** Notes about likely mistakes in the condition, such as misspelt fields. */
+  /** Notes about likely mistakes in the condition, such as misspelled fields. */
   readonly notes: readonly string[];
 }
 
@@ -74,7 +75,7 @@ export interface DataState {
   readonly paths: readonly string[];
 }
 
-/** Questions to the worker by name, with their answers. */
+/** Requests to the worker by name, with their answers. */
 export interface DataRequests {
   state: { in: Record<never, never>; out: DataState };
   rows: {
@@ -111,14 +112,14 @@ export interface WorkerSetup {
   readonly isSaved: boolean;
 }
 
-export interface WorkerQuestion {
+export interface WorkerRequest {
   readonly id: number;
   readonly name: DataRequestName;
   readonly request: unknown;
 }
 
 export interface WorkerAnswer {
-  /** The id of the question; `READY` in the first message. */
+  /** The id of the request; `READY` in the first message. */
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
@@ -140,8 +141,8 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #disposables = new AsyncDisposableStack();
   readonly #indexedPaths: Set<string>;
-  /** Size and time, by path, of new files that could not be opened: retried once one of the two
-   * changes. */
+  /** Size and time of new files that could not be opened, by path. A file is opened again once one
+   * of the two changes. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
@@ -200,8 +201,8 @@ export class DataService implements AsyncDisposable {
     const pending = Promise.withResolvers<unknown>();
     const id = this.#nextId++;
     this.#pending.set(id, pending);
-    const question: WorkerQuestion = { id, name, request };
-    void this.#ready.promise.then(() => this.#worker.postMessage(question));
+    const message: WorkerRequest = { id, name, request };
+    void this.#ready.promise.then(() => this.#worker.postMessage(message));
     return pending.promise as Promise<DataRequests[Name]["out"]>;
   }
 

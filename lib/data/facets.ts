@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Mark, type Scalar } from "./columns.ts";
+import { RowMark, type Scalar } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
@@ -15,6 +15,7 @@ import { isNumber } from "../where/mod.ts";
 export interface Facet {
   readonly field: string;
   readonly title: string;
+  /** Whether it is a field of the user's rows. */
   readonly isOwn: boolean;
   /** The most frequent values first; numbers in ascending order. */
   readonly values: readonly { readonly value: Scalar; readonly count: number }[];
@@ -25,6 +26,7 @@ export interface Facet {
 export interface Histogram {
   readonly field: string;
   readonly title: string;
+  /** The largest value. */
   readonly most: number;
   /** `from` and `to` are inclusive. */
   readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
@@ -76,7 +78,7 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/** Leaves out null and "", which stand for a missing field: answers have no failure. */
+/** Keeps null and "" out of a facet: they stand for a missing field, as answers have no failure. */
 function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
   return values.map((value) => value === null || value === "" ? undefined : value);
 }
@@ -89,7 +91,7 @@ function facet(
   codes: Uint8Array | Uint16Array,
   values: readonly (Scalar | undefined)[],
 ): Facet {
-  const counts = new Uint32Array(values.length + 1);
+  const counts = new Uint32Array(values.length);
   if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
   else countUint16(rows, codes, counts);
   const valueCounts = values.flatMap((value, code) =>
@@ -183,8 +185,6 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   }).filter(({ most }) => most > 0);
 }
 
-/** Bins 0 to 3 are for one value each, later bins for a quarter of the range between two powers of
- * two. */
 function binOf(value: number): number {
   if (value < 4) return value;
   const octave = 31 - Math.clz32(value);
@@ -222,7 +222,7 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     const rowUsd = columns.costUsd[row];
     if (rowUsd >= 0) costUsd += rowUsd;
     else unknownRows++;
-    if ((columns.marks[row] & Mark.Estimated) !== 0) estimatedRows++;
+    if ((columns.marks[row] & RowMark.Estimated) !== 0) estimatedRows++;
   }
   const answeredRows = rows.filter((row) => table.isAnswered(row));
   const spread = (column: Uint32Array) =>

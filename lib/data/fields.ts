@@ -31,7 +31,9 @@ interface Getter {
   readonly valueAt: (row: number) => unknown;
   /** A code for each row, if the values have codes. Rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
+  /** The number of each row, if no row lacks one. */
   readonly numbers?: NumberArray;
+  /** Whether all values are numbers or null. */
   readonly isNumber?: boolean;
 }
 
@@ -108,7 +110,7 @@ function ownGetter(
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names, viewFields } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
-  if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
+  if (Object.hasOwn(DERIVED_GETTERS, name)) return DERIVED_GETTERS[name](table);
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
     const numbers: NumberArray = columns[NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS]];
     return { valueAt: (row) => numbers[row], numbers, isNumber: true };
@@ -125,7 +127,7 @@ function builtInGetter(table: Table, path: readonly string[]): Getter | undefine
   return name === "error" || FIELDS_IN_LINES.has(path[0]) ? undefined : ABSENT;
 }
 
-const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
+const DERIVED_GETTERS: Readonly<Record<string, (table: Table) => Getter>> = {
   cost_usd: ({ columns: { costUsd } }) => ({
     valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row],
     isNumber: true,
@@ -146,7 +148,7 @@ const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
 };
 
 /**
- * Notes about likely mistakes: unknown fields, and texts compared with numbers or the reverse.
+ * Notes about likely mistakes: unknown fields, and comparisons of a text with a number.
  *
  * @param where A valid condition, or "".
  */
@@ -179,7 +181,7 @@ function isUnknownField(table: Table, path: readonly string[]): boolean {
   return builtInGetter(table, path) === ABSENT;
 }
 
-/** Fields of lines without a column. */
+/** Fields that have no column. Conditions read them from lines. */
 const FIELDS_IN_LINES: ReadonlySet<string> = new Set([
   ...RESERVED_FIELDS,
   "prompt",
@@ -204,7 +206,7 @@ export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
 /** Fields that conditions find in every row, even if the line's `distill` lacks them. */
 const DERIVED_NAMES: ReadonlySet<string> = new Set([
   ...VIEW_ONLY_FIELDS,
-  ...Object.keys(DERIVED_FIELDS),
+  ...Object.keys(DERIVED_GETTERS),
   ...Object.keys(NUMBER_FIELDS),
   ...Object.keys(NAME_FIELDS),
   "prompt",

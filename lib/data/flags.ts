@@ -149,19 +149,20 @@ function holdsLoop(text: string): boolean {
 
 /** Whether the text around an index repeats itself in rounds of `round` characters. */
 function repeatsAround(text: string, index: number, round: number): boolean {
-  const minLength = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
-  if (minLength + round > text.length) return false;
-  const half = Math.ceil(minLength / 2);
+  // All rounds but the first equal the text one round earlier.
+  const minEqual = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
+  if (minEqual + round > text.length) return false;
+  const half = Math.ceil(minEqual / 2);
   // At least half of a loop is on one side of the index. Most texts fail this test.
   if (!equalsBefore(text, index, half, round) && !equalsBefore(text, index - half, half, round)) {
     return false;
   }
   let start = index, end = index;
   while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
-    if (end - --start >= minLength) return true;
+    if (end - --start >= minEqual) return true;
   }
   while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - round)) {
-    if (++end - start >= minLength) return true;
+    if (++end - start >= minEqual) return true;
   }
   return false;
 }
@@ -219,7 +220,7 @@ function textInFence(text: string): string {
   return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
 }
 
-/** Script numbers; 0 is any other character. */
+/** Numbers of scripts; 0 stands for all other characters. */
 const LATIN = 1, CYRILLIC = 2, GREEK = 3, HEBREW = 4, ARABIC = 5, INDIC = 6, THAI = 7;
 const HAN_AND_KANA = 8, HANGUL = 9, SCRIPT_COUNT = HANGUL;
 /** Minimum number of characters sampled from a longer text, at equal distances. */
@@ -227,6 +228,7 @@ const SAMPLE_CHARS = 96;
 /** Minimum number of letters in a sample that allows a decision. */
 const MIN_LETTERS = 12;
 
+/** Letters by script, used again for each pair of texts. */
 const promptCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 
@@ -234,9 +236,9 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether the answer is in a script that the prompt hardly uses (under 20 % of its letters). The
- * script must have over half of the answer's letters, over 80 % for Latin and Greek, but only 5 %
- * if the prompt lacks it and it is neither. Compares samples; false if either text has few letters.
+ * Whether over half of the answer's letters (for Latin and Greek, over 80 %) are of a script with
+ * under 20 % of the prompt's letters. Of a script that the prompt lacks, except Latin and Greek,
+ * over 5 % suffice. Compares samples of both texts; false if either has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   // Both texts are Latin in most pairs.
@@ -273,7 +275,7 @@ function countScripts(text: string, counts: Uint16Array): number {
   return sum;
 }
 
-/** The scripts of ranges of code units. The end of a range is the first code unit after it. */
+/** Ranges of UTF-16 code units: the first one, the first one after the range, and the script. */
 const RANGES = [
   [0x41, 0x5b, LATIN],
   [0x61, 0x7b, LATIN],
@@ -290,6 +292,6 @@ const RANGES = [
   [0xfb50, 0xfdff, ARABIC],
 ] as const;
 
-/** The script of each code unit, or 0: to search the ranges would double the time for a row. */
+/** The script of each code unit. Searching `RANGES` would double the time for a row. */
 const SCRIPTS = new Uint8Array(0x1_0000);
 for (const [start, end, script] of RANGES) SCRIPTS.fill(script, start, end);

@@ -20,8 +20,9 @@ import { FLAGS } from "./flags.ts";
 import { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** Raise the number when the header, a flag or a column changes, so that indexes are rebuilt. */
-const FORMAT = `retort-view 11 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+/** Raise the number when the header, or the meaning of a flag or column, changes, so that saved
+ * indexes are rebuilt. */
+const FORMAT = `retort-view 12 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
@@ -48,8 +49,7 @@ interface SavedIndex {
 }
 
 /** Reads a saved index. Returns undefined if there is none for this version and files with these
- * names. Their folder may differ, because it may have been moved. `DataFile.resume` checks their
- * content. */
+ * names, in whatever folder: it may have been moved. `DataFile.resume` checks their content. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -239,7 +239,7 @@ export function newMark(path: string): FileMark {
   };
 }
 
-/** Whether the part that was read is unchanged, judging by `mark.first` and `mark.last`. */
+/** Whether the part that was read is unchanged, judging by its first and last bytes. */
 export function isUnchanged(path: string, { first, last, end }: FileMark): boolean {
   try {
     using file = Deno.openSync(path);

@@ -16,7 +16,7 @@ export type Status = typeof STATUSES[number];
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the run file says about lines. A field that the run did not set is undefined. */
+/** What the run file says about lines. Options that the run did not set are undefined. */
 export interface RunHints {
   readonly promptField?: string;
   readonly template?: string;
@@ -85,6 +85,7 @@ export interface LineFacts {
   readonly costUsd: number;
   readonly model: string;
   readonly teacher: string;
+  /** The type of the failure; "" for an answer. */
   readonly failure: string;
   readonly httpStatus: number;
   /** The path of the input file, without the line number. */
@@ -105,7 +106,11 @@ export class DamagedLine {
   }
 }
 
-/** @param parse Returns undefined if the text is not JSON. @default parsedJson */
+/**
+ * Returns what a results or failures line says, or why it is damaged.
+ *
+ * @param parse Returns undefined if the text is not JSON. @default parsedJson
+ */
 export function factsOf(
   text: string,
   hints: RunHints,
@@ -202,8 +207,7 @@ function sourceFile(source: string): string {
   return source.replace(/(?::\d+|\[\d+\])$/, "");
 }
 
-/** Numbers with more digits than a float can have stay `Infinity`, because `BigInt` would take too
- * long. */
+/** Longer numbers stay `Infinity`, as they are as floats: `BigInt` would take too long. */
 const LONG_INTEGER = /^-?\d{16,309}$/;
 
 /** Returns `parsed`, the value of `text`, with whole numbers beyond 2^53 as `bigint`. */
@@ -211,7 +215,7 @@ export function withBigInts<T>(text: string, parsed: T): T {
   try {
     return holdsLargeInteger(parsed) ? exactJson.parse(text, keepInteger) as T : parsed;
   } catch {
-    // The value is nested too deeply for one of the two calls.
+    // The value is nested too deeply.
     return parsed;
   }
 }

@@ -4,8 +4,8 @@
  *
  * 1. A signature of 64 bytes per row: one-permutation MinHash over character shingles.
  * 2. Rows whose signatures agree in a band of bins are compared.
- * 3. Two rows are near if their signatures are equal, or the Jaccard similarity of their shingles is
- *    high enough.
+ * 3. Two rows are near if their signatures are equal, or if their shingles have a high Jaccard
+ *    similarity.
  * 4. Near rows are joined to groups (union-find).
  *
  * @module
@@ -33,7 +33,7 @@ export interface NearStatus {
   readonly problem: string | null;
 }
 
-/** One search can run at a time. */
+/** Runs one search at a time. */
 export class NearSearch {
   readonly #index: DataIndex;
   #search: {
@@ -60,9 +60,10 @@ export class NearSearch {
       textAt: (row) => this.#textAt(of, row),
       areSamplesOfOneRow: (a, b) => table.isSameInputRow(a, b),
     }).find();
-    const total = rows.length, found = { groups: 0, copies: 0, problem: null };
-    this.#search = { table, steps, status: { of, done: 0, total, state: "running", ...found } };
-    return this.#search.status;
+    const total = rows.length, nothingFound = { groups: 0, copies: 0, problem: null };
+    const status: NearStatus = { of, done: 0, total, state: "running", ...nothingFound };
+    this.#search = { table, steps, status };
+    return status;
   }
 
   cancel(): NearStatus | null {
@@ -147,8 +148,7 @@ export class NearDuplicates {
   /**
    * Reads and compares the texts in short steps. After each step, yields the share that is done.
    *
-   * @returns The copies: each row of a group with its first one, without the first row itself and
-   * other samples of it.
+   * @returns For each copy, the first row of its group. Other samples of that row are no copies.
    */
   *find(): Generator<number, Map<number, number>> {
     for (const [index, row] of this.#rows.entries()) {
@@ -221,8 +221,8 @@ export class NearDuplicates {
     for (let bin = 0; bin < BINS; bin++) {
       if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
     }
-    // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, so
-    // such texts are not read again.
+    // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, too
+    // low to read both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));

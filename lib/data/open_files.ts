@@ -29,6 +29,8 @@ export interface OpenFiles extends AsyncDisposable {
 }
 
 /**
+ * Finds the files in paths, and decompresses compressed ones.
+ *
  * @throws {UsageError} If a path does not exist, cannot be read or is a pipe, or a compressed file
  * is damaged.
  * @throws {SinkError} If a copy cannot be written.
@@ -42,7 +44,7 @@ export async function openFiles(
 }
 
 /**
- * Decompresses compressed files. Throws as `openFiles` does.
+ * Decompresses compressed files. Throws what `openFiles` throws.
  *
  * @param runs The `IndexedPath.run` of each file, by its path.
  */
@@ -101,11 +103,11 @@ const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
 /**
- * Returns the results and failures files in paths, each with the index of its path. Adds the
- * failures file of a results file. Finds files in a folder by name. If the folder has both shards
- * and their merge, leaves out one of the two.
+ * Finds results and failures files, in folders by their names, and the failures file of a results
+ * file. If a folder has both shards and their merge, leaves out one of the two.
  *
  * @param isIndexed Whether a file is in the index, and so must not be left out. @default none is
+ * @returns The files, each with the index of its path, and a note about each file left out.
  * @throws {UsageError} If a path does not exist, cannot be read or is a pipe.
  */
 export async function findDataFiles(
@@ -193,7 +195,7 @@ type Division = readonly { readonly path: string; readonly count: number }[];
  * Removes shards if `files` also has their merge, so that no row counts twice. The merge of
  * `out/x-00000-of-00002.jsonl` is `out/x.jsonl` or, from `submit`, `out/merged/x.jsonl`. Removes
  * the merge instead if one of its shards is already indexed, or if all shards are in `files` and
- * one is newer.
+ * one is newer. Returns a note about what was removed, for each merge.
  */
 async function leaveOutMerged(
   files: Set<string>,

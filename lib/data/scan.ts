@@ -1,5 +1,5 @@
 /**
- * Evaluates conditions on lines, for fields that no column has, such as texts. Searches the bytes of
+ * Evaluates conditions on lines, for fields without a column, such as texts. Searches the bytes of
  * whole blocks, and extracts members of a line without parsing its other members.
  *
  * @module
@@ -16,8 +16,8 @@ import type { Prefilter, ScanJob } from "./scanner.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 
 /**
- * Sent in place of a chunk or the id of a question once a worker is ready for messages. Its modules
- * load asynchronously, and an earlier message would be lost.
+ * Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages. An
+ * earlier message would be lost, because the worker's modules load asynchronously.
  */
 export const READY = -1;
 
@@ -30,8 +30,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Calls `search` to search a block, for example with a time limit. A search that was interrupted may
- * be called again: it begins with the first row of the block, which is `ScanJob.rows[index]`.
+ * Calls `search` to search a block, for example with a time limit. May call it again if it was
+ * interrupted: it starts over at the first row of the block, `ScanJob.rows[index]`.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 
@@ -52,9 +52,9 @@ export class Scan implements Disposable {
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
     const hits: number[] = [];
-    for (let begin = first, last = first; begin < limit; begin = last + 1) {
+    for (let begin = first, last = first; begin < limit; begin = ++last) {
       const fileIndex = file[rows[begin]], start = offset[rows[begin]];
-      let end = start + bytes[rows[last = begin]];
+      let end = start + bytes[rows[begin]];
       while (last + 1 < limit) {
         const next = rows[last + 1], from = offset[next], to = from + bytes[next];
         const isNear = file[next] === fileIndex && from >= end && from - end <= MAX_GAP_BYTES;
@@ -128,17 +128,20 @@ export class Scan implements Disposable {
   }
 }
 
-/** The pattern of the prefilter; undefined if there is none, or it could miss the text in this block. */
+/** The pattern of the prefilter; undefined if there is none, or if it could miss rows. */
 function patternFor(block: BlockText, prefilter: Prefilter | undefined): RegExp | undefined {
   if (prefilter === undefined) return undefined;
   const { pattern, hasCaseVariants } = prefilter;
-  const mayMiss = holdsEscapedLetters(block) || (hasCaseVariants && holdsCaseVariants(block));
+  const mayMiss = holdsPlainEscapes(block) || (hasCaseVariants && holdsCaseVariants(block));
   return mayMiss ? undefined : pattern;
 }
 
-/** Whether letters or digits may be escaped. JSON allows it, but few programs do it. */
-function holdsEscapedLetters({ text }: BlockText): boolean {
-  return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
+/**
+ * Whether letters, digits or spaces may be escaped: JSON allows `\u0041`, but few programs write
+ * it.
+ */
+function holdsPlainEscapes({ text }: BlockText): boolean {
+  return text.includes("\\u00") && /\\u00(?:20|3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
 
 /**
@@ -198,7 +201,7 @@ class ScannedLine {
     return files[file[this.#row]].hints;
   }
 
-  /** A field of the line or its `distill`; undefined if the line must be parsed. */
+  /** A field of the line or its `distill`; undefined if the whole line must be parsed. */
   #member(name: string): unknown {
     const value = this.#value(name);
     if (value !== undefined) return value;
@@ -206,7 +209,6 @@ class ScannedLine {
     return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }
 
-  /** The value of a name; undefined if it was not found. */
   #value(name: string): unknown {
     const member = this.#lineMembers.findLast((each) => each.name === name);
     return member && this.#valueOf(member);
@@ -216,8 +218,8 @@ class ScannedLine {
     return this.#members ??= this.#isWhole ? topLevelMembers(this.#text) : [];
   }
 
-  /** Whether the text is an object. After the file was replaced, it may be parts of two lines, and
-   * its first object one within a line. */
+  /** Whether the text looks like a whole line. It may be parts of two lines if the file was
+   * replaced after the index last checked it. */
   get #isWhole(): boolean {
     return this.#text.startsWith("{") && this.#text.trimEnd().endsWith("}");
   }

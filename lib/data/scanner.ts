@@ -29,8 +29,7 @@ export interface ScanJob {
 export interface Prefilter {
   /** Finds every line with the text, and perhaps other lines. */
   readonly pattern: RegExp;
-  /** Whether non-ASCII letters may match letters of the text: U+212A matches k if case is
-   * ignored. */
+  /** Whether non-ASCII letters may match letters of the text: without case, U+212A equals k. */
   readonly hasCaseVariants: boolean;
 }
 
@@ -83,8 +82,8 @@ function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefine
   for (const char of text) {
     const code = char.codePointAt(0)!;
     if (/[a-zA-Z0-9 ]/.test(char)) source += char;
-    else if (char === "\n") source += "\\\\n";
-    else if (char === "\t") source += "\\\\t";
+    else if (char === "\n") source += `(?:\\\\n|${escapesOf(char)})`;
+    else if (char === "\t") source += `(?:\\\\t|${escapesOf(char)})`;
     else if (char === '"' || char === "\\") source += `(?:\\\\\\${char}|${escapesOf(char)})`;
     else if (code < 0x20) return undefined;
     else if (char === "/") source += `(?:\\\\?/|${escapesOf(char)})`;

@@ -7,7 +7,7 @@
 import { asText, parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
 import { parsePath, valueAt } from "../where/mod.ts";
-import { Mark } from "./columns.ts";
+import { RowMark } from "./columns.ts";
 import { finalAnswerOf } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
@@ -67,9 +67,11 @@ export interface RowDetail extends ShownRow {
     readonly message: string;
     readonly status: number | null;
   } | null;
+  /** The line. */
   readonly raw: string;
   /** Whether `raw`, and perhaps other texts, were shortened. */
   readonly is_cut: boolean;
+  /** The uid of the row that this row duplicates; null if there is none. */
   readonly duplicate_of: string | null;
   /** The id of the row that this row duplicates; "" if there is none. */
   readonly duplicate_id: string;
@@ -124,7 +126,7 @@ function figuresOf(index: DataIndex, row: number, uid = ""): RowFigures {
     completion_tokens: columns.completionTokens[row],
     latency_ms: columns.latencyMs[row],
     cost_usd: columns.costUsd[row],
-    is_estimated: (columns.marks[row] & Mark.Estimated) !== 0,
+    is_estimated: (columns.marks[row] & RowMark.Estimated) !== 0,
   };
 }
 

@@ -11,8 +11,8 @@ import {
   type ColumnArrays,
   enlarge,
   makeColumns,
-  Mark,
   OwnField,
+  RowMark,
 } from "./columns.ts";
 import { finalAnswerOf } from "./comparison.ts";
 import { NAME_FIELDS, NUMBER_FIELDS } from "./fields.ts";
@@ -44,7 +44,7 @@ export class Names {
     this.#codes = new Map(names.map((name, code) => [name, code]));
   }
 
-  /** Names past the limit share the code `MAX_NAMES`. */
+  /** Names past the limit share the code `MAX_NAMES` and the name "(others)". */
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;
@@ -68,6 +68,7 @@ const NUMBER_COLUMNS = [...Object.values(NUMBER_FIELDS), "httpStatus"] as const;
 export const ANSWERED = STATUSES.indexOf("answered");
 
 export interface LinePlace {
+  /** An index into `DataIndex.files`. */
   readonly file: number;
   readonly offset: number;
   readonly bytes: number;
@@ -86,7 +87,7 @@ export class Table {
   /** What the comparison of runs and the search for near duplicates have found, by field name. */
   readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
   #capacity: number;
-  /** An open-addressing hash table by `answerLow`: row numbers plus 1. */
+  /** An open-addressing hash table of different answers: row numbers plus 1. */
   #answers = new Uint32Array(MIN_ANSWER_SLOTS);
   #answerCount = 0;
 
@@ -95,13 +96,14 @@ export class Table {
     this.columns = makeColumns(capacity);
   }
 
+  /** Makes room for a total of `rows`. */
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     this.#capacity = rows;
     enlarge(this.columns, rows);
   }
 
-  add(facts: LineFacts, place: LinePlace, hints: RunHints): number {
+  add(facts: LineFacts, place: LinePlace, hints: RunHints): void {
     if (this.length === this.#capacity) this.reserve(Math.ceil(this.#capacity * 1.5));
     const row = this.length++;
     const { columns, names } = this;
@@ -115,33 +117,33 @@ export class Table {
     columns.flags[row] = facts.status === "answered" ? flagsOf(facts, prompt) : 0;
     this.#addHashes(row, facts, prompt, hints);
     columns.duplicateOf[row] = -1;
-    if (facts.status === "answered" && facts.response !== "") {
-      this.#findDuplicate(row, facts.response.length > LONG_ANSWER_CHARS);
-    }
+    columns.marks[row] = facts.response.length > LONG_ANSWER_CHARS ? RowMark.LongAnswer : 0;
+    if (facts.status === "answered" && facts.response !== "") this.#findDuplicate(row);
     this.#addFields(row, facts.fields);
-    return row;
   }
 
   #addHashes(row: number, facts: LineFacts, prompt: string, { uidFields }: RunHints): void {
     const { columns } = this;
     const { uid, response, promptHash } = facts;
-    setHash(columns.uidLow, columns.uidHigh, row, xxHash64Hex(uid));
+    [columns.uidLow[row], columns.uidHigh[row]] = hashHalves(xxHash64Hex(uid));
     const { rowUid } = originOf(facts.line, uidFields);
     if (rowUid === uid) {
       columns.rowLow[row] = columns.uidLow[row];
       columns.rowHigh[row] = columns.uidHigh[row];
-    } else setHash(columns.rowLow, columns.rowHigh, row, xxHash64Hex(rowUid));
-    setHash(columns.answerLow, columns.answerHigh, row, xxHash64Hex(response));
+    } else [columns.rowLow[row], columns.rowHigh[row]] = hashHalves(xxHash64Hex(rowUid));
+    [columns.answerLow[row], columns.answerHigh[row]] = hashHalves(xxHash64Hex(response));
     const isHash = promptHash.length === 16;
-    setHash(columns.promptLow, columns.promptHigh, row, isHash ? promptHash : xxHash64Hex(prompt));
+    const hash = isHash ? promptHash : xxHash64Hex(prompt);
+    [columns.promptLow[row], columns.promptHigh[row]] = hashHalves(hash);
     const final = facts.status === "answered" ? finalAnswerOf(response) : "";
-    columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
+    columns.final[row] = final === "" ? 0 : hashHalves(xxHash64Hex(final))[0];
   }
 
+  /** Marks the rows of a file as gone. */
   drop(file: number): void {
     for (let row = 0; row < this.length; row++) {
       if (this.columns.file[row] !== file || this.isGone(row)) continue;
-      this.columns.marks[row] |= Mark.Gone;
+      this.columns.marks[row] |= RowMark.Gone;
       this.goneCount++;
     }
   }
@@ -151,7 +153,7 @@ export class Table {
   }
 
   isGone(row: number): boolean {
-    return (this.columns.marks[row] & Mark.Gone) !== 0;
+    return (this.columns.marks[row] & RowMark.Gone) !== 0;
   }
 
   isSameInputRow(a: number, b: number): boolean {
@@ -170,13 +172,14 @@ export class Table {
 
   /**
    * Marks a row as a duplicate if another input row has the same answer and, for a short answer,
-   * the same prompt. Otherwise adds the row to `#answers`, unless it already has this answer from
-   * another sample of the input row. Keep in sync with `DerivedFields.#isDuplicate`.
+   * the same prompt. Otherwise adds the row to `#answers`, unless that has another sample of the
+   * input row with this answer. Keep in sync with `DerivedFields.#isDuplicate`.
    */
-  #findDuplicate(row: number, isLong: boolean): void {
+  #findDuplicate(row: number): void {
     const { columns } = this;
+    const isLong = this.#isLong(row);
     const mask = this.#answers.length - 1;
-    let slot = columns.answerLow[row] & mask;
+    let slot = this.#answerHash(row) & mask;
     for (; this.#answers[slot] !== 0; slot = (slot + 1) & mask) {
       const other = this.#answers[slot] - 1;
       if (
@@ -196,15 +199,25 @@ export class Table {
     if (this.#answerCount * 2 > this.#answers.length) this.#rehash();
   }
 
+  #isLong(row: number): boolean {
+    return (this.columns.marks[row] & RowMark.LongAnswer) !== 0;
+  }
+
+  /** Includes the prompt of a short answer: a million rows may be answered with "yes". */
+  #answerHash(row: number): number {
+    const { answerLow, promptLow } = this.columns;
+    return this.#isLong(row) ? answerLow[row] : answerLow[row] ^ promptLow[row];
+  }
+
   #rehash(): void {
-    const { answerLow, duplicateOf } = this.columns;
+    const { duplicateOf } = this.columns;
     let size = this.#answers.length;
     while (size < this.length * 2) size *= 2;
     const slots = new Uint32Array(size);
     this.#answerCount = 0;
     for (let row = 0; row < this.length; row++) {
       if (!this.isAnswered(row) || duplicateOf[row] !== -1) continue;
-      let slot = answerLow[row] & (size - 1);
+      let slot = this.#answerHash(row) & (size - 1);
       while (slots[slot] !== 0) slot = (slot + 1) & (size - 1);
       slots[slot] = row + 1;
       this.#answerCount++;
@@ -245,7 +258,7 @@ export function nearField(length: number, copies: Iterable<number> = []): CodedF
   return { codes, values: [false, true] };
 }
 
-function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {
-  low[row] = parseInt(hash.slice(8), 16);
-  high[row] = parseInt(hash.slice(0, 8), 16);
+/** Splits a hash of 16 hex digits into its low and its high 32 bits. */
+export function hashHalves(hash: string): readonly [low: number, high: number] {
+  return [parseInt(hash.slice(8), 16), parseInt(hash.slice(0, 8), 16)];
 }

@@ -12,14 +12,14 @@ import { type JsonObject, objectOf, ownFields, type RunHints } from "./line_fact
 export interface Turn {
   /** `system`, `user`, `assistant`, `tool`, or another role in the row. */
   readonly role: string;
-  /** Parts that are not text appear as `[image_url]`. */
+  /** Parts that are not text appear as their type, such as `[image_url]`. */
   readonly text: string;
   readonly toolCalls?: string;
 }
 
 /**
- * The prompt as turns: `final_messages` without the last one, or else the messages that the run
- * read from the row. A bad row becomes one turn with its text.
+ * The prompt as turns: `final_messages` without the answer at its end, or else the messages that
+ * the run read from the row. A bad row becomes one turn with its text.
  */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
@@ -48,6 +48,7 @@ const UNUSUAL_FIELDS = [
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
+/** All fields that `plainPrompt` reads. */
 export const PROMPT_FIELDS: ReadonlySet<string> = new Set([
   ...UNUSUAL_FIELDS,
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
@@ -127,8 +128,7 @@ function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   return runParsers.get(isContinued);
 }
 
-/** The parser is given a uid, which is not used, because deriving one takes twice as long as the
- * rest. */
+/** Unused. Without a uid, the parser would derive one, in twice the time of the rest. */
 const ANY_UID = "";
 
 /** The fields that turns show in full; none for a bad row. */

@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { type DataIndex, openIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
-import type { WorkerAnswer, WorkerQuestion, WorkerSetup } from "./data_service.ts";
+import type { WorkerAnswer, WorkerRequest, WorkerSetup } from "./data_service.ts";
 import { READY } from "./scan.ts";
 import { delay } from "../timer.ts";
 
@@ -16,8 +16,8 @@ interface Scope<Message> {
   postMessage(message: WorkerAnswer): void;
 }
 
-/** Receives the setup first, then questions. */
-const scope = globalThis as unknown as Scope<WorkerQuestion>;
+/** Receives the setup first, then requests. */
+const scope = globalThis as unknown as Scope<WorkerRequest>;
 
 const POLL_MS = 1_000;
 /**
@@ -28,7 +28,7 @@ const PAUSE_FACTOR = 8;
 /** Minimum time between saves during a run, because each writes the whole index. */
 const SAVE_MS = 60_000;
 
-/** Ends the pause between two refreshes. Each question aborts it. */
+/** Ends the pause between two refreshes. Each request aborts it. */
 let pause = new AbortController();
 
 (scope as unknown as Scope<WorkerSetup>).onmessage = ({ data }) => {
@@ -55,7 +55,7 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
     while (await server.work()) {
       isUnsaved = true;
       const nowMs = performance.now();
-      await (index.isLive ? delay(PAUSE_FACTOR * (nowMs - startMs)) : turn());
+      await (index.isLive ? delay(PAUSE_FACTOR * (nowMs - startMs)) : loopTurn());
       startMs = performance.now();
       if (startMs - refreshedMs < POLL_MS) continue;
       index.refresh();
@@ -72,13 +72,13 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
 }
 
 const channel = new MessageChannel();
-let onTurn = () => {};
-channel.port1.onmessage = () => onTurn();
-/** Lets the event loop receive questions, sooner than `setImmediate` would, and with less delay
- * than a timer. */
-function turn(): Promise<void> {
+let onLoopTurn = () => {};
+channel.port1.onmessage = () => onLoopTurn();
+/** Lets the event loop receive requests, sooner than `setImmediate` would, and with less delay than
+ * a timer. */
+function loopTurn(): Promise<void> {
   return new Promise((resolve) => {
-    onTurn = resolve;
+    onLoopTurn = resolve;
     channel.port2.postMessage(null);
   });
 }

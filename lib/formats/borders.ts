@@ -33,6 +33,7 @@ export interface InputPart {
   readonly size: number;
 }
 
+/** An input, or a part of it. */
 export interface InputPiece {
   /** The path to read: for standard input, that of its copy. */
   readonly path: string;
@@ -44,12 +45,14 @@ export interface InputPiece {
 
 export interface Divisible {
   readonly format: InputFormat;
-  /** Where parts may begin: at row groups of Parquet, or only at the start of a compressed file.
+  /** Where indivisible pieces begin: row groups of Parquet, or a compressed file as a whole.
    * Undefined for other files, which may be divided between any two rows. */
   readonly pieces: readonly Border[] | undefined;
+  /** Columns with JSON cells; undefined unless the file is CSV or TSV. */
   readonly jsonColumns: readonly string[] | undefined;
   /** Size in bytes; for a Parquet file, of its row groups. */
   readonly size: number;
+  /** Number of rows; undefined unless the file is Parquet. */
   readonly rows?: number;
 }
 
@@ -103,7 +106,7 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
 /**
  * Finds the first border at or after each target, in one scan.
  *
- * @param targets Bytes, in ascending order.
+ * @param targets Offsets in bytes, in ascending order.
  * @param signal Aborts the scan, which takes minutes for 100 GB.
  */
 export async function findBorders(

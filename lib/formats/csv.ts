@@ -188,7 +188,7 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter: Excel separates CSV by `;` in many countries. */
+/** Finds the delimiter: in many countries, Excel separates CSV by `;`. */
 export async function detectDelimiter(
   path: string,
   name: string,

@@ -26,7 +26,7 @@ export interface CsvRecord {
 const MAX_ROW_CHARS = 64 * 2 ** 20;
 const LINE_FEED = 10, SPACE = 32, QUOTE = 34;
 
-/** A piece of a file. The last one may be empty. */
+/** A decoded piece of a file. The last one may be empty. */
 export interface Piece {
   readonly text: string;
   readonly isLast: boolean;
@@ -209,7 +209,7 @@ class RecordScan {
   }
 }
 
-/** The index of a part; the text's length if there is none. */
+/** The index of the next `part`; the text's length if there is none. */
 function indexIn(text: string, part: string, from: number): number {
   const index = text.indexOf(part, from);
   return index === -1 ? text.length : index;
@@ -227,7 +227,7 @@ function isBlank(cells: readonly string[], isBytes = false): boolean {
 }
 
 function isSpace(text: string, isBytes: boolean): boolean {
-  // To decode each row of a table with one column would take ten times as long.
+  // Decoding each row of a table with one column would take ten times as long.
   const first = text.charCodeAt(0);
   if (first > SPACE && first < 128) return false;
   return (isBytes ? Buffer.from(text, "latin1").toString() : text).trim() === "";

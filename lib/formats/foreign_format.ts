@@ -17,7 +17,7 @@ export interface ForeignFormat {
   readonly advice: string;
 }
 
-/** Advice for the file with a path. */
+/** A text, or a function that returns one for the path of the file. */
 type Advice = string | ((path: string) => string);
 
 const STANDARD_INPUT = "-";
@@ -25,7 +25,7 @@ const STANDARD_INPUT = "-";
 const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
 const OTHER_FILE = "Name another file";
 
-/** Formats by their first bytes after decompression, so gzip among them means compressed twice.
+/** Formats by their first bytes after decompression, so a gzip file here was compressed twice.
  * Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
 const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
   ["a Parquet file", "Add --input-format parquet", "PAR1"],
@@ -111,7 +111,11 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
-/** The format of a file whose first line is not a row; undefined for JSON Lines with a bad line. */
+/**
+ * The format of a file whose first line is not a row; undefined for JSON Lines with a bad line.
+ *
+ * @param isOnlyLine Whether the file has no other line, so that this may be a table in one object.
+ */
 export function foreignText(
   start: string,
   path: string,
@@ -141,7 +145,7 @@ export function foreignText(
   if (line.startsWith("[") && !isMessageArray(line)) {
     return { what: "a JSON array", advice: withJq(path, "'.[]'") };
   }
-  // A complete row followed by a comma is an element of a list, not the start of an object.
+  // A complete object and a comma are an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
     return { what: "JSON over several lines", advice: withJq(path, filterOf(text)) };
@@ -203,10 +207,10 @@ function fromUtf32(path: string): string {
 
 type UnicodeEncoding = "UTF-16" | "UTF-32";
 
-/** Does not use `Deno`, which the bundle for Node lacks. */
+/** Not from `Deno.build`, which the bundle for Node lacks. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
 
-/** Windows has no iconv, and its PowerShell writes UTF-16 where output goes to a file. */
+/** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */
 export function unicodeAdvice(
   path: string,
   encoding: UnicodeEncoding,

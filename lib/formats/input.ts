@@ -172,6 +172,7 @@ function asPrompt(line: Line): Line {
   return badLine(number, NUL_BYTES, new TextEncoder().encode(text));
 }
 
+/** The start of an input. */
 export const START: Border = { byte: 0, number: 0, rows: 0 };
 
 /**
@@ -217,7 +218,7 @@ function isArray(start: string, byName: InputFormat | undefined): boolean {
 }
 
 const MAX_LINES = 50;
-/** A shorter start is the whole file, as at least 64 KB are read. */
+/** A shorter start is the whole file: `firstText` returns more of a longer one. */
 const MIN_TRUNCATED_CHARS = 10_000;
 const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;

@@ -25,8 +25,8 @@ export interface JsonArrayOptions {
   readonly name: string;
   /** Number of elements before the part that is read. @default 0 */
   readonly numberBefore?: number;
-  /** Called for each element, instead of yielding it. `end` is the offset of the comma or bracket
-   * after the element. */
+  /** Called for each element, instead of yielding it. `end` is the offset in bytes of the comma or
+   * bracket after the element. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
@@ -35,7 +35,7 @@ const BATCH_ROWS = 32;
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads elements. `Line.number` counts from 1, messages from 0. */
+/** Reads elements. `Line.number` counts from 1, error messages count from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -55,12 +55,14 @@ class ArrayScanner {
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
+  /** Whether the current element has begun. */
   #hasContent = false;
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
-  #length = 0;
+  #pieceBytes = 0;
   /** Finished elements: the index of the current one in messages. */
   #number: number;
+  /** Where the current chunk begins in the stream, in bytes. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
   #isAfterComma = false;
@@ -160,17 +162,17 @@ class ArrayScanner {
 
   #reportEnd(end: number, isLast: boolean): void {
     this.#pieces = [];
-    this.#length = 0;
+    this.#pieceBytes = 0;
     if (this.#endElement(isLast)) this.#onElement!(this.#offset + end, ++this.#number, isLast);
   }
 
   #addRow(segment: Uint8Array, rows: Line[], isLast: boolean): void {
     if (!this.#endElement(isLast)) return;
     let bytes = segment;
-    if (this.#length > 0) {
+    if (this.#pieceBytes > 0) {
       bytes = join([...this.#pieces, segment]);
       this.#pieces = [];
-      this.#length = 0;
+      this.#pieceBytes = 0;
     }
     const number = ++this.#number;
     rows.push(
@@ -181,8 +183,8 @@ class ArrayScanner {
   }
 
   #carry(piece: Uint8Array): void {
-    this.#length += piece.length;
-    if (this.#length > MAX_LINE_BYTES) {
+    this.#pieceBytes += piece.length;
+    if (this.#pieceBytes > MAX_LINE_BYTES) {
       const problem = lengthProblem(MAX_LINE_BYTES);
       throw this.#error(`element ${this.#number} is ${problem}, or a quote is missing`);
     }

@@ -17,7 +17,8 @@ export interface ParquetOptions {
   readonly name: string;
   /** Columns of bytes to read as base64. @default none: such a column is an error */
   readonly binaryColumns?: readonly string[];
-  /** Reads only row groups whose first row, from 0, is in this range. @default all row groups */
+  /** Reads only row groups whose first row, counted from 0, is at `start` or later, and before
+   * `end`. @default all row groups */
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
@@ -107,7 +108,7 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** Loads pages until each column has a row. Returns the number of rows that all columns have, up to
+/** Loads pages until each column has a row. Returns how many rows can be read of all columns, up to
  * `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],

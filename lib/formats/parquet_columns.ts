@@ -20,9 +20,9 @@ import type { SchemaElement } from "../deps/hyparquet.ts";
 import type { LeafColumn } from "./parquet_leaf.ts";
 
 /**
- * A column, a field of a struct, or an element of a list or map. The definition level of an entry is
- * below `definition` if the value is null, and exactly `definition` if a list or map is empty. Each
- * further element of a list or map has the repetition level `repetition`.
+ * A column, a field of a struct, or an element of a list or map. The definition level of a leaf's
+ * entry is below `definition` if the value is null, and exactly `definition` if a list or map is
+ * empty. Each further element of a list or map has the repetition level `repetition`.
  */
 export type SchemaNode = LeafNode | StructNode | ListNode | MapNode;
 

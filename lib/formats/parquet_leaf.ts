@@ -46,8 +46,8 @@ export interface CurrentRow {
   problem: string | undefined;
 }
 
-/** A dictionary's JSON is kept only if its values are used this often on average: for 200 columns
- * of unique values, it took 500 MB. */
+/** A dictionary's JSON is kept only if its values are used this often on average: kept for 200
+ * columns of unique values, it took 500 MB. */
 const MIN_USES = 3;
 /** Pages up to this size are read even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
@@ -89,11 +89,12 @@ export class LeafColumn {
     this.#valuesLeft = this.#valueCount = layout.valueCount;
   }
 
+  /** Loads the next page with values. */
   async load(): Promise<void> {
     for (;;) {
       if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than the footer says");
       const header = await this.#chunk.header();
-      const bytes = await this.#chunk.take(header.compressed_page_size);
+      const bytes = await this.#chunk.bytes(header.compressed_page_size);
       if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
         throw new Error("the checksum of a page differs");
       }
@@ -106,8 +107,7 @@ export class LeafColumn {
     }
   }
 
-  /** Checks the sizes in a header, because most pages have no checksum and decoding allocates the
-   * sizes that the header gives. */
+  /** Checks the sizes in a header: decoding allocates as much, and most pages have no checksum. */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
@@ -121,6 +121,7 @@ export class LeafColumn {
     if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is truncated");
   }
 
+  /** Definition level of the next value. */
   get definition(): number {
     const { definitions } = this.#currentPage();
     return definitions.length === 0 ? this.#definition : definitions[this.#position];
@@ -206,6 +207,7 @@ class ChunkReader {
     this.#start = bytes.start;
   }
 
+  /** Reads the next page header. */
   async header(): Promise<PageHeader> {
     for (let size = HEADER_BYTES;; size *= 4) {
       await this.#fill(size);
@@ -223,7 +225,7 @@ class ChunkReader {
     }
   }
 
-  async take(length: number): Promise<Uint8Array> {
+  async bytes(length: number): Promise<Uint8Array> {
     await this.#fill(length);
     const bytes = this.#window.subarray(this.#position, this.#position + length);
     if (length < 0 || bytes.length < length) throw new Error("it ends in the middle of a page");

@@ -91,7 +91,7 @@ export class PageDecoder {
     const reader = readerOf(body);
     const repetitionBytes = v2?.repetition_levels_byte_length;
     const levelBytes = v2 ? v2.repetition_levels_byte_length + v2.definition_levels_byte_length : 0;
-    // A damaged header may have bytes in place of the numbers: `checkRuns` would then never end.
+    // In a damaged header, the lengths may not be numbers: `checkRuns` would then never end.
     if (!(Number.isInteger(levelBytes) && levelBytes <= body.length)) {
       throw new Error("its levels are longer than a page");
     }
@@ -198,7 +198,7 @@ function withFallback(
 ): Decompress {
   return (compressed, length) => {
     try {
-      // By default, zlib collects pieces of 16 KB.
+      // By default, zlib joins pieces of 16 KB.
       const page = decompress(compressed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
@@ -235,7 +235,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/** @param length Bytes of the levels, if not stored before them. */
+/** @param length Bytes of the levels, if it is not stored before them. */
 function levelsOf(
   reader: Reader,
   maxLevel: number,

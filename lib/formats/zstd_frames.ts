@@ -18,11 +18,11 @@ type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "co
 
 export class ZstdFrames {
   #part: Part = "magic";
-  /** The current header or checksum. */
+  /** The bytes of the current part, unless they are content. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
-  /** Bytes of the current part so far. */
+  /** How many bytes `#header` has. */
   #filled = 0;
-  /** Bytes of the complete part. */
+  /** How many bytes the complete part has. */
   #needed = 4;
   /** Bytes left in the content of a block or skippable frame. */
   #unparsedBytes = 0;
@@ -75,18 +75,18 @@ export class ZstdFrames {
   #finishHeader(): void {
     switch (this.#part) {
       case "magic": {
-        const magic = this.#number(4);
+        const magic = this.#littleEndian(4);
         if (magic === FRAME) return this.#expect("descriptor", 1);
         if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE) return this.#expect("skippable size", 4);
         throw new Error("other bytes after its end");
       }
       case "skippable size":
-        this.#unparsedBytes = this.#number(4);
+        this.#unparsedBytes = this.#littleEndian(4);
         return this.#expect("magic", 4);
       case "descriptor":
-        return this.#takeDescriptor(this.#header[0]);
+        return this.#readDescriptor(this.#header[0]);
       case "block":
-        return this.#takeBlock(this.#number(3));
+        return this.#readBlockHeader(this.#littleEndian(3));
       case "fields":
         return this.#expect("block", 3);
       case "checksum":
@@ -95,7 +95,7 @@ export class ZstdFrames {
   }
 
   /** Reads which fields the frame header has: RFC 8878, 3.1.1.1.1. */
-  #takeDescriptor(descriptor: number): void {
+  #readDescriptor(descriptor: number): void {
     const isSingleSegment = (descriptor & 0x20) !== 0;
     const windowBytes = isSingleSegment ? 0 : 1;
     const contentSizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6];
@@ -104,7 +104,7 @@ export class ZstdFrames {
     this.#expect("fields", windowBytes + dictionaryIdBytes + contentSizeBytes);
   }
 
-  #takeBlock(header: number): void {
+  #readBlockHeader(header: number): void {
     this.#isLastBlock = (header & 1) !== 0;
     const type = (header >> 1) & 3, size = header >>> 3;
     this.#part = "content";
@@ -124,8 +124,7 @@ export class ZstdFrames {
     this.#needed = bytes;
   }
 
-  /** Little-endian. */
-  #number(bytes: number): number {
+  #littleEndian(bytes: number): number {
     let number = 0;
     for (let i = bytes - 1; i >= 0; i--) number = number * 256 + this.#header[i];
     return number;

@@ -33,8 +33,9 @@ export interface ByteSink {
 
 export interface TableWriter {
   /**
-   * Returns a promise only if the caller has to wait. `row` may be JSON text only for kinds with
-   * `acceptsText`.
+   * Returns a promise only if the caller has to wait.
+   *
+   * @param row An object or, for kinds with `acceptsText`, its JSON text.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   finish(): Promise<void>;
@@ -64,7 +65,7 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   },
 };
 
-/** Names that are also the usual extensions. */
+/** Each name is also the usual extension. */
 export const FILE_KINDS = Object.keys(KINDS) as readonly FileKind[];
 
 export function isTyped({ kind }: FileType): boolean {
@@ -116,8 +117,8 @@ function compressorTo(target: ByteSink, compression: Compression) {
   };
 }
 
-/** Extensions of formats that are neither read nor written: such names would otherwise be taken for
- * JSON Lines. */
+/** Extensions of formats that are neither read nor written. A file with any other unknown extension
+ * is written as JSON Lines. */
 const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 

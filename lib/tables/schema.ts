@@ -20,15 +20,16 @@ export type ColumnType =
 /** Types that JSON lacks: rows have strings or numbers instead. */
 export type NonJsonType = Exclude<ExactLeafType, { readonly kind: "double" }>;
 
-/** Deeper values become JSON text, as readers limit the depth. */
+/** Deeper values become JSON text, because readers limit the depth. */
 const MAX_DEPTH = 12;
-/** If the objects of a column have more keys than this together, they become JSON text: the keys
+/** If the objects of a column have more different keys than this, they become JSON text: the keys
  * are probably data. */
 const MAX_FIELDS = 300;
 const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
 
+/** The columns of a table, in the order of their first rows. */
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
@@ -40,6 +41,7 @@ export class Schema {
     }
   }
 
+  /** Widens the types to include the values of a row. */
   add(row: Readonly<Record<string, unknown>>): void {
     for (const name in row) {
       const value = row[name];

@@ -1,5 +1,5 @@
 /**
- * Notices about likely mistakes in a condition: a misspelt field is null in every row, and a number
+ * Notes about likely mistakes in a condition: a misspelled field is null in every row, and a number
  * is never equal to a text, nor less or greater.
  *
  * @module
@@ -9,8 +9,8 @@ import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
-/** Finds fields of a condition that no exported row has, or that never have the type of the value
- * that they are compared with. */
+/** Finds fields of a condition that no row of an export has, or that never have the type of the
+ * value that they are compared with. */
 export class FieldNotes {
   /** Fields that no row has had so far. Names begin with `distill.` if the condition names them
    * so. */
@@ -60,17 +60,17 @@ export class FieldNotes {
 
   #addKnown(objects: readonly (object | undefined)[]): void {
     for (const object of objects) {
-      if (this.#knownNames.size > MAX_KNOWN) return;
+      if (this.#knownNames.size > MAX_KNOWN_NAMES) return;
       for (const name in object) this.#knownNames.add(name);
     }
   }
 }
 
-const MAX_KNOWN = 1_000;
+const MAX_KNOWN_NAMES = 1_000;
 
-export function absentNote(name: string, known: Iterable<string>): string {
+export function absentNote(name: string, knownNames: Iterable<string>): string {
   const bareName = name.replace(/^distill\./, "");
-  const similar = similarName(bareName, [...known].filter((other) => other !== bareName));
+  const similar = similarName(bareName, [...knownNames].filter((other) => other !== bareName));
   const hint = similar === undefined ? "" : ` (did you mean ${JSON.stringify(similar)}?)`;
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
@@ -79,13 +79,13 @@ export function absentNote(name: string, known: Iterable<string>): string {
 export function typeNote({ path, operator, value, valueText }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const found = isText ? "only numbers" : "only texts, as columns of CSV do";
-  const [own, other] = isText ? ["number", "text"] : ["text", "number"];
+  const [fieldType, valueType] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
   const text = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
   const advisedValue = isText ? numberOf(value) : text;
   const advice = advisedValue === undefined
-    ? `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`
-    : `compare it with a ${own}: ${name} ${operator} ${advisedValue}`;
+    ? `no ${fieldType} ${isSize ? "is less or greater than" : "equals"} a ${valueType}`
+    : `compare it with a ${fieldType}: ${name} ${operator} ${advisedValue}`;
   const condition = `${name} ${operator} ${valueText}`;
   return `The field "${path.join(".")}" in ${condition} has ${found}: ${advice}`;
 }
@@ -103,7 +103,7 @@ export function comparisonsIn(parts: readonly Part[]): Comparison[] {
   ]);
 }
 
-/** The first name of a path, or `distill.x` for a field of `distill`. */
+/** The part of a path that notes name: `meta` of `meta.lang`, but all of `distill.model`. */
 export function checkedName(path: readonly string[]): string {
   return path[0] === "distill" && path.length > 1 ? `distill.${path[1]}` : path[0];
 }

@@ -152,7 +152,7 @@ class Parser {
     return token;
   }
 
-  /** Returns a function that adds the text and the paths of all tokens read since to a part. */
+  /** Returns a function that gives a part its text and paths: those of the tokens read since. */
   #beginPart(): (part: Condition) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;

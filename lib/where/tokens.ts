@@ -7,9 +7,9 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** `value`, `path` or `end`. An operator, bracket or keyword is its own kind. */
+  /** `value`, `path` or `end`; an operator, bracket or keyword itself, such as `==` or `and`. */
   readonly kind: string;
-  /** The index in the condition. */
+  /** The index of the first character in the condition. */
   readonly start: number;
   readonly value?: unknown;
   readonly path?: readonly string[];
@@ -152,7 +152,7 @@ export function parsePath(text: string): readonly string[] {
   return token.path!;
 }
 
-/** Reads the value from the first object with the path's first name; null if there is none. */
+/** Reads the value from the first object that has the path's first name; null without a value. */
 export function valueAt(
   objects: readonly (object | undefined)[],
   path: readonly string[],

@@ -13,8 +13,10 @@ import {
   statisticsOf,
 } from "../../lib/data/mod.ts";
 import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
+import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
 import { planOf, sortableFields, sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
+import { Table } from "../../lib/data/table.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { parseExactly } from "../../web/view/page/ask.js";
 import { ViewState } from "../../web/view/page/view_state.js";
@@ -258,6 +260,26 @@ Deno.test("index: copies are found, samples of one row are not copies", async ()
   );
   assertEquals(uids(index, 'flags contains "duplicate"'), ["b", "e"]);
   index.close();
+});
+
+Deno.test("index: rows with the same short or empty answer take no longer than others", () => {
+  const elapsedMs = (responseOf: (index: number) => string) => {
+    const table = new Table();
+    const lines = Array.from({ length: 20_000 }, (_, index) => {
+      const facts = factsOf(resultLine({ uid: `row ${index}`, response: responseOf(index) }), {});
+      assert(!(facts instanceof DamagedLine));
+      return facts;
+    });
+    const startMs = performance.now();
+    for (const facts of lines) table.add(facts, { file: 0, offset: 0, bytes: 1 }, {});
+    table.reindex();
+    return performance.now() - startMs;
+  };
+  const ordinaryMs = elapsedMs((index) => `Answer ${index} is this.`);
+  for (const response of ["yes", ""]) {
+    const ratio = elapsedMs(() => response) / ordinaryMs;
+    assert(ratio < 1.5, `${JSON.stringify(response)} takes ${ratio.toFixed(1)} times as long`);
+  }
 });
 
 Deno.test("index: own uids that look like those of samples are rows of their own", async () => {

@@ -60,6 +60,13 @@ Deno.test("the content decides where the name has no known extension", async () 
   assertEquals((await read(await file(dir, "d.jsonl", chat))).texts, [chat]);
 });
 
+Deno.test("a format is recognized beyond a short first frame of zstd", async () => {
+  await using dir = await tempDir();
+  const frames = ["id;a, b;c, d\n", "1;x;y\n2;x;y\n"].map((text) => zstdCompressSync(text));
+  const path = await file(dir, "t.csv.zst", new Uint8Array(frames.flatMap((frame) => [...frame])));
+  assertEquals((await read(path)).texts[0], '{"id":"1","a, b":"x","c, d":"y"}');
+});
+
 Deno.test("gzip and zstd are decompressed by content", async () => {
   await using dir = await tempDir();
   const text = ROWS.join("\n");
