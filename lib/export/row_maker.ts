@@ -92,7 +92,7 @@ export class RowMaker {
 
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
-      if (this.#pairs !== undefined) yield* this.#rowOfPair(this.#pairs.add(example));
+      if (this.#pairs !== undefined) yield* this.#rowsOfPairs(this.#pairs.add(example));
       else if (this.#isVerbatim) yield { example, row: example.text };
       else yield* this.#rowsToWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
     }
@@ -100,7 +100,7 @@ export class RowMaker {
 
   /** Makes the rows that waited for later examples. */
   *lastRows(): Generator<MadeRow> {
-    yield* this.#rowOfPair(this.#pairs?.end());
+    yield* this.#rowsOfPairs(this.#pairs?.end() ?? []);
     if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
   }
 
@@ -122,13 +122,14 @@ export class RowMaker {
     if (this.#unevenColumns.delete("completion")) this.#unevenColumns.add("chosen").add("rejected");
   }
 
-  *#rowOfPair(pair: Pair | undefined): Generator<MadeRow> {
-    if (pair === undefined) return;
-    const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
-    const { completion, tools, ...rest } = chosen;
-    const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
-    if (tools !== undefined) row.tools = tools;
-    yield* this.#rowsToWrite({ example: pair[0], row: this.#withAllColumns(row) });
+  *#rowsOfPairs(pairs: readonly Pair[]): Generator<MadeRow> {
+    for (const pair of pairs) {
+      const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
+      const { completion, tools, ...rest } = chosen;
+      const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
+      if (tools !== undefined) row.tools = tools;
+      yield* this.#rowsToWrite({ example: pair[0], row: this.#withAllColumns(row) });
+    }
   }
 
   #rowsToWrite(madeRow: MadeRow): Iterable<MadeRow> {

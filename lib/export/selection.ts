@@ -115,10 +115,11 @@ export class Selection {
 
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** Pairs the best answer to each row with the worst. All answers to a row must be consecutive. */
+/** Pairs the best answer to each prompt with the worst. All answers to the rows of one place in the
+ * input must be consecutive. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
-  #answers: Example[] = [];
+  readonly #answers: Example[] = [];
   #singleRows = 0;
   #tiedRows = 0;
   #unscoredAnswers = 0;
@@ -127,19 +128,26 @@ export class Pairs {
     this.#scoreOf = scoreOf(prefer);
   }
 
-  /** Takes an answer. If it begins a row, returns the pair of the row before. */
-  add(example: Example): Pair | undefined {
+  /** Adds an answer. If its row is in another place than the last one, returns the pairs of the last
+   * place. */
+  add(example: Example): readonly Pair[] {
     const [first] = this.#answers;
-    const isSameRow = first !== undefined && first.line === example.line &&
-      first.input === example.input;
-    const pair = isSameRow ? undefined : this.end();
+    const isSamePlace = first?.line === example.line && first.file === example.file;
+    const pairs = isSamePlace ? [] : this.end();
     this.#answers.push(example);
-    return pair;
+    return pairs;
   }
 
-  end(): Pair | undefined {
-    const answers = this.#answers;
-    this.#answers = [];
+  /** Returns the pairs of the last place. */
+  end(): readonly Pair[] {
+    const promptOf = ({ messages, tools }: Example) => jsonOf([messages, tools]);
+    // A row may have been edited, and folders may hold inputs of one name.
+    const answersByPrompt = Map.groupBy(this.#answers.splice(0), promptOf);
+    return [...answersByPrompt.values()].map((answers) => this.#pairOf(answers))
+      .filter((pair) => pair !== undefined);
+  }
+
+  #pairOf(answers: readonly Example[]): Pair | undefined {
     const scoredAnswers = answers.map((example) => ({ example, score: this.#scoreOf(example) }))
       .filter(({ score }) => !Number.isNaN(score));
     this.#unscoredAnswers += answers.length - scoredAnswers.length;

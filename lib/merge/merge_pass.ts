@@ -7,7 +7,7 @@
 import { DamagedFileError, SinkError } from "../errors.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
+import { HAS_FAILURE, IdTable, IS_PENDING, SEEN } from "../index/mod.ts";
 import { sampleUid } from "../answer.ts";
 import { InputSequence, rowOptionsOf } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
@@ -31,6 +31,8 @@ interface RunInput {
 interface Reading extends RunInput {
   /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
+  /** Answers of the run that are missing, even if a later run has them. */
+  pending: number;
   readonly samples: number;
   /** Whether to look for edited rows by their hashes. False for shards of an unchanged input. */
   readonly mayBeEdited: boolean;
@@ -41,11 +43,11 @@ interface Reading extends RunInput {
 export class MergePass {
   readonly report: GrowingReport;
   failuresBeyondLimit = 0;
-  /** Uids of answers that failed in one run and have a result in a later one. */
+  /** Uids of answers that failed or are pending in one run, and have a result in a later one. */
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line; and all answers that failed. */
+  /** All rows by uid, with `Reading.number` as the line; and all answers without a result. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   readonly #isPartial: boolean;
@@ -67,20 +69,18 @@ export class MergePass {
     const input = new InputSequence(run.pieces);
     await input.open();
     this.#inputs.push({ base: this.#lastNumber, input });
-    const pendingBefore = this.report.pending;
     try {
       const problem = await compressedProblem(run);
       if (problem !== undefined) throw new DamagedFileError(problem);
       const answers = Math.max(1_000, expectedRows(run)) * samplesOf(run);
       using lines = await RunLines.read(run, answers, this.#signal);
-      await this.#read(run, input, lines, limit);
+      const pending = await this.#read(run, input, lines, limit);
       this.report.surplus += await lines.takeSurplus(this.#output.results);
       if (limit < Infinity) {
         this.report.beyondLimit += lines.orphans;
         this.failuresBeyondLimit += lines.failuresLeft;
       }
       this.#reportProblems(run, lines, limit === Infinity);
-      const pending = this.report.pending - pendingBefore;
       this.report.problems.push(...await unfinishedProblem(run, pending));
     } catch (error) {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
@@ -97,19 +97,21 @@ export class MergePass {
     }
   }
 
+  /** Returns how many answers of the run are missing. */
   async #read(
     run: MergeRun,
     input: InputSequence,
     lines: RunLines,
     limit: number,
-  ): Promise<void> {
+  ): Promise<number> {
     const { runFile, changes } = run, samples = samplesOf(run);
     const runParams = runFile?.identity.params;
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
     const { base } = this.#inputs.at(-1)!;
     const skippedRows = rowsSkippedIn(input);
     const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
-    const reading: Reading = { number: base, base, samples, mayBeEdited, parser, input, lines };
+    const counters = { number: base, pending: 0 };
+    const reading: Reading = { ...counters, base, samples, mayBeEdited, parser, input, lines };
     let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
@@ -121,8 +123,9 @@ export class MergePass {
       this.#lastNumber = reading.number;
       this.#signal?.throwIfAborted();
       await this.#output.flush();
-      if (rowsLeft < 0) return;
+      if (rowsLeft < 0) break;
     }
+    return reading.pending;
   }
 
   /** Returns a promise only if an earlier row must be read again. */
@@ -145,7 +148,8 @@ export class MergePass {
     return undefined;
   }
 
-  #copyAnswers(row: ParsedRow, { samples, mayBeEdited, lines, parser }: Reading): void {
+  #copyAnswers(row: ParsedRow, reading: Reading): void {
+    const { samples, mayBeEdited, lines, parser } = reading;
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
     if (mayBeEdited && lines.isEdited(row, samples, parser)) this.report.changed++;
@@ -153,11 +157,14 @@ export class MergePass {
       const uid = sampleUid(row.uid, sample);
       this.report.total++;
       const state = lines.take(uid, { result: results, failure: failures, pending });
-      if (state === "result") this.report.succeeded++;
-      else if (state === "failure") {
-        this.report.failed++;
-        this.#rows.set(this.#rows.insert(uid), HAS_FAILURE);
-      } else this.report.pending++;
+      if (state === "result") {
+        this.report.succeeded++;
+        continue;
+      }
+      const hasFailed = state === "failure";
+      this.report[hasFailed ? "failed" : "pending"]++;
+      if (!hasFailed) reading.pending++;
+      this.#rows.set(this.#rows.insert(uid), hasFailed ? HAS_FAILURE : IS_PENDING);
     }
   }
 
@@ -196,13 +203,13 @@ export class MergePass {
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(rowUid, sample);
       const slot = rows.find(uid);
-      const hasFailed = slot !== -1 && rows.has(slot, HAS_FAILURE);
-      const result = hasFailed ? this.#output.results : NOWHERE;
-      if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !hasFailed) continue;
-      rows.clear(slot, HAS_FAILURE);
-      this.recoveredUids.add(uid);
-      this.report.failed--;
+      const isUnanswered = slot !== -1 && rows.has(slot, HAS_FAILURE | IS_PENDING);
+      const result = isUnanswered ? this.#output.results : NOWHERE;
+      if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) continue;
+      this.report[rows.has(slot, HAS_FAILURE) ? "failed" : "pending"]--;
       this.report.succeeded++;
+      rows.clear(slot, HAS_FAILURE | IS_PENDING);
+      this.recoveredUids.add(uid);
     }
   }
 
