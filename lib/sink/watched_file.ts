@@ -15,7 +15,7 @@
 import type { JournalFile, JournalOptions } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
 import { untilSynced } from "./durable_file.ts";
-import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
+import { lockOutput, mayBeRemote } from "./lock_file.ts";
 import { copyRest, moveJoinedLines } from "./repair.ts";
 import { createRescuedFile } from "./rescued.ts";
 
@@ -90,7 +90,7 @@ export class WatchedFile implements JournalFile {
       const { size } = info;
       const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
       const file = new WatchedFile(path, handles, info, expectedFile);
-      file.#keepsInode = !(await mayHoldHereOnly(info));
+      file.#keepsInode = !(await mayBeRemote(info));
       return file;
     } catch (error) {
       closeHandles(handles);
