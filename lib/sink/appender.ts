@@ -182,9 +182,9 @@ export class Appender {
 }
 
 /**
- * Appends a byte to an existing file and removes it. A mounted bucket may open a file that it cannot
- * append to, and fail only at the first write, after calls were paid for. Does nothing on a local
- * disk.
+ * Appends a byte to an existing file and removes it. A mounted bucket may open a file that it
+ * cannot append to, and fail only at the first write, after calls were paid for. Does nothing on a
+ * local disk.
  *
  * @throws {SinkError} If the filesystem cannot append to a file or truncate it.
  */

@@ -1,7 +1,7 @@
 /**
  * Replaces files so that a crash leaves the old version or the new one, never a part. A new version
- * is a temporary file, which is locked while in use. An unlocked temporary file was left by a killed
- * process and can be removed.
+ * is a temporary file, which is locked while in use. An unlocked temporary file was left by a
+ * killed process and can be removed.
  *
  * @module
  */
@@ -20,10 +20,8 @@ export interface ReplacementOptions {
   token?: string;
   /** Permissions of a new file, before umask. @default 0o666 */
   mode?: number;
-  /**
-   * Whether to replace the target of a link. False for files whose names Retort chooses: a link of
-   * that name may lead to a user's file. @default true
-   */
+  /** Whether to replace the target of a link. False for files whose names Retort chooses: a link of
+   * that name may lead to a user's file. @default true */
   followsLinks?: boolean;
   /**
    * Whether to remove temporary files of killed processes first, for commands without a lock file
@@ -32,8 +30,8 @@ export interface ReplacementOptions {
   removesLeftovers?: boolean;
 }
 
-/** Replaces the text of a file. If an error is thrown, the old version stays, unless only syncing the
- * folder has failed. */
+/** Replaces the text of a file. If an error is thrown, the old version stays, unless only syncing
+ * the folder has failed. */
 export async function writeFileDurably(
   path: string,
   text: string,
@@ -191,8 +189,8 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** Permissions for a file that is made from the files at `paths`: users who may read all of these get
- * access. Undefined, for the default, if none exists or the system has no permissions. */
+/** Permissions for a file that is made from the files at `paths`: users who may read all of these
+ * get access. Undefined, for the default, if none exists or the system has no permissions. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
   for (const path of paths) {

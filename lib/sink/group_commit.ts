@@ -23,8 +23,8 @@ interface Flush extends PromiseWithResolvers<void> {
 /** Maximum number of bytes written but not synced, whatever the number of rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
-/** The pause before each fdatasync, so that one call covers more lines. Rows do not wait for it. Over
- * HTTP, a run with 5 ms is 6 % slower than with 20, and with 50 no faster. */
+/** The pause before each fdatasync, so that one call covers more lines. Rows do not wait for it.
+ * Over HTTP, a run with 5 ms is 6 % slower than with 20, and with 50 no faster. */
 const MAX_PAUSE_MS = 20;
 
 /** The second stage: makes written batches durable, and limits how much is not durable yet. */
@@ -204,8 +204,8 @@ export class Batch<T> {
   }
 }
 
-/** Memory that is reused for each text. At full speed, new memory for each would be 130 MB a second,
- * which the garbage collector frees late. */
+/** Memory that is reused for each text. At full speed, new memory for each would be 130 MB a
+ * second, which the garbage collector frees late. */
 export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
@@ -238,11 +238,9 @@ export class BatchDelay {
     if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
   }
 
-  /**
-   * Waits until the event loop's turn ends. A full batch does not wait, because its lanes would send
-   * their next requests late. It waits only if no turn has ended for `MAX_TURN_MS`: until then,
-   * timers and sockets are not served.
-   */
+  /** Waits until the event loop's turn ends. A full batch does not wait, because its lanes would
+   * send their next requests late. It waits only if no turn has ended for `MAX_TURN_MS`: until
+   * then, timers and sockets are not served. */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;
     if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;

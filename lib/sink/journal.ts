@@ -173,7 +173,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes the file. Throws no `SinkError`, which `onBroken` has reported: it would hide other errors. */
+  /** Closes the file. Throws no `SinkError`, which `onBroken` has reported: it would hide other
+   * errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;

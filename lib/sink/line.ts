@@ -37,8 +37,8 @@ export function badRowUid(file: string, line: number): string {
 }
 
 /**
- * Whether a failures line is that of a bad row. The uid alone does not tell, because an input row may
- * have such a uid. But only bad rows lack a prompt hash.
+ * Whether a failures line is that of a bad row. The uid alone does not tell, because an input row
+ * may have such a uid. But only bad rows lack a prompt hash.
  *
  * @param uid Called only if there is no hash.
  */
@@ -57,8 +57,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const members = rowMembersOf(row);
-  // `replaced` need not repeat a `uid` that Retort kept. It repeats one like `doc#2`, with which the
-  // line would otherwise look like the third sample of the row `doc`.
+  // `replaced` need not repeat a `uid` that Retort kept. It repeats one like `doc#2`, with which
+  // the line would otherwise look like the third sample of the row `doc`.
   if (
     members.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
     JSON.parse(members.replaced.uid) === row.uid

@@ -71,8 +71,8 @@ export class Lock implements Disposable {
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
-  /** The text before this run's note. Undefined with a shared lock, or on a local disk, where no other
-   * machine can take the lock. */
+  /** The text before this run's note. Undefined with a shared lock, or on a local disk, where no
+   * other machine can take the lock. */
   readonly #earlierText: string | undefined;
   /** `started` of the last note that was synced. */
   #syncedStart: string | undefined;
@@ -108,10 +108,8 @@ export class Lock implements Disposable {
     }
   }
 
-  /**
-   * Writes the name of the shared lock to the file, and closes the file. Throws if the name cannot
-   * be written: other runs could then use the output.
-   */
+  /** Writes the name of the shared lock to the file, and closes the file. Throws if it cannot write
+   * the name: other runs could then use the output. */
   replaceBy(sharedName: string): void {
     using file = this.#file!;
     this.#file = undefined;
@@ -126,8 +124,8 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Returns a message if the lock no longer protects the output. Undefined if a shared lock is held
-   * instead, which has a check of its own. */
+  /** Returns a message if the lock no longer protects the output. Undefined if a shared lock is
+   * held instead, which has a check of its own. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && (await pathProblem(this.#path, this.#identity) ??
       (await this.#isTaken() ? "another machine has taken it" : undefined));
@@ -165,7 +163,7 @@ export class Lock implements Disposable {
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const lock = await acquirePatiently(path, options);
-    // Before it was locked, the file may have been removed, and created again by another run.
+    // Before the lock, the file may have been removed, and created again by another run.
     if (await lock.check() === undefined) {
       if (options.shared !== undefined) lock.replaceBy(options.shared.name);
       return lock;
@@ -177,8 +175,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
-/** Retries a lock that is held: a run may be reading the note, or a child process of the last
- * holder inherits open files until it executes its program. */
+/** Retries a lock that is held: another run may be reading the note, or a child process of the last
+ * holder may not have executed its program yet, and until then has all open files. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -218,8 +216,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** One lock for all outputs of a run, in `.retort/` next to them, named by a hash of the outputs'
- * names. */
+/** One lock for all outputs of a run: `.retort/<hash of their names>.lock` next to them. */
 export class SharedLock implements Disposable {
   readonly lock: Lock;
   /** 16 hex digits, written to the lock files of the outputs. */
@@ -251,8 +248,8 @@ export class SharedLock implements Disposable {
 }
 
 /**
- * Returns `note`, which is from the output's lock file, or a later note from the shared lock that it
- * names.
+ * Returns `note`, which is from the output's lock file, or a later note from the shared lock that
+ * it names.
  *
  * @throws {LockedError} If the shared lock is held.
  */
@@ -268,8 +265,8 @@ async function lastNote(
   return later !== undefined && later.started > note.started ? later : note;
 }
 
-/** Whether a run holds the lock at `path`, or the shared lock that its note names. Many processes may
- * check at once. */
+/** Whether a run holds the lock at `path`, or the shared lock that its note names. Many processes
+ * may check at once. */
 export async function isLockHeld(path: string): Promise<boolean> {
   using file = await Deno.open(path, { read: true, write: true }).catch(() => null);
   if (file === null) return false;

@@ -36,7 +36,6 @@ const SHARED_NOTE_BYTES = 192;
 
 /** Maximum number of attempts to take a lock that another process holds. */
 export const HELD_ATTEMPTS = 3;
-/** The pause between two attempts. */
 export const HELD_PAUSE_MS = 30;
 /** More attempts for an output file, because many processes may be checking it. */
 const OUTPUT_ATTEMPTS = 12;
@@ -58,13 +57,9 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
   return await Deno.open(path, options);
 }
 
-/**
- * Whether the text is a note, a part of one, a number (the first versions), or empty (the process
- * crashed before it wrote one). Other programs have lock files, too: the output `poetry.jsonl` would
- * use Poetry's `poetry.lock`.
- *
- * @param text From `readText`, which removes the NUL bytes of a power cut.
- */
+/** Whether a text from `readText` is a note, a part of one, a number (the first versions), or empty
+ * (the process crashed before it wrote one). Other programs have lock files, too: the output
+ * `poetry.jsonl` would use Poetry's `poetry.lock`. */
 export function isLockNote(text: string): boolean {
   return text.length <= MAX_FILE_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
@@ -98,8 +93,8 @@ export async function tryLock(
   }
 }
 
-/** The text of a note. With a shared lock, it begins differently and is longer. So versions that do not
- * know shared locks report a foreign file, instead of locking it. */
+/** The text of a note. With a shared lock, it begins differently and is longer. So versions that do
+ * not know shared locks report a foreign file, instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -109,8 +104,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file without white space and NULs at the end; only the start of a larger
- * file. */
+/** The text of a lock file without white space at the end, or the NULs that a power cut leaves.
+ * Only the start of a larger file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -119,8 +114,8 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** Reads the text of a lock file; "" if it cannot be read. Opens the file each time, because network
- * filesystems ask the server only then. */
+/** Reads the text of a lock file; "" if it cannot be read. Opens the file each time, because
+ * network filesystems ask the server only then. */
 async function textAt(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   return file === null ? "" : await readText(file).catch(() => "");
@@ -129,8 +124,8 @@ async function textAt(path: string): Promise<string> {
 /**
  * Whether another process has written its note over the note with this token.
  *
- * @param earlierText The text before this token's note. Some filesystems show it until the lock file
- * is closed.
+ * @param earlierText The text before this token's note. Some filesystems show it until the lock
+ * file is closed.
  */
 export async function isOverwritten(
   path: string,
@@ -179,10 +174,10 @@ export function lockedElsewhere(path: string): LockedError {
 
 /**
  * Whether a file may be on a network filesystem or in a bucket. Locks there may hold on one machine
- * only, without an error: those of BeeGFS, of NFS with `nolock`, of Lustre with `localflock`, of SMB
- * with `nobrl`, and of most FUSE filesystems (sshfs, buckets). On Linux, such filesystems have the
- * major device number 0. Overlay, tmpfs and btrfs have it, too: a filesystem that holds `/` or `/tmp`
- * counts as local.
+ * only, without an error: those of BeeGFS, of NFS with `nolock`, of Lustre with `localflock`, of
+ * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). On Linux, such filesystems have
+ * the major device number 0. Overlay, tmpfs and btrfs have it, too: a filesystem that holds `/` or
+ * `/tmp` counts as local.
  */
 export async function mayBeRemote({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
   if (Deno.build.os !== "linux" || (dev >>> 8 & 0xfff) !== 0) return false;
@@ -205,7 +200,8 @@ export interface ElsewhereOptions {
  * show whether the last run has crashed or is active. So this waits for 8 s to see whether a file
  * changes. It changes nothing itself.
  *
- * @param locks Lock files in one folder. Without a note of a run that has not ended, there is no wait.
+ * @param locks Lock files in one folder. Without a note of a run that has not ended, there is no
+ * wait.
  * @param written Files that an active run writes.
  * @returns Whether this has waited.
  * @throws {LockedError} If one of the files changes, or a run on this machine holds a lock.
@@ -240,8 +236,8 @@ async function stampOf(path: string): Promise<string> {
 
 /**
  * Locks an open output file until it is closed. A run can continue without this lock, because its
- * lock file keeps other runs away, too. On Windows, does nothing: a lock would keep all other handles
- * from reading the file.
+ * lock file keeps other runs away, too. On Windows, does nothing: a lock would keep all other
+ * handles from reading the file.
  *
  * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
  * released.
@@ -266,8 +262,9 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** Locks a file, or returns false. Retries, because `requireUnlocked` of other processes takes the lock
- * briefly. Hundreds of shards may start at once, on a file server that takes milliseconds for a lock. */
+/** Locks a file, or returns false. Retries, because `requireUnlocked` of other processes takes the
+ * lock briefly. Hundreds of shards may start at once, on a file server that takes milliseconds for
+ * a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
     if (attempt === OUTPUT_ATTEMPTS) return false;
@@ -276,7 +273,8 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** Whether a handle can read. On SMB mounts, `flock` on one handle keeps all others from reading. */
+/** Whether a handle can read. On SMB mounts, `flock` on one handle keeps all others from
+ * reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));
