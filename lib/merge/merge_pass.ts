@@ -17,15 +17,14 @@ import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem }
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
-/** Further clashes are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
 interface RunInput {
   /** The number of the previous run's last row; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
-  /** Hashes of the rows' contents, as `contentsOf` returns them. Undefined until needed. */
-  contents?: BigUint64Array;
+  /** From `hashesIn`, once needed. */
+  hashes?: BigUint64Array;
 }
 
 interface Reading extends RunInput {
@@ -47,7 +46,7 @@ export class MergePass {
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line; and all answers without a result. */
+  /** All rows by uid, with `Reading.number` as the line. Also answers without a result, by uid. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   readonly #isPartial: boolean;
@@ -75,26 +74,24 @@ export class MergePass {
       const answers = Math.max(1_000, expectedRows(run)) * samplesOf(run);
       using lines = await RunLines.read(run, answers, this.#signal);
       const pending = await this.#read(run, input, lines, limit);
-      this.report.surplus += await lines.takeSurplus(this.#output.results);
+      this.report.surplus += await lines.copySurplus(this.#output.results);
       if (limit < Infinity) {
-        this.report.beyondLimit += lines.orphans;
-        this.failuresBeyondLimit += lines.failuresLeft;
+        this.report.beyondLimit += lines.orphanResults;
+        this.failuresBeyondLimit += lines.orphanFailures;
       }
-      this.#reportProblems(run, lines, limit === Infinity);
+      const damage = damageIn(lines, limit === Infinity);
+      for (const what of damage) this.#addDamage(run, `"${run.files.results}" has ${what}`);
       this.report.problems.push(...await unfinishedProblem(run, pending));
     } catch (error) {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
-      this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
+      this.#addDamage(run, error.message);
     }
     const rescuedPaths = await rescuedFilesOf(run.files.results, "results");
     rescuedPaths.push(...await rescuedFilesOf(run.files.failures, "failures"));
-    if (rescuedPaths.length > 0) {
-      // "damaged" also stops a partial merge: a run that continues it would pay for these answers
-      // again.
-      const [path] = rescuedPaths;
-      const message = `answers are in "${path}": run it again to add them to its output`;
-      this.report.problems.push({ run: run.name, kind: "damaged", message });
-    }
+    if (rescuedPaths.length === 0) return;
+    // Damage also stops a partial merge: a run that continued it would pay for the answers again.
+    const message = `answers are in "${rescuedPaths[0]}": run it again to add them to its output`;
+    this.#addDamage(run, message);
   }
 
   /** Returns how many answers of the run are missing. */
@@ -156,7 +153,7 @@ export class MergePass {
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(row.uid, sample);
       this.report.total++;
-      const state = lines.take(uid, { result: results, failure: failures, pending });
+      const state = lines.copy(uid, { result: results, failure: failures, pending });
       if (state === "result") {
         this.report.succeeded++;
         continue;
@@ -182,8 +179,8 @@ export class MergePass {
     reading: Reading,
   ): Promise<void> {
     const earlierInput = this.#inputOf(earlier);
-    const contents = earlierInput.contents ??= await contentsOf(earlierInput.input, reading.parser);
-    const isEqual = contents[earlier - earlierInput.base] === numberOf(row.contentHash);
+    const hashes = earlierInput.hashes ??= await hashesIn(earlierInput.input, reading.parser);
+    const isEqual = hashes[earlier - earlierInput.base] === numberOf(row.contentHash);
     if (isEqual) this.#mergeIdentical(row.uid, earlier, reading);
     else this.#addClash(row, earlier, line, reading);
   }
@@ -193,10 +190,10 @@ export class MergePass {
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
     // Nothing is missing without a failures line: a run without --skip-bad-rows would not start.
-    lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
+    lines.copy(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** Keeps an earlier run's answer to the row, unless only this run has a result. */
+  /** Keeps the answer of an earlier run to the row, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -205,7 +202,9 @@ export class MergePass {
       const slot = rows.find(uid);
       const isUnanswered = slot !== -1 && rows.has(slot, HAS_FAILURE | IS_PENDING);
       const result = isUnanswered ? this.#output.results : NOWHERE;
-      if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) continue;
+      if (lines.copy(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) {
+        continue;
+      }
       this.report[rows.has(slot, HAS_FAILURE) ? "failed" : "pending"]--;
       this.report.succeeded++;
       rows.clear(slot, HAS_FAILURE | IS_PENDING);
@@ -218,7 +217,7 @@ export class MergePass {
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // The run itself reports a row as bad if an earlier row of its input has the same uid and other
+    // The run has reported the row as bad if an earlier row of its input has the same uid and other
     // content.
     const isBadRow = lines.has(badRowUid(place.file, place.line));
     if (isBadRow) return this.#copyBadRow(line, reading);
@@ -229,7 +228,7 @@ export class MergePass {
     }
     const { duplicates } = this.#output;
     for (let sample = 0; sample < samples; sample++) {
-      lines.take(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
+      lines.copy(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
     }
   }
 
@@ -237,19 +236,8 @@ export class MergePass {
     return this.#inputs.findLast(({ base }) => base < number)!;
   }
 
-  #reportProblems(run: MergeRun, lines: RunLines, isWhole: boolean): void {
-    const add = (message: string) =>
-      this.report.problems.push({ run: run.name, kind: "damaged", message });
-    const results = `"${run.files.results}"`;
-    if (lines.repeatedUids.length > 0) {
-      const uids = uidList(lines.repeatedUids);
-      add(`${results} has more than one result for ${uids}. --no-proof keeps the first`);
-    }
-    const orphans = isWhole ? lines.orphans : 0;
-    if (orphans > 0) {
-      const count = formatCountOf(orphans, "result");
-      add(`${results} has ${count} of rows that are not in its input. --no-proof keeps them`);
-    }
+  #addDamage({ name }: MergeRun, message: string): void {
+    this.report.problems.push({ run: name, kind: "damaged", message });
   }
 }
 
@@ -263,10 +251,22 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Hashes the text: hashing canonical content takes four times as long. Rows with different
- * fingerprints may still have the same content. */
+/** A hash of the row's text: a hash of its content takes four times as long. Rows with different
+ * fingerprints may have the same content. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
+}
+
+function damageIn({ repeatedUids, orphanResults }: RunLines, isWhole: boolean): string[] {
+  const uids = uidList(repeatedUids), orphans = formatCountOf(orphanResults, "result");
+  return [
+    ...repeatedUids.length === 0
+      ? []
+      : [`more than one result for ${uids}. --no-proof keeps the first`],
+    ...orphanResults === 0 || !isWhole
+      ? []
+      : [`${orphans} of rows that are not in its input. --no-proof keeps them`],
+  ];
 }
 
 function uidList(uids: readonly string[]): string {
@@ -274,9 +274,9 @@ function uidList(uids: readonly string[]): string {
   return uids.length > 3 ? `${firstUids} and others` : firstUids;
 }
 
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: only rows with the
- * same uid and different texts need it. */
-async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
+/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed
+ * only if rows have the same uid and different texts. */
+async function hashesIn({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);
   await input.open();

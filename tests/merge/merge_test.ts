@@ -683,10 +683,10 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   const run = { files: filesOf("", dir.path("x")), runFile: undefined };
   using lines = await RunLines.read(run, 10);
   await Deno.writeTextFile(results, `${JSON.stringify(line("a#1"))}\n`, { append: true });
-  assertEquals(lines.take("a", { result: { add() {} }, failure: { add() {} } }), "result");
+  assertEquals(lines.copy("a", { result: { add() {} }, failure: { add() {} } }), "result");
   const written: string[] = [];
   const add = (bytes: Uint8Array) => void written.push(new TextDecoder().decode(bytes));
-  assertEquals(await lines.takeSurplus({ add, flush: () => Promise.resolve() }), 1);
+  assertEquals(await lines.copySurplus({ add, flush: () => Promise.resolve() }), 1);
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 
