@@ -34,12 +34,12 @@ export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "ans
 
 export type AnswerField = typeof ANSWER_FIELDS[number];
 
-/** The answer field of a results line: its other `ANSWER_FIELDS` may come from the input row. */
+/** The answer field of a results line. Its other `ANSWER_FIELDS` may be the input row's. */
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
 export class ConversationReader {
-  /** Keeps assistant turns at the end of a row: the last one is the answer. */
+  /** Keeps assistant turns at the end of a row: the last turn is the answer. */
   readonly #parser: RowParser;
   /** Reads rows as a run sends them, without assistant turns at the end. */
   readonly #runParser: RowParser;
@@ -62,6 +62,7 @@ export class ConversationReader {
     this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
   }
 
+  /** Returns the row as an example, or what is wrong with the row. */
   read(text: string, { file, line, isVerbatim }: Place): Example | RowProblem {
     const row = this.#parser.parse(text);
     if (row instanceof RowProblem) return row;
@@ -99,18 +100,16 @@ export class ConversationReader {
     return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");
   }
 
-  /** Whether the row is a results line. False if the options take the prompts of new rows from
-   * `response`. */
+  /** Whether `response` holds the answer: the row is a results line, and its prompt does not come
+   * from `response`. */
   #hasResponse(json: Record<string, unknown>): boolean {
     return isResultsLine(json) && typeof json.response === "string" &&
       !this.#promptFields.has("response");
   }
 
-  /**
-   * Reads the conversation of a results line. An assistant turn at the end of the input row is
-   * usually an old answer that was not sent. If `prompt_hash` proves that the turn was sent, the
-   * response continues it.
-   */
+  /** Reads the conversation of a results line. An assistant turn at the end of the input row is
+   * usually an old answer that was not sent. If `prompt_hash` proves that it was sent, the response
+   * continues it. */
   #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
     const wasSentWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
     const sent = wasSentWhole ? row : this.#runParser.parse(text);
@@ -155,8 +154,8 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Reasoning belongs to `response`, but perhaps not to other answer fields: a pair has two
-    // answers.
+    // Reasoning belongs to `response`. Whether it belongs to another answer field is not known: a
+    // pair has two answers.
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;
@@ -168,7 +167,7 @@ export class ConversationReader {
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
     if (conversation instanceof RowProblem) {
-      // Names the field instead of a message of the whole conversation.
+      // The problem names a place in the whole conversation. Users know the field.
       const problem = conversation.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
         const isInList = Array.isArray(value) && index !== undefined;
         return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;
@@ -183,10 +182,8 @@ export class ConversationReader {
   }
 }
 
-/**
- * Whether a table keeps the request as it was sent. Structs of a column have the same keys in one
- * order, so the `prompt_hash` of tool calls, parts and parameters may differ.
- */
+/** Whether a row of a table has the `prompt_hash` that was sent. Structs of a column have the same
+ * keys in one order, so tool calls, parts and parameters may have another hash. */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&
     messages.every((message) =>
@@ -194,7 +191,7 @@ function isTextOnly({ messages, params }: ParsedRow): boolean {
     );
 }
 
-/** The example without its messages. Reading them throws, so that unselected rows cause no error. */
+/** The example without its messages. Reading them throws, so unselected rows cause no error. */
 function withoutMessages(example: Example): Example {
   return {
     ...example,

@@ -15,8 +15,8 @@ import { type Example, Times } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainers.ts";
 
-/** Marks a card that Retort wrote and may replace. A card without it is the user's own. Frozen,
- * because cards that were written earlier contain it. */
+/** Marks a card that Retort wrote and may replace. A card without the mark is the user's own. Do
+ * not change this text: cards of earlier versions contain it. */
 export const CARD_MARK = "<!-- Written by Retort. `--replace` writes it and data/ again";
 
 export class DatasetFacts {
@@ -111,7 +111,7 @@ function splitsOf({ rows, validationRows }: CardContent): string {
   return `${training} rows for training, ${formatCount(validationRows)} for validation`;
 }
 
-/** Lists no data files under `configs:`. The `datasets` library finds them by their names anyway.
+/** Lists no data files under `configs:`: the `datasets` library finds them by their names anyway.
  * With `configs:`, it keys its cache by the patterns instead of the files: after a second export to
  * a folder of the same name, it returned the rows of the first. */
 function yamlOf({ license, rows }: CardContent, name: string): string {

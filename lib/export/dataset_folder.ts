@@ -5,11 +5,10 @@
  * @module
  */
 
-import { SinkError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { ifThere, removeIfThere, writeAll } from "../files.ts";
 import { formatOfName } from "../formats/mod.ts";
 import {
-  cannotWrite,
   createTemporary,
   orCannotWrite,
   removeLeftovers,
@@ -24,14 +23,15 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
-/** A split continues in another file after this size. `push_to_hub` writes up to 500 MB. */
+/** After this size, a split continues in another file. `push_to_hub` writes up to 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * Accepts a folder that does not exist, has only hidden files or, with `replace`, has a dataset that
- * Retort wrote.
+ * Accepts a folder that does not exist, has only hidden files or, with `replace`, has a dataset
+ * that Retort wrote.
  *
- * @throws {UsageError} for other folders, for files, and for new names with a data file's extension
+ * @throws {UsageError} For other folders, for files, and for new names with the extension of a file
+ * of rows, such as `.jsonl`.
  */
 export async function checkFolder(path: string, { replace }: OutputGuard): Promise<void> {
   if (path === "") throw new UsageError("Cannot write to an empty path: name a folder");
@@ -91,7 +91,7 @@ export class DatasetFolder implements Targets {
   static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
     const path = (options.output as string).replace(/(?<=.)\/+$/, "");
     const isNew = await infoOf(path) === undefined;
-    try {
+    return await orCannotWrite(path, async () => {
       await Deno.mkdir(path, { recursive: true });
       await removeStaleStaging(path);
       const lock = await createTemporary((token) => `${stagingPath(path, token)}.lock`);
@@ -101,9 +101,7 @@ export class DatasetFolder implements Targets {
         throw cause;
       });
       return folder;
-    } catch (cause) {
-      throw cannotWrite(path, cause);
-    }
+    });
   }
 
   write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined {
@@ -114,7 +112,7 @@ export class DatasetFolder implements Targets {
   }
 
   async finish(written: WrittenRows): Promise<void> {
-    // A dataset without training rows gets a file with only the columns.
+    // Without training rows, the split gets a file that has only the columns.
     if (written.rows === written.validationRows) await this.#train.open();
     await this.#train.finish();
     await this.#validation.finish();
@@ -131,7 +129,7 @@ export class DatasetFolder implements Targets {
       options: this.#options,
       origin: this.#context.origin,
     });
-    try {
+    await orCannotWrite(this.#path, async () => {
       const hadData = await infoOf(data) !== undefined;
       if (hadData) await Deno.rename(data, oldData);
       await Deno.rename(this.#staging, data).catch(async (cause) => {
@@ -142,9 +140,7 @@ export class DatasetFolder implements Targets {
       await writeFileDurably(`${this.#path}/README.md`, card, { mode: this.#context.mode });
       if (hadData) await Deno.remove(oldData, { recursive: true });
       await removeIfThere(this.#lock.path);
-    } catch (cause) {
-      throw cause instanceof SinkError ? cause : cannotWrite(this.#path, cause);
-    }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -165,7 +161,7 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
-/** The place of the previous data until the export is complete. */
+/** Where the previous data is until the export is complete. */
 function oldDataPath(staging: string): string {
   return `${staging}.old`;
 }
@@ -235,7 +231,7 @@ class SplitFiles {
     }
   }
 
-  /** Closes the current file without a footer: the file is to be removed. */
+  /** Closes the current file, which will be removed, without a footer. */
   abandonFile(): void {
     this.#file?.close();
     this.#file = undefined;

@@ -36,29 +36,26 @@ export interface Example extends Origin {
   readonly rejected?: Message;
 }
 
-/** Whether an example is selected, or why it cannot be written: the format has no place for it, or
- * its messages cannot be restored. */
+/** Whether an example is selected, or why it cannot be written. */
 export type Verdict = boolean | Unrepresentable | NotRestored;
 
-/**
- * Call `scan` first, to select and check examples; then `batches`, to write them. Counts and types
- * are known after the scan, and `sources` may grow during it.
- */
+/** Call `scan` first, to select and check examples; then `batches`, to write them. Counts and types
+ * are known after the scan. `sources` may grow during the scan. */
 export interface ExampleSource {
   /** The number of selected examples. */
   readonly rowCount: number;
   /** The number of rows, selected or not. */
   readonly lineCount: number;
-  /** Files that must not be replaced: descriptions for the error, by path. */
+  /** Files that must not be replaced, by path, each with a description for the error. */
   readonly sources: ReadonlyMap<string, string>;
-  /** The types of columns, where all files agree. @default none */
+  /** The types of the columns that have the same type in all files. @default none */
   readonly exactTypes?: ReadonlyMap<string, ExactType>;
   /** How the examples were made, in sentences of Markdown for the dataset card. */
   readonly origin: readonly string[];
   /**
    * Reads every row, and records which are selected.
    *
-   * @throws {UsageError | SourceError} with the rows that cannot be written
+   * @throws {UsageError | SourceError} If rows cannot be written. Names the rows.
    */
   scan(verdictOf: (example: Example) => Verdict): Promise<void>;
   /** Yields the selected examples, in input order or shuffled by the seed `shuffle`. */
@@ -86,11 +83,9 @@ export class ExampleReader {
     this.#paramSets = run?.params ?? {};
   }
 
-  /**
-   * Returns the example of a results line, or what is wrong with the line. Messages and tools are
-   * restored when first read, so unselected rows cost nothing. Reading them throws a `NotRestored`
-   * if the options do not make the prompt that was sent.
-   */
+  /** Returns the example of a results line, or what is wrong with the line. Messages and tools are
+   * restored when they are first read, so unselected rows cost nothing. Reading them throws a
+   * `NotRestored` if the options do not make the prompt that was sent. */
   read(text: string): Example | string {
     const fields = parseFields(text);
     if (typeof fields === "string") return fields;
@@ -115,7 +110,7 @@ export class ExampleReader {
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: filledList(fields.tool_calls),
-      // Without the folder, because a run may be continued in another one.
+      // Without the folder, because a run may be continued in another folder.
       file,
       line: line === undefined ? Number(element) + 1 : Number(line),
       input,
@@ -123,10 +118,8 @@ export class ExampleReader {
     };
   }
 
-  /**
-   * Restores what the run sent, as `prompt_hash` proves. If the hash differs, messages come from
-   * `final_messages`.
-   */
+  /** Restores what the run sent, as `prompt_hash` proves. If the hash differs, the messages are
+   * those of `final_messages`. */
   #sentRequest(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
@@ -155,7 +148,7 @@ export class ExampleReader {
   }
 }
 
-/** The text of a row without the uid and with it: the template of the run may have used the uid. */
+/** The text of a row without the uid and with it: a template may have used the uid. */
 export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
   const start = JSON.stringify({ uid }).slice(0, -1);
   return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];
@@ -199,7 +192,7 @@ function parseFields(text: string): ResultFields | string {
 /** The messages of a row cannot be restored as they were sent. */
 export class NotRestored extends UsageError {}
 
-/** The first and last `created` of rows, "" without rows. ISO 8601 in UTC sorts as text. */
+/** The first and last of some times, "" without any. ISO 8601 in UTC sorts as text. */
 export class Times {
   count = 0;
   first = "";
@@ -212,14 +205,14 @@ export class Times {
   }
 }
 
-/** Collects rows that cannot be restored, for one error that says how to export the others. */
+/** Collects rows that cannot be restored. Its error says how to export the other rows. */
 export class UnrestoredRows {
   readonly #where: string | undefined;
   readonly #restoredTimes = new Times();
   readonly #unrestoredTimes = new Times();
   #first = "";
 
-  /** @param where The user's condition, for suggested ones to extend. */
+  /** @param where The user's condition: suggested conditions extend it. */
   constructor(where: string | undefined) {
     this.#where = where;
   }
@@ -249,10 +242,8 @@ export class UnrestoredRows {
     );
   }
 
-  /**
-   * Suggests conditions on the time of answers, because options usually change once during a run.
-   * If older rows were retried after that, time does not separate the rows.
-   */
+  /** Suggests conditions on the time of answers, because options usually change once during a run.
+   * If older rows were retried after the change, time does not separate the rows. */
   #adviceToSeparate(): string {
     const where = this.#where, restored = this.#restoredTimes, unrestored = this.#unrestoredTimes;
     const areOlder = unrestored.last < restored.first;

@@ -120,13 +120,13 @@ export interface ResolvedExport extends WriteOptions {
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly fileType: FileType;
-  /** Undefined leaves reasoning as it is. */
+  /** How reasoning is written; undefined leaves it as it is. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
-  /** False for a conversion of inputs. */
+  /** Whether this is an export of results, not a conversion. */
   readonly isFromResults: boolean;
 }
 

@@ -10,7 +10,13 @@ import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
 import type { ExportFormat } from "./mod.ts";
 import { withLogprobs } from "./logprobs.ts";
-import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainers.ts";
+import {
+  axolotlHint,
+  hubHint,
+  llamaFactoryHint,
+  type LoaderHint,
+  type WrittenSet,
+} from "./trainers.ts";
 import {
   inStyle,
   type RowStyle,
@@ -27,16 +33,16 @@ import {
 interface FormatFacts {
   /** Optional columns, with the value for rows without them: all rows need the same columns. */
   readonly fillers: TrainingRow;
-  /** Messages in these columns may differ in their keys, such as `tool_calls`. */
+  /** Columns of messages, which may differ in their keys: only some have `tool_calls`. */
   readonly messageColumns: readonly string[];
   /** With `text`, reasoning can only be part of the answer's text. */
   readonly reasoning: "text" | "field";
   /** Decides what `TrainerNotes` warns about. */
   readonly turns: "messages" | "ShareGPT" | "other";
-  /** Where `conversation.ts` finds the answer if an export is read again. */
+  /** Where `ConversationReader` finds the answer if the written file is converted. */
   readonly answerIn: AnswerField | "the last turn";
   readonly target: "file" | "folder";
-  readonly config: (written: WrittenSet) => readonly LoaderHint[];
+  readonly hints: (written: WrittenSet) => readonly LoaderHint[];
 }
 
 export interface MadeFormat extends FormatFacts {
@@ -63,10 +69,8 @@ export interface RowContext {
   readonly applyStyle: (messages: readonly Message[]) => Message[];
 }
 
-/**
- * Tools are a JSON list as text. Nulls and nested schemas would break datasets, polars and pyarrow
- * if tools first appear late. TRL and Axolotl parse the text; Axolotl fails at "".
- */
+/** Tools are a JSON list as text. If tools appear only in late rows, nulls and nested schemas would
+ * break datasets, polars and pyarrow. TRL and Axolotl parse the text; Axolotl fails at "". */
 const NO_TOOLS = { tools: "[]" };
 
 const CONVERSATIONS = {
@@ -78,7 +82,7 @@ const CONVERSATIONS = {
   turns: "messages",
   answerIn: "the last turn",
   target: "file",
-  config: () => [],
+  hints: () => [],
 } as const satisfies Omit<MadeFormat, "toRow">;
 
 export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
@@ -86,7 +90,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ...CONVERSATIONS,
     takesPrompts: true,
     toRow: withMessages,
-    config: (written) => [axolotl(written)],
+    hints: (written) => [axolotlHint(written)],
   },
   "prompt-completion": {
     ...CONVERSATIONS,
@@ -101,11 +105,11 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     messageColumns: [],
     turns: "ShareGPT",
     toRow: (turns, context) => toShareGpt(conversationOf(turns), context),
-    config: (written) => [
-      llamaFactory(written, { messages: "conversations", tools: "tools" }, {
+    hints: (written) => [
+      llamaFactoryHint(written, { messages: "conversations", tools: "tools" }, {
         formatting: "sharegpt",
       }),
-      axolotl(written, [
+      axolotlHint(written, [
         "field_messages: conversations",
         "message_property_mappings: { role: from, content: value }",
       ]),
@@ -119,8 +123,8 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "other",
     answerIn: "output",
     toRow: ({ prompt, answer }, { tools }) => toAlpaca(prompt, answer, tools),
-    config: (written) => [
-      llamaFactory(written, {
+    hints: (written) => [
+      llamaFactoryHint(written, {
         prompt: "instruction",
         query: "input",
         response: "output",
@@ -150,8 +154,8 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "ShareGPT",
     answerIn: "chosen",
     toRow: toShareGptPair,
-    config: (written) => [
-      llamaFactory(written, {
+    hints: (written) => [
+      llamaFactoryHint(written, {
         messages: "conversations",
         chosen: "chosen",
         rejected: "rejected",
@@ -171,7 +175,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "other",
     answerIn: "response",
     target: "file",
-    config: () => [],
+    hints: () => [],
   },
   "dataset": {
     ...CONVERSATIONS,
@@ -181,7 +185,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
       ...withMessages(turns, context),
       ...provenanceOf(context.example),
     }),
-    config: (written) => [hub(written)],
+    hints: (written) => [hubHint(written)],
   },
 };
 
@@ -223,7 +227,7 @@ const PROVENANCE_FIELDS = [
   "reasoning_tokens",
 ];
 
-/** The origin of an answer; `{}` for a row that is not a results line. */
+/** The fields that say where an answer comes from; none for a row that is not a results line. */
 function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;
   if (typeof uid !== "string" || !isObject(distill)) return {};

@@ -1,5 +1,5 @@
 /**
- * Input files of any format as a source of examples.
+ * A source of examples that reads input files of any format.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";
 import { Unrepresentable } from "./turns.ts";
 
-/** Maximum number of files that the dataset card names. */
+/** Maximum number of files named in the dataset card. */
 const MAX_NAMED = 10;
 
 /** Examples of several input files. For a shuffle, selected rows go to a temporary file. */
@@ -42,9 +42,9 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { file: string; input: Input; stamp: string }[] = [];
-  /** Indexes among the rows of all files. */
+  /** Indexes of the selected rows among the rows of all files. */
   readonly #selectedRows = new LineSet();
-  /** JSON Lines and JSON files, whose rows keep their text. */
+  /** Files in JSON Lines or JSON, whose rows keep their text. */
   readonly #verbatimFiles = new Set<string>();
   readonly #isRaw: boolean;
   readonly #needsOnlyText: boolean;
@@ -65,7 +65,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     const { shuffle, output } = this.#options;
-    // Inputs can only be read from start to end.
+    // Inputs can only be read from start to end, so a shuffle reads a copy.
     if (shuffle !== undefined) {
       const folder = typeof output === "string" ? dirname(output) : undefined;
       if (folder !== undefined) await makeFolder(folder);
@@ -187,8 +187,8 @@ const TABLE_HINT =
   "same, the table has changed a number or an object in the prompt: convert the run's results " +
   "file (.jsonl) instead";
 
-/** A row that is copied as it is. Its conversation is not read: its text alone decides whether it is
- * for validation, or a duplicate. */
+/** A row that is copied as it is. Its conversation is not read: the text alone decides whether the
+ * row is for validation, or a duplicate. */
 class TextExample implements Example {
   readonly text: string;
   readonly messages = [];

@@ -1,12 +1,15 @@
 /**
  * Tokens of answers with their log probabilities, as columns of lists.
  *
- * Teachers send them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, and the plain
- * completions of llama.cpp): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with
- * an `id` from llama.cpp, and `token_id:17` instead of the text from vLLM's
- * `return_tokens_as_token_ids`. Completions (OpenAI, vLLM, Together):
- * `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` adds
- * `token_ids` to both.
+ * Teachers send them in two forms:
+ *
+ * - Chat completions (OpenAI, vLLM, SGLang, llama.cpp) and the plain completions of llama.cpp:
+ *   `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`. llama.cpp adds an `id`. With
+ *   vLLM's `return_tokens_as_token_ids`, `token` is `token_id:17` instead of the text.
+ * - Completions (OpenAI, vLLM, Together):
+ *   `{"tokens","token_logprobs","top_logprobs":[{<text>:<logprob>}]}`.
+ *
+ * vLLM's `return_token_ids` adds `token_ids` to both.
  *
  * @module
  */
@@ -25,7 +28,7 @@ interface TokenPosition extends Token {
   readonly top: readonly Token[];
 }
 
-/** Why an answer is left out: it has no tokens, or they do not add up to its text. */
+/** Why an answer is left out: it has no tokens, or the tokens are not its text. */
 export type LogprobsProblem = "missing" | "different";
 
 export function readLogprobs(example: Example): readonly TokenPosition[] | LogprobsProblem {
@@ -60,14 +63,14 @@ export function withLogprobs(
   };
 }
 
-/** What `--keep` kept: JSON text, or an object from earlier versions. */
+/** The fields that `--keep` kept: JSON text, or an object in lines of earlier versions. */
 function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
   const fields = typeof kept === "string" ? parsedJson(kept) : kept;
   return isObject(fields) ? fields : {};
 }
 
-/** @param ids Ids next to `logprobs`, for tokens without their own. */
+/** @param ids The `token_ids` next to `logprobs`, for tokens without an id of their own. */
 function positionsOf(logprobs: Record<string, unknown>, ids: unknown): TokenPosition[] | undefined {
   const idAt = (index: number, ownId: number | null) => ownId ?? idOf(itemAt(ids, index));
   const { content, tokens } = logprobs;
@@ -103,11 +106,11 @@ function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token 
   const idInName = ID_AS_TEXT.exec(name)?.[1];
   const rawBytes = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
   const decodedText = rawBytes === undefined ? undefined : new TextDecoder().decode(rawBytes);
-  // If vLLM names tokens by ids, the bytes hold the text, or the name again.
-  const isNamedTwice = decodedText !== undefined && ID_AS_TEXT.test(decodedText);
+  // If vLLM sends ids as texts, `bytes` holds the real text, or the id again.
+  const isIdAgain = decodedText !== undefined && ID_AS_TEXT.test(decodedText);
   return {
-    text: idInName === undefined || isNamedTwice ? name : decodedText ?? name,
-    bytes: isNamedTwice ? undefined : rawBytes,
+    text: idInName === undefined || isIdAgain ? name : decodedText ?? name,
+    bytes: isIdAgain ? undefined : rawBytes,
     id: idOf(id) ?? (idInName === undefined ? null : Number(idInName)),
     logprob: typeof logprob === "number" ? logprob : null,
   };
@@ -117,15 +120,13 @@ function idOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
 }
 
-/** What templates put around texts: special tokens, channel names of gpt-oss, white space. */
+/** What chat templates put around texts: special tokens, channel names of gpt-oss, white space. */
 const TEMPLATE_MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 
-/**
- * Whether the tokens add up to the answer, not counting reasoning and special tokens. With tool
- * calls, whose text is not kept, the tokens need only contain the answer. Tokens named by ids
- * cannot be compared, and count as equal.
- */
+/** Whether the tokens add up to the answer, not counting reasoning and special tokens. The text of
+ * tool calls is not kept: with them, the tokens need only contain the answer. Tokens without texts
+ * cannot be compared, and count as equal. */
 function isTextOf(
   positions: readonly TokenPosition[],
   { response, reasoning, toolCalls }: Example,
@@ -139,7 +140,7 @@ function isTextOf(
     withoutMarks(text) === withoutMarks(response);
 }
 
-/** Joins the bytes, because a character may span several tokens. */
+/** The text of all tokens, decoded from their bytes: a character may span several tokens. */
 function textOf(positions: readonly TokenPosition[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";

@@ -9,8 +9,8 @@ import { UsageError } from "../errors.ts";
 import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
 import { orCannotWrite, Replacement } from "../sink/mod.ts";
 
-/** Where an export writes. Writes are not buffered: pass large pieces. Disposing discards an
- * unfinished file. */
+/** Where an export writes. Writes are not buffered, so pass large pieces. If disposed before
+ * `finish`, no file is written. */
 export interface Output extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Renames a new file into place, or ends writing to the stream. */
@@ -49,7 +49,8 @@ export async function openOutput(
   };
 }
 
-/** At the end, closes a pipe that the export opened, and only releases any other stream. */
+/** @param options With `mustClose`, the stream is closed at the end: the export opened it.
+ * Otherwise, it is only released. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
@@ -78,11 +79,11 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 export interface OutputGuard {
   /** Whether to replace a file that is not empty, or a dataset. @default false */
   readonly replace?: boolean;
-  /** Files that must not be replaced: descriptions for the error, by path. */
+  /** Files that must not be replaced, by path, each with a description for the error. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** Names of the standard streams. Deno opens these paths only with all permissions. */
+/** The paths of standard streams. Deno would open these paths only with all permissions. */
 const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["-", "stdout"],
   ["/dev/stdout", "stdout"],
@@ -97,10 +98,8 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
   return STANDARD_STREAMS.get(path);
 }
 
-/**
- * @throws {UsageError} if the output is a folder, a socket, a source, a file of a run, or a file
- * that must not be replaced
- */
+/** @throws {UsageError} If the output is a folder, a socket, a source, a file of a run, or a file
+ * that must not be replaced. */
 export async function checkOutput(output: string, guard: OutputGuard): Promise<void> {
   if (output === "") throw new UsageError("Cannot write to an empty path: name a file");
   if (standardStreamOf(output) !== undefined) return;

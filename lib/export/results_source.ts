@@ -27,13 +27,14 @@ import type { ResolvedExport } from "./export_options.ts";
 import { RowOrder, shuffleIn } from "./row_order.ts";
 import { Unrepresentable } from "./turns.ts";
 
-/** Yields file after file in input order, or all examples shuffled. */
+/** The examples of several results files: one file after another, each in the order of its input,
+ * or all shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
   rowCount = 0;
   lineCount = 0;
   /** Rows that have failed and have no result. Known after the scan. */
   failedRowCount = 0;
-  /** Lines whose uid another exported line has, too. Known after the export. */
+  /** Exported lines that repeat a uid of their file. Known after the export. */
   repeatedRowCount = 0;
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -76,6 +77,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     this.#unrestoredRows.throwIfAny();
   }
 
+  /** Returns whether the example is written, or throws if the format has no place for it. */
   #admit(example: Example, place: string, verdict: Verdict): boolean {
     if (verdict instanceof Unrepresentable) {
       throw new UsageError(
@@ -109,14 +111,12 @@ export class ResultsSource implements ExampleSource, Disposable {
   #orderOf(file: ResultsFile): Uint32Array {
     const order = file.inInputOrder();
     for (let i = 1; i < order.length; i++) {
-      if (file.areOneRow(order[i - 1], order[i])) this.repeatedRowCount++;
+      if (file.haveOneUid(order[i - 1], order[i])) this.repeatedRowCount++;
     }
     return order;
   }
 
-  /**
-   * A 32-bit index identifies a line and its file: all files together have fewer than 2^32 lines.
-   */
+  /** 32 bits are enough for a line and its file: all files have fewer than 2^32 lines. */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.rowCount);
@@ -156,7 +156,7 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The rows that have failed. Some may have a result: they were retried. */
+/** The rows in the failures file. Some may have a result, because they were retried. */
 async function failedRowsOf(results: string): Promise<IdTable> {
   const table = new IdTable();
   // A failures file that cannot be read must not fail the export of the results.
@@ -164,7 +164,7 @@ async function failedRowsOf(results: string): Promise<IdTable> {
   return table;
 }
 
-/** Adds the rows of the failures file. Skips damaged lines, and an incomplete last one. */
+/** Adds the rows in the failures file. Skips damaged lines, and an incomplete last one. */
 async function addFailedRows(results: string, table: IdTable): Promise<void> {
   const path = failuresOf(results), decoder = new TextDecoder();
   if (path === undefined) return;
@@ -183,7 +183,7 @@ class ResultsFile implements Disposable {
   readonly run: RunFile | undefined;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
-  // Does not drop a byte order mark within the file silently, as that is damage.
+  // A byte order mark within the file is damage, and must not be dropped silently.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);
@@ -195,8 +195,8 @@ class ResultsFile implements Disposable {
     this.#reader = new ExampleReader(options, run);
   }
 
-  /** Records the positions of the lines that `takes` selects. Returns the counts of the file. */
-  async index(takes: (example: Example, place: string) => boolean) {
+  /** Records the positions of the lines that are selected. Returns the counts of the file. */
+  async index(isSelected: (example: Example, place: string) => boolean) {
     using failedRows = await failedRowsOf(this.path);
     let number = 0, lines = 0;
     for await (const block of readLineBlocks(this.path)) {
@@ -212,7 +212,7 @@ class ResultsFile implements Disposable {
         this.inputs.add(example.input);
         const slot = failedRows.find(example.result.uid as string);
         if (slot !== -1) failedRows.clear(slot, HAS_FAILURE);
-        if (takes(example, place)) this.#order.add(start, bytes.length, example);
+        if (isSelected(example, place)) this.#order.add(start, bytes.length, example);
       }
     }
     const failedCount = failedRows.count({ all: HAS_FAILURE });
@@ -223,9 +223,9 @@ class ResultsFile implements Disposable {
     return this.#order.inInputOrder();
   }
 
-  /** Whether two lines answer the same row. Their origin is not enough: the row there may have been
-   * edited, and then its answers have different uids. */
-  areOneRow(one: number, other: number): boolean {
+  /** Whether two lines have the same origin and uid. The origin alone does not tell: if the row
+   * there was edited, its answers have different uids. */
+  haveOneUid(one: number, other: number): boolean {
     return this.#order.haveOneOrigin(one, other) &&
       this.exampleAt(one).result.uid === this.exampleAt(other).result.uid;
   }

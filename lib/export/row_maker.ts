@@ -33,7 +33,7 @@ export class RowMaker {
   /** Values of optional columns for rows that lack them. Known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
-  /** Columns with an uneven message: see `UnevenStart`. */
+  /** Columns that have an uneven message (see `UnevenStart`). */
   readonly #unevenColumns = new Set<string>();
   #unevenStart: UnevenStart | undefined;
 
@@ -50,7 +50,7 @@ export class RowMaker {
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): Unrepresentable | undefined {
     const { rows, messageColumns } = this.#format;
-    // Rows that stay as they are keep text even if other rows have lists of parts.
+    // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
       this.#hasParts = true;
       for (const name of messageColumns) allowPartsIn(this.schema.columns.get(name));
@@ -64,7 +64,9 @@ export class RowMaker {
     return undefined;
   }
 
-  /** Ends the first pass. Returns the columns; throws if no row has a requested one. */
+  /** Ends the first pass. Returns the names of the columns.
+   *
+   * @throws {UsageError} If no row has a requested column. */
   complete(): string[] {
     const { columns: requestedNames, fileType } = this.#options;
     const { columns } = this.schema;
@@ -92,7 +94,7 @@ export class RowMaker {
 
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
-      if (this.#pairs !== undefined) yield* this.#rowOfPair(this.#pairs.add(example));
+      if (this.#pairs !== undefined) yield* this.#rowsOfPairs(this.#pairs.add(example));
       else if (this.#isVerbatim) yield { example, row: example.text };
       else yield* this.#rowsToWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
     }
@@ -100,7 +102,7 @@ export class RowMaker {
 
   /** Makes the rows that waited for later examples. */
   *lastRows(): Generator<MadeRow> {
-    yield* this.#rowOfPair(this.#pairs?.end());
+    yield* this.#rowsOfPairs(this.#pairs?.end() ?? []);
     if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
   }
 
@@ -122,13 +124,14 @@ export class RowMaker {
     if (this.#unevenColumns.delete("completion")) this.#unevenColumns.add("chosen").add("rejected");
   }
 
-  *#rowOfPair(pair: Pair | undefined): Generator<MadeRow> {
-    if (pair === undefined) return;
-    const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
-    const { completion, tools, ...rest } = chosen;
-    const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
-    if (tools !== undefined) row.tools = tools;
-    yield* this.#rowsToWrite({ example: pair[0], row: this.#withAllColumns(row) });
+  *#rowsOfPairs(pairs: readonly Pair[]): Generator<MadeRow> {
+    for (const pair of pairs) {
+      const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
+      const { completion, tools, ...rest } = chosen;
+      const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
+      if (tools !== undefined) row.tools = tools;
+      yield* this.#rowsToWrite({ example: pair[0], row: this.#withAllColumns(row) });
+    }
   }
 
   #rowsToWrite(madeRow: MadeRow): Iterable<MadeRow> {
@@ -179,7 +182,7 @@ function asJsonText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Changes the type of `content` in a message column from text to a list of parts. */
+/** Changes the type of `content` in a column of messages from text to a list of parts. */
 function allowPartsIn(type: ColumnType | undefined): void {
   if (type?.kind !== "list" || type.of.kind !== "struct") return;
   const { fields } = type.of;
@@ -194,8 +197,7 @@ const MARK_NOTE =
   'Face library "datasets" cannot load later messages with other keys, such as tool calls. ' +
   "No template reads this key";
 
-/** Stays below the 10 MiB that `datasets` reads first: a UTF-16 unit takes at most 3 bytes in
- * UTF-8, so this is at most 9 MiB. */
+/** At most 9 MiB, as a UTF-16 unit takes up to 3 bytes in UTF-8. `datasets` reads 10 MiB first. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
@@ -208,11 +210,11 @@ function isUneven(messages: unknown): boolean {
 
 /**
  * Works around a bug in Hugging Face `datasets` 4.8: if all messages in the first 10 MiB of a text
- * file have the same keys, loading fails with a TypeError at a later tool call. One message with more
- * than role and content (called uneven here) avoids that.
+ * file have the same keys, loading fails with a TypeError at a later tool call. One message with
+ * more keys than role and content (called uneven here) avoids that.
  *
- * Holds back the first rows until each column has had an uneven message. After `START_CHARS`
- * without one, adds a key to a message of the column.
+ * Holds back the first rows until each column has had an uneven message. If none comes within
+ * `START_CHARS`, adds a key to a message of the column.
  */
 class UnevenStart {
   isMarked = false;
@@ -225,7 +227,7 @@ class UnevenStart {
     this.#pendingColumns = new Set(columns);
   }
 
-  /** Returns the rows that can be written. */
+  /** Adds a row. Returns the rows that can be written now. */
   push(madeRow: MadeRow): readonly MadeRow[] {
     const held = this.#held;
     if (held === undefined) return [madeRow];

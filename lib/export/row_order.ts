@@ -12,13 +12,11 @@ import { MAX_SAMPLES } from "../params.ts";
 import { cannotWrite } from "../sink/mod.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
-/**
- * Keeps sort keys safe integers for up to 900 inputs of 10^10 lines with `MAX_SAMPLES` samples
- * each. With more inputs, samples of a row may be out of order.
- */
+/** With this number, sort keys are safe integers for up to 900 inputs. With more inputs, the
+ * samples of a row may be out of order. */
 const LINES_PER_FILE = 1e10;
 
-/** The input row and sample of a results line. */
+/** Which input row a results line answers, and with which sample. */
 export interface Origin {
   readonly file: string;
   /** From 1, at most ten digits. */
@@ -26,7 +24,7 @@ export interface Origin {
   readonly sample: number;
 }
 
-/** A list in blocks, because copying an array to grow it takes up to three times its memory. */
+/** A list in blocks: copying a single array to grow it would take up to three times its memory. */
 export class Numbers {
   length = 0;
   readonly #blocks: (Float64Array | Uint32Array)[] = [];
@@ -56,12 +54,10 @@ export class Numbers {
   }
 }
 
-/**
- * Sorts without reading rows into memory, as results are in order of completion. 20 bytes per row,
- * and 8 more while sorting.
- */
+/** Sorts results lines, which are in order of completion, by their origin. Needs 20 bytes of memory
+ * per row, and 8 more while sorting. */
 export class RowOrder {
-  /** Sort keys, composed of the input file in order of appearance, the line, and the sample. */
+  /** Sort keys: the number of the input file, the line and the sample, as one number. */
   readonly #keys = new Numbers(Float64Array);
   readonly #offsets = new Numbers(Float64Array);
   readonly #lengths = new Numbers(Uint32Array);
@@ -88,7 +84,7 @@ export class RowOrder {
     return this.#keys.at(index) === this.#keys.at(other);
   }
 
-  /** Indexes of lines. Lines with the same origin stay in the order of `add`. */
+  /** Returns indexes of lines. Lines with the same origin stay in the order of `add`. */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
     for (let i = 0; i < order.length; i++) order[i] = i;
@@ -126,10 +122,8 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
   return true;
 }
 
-/**
- * Whether a row is for validation. Depends on the hash of the uid alone, so the split is the same
- * in each export. Reads the uid only if there is a split: some rows compute it then.
- */
+/** Whether a row is for validation. The hash of its uid alone decides, so the split is the same in
+ * each export. The uid is read only if there is a split, because some rows compute it. */
 export function isForValidation(row: { readonly rowUid: string }, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(row.rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
@@ -154,7 +148,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** Rows for each offset that is stored. Other offsets are found by adding lengths. */
+/** One offset is stored for this many rows. The others are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
 /** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */
@@ -165,9 +159,9 @@ export class RowSpool implements AsyncDisposable {
   readonly #decoder = new TextDecoder();
   /** The paths of the files, and their first rows. */
   readonly #files: { readonly path: string; readonly start: number }[] = [];
-  /** In bytes, of line number, space and text. */
+  /** The length in bytes of each row in the file: its line number, a space and its text. */
   readonly #lengths = new Numbers(Uint32Array);
-  /** Offsets of every 64th row. */
+  /** The offset of each `ROWS_PER_BASE`th row. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
   #unwrittenLines: string[] = [];
@@ -178,14 +172,14 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** @param folder A folder with space for the rows. If no file can be created there, as in
-   * `/dev/fd`, or no folder is given, the file is in the folder for temporary files. */
+  /** @param folder A folder with space for the rows. If it is not given, or no file can be created
+   * in it, as in `/dev/fd`, the file is in the folder for temporary files. */
   static async open(folder?: string): Promise<RowSpool> {
     const create = (dir?: string) => Deno.makeTempFile({ dir, prefix: ".retort-shuffle-" });
     try {
       const path = await create(folder).catch(() => create());
       const file = await Deno.open(path, { read: true, write: true });
-      // A command that Ctrl-C ends would leave the file, which is as large as the rows.
+      // Removed while it is open: otherwise, Ctrl-C would leave a file as large as the rows.
       if (Deno.build.os !== "windows") await Deno.remove(path).catch(() => {});
       return new RowSpool(path, file);
     } catch (cause) {
@@ -218,6 +212,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
+  /** Yields what `read` returns for each row. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,

@@ -44,10 +44,10 @@ export class Selection {
     if (needsDerived(fields)) this.#derivedFields = new DerivedFields(paths);
   }
 
-  /** Whether a row is selected. Call it once per row: the second call finds a duplicate. */
-  takes(example: Example): boolean {
+  /** Whether a row is selected. With `dedupe`, a second call for the same row returns false. */
+  selects(example: Example): boolean {
     const { result } = example;
-    // Computed for every row, because the flag `duplicate` depends on earlier ones.
+    // Computed for every row, because the field `duplicate` depends on earlier rows.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
@@ -57,7 +57,7 @@ export class Selection {
         ? exact
         : { ...exact, tool_calls: result.tool_calls };
       const distill = isObject(fields.distill) ? distillOf(fields) : undefined;
-      // If rows have a field of the same name, the derived one is in `distill`.
+      // The derived fields are in `distill`, too, because rows may have fields of the same names.
       const row = derived ? { ...fields, distill: { ...derived, ...distill } } : fields;
       this.#fieldNotes?.add([row, distill, derived]);
       if (!this.#where.matches(row, distill, derived)) return false;
@@ -65,7 +65,7 @@ export class Selection {
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
     if (this.#seenHashes === undefined) return true;
     const { response, reasoning, toolCalls = [], rejected } = example;
-    // `prompt_hash` stands for messages and tools: not every raw row can be restored.
+    // For raw rows, `prompt_hash` stands for messages and tools, which may not be restorable.
     const prompt = this.#isRaw && typeof result.prompt_hash === "string"
       ? [result.prompt_hash]
       : [example.messages, example.tools ?? []];
@@ -76,8 +76,8 @@ export class Selection {
   /**
    * Checks the condition after all rows.
    *
-   * @throws {UsageError} if no row has a field that otherwise only the page of `retort view`
-   * computes
+   * @throws {UsageError} If the condition names a field that only the page of `retort view`
+   * computes, and no row has a field of that name.
    */
   checkCondition(): void {
     checkComputable(this.#where?.paths ?? [], (name) => !this.#fieldNotes?.isAbsent(name));
@@ -115,10 +115,11 @@ export class Selection {
 
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** Pairs the best answer to each row with the worst. All answers to a row must be consecutive. */
+/** Pairs the best answer to each prompt with the worst. All answers to rows from one place in the
+ * input must be added one after another. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
-  #answers: Example[] = [];
+  readonly #answers: Example[] = [];
   #singleRows = 0;
   #tiedRows = 0;
   #unscoredAnswers = 0;
@@ -127,19 +128,26 @@ export class Pairs {
     this.#scoreOf = scoreOf(prefer);
   }
 
-  /** Takes an answer. If it begins a row, returns the pair of the row before. */
-  add(example: Example): Pair | undefined {
+  /** Adds an answer. If its row is in another place than the last one, returns the pairs of the
+   * last place. */
+  add(example: Example): readonly Pair[] {
     const [first] = this.#answers;
-    const isSameRow = first !== undefined && first.line === example.line &&
-      first.input === example.input;
-    const pair = isSameRow ? undefined : this.end();
+    const isSamePlace = first?.line === example.line && first.file === example.file;
+    const pairs = isSamePlace ? [] : this.end();
     this.#answers.push(example);
-    return pair;
+    return pairs;
   }
 
-  end(): Pair | undefined {
-    const answers = this.#answers;
-    this.#answers = [];
+  /** Returns the pairs of the last place. */
+  end(): readonly Pair[] {
+    const promptOf = ({ messages, tools }: Example) => jsonOf([messages, tools]);
+    // One place may have several prompts: the row was edited, or two inputs have the same name.
+    const answersByPrompt = Map.groupBy(this.#answers.splice(0), promptOf);
+    return [...answersByPrompt.values()].map((answers) => this.#pairOf(answers))
+      .filter((pair) => pair !== undefined);
+  }
+
+  #pairOf(answers: readonly Example[]): Pair | undefined {
     const scoredAnswers = answers.map((example) => ({ example, score: this.#scoreOf(example) }))
       .filter(({ score }) => !Number.isNaN(score));
     this.#unscoredAnswers += answers.length - scoredAnswers.length;
@@ -163,7 +171,7 @@ export class Pairs {
   }
 }
 
-/** A larger score is better; NaN for an answer without one. */
+/** Returns a function that scores answers: larger is better, and NaN is no score. */
 function scoreOf(prefer: string): (example: Example) => number {
   if (prefer === "shortest") return ({ response }) => -response.length;
   if (prefer === "longest") return ({ response }) => response.length;
@@ -182,12 +190,12 @@ function scoreOf(prefer: string): (example: Example) => number {
   };
 }
 
-export function countNotes(count: number, noun: string, what: string, start = ""): string[] {
-  return count === 0 ? [] : [`${start}${formatCountOf(count, noun)} ${what}`];
+export function countNotes(count: number, noun: string, what: string): string[] {
+  return count === 0 ? [] : [`${formatCountOf(count, noun)} ${what}`];
 }
 
 export function leftOutNotes(count: number, noun: string, what: string): string[] {
-  return countNotes(count, noun, what, "Left out ");
+  return countNotes(count, noun, what).map((note) => `Left out ${note}`);
 }
 
 function promptTextOf({ messages }: Example): string {
@@ -200,18 +208,16 @@ const SEGMENTS = 256;
 const START_SLOTS = 8;
 /** The share of used slots above which a segment grows. */
 const MAX_FULL = 0.85;
-/** A hash takes 9.4 to 11.8 bytes with this factor. */
+/** With this factor, a hash takes 9.4 to 11.8 bytes. */
 const GROWTH = 1.25;
 
-/**
- * A set of 64-bit hashes: 120 MB for ten million, where a `Set` takes over a gigabyte and holds at
- * most 16 million. Segments grow one by one, so little is copied at a time. The chance that any two
- * of ten million rows share a hash is 3 in a million.
- */
+/** A set of 64-bit hashes. Ten million take 120 MB; a `Set` takes over a gigabyte and holds at most
+ * 16 million. Segments grow one by one, so little is copied at a time. The chance that any two of
+ * ten million rows share a hash is 3 in a million. */
 export class HashSet {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
 
-  /** Takes 16 hex digits. Returns whether the hash is new. */
+  /** Adds a hash of 16 hex digits. Returns whether it is new. */
   add(hex: string): boolean {
     const high = Number.parseInt(hex.slice(0, 8), 16), low = Number.parseInt(hex.slice(8), 16);
     // Two zeros mark an empty slot, so the hash 0 gets another low half.

@@ -25,11 +25,11 @@ export class TrainerNotes {
   #callsWithTextArguments = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** The type that each argument of tool calls had first. */
+  /** The type that each argument of tool calls had in the first call with it. */
   readonly #argumentTypes = new Map<string, string>();
-  /** The sorted argument names of the first call, one a line. */
+  /** The sorted argument names of the first call, one per line. */
   #firstKeys: string | undefined;
-  /** How calls differ, as in `not every call has "unit"`. */
+  /** How calls differ, such as `not every call has "unit"`. */
   #difference: string | undefined;
 
   constructor(options: ResolvedExport, turns: FormatDefinition["turns"]) {
@@ -172,7 +172,7 @@ function typeOf(value: unknown): string {
   return `an object {${members.join(", ")}}`;
 }
 
-/** Whether a message with tool calls has text beside them, for which ShareGPT has no place. */
+/** Whether a message with tool calls also has text, for which ShareGPT has no place. */
 function hasTextBesideCalls(message: Message): boolean {
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
@@ -201,7 +201,7 @@ export interface WrittenSet {
   readonly columns: readonly string[];
 }
 
-export function hub({ path }: WrittenSet): LoaderHint {
+export function hubHint({ path }: WrittenSet): LoaderHint {
   return { place: "the Hugging Face Hub", text: uploadCommand(path) };
 }
 
@@ -228,12 +228,12 @@ const KINDS: Readonly<Record<FileKind, KindForTrainers>> = {
 const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
 /**
- * The entry for LLaMA-Factory's `dataset_info.json`.
+ * The entry for LLaMA-Factory's `dataset_info.json`, or why LLaMA-Factory cannot read the file.
  *
- * @param names Names of the written columns, keyed by LLaMA-Factory's.
+ * @param names The names of the written columns, keyed by LLaMA-Factory's names for them.
  * @param settings Further fields of the entry.
  */
-export function llamaFactory(
+export function llamaFactoryHint(
   { path, columns }: WrittenSet,
   names: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, unknown>> = {},
@@ -260,7 +260,7 @@ export function llamaFactory(
 }
 
 /** @param fields Further YAML lines of the entry. */
-export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
+export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
   const lines = [
     `ds_type: ${KINDS[fileTypeOf(path).kind].axolotl}`,
     "type: chat_template",

@@ -1,6 +1,6 @@
 /**
- * Turns, tools and tool calls in the style of an export, and LLaMA-Factory's ShareGPT and Alpaca,
- * whose turns are text, and whose tool calls are turns of their own.
+ * Turns, tools and tool calls in the style of an export; also in LLaMA-Factory's ShareGPT and
+ * Alpaca, whose turns are text and whose tool calls are turns of their own.
  *
  * OpenAI sends arguments of tool calls as JSON text. Chat templates expect an object: given text,
  * they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet needs
@@ -43,7 +43,7 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   if (think === "field") answer.reasoning_content ??= "";
   const last = prompt.at(-1);
   if (last?.role !== "assistant") return { prompt, answer, rejected };
-  // The teacher continued the last message, a prefill: together they are one turn.
+  // The last message is a prefill that the teacher continued: together, they are one turn.
   if (typeof last.content === "string") answer.content = last.content + answer.content;
   return { prompt: prompt.slice(0, -1), answer, rejected };
 }
@@ -99,8 +99,8 @@ function withReasoningAs(name: string, message: Message): Message {
   return Object.fromEntries(members) as Message;
 }
 
-/** Makes the content a list of parts: loaders cannot read a file with both texts and lists as
- * contents. */
+/** Makes the content a list of parts: loaders cannot read a file in which some contents are texts
+ * and others are lists. */
 function withParts(message: Message): Message {
   return typeof message.content === "string"
     ? { ...message, content: [{ type: "text", text: message.content }] }
@@ -118,12 +118,12 @@ export class Unrepresentable {
   }
 }
 
-/** Adds tools as JSON text: they have different schemas, and a column has one type. */
+/** Adds tools as JSON text, because tools have different schemas, but a column has one type. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
 
-/** The content as one text; undefined if it holds anything else, such as an image. */
+/** The content as one text; undefined if it has other parts, such as an image. */
 export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";
@@ -147,7 +147,7 @@ function withArguments(messages: readonly Message[], style: ToolArguments): Mess
   });
 }
 
-/** The arguments of a call, with numbers as written; undefined if not an object. */
+/** The arguments of a call, with numbers as written; undefined if they are not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: calledFunction } = call as { function?: { arguments?: unknown } };
   const value = typeof calledFunction?.arguments === "string"
@@ -161,7 +161,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
   const value = calledFunction?.arguments;
   if (value === undefined || (style === "string" && typeof value === "string")) return call;
   const converted = style === "string" ? JSON.stringify(value) : argumentsOf(call);
-  // Invalid JSON can only be trained on as text.
+  // Arguments that are not valid JSON stay text.
   return converted === undefined
     ? call
     : { ...call as object, function: { ...calledFunction, arguments: converted } };
@@ -189,7 +189,7 @@ interface ShareGptContext {
   readonly reasoningField: string;
 }
 
-/** Makes `{"conversations":[{"from","value"}]}`. */
+/** Makes `{"conversations":[{"from","value"}]}`, or says what has no place in it. */
 export function toShareGpt(
   messages: readonly Message[],
   { tools, reasoningField }: ShareGptContext,
@@ -224,7 +224,8 @@ export function toShareGpt(
   return withTools({ conversations }, tools);
 }
 
-/** `conversations` is the prompt, and each answer is one turn. A single answer is `completion`. */
+/** `conversations` is the prompt, and each answer is one turn: `chosen` and `rejected`, or
+ * `completion` for a single answer. */
 export function toShareGptPair(
   { prompt, answer, rejected }: Turns & { readonly answer: Message },
   context: ShareGptContext,
@@ -259,7 +260,7 @@ function functionCall(text: string, calls: readonly unknown[]): string {
 
 export const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** Makes `{"instruction","input","output","system","history"}`. */
+/** Makes `{"instruction","input","output","system","history"}`, or says what has no place in it. */
 export function toAlpaca(
   prompt: readonly Message[],
   answer: Message,

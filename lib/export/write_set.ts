@@ -97,7 +97,7 @@ async function writeSet(
   });
   selection.checkCondition();
   refuseEmpty(options, source, selection);
-  // Other formats define their columns.
+  // Other formats define the types of their columns.
   if (format.rows === "as they are" && source.exactTypes !== undefined) {
     maker.schema.refine(source.exactTypes);
   }
@@ -113,9 +113,9 @@ async function writeSet(
     await writeRows(targets, maker.rowsOf(examples), counts, options);
     if (counts.rows >= maxRows) break;
   }
-  // After `maxRows`, `Pairs` holds an answer to a row whose other answers were not read.
+  // After `maxRows`, `Pairs` may hold answers to a row whose other answers were not read.
   if (counts.rows < maxRows) await writeRows(targets, maker.lastRows(), counts, options);
-  if (counts.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
+  if (counts.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairsError(options);
   await targets.finish(counts);
   const { validationPath } = targets;
   const hints = hintsFor(options, columns);
@@ -125,7 +125,7 @@ async function writeSet(
 
 function verdictOf(example: Example, selection: Selection, maker: RowMaker): Verdict {
   try {
-    return selection.takes(example) && (maker.add(example) ?? true);
+    return selection.selects(example) && (maker.add(example) ?? true);
   } catch (error) {
     if (error instanceof NotRestored) return error;
     throw error;
@@ -153,7 +153,7 @@ function hintsFor({ output, ...options }: ResolvedExport, columns: readonly stri
   const format = FORMATS[options.format];
   const isPath = typeof output === "string" &&
     (format.target === "folder" || /\.\w+$/.test(output));
-  return isPath ? format.config({ path: output, columns }) : [];
+  return isPath ? format.hints({ path: output, columns }) : [];
 }
 
 function refuseEmpty(
@@ -177,7 +177,7 @@ function refuseEmpty(
   );
 }
 
-function noPairs({ paths, prefer }: ResolvedExport): UsageError {
+function noPairsError({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(
     `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
@@ -192,7 +192,7 @@ export interface Targets extends AsyncDisposable {
   readonly validationPath?: string;
   /** Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;
-  /** Commits. Otherwise, disposing discards the output. */
+  /** Puts the outputs in place. If disposed before that, no file is written. */
   finish(written: WrittenRows): Promise<void>;
 }
 

@@ -22,6 +22,8 @@ export const HAS_FAILURE = 4;
 export const SEEN = 8;
 /** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
+/** The answer with the id is still missing. */
+export const IS_PENDING = 32;
 
 /** Number of the lower bits of a slot, which give the position in a block. The upper bits number
  * the block. */

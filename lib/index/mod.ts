@@ -7,5 +7,14 @@
  * @module
  */
 
-export { ASK_AGAIN, blockOf, HAS_FAILURE, HAS_RESULT, IdTable, SEEN, uidIn } from "./id_table.ts";
+export {
+  ASK_AGAIN,
+  blockOf,
+  HAS_FAILURE,
+  HAS_RESULT,
+  IdTable,
+  IS_PENDING,
+  SEEN,
+  uidIn,
+} from "./id_table.ts";
 export { type IndexedLine, type OnLine, readIndex } from "./results_index.ts";

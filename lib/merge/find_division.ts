@@ -30,8 +30,8 @@ import {
 import { shellWord } from "../printable.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** An output has no matching runs: it is empty, is not divided into that number of shards, or its
- * plan file is incomplete. A merge that waits for runs tries again. */
+/** No runs were found: the output is empty, is not divided into the requested number of shards, or
+ * has an incomplete plan file. A merge that waits for runs tries again. */
 export class NoRunsError extends UsageError {}
 
 interface PlannedDivision {
@@ -42,7 +42,7 @@ interface PlannedDivision {
 export interface DivisionOptions {
   /** The number of shards, to choose among several divisions. @default the only division */
   readonly shards?: number;
-  /** Whether divisions without a started shard are candidates, too. @default false */
+  /** Whether divisions of which no shard has started are candidates, too. @default false */
   readonly awaitsRuns?: boolean;
 }
 
@@ -68,12 +68,12 @@ async function findDivision(
   const startedDivisions: PlannedDivision[] = [];
   for (const division of divisions) if (await isStarted(division)) startedDivisions.push(division);
   const hasStarted = startedDivisions.length > 0;
-  // If no shard has started, other runs in the folder are merged. If there are no other runs, the
+  // If no shard has started, the other runs in the folder are merged. Without other runs, the
   // missing shards are reported.
   if (!hasStarted && !awaitsRuns && shards === undefined && await holdsRuns(output)) {
     return undefined;
   }
-  // A merge that waits does not take the division that happened to start first.
+  // A merge that waits must not choose the division that happened to start first.
   const candidates = hasStarted && !awaitsRuns ? startedDivisions : divisions;
   if (candidates.length > 1) throw ambiguityError(output, candidates);
   const [division] = candidates;
@@ -140,10 +140,10 @@ async function refuseOtherRuns(output: string, division: PlannedDivision): Promi
 export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await divisionsOf(output, shards);
   if (division === undefined || others.length > 0) return undefined;
-  const leftPaths = await Array.fromAsync(otherRuns(output, division));
-  if (leftPaths.length === 0) return undefined;
-  const more = leftPaths.length === 1 ? "" : ` and ${leftPaths.length - 1} more`;
-  return `--shards ${shards} leaves out other runs in "${output}": "${leftPaths[0]}"${more}`;
+  const omittedPaths = await Array.fromAsync(otherRuns(output, division));
+  if (omittedPaths.length === 0) return undefined;
+  const more = omittedPaths.length === 1 ? "" : ` and ${omittedPaths.length - 1} more`;
+  return `--shards ${shards} leaves out other runs in "${output}": "${omittedPaths[0]}"${more}`;
 }
 
 /** Yields the results paths of runs over other inputs; none if `output` names a file. */
@@ -161,7 +161,7 @@ async function* otherRuns(output: string, { plan, stem }: PlannedDivision): Asyn
     if (run === undefined) continue;
     if (run !== "unreadable") {
       if (run.merged !== undefined) continue;
-      // A run may have continued the merged results of these shards.
+      // The run may have continued the merged results of these shards.
       if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
     }
     otherNames.add(other);
@@ -214,7 +214,7 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
   return runs;
 }
 
-/** One run file that cannot be read must not hide the other runs. */
+/** Reads a run file, or says why it cannot. One bad file must not hide the other runs. */
 export async function tryRunFile(
   path: string,
 ): Promise<Pick<MergeRun, "runFile" | "runFileProblem">> {

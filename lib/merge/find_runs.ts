@@ -28,22 +28,22 @@ import {
 export interface MergeRun {
   /** `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where the files are now: an earlier merge may have moved some. */
+  /** Where the files are now: an earlier merge may have moved some of them. */
   readonly files: OutputFiles;
-  /** Where the run wrote them. */
+  /** Where the run wrote its files. */
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** For a shard, all inputs that were divided, including those without a row in this shard. For
-   * other runs, the inputs of `pieces`. */
+  /** For a shard, all inputs of the division, also those without a row in this shard. For other
+   * runs, the inputs of `pieces`. */
   readonly inputs: readonly string[];
-  /** Undefined if the run has not started, or if its file cannot be read. */
+  /** Undefined if the run has not started, or if the file cannot be read. */
   readonly runFile: RunFile | undefined;
   /** Why the run file cannot be read. */
   readonly runFileProblem: string | undefined;
-  /** The rows in earlier shards: 0 for a run that is not a shard, undefined if unknown. */
+  /** The number of rows in earlier shards: 0 if the run is not a shard, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** For users: how inputs have changed since they were divided. Empty for a run that is not a
+  /** Messages about how inputs have changed since they were divided. Empty for a run that is not a
    * shard. */
   readonly changes: readonly string[];
 }
@@ -56,7 +56,7 @@ export interface FindOptions extends DivisionOptions {
 /**
  * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
- * @throws {NoRunsError} If an output holds no runs, or `shards` is set and none holds shards.
+ * @throws {NoRunsError} If an output holds no runs, or if `shards` is set and none is divided.
  * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
@@ -127,7 +127,7 @@ async function noRunsAdvice(
     : "Name the output of the shards, or a folder of results";
 }
 
-/** The file that holds results: after a run with `-o x.ndjson`, `x.jsonl` may be an input. */
+/** The path of the results: after a run with `-o x.ndjson`, `x.jsonl` may be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -187,7 +187,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   }
 }
 
-/** Whether the stem is that of another file that Retort writes next to results, such as failures
+/** Whether Retort writes the file with this stem next to results, as it does failures
  * (`x_error`). */
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
@@ -213,6 +213,7 @@ function refuseOnlyCompressed(
   }
 }
 
+/** Returns a message if the results of a run exist only as a compressed copy. */
 export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {
@@ -220,7 +221,7 @@ export async function compressedProblem(
   return copy && `"${results}" is missing, and "${copy}" is there: decompress it`;
 }
 
-/** How many rows of a run, from its first, are within the limit of a merge. */
+/** How many rows of a run, from its first row, are within the limit of a merge. */
 export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   if (limit === Infinity) return limit;
   if (rowsBefore !== undefined) return Math.max(0, limit - rowsBefore);
@@ -229,7 +230,7 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** Exact for shards whose rows are counted, else an estimate. */
+/** The number of rows of a run: exact for shards whose rows are counted, else an estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;

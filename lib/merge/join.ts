@@ -21,12 +21,12 @@ import type { MergeReport } from "./mod.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, openOutput } from "./output.ts";
 
-const LINE_FEED = new Uint8Array([10]);
+const NEWLINE = new Uint8Array([10]);
 
 /**
  * Writes the first result of each uid, and the failures of uids without a result, in the order of
- * the runs. Further results of a uid are dropped if they answer the same prompt, and go to the
- * duplicates file otherwise.
+ * the runs. A further result of a uid is dropped if it answers the same prompt. Otherwise, it goes
+ * to the duplicates file.
  *
  * @throws {UsageError} If a line is not one that Retort writes.
  * @throws {DamagedFileError} If results exist only as a compressed copy.
@@ -71,7 +71,7 @@ class JoinPass {
   }
 
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
-    // A failure does not count if its row has a result, so results are added first.
+    // Results are added first, because a failure does not count if its row has a result.
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
     }
@@ -116,15 +116,15 @@ class JoinPass {
         continue;
       }
       if (isFinal) table.set(slot, HAS_FAILURE);
-      // Keeps a pending line even after a final one: it holds a paid answer of an interrupted
-      // retry.
+      // A pending line is kept even after a final one: it holds an answer that an interrupted retry
+      // paid for.
       this.#add("failures", bytes);
     }
   }
 
   #add(name: "results" | "failures" | "duplicates", bytes: Uint8Array): void {
     this.#output[name].add(bytes);
-    this.#output[name].add(LINE_FEED);
+    this.#output[name].add(NEWLINE);
   }
 
   async *#lines(path: string, kind: LineKind) {
@@ -162,7 +162,7 @@ function ownLine(
   throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
 }
 
-/** A line without a hash gets zeros, so that only uids are compared. */
+/** The prompt hash of a line. Zeros if it has none, so that only uids are compared. */
 function hashOf({ prompt_hash: hash }: OwnLine): string {
   return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
 }

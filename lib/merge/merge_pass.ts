@@ -7,7 +7,7 @@
 import { DamagedFileError, SinkError } from "../errors.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
+import { HAS_FAILURE, IdTable, IS_PENDING, SEEN } from "../index/mod.ts";
 import { sampleUid } from "../answer.ts";
 import { InputSequence, rowOptionsOf } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
@@ -17,20 +17,21 @@ import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem }
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
-/** Further clashes are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
 interface RunInput {
   /** The number of the previous run's last row; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
-  /** Hashes of the rows' contents, as `contentsOf` returns them. Undefined until needed. */
-  contents?: BigUint64Array;
+  /** From `hashesIn`, once needed. */
+  hashes?: BigUint64Array;
 }
 
 interface Reading extends RunInput {
   /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
+  /** Answers of the run that are missing, even if a later run has them. */
+  pending: number;
   readonly samples: number;
   /** Whether to look for edited rows by their hashes. False for shards of an unchanged input. */
   readonly mayBeEdited: boolean;
@@ -41,11 +42,11 @@ interface Reading extends RunInput {
 export class MergePass {
   readonly report: GrowingReport;
   failuresBeyondLimit = 0;
-  /** Uids of answers that failed in one run and have a result in a later one. */
+  /** Uids of answers that failed or are pending in one run, and have a result in a later one. */
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line; and all answers that failed. */
+  /** All rows by uid, with `Reading.number` as the line. Also answers without a result, by uid. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   readonly #isPartial: boolean;
@@ -67,49 +68,47 @@ export class MergePass {
     const input = new InputSequence(run.pieces);
     await input.open();
     this.#inputs.push({ base: this.#lastNumber, input });
-    const pendingBefore = this.report.pending;
     try {
       const problem = await compressedProblem(run);
       if (problem !== undefined) throw new DamagedFileError(problem);
       const answers = Math.max(1_000, expectedRows(run)) * samplesOf(run);
       using lines = await RunLines.read(run, answers, this.#signal);
-      await this.#read(run, input, lines, limit);
-      this.report.surplus += await lines.takeSurplus(this.#output.results);
+      const pending = await this.#read(run, input, lines, limit);
+      this.report.surplus += await lines.copySurplus(this.#output.results);
       if (limit < Infinity) {
-        this.report.beyondLimit += lines.orphans;
-        this.failuresBeyondLimit += lines.failuresLeft;
+        this.report.beyondLimit += lines.orphanResults;
+        this.failuresBeyondLimit += lines.orphanFailures;
       }
-      this.#reportProblems(run, lines, limit === Infinity);
-      const pending = this.report.pending - pendingBefore;
+      const damage = damageIn(lines, limit === Infinity);
+      for (const what of damage) this.#addDamage(run, `"${run.files.results}" has ${what}`);
       this.report.problems.push(...await unfinishedProblem(run, pending));
     } catch (error) {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
-      this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
+      this.#addDamage(run, error.message);
     }
     const rescuedPaths = await rescuedFilesOf(run.files.results, "results");
     rescuedPaths.push(...await rescuedFilesOf(run.files.failures, "failures"));
-    if (rescuedPaths.length > 0) {
-      // "damaged" also stops a partial merge: a run that continues it would pay for these answers
-      // again.
-      const [path] = rescuedPaths;
-      const message = `answers are in "${path}": run it again to add them to its output`;
-      this.report.problems.push({ run: run.name, kind: "damaged", message });
-    }
+    if (rescuedPaths.length === 0) return;
+    // Damage also stops a partial merge: a run that continued it would pay for the answers again.
+    const message = `answers are in "${rescuedPaths[0]}": run it again to add them to its output`;
+    this.#addDamage(run, message);
   }
 
+  /** Returns how many answers of the run are missing. */
   async #read(
     run: MergeRun,
     input: InputSequence,
     lines: RunLines,
     limit: number,
-  ): Promise<void> {
+  ): Promise<number> {
     const { runFile, changes } = run, samples = samplesOf(run);
     const runParams = runFile?.identity.params;
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
     const { base } = this.#inputs.at(-1)!;
     const skippedRows = rowsSkippedIn(input);
     const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
-    const reading: Reading = { number: base, base, samples, mayBeEdited, parser, input, lines };
+    const counters = { number: base, pending: 0 };
+    const reading: Reading = { ...counters, base, samples, mayBeEdited, parser, input, lines };
     let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
@@ -121,8 +120,9 @@ export class MergePass {
       this.#lastNumber = reading.number;
       this.#signal?.throwIfAborted();
       await this.#output.flush();
-      if (rowsLeft < 0) return;
+      if (rowsLeft < 0) break;
     }
+    return reading.pending;
   }
 
   /** Returns a promise only if an earlier row must be read again. */
@@ -145,19 +145,23 @@ export class MergePass {
     return undefined;
   }
 
-  #copyAnswers(row: ParsedRow, { samples, mayBeEdited, lines, parser }: Reading): void {
+  #copyAnswers(row: ParsedRow, reading: Reading): void {
+    const { samples, mayBeEdited, lines, parser } = reading;
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
     if (mayBeEdited && lines.isEdited(row, samples, parser)) this.report.changed++;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(row.uid, sample);
       this.report.total++;
-      const state = lines.take(uid, { result: results, failure: failures, pending });
-      if (state === "result") this.report.succeeded++;
-      else if (state === "failure") {
-        this.report.failed++;
-        this.#rows.set(this.#rows.insert(uid), HAS_FAILURE);
-      } else this.report.pending++;
+      const state = lines.copy(uid, { result: results, failure: failures, pending });
+      if (state === "result") {
+        this.report.succeeded++;
+        continue;
+      }
+      const hasFailed = state === "failure";
+      this.report[hasFailed ? "failed" : "pending"]++;
+      if (!hasFailed) reading.pending++;
+      this.#rows.set(this.#rows.insert(uid), hasFailed ? HAS_FAILURE : IS_PENDING);
     }
   }
 
@@ -175,8 +179,8 @@ export class MergePass {
     reading: Reading,
   ): Promise<void> {
     const earlierInput = this.#inputOf(earlier);
-    const contents = earlierInput.contents ??= await contentsOf(earlierInput.input, reading.parser);
-    const isEqual = contents[earlier - earlierInput.base] === numberOf(row.contentHash);
+    const hashes = earlierInput.hashes ??= await hashesIn(earlierInput.input, reading.parser);
+    const isEqual = hashes[earlier - earlierInput.base] === numberOf(row.contentHash);
     if (isEqual) this.#mergeIdentical(row.uid, earlier, reading);
     else this.#addClash(row, earlier, line, reading);
   }
@@ -186,23 +190,25 @@ export class MergePass {
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
     // Nothing is missing without a failures line: a run without --skip-bad-rows would not start.
-    lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
+    lines.copy(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** Keeps an earlier run's answer to the row, unless only this run has a result. */
+  /** Keeps the answer of an earlier run to the row, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(rowUid, sample);
       const slot = rows.find(uid);
-      const hasFailed = slot !== -1 && rows.has(slot, HAS_FAILURE);
-      const result = hasFailed ? this.#output.results : NOWHERE;
-      if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !hasFailed) continue;
-      rows.clear(slot, HAS_FAILURE);
-      this.recoveredUids.add(uid);
-      this.report.failed--;
+      const isUnanswered = slot !== -1 && rows.has(slot, HAS_FAILURE | IS_PENDING);
+      const result = isUnanswered ? this.#output.results : NOWHERE;
+      if (lines.copy(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) {
+        continue;
+      }
+      this.report[rows.has(slot, HAS_FAILURE) ? "failed" : "pending"]--;
       this.report.succeeded++;
+      rows.clear(slot, HAS_FAILURE | IS_PENDING);
+      this.recoveredUids.add(uid);
     }
   }
 
@@ -211,7 +217,7 @@ export class MergePass {
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // The run itself reports a row as bad if an earlier row of its input has the same uid and other
+    // The run has reported the row as bad if an earlier row of its input has the same uid and other
     // content.
     const isBadRow = lines.has(badRowUid(place.file, place.line));
     if (isBadRow) return this.#copyBadRow(line, reading);
@@ -222,7 +228,7 @@ export class MergePass {
     }
     const { duplicates } = this.#output;
     for (let sample = 0; sample < samples; sample++) {
-      lines.take(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
+      lines.copy(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
     }
   }
 
@@ -230,19 +236,8 @@ export class MergePass {
     return this.#inputs.findLast(({ base }) => base < number)!;
   }
 
-  #reportProblems(run: MergeRun, lines: RunLines, isWhole: boolean): void {
-    const add = (message: string) =>
-      this.report.problems.push({ run: run.name, kind: "damaged", message });
-    const results = `"${run.files.results}"`;
-    if (lines.repeatedUids.length > 0) {
-      const uids = uidList(lines.repeatedUids);
-      add(`${results} has more than one result for ${uids}. --no-proof keeps the first`);
-    }
-    const orphans = isWhole ? lines.orphans : 0;
-    if (orphans > 0) {
-      const count = formatCountOf(orphans, "result");
-      add(`${results} has ${count} of rows that are not in its input. --no-proof keeps them`);
-    }
+  #addDamage({ name }: MergeRun, message: string): void {
+    this.report.problems.push({ run: name, kind: "damaged", message });
   }
 }
 
@@ -256,10 +251,22 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Hashes the text: hashing canonical content takes four times as long. Rows with different
- * fingerprints may still have the same content. */
+/** A hash of the row's text: a hash of its content takes four times as long. Rows with different
+ * fingerprints may have the same content. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
+}
+
+function damageIn({ repeatedUids, orphanResults }: RunLines, isWhole: boolean): string[] {
+  const uids = uidList(repeatedUids), orphans = formatCountOf(orphanResults, "result");
+  return [
+    ...repeatedUids.length === 0
+      ? []
+      : [`more than one result for ${uids}. --no-proof keeps the first`],
+    ...orphanResults === 0 || !isWhole
+      ? []
+      : [`${orphans} of rows that are not in its input. --no-proof keeps them`],
+  ];
 }
 
 function uidList(uids: readonly string[]): string {
@@ -267,9 +274,9 @@ function uidList(uids: readonly string[]): string {
   return uids.length > 3 ? `${firstUids} and others` : firstUids;
 }
 
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: only rows with the
- * same uid and different texts need it. */
-async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
+/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed
+ * only if rows have the same uid and different texts. */
+async function hashesIn({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);
   await input.open();

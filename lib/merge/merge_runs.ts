@@ -47,7 +47,7 @@ import {
   checkReplaceable,
   emptyReport,
   openOutput,
-  refuseLeftOut,
+  refuseOmittedAnswers,
   refuseOverwrite,
   tidyUp,
   unfinishedProblem,
@@ -93,7 +93,7 @@ async function mergeReady(
   const knownProblems = proof ? await problemsOf(expectedRuns) : [];
   const isDamaged = knownProblems.some(({ kind }) => kind === "damaged");
   if (isDamaged || (knownProblems.length > 0 && !partial)) {
-    const problems = [...knownProblems, ...expectedRuns.flatMap(notEnded)];
+    const problems = [...knownProblems, ...expectedRuns.flatMap(notEndedProblem)];
     return { ...emptyReport(runs), problems, inputChanges: changesOf(runs) };
   }
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
@@ -155,7 +155,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
         "Merge runs with the same settings, or add --no-proof to have both in one file",
     );
   }
-  // Each run numbers its own copies, so another run may have given `<uid>~2` to another row.
+  // Each run numbers its own copies: two runs may have given `<uid>~2` to different rows.
   if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
       "Cannot merge runs with --duplicates keep: each numbers its copies separately. Keep their " +
@@ -164,8 +164,8 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** The first run that says which JSON Schema it had, which runs of earlier versions do not; else the
- * first run with a run file. */
+/** The first run whose run file tells its JSON Schema: those of earlier versions do not. If there
+ * is none, the first run with a run file. */
 function runWithSchema(runs: readonly MergeRun[]): MergeRun | undefined {
   return runs.find(({ runFile }) => runFile?.identity.json_schema !== undefined) ??
     runs.find(({ runFile }) => runFile !== undefined);
@@ -192,8 +192,8 @@ async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<st
     : `there is no "${runJson}": it has not run`;
 }
 
-/** The problem of a run that has not ended. Needed only if the merge reads no rows. */
-function notEnded({ name, runFile }: MergeRun): MergeProblem[] {
+/** The problem of a run that has not ended. If the merge reads rows, `MergePass` reports it. */
+function notEndedProblem({ name, runFile }: MergeRun): MergeProblem[] {
   // A merged output has no summary, either.
   if (runFile?.summary !== null || runFile.merged !== undefined) return [];
   return [{ run: name, kind: "unfinished", message: "it is running or was killed" }];
@@ -218,11 +218,11 @@ async function mergeProven(
   const report = { ...pass.report, problems, inputChanges: changesOf(runs) };
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
-  // If rows clash, nothing is proven: the shards are not moved, and must not lie beside their
-  // merge.
+  // If rows clash, nothing is proven. The shards must not be moved then, and `files` may be in
+  // their folder, where each row would be twice.
   if (tidy && report.clashCount > 0) return report;
   if (tidy) {
-    refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
+    refuseOmittedAnswers(report.beyondLimit, pass.failuresBeyondLimit);
     await refuseOverwrite(runs);
   }
   const paths = await output.commit(async () => {

@@ -20,15 +20,15 @@ export interface MergeOptions {
    * false */
   partial?: boolean;
   /**
-   * Maximum wait in milliseconds until all runs are done. The wait ends early once a run was halted
-   * or has failed. Before it, the merge checks that it can write `output`.
+   * Maximum wait in milliseconds until all runs are done. Ends early once a run was halted or has
+   * failed. Before the wait, the merge checks that it can write `output`.
    * @default 0
    */
   waitMs?: number;
-  /** Called after each check, while runs are not all done: mostly every 2 s. @default none */
+  /** Called after each check while some runs are not done, about every 2 s. @default none */
   onWait?: (progress: WaitProgress) => void;
-  /** The submission to wait for. Shards that an earlier submission left halted are awaited, too,
-   * because this submission runs them again. @default any submission */
+  /** The id of the submission to wait for. It runs shards again that an earlier submission left
+   * halted, so these are awaited, too. @default any submission */
   job?: string;
   /**
    * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If two
@@ -43,7 +43,7 @@ export interface MergeOptions {
   replace?: boolean;
   /**
    * The `limit` of the runs: only the first rows of the input count. If the runs are not shards,
-   * that applies to each run's input.
+   * the limit applies to the input of each.
    * @default all
    */
   limit?: number;
@@ -84,9 +84,9 @@ export interface Clash {
   readonly second: string;
 }
 
-/** What a merge found and wrote. Each sample of a row counts as an answer. If run files say that
- * runs are incomplete, a merge without `partial` reads no rows; if one cannot be read, no merge
- * does. All counts but `runs` are then 0. */
+/** What a merge found and wrote. Each sample of a row counts as an answer. If a run file cannot be
+ * read or, without `partial`, says that its run is incomplete, no rows are read: all counts but
+ * `runs` are then 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;
@@ -100,12 +100,12 @@ export interface MergeReport {
   readonly pending: number;
   /** Input lines that cannot be sent. */
   readonly badRows: number;
-  /** Rows that repeat an earlier one of the same run. */
+  /** Rows that repeat an earlier row of the same run. */
   readonly mergedDuplicates: number;
-  /** Rows that repeat a row of an earlier run. The first result is kept. */
+  /** Rows that repeat a row of an earlier run. Only the first result is kept. */
   readonly duplicatesOfRuns: number;
-  /** Answers beyond the number of samples, such as `x#3` with two samples. They follow the other
-   * results of their run. */
+  /** Answers beyond the number of samples, such as `x#3` with two samples. They are written after
+   * the other results of their run. */
   readonly surplus: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
@@ -117,8 +117,8 @@ export interface MergeReport {
   readonly clashCount: number;
   /** Why runs are incomplete; empty if all are complete. */
   readonly problems: readonly MergeProblem[];
-  /** Changes of the input since it was divided into shards. The merge compares the output with the
-   * current files. */
+  /** Changes of the input since it was divided into shards. The output is compared with the changed
+   * input. */
   readonly inputChanges: readonly string[];
   /** Notices for users, for example about other runs that `shards` leaves out. */
   readonly notices: readonly string[];
@@ -173,7 +173,7 @@ export async function findRuns(
   return await findRuns(outputs, options);
 }
 
-/** Throws if a merge with `replace` would refuse these files. */
+/** Throws if a merge with `replace` would not replace these files. */
 export async function checkReplaceable(files: MergeRun["files"]): Promise<void> {
   const { checkReplaceable } = await import("./output.ts");
   await checkReplaceable(files);

@@ -77,7 +77,7 @@ class MergedFile implements LineSink, AsyncDisposable {
 
 export type MergedOutput = Awaited<ReturnType<typeof openOutput>>;
 
-/** @param sources The results files to merge, whose permissions decide those of the output. */
+/** @param sources The results files to merge: who may read all of them may read the output. */
 export async function openOutput(files: OutputFiles, sources: readonly string[]) {
   await using stack = new AsyncDisposableStack();
   const mode = await modeMadeFrom(sources);
@@ -121,8 +121,8 @@ export async function checkEmpty({ results, failures }: OutputFiles): Promise<vo
   }
 }
 
-/** Throws if a run has written to the output, because its answers exist nowhere else, or if Retort
- * did not write the files. */
+/** Throws if a run has written to the output, whose answers exist nowhere else, or if Retort did
+ * not write the files. */
 export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -186,8 +186,8 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
 }
 
 /**
- * Moves the files of each run to `.retort/shards/` in its folder. Returns the last such folder,
- * with a final `/`.
+ * Moves the files of each run to `.retort/shards/` in the run's folder. Returns the path of that
+ * folder for the last run, with a `/` at the end.
  *
  * @throws {LockedError} If a run is active. The files of earlier runs have then been moved.
  */
@@ -196,21 +196,22 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   for (const { originalFiles: { results, failures, runJson, lock } } of runs) {
     target = movedFolderOf(results);
     await orCannotWrite(target, () => Deno.mkdir(target, { recursive: true }));
-    // The run file is moved first. Once it is gone, the shard refuses to run again, even after a
-    // crash.
+    // The run file is moved first. Without it, the shard refuses to run again, even if the merge
+    // crashes now.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     {
       using _held = await acquireLock(lock);
-      for (const path of paths) await move(path, target);
+      for (const path of paths) await moveIfThere(path, target);
     }
-    // Its own file moves once the lock is released.
-    await move(lock, target);
+    // The lock file is moved once the lock is released.
+    await moveIfThere(lock, target);
   }
   return `${target}/`;
 }
 
-/** Throws if files of an earlier merge would be replaced, as for two inputs with the same name. */
+/** Throws if `tidyUp` would replace files of an earlier merge, for example that of another input
+ * with the same name. */
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {
     for (const path of [results, failures]) {
@@ -224,8 +225,8 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
   }
 }
 
-/** Throws if `--limit` omits answers, which the next run would pay for again. */
-export function refuseLeftOut(results: number, failures: number): void {
+/** Throws if `--limit` omits answers: the next run would pay for them again. */
+export function refuseOmittedAnswers(results: number, failures: number): void {
   const counts = [[results, "result"], [failures, "failure"]] as const;
   const answers = counts.filter(([count]) => count > 0)
     .map(([count, noun]) => formatCountOf(count, noun)).join(" and ");
@@ -237,7 +238,7 @@ export function refuseLeftOut(results: number, failures: number): void {
   );
 }
 
-async function move(path: string, folder: string): Promise<void> {
+async function moveIfThere(path: string, folder: string): Promise<void> {
   const to = `${folder}/${basename(path)}`;
   await ifThere(Deno.rename(path, to), (cause) => cannotWrite(to, cause));
 }

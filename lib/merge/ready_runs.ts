@@ -23,15 +23,17 @@ import { folderAndName, leftOutNotice, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
-/** The first pause between two checks. Each pause is twice the one before, up to `MAX_PAUSE_MS`. */
+/** The first pause between two checks. Each later pause is twice as long, up to `MAX_PAUSE_MS`. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
-/** Minimum pause, in multiples of the last check's duration: a check of 16,000 shards reads as many
- * files. */
+/** The pause is at least this many times as long as the last check: a check of 16,000 shards reads
+ * as many files. */
 const PAUSE_FACTOR = 9;
 
 /**
- * @param beforeWait Called once, if there is a wait.
+ * Finds the runs, and waits until all are done, until `waitMs` is over, or until a run has failed.
+ *
+ * @param beforeWait Called once, before the first pause.
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
 export async function readyRuns(
@@ -45,7 +47,7 @@ export async function readyRuns(
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
     const startedAt = performance.now(), mayWait = startedAt < end;
     const runs = await findRuns(outputs, options).catch(async (error) => {
-      // The first shard may still start, unless a status says that it could not.
+      // The first shard may still start, unless a status file says that it failed to.
       const mayStartLater = mayWait && error instanceof NoRunsError &&
         !(await hasFailedStatus(outputs, job));
       return mayStartLater ? undefined : Promise.reject(error);
@@ -72,7 +74,7 @@ function isDone({ runFile, runFileProblem, pieces }: MergeRun): boolean {
   return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
-/** Whether a run has failed and its scheduler will not restart it, or its file cannot be read. */
+/** Whether a run has failed and will not be restarted, or its run file cannot be read. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
   for (const { runFile, runFileProblem, originalFiles } of runs) {
     if (runFileProblem !== undefined) return true;
@@ -91,25 +93,25 @@ async function hasFailedStatus(
   for (const output of outputs) {
     const { folder, name } = await folderAndName(output);
     const failures = (await runStatuses(folder)).filter((status) => isFailure(status, job));
-    // With a job, its runs of all outputs count; otherwise, only runs of this output.
+    // With a job, all runs of that job count; otherwise, only runs of this output.
     if (failures.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;
 }
 
-/** Whether a run, or the output that it is a shard of, has this name. Undefined matches all. */
+/** Whether a run, or the output of which it is a shard, has this name; true without a name. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
 
-/** Whether a run was halted, or failed to start or to end. With `onlyJob`, other jobs' runs do not
- * count. */
+/** Whether a run was halted, or failed to start or to end. False for runs of other jobs than
+ * `onlyJob`. */
 function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
   if (onlyJob !== undefined && job !== onlyJob) return false;
   return ended && (state === "halted" || state === "failed");
 }
 
-/** Throws if the output is in the folder of its runs, which would then hold each row twice. */
+/** Throws if the output is in the folder of its runs: that would then hold each row twice. */
 async function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,
@@ -145,12 +147,12 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** A notice for a copied project: runs read an absolute input path, and a file of that name but with
- * other content is nearby. */
+/** A notice for a copied project: the runs have read an input by its absolute path, and a file of
+ * that name, but with other content, is nearby. */
 async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results }, runFile, changes } of runs) {
-    // The input of these shards is still as it was when they were divided.
+    // The input of these shards has not changed since it was divided.
     if (typeof runFile?.identity.shards === "number" && changes.length === 0) continue;
     for (const { path } of pieces) if (isAbsolute(path)) folders.set(path, dirname(results));
   }
@@ -175,8 +177,8 @@ async function namesakeNear(folder: string, path: string): Promise<string | unde
   }
 }
 
-/** Whether a file may hold results. Reads JSONL only, as a JSON array may be one line of gigabytes.
- * Unreadable files count, because a notice must not fail the merge. */
+/** Whether a file may hold results. Reads JSONL only, because a JSON array may be one line of
+ * gigabytes. A file that cannot be read may: a notice must not fail the merge. */
 async function mayBeResults(path: string): Promise<boolean> {
   return RESULTS_EXTENSION.test(path) && await holdsOwnLines(path, "results").catch(() => true);
 }

@@ -12,7 +12,7 @@ import { isPendingIndexLine } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** "pending": the row has only failures lines that are not final. */
+/** What a run's files hold for a uid. "pending": only failures lines that are not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
 
 export class RunLines implements Disposable {
@@ -39,7 +39,7 @@ export class RunLines implements Disposable {
     this.#stack = stack;
   }
 
-  /** @throws {DamagedFileError} If Retort did not write a line. */
+  /** @throws {DamagedFileError} If a line is not one that Retort writes. */
   static async read(
     { files, runFile }: Pick<MergeRun, "files" | "runFile">,
     expectedRows: number,
@@ -59,7 +59,7 @@ export class RunLines implements Disposable {
     await failures.index("failures", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = isPendingIndexLine(line);
-      // An unfinished retry wrote the pending line. The earlier failure still counts.
+      // A retry that has not ended wrote the pending line: the earlier failure still counts.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);
       table.setLine(slot, failures.add(line));
@@ -68,9 +68,12 @@ export class RunLines implements Disposable {
     return new RunLines(table, { results, failures }, uidFields, repeatedUids, stack.move());
   }
 
-  /** Copies the line of a uid to the sink for its state, and marks the uid as taken. Without
-   * `to.pending`, pending lines are not copied. */
-  take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): AnswerState {
+  /** Copies the line with this uid to the sink for its state, and marks the uid as used. Without
+   * `to.pending`, pending lines are not copied. Returns the state. */
+  copy(
+    uid: string,
+    to: { result: LineSink; failure: LineSink; pending?: LineSink },
+  ): AnswerState {
     const table = this.#table;
     const slot = table.find(uid);
     if (slot === -1) return "none";
@@ -86,7 +89,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Whether there is a line with this uid. Unlike `take`, does not mark the uid as taken. */
+  /** Whether there is a line with this uid. Does not mark the uid as used. */
   has(uid: string): boolean {
     return this.#table.find(uid) !== -1;
   }
@@ -113,20 +116,20 @@ export class RunLines implements Disposable {
     return !table.hasFingerprint(slot) || table.fingerprintEquals(slot, promptHash);
   }
 
-  /** Copies results of surplus samples, such as `x#3` if `x` has two, and returns their number.
-   * Reads the results again if any are left, because only the line tells which row it answers. */
-  async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
-    if (this.orphans === 0) return 0;
+  /** Copies results of surplus samples, such as `x#3` if `x` has two, and returns their number. If
+   * any results are unused, reads the file again: only the line tells which row it answers. */
+  async copySurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
+    if (this.orphanResults === 0) return 0;
     const table = this.#table, surplus: number[] = [];
-    // `index` fills a table, and `#table` must not change.
+    // `index` adds ids to its table, and `#table` must not change.
     using scratch = new IdTable();
     await this.#results.index("results", scratch, (_, line) => {
       const uid = line.uid();
-      if (parseSampleUid(uid) === undefined || this.#isTaken(uid)) return;
+      if (parseSampleUid(uid) === undefined || this.#isUsed(uid)) return;
       const slot = table.find(uid);
       if (slot === -1) return; // Written by an active run since `read`.
       const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
-      if (sample === 0 || !this.#isTaken(rowUid)) return;
+      if (sample === 0 || !this.#isUsed(rowUid)) return;
       table.set(slot, SEEN);
       surplus.push(table.lineOf(slot));
     });
@@ -138,18 +141,18 @@ export class RunLines implements Disposable {
     return surplus.length;
   }
 
-  #isTaken(uid: string): boolean {
+  #isUsed(uid: string): boolean {
     const slot = this.#table.find(uid);
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** Results that no input row has taken. */
-  get orphans(): number {
+  /** The number of unused results: their rows are not in the input, or beyond its limit. */
+  get orphanResults(): number {
     return this.#table.count({ all: HAS_RESULT, none: SEEN });
   }
 
-  /** Final failures that no input row has taken. */
-  get failuresLeft(): number {
+  /** The number of unused final failures. */
+  get orphanFailures(): number {
     return this.#table.count({ all: HAS_FAILURE, none: SEEN });
   }
 
@@ -158,7 +161,7 @@ export class RunLines implements Disposable {
   }
 }
 
-/** Takes parts of lines, including line feeds. */
+/** Gets lines in parts, with their newlines. */
 export interface LineSink {
   /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
@@ -168,7 +171,7 @@ const BLOCK_BYTES = 1 << 18;
 /** Maximum number of blocks in memory. Lines are roughly in input order, but rows that were in
  * flight together may be far apart. */
 const MAX_BLOCKS = 64;
-const LINE_FEED = new Uint8Array([10]);
+const NEWLINE = new Uint8Array([10]);
 
 /** Reads lines of a file in any order, in blocks. Keeps the file open: a run may replace it. */
 class LineFile implements Disposable {
@@ -209,8 +212,8 @@ class LineFile implements Disposable {
     return ++this.#count;
   }
 
-  /** Copies a line with its line feed. Synchronous, because a promise for each line would cost more
-   * than reading it. */
+  /** Copies a line with its newline. Synchronous, because a promise for each line would cost more
+   * than reading the line. */
   copy(line: number, sink: LineSink): void {
     let offset = this.#offsets[line - 1];
     const end = offset + this.#lengths[line - 1];
@@ -222,7 +225,7 @@ class LineFile implements Disposable {
       sink.add(bytes);
       offset += bytes.length;
     }
-    sink.add(LINE_FEED);
+    sink.add(NEWLINE);
   }
 
   #block(number: number): Uint8Array<ArrayBuffer> {

@@ -18,7 +18,7 @@ import {
   type Lock,
   OpenFiles,
   openLockFile,
-  refuseElsewhere,
+  refuseRunElsewhere,
   SharedLock,
   type SinkOptions,
   syncFolderOf,
@@ -133,7 +133,7 @@ export class Jobs {
     const locks = files.map(({ lock }) => lock);
     // If there are many outputs, the status file alone shows whether a run is active.
     const results = this.areMany ? [] : files.map(({ results }) => results);
-    const hasWaited = await refuseElsewhere(
+    const hasWaited = await refuseRunElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,
       [statusPathOf(files[0].results), ...results],
       { signal },

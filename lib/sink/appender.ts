@@ -1,6 +1,6 @@
 /**
  * Appends lines to a file. After a failed write, truncates the file to the last whole line and
- * retries. The other lines stay in memory until then, because their answers are paid for.
+ * retries. Unwritten lines stay in memory until then, because their answers are paid for.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 import { cannotWrite, orCannotWrite } from "./durable_file.ts";
-import { mayHoldHereOnly } from "./lock_file.ts";
+import { mayBeRemote } from "./lock_file.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
 /** A file whose writes do not wait for `syncData`. */
@@ -28,7 +28,7 @@ export interface JournalOptions<T> {
   /** Called when a write fails and will be retried; not again before `onRecover`. */
   readonly onStall?: (error: SinkError) => void;
   readonly onRecover?: () => void;
-  /** A monotonic clock, in milliseconds. @default performance.now */
+  /** Returns the time of a monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
   /** The pause before a retry; ends when the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -64,7 +64,7 @@ export const RETRY_DELAY_MS = 1_000;
 const SLOW_WRITE_MS = 5;
 /** How long a disk counts as slow: it can block this thread only once in this time. */
 const SLOW_FOR_MS = 1_000;
-/** Larger writes always use another thread, as copying takes long. */
+/** Larger writes always use another thread, because copying them takes long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
@@ -118,7 +118,7 @@ export class Appender {
     this.#giveUp.abort(reason);
   }
 
-  /** Tries once. Returns how many bytes of whole lines were written, and why others were not. */
+  /** Tries once. Returns how many bytes of whole lines were written, and why the rest was not. */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let writtenBytes = 0;
     try {
@@ -182,35 +182,36 @@ export class Appender {
 }
 
 /**
- * Appends a byte to an existing file and removes it. Mounts of buckets may open a file that they
- * cannot append to, and fail at the first write, when calls are paid for. Does nothing on disks.
+ * Appends a byte to an existing file and removes it. A mounted bucket may open a file that it
+ * cannot append to, and fail only at the first write, after calls were paid for. Does nothing on a
+ * local disk.
  *
- * @throws {SinkError} If the filesystem cannot do that.
+ * @throws {SinkError} If the filesystem cannot append to a file or truncate it.
  */
 export async function tryAppend(path: string, open = Deno.open): Promise<void> {
   using file = await orCannotWrite(path, () => open(path, { append: true }));
   const info = await file.stat();
-  if (!(await mayHoldHereOnly(info))) return;
+  if (!(await mayBeRemote(info))) return;
   try {
     // If the process is killed now, an empty line stays, which readers skip.
     await file.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
-    // Other errors may pass, such as a full disk: the run waits.
-    if (isUnable(cause)) throw unable(path, cause);
+    // Other errors, such as a full disk, may pass: the run waits.
+    if (isPermanent(cause)) throw cannotAppend(path, cause);
     return;
   }
   await file.truncate(info.size).catch((cause) => {
-    throw isUnable(cause) ? unable(path, cause) : cannotWrite(path, cause);
+    throw isPermanent(cause) ? cannotAppend(path, cause) : cannotWrite(path, cause);
   });
 }
 
-const UNABLE_CODES = ["EBADF", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+const PERMANENT_CODES = ["EBADF", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
-function isUnable(cause: unknown): boolean {
-  return UNABLE_CODES.includes((cause as { code?: string }).code ?? "");
+function isPermanent(cause: unknown): boolean {
+  return PERMANENT_CODES.includes((cause as { code?: string }).code ?? "");
 }
 
-function unable(path: string, cause: unknown): SinkError {
+function cannotAppend(path: string, cause: unknown): SinkError {
   const reason = "its filesystem cannot append to a file or truncate it";
   return new SinkError(
     `Cannot write "${path}": ${reason} (${systemReason(cause)}). ` +

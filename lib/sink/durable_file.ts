@@ -1,7 +1,7 @@
 /**
  * Replaces files so that a crash leaves the old version or the new one, never a part. A new version
- * is a temporary file, locked while in use: an unlocked one was left by a killed process and can be
- * removed.
+ * is a temporary file, which is locked while in use. An unlocked temporary file was left by a
+ * killed process and can be removed.
  *
  * @module
  */
@@ -20,10 +20,8 @@ export interface ReplacementOptions {
   token?: string;
   /** Permissions of a new file, before umask. @default 0o666 */
   mode?: number;
-  /**
-   * Whether to replace the target of a link. False for files that Retort names: a link there may
-   * lead to a user's file. @default true
-   */
+  /** Whether to replace the target of a link. False for files whose names Retort chooses: a link of
+   * that name may lead to a user's file. @default true */
   followsLinks?: boolean;
   /**
    * Whether to remove temporary files of killed processes first, for commands without a lock file
@@ -32,8 +30,8 @@ export interface ReplacementOptions {
   removesLeftovers?: boolean;
 }
 
-/** Replaces the text of a file. If that fails, the old version stays, unless only syncing the folder
- * failed. */
+/** Replaces the text of a file. If an error is thrown, the old version stays, unless only syncing
+ * the folder has failed. */
 export async function writeFileDurably(
   path: string,
   text: string,
@@ -134,8 +132,8 @@ interface RenameOptions {
 /** The pauses between attempts double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
-/** Renames. Retries on Windows, where renaming fails while a virus scanner or indexer has either
- * file open. */
+/** Renames a file. Retries on Windows, where that fails while a virus scanner or indexer has one of
+ * the files open. */
 export async function replaceFile(
   from: string,
   to: string,
@@ -156,10 +154,8 @@ function isInUse(error: unknown): boolean {
     /\(os error (5|32|33)\)/.test(String(error));
 }
 
-/**
- * Waits until a file is synced, or cannot be: macOS does not sync files on most network drives, whose
- * servers then decide when bytes are safe.
- */
+/** Waits for a sync. Ignores that the filesystem has none: macOS, for example, cannot sync files on
+ * most network drives. Their servers decide when bytes are safe. */
 export async function untilSynced(sync: Promise<void>): Promise<void> {
   await sync.catch((error) => {
     if (!isNotSupported(error)) throw error;
@@ -193,8 +189,8 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** Permissions for a file made from the files at `paths`, for users who may read all of these.
- * Undefined, for the default, if no file exists or the system has no permissions. */
+/** Permissions for a file that is made from the files at `paths`: users who may read all of these
+ * get access. Undefined, for the default, if none exists or the system has no permissions. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
   for (const path of paths) {
@@ -205,7 +201,7 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
-/** If no one may write to a file, everyone who may read it counts as a writer. */
+/** Who may read and write a file. If no one may write, those who may read count as writers. */
 function accessTo(mode: number): number {
   return (mode & WRITE) === 0 ? mode | (mode & READ) >> 1 : mode;
 }
@@ -228,7 +224,7 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** Turns errors of the system into `cannotWrite`. */
+/** Turns errors of the system into the `SinkError` of `cannotWrite`. */
 export async function orCannotWrite<T>(path: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();

@@ -11,8 +11,8 @@
  *
  * The writer takes all lines that arrived during its last write, so batches adapt: one line on an
  * idle disk, hundreds on a busy one. In the same way, the syncer takes all batches written during
- * its last fdatasync. With 64 lanes, this reaches 117,000 rows/s; if lanes waited for fdatasync, it
- * would be 77,000.
+ * its last fdatasync. With 64 lanes, a journal writes 117,000 rows/s. It would be 77,000 if lanes
+ * waited for fdatasync.
  *
  * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not: the
  * kernel may have dropped the pages, and would report success the next time. The journal is then
@@ -35,7 +35,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
   readonly #batchDelay: BatchDelay;
-  /** Shared, as there is one write at a time. */
+  /** Shared by all batches, because there is one write at a time. */
   readonly #bytes = new ReusedBytes();
   readonly #file: JournalFile;
   readonly #syncer: Syncer<T>;
@@ -93,7 +93,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** How another program has changed the file, for a message; undefined if none has. */
+  /** Returns a message if another program has changed the file. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watchedFile?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
@@ -173,7 +173,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes, but throws no `SinkError`: `onBroken` has reported it, and it would hide other errors. */
+  /** Closes the file. Throws no `SinkError`, which `onBroken` has reported: it would hide other
+   * errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -222,8 +223,8 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waitingBatches.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
-    // Either fdatasync has failed during the write, so that the disk may lose these lines, or
-    // `rescue` has ended the write.
+    // During the write, either fdatasync has failed, so that the disk may lose these lines, or
+    // `rescue` was called.
     if (this.#lastResort !== undefined) {
       const lines = new TextDecoder().decode(bytes);
       return batch.written.resolve(this.#rescue(lines, batch.records.length));

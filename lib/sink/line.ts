@@ -25,7 +25,7 @@ export interface BadRow {
   /** The place of the row in units of its format: `file[element]`. @default `file:line` */
   readonly source?: string;
   readonly problem: string;
-  /** The line, if it is valid UTF-8. */
+  /** The line, if it is valid UTF-8; otherwise, `bytes` holds it. */
   readonly text?: string;
   readonly bytes?: Uint8Array;
 }
@@ -37,9 +37,10 @@ export function badRowUid(file: string, line: number): string {
 }
 
 /**
- * An input row may have the uid of a bad row, but only bad rows lack a prompt hash.
+ * Whether a failures line is that of a bad row. The uid alone does not tell, because an input row
+ * may have such a uid. But only bad rows lack a prompt hash.
  *
- * @param uid Called only without a hash.
+ * @param uid Called only if there is no hash.
  */
 export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
   return !hasHash && uid().startsWith(BAD_ROW_PREFIX);
@@ -56,8 +57,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const members = rowMembersOf(row);
-  // If Retort kept the row's `uid`, `replaced` does not repeat it, unless it is like `doc#2`: the
-  // line would look like the third sample of the row `doc`.
+  // `replaced` need not repeat a `uid` that Retort kept. It repeats one like `doc#2`, with which
+  // the line would otherwise look like the third sample of the row `doc`.
   if (
     members.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
     JSON.parse(members.replaced.uid) === row.uid
@@ -107,7 +108,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of a bad row, with the input line as text or base64. */
+/** The failures line of a bad row, with the input line as text (`raw`) or base64 (`raw_base64`). */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -155,10 +156,10 @@ export function withoutBraces(text: string): string {
 
 /** The line up to the row's own fields, without a closing brace. Retort's first fields come before
  * them. */
-function headOf(row: Row, inside: string): string {
+function headOf(row: Row, membersText: string): string {
   // Without `toWellFormed`, because the row is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
-  return inside === "" ? head : `${head},${inside}`;
+  return membersText === "" ? head : `${head},${membersText}`;
 }
 
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
@@ -182,12 +183,12 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
 }
 
 function restOf({ kept }: Completion, members: RowMembers): string {
-  if (kept === undefined && members.replaced === NOTHING_REPLACED) return NO_REST;
+  if (kept === undefined && members.replaced === NOTHING_REPLACED) return EMPTY_REST;
   const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
   return `,"kept":${jsonString(keptText)},"replaced":${jsonString(replacedOf(members))}}}`;
 }
 
-const NO_REST = ',"kept":"{}","replaced":"{}"}}';
+const EMPTY_REST = ',"kept":"{}","replaced":"{}"}}';
 
 const modelMembers = rememberLast((asked, returned) =>
   `{"model":${quotedName(asked)},"model_returned":${quotedName(returned)},"response_id":`
@@ -199,8 +200,8 @@ const paramsMembers = rememberLast((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/** Caches the last result: most lines repeat the names of the line before, and concatenating fewer
- * pieces takes less time and memory. */
+/** Caches the last text that `make` returned: most lines have the names of the line before, and
+ * concatenating fewer pieces takes less time and memory. */
 function rememberLast(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";

@@ -10,7 +10,8 @@
  * and a run also locks the results that it adds to (`lockOutput`), so that a second run fails.
  *
  * The file holds a note of one line: the process with the lock, and the number of calls in flight.
- * It is overwritten in place and not synced, which suffices to survive the process.
+ * The note is overwritten in place and not synced. So it survives a crash of the process, but not a
+ * power cut.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one `SharedLock`, and
  * the lock file of each output names that lock. Another process finds the name in the note, and
@@ -32,7 +33,7 @@ import {
   isOverwritten,
   lockedElsewhere,
   lockedError,
-  mayHoldHereOnly,
+  mayBeRemote,
   NO_RUN,
   NOTE_BYTES,
   noteLine,
@@ -70,7 +71,8 @@ export class Lock implements Disposable {
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
-  /** The note before this one, if another machine might take the lock; not with a shared lock. */
+  /** The text before this run's note. Undefined with a shared lock, or on a local disk, where no
+   * other machine can take the lock. */
   readonly #earlierText: string | undefined;
   /** `started` of the last note that was synced. */
   #syncedStart: string | undefined;
@@ -89,8 +91,9 @@ export class Lock implements Disposable {
     this.#earlierText = held.earlierText;
   }
 
-  /** Does nothing if the lock is released or shared. Synchronous, so that notes cannot overtake each
-   * other: copying 128 bytes into the page cache takes a microsecond. */
+  /** Writes a note. Does nothing if the lock is released, or if a shared lock is held instead.
+   * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
+   * takes a microsecond. */
   note(state: RunState): void {
     if (this.#file === undefined) return;
     try {
@@ -105,10 +108,8 @@ export class Lock implements Disposable {
     }
   }
 
-  /**
-   * Writes the name of the shared lock to the file, and closes the file. Throws if the name cannot
-   * be written: other runs could then use the output.
-   */
+  /** Writes the name of the shared lock to the file, and closes the file. Throws if it cannot write
+   * the name: other runs could then use the output. */
   replaceBy(sharedName: string): void {
     using file = this.#file!;
     this.#file = undefined;
@@ -123,8 +124,8 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Why the lock no longer protects the output, for a message. Undefined for a shared lock, which
-   * has a check of its own. */
+  /** Returns a message if the lock no longer protects the output. Undefined if a shared lock is
+   * held instead, which has a check of its own. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && (await pathProblem(this.#path, this.#identity) ??
       (await this.#isTaken() ? "another machine has taken it" : undefined));
@@ -153,7 +154,7 @@ export class Lock implements Disposable {
 }
 
 /**
- * Takes a lock, or gives up after 60 ms.
+ * Takes a lock. Retries for 60 ms if another process holds it.
  *
  * @param path The lock file, such as `out/x.lock` for `out/x.jsonl`, in an existing folder.
  * @throws {LockedError} If another run or a merge holds it.
@@ -162,7 +163,7 @@ export class Lock implements Disposable {
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const lock = await acquirePatiently(path, options);
-    // Before it was locked, the file may have been removed, and created again by another run.
+    // Before the lock, the file may have been removed, and created again by another run.
     if (await lock.check() === undefined) {
       if (options.shared !== undefined) lock.replaceBy(options.shared.name);
       return lock;
@@ -174,8 +175,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
-/** Retries a lock that is held: a run may be reading the note, or a child process of the last
- * holder inherits open files until it executes its program. */
+/** Retries a lock that is held: another run may be reading the note, or a child process of the last
+ * holder may not have executed its program yet, and until then has all open files. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -203,7 +204,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const info = await file.stat(), identity = await identityOf(path, info);
     const token = options.shared?.lock.token ?? randomToken();
-    const earlierText = !options.shared && await mayHoldHereOnly(info) ? text : undefined;
+    const earlierText = !options.shared && await mayBeRemote(info) ? text : undefined;
     const lock = new Lock(path, previous, token, { file, identity, earlierText });
     // Keeps the note of a crashed run until this run sends something.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
@@ -215,8 +216,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** One lock for all outputs of a run, in `.retort/` next to them, named by a hash of the outputs'
- * names. */
+/** One lock for all outputs of a run: `.retort/<hash of their names>.lock` next to them. */
 export class SharedLock implements Disposable {
   readonly lock: Lock;
   /** 16 hex digits, written to the lock files of the outputs. */
@@ -248,7 +248,8 @@ export class SharedLock implements Disposable {
 }
 
 /**
- * The later note of the output's lock file and of the shared lock that it names.
+ * Returns `note`, which is from the output's lock file, or a later note from the shared lock that
+ * it names.
  *
  * @throws {LockedError} If the shared lock is held.
  */
@@ -264,7 +265,8 @@ async function lastNote(
   return later !== undefined && later.started > note.started ? later : note;
 }
 
-/** Whether a run holds a lock, directly or by a shared lock. Many processes may check at once. */
+/** Whether a run holds the lock at `path`, or the shared lock that its note names. Many processes
+ * may check at once. */
 export async function isLockHeld(path: string): Promise<boolean> {
   using file = await Deno.open(path, { read: true, write: true }).catch(() => null);
   if (file === null) return false;

@@ -20,7 +20,7 @@ export interface RunNote {
   readonly in_flight: number;
   /** Part of the names of the run's temporary files. Earlier versions wrote none. */
   readonly token?: string;
-  /** The name of the `SharedLock` that the run held instead. @default none */
+  /** The name of the `SharedLock` that the run held instead of this lock. @default none */
   readonly shared?: string;
 }
 
@@ -28,16 +28,16 @@ export type RunState = Omit<RunNote, "token" | "shared">;
 
 export const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };
 
-/** Padding makes each note overwrite the previous one completely. */
+/** Notes are padded to this length, so that each overwrites the previous one completely. */
 export const NOTE_BYTES = 128;
 /** Lock files are smaller, even if several versions have written to them. */
 const MAX_FILE_BYTES = 256;
 const SHARED_NOTE_BYTES = 192;
 
-/** Maximum number of attempts to take a lock. */
+/** Maximum number of attempts to take a lock that another process holds. */
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
-/** Maximum number of attempts to lock an output file: many processes may be checking it. */
+/** More attempts for an output file, because many processes may be checking it. */
 const OUTPUT_ATTEMPTS = 12;
 
 /** The path of a `SharedLock`, next to the lock file at `path` that names it. */
@@ -57,13 +57,9 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
   return await Deno.open(path, options);
 }
 
-/**
- * Whether the text is a note, a part of one, a number (the first versions), or empty (the process
- * crashed before it wrote one). Other programs have lock files, too: the output `poetry.jsonl` would
- * use Poetry's `poetry.lock`.
- *
- * @param text From `readText`, which removes the NUL bytes of a power cut.
- */
+/** Whether a text from `readText` is a note, a part of one, a number (the first versions), or empty
+ * (the process crashed before it wrote one). Other programs have lock files, too: the output
+ * `poetry.jsonl` would use Poetry's `poetry.lock`. */
 export function isLockNote(text: string): boolean {
   return text.length <= MAX_FILE_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
@@ -97,8 +93,8 @@ export async function tryLock(
   }
 }
 
-/** The text of a note. With a shared lock, it begins differently and is longer, so that earlier
- * versions, which do not know shared locks, report a foreign file instead of locking it. */
+/** The text of a note. With a shared lock, it begins differently and is longer. So versions that do
+ * not know shared locks report a foreign file, instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -108,8 +104,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file without white space and NULs at the end; only the start of a larger
- * file. */
+/** The text of a lock file without white space at the end, or the NULs that a power cut leaves.
+ * Only the start of a larger file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -118,8 +114,8 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** Reads the text of a lock file; "" if that fails. Opens the file, because network filesystems ask
- * the server only then. */
+/** Reads the text of a lock file; "" if it cannot be read. Opens the file each time, because
+ * network filesystems ask the server only then. */
 async function textAt(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   return file === null ? "" : await readText(file).catch(() => "");
@@ -128,8 +124,8 @@ async function textAt(path: string): Promise<string> {
 /**
  * Whether another process has written its note over the note with this token.
  *
- * @param earlierText The text before this token's note, which some filesystems show as long as the
- * lock file is open.
+ * @param earlierText The text before this token's note. Some filesystems show it until the lock
+ * file is closed.
  */
 export async function isOverwritten(
   path: string,
@@ -140,7 +136,7 @@ export async function isOverwritten(
   return text !== earlierText && (noteOf(text)?.token ?? token) !== token;
 }
 
-/** Undefined if the text is not a whole note. */
+/** Parses a note; undefined if the text is not a whole note. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -177,12 +173,13 @@ export function lockedElsewhere(path: string): LockedError {
 }
 
 /**
- * Whether the locks of a filesystem may hold on one machine only, without an error: those of BeeGFS,
- * of NFS with `nolock`, of Lustre with `localflock`, of SMB with `nobrl`, and of most FUSE
- * filesystems (sshfs, buckets). On Linux, filesystems without a disk have the major device number 0;
- * so have overlay, tmpfs and btrfs, which count if `/` or `/tmp` is on one.
+ * Whether a file may be on a network filesystem or in a bucket. Locks there may hold on one machine
+ * only, without an error: those of BeeGFS, of NFS with `nolock`, of Lustre with `localflock`, of
+ * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). On Linux, such filesystems have
+ * the major device number 0. Overlay, tmpfs and btrfs have it, too: a filesystem that holds `/` or
+ * `/tmp` counts as local.
  */
-export async function mayHoldHereOnly({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
+export async function mayBeRemote({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
   if (Deno.build.os !== "linux" || (dev >>> 8 & 0xfff) !== 0) return false;
   const local = await Promise.all(["/", "/tmp"].map(statOf));
   return local.every((info) => info?.dev !== dev);
@@ -195,26 +192,27 @@ export interface ElsewhereOptions {
   /** @default a timer */
   readonly delay?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
   /** @default the type of the filesystem decides */
-  readonly mayHoldHereOnly?: (info: Deno.FileInfo) => Promise<boolean>;
+  readonly mayBeRemote?: (info: Deno.FileInfo) => Promise<boolean>;
 }
 
 /**
- * Where a lock cannot show whether the last run has crashed or is active on another machine, waits
- * to see whether the run writes. Changes nothing.
+ * Refuses outputs to which a run on another machine is writing. Locks of remote filesystems may not
+ * show whether the last run has crashed or is active. So this waits for 8 s to see whether a file
+ * changes. It changes nothing itself.
  *
- * @param locks In one folder. Does not wait unless a note in them says that its run has not ended.
+ * @param locks Lock files in one folder. Without a note of a run that has not ended, there is no
+ * wait.
  * @param written Files that an active run writes.
- * @returns Whether it has waited.
- * @throws {LockedError} If one of the files changes.
+ * @returns Whether this has waited.
+ * @throws {LockedError} If one of the files changes, or a run on this machine holds a lock.
  */
-export async function refuseElsewhere(
+export async function refuseRunElsewhere(
   locks: readonly string[],
   written: readonly string[],
-  { signal, delay: wait = delay, mayHoldHereOnly: isUnsure = mayHoldHereOnly }: ElsewhereOptions =
-    {},
+  { signal, delay: wait = delay, mayBeRemote: isRemote = mayBeRemote }: ElsewhereOptions = {},
 ): Promise<boolean> {
   const folder = await statOf(dirname(locks[0]));
-  if (folder === undefined || !(await isUnsure(folder))) return false;
+  if (folder === undefined || !(await isRemote(folder))) return false;
   const texts = await Promise.all(locks.map(textAt));
   if (!texts.some((text) => noteOf(text)?.running)) return false;
   await Promise.all(locks.map(requireUnlocked));
@@ -237,13 +235,13 @@ async function stampOf(path: string): Promise<string> {
 }
 
 /**
- * Locks an open output file until it is closed. A run can continue without this lock, as its lock
- * file keeps other runs away, too.
+ * Locks an open output file until it is closed. A run can continue without this lock, because its
+ * lock file keeps other runs away, too. On Windows, does nothing: a lock would keep all other
+ * handles from reading the file.
  *
  * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
  * released.
- * @returns Why the file is not locked; undefined if it is. Not locked on Windows, where a lock keeps
- * all other handles from reading the file.
+ * @returns Why the file could not be locked; otherwise undefined.
  * @throws {LockedError} If another run or a merge has locked it.
  */
 export async function lockOutput(
@@ -264,8 +262,9 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** Locks a file. Retries, because `requireUnlocked` of other processes takes the lock briefly.
- * Hundreds of shards may start at once, on a file server that takes milliseconds for a lock. */
+/** Locks a file, or returns false. Retries, because `requireUnlocked` of other processes takes the
+ * lock briefly. Hundreds of shards may start at once, on a file server that takes milliseconds for
+ * a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
     if (attempt === OUTPUT_ATTEMPTS) return false;
@@ -274,7 +273,8 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** On SMB mounts, `flock` on one handle keeps all others from reading. */
+/** Whether a handle can read. On SMB mounts, `flock` on one handle keeps all others from
+ * reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));

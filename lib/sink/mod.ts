@@ -35,7 +35,7 @@ export {
 } from "./read_line.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
 export { acquireLock, isLockHeld, type Lock, type RunNote, SharedLock } from "./lock.ts";
-export { isOutputLocked, openLockFile, refuseElsewhere, requireUnlocked } from "./lock_file.ts";
+export { isOutputLocked, openLockFile, refuseRunElsewhere, requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";

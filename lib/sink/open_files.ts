@@ -1,7 +1,7 @@
 /**
  * Limits the number of open journals: to open another, closes the idle journal that was used least
- * recently. Also keeps the lines of the last one to two seconds in memory: if a closed file is
- * replaced, no open handle has them.
+ * recently. Also keeps the lines of the last one to two seconds in memory: if another program
+ * replaces a file that is closed, these lines are nowhere else.
  *
  * @module
  */
@@ -21,8 +21,8 @@ export class OpenFiles {
   readonly #waiters: (() => void)[] = [];
   /** The number of journals that are open, opening or closing. */
   #usedSlots = 0;
-  /** Whether `moveAway` was called. As outputs were lost, `park` then redirects lines at the first
-   * sign of a problem, without a second check. */
+  /** Whether `moveAway` was called. Outputs have then been lost, so `park` redirects lines at the
+   * first problem, without a second check. */
   hasMovedAway = false;
   readonly recentMemory: RecentMemory;
 
@@ -49,12 +49,12 @@ export class OpenFiles {
     this.#justClosedJournals.delete(journal);
   }
 
-  /** The most recently used journal is closed last. */
+  /** Makes the journal the last one to be closed. */
   onUsed(journal: Parkable): void {
     if (this.#openJournals.delete(journal)) this.#openJournals.add(journal);
   }
 
-  /** Wakes a waiting caller, as an idle journal can be closed or a slot is free. */
+  /** Wakes a waiting caller: an idle journal can be closed, or a slot is free. */
   onIdle(): void {
     this.#waiters.shift()?.();
   }
@@ -66,13 +66,14 @@ export class OpenFiles {
     this.remove(journal);
   }
 
-  /** Frees the slot of a journal that is closed, or that stays open until the end of the run. */
+  /** Frees the slot of a journal that is closed, or that now stays open until the end of the
+   * run. */
   remove(journal: Parkable): void {
     if (this.#openJournals.delete(journal)) this.releaseSlot();
   }
 
-  /** Checks journals that are open or were just closed, and all closed ones if `isLast`. Returns
-   * the first problem. Call it about once a second. */
+  /** Checks journals that are open or were just closed; with `isLast`, also all that are closed.
+   * Returns the first problem, as a message. Call it about once a second. */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [
       ...this.#openJournals,
@@ -131,12 +132,12 @@ export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
   check(): Promise<string | undefined>;
-  /** Called after a check without a problem: forgets lines from before the previous check. Returns
-   * whether a closed journal needs another check. */
+  /** Called after a check without a problem. Drops recent lines from before the previous check.
+   * Returns whether a closed journal has recent lines left, and needs another check. */
   age(): boolean;
 }
 
-/** Maximum size of recent lines, over all outputs of a run, in UTF-16 code units. */
+/** Maximum size of the recent lines of all outputs of a run, in UTF-16 code units. */
 const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 
 export class RecentMemory {
@@ -146,7 +147,7 @@ export class RecentMemory {
     this.#freeUnits = units;
   }
 
-  take(line: string): boolean {
+  reserve(line: string): boolean {
     if (line.length > this.#freeUnits) return false;
     this.#freeUnits -= line.length;
     return true;
@@ -157,10 +158,8 @@ export class RecentMemory {
   }
 }
 
-/**
- * Lines of the last one to two seconds, if `age` is called every second. Fewer if the shared memory
- * is full: a dropped line can be rescued only while its file is open.
- */
+/** Lines of the last one to two seconds, if `age` is called every second. Fewer if the shared
+ * memory is full: a line that is dropped here can be rescued only while its file is open. */
 export class RecentLines {
   readonly #memory: RecentMemory;
   /** Added between the last two calls of `age`. */
@@ -177,9 +176,9 @@ export class RecentLines {
   }
 
   add(line: string): void {
-    if (!this.#memory.take(line)) {
+    if (!this.#memory.reserve(line)) {
       this.#dropOlder();
-      if (!this.#memory.take(line)) return;
+      if (!this.#memory.reserve(line)) return;
     }
     this.#newerLines.push(line);
   }
@@ -190,7 +189,7 @@ export class RecentLines {
     this.#newerLines = [];
   }
 
-  take(): string[] {
+  takeAll(): string[] {
     const lines = [...this.#olderLines, ...this.#newerLines];
     this.#memory.release(lines);
     this.#olderLines = [];
@@ -198,7 +197,7 @@ export class RecentLines {
     return lines;
   }
 
-  /** Undoes `take`. The lines count as new. */
+  /** Undoes `takeAll`. The lines count as new. */
   putBack(lines: readonly string[]): void {
     const newer = this.#newerLines;
     this.#newerLines = [];

@@ -1,6 +1,6 @@
 /**
- * A journal whose file is closed while no lines come, for runs with more outputs than open files.
- * `OpenFiles` decides which files to close.
+ * A journal whose file is closed while no lines come, for runs with more outputs than the process
+ * may have open files. `OpenFiles` decides which files to close.
  *
  * @module
  */
@@ -25,7 +25,7 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
   readonly record: T;
 }
 
-/** The file must exist. */
+/** A journal for a file that exists. Opens the file for a line, and may close it afterwards. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -38,13 +38,11 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #closedFile: ClosedFile | undefined;
   /** Recent lines that were added since the file was last closed. */
   readonly #recentLines: RecentLines;
-  /**
-   * Recent lines from before the file was closed: if the file was replaced since, no open handle
-   * has them.
-   */
+  /** Recent lines from before the file was closed. If another program replaces the closed file,
+   * they are nowhere else. */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
-  /** Dropped rows, and rows that a closed journal may not have written. */
+  /** Rows that were rejected, and rows that a closed journal may not have written. */
   #missingRows = 0;
   #unwrittenRows = 0;
   #rejection: SinkError | undefined;
@@ -115,10 +113,10 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return !this.#closedLines.isEmpty;
   }
 
-  /** Moves recent lines from before the file was closed, too. */
+  /** Like `Journal.moveAway`. Also saves recent lines from before the file was closed. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
-      const lines = this.#closedLines.take();
+      const lines = this.#closedLines.takeAll();
       try {
         paths.push(await rescueLines(this.#path, this.#options.mode, lines));
       } catch (error) {
@@ -183,7 +181,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#failure !== undefined && !this.#isAbandoned) throw this.#failure;
   }
 
-  /** Closes the file until the next line. Leaves it open and returns false if a line has come
+  /** Closes the file until the next line. Returns false and leaves the file open if a line has come
    * meanwhile, or if a check finds a problem: lines can be rescued only from an open file. */
   async park(): Promise<boolean> {
     this.#isParking = true;
@@ -215,7 +213,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#closedFile = journal.closedFile;
   }
 
-  /** Rejects lines from now on and those that wait, unless there is a last resort. */
+  /** Rejects later lines. Lines that wait go to the last resort if there is one; else, they are
+   * rejected, too. */
   #stop(error: SinkError): void {
     this.#rejection ??= error;
     const waiting = this.#waitingLines.splice(0);
@@ -248,7 +247,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     const journal = await this.#openJournal();
     if (journal === undefined) return this.#files.releaseSlot();
     this.#journal = journal;
-    // An earlier problem was the closed file's: the next check is of the open one.
+    // The next check is of the open file: an earlier problem concerned the closed one.
     this.#hasProblem = false;
     this.#files.onOpened(this);
     for (const { line, record, resolve, reject } of this.#waitingLines.splice(0)) {
@@ -258,16 +257,16 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.isIdle) this.#files.onIdle();
   }
 
-  /** Tries until the file is open, because the answers are paid for. Undefined after `abandon` and
-   * `rescue`. */
+  /** Retries until the file is open, because the answers are paid for. Returns undefined if
+   * `abandon` or `rescue` has taken all lines. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const closedFile = this.#closedFile;
     let isStalled = false;
     while (this.#waitingLines.length > 0) {
       try {
-        // The next check reports a file changed by another program. But its last line may be
-        // truncated now, and must be whole before lines are appended.
+        // If another program has changed the file, the next check reports it. But the last line may
+        // be truncated now, and must be whole before lines are appended.
         if (closedFile !== undefined && (await statOf(this.#path))?.size !== closedFile.size) {
           await repairTail(this.#path);
         }

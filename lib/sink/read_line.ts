@@ -1,5 +1,5 @@
 /**
- * Reads lines of an earlier run: the row as in the input, its uid, and the answer of a pending row.
+ * Reads lines of an earlier run: the row as in the input, its uid, and the answer to a pending row.
  *
  * @module
  */
@@ -24,13 +24,14 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Whether a failures line says that its row is still pending. Earlier versions wrote no `final`: all
- * their lines are final. */
+/** Whether a failures line says that its row is still pending. Lines of earlier versions have no
+ * `final`, and count as final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** Each pending line contains one of these texts. Other lines may, too, in the row's own fields. */
+/** Each pending line contains one of these texts. Other lines may, too, in the fields of the
+ * row. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
 /** Like `isPendingLine`, but parses a line only if it may be pending. */
@@ -41,8 +42,10 @@ export function isPendingIndexLine(
 }
 
 /**
- * The answer in a pending line; undefined if the prompt was edited, or the line is another row's.
- * If the parameters differ, `next` is undefined: the row starts over, but keeps the answer.
+ * Reads the answer in a pending line. Undefined if the prompt was edited, or if the line is another
+ * row's. If the parameters differ, `next` is undefined: the row starts over, but keeps the answer.
+ *
+ * @throws {SinkError} If the file cannot be read, or has been changed.
  */
 export function readEarlierAnswer(
   path: string,
@@ -79,8 +82,7 @@ function lineAt(path: string, { offset, byteLength }: LinePlace): PendingLine {
     if (count < byteLength) throw new Error("it was truncated while the run read it");
     return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    // The place comes from the index. If there is no JSON in that place, the file was replaced
-    // since.
+    // The index gave this place. If it holds no JSON, the file was replaced since.
     const isChanged = cause instanceof SyntaxError;
     throw cannotRead(path, isChanged ? new Error("it was changed while the run read it") : cause);
   }
@@ -128,16 +130,14 @@ function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
 }
 
-/** How much of the end of each file is read. A last line that is longer is ignored. */
+/** How much of the end of each file is read. A longer last line is ignored. */
 const TAIL_BYTES = 64 * 1024;
 /** A run may have thousands of results files. */
 const MAX_TAILS = 64;
 
-/**
- * Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up the model
- * which a teacher's server named in its last answer; undefined if no line that was read is from this
- * teacher.
- */
+/** Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up which
+ * model a teacher's server named in its last answer; undefined if no line that was read is from
+ * it. */
 export function lastModelsOf(
   paths: readonly string[],
 ): (teacher: Pick<Teacher, "address" | "model">) => string | undefined {
@@ -203,7 +203,7 @@ function valueOf(objectText: string, name: string): string | undefined {
 }
 
 /**
- * The uid of an output line. A line that begins with a uid without escapes is not parsed.
+ * The uid of an output line. Most lines need no parsing: they begin with a uid without escapes.
  *
  * @throws {DamagedFileError} If the line has no uid.
  */

@@ -19,7 +19,7 @@ import { uidOfLine } from "./read_line.ts";
 
 export type TailRepair =
   | { readonly kind: "clean" }
-  /** The line feed was missing, or NUL bytes followed the text. */
+  /** The last line lacked its newline, or NUL bytes followed the text. */
   | { readonly kind: "completed" }
   /** The damaged lines at the end are in the new file `keptAt`. */
   | { readonly kind: "cut"; readonly keptAt: string };
@@ -29,11 +29,9 @@ const BLOCK_BYTES = 64 * 1024;
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 
-/**
- * Makes a file end with a whole line. Completes a last line that is a JSON object without a line
- * feed, or before NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`. Reads
- * backwards, only as far as necessary.
- */
+/** Makes a file end with a whole line. If a JSON object without its newline, or before NUL bytes,
+ * is all that is damaged, completes that line. Otherwise, moves the damaged lines at the end to
+ * `<name>.tail-<number>`. Reads backwards, only as far as necessary. */
 export async function repairTail(path: string): Promise<TailRepair> {
   return await orCannotWrite(path, async () => {
     using file = await ifThere(Deno.open(path, { read: true, write: true }));
@@ -45,7 +43,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
       return { kind: "completed" };
     }
     const keptAt = await copyTail(path, file, tail.start);
-    // Truncating loses lines that are not on disk in the copy.
+    // Before the file is truncated, the copy must be on disk under its name.
     await syncFolderOf(path);
     await file.truncate(tail.start);
     await untilSynced(file.sync());
@@ -196,18 +194,16 @@ export async function dropLines(
   return true;
 }
 
-/**
- * Repairs a file in which another program cut a line off and later lines were appended: what is
- * left of the cut line and the line after it are now one. Copies the complete lines to the file
- * `to`, then removes the joined ones from `path`. The cut lines are lost.
- */
+/** Repairs a file that another program truncated in mid-line before later lines were appended: the
+ * rest of the cut line and the next line are now one. Copies the next lines to the file `to`, then
+ * removes the joined lines from `path`. The cut lines are lost. */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const { lines, count } = await copyLines(path, to, wholeLineIn);
   await dropLines(path, lines, count);
 }
 
-/** Appends to a file what `copyOf` returns for lines of another file. Returns the numbers of these
- * lines, and the number of all lines. */
+/** Appends to `to` what `copyOf` returns for the lines at `path`. Returns the numbers of the lines
+ * for which it returned a text, and the count of all lines. */
 async function copyLines(
   path: string,
   to: Deno.FsFile,
@@ -228,7 +224,7 @@ async function copyLines(
   return { lines, count };
 }
 
-/** The complete line that a joined line ends with, if there is one. */
+/** The whole line at the end of a joined line; undefined if there is none. */
 function wholeLineIn(text: string): string | undefined {
   let start = text.indexOf(LINE_START, 1);
   if (start === -1 || isJson(text)) return undefined;
@@ -239,8 +235,8 @@ function wholeLineIn(text: string): string | undefined {
 }
 
 /**
- * Moves lines from the results to `<name>.outdated.jsonl`, and returns that path. After a crash,
- * lines may be in both files.
+ * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns that
+ * path. After a crash, lines may be in both files.
  *
  * @param path The results file, unchanged if this throws.
  * @throws {DamagedFileError} If a line has no uid.
@@ -274,7 +270,7 @@ export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }
 
-/** One bit for each line up to the largest number. */
+/** A set of line numbers: takes one bit for each line up to the largest number. */
 export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;

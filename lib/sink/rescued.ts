@@ -22,7 +22,7 @@ export interface MergedLines {
   readonly count: number;
 }
 
-/** The search ends after this many missing numbers in a row: users may remove some files. */
+/** The search ends only after this many missing numbers in a row: users may remove some files. */
 const MAX_MISSING = 3;
 
 /** Files of rescued lines for an output file, in order. Leaves out empty files and those that
@@ -49,7 +49,8 @@ async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size
   }
 }
 
-/** Creates a file for rescued lines, with a durable name. Its number is above `lastNumber`. */
+/** Creates a file for rescued lines, with a durable name and a number above `lastNumber`. Returns
+ * its path. */
 export async function createRescuedFile(
   path: string,
   mode: number | undefined,
@@ -62,7 +63,7 @@ export async function createRescuedFile(
   try {
     await syncFolderOf(created.path);
   } catch (error) {
-    // Each further try would leave an empty file.
+    // Otherwise, each retry would leave an empty file.
     await removeIfThere(created.path);
     throw error;
   }
@@ -70,7 +71,7 @@ export async function createRescuedFile(
 }
 
 /**
- * Saves lines in a new file, durably: the output file may lack them. Returns the file's path.
+ * Saves lines that the output file at `path` may lack in a new file, durably. Returns its path.
  *
  * @param lines Without their newlines.
  */
@@ -93,10 +94,11 @@ async function appendDurably(path: string, text: string): Promise<void> {
 
 export interface LastResortOptions {
   readonly mode?: number;
-  /** `isTemporary`: the file is in the temporary folder. */
+  /** Called for each new file. `isTemporary`: it is in the folder for temporary files. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
-  /** Whether lines that no disk takes are tried again each second, until `giveUp`. @default false */
+  /** Whether lines that cannot be written are tried again each second, until `giveUp`. @default
+   * false */
   readonly retries?: boolean;
 }
 
@@ -137,7 +139,7 @@ export class LastResort {
     await this.#last;
   }
 
-  /** Ends retries: lines that no disk takes at the next try are rejected. */
+  /** Ends retries: lines that cannot be written at the next attempt are rejected. */
   giveUp(): void {
     this.#givenUp.abort();
   }
@@ -182,7 +184,7 @@ export class LastResort {
     const output = isTemporary
       ? inFolder(await makeFolder(), basename(this.#output))
       : this.#output;
-    // The user moves the temporary file beside the output, where another rescued file may be, so
+    // The user moves the temporary file beside the output, where another rescued file may be. So
     // their numbers must differ.
     const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
     const path = await createRescuedFile(output, mode, lastNumber);
@@ -191,8 +193,8 @@ export class LastResort {
   }
 }
 
-/** Removes what a failed write has left, as the lines are tried again. `repairTail` would leave a
- * file with half a line at each try. */
+/** Removes what a failed write has left, because its lines will be written again. `repairTail`
+ * would leave a file with half a line at each attempt. */
 async function trim(place: Place): Promise<void> {
   if (place.sizeBefore === undefined) return;
   await Deno.truncate(place.path!, place.sizeBefore).then(
@@ -201,11 +203,9 @@ async function trim(place: Place): Promise<void> {
   );
 }
 
-/**
- * Appends rescued lines to their output file, which must end with a whole line, and removes the
- * files of rescued lines. Can be repeated after a crash: skips results with a uid in the output
- * file, and failures with the same line.
- */
+/** Appends rescued lines to their output file, which must end with a whole line. Then removes the
+ * files of rescued lines. Can be repeated after a crash: skips results whose uid is in the output
+ * file, and failures whose line is there. */
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
   const mergedLines: MergedLines[] = [], removablePaths: string[] = [];
   for await (const { path: from, size } of numberedFiles(path)) {
@@ -226,11 +226,11 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
 /** Returns the key of a line. A line is not added if the output file has one with this key. */
 type KeyOf = (text: string, path: string, number: number) => string;
 
-/** The results have one line per row, the failures may have several. */
+/** Results have one line for each uid, failures may have several. */
 const KEY_OF: Readonly<Record<LineKind, KeyOf>> = { results: uidOfLine, failures: sha256Start };
 
 async function addLines(path: string, from: string, keyOf: KeyOf): Promise<number> {
-  const keysInOutput = await sharedKeys(path, from, keyOf);
+  const keysInOutput = await keysInBoth(path, from, keyOf);
   const { mode } = await Deno.stat(from);
   let count = 0;
   async function* newLines() {
@@ -248,11 +248,11 @@ async function addLines(path: string, from: string, keyOf: KeyOf): Promise<numbe
   return count;
 }
 
-async function sharedKeys(path: string, from: string, keyOf: KeyOf): Promise<Set<string>> {
-  const keys = new Set<string>(), shared = new Set<string>();
+async function keysInBoth(path: string, from: string, keyOf: KeyOf): Promise<Set<string>> {
+  const keys = new Set<string>(), inBoth = new Set<string>();
   for await (const { key } of keyedLines(from, keyOf)) keys.add(key);
-  for await (const { key } of keyedLines(path, keyOf)) if (keys.has(key)) shared.add(key);
-  return shared;
+  for await (const { key } of keyedLines(path, keyOf)) if (keys.has(key)) inBoth.add(key);
+  return inBoth;
 }
 
 async function* keyedLines(path: string, keyOf: KeyOf) {

@@ -1,6 +1,6 @@
 /**
- * Writes the outcomes of one input to a results and a failures file. Rejected answers of pending
- * rows stay failures lines until the row is finished.
+ * Writes the outcomes of one input to a results and a failures file. A rejected answer to a pending
+ * row is kept as a failures line until the row is finished.
  *
  * @module
  */
@@ -16,12 +16,12 @@ import type { JournalLike } from "./parked_journal.ts";
 
 export interface SinkFiles {
   readonly results: string;
-  /** Also takes bad rows, and rejected answers of pending rows. */
+  /** Also for bad rows, and for rejected answers to pending rows. */
   readonly failures: string;
 }
 
-/** Options of both files. `onStall` is called for each, `onRecover` once both write again, and
- * `onBroken` only for the first that breaks. */
+/** Options of both files. `onStall` is called for each file that stalls, `onRecover` once both
+ * write again, and `onBroken` only for the first file that breaks. */
 export interface SinkOptions extends
   Omit<
     JournalOptions<FinishedRow>,
@@ -30,7 +30,8 @@ export interface SinkOptions extends
   readonly format: LineFormat;
   /** The number of lanes: decides how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Whether `onDurable` gets the outcome. Called once for each row. @default () => false */
+  /** Whether `onDurable` gets the outcome of a row, too. Called once for each row. @default () =>
+   * false */
   readonly keepsOutcomes?: () => boolean;
 }
 
@@ -88,16 +89,16 @@ export class Sink {
     );
   }
 
-  /** Resolves once the line is written, before `onDurable`; rejects with a `SinkError` if it never
-   * will be. */
+  /** Writes an outcome. Resolves once its line is written, before `onDurable`; rejects with a
+   * `SinkError` if it never will be. */
   put(outcome: Outcome): Promise<void> {
     const { outcome: lineOutcome, line } = outcomeLine(outcome, this.#format);
     const journal = lineOutcome.failure === undefined ? this.#results : this.#failures;
     return journal.append(line, finishedRow(lineOutcome, this.#keepsOutcomes()));
   }
 
-  /** Writes the rejected answer of a pending row, without `onDurable`. Resolves once the line is
-   * written, and so survives a crash of this process. */
+  /** Writes the rejected answer to a pending row, without `onDurable`. Resolves once the line would
+   * survive a crash of this process. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
@@ -106,7 +107,7 @@ export class Sink {
     return this.#failures.appendedRows;
   }
 
-  /** Lines that may be in no file. */
+  /** The number of lines that may be in no file. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
@@ -150,8 +151,7 @@ export class Sink {
 }
 
 /** The options of both journals, with the callbacks as `SinkOptions` describes them. `onStall` is
- * called for each file, because the second may stall after `rescue` has ended the wait of the
- * first. */
+ * called for each file: the second one may stall after `rescue` has ended the wait of the first. */
 function journalOptions(options: SinkOptions) {
   const { onStall, onRecover, onBroken, onDurable, concurrency } = options;
   let stalledFiles = 0;
@@ -181,8 +181,8 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers
- * at once was idle half of the time. */
+/** Maximum number of unsynced rows for each file. Further rows wait for fdatasync: with 1,024, a
+ * teacher that answers at once was idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }

@@ -5,9 +5,9 @@
  *
  * `check` compares the path with the handle; callers check twice, because some network filesystems
  * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file
- * was deleted, the new one begins with all of its lines; else, unless it was truncated, with those
- * of the last minute: a program may have read the old file up to a minute before replacing it. The
- * next run merges both.
+ * was replaced, the new one begins with the lines of the last minute: the other program may have
+ * read the old file up to a minute before. If the old file was deleted, the new one begins with all
+ * of its lines. The next run merges both.
  *
  * @module
  */
@@ -15,20 +15,20 @@
 import type { JournalFile, JournalOptions } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
 import { untilSynced } from "./durable_file.ts";
-import { lockOutput, mayHoldHereOnly } from "./lock_file.ts";
+import { lockOutput, mayBeRemote } from "./lock_file.ts";
 import { copyRest, moveJoinedLines } from "./repair.ts";
 import { createRescuedFile } from "./rescued.ts";
 
-/** Two, because operations on one handle wait for each other in Deno. */
+/** Two handles of one file, because operations on one handle wait for each other in Deno. */
 interface Handles {
   readonly write: Deno.FsFile;
   readonly sync: Deno.FsFile;
 }
 
-/** The state of a file when it was closed, to notice later changes. */
+/** The state of a file when it was closed. Shows later whether the file was changed. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
-  /** The durable bytes: a smaller file was truncated. */
+  /** The number of durable bytes: a smaller file was truncated. */
   readonly size: number;
 }
 
@@ -46,13 +46,13 @@ export class WatchedFile implements JournalFile {
   readonly #path: string;
   readonly #startSize: number;
   readonly #identity: FileIdentity;
-  /** Whether the inode stays while the file is closed. FUSE may number files anew. */
+  /** Whether a closed file keeps its inode. FUSE may number files anew. */
   #keepsInode = true;
   readonly #mode: number | undefined;
   #handles: Handles;
   /** Handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /** The size of the original file if all lines had gone there. All offsets are counted that way. */
+  /** The size of the original file if all lines had gone there. All offsets count like this. */
   #end: number;
   #durableEnd: number;
   /** The offset after the last whole line. */
@@ -90,7 +90,7 @@ export class WatchedFile implements JournalFile {
       const { size } = info;
       const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
       const file = new WatchedFile(path, handles, info, expectedFile);
-      file.#keepsInode = !(await mayHoldHereOnly(info));
+      file.#keepsInode = !(await mayBeRemote(info));
       return file;
     } catch (error) {
       closeHandles(handles);
@@ -168,8 +168,8 @@ export class WatchedFile implements JournalFile {
 
   /**
    * If the last check found a problem, redirects all lines to a new file, once. The new file begins
-   * with the lines written since the oldest check in `#checkedEnds`, with all lines if the old file
-   * was deleted or, if it was truncated, with those that `moveJoinedLines` finds there.
+   * with the lines written since the oldest check in `#checkedEnds`. If the old file was deleted,
+   * it begins with all lines; if it was truncated, with those that `moveJoinedLines` finds there.
    *
    * @returns The new file's path; undefined if there is none, or if another caller gets it.
    */
@@ -188,7 +188,7 @@ export class WatchedFile implements JournalFile {
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** Counts written bytes. A write may have stopped after `count` bytes of its whole lines. */
+  /** Counts written bytes. `bytes` are whole lines, of which only `count` bytes may be written. */
   #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;

@@ -30,7 +30,7 @@ const MAX_RESTARTS = 20;
  * (2), and halted by a teacher, a budget or a deadline (5). */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** Not a limit: checks of patterns and schemas use a second thread. */
+/** A request, not a limit: checks of patterns and schemas use a second thread. */
 const CPU_REQUEST = "500m";
 /** A run takes about 0.15 GB. If the memory of a node runs out, pods without a request are evicted
  * first. */
@@ -92,8 +92,8 @@ function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
 
 function failurePolicy(action: "FailIndex" | "FailJob", exitCodes: readonly number[]) {
   return {
-    // The first matching rule applies. The eviction of a pod from a drained node is not a failure
-    // of its shard.
+    // The first rule that matches applies. If a pod is evicted because its node is drained, its
+    // shard has not failed.
     rules: [
       { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
       { action, onExitCodes: { containerName: CONTAINER, operator: "In", values: [...exitCodes] } },
@@ -101,7 +101,7 @@ function failurePolicy(action: "FailIndex" | "FailJob", exitCodes: readonly numb
   };
 }
 
-/** The submission's id, with which the merge ignores the status of earlier submissions. */
+/** The id of the submission, so that the merge ignores the status files of earlier ones. */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }
@@ -125,8 +125,8 @@ function templateOf(
     metadata: { labels: labelsOf(name) },
     spec: {
       restartPolicy: "Never",
-      // Process 1 would ignore a SIGTERM that comes before its handler is set, in the first 0.3 s. In
-      // a shared namespace, it is the process of Kubernetes itself.
+      // As process 1, Retort would ignore a SIGTERM in its first 0.3 s, before its handler is set.
+      // In a shared namespace, process 1 is that of Kubernetes.
       shareProcessNamespace: true,
       // No pod needs the Kubernetes API or service variables. Clusters that enforce the
       // "restricted" Pod Security Standard require both security contexts.

@@ -19,7 +19,7 @@ export {
 export interface ShardJob {
   /** Unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
-  /** Tells this submission from earlier ones of the same job. @default none */
+  /** An id that tells this submission from earlier ones of the same job. @default none */
   readonly submission?: string;
   /** The number of shards, over all arrays. */
   readonly shards: number;
@@ -29,7 +29,7 @@ export interface ShardJob {
   readonly run: readonly string[];
   /** The command that merges the shards. */
   readonly merge: readonly string[];
-  /** Seconds from SIGTERM until the shard is ended: by its time limit in Slurm, by SIGKILL in
+  /** Seconds from SIGTERM until the shard is killed: at the time limit in Slurm, by SIGKILL in
    * Kubernetes. */
   readonly leadSeconds: number;
 }

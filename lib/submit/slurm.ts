@@ -17,7 +17,7 @@ export interface SlurmOptions {
   readonly folder: string;
   /** The folder for log files; must exist. */
   readonly logs: string;
-  /** Tasks are not requeued while this file exists. */
+  /** The path of a file: while it exists, tasks are not requeued. */
   readonly canceledFile: string;
   /** Time limit of each shard and of the merge, in Slurm notation. @default the limit of the
    * partition */
@@ -67,14 +67,14 @@ export interface SlurmArray {
   readonly after?: number;
 }
 
-/** Divides the shards into as few arrays as the cluster allows. */
+/** Divides the shards into as few arrays as `maxArraySize` allows. */
 export function slurmArrays(
   { shards, parallel }: Pick<ShardJob, "shards" | "parallel">,
   maxArraySize = MAX_ARRAY_SIZE,
 ): SlurmArray[] {
   const count = Math.ceil(shards / maxArraySize);
-  // Arrays of equal size and limit end together. A small last array would end early, and its share
-  // of `parallel` would be idle.
+  // All arrays get the same size and limit, so that they end together. A smaller last array would
+  // end early, and leave its share of `parallel` idle.
   const partOf = (total: number, i: number) => Math.floor((total + i) / count);
   let base = 0;
   return Array.from({ length: count }, (_, i) => {
@@ -137,22 +137,22 @@ function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
 
-/** Quotes the value if sbatch would split it or read it otherwise. A backslash escapes with and
- * without quotes (tried on Slurm 22.05). */
+/** One `#SBATCH` line. Quotes the value if sbatch would not read it as it is. A backslash escapes
+ * with and without quotes (tried on Slurm 22.05). */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
   const quotedValue = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
   return `#SBATCH --${key}=${quotedValue}`;
 }
 
-/** The user's lines follow the directives: sbatch ignores directives after the first command. */
+/** The user's lines, which follow the directives: sbatch ignores directives after a command. */
 function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
-/** Runs the command until the shard has ended: up to three times after faults, again after 20 s
- * while its lock is held. Requeues the task after a signal. `set +e`: the user's lines may have set
- * `-e`, which would end the script. */
+/** Runs the command until the shard has ended: up to three times if it fails, and again every 20 s
+ * while another process holds the lock. Requeues the task after a signal. `set +e`: the user's
+ * lines may have set `-e`, which would end the script. */
 const BODY = `
 set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"

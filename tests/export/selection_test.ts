@@ -291,6 +291,22 @@ Deno.test("preference pairs the best with the worst answer, and counts rows that
   await assertRejects(() => exportFrom(dir, { format }), UsageError, "--prefer");
 });
 
+Deno.test("preference pairs only answers to one prompt, also where rows share a place in the input", async () => {
+  await using dir = await tempDir();
+  const answer = (prompt: string, source: string, sample: number) =>
+    resultLineOf({ prompt }, { response: `${prompt}: ${"long ".repeat(sample)}`, source, sample });
+  // The second row was edited after the first run, and two folders hold an input of one name.
+  const rows = [["old", "a/p.jsonl:2"], ["new", "a/p.jsonl:2"], ["other", "b/p.jsonl:2"]];
+  const lines = [0, 1].flatMap((sample) => rows.map(([row, at]) => answer(row, at, sample)));
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  const report = await exportFrom(dir, { format: "preference", prefer: "shortest" });
+  assertEquals(report.notes, []);
+  const pairs = (await dir.rows("train.jsonl")).map(({ prompt, chosen, rejected }) =>
+    [prompt, chosen, rejected].map(([{ content }]) => content)
+  );
+  assertEquals(pairs, rows.map(([prompt]) => [prompt, `${prompt}: `, `${prompt}: long `]));
+});
+
 Deno.test("the extension determines the format, and impossible formats are refused", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);

@@ -413,6 +413,21 @@ Deno.test("of identical rows the answer is kept, also where the first has failed
   assertEquals((await dir.rows("all.jsonl")).length, 19);
 });
 
+Deno.test("a partial merge keeps the answer to a row that is pending in an earlier shard", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [...prompts(0, 20), ...prompts(0, 2), { prompt: "q" }]);
+  const output = dir.path("out/");
+  await runShard(input, output, { shard: { index: 0, count: 2 }, limit: 1 });
+  await runShard(input, output, { shard: { index: 1, count: 2 }, limit: 22 });
+  const merged = dir.path("all.jsonl");
+  const report = await mergeRuns({ outputs: output, output: merged, partial: true });
+  assertEquals([report.total, report.succeeded, report.pending], [21, 10, 11]);
+  assertEquals(report.problems.map(({ message }) => /^\d+/.exec(message)?.[0]), ["11", "1"]);
+  const again = await runShard(input, merged, {});
+  assertEquals([again.asked.includes("p1"), again.summary.pending], [false, 0]);
+  assertEquals((await dir.rows("all.jsonl")).length, 21);
+});
+
 Deno.test("orphaned, repeated and damaged lines are reported, and nothing is written", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 20));
@@ -668,10 +683,10 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   const run = { files: filesOf("", dir.path("x")), runFile: undefined };
   using lines = await RunLines.read(run, 10);
   await Deno.writeTextFile(results, `${JSON.stringify(line("a#1"))}\n`, { append: true });
-  assertEquals(lines.take("a", { result: { add() {} }, failure: { add() {} } }), "result");
+  assertEquals(lines.copy("a", { result: { add() {} }, failure: { add() {} } }), "result");
   const written: string[] = [];
   const add = (bytes: Uint8Array) => void written.push(new TextDecoder().decode(bytes));
-  assertEquals(await lines.takeSurplus({ add, flush: () => Promise.resolve() }), 1);
+  assertEquals(await lines.copySurplus({ add, flush: () => Promise.resolve() }), 1);
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 

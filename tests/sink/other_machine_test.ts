@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps
 import { LockedError, SinkError } from "../../lib/errors.ts";
 import { distillFiles, ResponseGenerator } from "../../mod.ts";
 import { acquireLock, type Lock, SharedLock } from "../../lib/sink/lock.ts";
-import { mayHoldHereOnly, noteLine, refuseElsewhere } from "../../lib/sink/lock_file.ts";
+import { mayBeRemote, noteLine, refuseRunElsewhere } from "../../lib/sink/lock_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -18,11 +18,11 @@ async function waitsFor(note: string, meanwhile: (path: string) => Promise<unkno
   const status = await dir.write("status.json", "{}");
   let waits = 0;
   const delay = () => Promise.resolve(void waits++).then(() => meanwhile(status));
-  const mayHoldHereOnly = () => Promise.resolve(true);
-  const options = { delay, mayHoldHereOnly };
+  const mayBeRemote = () => Promise.resolve(true);
+  const options = { delay, mayBeRemote };
   // An input may be new, without a lock file.
   const locks = [dir.path("new.lock"), lock];
-  const hasWaited = await refuseElsewhere(locks, [status, dir.path("x.jsonl")], options);
+  const hasWaited = await refuseRunElsewhere(locks, [status, dir.path("x.jsonl")], options);
   assertEquals(hasWaited, waits === 1);
   return waits;
 }
@@ -59,9 +59,9 @@ Deno.test("a run of this machine is refused at once, and as such if it starts me
   const path = await dir.write("x.lock", noteLine(ACTIVE, TOKEN));
   let lock: Lock | undefined;
   const start = async () => lock = await acquireLock(path);
-  const options = { mayHoldHereOnly: () => Promise.resolve(true), delay: start };
+  const options = { mayBeRemote: () => Promise.resolve(true), delay: start };
   const refusal = () =>
-    assertRejects(() => refuseElsewhere([path], [], options), LockedError, "another process");
+    assertRejects(() => refuseRunElsewhere([path], [], options), LockedError, "another process");
   await refusal();
   lock!.note(ACTIVE);
   options.delay = () => new Promise(() => {});
@@ -73,16 +73,16 @@ Deno.test({
   name: "the locks of disks, and of what / and /tmp are on, hold for all processes that see them",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    for (const path of ["/", "/tmp"]) assert(!(await mayHoldHereOnly(await Deno.stat(path))));
+    for (const path of ["/", "/tmp"]) assert(!(await mayBeRemote(await Deno.stat(path))));
     // Device numbers of an NVMe disk, and of a network filesystem.
-    assertEquals(await mayHoldHereOnly({ dev: 0x10302 }), false);
-    assertEquals(await mayHoldHereOnly({ dev: 0xff0fe }), false);
-    assertEquals(await mayHoldHereOnly({ dev: 0xfff000fe }), true);
+    assertEquals(await mayBeRemote({ dev: 0x10302 }), false);
+    assertEquals(await mayBeRemote({ dev: 0xff0fe }), false);
+    assertEquals(await mayBeRemote({ dev: 0xfff000fe }), true);
   },
 });
 
 const hasOtherDevice = Deno.build.os === "linux" &&
-  await Deno.stat("/dev/shm").then(mayHoldHereOnly, () => false);
+  await Deno.stat("/dev/shm").then(mayBeRemote, () => false);
 
 /** Defines a test in a folder that is not on a disk. What it replaces, it restores by `stack`. */
 function testWithoutDisk(

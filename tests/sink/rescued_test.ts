@@ -105,18 +105,18 @@ Deno.test("RecentLines of many outputs share a bounded memory, and give it back"
   a.add("12345");
   b.add("6789");
   b.add("too long");
-  assertEquals(a.take(), ["12345"]);
+  assertEquals(a.takeAll(), ["12345"]);
   b.add("abcde");
-  assertEquals(b.take(), ["6789", "abcde"]);
+  assertEquals(b.takeAll(), ["6789", "abcde"]);
   // Older lines make room for new ones.
   a.add("1234567");
   a.age();
   a.add("abcdefg");
-  assertEquals(a.take(), ["abcdefg"]);
+  assertEquals(a.takeAll(), ["abcdefg"]);
   b.add("0123456789");
   b.age();
   b.age();
   a.add("0123456789");
   b.takeOver(a);
-  assertEquals([a.isEmpty, b.take()], [true, ["0123456789"]]);
+  assertEquals([a.isEmpty, b.takeAll()], [true, ["0123456789"]]);
 });
