@@ -56,8 +56,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the message of an expected error or a disk failure, the stack of a bug, or both for a misuse of
- * the library. Control characters that an error quotes must not reach the terminal.
+ * Returns the message of an expected error or a disk failure, and the stack of a bug. Control
+ * characters that an error quotes must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -66,9 +66,6 @@ function describe(error: unknown, program: string): string {
   if (error instanceof RetortError) return printableLines(withProgram(error.message, program));
   if (isDiskError(error)) {
     return printableLines(`Cannot continue: a disk or file server failed: ${error.message}`);
-  }
-  if (error instanceof RangeError || error instanceof TypeError) {
-    return printableLines(`${error.message}\n${error.stack}`);
   }
   return printableLines(error instanceof Error ? error.stack ?? error.message : String(error));
 }
@@ -190,7 +187,7 @@ function mayRead(path: URL): boolean {
   return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
-/** How long an interrupted run waits until its output is read. */
+/** Longest wait of an interrupted run for its output: a pipe may have no reader. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
 const DEFAULT_COLUMNS = 80;
@@ -204,8 +201,8 @@ function consoleColumns(): number {
 }
 
 /**
- * Ignores Ctrl-Z under `deno task`, which catches it: only this process would stop, and the
- * terminal would react to nothing more, not even Ctrl-C. npm and Yarn stop with their child.
+ * Ignores Ctrl-Z under `deno task`, which does not stop with its child. If only this process
+ * stopped, the terminal would react to nothing more, not even Ctrl-C. npm and Yarn do stop.
  */
 function ignoreCtrlZ(stderr: Output): void {
   const isTask = permittedEnv("npm_config_user_agent")?.startsWith("deno/");

@@ -30,7 +30,7 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Typed keys, by the file or variable that has none. Teachers may share a key. */
+  /** Typed keys, by the file or variable without a key. Teachers may share one. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -145,7 +145,7 @@ const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
  * type the secret instead.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Header fields that contain a key. It replaces the default key. */
+/** Header fields that contain a key. With one of them, the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /** Reads header fields and the variables that they name. The last field of a name counts. */
@@ -203,7 +203,8 @@ export async function readConnection(spec: TeacherSpec, settings: Settings, io: 
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Returns undefined if
  * `NO_PROXY` names the host.
  *
- * @param list The list that contains the address. `NO_PROXY` may also name the host of `dns+http`.
+ * @param list The `--base-url` of the list that `baseUrl` is from. For `dns+http://NAME`, `NO_PROXY`
+ * may contain NAME.
  */
 export function proxyOf(
   baseUrl: string,
@@ -223,10 +224,10 @@ export function proxyOf(
  * subdomains (also after `.` or `*.`), an IP address or a range of them; each with or without a
  * port.
  */
-function isException({ protocol, hostname, port }: URL, list: string): boolean {
+function isException({ protocol, hostname, port }: URL, exceptions: string): boolean {
   const targetPort = port || (protocol === "https:" ? "443" : "80");
   const target = withoutBrackets(hostname).replace(/\.$/, "");
-  return list.split(/[\s,]+/).some((entry) => {
+  return exceptions.split(/[\s,]+/).some((entry) => {
     const [, host, entryPort] = WITH_PORT.exec(entry) ?? [entry, entry];
     if (entryPort !== undefined && entryPort !== targetPort) return false;
     if (host === "*") return true;
@@ -236,7 +237,7 @@ function isException({ protocol, hostname, port }: URL, list: string): boolean {
   });
 }
 
-/** The colons of an IPv6 address without brackets do not begin a port. */
+/** Matches a host and a port. The last part of an IPv6 address without brackets is no port. */
 const WITH_PORT = /^(\[[^\]]+\]|[^:]+):(\d+)$/;
 
 function withoutBrackets(host: string): string {
@@ -257,8 +258,8 @@ function holdsAddress(range: string, address: string): boolean {
 }
 
 /**
- * Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), without `*.` or `.`
- * at the start and a dot at the end. Returns "" for an invalid one.
+ * Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), and removes a leading
+ * `*.` or `.` and a final dot. Returns "" for an invalid host.
  */
 function domainOf(host: string): string {
   const name = host.replace(/^\*?\./, "").replace(/\.$/, "");

@@ -36,7 +36,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     io.writeErr(`View: ${shownUrl(page.url, place.hostname)}\nCtrl-C ends it\n`);
     const exposure = "read the prompts and answers";
     await using _shown = show({ ...place, url: page.url, exposure, output: args.inputs[0] }, io);
-    await interruption.ended;
+    await interruption.firstSignal;
   } catch (error) {
     if (error !== signal.reason) throw error;
   }
@@ -58,7 +58,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   using interruption = new Interruption(io);
   io.writeOut(`Monitor: ${shownUrl(page.url, hostname)}\nPress Ctrl-C to end it\n`);
   await using _shown = show({ ...place, url: page.url, exposure: "see the runs", output }, io);
-  await interruption.ended;
+  await interruption.firstSignal;
   return 0;
 }
 
@@ -71,7 +71,7 @@ export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number>
   await using server = serveSimulatedTeacher({ ...options, port });
   using interruption = new Interruption(io);
   io.writeOut(`A simulated teacher listens on ${server.url}; press Ctrl-C to end it\n`);
-  await interruption.ended;
+  await interruption.firstSignal;
   return 0;
 }
 
