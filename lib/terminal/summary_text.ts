@@ -62,7 +62,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
 
 /** Whether answers of failed rows were truncated, as they would be again in an unchanged retry. */
 function hasTruncated({ errors }: Summary): boolean {
-  return errors.some(({ type, action }) => type === "truncated" && action === "failed");
+  return errors.some(({ type, actions }) => type === "truncated" && actions.failed > 0);
 }
 
 function align(lines: readonly Line[], paint: Paint): string {
