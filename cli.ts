@@ -50,7 +50,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run(parsed, io);
   } catch (error) {
     const code = exitCodeOfError(error);
-    io.writeErr(`${describe(error, io.program)}\n`);
+    io.writeErr(`${errorText(error, io.program)}\n`);
     return code;
   }
 }
@@ -59,7 +59,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
  * Returns the message of an expected error or a disk failure, and the stack of a bug. Control
  * characters that an error quotes must not reach the terminal.
  */
-function describe(error: unknown, program: string): string {
+function errorText(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return printableLines(`Cannot continue: ${systemReason(error)}`);
   }
@@ -104,7 +104,7 @@ function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
   };
 }
 
-/** Prompts on standard error. Turns the terminal's echo on again in all cases, also on Ctrl-C. */
+/** Prompts on standard error. Always turns the terminal's echo on again, also after Ctrl-C. */
 async function askSecret(question: string): Promise<string | null> {
   const write = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {
@@ -142,7 +142,7 @@ function startOf({ user, start }: Folders): ProcessStart {
   };
 }
 
-/** Reads an environment variable if that is permitted: otherwise Deno would prompt the user. */
+/** Reads an environment variable, but not without permission: Deno would prompt the user. */
 function permittedEnv(variable: string): string | undefined {
   return isGranted({ name: "env", variable }) ? Deno.env.get(variable) : undefined;
 }
@@ -219,7 +219,7 @@ async function runInUserFolder(stdout: Output, stderr: Output): Promise<number> 
   try {
     folders = enterFolder();
   } catch (error) {
-    stderr.write(`${describe(error, PROGRAM_NAME)}\n`);
+    stderr.write(`${errorText(error, PROGRAM_NAME)}\n`);
     return exitCodeOfError(error);
   }
   ignoreCtrlZ(stderr);

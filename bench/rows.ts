@@ -24,7 +24,7 @@ export function questionOf(index: number): string {
 }
 
 /**
- * Returns the JSON text of a row of about 450 bytes, with the fields of GSM8K.
+ * Returns the JSON text of a row of about 400 bytes, with the fields of GSM8K.
  *
  * @param moreFields JSON text of further fields, which come first: `"level":3,`.
  */

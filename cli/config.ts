@@ -154,8 +154,7 @@ const THINK_TAGS: OptionRule = {
 const ENDPOINT: OptionRule = { ...oneOf(ENDPOINTS), expected: `one of ${ENDPOINTS.join(", ")}` };
 const HEADERS: OptionRule = { expected: "a block of names and values", isType: isHeaders };
 
-/** The fields of `TeacherSpec`. In the file, their names are in snake case. */
-const FIELDS: OptionRules<TeacherSpec> = {
+const TEACHER_RULES: OptionRules<TeacherSpec> = {
   baseUrl: TEXT,
   model: TEXT,
   apiKeyEnv: TEXT,
@@ -173,8 +172,9 @@ const FIELDS: OptionRules<TeacherSpec> = {
   thinkTags: THINK_TAGS,
 };
 
+/** By the key in the file, such as `base_url`. */
 const RULES_BY_KEY: ReadonlyMap<string, [keyof TeacherSpec, OptionRule]> = new Map(
-  Object.entries(FIELDS).map(([field, rule]) => [
+  Object.entries(TEACHER_RULES).map(([field, rule]) => [
     field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
     [field as keyof TeacherSpec, rule],
   ]),
@@ -224,7 +224,7 @@ function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue
 }
 
 export interface TeacherSpec {
-  /** A value of `--base-url`: a URL up to `/v1`, `@env:NAME`, or a list. @default that flag */
+  /** As in `--base-url`: a URL up to `/v1`, `@env:NAME`, or a list. @default `--base-url` */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;

@@ -103,12 +103,10 @@ function checkKey(key: string, where: string): string {
 /** Words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/**
- * Maximum length of a name without a `NAME_WORD` that messages show. A longer name may be a key.
- */
+/** Messages show a name without a `NAME_WORD` only up to this length: a longer one may be a key. */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Reads a variable. Returns undefined if it is not set, or if `name` cannot be a name. */
+/** Reads a variable. Returns undefined if it is not set, or if `name` is not a valid name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
   // Deno would throw an error that quotes such text, and keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
@@ -138,10 +136,10 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
   throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
 }
 
-/** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
+/** Matches `NAME=VALUE` and, as for curl, `NAME: VALUE`. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * `@env:NAME`, alone or after a scheme such as `Bearer`. NAME matches any text, because users may
+ * Matches `@env:NAME`, alone or after a scheme such as `Bearer`. NAME is any text, because users may
  * type the secret instead.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
@@ -179,7 +177,7 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** Replaces a typed secret in a `--header` with a variable. */
+/** Replaces a typed secret in a `--header` with a variable: `api-key=@env:API_KEY`. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;

@@ -142,8 +142,8 @@ export function nextCommand(
   return undefined;
 }
 
-/** Returns the command line of this run, without secrets. */
-export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
+/** Returns the command of this run or retry, without secrets. */
+export function commandOfRun(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : []);
 }
 

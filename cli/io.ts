@@ -29,9 +29,9 @@ interface InputStream {
 }
 
 /**
- * Whether `nohup` has started the program at a terminal. SIGHUP must then not end
- * it. Deno does not say that a signal was ignored before, but `nohup` (on Linux) replaces a terminal
- * as standard input with /dev/null, opened for writing only.
+ * Whether `nohup` has started the program at a terminal, so that SIGHUP must not end it. Deno does
+ * not tell that a signal was ignored before, but `nohup` (on Linux) replaces a terminal as standard
+ * input with /dev/null, opened for writing only.
  */
 export async function isNohup(stdin: InputStream): Promise<boolean> {
   // Loaded only when a signal arrives, because loading takes 40 ms.
@@ -88,8 +88,8 @@ export interface Io {
   /** The words with which the user started the program: `retort`, `deno task distill`. */
   readonly program: string;
   /**
-   * The working directories of the user and, at its start, of the process: under `deno task` the
-   * folder of `deno.json`. @default they are the same
+   * `user` is the user's working directory. The process started in `start`: under `deno task`, the
+   * folder of `deno.json`. @default both are the working directory
    */
   readonly folders?: { readonly user: string; readonly start: string };
 }
@@ -97,7 +97,7 @@ export interface Io {
 /** A signal within this time repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
 const SAME_SIGNAL_MS = 500;
 
-/** Time from the second signal to `end`. Unless the main thread is blocked, it exits after 1.5 s. */
+/** Time from the second signal to `end`. A main thread that is not blocked exits after 1.5 s. */
 const PATIENCE_MS = 1_900;
 
 export class SignalCount {
@@ -129,8 +129,8 @@ export interface OutputStream {
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
- * Delay between attempts to write to a full pipe. A write fails only if another program made the
- * pipe non-blocking; otherwise it blocks.
+ * Delay before another write to a full pipe. Writes fail only if another program has made the pipe
+ * non-blocking; otherwise they wait.
  */
 const RETRY_MS = 20;
 

@@ -143,7 +143,7 @@ export async function writeReport(
   const attempts = summary?.attempts ?? snapshot?.attempts ?? 0;
   const isDefault = request.kind === "default";
   if (isDefault && (results === undefined || attempts === 0)) return true;
-  const path = isDefault ? besideResults(results!) : request.path;
+  const path = isDefault ? defaultReportPath(results!) : request.path;
   try {
     if (isDefault) await keepEarlierReport(path);
     await checkIsReport(path, await statOf(path));
@@ -159,8 +159,8 @@ export async function writeReport(
   }
 }
 
-/** Path of the report, in a folder that loaders skip: `out/.retort/<name>.report.html`. */
-function besideResults(results: string): string {
+/** Returns `out/.retort/<name>.report.html`. Libraries that load data sets skip this folder. */
+function defaultReportPath(results: string): string {
   const name = stemOf(basename(results));
   return join(dirname(results), OWN_FOLDER, `${name}${REPORT_ENDING}`);
 }
@@ -177,7 +177,7 @@ async function keepEarlierReport(path: string): Promise<void> {
   await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
 }
 
-/** Throws if there is a file that is neither empty nor a report: it must not be overwritten. */
+/** Throws for a file that is neither empty nor a report, because it must not be overwritten. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

@@ -66,7 +66,7 @@ export function readPage(settings: Settings): PageRequest | undefined {
 export interface ShownRun
   extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {}
 
-/** Serves the page, says where it is, and opens it if requested. */
+/** Serves the page, prints its address, and opens it if requested. */
 export async function servePage(
   generator: ResponseGenerator,
   page: PageRequest,
@@ -205,7 +205,7 @@ export function redirectPlaces(output: string, home: string | undefined): Deno.M
   return [...inHome, { dir: home, prefix: "retort_" }, ...others];
 }
 
-/** The home folder, unless Deno would prompt for a permission to use it. */
+/** Returns the home folder; undefined if Deno would prompt for the permission to use it. */
 function homeOf(env: Io["env"]): string | undefined {
   const path = env("HOME");
   const isGranted = (name: "read" | "write") =>

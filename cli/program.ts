@@ -34,7 +34,7 @@ export interface ProcessStart {
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
-/** `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
+/** Returns `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
 export function programOf(start: ProcessStart): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
@@ -103,7 +103,7 @@ function denoOf(start: ProcessStart): string {
     : programWord(start.execPath, start.os);
 }
 
-/** The tool that downloaded Deno to a cache outside PATH, such as `npx -y`. */
+/** Returns the tool that has downloaded Deno to a cache outside of PATH, such as `npx -y`. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
@@ -176,8 +176,8 @@ function readBeginning(path: string): string {
 }
 
 /**
- * Throws if the folder of `deno.json` has a run of this name and the user's folder has none. Earlier
- * versions resolved relative paths in the former, and a new run would pay for its answers again.
+ * Throws if a run of this name is not in the user's folder but in that of `deno.json`, where earlier
+ * versions put it: a new run would pay for its answers again.
  *
  * @param alternative What else the user can do, at the end of the error.
  */

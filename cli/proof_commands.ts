@@ -49,7 +49,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   });
   for (const verification of verifications) {
     if (settings.isOn("quiet") && isComplete(verification)) continue;
-    io.writeOut(describe(verification));
+    io.writeOut(verificationText(verification));
   }
   if (verifications.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
@@ -65,7 +65,7 @@ function isComplete({ succeeded, total, badRows, damageCount }: Verification): b
   return succeeded === total && badRows === 0 && damageCount === 0;
 }
 
-function describe(verification: Verification): string {
+function verificationText(verification: Verification): string {
   const { damage, damageCount } = verification;
   return joinLines([
     `${verification.input} -> ${verification.results}`,

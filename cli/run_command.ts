@@ -11,11 +11,11 @@ import type { RunAbout } from "../web/monitor_state.ts";
 import type { Monitor } from "../web/server.ts";
 import {
   asRetry,
+  commandOfRun,
   commandToExport,
   type NextArgs,
   nextArgsOf,
   nextCommand,
-  sameCommand,
 } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf, listenForSignals } from "./exit.ts";
 import { refuseFormerFolder } from "./program.ts";
@@ -252,7 +252,7 @@ export function aboutRun(
 ): (summary: Summary | null) => RunAbout {
   const { params = {}, system, template } = generator;
   const facts = [
-    { name: "Command", text: sameCommand(args, io) },
+    { name: "Command", text: commandOfRun(args, io) },
     { name: "Version", text: `retort ${VERSION}` },
     { name: run.input.length === 1 ? "Input" : "Inputs", text: run.input.join("\n") },
     { name: "Output", text: run.output },

@@ -1,6 +1,6 @@
 /**
- * The commands that serve until interrupted: `view`, `monitor` and `simulate`. Each imports what it
- * serves on demand.
+ * The commands that serve until interrupted: `view`, `monitor` and `simulate`. Each loads the code
+ * of its server on demand.
  *
  * @module
  */
@@ -15,9 +15,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { asUsage, requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./exit.ts";
 
-/**
- * Time from the first signal to the exit: a file server that hangs may block the opening of a file.
- */
+/** Longest time from the first signal to the exit: a file server may hang while a file is opened. */
 const GRACE_MS = 3_000;
 
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {

@@ -120,7 +120,7 @@ function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
   };
 }
 
-/** Whether another part of the output already counts rows by this field. */
+/** Whether the output counts rows by this field under "Rows" or "Flags" already. */
 function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
