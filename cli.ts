@@ -50,25 +50,22 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run(parsed, io);
   } catch (error) {
     const code = exitCodeOfError(error);
-    io.writeErr(`${describe(error, io.program)}\n`);
+    io.writeErr(`${errorText(error, io.program)}\n`);
     return code;
   }
 }
 
 /**
- * Returns the message of an expected error or a disk failure, the stack of a bug, or both for a misuse of
- * the library. Control characters that an error quotes must not reach the terminal.
+ * Returns the message of an expected error or a disk failure, and the stack of a bug. Control
+ * characters that an error quotes must not reach the terminal.
  */
-function describe(error: unknown, program: string): string {
+function errorText(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return printableLines(`Cannot continue: ${systemReason(error)}`);
   }
   if (error instanceof RetortError) return printableLines(withProgram(error.message, program));
   if (isDiskError(error)) {
     return printableLines(`Cannot continue: a disk or file server failed: ${error.message}`);
-  }
-  if (error instanceof RangeError || error instanceof TypeError) {
-    return printableLines(`${error.message}\n${error.stack}`);
   }
   return printableLines(error instanceof Error ? error.stack ?? error.message : String(error));
 }
@@ -107,7 +104,7 @@ function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
   };
 }
 
-/** Prompts on standard error. Turns the terminal's echo on again in all cases, also on Ctrl-C. */
+/** Prompts on standard error. Always turns the terminal's echo on again, also after Ctrl-C. */
 async function askSecret(question: string): Promise<string | null> {
   const write = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {
@@ -145,7 +142,7 @@ function startOf({ user, start }: Folders): ProcessStart {
   };
 }
 
-/** Reads an environment variable if that is permitted: otherwise Deno would prompt the user. */
+/** Reads an environment variable, but not without permission: Deno would prompt the user. */
 function permittedEnv(variable: string): string | undefined {
   return isGranted({ name: "env", variable }) ? Deno.env.get(variable) : undefined;
 }
@@ -190,7 +187,7 @@ function mayRead(path: URL): boolean {
   return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
-/** How long an interrupted run waits until its output is read. */
+/** Longest wait of an interrupted run for its output: a pipe may have no reader. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
 const DEFAULT_COLUMNS = 80;
@@ -204,8 +201,8 @@ function consoleColumns(): number {
 }
 
 /**
- * Ignores Ctrl-Z under `deno task`, which catches it: only this process would stop, and the
- * terminal would react to nothing more, not even Ctrl-C. npm and Yarn stop with their child.
+ * Ignores Ctrl-Z under `deno task`, which does not stop with its child. If only this process
+ * stopped, the terminal would react to nothing more, not even Ctrl-C. npm and Yarn do stop.
  */
 function ignoreCtrlZ(stderr: Output): void {
   const isTask = permittedEnv("npm_config_user_agent")?.startsWith("deno/");
@@ -222,7 +219,7 @@ async function runInUserFolder(stdout: Output, stderr: Output): Promise<number> 
   try {
     folders = enterFolder();
   } catch (error) {
-    stderr.write(`${describe(error, PROGRAM_NAME)}\n`);
+    stderr.write(`${errorText(error, PROGRAM_NAME)}\n`);
     return exitCodeOfError(error);
   }
   ignoreCtrlZ(stderr);

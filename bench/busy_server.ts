@@ -1,5 +1,5 @@
 /**
- * Teachers in a separate process that can be overloaded: by a rate limit, failures, or a queue.
+ * Teachers in a separate process that have a rate limit, fail, or queue requests.
  * @module
  */
 
@@ -18,7 +18,7 @@ export interface BusyOptions {
   readonly spread?: number;
   /** Rate limit. Further requests get 429 without `Retry-After`. @default no limit */
   readonly perSecond?: number;
-  /** Capacity of the token bucket for `perSecond`. @default 1 */
+  /** Requests that `perSecond` allows at once (the size of its token bucket). @default 1 */
   readonly burst?: number;
   /** Fraction of the prompts whose first request gets 500, after the latency. @default 0 */
   readonly failing?: number;
@@ -30,13 +30,14 @@ export interface Ledger {
   readonly posts: number;
   readonly rateLimited: number;
   readonly failed: number;
-  /** Largest number of open requests, including those in the queue. */
+  /** Largest number of requests at once, those in the queue included. */
   readonly peak: number;
 }
 
 export interface BusyServer extends AsyncDisposable {
-  /** Returns the URL of the teacher with this name. Its first request creates the teacher. */
+  /** Returns the URL of the teacher with this name. The first request to it creates the teacher. */
   baseUrl(name: string): string;
+  /** Ends the server. Returns the ledgers of the teachers by name. */
   end(): Promise<Record<string, Ledger>>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Runs a scenario in a separate process, so that no other scenario affects its heap and compiled
- * code: `deno run bench/child.ts SCENARIO OPTIONS` prints the result as JSON.
+ * Runs a scenario in a separate process, with a heap and compiled code of its own.
+ * `deno run bench/child.ts SCENARIO OPTIONS` prints the result as JSON.
  *
  * @module
  */

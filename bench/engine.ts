@@ -72,13 +72,10 @@ async function measure(
   };
 }
 
-/**
- * Sets V8's promise hooks: init, before (each reaction), after, resolve. `undefined` removes a
- * hook.
- */
+/** Sets V8's promise hooks: init, before (each reaction), after, resolve. `undefined`: no hook. */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
-/** Counts the promise reactions per row. Returns no figures if Deno does not offer the hooks. */
+/** Counts the promise reactions per row. Returns no figures if Deno has no promise hooks. */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
   if (setPromiseHooks === undefined) return [];
@@ -109,7 +106,7 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** Returns an internal function that Deno may remove. */
+/** Returns an internal function of Deno; undefined if Deno has removed it. */
 function promiseHooks(): SetPromiseHooks | undefined {
   const deno = Deno as unknown as
     & { internal: symbol }

@@ -1,7 +1,7 @@
 /**
- * Simulates a job on many nodes: shards, node failures, preemption, time limits, servers of uneven
- * speed. `deno run bench/fleet.ts` prints how much longer the job takes than a balanced job without
- * failures. The costs of a restart were measured on one machine.
+ * Simulates a job of shards on many nodes, with failures, preemption, time limits and servers of
+ * uneven speed. `deno run bench/fleet.ts` prints how much longer the job takes than a balanced one
+ * without failures.
  *
  * @module
  */
@@ -25,14 +25,14 @@ export interface FleetJob {
   readonly inFlight: number;
 }
 
-/** Time until a shard is queued again: Slurm takes more than two minutes. */
+/** Time until a shard that ended early starts again: Slurm waits for more than two minutes. */
 const REQUEUE_S = 150;
-/** Time until the first call: two passes over the shard's input. */
+/** Time until the first call of a shard, which reads its input twice before. */
 const START_S = 3;
 
 export interface FleetOutcome {
   readonly hours: number;
-  /** The time if nothing failed and all nodes worked to the end. */
+  /** The hours if nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
   /** Rows sent twice, because they were in flight at a kill. */
   readonly repeated: number;

@@ -30,7 +30,7 @@ export async function readFormats(bench: Bench): Promise<Figure[]> {
   for (const extension of ["json", "csv", "parquet", "jsonl.zst", "jsonl.gz"]) {
     const path = `${bench.dir}/read.${extension}`;
     await convertFiles({ input: jsonLines, output: path });
-    // A first reading compiles the code before the measurement.
+    // V8 compiles the code during this reading, and not during the measurement.
     await cpuMsOf(path);
     const { ours, theirs } = await alternate(
       bench.rounds(5),
@@ -69,14 +69,14 @@ const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 const REPLACE = ["--replace", "--quiet"];
 
 interface Conversion {
-  /** Name of the same conversion in `tables.py`. */
+  /** The WORK of `tables.py` that does the same. */
   readonly name: string;
   readonly input: string;
   readonly output: string;
   readonly args: readonly string[];
 }
 
-/** Compares `convert` and `export` with `tables.py`. There is no baseline without Python. */
+/** Compares `convert` and `export` with `tables.py`; without Python, there is no baseline. */
 export async function tableThroughput(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const file = (name: string) => `${bench.dir}/${name}`;

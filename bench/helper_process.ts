@@ -29,7 +29,7 @@ export async function startHelper<Report>(
     }
   };
   async function finish(): Promise<Report> {
-    // This rejects if the helper has already ended.
+    // Closing fails if the helper has already ended.
     await child.stdin.close().catch(() => {});
     await read(() => false);
     const { success } = await child.status;
@@ -62,6 +62,7 @@ function spawn(script: string, options: object): Deno.ChildProcess {
   }).spawn();
 }
 
+/** Resolves when the helper's stdin ends. */
 export async function untilEnd(): Promise<void> {
   for await (const _ of Deno.stdin.readable);
 }

@@ -18,7 +18,7 @@ export async function httpRows(bench: Bench): Promise<Figure[]> {
   await writeRows(input, rows);
   await using server = await startZeroServer();
   const { baseUrl } = server;
-  // A first run compiles the server's code before the measurement.
+  // The server compiles its code during this run, and not while it is measured.
   await inChild("undiciLoop", { rows: Math.min(rows, 5_000), concurrency: 64, baseUrl });
   const figures: Figure[] = [];
   for (const concurrency of [64, 1_000]) {
@@ -122,13 +122,25 @@ async function peerMs(
 async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<number> {
   const main = new URL("../cli.ts", import.meta.url).pathname;
   return await elapsedMs(output, [
-    ...["run", "--quiet", LAZY, "--allow-all", main, input, "-o", output, "-m", "bench", "--quiet"],
+    ...[
+      "run",
+      "--quiet",
+      LAZY_IMPORTS,
+      "--allow-all",
+      main,
+      input,
+      "-o",
+      output,
+      "-m",
+      "bench",
+      "--quiet",
+    ],
     ...["--base-url", baseUrl, "-c", String(concurrency), "--no-resume", "--overwrite"],
   ]);
 }
 
-/** Flag of the task `distill`. Its memory flags are left out, because peers have none. */
-const LAZY = "--unstable-lazy-dynamic-imports";
+/** A flag of the task `distill`. The task's memory flags are left out, because peers have none. */
+const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
 async function elapsedMs(output: string, args: string[]): Promise<number> {
   await Deno.remove(output).catch(() => {});

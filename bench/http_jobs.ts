@@ -1,6 +1,6 @@
 /**
- * Jobs over HTTP: Retort, and bare undici loops that retry like the OpenAI SDKs or as the caller
- * decides.
+ * Jobs over HTTP: runs of Retort, and bare undici loops, with the retries of the OpenAI SDKs or of
+ * the caller.
  * @module
  */
 
@@ -20,7 +20,7 @@ export interface RunToEndOptions {
   readonly teachers: readonly WeightedTeacher[];
 }
 
-/** Returns the milliseconds from the first row that could be sent until all are durable. */
+/** Returns the milliseconds from when rows could be sent until all results are durable. */
 export async function runToEnd(
   { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {
@@ -32,9 +32,8 @@ export async function runToEnd(
   return elapsed_ms;
 }
 
-/** Options of runs that are measured for `measureS` after a warm-up. */
 export interface GoodputOptions {
-  /** A file with more rows than can be answered in time. */
+  /** A file with more rows than the teacher can answer in `warmUpS` and `measureS`. */
   readonly input: string;
   /** Prefix of the results paths. The concurrency and `.jsonl` are appended. */
   readonly output: string;
@@ -48,7 +47,7 @@ export interface GoodputOptions {
 export interface Goodput {
   readonly concurrency: number | "auto";
   readonly tokensPerS: number;
-  /** Concurrency limit at the end of the window. */
+  /** Concurrency limit at the end of the measurement. */
   readonly limit: number;
 }
 

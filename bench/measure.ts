@@ -7,8 +7,8 @@ export interface Figure {
   /** Text with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
-   * Retort's figure divided by the baseline's, for each round (or each frame of a page); none if
-   * nothing is compared. For peers and the merge, the inverse: how many times as fast Retort is.
+   * Retort's figure divided by the baseline's, for each round (or each frame of a page); empty
+   * without a comparison. For peers and the merge, whose figures are times, the inverse.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;
@@ -48,7 +48,7 @@ export interface Rounds<A, B> {
   readonly theirs: readonly B[];
 }
 
-/** Measures in the order ABBA, so that a machine that slows down affects both. */
+/** Measures in the order ABBA, so that a machine that slows down affects both sides. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,
@@ -75,7 +75,7 @@ export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }
 
-/** Formats a number with about three digits: `12,345`, `3.14` or `0.013`. */
+/** Formats a number as `12,345`, `12.3`, `3.14` or `0.0123`. */
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {
@@ -109,7 +109,7 @@ function formatRatios(ratios: readonly number[]): string {
   return `${text} (${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))})`;
 }
 
-/** Shows three decimals, because ratios near 1 differ in the third. */
+/** With three decimals, because ratios near 1 differ in the third. */
 function formatRatio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }

@@ -37,8 +37,8 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
       carefulStart,
       bar: true,
     });
-  // All three sleep nearly all the time, so they share the machine. ModelCall sends its first 20
-  // rows at once; a careful start costs a few latencies, regardless of the number of rows.
+  // All three run at once, because they sleep nearly all the time. ModelCall sends its first 20 rows
+  // at once; a careful start takes a few latencies longer, regardless of the number of rows.
   const [report, careful, bareMs] = await Promise.all([
     jobOf(false),
     jobOf(true),
@@ -152,7 +152,7 @@ function redrawForEachRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
   const progress = createProgress(() => nowMs, () => {});
-  // Each call of this clock makes the next drawing due.
+  // This clock makes a drawing due at each call.
   progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
   progress.start({ total: rows, skipped: 0 });
   for (let sequence = 0; sequence < rows; sequence++) {
@@ -194,7 +194,7 @@ function createProgress(now: () => number, setTick: (tick: () => void) => void):
   });
 }
 
-/** Copies an outcome, so that creating one costs almost nothing. */
+/** Copies an outcome, because creating one would count as a cost of progress. */
 function outcomeOf(sequence: number): Outcome {
   return { ...OUTCOME, sequence };
 }

@@ -1,4 +1,4 @@
-/** What 50 open pages, ten of which never read, cost a run; and what frames cost a page. @module */
+/** What 50 open pages, ten of which read nothing, cost a run; what a frame costs a page. @module */
 
 import { inChild } from "./child.ts";
 import {
@@ -48,7 +48,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** Measures runs with and without pages at the same time: both sleep most of the time. */
+/** Measures a run with pages and one without at the same time, because both mostly sleep. */
 export async function monitorCosts(bench: Bench): Promise<Figure[]> {
   const windowS = bench.full ? 60 : 6;
   const ours: WatchedWindow[] = [], theirs: WatchedWindow[] = [];
@@ -113,10 +113,10 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
   };
 }
 
-/** Limit for the CPU of one frame. At 60 Hz, frames are 16.7 ms apart. */
+/** Limit for the CPU time of a frame: about half of the 16.7 ms between frames at 60 Hz. */
 const MAX_FRAME_MS = 8;
 
-/** Garbage collection and the layout of new samples may slow down this share of the frames. */
+/** Limit for frames above `MAX_FRAME_MS`: garbage collection and new samples slow some down. */
 const MAX_SLOW_PERCENT = 2;
 
 /** Returns no figures except on Linux: npm has no Chromium for other systems. */
@@ -141,7 +141,7 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Returns milliseconds per frame. Runs with the packages of `tests/browser/`. */
+/** Returns the CPU milliseconds of each frame. Runs with the packages of `tests/browser/`. */
 async function traceFrames(snapshots: number): Promise<number[]> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

@@ -1,4 +1,4 @@
-/** Processes that `monitor.ts` measures: Retort with open pages and without. @module */
+/** Runs that `monitor.ts` and `view_scenario.ts` measure, with open pages and without. @module */
 
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import process from "node:process";
@@ -29,13 +29,13 @@ export interface WatchedWindow extends RunWindow {
 
 const CONCURRENCY = 64;
 
-/** Time for code to be compiled and for the heap to grow. */
+/** Time in which V8 compiles the code and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/** New pages get the whole state. Measuring begins later, so that this state does not count. */
+/** Time from opening pages to measuring: a new page gets the whole state, which must not count. */
 const OPENING_MS = 300;
 
-/** Measures one run alternately with and without pages: two runs differ by more than pages cost. */
+/** Measures one run, alternately with and without pages: two runs differ more than by the pages. */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -72,6 +72,7 @@ async function watchedWindow(
 export interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
+  /** Measures the run for some seconds. */
   window(seconds: number): Promise<RunWindow>;
 }
 
@@ -134,8 +135,7 @@ const FAILING_EVERY = 100;
 const MESSAGES = 50;
 
 /**
- * Returns a teacher that makes messages to pages large, by long reasoning and many failure
- * messages.
+ * Returns a teacher whose long reasoning and many failure messages make messages to pages large.
  *
  * @param waitForAnswer Must yield to the event loop.
  */

@@ -14,7 +14,7 @@ export interface PagesOptions {
 
 export interface PagesReport {
   readonly seconds: number;
-  /** Without frame headers. */
+  /** Bytes of all messages, without the headers of WebSocket frames. */
   readonly bytes: number;
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;
@@ -52,7 +52,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalledPages = Array.from({ length: options.stalled }, () => openStalled(options));
   openings.push(...stalledPages);
   await Promise.all(openings);
-  // Messages at opening do not count, except for the largest snapshot.
+  // Messages while pages open do not count, except for the largest snapshot.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");

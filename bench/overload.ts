@@ -1,6 +1,7 @@
 /**
- * Teachers at their limit: rate limit, failures, queue, shared rows. Retort and the baseline run at
- * the same time, because both mostly sleep. Also teachers that join and leave, in simulated time.
+ * Teachers with a rate limit, failures or a queue, and two that share rows. Retort and the baseline
+ * run at the same time, because both mostly sleep. Also teachers that join and leave, in simulated
+ * time.
  *
  * @module
  */
@@ -23,7 +24,7 @@ const LATENCY_MS = 50;
 const LOOPS = "loops that sleep as the OpenAI SDK does";
 
 interface Measurement {
-  /** Elapsed time as a multiple of the ideal. */
+  /** Elapsed time divided by the ideal time. */
   readonly byIdeal: number;
   readonly elapsedMs: number;
   readonly ledger: Ledger;
@@ -71,7 +72,7 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
 export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const concurrencies = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
-  // `bench.rows` scales seconds here.
+  // Here, `bench.rows` scales seconds.
   const warmUpS = bench.rows(10, 60), measureS = bench.rows(3, 30);
   const maxPerS = 1_000 * slots / latencyMs;
   const input = `${bench.dir}/queueing.jsonl`;

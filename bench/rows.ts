@@ -10,7 +10,7 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** Number of different texts of questions, and of answers. */
+/** Number of different questions, and of different answers. */
 const VARIANTS = 1_000;
 
 const LINES_PER_WRITE = 1_000;
@@ -24,7 +24,7 @@ export function questionOf(index: number): string {
 }
 
 /**
- * Returns the JSON text of a row of about 450 bytes, with the fields of GSM8K.
+ * Returns the JSON text of a row of about 400 bytes, with the fields of GSM8K.
  *
  * @param moreFields JSON text of further fields, which come first: `"level":3,`.
  */
@@ -92,7 +92,7 @@ export const COMPLETION_BODY: string = JSON.stringify({
   system_fingerprint: "fp_0a1b2c3d4e",
 });
 
-/** Draws words by a linear congruential generator (constants of Numerical Recipes). */
+/** Returns random words (a linear congruential generator with constants of Numerical Recipes). */
 function sentence(seed: number, words: number): string {
   let state = seed * 2654435761 >>> 0;
   return Array.from({ length: words }, () => {

@@ -1,5 +1,5 @@
 /**
- * Costs that must not grow with a run (memory, CPU per row), and reading the results of a long run.
+ * Costs that must not grow with a run (memory, CPU per row), and the cost of resuming a long run.
  * @module
  */
 
@@ -55,7 +55,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Compares the CPU at the end of a run with that at its start, and memory with a short run. */
+/** Compares the CPU at the end of a run with the start, and the memory with that of a short run. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);
@@ -72,7 +72,7 @@ export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   return [...cpuByRow(ours, rows), memoryFigure(ours, theirs, rows, few)];
 }
 
-/** Compares both ends of a run, without the first 10,000 rows: the code is compiled then. */
+/** Compares both ends of a run, without the first 10,000 rows, in which V8 compiles the code. */
 function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
   const runs = reports.map(({ windows }) => windows.slice(1))
     .filter((windows) => windows.length >= WINDOWS);

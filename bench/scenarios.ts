@@ -1,6 +1,6 @@
 /**
- * Scenarios of Retort and of the baselines, each run in its own process. Options and figures are
- * JSON.
+ * Scenarios of Retort and of the baselines. `child.ts` runs each in a process of its own, so options
+ * and figures must be JSON.
  * @module
  */
 
@@ -43,20 +43,21 @@ export interface JobOptions {
 }
 
 export interface JobReport {
-  /** From the first row that could be sent until all rows are durable and the files are closed. */
+  /** Time from when rows could be sent until all results are durable and the files are closed. */
   readonly elapsedMs: number;
   /** Time of the whole run, including locks, index and the check of the input. */
   readonly wholeMs: number;
-  /** CPU of all threads, for the time of `elapsedMs`. */
+  /** CPU of all threads during `elapsedMs`. */
   readonly cpuSeconds: number;
+  /** CPU of all threads during `wholeMs`. */
   readonly wholeCpuSeconds: number;
   /** Sampled every 50 ms; 0 without `watch`. */
   readonly peakRssBytes: number;
-  /** For each 10,000 rows that became durable; empty without `watch`. */
+  /** A window for each 10,000 rows that became durable; empty without `watch`. */
   readonly windows: readonly CpuPerRow[];
 }
 
-/** CPU of all threads, in microseconds. */
+/** CPU of all threads in microseconds per row. */
 export interface CpuPerRow {
   readonly user: number;
   readonly system: number;
@@ -101,7 +102,7 @@ function teacherOf(kind: JobOptions["teacher"]): Teacher {
   return openai({ baseUrl: kind.baseUrl, model: "zero" });
 }
 
-/** Throws if a row failed: such a run must not yield a figure. Then removes the output files. */
+/** Throws if a row failed, because such a run must not yield a figure. Removes the output files. */
 async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   if (summary.succeeded !== summary.total) {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
@@ -130,7 +131,7 @@ interface Watch {
   end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
-/** Samples memory and CPU 20 times per second. CPU is spread evenly over the rows of a sample. */
+/** Samples memory and CPU 20 times per second. Rows between two samples share the CPU evenly. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
@@ -164,13 +165,13 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Returns the milliseconds that lanes take if they only wait. Timers fire late. */
+/** Returns the milliseconds that lanes take if they only sleep. Timers fire late. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {
-  let left = rows;
+  let rowsLeft = rows;
   async function lane(): Promise<void> {
-    while (left-- > 0) await sleep(latencyMs);
+    while (rowsLeft-- > 0) await sleep(latencyMs);
   }
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: concurrency }, lane));

@@ -77,7 +77,7 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** Bytes that this process has read (Linux only). */
+/** Returns the bytes that this process has read so far (Linux only). */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }
@@ -112,7 +112,7 @@ async function measureMerge(bench: Bench, input: string, rows: number): Promise<
   };
 }
 
-/** Writes results of a shard, like a run, roughly in the order of the input. Returns the path. */
+/** Writes the files of a shard. As after a run, results are not quite in input order. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<string> {
   const { results, runJson } = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(results, { write: true, create: true });
@@ -157,7 +157,7 @@ const IDENTITY = {
   think: null,
 };
 
-/** Runs a command, and prints the largest memory of its process in kibibytes (Linux only). */
+/** Runs a command. Prints `peak KIB`, the peak memory of its process, to stderr (Linux only). */
 const PEAK_SCRIPT = `"$@" & pid=$!; peak=0
 while kill -0 $pid 2>/dev/null; do
   now=$(awk "/VmHWM/ {print \\$2}" /proc/$pid/status 2>/dev/null); [ -n "$now" ] && peak=$now

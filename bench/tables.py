@@ -1,4 +1,4 @@
-"""Does the same work as a user of pyarrow or polars would: tables.py LIBRARY WORK INPUT OUTPUT."""
+"""Converts a file as a user of pyarrow or polars would: tables.py LIBRARY WORK INPUT OUTPUT."""
 
 import json
 import sys

@@ -13,7 +13,7 @@ import {
 import { writeLines } from "./rows.ts";
 import type { ViewFigures } from "./view_scenario.ts";
 
-/** Limit of each figure in `unit`. A figure in milliseconds or bytes is divided by `divisor`. */
+/** Limits of the figures, in `unit`. `divisor` converts a figure to this unit. */
 const LIMITS: readonly [
   keyof ViewFigures,
   name: string,
@@ -39,7 +39,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   for (let round = 0; round < bench.rounds(1); round++) {
     rounds.push(await inChild("viewFile", { path }));
   }
-  // During a run, indexing takes nine times as long: longer than all measured windows together.
+  // During a run, indexing takes nine times as long, so it does not end before the measurement.
   const during = await inChild("viewDuringRun", {
     path,
     rounds: bench.rounds(5),

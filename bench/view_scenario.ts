@@ -11,7 +11,7 @@ import { alternate, type Rounds } from "./measure.ts";
 export interface ViewFigures {
   readonly firstPageMs: number;
   readonly indexMs: number;
-  /** Facets, histograms and rows for a condition on indexed columns; the slowest of several. */
+  /** Rows, facets and histograms for a condition on indexed columns; the slowest of `FILTERS`. */
   readonly filterMs: number;
   /** Time until the first hit of a text that one row in a thousand contains. */
   readonly firstHitMs: number;
@@ -21,7 +21,7 @@ export interface ViewFigures {
 }
 
 export async function viewFile({ path }: { path: string }): Promise<ViewFigures> {
-  // Imported only when called: other scenarios load this module, and must not load the page.
+  // Imported on demand: other scenarios load this module, but must not load `lib/data/`.
   const { DataService } = await import("../lib/data/mod.ts");
   const startMs = performance.now();
   let peakBytes = 0;
@@ -55,7 +55,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** Returns the mean CPU time for the flags of an answer, in microseconds, over the first `rows`. */
+/** Returns the mean CPU time of flagging an answer, in microseconds, over the first `rows`. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[] = [];
@@ -79,13 +79,13 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
 export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
-  // Imported only when called, so that the memory in `viewFile` includes no run.
+  // Imported on demand, so that the memory in `viewFile` includes no run.
   const { DataService } = await import("../lib/data/mod.ts");
   const { startRun } = await import("./monitor_job.ts");
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // Makes the job look active. A space after the last line feed is not a row.
+    // Makes the file look as if a run still wrote to it. A space at its end is not a row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});

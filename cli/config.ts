@@ -107,9 +107,7 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   config.flags.set("header", Object.entries(value).map(([name, text]) => `${name}=${text}`));
 }
 
-/**
- * ModelCall's `client_config`: arguments of the OpenAI client's constructor, and where the key is.
- */
+/** Reads ModelCall's `client_config`: options of the OpenAI client, and where its key is stored. */
 function readClient(block: Block, config: Config, fail: Fail): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === null) continue;
@@ -128,7 +126,7 @@ function readClient(block: Block, config: Config, fail: Fail): void {
   }
 }
 
-/** ModelCall's `chat_config`: the arguments of the call, except messages. */
+/** Reads ModelCall's `chat_config`: the fields of each request, except `messages`. */
 function readChat(block: Block, key: string, config: Config, fail: Fail): void {
   const { model, stream, ...params } = block;
   if (model !== undefined && model !== null) config.flags.set("model", String(model));
@@ -156,8 +154,7 @@ const THINK_TAGS: OptionRule = {
 const ENDPOINT: OptionRule = { ...oneOf(ENDPOINTS), expected: `one of ${ENDPOINTS.join(", ")}` };
 const HEADERS: OptionRule = { expected: "a block of names and values", isType: isHeaders };
 
-/** The fields of `TeacherSpec`. In the file, their names are in snake case. */
-const FIELDS: OptionRules<TeacherSpec> = {
+const TEACHER_RULES: OptionRules<TeacherSpec> = {
   baseUrl: TEXT,
   model: TEXT,
   apiKeyEnv: TEXT,
@@ -175,8 +172,9 @@ const FIELDS: OptionRules<TeacherSpec> = {
   thinkTags: THINK_TAGS,
 };
 
+/** By the key in the file, such as `base_url`. */
 const RULES_BY_KEY: ReadonlyMap<string, [keyof TeacherSpec, OptionRule]> = new Map(
-  Object.entries(FIELDS).map(([field, rule]) => [
+  Object.entries(TEACHER_RULES).map(([field, rule]) => [
     field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
     [field as keyof TeacherSpec, rule],
   ]),
@@ -226,7 +224,7 @@ function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue
 }
 
 export interface TeacherSpec {
-  /** URL up to `/v1`, or `@env:NAME`. @default `--base-url` */
+  /** As in `--base-url`: a URL up to `/v1`, `@env:NAME`, or a list. @default `--base-url` */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;
@@ -237,7 +235,7 @@ export interface TeacherSpec {
   readonly rpm?: number;
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
-  /** Header fields, added to those of `--header`; they replace fields of the same name. */
+  /** Added to the header fields of `--header`, or replacing one of the same name. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
   /** PEM file of the only certificate authorities that are trusted. */
   readonly caFile?: string;

@@ -70,7 +70,7 @@ async function readText(path: string, fail: Fail): Promise<string> {
   return fail(`it has more than ${formatCount(MAX_BYTES)} bytes, too many for a configuration`);
 }
 
-/** The number of aliases times the length of the text if it merges keys (`<<`), else 0. */
+/** Returns the number of aliases times the length of the text; 0 if no keys are merged (`<<`). */
 function mergeCost(text: string): number {
   if (!text.includes("<<")) return 0;
   return text.length * (text.match(/(?<![^\s,[{:-])\*[^\s,[\]{}*]/g)?.length ?? 0);
@@ -99,7 +99,7 @@ export type Block = Record<string, unknown>;
 
 export type Fail = (problem: string, cause?: unknown) => never;
 
-/** Returns a value that must be a block. `key` names the value in the error. */
+/** Returns the value if it is a block. Otherwise fails; the error calls the value `key`. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
   return fail(`${key} must be a block of names and values: current value is ${shownValue(value)}`);
@@ -117,7 +117,7 @@ export function shownValue(value: unknown): string {
   return URL.parse(value) === null ? "a string" : redactAddress(value);
 }
 
-/** Whether users put the key itself under this name (in snake case). */
+/** Whether a setting of this name, in snake case, would contain the key itself. */
 export function isSecretName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }

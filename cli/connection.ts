@@ -30,7 +30,7 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Typed keys, by the file or variable that has none. Teachers may share a key. */
+  /** Typed keys, by the file or variable without a key. Teachers may share one. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -103,12 +103,10 @@ function checkKey(key: string, where: string): string {
 /** Words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/**
- * Maximum length of a name without a `NAME_WORD` that messages show. A longer name may be a key.
- */
+/** Messages show a name without a `NAME_WORD` only up to this length: a longer one may be a key. */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Reads a variable. Returns undefined if it is not set, or if `name` cannot be a name. */
+/** Reads a variable. Returns undefined if it is not set, or if `name` is not a valid name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
   // Deno would throw an error that quotes such text, and keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
@@ -138,14 +136,14 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
   throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
 }
 
-/** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
+/** Matches `NAME=VALUE` and, as for curl, `NAME: VALUE`. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * `@env:NAME`, alone or after a scheme such as `Bearer`. NAME matches any text, because users may
+ * Matches `@env:NAME`, alone or after a scheme such as `Bearer`. NAME is any text, because users may
  * type the secret instead.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Header fields that contain a key. It replaces the default key. */
+/** Header fields that contain a key. With one of them, the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /** Reads header fields and the variables that they name. The last field of a name counts. */
@@ -179,7 +177,7 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** Replaces a typed secret in a `--header` with a variable. */
+/** Replaces a typed secret in a `--header` with a variable: `api-key=@env:API_KEY`. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
@@ -203,7 +201,8 @@ export async function readConnection(spec: TeacherSpec, settings: Settings, io: 
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Returns undefined if
  * `NO_PROXY` names the host.
  *
- * @param list The list that contains the address. `NO_PROXY` may also name the host of `dns+http`.
+ * @param list The `--base-url` of the list that `baseUrl` is from. For `dns+http://NAME`, `NO_PROXY`
+ * may contain NAME.
  */
 export function proxyOf(
   baseUrl: string,
@@ -223,10 +222,10 @@ export function proxyOf(
  * subdomains (also after `.` or `*.`), an IP address or a range of them; each with or without a
  * port.
  */
-function isException({ protocol, hostname, port }: URL, list: string): boolean {
+function isException({ protocol, hostname, port }: URL, exceptions: string): boolean {
   const targetPort = port || (protocol === "https:" ? "443" : "80");
   const target = withoutBrackets(hostname).replace(/\.$/, "");
-  return list.split(/[\s,]+/).some((entry) => {
+  return exceptions.split(/[\s,]+/).some((entry) => {
     const [, host, entryPort] = WITH_PORT.exec(entry) ?? [entry, entry];
     if (entryPort !== undefined && entryPort !== targetPort) return false;
     if (host === "*") return true;
@@ -236,7 +235,7 @@ function isException({ protocol, hostname, port }: URL, list: string): boolean {
   });
 }
 
-/** The colons of an IPv6 address without brackets do not begin a port. */
+/** Matches a host and a port. The last part of an IPv6 address without brackets is no port. */
 const WITH_PORT = /^(\[[^\]]+\]|[^:]+):(\d+)$/;
 
 function withoutBrackets(host: string): string {
@@ -257,8 +256,8 @@ function holdsAddress(range: string, address: string): boolean {
 }
 
 /**
- * Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), without `*.` or `.`
- * at the start and a dot at the end. Returns "" for an invalid one.
+ * Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), and removes a leading
+ * `*.` or `.` and a final dot. Returns "" for an invalid host.
  */
 function domainOf(host: string): string {
   const name = host.replace(/^\*?\./, "").replace(/\.$/, "");

@@ -14,8 +14,10 @@ import type { Config } from "./config.ts";
 import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 
-/** Flags that discard or re-request answers (`resume` is written --no-resume). If the next command
- * repeated them, this run's answers would be paid for twice. */
+/**
+ * Flags that delete or request again what is answered; `resume` stands for --no-resume. If the next
+ * command repeated them, the answers of this run would be paid for twice.
+ */
 const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 
 /**
@@ -37,19 +39,20 @@ const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
 
 /** Arguments of the next commands; undefined if no flags can express them. */
 export interface NextArgs {
-  /** Arguments for continuing a stopped run or retry, and for retrying the failed rows of a
-   * finished one. */
-  readonly same: ParsedArgs | undefined;
-  /** Arguments for sending the rows that a finished run or retry left pending. */
-  readonly pending: ParsedArgs | undefined;
+  /** To continue this run or retry if it was stopped, or to retry its failed rows. */
+  readonly thisRun: ParsedArgs | undefined;
+  /** To send the rows that are pending although this run or retry is done. */
+  readonly pendingRows: ParsedArgs | undefined;
 }
 
 /**
- * Returns the arguments of the next commands. A flag cannot turn off a setting of the `--config`
- * file. So if the file sets `resume` to false, both spell out its settings as flags; if it sets
- * `retry`, only `pending` does. After a retry with other parameters than those of the pending rows,
- * `pending` also spells out theirs; after one with another schema, whose file is not known, it is
- * undefined.
+ * Returns the arguments of the next commands. No flag can undo `resume: false` or `retry` of the
+ * `--config` file, so these arguments replace the file with flags: for `resume`, both arguments; for
+ * `retry`, only `pendingRows`.
+ *
+ * Pending rows need the parameters and the schema of the run before a retry. If the retry changed
+ * the parameters, `pendingRows` has those of the run. If it changed the schema, `pendingRows` is
+ * undefined, because the file of the run's schema is not known.
  */
 export async function nextArgsOf(
   args: ParsedArgs,
@@ -64,19 +67,22 @@ export async function nextArgsOf(
   const otherParams = jsonId(paramsBefore) === jsonId(params) ? undefined : paramsBefore;
   const schema = jsonSchema === undefined ? null : jsonId(jsonSchema);
   const startsOver = config?.flags.get("resume") === false;
-  const same = startsOver ? withoutConfig(args, config, params) : args;
-  if (schemaBefore !== undefined && schemaBefore !== schema) return { same, pending: undefined };
+  const thisRun = startsOver ? withoutConfig(args, config, params) : args;
+  if (schemaBefore !== undefined && schemaBefore !== schema) {
+    return { thisRun, pendingRows: undefined };
+  }
   const retriesByFile = run.retry !== false && config?.flags.has("retry");
-  if (otherParams === undefined && !retriesByFile) return { same, pending: same };
-  const pending = config !== undefined && !startsOver && !retriesByFile
+  if (otherParams === undefined && !retriesByFile) return { thisRun, pendingRows: thisRun };
+  const withConfig = config !== undefined && !startsOver && !retriesByFile
     ? await keepingConfig(args, config, otherParams ?? params)
     : undefined;
-  return { same, pending: pending ?? withoutConfig(args, config, otherParams ?? params) };
+  const pendingRows = withConfig ?? withoutConfig(args, config, otherParams ?? params);
+  return { thisRun, pendingRows };
 }
 
 /**
- * Returns the arguments with these parameters, and keeps the `--config` file. Returns undefined if
- * the file sets further parameters, which no flag removes.
+ * Returns the arguments with these parameters and the `--config` file; undefined if the file sets
+ * further parameters, because no flag removes them.
  */
 async function keepingConfig(
   args: ParsedArgs,
@@ -93,7 +99,7 @@ async function keepingConfig(
   return undefined;
 }
 
-/** The arguments with the settings of the file as flags; undefined if no flags can express them. */
+/** Returns the arguments with the file's settings as flags; undefined if it sets teachers. */
 function withoutConfig(
   args: ParsedArgs,
   config: Config | undefined,
@@ -106,9 +112,9 @@ function withoutConfig(
   return { ...args, inputs: args.inputs.length > 0 ? args.inputs : config?.inputs ?? [], flags };
 }
 
-/** The arguments after a retry that the user requested on the page. */
-export function asRetry({ same, pending }: NextArgs): NextArgs {
-  return { same: same && { ...same, command: "retry" }, pending };
+/** Returns the arguments after a retry that the user requested on the page. */
+export function asRetry({ thisRun, pendingRows }: NextArgs): NextArgs {
+  return { thisRun: thisRun && { ...thisRun, command: "retry" }, pendingRows };
 }
 
 /**
@@ -116,7 +122,7 @@ export function asRetry({ same, pending }: NextArgs): NextArgs {
  * rows; undefined if nothing is left to do.
  */
 export function nextCommand(
-  { same, pending }: NextArgs,
+  { thisRun, pendingRows }: NextArgs,
   summary: Summary,
   program: string,
   env: Io["env"] = () => undefined,
@@ -128,20 +134,20 @@ export function nextCommand(
   const droppedFlags = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
   // A stopped retry is continued first, because the parameters of pending rows may be different.
   if (summary.state !== "done") {
-    return commandLine(same, same?.command === "retry" ? ["retry"] : [], droppedFlags);
+    return commandLine(thisRun, thisRun?.command === "retry" ? ["retry"] : [], droppedFlags);
   }
   droppedFlags.push("retry");
-  if (summary.pending > 0) return commandLine(pending, [], droppedFlags);
-  if (summary.failures_on_disk > 0) return commandLine(same, ["retry"], droppedFlags);
+  if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);
+  if (summary.failures_on_disk > 0) return commandLine(thisRun, ["retry"], droppedFlags);
   return undefined;
 }
 
-/** Returns the command line of this run, without secrets. */
-export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
+/** Returns the command of this run or retry, without secrets. */
+export function commandOfRun(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : []);
 }
 
-export function exportCommand(
+export function commandToExport(
   { files }: Pick<Summary, "files">,
   program: string,
 ): string | undefined {
@@ -186,7 +192,7 @@ function inputWord(input: string): string {
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** Returns the words of a flag and its value. A value that looks like a flag follows "=". */
+/** Returns a flag and its value, as one word (`--x=-y`) if the value looks like a flag. */
 function withValue(flag: Flag, flagWord: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }

@@ -24,7 +24,7 @@ export const EXIT_DONE = 0;
 export const EXIT_INTERNAL = 1;
 /** Wrong usage, bad input, a damaged file, or a missing permission. */
 export const EXIT_USAGE = 2;
-/** Some rows have no result, or a submitted job is not done or may not be canceled. */
+/** Some rows have no result; or a submitted job is not done, or could not be canceled. */
 export const EXIT_FAILED_ROWS = 3;
 /** Another run, or a merge, is writing to the same output. */
 export const EXIT_LOCKED = 4;
@@ -77,7 +77,7 @@ export function exitCodeOfError(error: unknown): number {
   return error instanceof SinkError || isDiskError(error) ? EXIT_DISK : EXIT_INTERNAL;
 }
 
-/** Not EACCES or EPERM, which a port below 1024 or a program may cause, too. */
+/** Without EACCES and EPERM: listening on a port below 1024 may fail with them, too. */
 const DISK_CODES: ReadonlySet<unknown> = new Set([
   "EIO",
   "ESTALE",
@@ -87,7 +87,7 @@ const DISK_CODES: ReadonlySet<unknown> = new Set([
   "EDQUOT",
 ]);
 
-/** Whether an error without a prepared message comes from a disk or a file server, not a bug. */
+/** Whether a system error comes from a disk or a file server, and not from a bug. */
 export function isDiskError(error: unknown): error is Error {
   return error instanceof Error && DISK_CODES.has((error as { code?: unknown }).code);
 }
@@ -100,9 +100,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * The first signal drains the run; the second ends it and, within 2 s, the process. SIGTERM and
- * SIGHUP also end the run after `graceMs`. The end of a parent that is npm, npx or `deno task`
- * counts as SIGTERM.
+ * At the first signal, the run sends nothing more and waits for its calls: after SIGTERM and SIGHUP
+ * for `graceMs` at most. The second signal aborts the calls and, within 2 s, ends the process. The
+ * end of a parent that is npm, npx or `deno task` counts as SIGTERM.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -157,21 +157,20 @@ function drainMessage(signal: StopSignal, inFlight: number, graceMs: number): st
 }
 
 /**
- * Signals of a command other than a run. The first aborts `signal`, so that the command cleans up.
- * The second ends the process.
+ * Signals while no run is active. The first aborts `signal`, so that the command cleans up. The
+ * second ends the process.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #stopListening: () => void;
   #cancelExit = () => {};
   readonly signal = this.#controller.signal;
-  /** Resolves at the first signal. */
-  readonly ended = new Promise<void>((resolve) =>
+  readonly firstSignal = new Promise<void>((resolve) =>
     this.signal.addEventListener("abort", () => resolve(), { once: true })
   );
   received: StopSignal | undefined;
 
-  /** @param graceMs Time from the first signal until the process ends, even without a second. */
+  /** @param graceMs Time from the first signal until the process is ended. */
   constructor(io: Io, graceMs = Infinity) {
     const signals = new SignalCount();
     this.#stopListening = onStopSignal(io, (signal) => {
@@ -187,17 +186,17 @@ export class Interruption implements Disposable {
 
   [Symbol.dispose](): void {
     this.#cancelExit();
-    // `deno task` passes on each Ctrl-C twice. If nothing listened, the second would end the process
-    // while it ends by itself, and so change its exit code.
+    // `deno task` passes on each Ctrl-C twice. If nothing listened, the second would kill the
+    // process during its cleanup, and change the exit code.
     if (this.received === undefined) this.#stopListening();
   }
 }
 
-/** Time to remove temporary files: a file server or the reader of a pipe may hang. */
+/** Longest time for the cleanup: a file server or the reader of a pipe may hang. */
 const CLEANUP_MS = 10_000;
 
 /**
- * Runs work that the first signal aborts, so that it removes its temporary files, which may be as
+ * Runs `work`, which must remove its temporary files when the first signal aborts it: they may be as
  * large as the output. Returns the exit code of the work or of the signal.
  */
 export async function untilInterrupted(
@@ -219,9 +218,9 @@ export async function untilInterrupted(
 const POLL_MS = 1_000;
 
 /**
- * Watches the parent if it is npm, npx or `deno task`: if it is killed, it may forward no signal,
- * and the run would continue to spend unseen. Other parents may end, for example that of a run in
- * the background.
+ * Calls `onGone` when a parent that is npm, npx or `deno task` has ended. If such a parent is
+ * killed, it forwards no signal, and the run would continue to cost money unseen. Other parents may
+ * end, for example the shell of a run in the background.
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;

@@ -21,7 +21,7 @@ import { type Complete, requireInputs, Settings } from "./settings.ts";
 
 export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   requireInputs(args, "export without results: name a results file, as in out/x.jsonl");
-  return await write(args, io, async (options, settings) => {
+  return await writeAndReport(args, io, async (options, settings) => {
     const format = settings.choice("format", EXPORT_FORMATS);
     if (format === undefined) {
       throw new UsageError(
@@ -35,21 +35,21 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> {
   requireInputs(args, "convert without an input: name a file, as in rows.csv");
-  return await write(args, io, async (options, settings) => {
+  return await writeAndReport(args, io, async (options, settings) => {
     const format = settings.choice("format", CONVERT_FORMATS);
     return await convertFiles({ ...options, input: args.inputs, format });
   });
 }
 
-async function write(
+async function writeAndReport(
   args: ParsedArgs,
   io: Io,
-  writeSet: (options: WriteOptions, settings: Settings) => Promise<ExportReport>,
+  write: (options: WriteOptions, settings: Settings) => Promise<ExportReport>,
 ): Promise<number> {
   const settings = new Settings(args);
   return await untilInterrupted(io, async (signal) => {
     const options = { ...await writeOptionsOf(settings, args.command), signal };
-    printReport(await writeSet(options, settings), settings, io);
+    printReport(await write(options, settings), settings, io);
     return EXIT_DONE;
   });
 }
@@ -85,13 +85,13 @@ function printReport(
   if (settings.isOn("quiet")) return;
   for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);
   const output = settings.text("output")!;
-  const split = validationPath !== undefined
+  const validationText = validationPath !== undefined
     ? ` and ${formatCount(validationRows)} to ${validationPath}`
     : settings.text("validation") !== undefined
     ? `, ${formatCount(validationRows)} of them for validation`
     : "";
   const count = formatCountOf(validationPath === undefined ? rows : rows - validationRows, "row");
-  io.writeErr(`${printable(`Wrote ${count} to ${output}${split}`)}\n`);
+  io.writeErr(`${printable(`Wrote ${count} to ${output}${validationText}`)}\n`);
 }
 
 function validationOf(settings: Settings): number | undefined {

@@ -4,8 +4,8 @@ import { COMMANDS } from "./commands.ts";
 import type { FlagTraits } from "./flags.ts";
 
 /**
- * `-o, --output PATH`, `--dry-run`, or `--wait[=TIME]` for an optional value; and what the flag does.
- * For a switch that is on by default, what `--no-…` does.
+ * `usage` is `--dry-run`, `-o, --output PATH` or, for an optional value, `--wait[=TIME]`. `help`
+ * says what the flag does or, if it is on by default, what `--no-…` does.
  */
 type FlagEntry = readonly [usage: string, help: string, traits?: Partial<FlagTraits>];
 
@@ -14,7 +14,7 @@ const DATASET_COMMANDS = ["export", "convert"] as const;
 const DATASET = { commands: DATASET_COMMANDS };
 const COMMON = { isCommon: true };
 
-/** Traits of the flags of some groups. All others are for `run` and `retry`. */
+/** Traits of all flags of a group. In other groups, flags are for `run` and `retry`. */
 export const GROUP_TRAITS: Readonly<Record<string, Partial<FlagTraits>>> = {
   Rows: { commands: ROW_COMMANDS },
   Submit: { commands: ["submit"], isCommon: true },

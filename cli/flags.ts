@@ -11,10 +11,10 @@ import { GROUP_TRAITS, GROUPS } from "./flag_table.ts";
 export interface Flag extends FlagTraits {
   readonly name: string;
   readonly short: string | undefined;
-  /** Placeholder in the help; a flag without one is a switch. */
+  /** Placeholder of the value in the help; undefined for a switch. */
   readonly value: string | undefined;
   readonly isValueOptional: boolean;
-  /** As in `flag_table.ts`. */
+  /** The flag with its placeholder: `-o, --output PATH`. */
   readonly usage: string;
   readonly help: string;
   readonly group: string;
@@ -53,8 +53,8 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
 );
 
 /**
- * Flags of a run that a job sets itself, that make no sense for a shard, or that a restarted shard
- * must not apply again.
+ * Flags of a run that `submit` does not take: the job sets them itself (`--shard`), they make no
+ * sense for a shard (`--dry-run`), or a restarted shard would apply them again (`--overwrite`).
  */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "shard",
@@ -72,6 +72,7 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "allow-failures",
 ]);
 
+/** Returns the flags of a command. `submit` also takes most flags of `run`. */
 export function flagsOf(command: Command): Flag[] {
   return FLAGS.flatMap((flag) => {
     if (flag.commands.includes(command)) return [flag];

@@ -123,10 +123,7 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/**
- * Says how the program was started, if not by its installed name. Usage and examples show that
- * name.
- */
+/** Explains the name in usage and examples if the program was not started by this name. */
 function programLines(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }
@@ -159,7 +156,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ["-version", "--version"],
 ]);
 
-/** Advice, and the words that users of other programs type. */
+/** Words that users of other programs type, with advice for them. */
 type Habits = readonly (readonly [advice: string, words: string])[];
 
 const COMMAND_HABITS: Habits = [
@@ -171,7 +168,7 @@ const COMMAND_HABITS: Habits = [
   ['Use "retry"', "redo"],
 ];
 
-/** Flags instead of advice. */
+/** Here, the advice is the name of a flag. */
 const FLAG_HABITS: Habits = [
   ["base-url", "url api-base api-url endpoint host server openai-base-url"],
   [

@@ -10,8 +10,9 @@ export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Windows sends SIGBREAK for Ctrl-Break. Unlike Ctrl-C, no program can turn it off. Windows has no
- * SIGTERM, and Deno before 2.7.6 throws for a listener of SIGTERM.
+ * Returns the system's signals that stand for `signal`. On Windows, Ctrl-Break sends SIGBREAK and,
+ * unlike Ctrl-C, cannot be turned off. Windows has no SIGTERM: Deno before 2.7.6 throws if a program
+ * listens for it.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -28,17 +29,15 @@ interface InputStream {
 }
 
 /**
- * Whether `nohup` has started the program at a terminal: SIGHUP, when that terminal is closed, must
- * not end it. Deno cannot tell that a signal was ignored before, but `nohup` (of Linux) replaces the
- * terminal as standard input by /dev/null, opened for writing only.
- *
- * @param stdin Standard input.
+ * Whether `nohup` has started the program at a terminal, so that SIGHUP must not end it. Deno does
+ * not tell that a signal was ignored before, but `nohup` (on Linux) replaces a terminal as standard
+ * input with /dev/null, opened for writing only.
  */
 export async function isNohup(stdin: InputStream): Promise<boolean> {
-  // Loaded at the signal, because that takes 40 ms.
+  // Loaded only when a signal arrives, because loading takes 40 ms.
   const { fstatSync } = await import("node:fs");
   try {
-    // A pipe may be the input of the run.
+    // Nothing may be read from a pipe: it may be the input of the run.
     if (stdin.isTerminal() || !fstatSync(0).isCharacterDevice()) return false;
     stdin.readSync(new Uint8Array(1));
     return false;
@@ -53,9 +52,9 @@ export function onStopSignal(
   io: Pick<Io, "onSignal">,
   handler: (signal: StopSignal) => void,
 ): () => void {
-  const removals = STOP_SIGNALS.map((signal) => io.onSignal(signal, () => handler(signal)));
+  const stopListening = STOP_SIGNALS.map((signal) => io.onSignal(signal, () => handler(signal)));
   return () => {
-    for (const remove of removals) remove();
+    for (const stop of stopListening) stop();
   };
 }
 
@@ -89,16 +88,16 @@ export interface Io {
   /** The words with which the user started the program: `retort`, `deno task distill`. */
   readonly program: string;
   /**
-   * The user's working directory, and that in which the process started: under `deno task` the
-   * folder of `deno.json`. @default they are the same
+   * `user` is the user's working directory. The process started in `start`: under `deno task`, the
+   * folder of `deno.json`. @default both are the working directory
    */
   readonly folders?: { readonly user: string; readonly start: string };
 }
 
-/** `deno task` forwards one Ctrl-C twice, 0.3 ms apart. Users need more than half a second. */
+/** A signal within this time repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
 const SAME_SIGNAL_MS = 500;
 
-/** Time that the main thread has after the second signal. It needs 1.5 s, unless it is blocked. */
+/** Time from the second signal to `end`. A main thread that is not blocked exits after 1.5 s. */
 const PATIENCE_MS = 1_900;
 
 export class SignalCount {
@@ -114,6 +113,7 @@ export class SignalCount {
   }
 }
 
+/** Returns a listener that calls `end` some time after the second signal. */
 export function endAfterSecondSignal(end: () => void): () => void {
   const signals = new SignalCount();
   return () => {
@@ -129,8 +129,8 @@ export interface OutputStream {
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
- * Delay between attempts to write to a full pipe. A write fails only if another program made the
- * pipe non-blocking; otherwise it blocks.
+ * Delay before another write to a full pipe. Writes fail only if another program has made the pipe
+ * non-blocking; otherwise they wait.
  */
 const RETRY_MS = 20;
 

@@ -1,6 +1,6 @@
 /**
- * What records a run besides its files: the page (`--monitor`), and the report, which replaces only
- * reports. A run with neither does not load `web/`.
+ * The page of a run (`--monitor`) and its report, which replaces no file that is not a report. A run
+ * with neither does not load `web/`.
  *
  * @module
  */
@@ -25,12 +25,12 @@ export interface MonitorRequest {
 export interface RunMonitor {
   readonly monitor: Monitor | undefined;
   /**
-   * Writes the report; the page stays. Resolves to false if a report that the user requested could
-   * not be written; the reason is printed. Never throws.
+   * Writes the report; the page stays open. Resolves to false if a report that the user requested
+   * could not be written; the reason is printed. Never rejects.
    */
-  end(): Promise<boolean>;
+  writeReport(): Promise<boolean>;
   /** Waits until the page is no longer needed (`--monitor-keep`). */
-  keep(): Promise<void>;
+  keepPage(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -57,11 +57,11 @@ export async function openMonitor(
       : (await import("../web/recorder.ts")).createRecorder(generator, { about }));
   return {
     monitor: served?.monitor,
-    async end() {
+    async writeReport() {
       record?.finish();
       return record === undefined || await writeReport(record, report, input, say);
     },
-    async keep() {
+    async keepPage() {
       if (page && served) await keepPage(served.monitor, io, { keep: page.keep, say });
     },
     async close() {
@@ -101,10 +101,7 @@ function refusal(path: string, problem: string): UsageError {
   return new UsageError(`Cannot write the report to "${path}": ${problem}`);
 }
 
-/**
- * Checks before the run that the report can be written, because a run may take days. Creates the
- * folder.
- */
+/** Throws if the report could not be written after the run. Creates its folder. */
 async function prepareReportFile(
   path: string,
   { input, output }: ShownRun,
@@ -130,8 +127,8 @@ async function prepareReportFile(
 }
 
 /**
- * Writes the report atomically, and prints its path or why it cannot be written. Returns false if it
- * cannot be written and the user requested it.
+ * Writes the report, and prints its path or why it cannot be written. Returns false if a report that
+ * the user requested cannot be written.
  */
 export async function writeReport(
   record: ReportSource,
@@ -140,30 +137,30 @@ export async function writeReport(
   say: (message: string) => void,
 ): Promise<boolean> {
   const { run, snapshot, summary } = record.state();
-  // Keeps an older report if no run has begun.
+  // If no run has begun, an older report stays.
   if (request.kind === "none" || run === null) return true;
   const results = summary?.files[0]?.results;
   const attempts = summary?.attempts ?? snapshot?.attempts ?? 0;
-  const isOptional = request.kind === "default";
-  if (isOptional && (results === undefined || attempts === 0)) return true;
-  const path = isOptional ? besideResults(results!) : request.path;
+  const isDefault = request.kind === "default";
+  if (isDefault && (results === undefined || attempts === 0)) return true;
+  const path = isDefault ? defaultReportPath(results!) : request.path;
   try {
-    if (isOptional) await keepEarlierReport(path);
+    if (isDefault) await keepEarlierReport(path);
     await checkIsReport(path, await statOf(path));
     // Throws if the program's files were replaced before the report's module was loaded.
     const html = await record.report();
     const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
-    if (!isOptional || request.isPathShown) say(`Wrote the report to ${path}`);
+    if (!isDefault || request.isPathShown) say(`Wrote the report to ${path}`);
     return true;
   } catch (error) {
     say((error instanceof RetortError ? error : cannotWrite(path, error)).message);
-    return isOptional;
+    return isDefault;
   }
 }
 
-/** Path of the report, in a folder that loaders skip: `out/.retort/<name>.report.html`. */
-function besideResults(results: string): string {
+/** Returns `out/.retort/<name>.report.html`. Libraries that load data sets skip this folder. */
+function defaultReportPath(results: string): string {
   const name = stemOf(basename(results));
   return join(dirname(results), OWN_FOLDER, `${name}${REPORT_ENDING}`);
 }
@@ -180,19 +177,19 @@ async function keepEarlierReport(path: string): Promise<void> {
   await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
 }
 
-/** Throws if there is a file that is neither empty nor a report: it must not be overwritten. */
+/** Throws for a file that is neither empty nor a report, because it must not be overwritten. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.
   if (!info.isFile) throw refusal(path, "it must be a regular file. Name another file");
-  let isOurs: boolean;
+  let isOwnReport: boolean;
   const { isReport } = await import("../web/recorder.ts");
   try {
-    isOurs = await isReport(path);
+    isOwnReport = await isReport(path);
   } catch (cause) {
     throw cannotWrite(path, cause);
   }
-  if (isOurs) return;
+  if (isOwnReport) return;
   throw refusal(
     path,
     "the existing file is not a report of Retort. Name another file, or move it away",

@@ -44,13 +44,13 @@ export function readPageKeep(settings: Settings): PageKeep {
 }
 
 export function readPage(settings: Settings): PageRequest | undefined {
-  const port = settings.text("monitor");
+  const text = settings.text("monitor");
   const hostname = settings.text("monitor-host") || undefined;
   const opensBrowser = settings.isOn("open");
   const keep = readPageKeep(settings);
-  if (port !== undefined) {
-    const number = port === "" ? 0 : settings.port("monitor") ?? 0;
-    return { port: number, hostname, opensBrowser, keep };
+  if (text !== undefined) {
+    const port = text === "" ? 0 : settings.port("monitor") ?? 0;
+    return { port, hostname, opensBrowser, keep };
   }
   const loneFlag = hostname !== undefined
     ? "monitor-host"
@@ -66,7 +66,7 @@ export function readPage(settings: Settings): PageRequest | undefined {
 export interface ShownRun
   extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {}
 
-/** Serves the page, says where it is, and opens it if requested. */
+/** Serves the page, prints its address, and opens it if requested. */
 export async function servePage(
   generator: ResponseGenerator,
   page: PageRequest,
@@ -98,8 +98,8 @@ export interface KeepPageOptions {
 }
 
 /**
- * Waits until the time of `keep` is over, a signal arrives, the parent process ends or, with
- * `"watched"`, no browser shows the page.
+ * Waits until the time of `keep` is over or, with `"watched"`, no browser shows the page. A signal,
+ * or the end of an npm, npx or `deno task` that started Retort, ends the wait.
  */
 export async function keepPage(
   monitor: Pick<Monitor, "isWatched">,
@@ -112,7 +112,7 @@ export async function keepPage(
   if (!isNeeded()) return;
   const unneeded = Promise.withResolvers<void>();
   using interruption = new Interruption(io);
-  interruption.ended.then(unneeded.resolve);
+  interruption.firstSignal.then(unneeded.resolve);
   using _parent = watchParent(io, unneeded.resolve);
   const poll = setInterval(() => isNeeded() || unneeded.resolve(), POLL_MS);
   say(`The run has ended. Its page stays up ${formatKeep(keep, maxMs)}; Ctrl-C closes it now`);
@@ -137,7 +137,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 /** Wildcard addresses: the server listens on all interfaces. */
 const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 
-/** The URL to print. A browser on another machine cannot open a wildcard address. */
+/** Returns the URL to print. A wildcard address would be useless on another machine. */
 export function shownUrl(url: string, hostname = ""): string {
   if (!ANY_ADDRESS.test(hostname)) return url;
   const { port, pathname, search } = new URL(url);
@@ -149,13 +149,13 @@ export interface ServedPage {
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
   readonly opensBrowser: boolean;
-  /** What anyone who has the URL can do, for the warning. */
+  /** What anyone who has the URL can do, for the warning: `see the runs`. */
   readonly exposure: string;
   /** The output that the page shows: a folder or a results file, which may not exist yet. */
   readonly output: string;
 }
 
-/** Warns if others can reach the page, and opens it if requested. Dispose of the result at the end. */
+/** Warns if others can reach the page, and opens it if requested. Disposing removes the redirect. */
 export function showPage(
   { url, hostname, opensBrowser, exposure, output }: ServedPage,
   say: (message: string) => void,
@@ -205,7 +205,7 @@ export function redirectPlaces(output: string, home: string | undefined): Deno.M
   return [...inHome, { dir: home, prefix: "retort_" }, ...others];
 }
 
-/** The home folder, unless Deno would prompt for a permission to use it. */
+/** Returns the home folder; undefined if Deno would prompt for the permission to use it. */
 function homeOf(env: Io["env"]): string | undefined {
   const path = env("HOME");
   const isGranted = (name: "read" | "write") =>
@@ -254,7 +254,7 @@ function redirectPage(url: string): string {
 `;
 }
 
-/** Commands that open a file or URL. Systems that are not listed use `xdg-open`. */
+/** Commands that open a file or URL. Other systems use `xdg-open`. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],

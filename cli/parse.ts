@@ -60,9 +60,9 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 }
 
 /**
- * Writes each flag with its value as one word (`--name=value`), and inputs after `--`. `parseArgs`
- * alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of
- * a switch.
+ * Writes each flag with its value as one word (`--name=value`), and inputs after `--`. Otherwise
+ * `parseArgs` would read the value of `-pb=2` as `2`, `-1` as a flag, and the input `true` as the
+ * value of a switch.
  */
 class ArgumentNormalizer {
   readonly words: string[] = [];

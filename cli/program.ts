@@ -1,6 +1,6 @@
 /**
- * Finds the words with which the user started this program, so that printed commands work, and runs
- * in the folder that earlier versions started in.
+ * Finds the words with which the user started this program, so that printed commands work. Also
+ * finds the runs that earlier versions left in the folder of `deno.json`.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface ProcessStart {
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
-/** `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
+/** Returns `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
 export function programOf(start: ProcessStart): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
@@ -50,8 +50,10 @@ function executableOf(start: ProcessStart): string {
   return programWord(fromHere(execPath, folder), os);
 }
 
-/** The first word of a command. On Windows, cmd.exe starts no `./x`, and PowerShell treats a
- * quoted word as a value unless `&` is before it. */
+/**
+ * Returns the first word of a command. On Windows, cmd.exe cannot start `./x`, and PowerShell treats
+ * a quoted word as a value unless `&` is before it.
+ */
 function programWord(path: string, os: ProcessStart["os"] = Deno.build.os): string {
   if (os !== "windows") return shellWord(path, os);
   const word = shellWord(path.replace(/^\.\//, ".\\"), os);
@@ -101,7 +103,7 @@ function denoOf(start: ProcessStart): string {
     : programWord(start.execPath, start.os);
 }
 
-/** The tool that downloaded Deno to a cache outside PATH, such as `npx -y`. */
+/** Returns the tool that has downloaded Deno to a cache outside of PATH, such as `npx -y`. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
@@ -133,7 +135,7 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** Paths of the files with these names in PATH. */
+/** Returns the paths of these files in PATH; none without the permission to read. */
 export function findInPath(
   { env, isGranted, os }: Pick<ProcessStart, "env" | "isGranted" | "os">,
   names: readonly string[],
@@ -160,7 +162,7 @@ function realPathOf(path: string): string {
   }
 }
 
-/** Bytes that are read from a script. Scripts of `deno install` are shorter. */
+/** How much of a script is read. Those of `deno install` are shorter. */
 const SCRIPT_BYTES = 4_096;
 
 function readBeginning(path: string): string {
@@ -174,8 +176,8 @@ function readBeginning(path: string): string {
 }
 
 /**
- * Throws if the folder of `deno.json` has a run of this name and the user's folder has none. Earlier
- * versions resolved relative paths there, and a new run would pay for the answers again.
+ * Throws if a run of this name is not in the user's folder but in that of `deno.json`, where earlier
+ * versions put it: a new run would pay for its answers again.
  *
  * @param alternative What else the user can do, at the end of the error.
  */

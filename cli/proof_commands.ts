@@ -49,7 +49,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   });
   for (const verification of verifications) {
     if (settings.isOn("quiet") && isComplete(verification)) continue;
-    io.writeOut(describe(verification));
+    io.writeOut(verificationText(verification));
   }
   if (verifications.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
@@ -65,9 +65,9 @@ function isComplete({ succeeded, total, badRows, damageCount }: Verification): b
   return succeeded === total && badRows === 0 && damageCount === 0;
 }
 
-function describe(verification: Verification): string {
+function verificationText(verification: Verification): string {
   const { damage, damageCount } = verification;
-  return toLines([
+  return joinLines([
     `${verification.input} -> ${verification.results}`,
     ...countLines([
       [verification.total, rowsText(verification)],
@@ -94,7 +94,7 @@ function rowsText({ rows, samples }: Verification): string {
   return samples > 1 ? `rows: ${samples} samples of ${formatCount(rows)} in the input` : "rows";
 }
 
-function toLines(lines: readonly string[]): string {
+function joinLines(lines: readonly string[]): string {
   return printableLines(`${lines.join("\n")}\n`);
 }
 
@@ -123,31 +123,31 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     printProblems(report, options, io);
     if (!settings.isOn("quiet") && results !== null) {
       io.writeErr(reportText(report, results));
-      if (pending > 0 && problems.length > 0) io.writeErr(toLines([restAdvice(results)]));
+      if (pending > 0 && problems.length > 0) io.writeErr(joinLines([restAdvice(results)]));
     }
     const isWhole = results !== null && report.clashCount + problems.length === 0;
     return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
   });
 }
 
-const NOTICE_MS = 60_000;
+const NOTICE_INTERVAL_MS = 60_000;
 
 /** Prints what a merge waits for: at once, then when it changes, at most once a minute. */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
-  let last = "", lastAt = -Infinity;
+  let lastText = "", lastMs = -Infinity;
   return ({ done, runs }) => {
     const text = runs === 0
       ? "Waiting for the first run to start"
       : `Waiting: ${ofRuns(done, runs)} done`;
-    const now = performance.now();
-    if (text === last || now - lastAt < NOTICE_MS) return;
-    last = text;
-    lastAt = now;
+    const nowMs = performance.now();
+    if (text === lastText || nowMs - lastMs < NOTICE_INTERVAL_MS) return;
+    lastText = text;
+    lastMs = nowMs;
     io.writeErr(`${text}\n`);
   };
 }
 
-/** `1 of 2 runs is`. */
+/** Returns the beginning of a sentence: `1 of 2 runs is`. */
 function ofRuns(count: number, runs: number): string {
   return `${formatCount(count)} of ${formatCountOf(runs, "run")} ${count === 1 ? "is" : "are"}`;
 }
@@ -177,7 +177,7 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
     "current content"
   );
   for (const warning of [...report.notices, ...changes]) {
-    io.writeErr(toLines([`Warning: ${warning}`]));
+    io.writeErr(joinLines([`Warning: ${warning}`]));
   }
   if (report.problems.length > 0) printIncomplete(report, options, io);
   if (report.clashCount > 0) printClashes(report, options, io);
@@ -190,7 +190,7 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
     : partialAdvice(options);
   const count = new Set(problems.map(({ run }) => run)).size;
   const outcome = results === null ? "Cannot merge" : "Merged in part";
-  io.writeErr(toLines([
+  io.writeErr(joinLines([
     `${outcome}: ${ofRuns(count, runs)} not complete`,
     ...problems.slice(0, MAX_LISTED)
       .map(({ run, kind, message }) => `  ${run}: ${kind}: ${message}`),
@@ -200,9 +200,9 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * Advice for incomplete runs, with a command that merges them with `--partial`. `--partial`
- * excludes `--tidy`, and without `--tidy` the merge cannot write to the folder of the shards. If
- * `--tidy` was given, the command therefore writes to `merged/`.
+ * Returns advice for incomplete runs, with a command that merges them with `--partial`. That flag
+ * excludes `--tidy`. Without `--tidy`, a merge cannot write to the folder of the shards, so the
+ * command replaces `--tidy` with a path in `merged/`.
  */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));
@@ -238,7 +238,7 @@ function printClashes(
       "name a file in another folder",
     ]
     : [];
-  io.writeErr(toLines([
+  io.writeErr(joinLines([
     `${rows} the uid of an earlier row but different content${setAside}${reference}`,
     ...clashes.map(({ uid, first, second }) =>
       `  uid ${JSON.stringify(uid)}: ${first} and ${second}`

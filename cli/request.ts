@@ -17,7 +17,7 @@ import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { type Complete, requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Shorter than the 30 s that Kubernetes gives a pod. */
+/** Shorter than the 30 s that Kubernetes gives a pod after SIGTERM. */
 const DEFAULT_GRACE_MS = 20_000;
 
 export interface RunRequest {
@@ -236,11 +236,7 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
   const text = await settings.textOrFile("params");
   if (text !== undefined) Object.assign(params, parseObject(text));
   for (const name of ["temperature", "max-tokens"]) {
-    const value = settings.parsed(
-      name,
-      "a number",
-      (text) => text.trim() !== "" && Number.isFinite(Number(text)) ? text : undefined,
-    );
+    const value = settings.parsed(name, "a number", numberText);
     if (value !== undefined) setParam(params, name.replace("-", "_"), value);
   }
   for (const pair of settings.list("param")) {
@@ -254,6 +250,15 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
     throw new UsageError('Cannot send the parameter "model": use -m');
   }
   return params;
+}
+
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
+
+/** Returns `.7` as `0.7`, because text that is not JSON is sent as a string. Undefined for words. */
+function numberText(text: string): string | undefined {
+  const number = text.trim() === "" ? NaN : Number(text);
+  if (!Number.isFinite(number)) return undefined;
+  return JSON_NUMBER.test(text) ? text : String(number);
 }
 
 function parseObject(text: string): Params {

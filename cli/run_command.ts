@@ -11,11 +11,11 @@ import type { RunAbout } from "../web/monitor_state.ts";
 import type { Monitor } from "../web/server.ts";
 import {
   asRetry,
-  exportCommand,
+  commandOfRun,
+  commandToExport,
   type NextArgs,
   nextArgsOf,
   nextCommand,
-  sameCommand,
 } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf, listenForSignals } from "./exit.ts";
 import { refuseFormerFolder } from "./program.ts";
@@ -68,7 +68,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   if (settings.text("concurrency") === undefined && progress !== "none" && !isQuiet) {
     generator.on(createConcurrencyHint(say));
   }
-  const page = await openMonitor(
+  const runMonitor = await openMonitor(
     generator,
     request.monitor,
     { ...request.run, about: aboutRun(args, nextArgs, request, io) },
@@ -80,13 +80,13 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
       nextArgs,
       io,
       screen,
-      page,
+      runMonitor,
     });
     // After an interruption, the user or scheduler waits for the exit.
-    if (!isInterrupted) await page.keep();
+    if (!isInterrupted) await runMonitor.keepPage();
     return code;
   } finally {
-    await page.close();
+    await runMonitor.close();
   }
 }
 
@@ -94,23 +94,21 @@ interface RunContext {
   readonly nextArgs: NextArgs;
   readonly io: Io;
   readonly screen: Screen;
-  readonly page: RunMonitor;
+  readonly runMonitor: RunMonitor;
 }
 
-/**
- * Runs, prints the summary, and writes the report. When this resolves, results, lock, summary and
- * report are final.
- */
+/** Runs, prints the summary, and writes the report. */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
-  { nextArgs, io, screen, page: { monitor, end } }: RunContext,
+  { nextArgs, io, screen, runMonitor }: RunContext,
 ): Promise<{ code: number; isInterrupted: boolean }> {
   const { say } = screen;
   using signals = listenForSignals(generator, io, say, request.graceMs);
   const isInterrupted = () => signals.received !== undefined;
   let code: number, isReported: boolean;
   try {
+    const { monitor } = runMonitor;
     const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
     screen.close();
     const next = last.isRetry ? asRetry(nextArgs) : nextArgs;
@@ -119,7 +117,7 @@ async function runAndReport(
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
     screen.close();
-    isReported = await end();
+    isReported = await runMonitor.writeReport();
   }
   // The outcome of the rows takes precedence over a missing report.
   if (code === EXIT_DONE && !isReported) code = EXIT_DISK;
@@ -130,8 +128,8 @@ async function runAndReport(
 const MAX_EXPORTED_FILES = 8;
 
 /**
- * Prints the summary. With `--quiet` or `--progress json`, prints only why a run was halted and how
- * to continue it or, with `--quiet`, how many rows failed.
+ * Prints the summary. With `--quiet` or `--progress json`, prints instead why the run was halted and
+ * how to continue it. With `--quiet`, prints how many rows failed if it was not halted.
  */
 function printEnd(
   summary: Summary,
@@ -144,7 +142,7 @@ function printEnd(
       continueCommand,
       exportCommand: summary.files.length > MAX_EXPORTED_FILES
         ? undefined
-        : exportCommand(summary, io.program),
+        : commandToExport(summary, io.program),
       isColored: usesColor(io),
     }));
   } else if (summary.state === "halted") {
@@ -232,7 +230,7 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/** Whether failed rows may be retried. After a stopped or halted run, pending rows come first. */
+/** Whether there are failed rows to retry. Rows that a stopped run left pending come first. */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
@@ -245,7 +243,7 @@ function budgetLeftUsd(monitor: Monitor, { cost_usd }: Summary): number | null {
 /** Longest text of a setting on the page, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
-/** Describes the run for page and report: settings and, if it has a summary, the next commands. */
+/** Returns what page and report show: settings and, once there is a summary, the next commands. */
 export function aboutRun(
   args: ParsedArgs,
   nextArgs: NextArgs,
@@ -254,7 +252,7 @@ export function aboutRun(
 ): (summary: Summary | null) => RunAbout {
   const { params = {}, system, template } = generator;
   const facts = [
-    { name: "Command", text: sameCommand(args, io) },
+    { name: "Command", text: commandOfRun(args, io) },
     { name: "Version", text: `retort ${VERSION}` },
     { name: run.input.length === 1 ? "Input" : "Inputs", text: run.input.join("\n") },
     { name: "Output", text: run.output },
@@ -270,10 +268,10 @@ export function aboutRun(
   function commandsOf(summary: Summary): RunAbout["commands"] {
     const next = nextCommand(nextArgs, summary, io.program, io.env);
     const isDone = summary.state === "done" && summary.pending === 0;
-    const exportLine = exportCommand(summary, io.program);
+    const exportCommand = commandToExport(summary, io.program);
     return [
       ...next === undefined ? [] : [{ name: isDone ? "Retry" : "Continue", command: next }],
-      ...exportLine === undefined ? [] : [{ name: "Export", command: exportLine }],
+      ...exportCommand === undefined ? [] : [{ name: "Export", command: exportCommand }],
     ];
   }
 }

@@ -28,8 +28,8 @@ export async function tryTool(
   input = "",
 ): Promise<ToolResult> {
   if (!isGranted({ name: "run", command: tool })) {
-    // A denied permission may also mean that the tool is not installed. Without the permission to
-    // read, Deno would prompt the user.
+    // Deno may deny this permission because the tool is not installed. Searching for the tool needs
+    // the permission to read: Deno would prompt the user for it.
     const isMissing = isGranted({ name: "read" }) &&
       findInPath({ env, isGranted: () => true }, [tool, `${tool}.exe`]).length === 0;
     return { kind: isMissing ? "missing" : "refused" };
@@ -49,8 +49,8 @@ function isGranted(permission: Deno.PermissionDescriptor): boolean {
 }
 
 /**
- * Lists the queued and running tasks of the jobs with these names, one per line. `sacct` would need
- * Slurm accounting.
+ * Lists the queued and running tasks of the jobs with these names, one per line. Uses `squeue`,
+ * because `sacct` needs Slurm accounting.
  *
  * @param format What to print of a task: its ID (`%i`) or its state (`%T`).
  */
@@ -86,7 +86,7 @@ export async function callTool(
   );
 }
 
-/** Says why a tool could not be run or failed, as a clause without a final period. */
+/** Returns why a tool could not be run or failed, as a clause: `squeue is not installed here`. */
 export function problemText(tool: Tool, problem: ToolProblem): string {
   if (problem.kind === "missing") return `${tool} is not installed here`;
   if (problem.kind === "refused") {
@@ -98,11 +98,11 @@ export function problemText(tool: Tool, problem: ToolProblem): string {
   return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
 
-/** Errors of kubectl without a kubeconfig. It then connects to localhost:8080 by default. */
+/** Matches errors of a kubectl without a configuration, which connects to localhost:8080. */
 const NO_CLUSTER =
   /\blocalhost:8080\b|no configuration has been provided|current-context is not set/;
 
-/** Log line of `kubectl` before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
+/** Matches log lines of kubectl: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
 const LOG_LINE = /^[IWEF]\d{4} /;
 
 function firstErrorOf(error: string): string {
@@ -110,7 +110,6 @@ function firstErrorOf(error: string): string {
   return printable(lines.find((line) => !LOG_LINE.test(line)) ?? lines[0]);
 }
 
-/** Says that Kubernetes has no job of an output, and where it was looked for. */
 export function noJobIn(namespace: string | undefined): string {
   const place = namespace === undefined
     ? "the current namespace; --namespace names another"

@@ -50,7 +50,7 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
   return { listener, say: writeLine, close: () => {} };
 }
 
-/** Prints only warnings, for `--quiet`: for example, that the disk is full. */
+/** Returns a listener that prints only warnings, such as that the disk is full (`--quiet`). */
 export function createWarnings(say: (message: string) => void): RunListener {
   return (event) => {
     if (event.type === "notice" && event.level === "warning") say(`Warning: ${event.message}`);
@@ -65,13 +65,13 @@ export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** Minimum time left. A shorter run would be over before the hint helps. */
+/** Minimum time left for the hint: a shorter run would be over before the hint helps. */
 const MIN_SECONDS_LEFT = 300;
 
 /** Errors that show that the teacher, not the concurrency, limits the run. */
 const TEACHER_LIMITS = ["rate_limit", "server", "timeout", "network"];
 
-/** Suggests a higher concurrency, once, when the time left is known. */
+/** Returns a listener that, once the time left is known, suggests a higher concurrency. */
 export function createConcurrencyHint(say: (message: string) => void): RunListener {
   let wasShown = false;
   return (event) => {

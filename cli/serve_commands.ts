@@ -1,6 +1,6 @@
 /**
- * The commands that serve until interrupted: `view`, `monitor` and `simulate`. Each imports what it
- * serves on demand.
+ * The commands that serve until interrupted: `view`, `monitor` and `simulate`. Each loads the code
+ * of its server on demand.
  *
  * @module
  */
@@ -15,9 +15,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { asUsage, requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./exit.ts";
 
-/**
- * Time from the first signal to the exit: a file server that hangs may block the opening of a file.
- */
+/** Longest time from the first signal to the exit: a file server may hang while a file is opened. */
 const GRACE_MS = 3_000;
 
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -36,7 +34,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     io.writeErr(`View: ${shownUrl(page.url, place.hostname)}\nCtrl-C ends it\n`);
     const exposure = "read the prompts and answers";
     await using _shown = show({ ...place, url: page.url, exposure, output: args.inputs[0] }, io);
-    await interruption.ended;
+    await interruption.firstSignal;
   } catch (error) {
     if (error !== signal.reason) throw error;
   }
@@ -58,7 +56,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   using interruption = new Interruption(io);
   io.writeOut(`Monitor: ${shownUrl(page.url, hostname)}\nPress Ctrl-C to end it\n`);
   await using _shown = show({ ...place, url: page.url, exposure: "see the runs", output }, io);
-  await interruption.ended;
+  await interruption.firstSignal;
   return 0;
 }
 
@@ -71,7 +69,7 @@ export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number>
   await using server = serveSimulatedTeacher({ ...options, port });
   using interruption = new Interruption(io);
   io.writeOut(`A simulated teacher listens on ${server.url}; press Ctrl-C to end it\n`);
-  await interruption.ended;
+  await interruption.firstSignal;
   return 0;
 }
 

@@ -5,12 +5,12 @@ import { readTextOf, statOf, systemReason } from "../lib/files.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Options with every key, set or undefined: a flag whose option is forgotten would be ignored. */
+/** Options with every key except `Unset`, so that no flag is forgotten. A value may be undefined. */
 export type Complete<Options, Unset extends keyof Options> =
   & Options
   & Record<Exclude<keyof Options, Unset>, unknown>;
 
-/** Turns the library's errors about options into usage errors: flags have set the options. */
+/** Turns the library's errors about options into usage errors, because flags set the options. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -20,10 +20,7 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
-/**
- * Throws unless the user named an input. `problem` follows "Cannot", as in `merge without inputs:
- * …`.
- */
+/** @param problem What follows "Cannot" in the error: `merge without inputs: …`. */
 export function requireInputs(
   { inputs }: { readonly inputs: readonly string[] },
   problem: string,
@@ -48,7 +45,7 @@ export class Settings {
 
   /**
    * @param wanted What is missing and how to add it, for the error: `an output: add -o FILE`.
-   * @param action What cannot be done without it.
+   * @param action What cannot be done without the setting: `merge`.
    */
   required(name: string, wanted: string, action = "start"): string {
     const value = this.text(name);
@@ -65,8 +62,8 @@ export class Settings {
   }
 
   /**
-   * Reads a teacher's own file (`ownPath`), or else the file of the setting. `ignoresSetting`
-   * excludes the setting: a teacher with its own certificate must not use the key of all teachers.
+   * Reads a teacher's own file (`ownPath`) or else, unless `ignoresSetting`, the file of the
+   * setting: a teacher with its own certificate must not use the private key of the others.
    */
   async fileOr(
     name: string,
@@ -91,10 +88,7 @@ export class Settings {
     }
   }
 
-  /**
-   * Returns the error for a setting. It names the flag, the value and, if no flag was given, the
-   * configuration file.
-   */
+  /** Returns an error that names the flag, the value and, if the file set it, the `--config` file. */
   wrong(name: string, problem: string, options?: ErrorOptions): UsageError {
     const place = this.#flags.has(name) ? "" : ` of "${this.#flags.get("config")}"`;
     const value = JSON.stringify(this.text(name));

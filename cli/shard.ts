@@ -35,7 +35,7 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   throw errorFor(`there is no shard ${index}/${n}: ${existing}`);
 }
 
-/** Replaces `auto` with numbers: printed commands must work outside the job, too. */
+/** Replaces `--shard auto` with numbers, because printed commands must work outside of the job. */
 export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): ParsedArgs {
   if (shard === undefined) return args;
   const flags = new Map(args.flags).set("shard", `${shard.index}/${shard.count}`);
@@ -63,9 +63,8 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
 type ErrorFor = (problem: string) => UsageError;
 
 /**
- * Reads the shard from the scheduler's variables. The size of a Slurm array counts only if the
- * array is complete: with `sbatch --array=3`, COUNT is 1 and the task would pay for the whole
- * input.
+ * Reads the shard from the scheduler's variables. Uses the size of a Slurm array only if the array is
+ * complete: for `sbatch --array=3`, Slurm sets it to 1, and the task would pay for the whole input.
  *
  * @param flagCount N of `--shard auto/N`.
  */

@@ -120,14 +120,14 @@ function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
   };
 }
 
-/** Whether another part of the output already counts rows by this field. */
+/** Whether the output counts rows by this field under "Rows" or "Flags" already. */
 function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
 /** Width of the left column, in cells of the terminal. */
 const NAME_WIDTH = 20;
-/** Longer names are not aligned. */
+/** The figures of longer names are not aligned. */
 const MAX_NAME_WIDTH = 60;
 
 function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
@@ -238,11 +238,10 @@ const MEASURE_WIDTH = 24;
 /** Width of one run's figures, in cells. */
 const RUN_WIDTH = 16;
 
-/** All figures cover the rows that both runs have answered, except "Answered here only". */
 function comparisonText({ both, agreement, runs, ...rest }: RunComparison): string {
   const ofBoth = (count: number) => {
-    const share = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
-    return `${formatCount(count).padStart(11)}${share}`;
+    const percent = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
+    return `${formatCount(count).padStart(11)}${percent}`;
   };
   const measure = (name: string, text: string) => row(name, text, MEASURE_WIDTH);
   const runsRow = (name: string, textOf: (run: ComparedRun) => string) =>

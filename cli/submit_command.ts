@@ -25,7 +25,7 @@ import { DEFAULT_KEY_VARIABLE, shownHeader } from "./connection.ts";
 
 /** Time between the scheduler's signal and the kill (`--lead`). */
 const DEFAULT_LEAD_MS = 120_000;
-/** Time that a shard has for writing files, from the end of the grace period until it is killed. */
+/** Time from the end of `--grace` to the kill, in which a shard writes its files. */
 const SHUTDOWN_SECONDS = 10;
 /** 5 s for the calls in flight, plus `SHUTDOWN_SECONDS`. */
 const MIN_LEAD_MS = 15_000;
@@ -58,7 +58,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** Checks the settings of a job, and returns the job. For Slurm, writes the shard plan. */
+/** Checks and returns a job. For Slurm, also writes the plan of its shards. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -121,9 +121,8 @@ function planOptions(settings: Settings) {
 }
 
 /**
- * Reads the settings as each shard will, to find a wrong setting before a night in the queue. On
- * Kubernetes, files that settings name may exist in the cluster only. Returns undefined if one is
- * missing on this machine.
+ * Reads the settings as each shard will, to find a wrong one before a night in the queue. Returns
+ * undefined if a file that they name is missing here: for Kubernetes, it may be in the cluster.
  */
 async function checkRun(
   scheduler: "slurm" | "kubernetes",
@@ -157,18 +156,15 @@ function shardFlags(leadSeconds: number): string[] {
   return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
-/**
- * Flags for one scheduler only. With the other, they are refused: it would ignore them, and a job
- * would run without its `--time`, for example.
- */
-const OWN_FLAGS = {
+/** Flags that only one scheduler has. With the other, a job would run without its `--time`. */
+const FLAGS_OF_SCHEDULERS = {
   slurm: ["time", "partition", "account", "before", "program"],
   kubernetes: ["image", "volume", "secret", "namespace"],
 };
 
 function refuseFlagsOfOthers(scheduler: "slurm" | "kubernetes", { flags }: ParsedArgs): void {
   const other = scheduler === "slurm" ? "kubernetes" : "slurm";
-  const flag = OWN_FLAGS[other].find((name) => flags.has(name));
+  const flag = FLAGS_OF_SCHEDULERS[other].find((name) => flags.has(name));
   if (flag === undefined) return;
   throw new UsageError(`Cannot use --${flag} with "submit ${scheduler}": it belongs to ${other}`);
 }
@@ -211,7 +207,7 @@ function runFlags({ flags }: ParsedArgs): string[] {
   });
 }
 
-/** Throws if a job would contain a secret, or if shards would not get the key. */
+/** Throws if the job would contain a secret, or if its shards would not get their key. */
 function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
   settings: Settings,

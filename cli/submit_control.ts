@@ -60,7 +60,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     rows += runCounts.rows;
     done += runCounts.done;
     failed += runCounts.failed;
-    // Keeps one line more than is shown, to know whether there are more.
+    // One line more than is printed shows that there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
@@ -144,7 +144,7 @@ async function describeQueue(
   return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
 }
 
-/** Jobs whose pods a quota forbids, or that wait for a secret, look like others in the queue. */
+/** `kubectl get jobs` does not show that a quota forbids the pods, or that they lack a secret. */
 function podsAdvice(name: string, place: readonly string[]): string {
   const describe = ["kubectl", "describe", "job", name, ...place];
   const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...place];
@@ -211,7 +211,7 @@ export async function cancelCommand(
   return conclude(kinds, name, io);
 }
 
-/** Prints whether the job is canceled. Returns the exit code. */
+/** Prints the outcome of all schedulers together. Returns the exit code. */
 function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): number {
   if (kinds.includes("kept")) {
     io.writeErr(

@@ -60,8 +60,8 @@ export function logsOf(stem: string): string {
 }
 
 /**
- * Returns a command for a submitted job. Of the tasks, only `submit` has permission to call the
- * scheduler.
+ * Returns a command for a submitted job. Under `deno task`, the task is `submit`, because `distill`
+ * may not call the scheduler.
  *
  * @param namespace The namespace of a Kubernetes job, if it was named.
  */
@@ -100,9 +100,7 @@ export async function mergedResultsOf(stem: string, settings: Settings): Promise
   return file;
 }
 
-/**
- * Throws if the merge could not write its files: it would fail only after all shards were paid for.
- */
+/** Throws if the merge could not write its files. It would fail when all shards are paid for. */
 export async function checkMergedFiles(
   mergedResults: string,
   inputs: readonly string[],
@@ -197,7 +195,7 @@ export interface JobOutput {
   readonly runs?: readonly MergeRun[];
 }
 
-/** @param operation What needs the output, for errors: `cancel a job`. */
+/** @param operation What follows "Cannot" in errors: `cancel a job`. */
 export async function findOutput(
   outputs: readonly string[],
   settings: Settings,
@@ -225,7 +223,7 @@ export async function findOutput(
   );
 }
 
-/** Whether this results file, or any in this folder, has a plan (`.retort/NAME.shards-16.json`). */
+/** Whether a results file, or any in a folder, has a shard plan (`.retort/NAME.shards-16.json`). */
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));

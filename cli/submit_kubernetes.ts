@@ -63,7 +63,7 @@ export function warnOfMissing(
   warnOfMissingVariables(settings, teachers, io);
 }
 
-/** Does not quote a name: users may have written the key itself. */
+/** Names no variable, because users may have written the key itself instead. */
 function warnOfMissingVariables(
   settings: Settings,
   teachers: readonly TeacherSpec[],
@@ -134,8 +134,7 @@ function isOnVolume(path: string, mountPath: string): boolean {
   return isInside(posix.resolve(root, path), root, posix);
 }
 
-/** Warns of inputs that pods can read only if the image has them, such as `~/x.jsonl`, which the
- * shell expands to a path of this machine. */
+/** Warns of inputs outside of the volume: the shell expands `~/x.jsonl` to a path of this machine. */
 function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: Io): void {
   const { mountPath } = kubernetesOptions(settings);
   const input = inputs.find((path) => !isOnVolume(path, mountPath));
@@ -150,8 +149,8 @@ function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: 
 const PLAIN_FILE = /^[^*?{[]+\.\w+$/;
 
 /**
- * Throws if the shards of an input that is not here may write results of another name than the
- * merge waits for: the results of a folder or pattern of one file, `data/x.jsonl`, are `x.jsonl`.
+ * Throws if the merge may wait for other results than those that the shards write. A folder or
+ * pattern that is not on this machine may hold one file, `x.jsonl`: its results are `x.jsonl`, too.
  */
 export function refuseUnknownName([input, ...more]: readonly string[], output: string): void {
   if (more.length > 0 || output.endsWith(".jsonl") || PLAIN_FILE.test(input)) return;
@@ -196,7 +195,7 @@ export function kubernetesOptions(settings: Settings): KubernetesOptions {
   };
 }
 
-/** A pattern of values that Kubernetes accepts, and the rule in words. */
+/** Matches values that Kubernetes accepts. `rule` says in words which these are. */
 type ValueRule = readonly [pattern: RegExp, rule: string];
 
 const SUBDOMAIN: ValueRule = [
@@ -214,7 +213,7 @@ const SECRET_KEY: ValueRule = [
   "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
 ];
 const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];
-/** Requires a unit: without one, Kubernetes would take bytes, and Slurm megabytes. */
+/** With a unit: numbers without one are bytes for Kubernetes, but megabytes for Slurm. */
 const QUANTITY: ValueRule = [
   /^\d+(\.\d+)?([KMGTP]i|[kMGTP])$/,
   "it must be a number with the unit of Kubernetes, as in 512Mi or 2G",

@@ -56,7 +56,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-/** Throws for line breaks in paths: the script would run what follows as a command. */
+/** Throws for a line break in a path: the script would run the rest of the path as a command. */
 function refuseLineBreaks(paths: readonly string[]): void {
   const path = paths.find((path) => /[\r\n]/.test(path));
   if (path === undefined) return;
@@ -65,7 +65,7 @@ function refuseLineBreaks(paths: readonly string[]): void {
   );
 }
 
-/** Warns of tasks in the queue: Slurm, unlike Kubernetes, accepts a second job for an output. */
+/** Warns if an earlier job is in the queue: Slurm, unlike Kubernetes, accepts another of its name. */
 async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   const queue = await queueOf([job.name], "%i", io);
   const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;
@@ -162,10 +162,7 @@ function directiveValue(settings: Settings, name: string): string | undefined {
   );
 }
 
-/**
- * Slurm's notations of a time limit, except a plain number, which Slurm takes as minutes and Retort
- * as seconds.
- */
+/** Matches Slurm's time limits except plain numbers: minutes for Slurm, but seconds for Retort. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
@@ -205,15 +202,12 @@ function slurmTime(totalSeconds: number): string {
 /** Keeps the memory of long runs small. The task `distill` in `deno.json` has the same flags. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/**
- * Never called. Because of this import, Deno caches the worker's module with the program, so that
- * `--cached-only` finds it.
- */
+/** Never called. The import makes Deno cache the worker, so that `--cached-only` finds it. */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**
- * Returns the executable, or Deno with V8's flags and the permissions of a run. Nodes may be
- * offline, so it does not download (`--cached-only`).
+ * Returns the executable, or `deno run` with V8's flags and the permissions of a run. Nodes may be
+ * offline, so Deno downloads nothing (`--cached-only`).
  */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];

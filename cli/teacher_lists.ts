@@ -45,7 +45,7 @@ export interface OpenListsOptions {
   readonly dependencies?: SourceDependencies;
 }
 
-/** Interval for reading a list that cannot be used yet. */
+/** Interval between two readings of a list that cannot be used yet. */
 const RETRY_MS = 2_000;
 
 /**
@@ -120,8 +120,8 @@ interface ListedTeacher {
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
-/** Maximum number of teachers kept after leaving. Restarted pods have new addresses each time. */
-const MAX_LEFT = 1_000;
+/** Maximum number of departed teachers that are kept. A restarted pod has a new address. */
+const MAX_DEPARTED = 1_000;
 
 /**
  * The teachers of all lists. An address in several lists is one teacher, which leaves when no list
@@ -132,8 +132,8 @@ class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, ListedTeacher>();
   /** Why each address could not join. Later readings try again and report only a new reason. */
   readonly #problems = new Map<string, string>();
-  /** Addresses that no list names any more, in the order of leaving. */
-  readonly #leftUrls = new Set<string>();
+  /** Addresses that no list names any more, in the order in which they left. */
+  readonly #departedUrls = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 
   /** Returns the place of a new teacher; undefined if another list already names the address. */
@@ -141,7 +141,7 @@ class ListedTeachers implements AsyncDisposable {
     const listedTeacher = this.#byUrl.get(entry.url) ??
       { place: await list.make(entry), entries: new Map() };
     this.#byUrl.set(entry.url, listedTeacher);
-    this.#leftUrls.delete(entry.url);
+    this.#departedUrls.delete(entry.url);
     listedTeacher.entries.set(list, entry);
     return listedTeacher.entries.size === 1 ? placeOf(listedTeacher) : undefined;
   }
@@ -182,7 +182,7 @@ class ListedTeachers implements AsyncDisposable {
       if (listedTeacher.entries.size > 0) changedPlaces.push(placeOf(listedTeacher));
       else {
         leftTeachers.push(listedTeacher.place.teacher);
-        this.#leftUrls.add(url);
+        this.#departedUrls.add(url);
       }
     }
     this.#forgetOldest();
@@ -192,9 +192,9 @@ class ListedTeachers implements AsyncDisposable {
 
   /** Does not close the forgotten teachers: calls may be in flight. Idle connections time out. */
   #forgetOldest(): void {
-    for (const url of this.#leftUrls) {
-      if (this.#leftUrls.size <= MAX_LEFT) return;
-      this.#leftUrls.delete(url);
+    for (const url of this.#departedUrls) {
+      if (this.#departedUrls.size <= MAX_DEPARTED) return;
+      this.#departedUrls.delete(url);
       this.#byUrl.delete(url);
     }
   }

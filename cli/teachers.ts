@@ -56,7 +56,7 @@ export async function openTeachers(
   const { places = [], list } = lists.length === 0
     ? {}
     : stack.use(await openListsOf(lists, setup));
-  // All are open: from now on, the caller closes them.
+  // From now on, the caller closes them.
   const open = stack.move();
   return {
     teachers: [...teachers, ...places],
@@ -69,7 +69,7 @@ interface Setup {
   readonly settings: Settings;
   readonly io: Io;
   readonly keys: Keys;
-  /** Every teacher and list of the run: if OpenAI is among them, no other gets the default key. */
+  /** All teachers and lists. If OpenAI is among them, the default key is for OpenAI alone. */
   readonly allTeachers: readonly NamedTeacher[];
 }
 
@@ -96,10 +96,7 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   );
 }
 
-/**
- * Default time to wait at the start for a DNS name without an address and, in a job, for an
- * unusable list.
- */
+/** Default wait at the start for a DNS name without an address or, in a job, an unusable list. */
 const DEFAULT_WAIT_MS = 60_000;
 
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
@@ -197,7 +194,6 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // If no key is named and OpenAI is among the teachers, only OpenAI gets the default key.
   if (!isNamed && !isOpenAI(baseUrl) && allTeachers.some((other) => isOpenAI(other.baseUrl))) {
     return undefined;
   }

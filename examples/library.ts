@@ -5,8 +5,8 @@
  * deno run -A examples/library.ts
  * ```
  *
- * From a script of your own, import the module by its URL instead of `../mod.ts`; nothing must be
- * installed and no import map is needed.
+ * From a script of your own, import the module by its URL instead of `../mod.ts`. You need to install
+ * nothing, and no import map.
  *
  * @module
  */
@@ -27,13 +27,13 @@ const rows = [
   { id: "joke", prompt: "Tell a joke about chemistry." },
 ];
 for await (const answer of distill(rows, { teacher, params: { temperature: 0.6 } })) {
-  // A failed row is not an exception: it holds the reason, and the other rows continue.
+  // A row that fails throws nothing: `error` has the reason, and the other rows continue.
   if (answer.ok) console.log(`${answer.input.id}: ${answer.response}`);
   else console.log(`${answer.input.id} failed: ${answer.error.message}`);
 }
 
-// 2. Files. Finished rows are on disk: stop this script at any moment and run it again with the
-// same output, and it continues.
+// 2. Files. Finished rows are on disk: a script that was stopped continues if it runs again with the
+// same output.
 const output = await Deno.makeTempDir({ prefix: "retort_example_" });
 const input = new URL("prompts.jsonl", import.meta.url);
 const summary = await distillFiles(input, `${output}/`, { teacher, concurrency: 20 });

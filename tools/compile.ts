@@ -1,8 +1,8 @@
 /**
- * Builds the standalone executable: `deno task compile`. Permissions and V8 flags are those of the
- * `distill` task of `deno.json`, and it may also run the programs of the `submit` task. Workers are
- * embedded with `--include`, because `deno compile` does not find them. Extra arguments are passed
- * on to `deno compile`, such as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
+ * Builds the standalone executable: `deno task compile`. It has the permissions and V8 flags of the
+ * task `distill` in `deno.json`, and may also run the programs of the task `submit`. `--include`
+ * embeds workers, which `deno compile` does not find. Arguments are passed on to `deno compile`, such
+ * as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export async function compileArgs(extra: readonly string[] = []): Promise<string
   return ["compile", "--quiet", ...flags, ...includes, ...output, ...extra, "cli.ts"];
 }
 
-/** From the root: modules that are started as workers. */
+/** Returns the modules that are started as workers, as paths from the root. */
 export async function findWorkers(): Promise<string[]> {
   const workers = new Set<string>();
   for (const folder of SEARCHED_FOLDERS) await collectWorkersBelow(`${folder}/`, workers);

@@ -1,8 +1,9 @@
 /**
- * Runs the tests, in the documentation too: `deno task test`. All files of a folder like `tests/cli/`
- * in one module take a third of the CPU: Deno loads and compiles the program anew for each module.
+ * Runs the tests, those in the documentation included: `deno task test`. Imports the test files into
+ * a few modules, because Deno loads and compiles the program again for each module: the files of
+ * `tests/cli/` take a third of the CPU in one module.
  *
- * Flags are those of `deno test`, and `--page`: the tests of the pages run at the same time.
+ * `--page` also runs the tests of the pages, at the same time. Other flags are those of `deno test`.
  *
  * @module
  */
@@ -10,12 +11,12 @@
 import { pathToFileURL } from "node:url";
 
 const ROOT = new URL("../", import.meta.url);
-/** Enough that they end at about the same time. */
-const MODULES = 12;
-/** Run by tasks of their own. */
-const OTHERS = ["tests/browser/", "tests/trainers/", "tests/cluster/"];
+/** With fewer modules, the last one would run alone for a while. */
+const MODULE_COUNT = 12;
+/** Folders whose tests have tasks of their own. */
+const FOLDERS_OF_OTHER_TASKS = ["tests/browser/", "tests/trainers/", "tests/cluster/"];
 
-/** The test files below a folder of the repository, in order. */
+/** Returns the sorted paths of the test files below a folder, from the root of the repository. */
 async function testFiles(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
@@ -31,9 +32,9 @@ async function runTests(flags: readonly string[], ignored: readonly string[]): P
     .filter((path) => !ignored.some((folder) => path.startsWith(folder)));
   const dir = await Deno.makeTempDir({ prefix: "retort_tests_" });
   try {
-    const modules = await Promise.all(Array.from({ length: MODULES }, async (_, module) => {
-      // Neighbors are in different modules, because a slow test rarely comes alone.
-      const imports = files.filter((_, i) => i % MODULES === module)
+    const modules = await Promise.all(Array.from({ length: MODULE_COUNT }, async (_, module) => {
+      // Neighbors go to different modules, because files beside a slow one are often slow, too.
+      const imports = files.filter((_, i) => i % MODULE_COUNT === module)
         .map((path) => `import "${new URL(path, ROOT)}";\n`);
       const path = `${dir}/tests_${module + 1}.ts`;
       await Deno.writeTextFile(path, imports.join(""));
@@ -52,7 +53,7 @@ async function runTests(flags: readonly string[], ignored: readonly string[]): P
   }
 }
 
-/** Each test of a page waits for its Chromium much of the time, in which other tests can run. */
+/** Prints nothing: the output would mix with that of the tests that run at the same time. */
 function runPageTests(flags: readonly string[]): Promise<Deno.CommandOutput> {
   const args = ["task", "--quiet", "test-page", ...flags];
   return new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
@@ -65,7 +66,7 @@ if (import.meta.main) {
   );
   const ignored = ignores.flatMap((arg) => arg.slice("--ignore=".length).split(","));
   const pageTests = page && runPageTests(flags);
-  const code = await runTests(flags, [...OTHERS, ...ignored]);
+  const code = await runTests(flags, [...FOLDERS_OF_OTHER_TASKS, ...ignored]);
   const output = await pageTests;
   if (output !== undefined) {
     const decoder = new TextDecoder();

@@ -56,7 +56,7 @@ async function run(command: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** One line of text per model. */
+/** Converts LiteLLM's table to the file of prices, with one text per model (`ratesOf`). */
 export function convertTable(table: Record<string, LiteLlmEntry>, source: string, date: string) {
   const models = new Map(PROVIDER_IDS.map((id) => [id, {} as Record<string, string>]));
   for (const [key, entry] of Object.entries(table)) {
@@ -77,8 +77,8 @@ function nameOf(key: string, provider: string): string {
 }
 
 /**
- * Prices as text, which `lib/prices/rates.ts` reads: `0.25 2 cached 0.025; flex 0.125 1 cached
- * 0.0125; >272000 0.5 3`.
+ * Returns the prices of a model as `lib/prices/rates.ts` reads them: `0.25 2 cached 0.025; flex 0.125
+ * 1 cached 0.0125; >272000 0.5 3`.
  */
 function ratesOf(entry: LiteLlmEntry): string | undefined {
   const base = entry.tiered_pricing === undefined ? clauseOf(entry, "", "") : rangeClauses(entry);
@@ -116,8 +116,8 @@ function ratesOf(entry: LiteLlmEntry): string | undefined {
 }
 
 /**
- * In US dollars per million tokens, after a label: `flex 0.125 1 cached 0.0125`. Undefined if input
- * or output has no price.
+ * Returns a label and prices in US dollars per million tokens: `flex 0.125 1 cached 0.0125`.
+ * Undefined if input or output has no price.
  */
 function clauseOf(entry: LiteLlmEntry, suffix: string, label: string): string | undefined {
   const price = (name: string) => {
@@ -157,7 +157,7 @@ function rangeClauses(entry: LiteLlmEntry): string | undefined {
   return clauses.includes(undefined) ? undefined : clauses.join("; ");
 }
 
-/** `[272000, "_above_272k_tokens"]` for each bound in the names of fields. */
+/** Returns `[272000, "_above_272k_tokens"]` for each bound in the names of fields, ascending. */
 function thresholdsOf(entry: LiteLlmEntry): [bound: number, suffix: string][] {
   const matches = Object.keys(entry).flatMap((key) =>
     /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(key) ?? []
@@ -170,8 +170,8 @@ function thresholdsOf(entry: LiteLlmEntry): [bound: number, suffix: string][] {
 }
 
 /**
- * `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC. A
- * leading `+8` means that the weekdays are those in Shanghai.
+ * Returns `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC. A
+ * leading `+8` means weekdays in Shanghai.
  */
 function windowsOf(offPeak: LiteLlmEntry): string {
   const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];

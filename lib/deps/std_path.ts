@@ -1,8 +1,7 @@
 // deno-lint-ignore-file no-import-prefix -- this is where packages enter
 /**
- * Path functions for the current system, from the standard library. Its own module that chooses the
- * system is not used: it loads both forms, and all of `node:process` to find out which system it
- * is.
+ * Path functions for the current system, from the standard library. Its `path/mod.js` is not used,
+ * because that loads the functions of both systems, and `node:process` only to tell the system.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  * HTTP transport: undici's client and proxy agent. See `docs/architecture.md` for why it is not
  * `fetch`.
  *
- * They are imported one by one: undici's entry also loads `fetch`, WebSockets, mocks and caches,
+ * Modules are imported one by one: undici's entry also loads `fetch`, WebSockets, mocks and caches,
  * which adds 60 ms to every start.
  *
  * @module
@@ -34,7 +34,7 @@ type DispatchController = undici.Dispatcher.DispatchController;
 type DispatchHandler = undici.Dispatcher.DispatchHandler;
 type DispatchOptions = undici.Dispatcher.DispatchOptions;
 
-// Normally undici's entry adds these methods. The proxy agent opens its tunnels with `connect`.
+// The proxy agent opens its tunnels with this method, which undici's entry would add.
 Object.assign((dispatcher as typeof undici.Dispatcher).prototype, { connect });
 
 export {

@@ -14,7 +14,7 @@ import { CHARS_PER_TOKEN, draw, type Plan } from "./options.ts";
 /** The fields of a request that determine its answer. */
 interface ChatRequest {
   readonly model: string;
-  /** All messages with their roles, as returned by `promptKey`. */
+  /** All messages with their roles, as one text. */
   readonly prompt: string;
   readonly lastUserText: string;
   readonly maxTokens: number;
@@ -25,7 +25,7 @@ interface ChatRequest {
   readonly includeUsage: boolean;
 }
 
-/** Parses a request. Returns an error message if it is invalid. */
+/** Parses a request. Returns an error message if the request is invalid. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {
@@ -55,7 +55,6 @@ export function readChatRequest(text: string): ChatRequest | string {
   return { model, prompt, lastUserText, maxTokens, seed, stream, includeUsage };
 }
 
-/** All messages and roles as one text, to identify the prompt. */
 function promptKey(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
@@ -82,7 +81,7 @@ function show(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
 }
 
-/** Tokens in an event of a stream. A long text has `MAX_PIECES` larger events. */
+/** Tokens in an event of a stream; more if the text would need more than `MAX_PIECES` events. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 
@@ -202,28 +201,28 @@ const SENTENCE_PARTS = [
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** The padding of an answer begins with any of this many sentences. */
+/** Number of sentences of `filler` with which the padding of an answer may begin. */
 const STARTS = 512;
 /** The offsets of these sentences in `filler`. */
-const starts: number[] = [];
-/** The text that pads answers; grows as needed. */
+const startOffsets: number[] = [];
+/** The text that pads answers, which grows as needed. */
 let filler = "";
-let sentences = 0;
+let sentenceCount = 0;
 
-/** Truncates `start`, or pads it with sentences chosen by `hash`, to exactly `tokenCount`
- * tokens. The padding ends with `end`. */
+/** Returns a text of exactly `tokenCount` tokens: truncates `start`, or pads it with sentences that
+ * `hash` selects. The padding ends with `end`. */
 function fitTo(start: string, tokenCount: number, hash: number, end = ""): string {
   const chars = tokenCount * CHARS_PER_TOKEN - start.length;
   if (chars <= 0) return start.slice(0, start.length + chars).toWellFormed();
-  while (starts.length < STARTS) addSentence();
-  const from = starts[hash % STARTS];
+  while (startOffsets.length < STARTS) addSentence();
+  const from = startOffsets[hash % STARTS];
   while (filler.length < from + chars) addSentence();
   return start + filler.slice(from, from + chars - end.length) + end;
 }
 
 function addSentence(): void {
-  if (starts.length < STARTS) starts.push(filler.length);
-  const number = sentences++;
+  if (startOffsets.length < STARTS) startOffsets.push(filler.length);
+  const number = sentenceCount++;
   const words = SENTENCE_PARTS.map((part, salt) =>
     part[Math.floor(draw(number, salt) * part.length)]
   );

@@ -18,7 +18,7 @@ import {
 export interface SimulateOptions {
   /** Time until an answer is complete, in milliseconds. @default 500 */
   latency?: number;
-  /** The largest deviation from `latency`, as a fraction of it. @default 0.2 */
+  /** Largest deviation from `latency`, as a fraction of `latency`. @default 0.2 */
   jitter?: number;
   /** Mean completion tokens without reasoning. Each prompt gets half to one and a half times as
    * many. @default 300 */
@@ -123,9 +123,9 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
   return resolveSimulateOptions(Object.fromEntries(values), "simulate");
 }
 
-/** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
+/** What each request with this prompt and seed gets, unless it hits a fault or a limit. */
 export interface Plan {
-  /** A hash of the prompt and both seeds, 53 bits. */
+  /** A hash (53 bits) of the prompt, the request's seed and the teacher's. */
   readonly hash: number;
   /** Whether this prompt always gets status 400. */
   readonly isRejected: boolean;
@@ -140,7 +140,7 @@ export interface Plan {
 /** Characters per token, as an estimate for English text. */
 export const CHARS_PER_TOKEN = 4;
 
-/** After bryc's cyrb53 (public domain): 53 bits, a nanosecond per character. */
+/** Returns a hash of 53 bits: bryc's cyrb53 (public domain). Takes a nanosecond per character. */
 export function hashText(text: string, seed: number): number {
   let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
   for (let i = 0; i < text.length; i++) {
@@ -154,7 +154,7 @@ export function hashText(text: string, seed: number): number {
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
-/** A pseudo-random number in [0, 1) from a hash. Each purpose has its own `salt`. */
+/** Returns a pseudo-random number in [0, 1), from a hash. Each purpose has its own `salt`. */
 export function draw(hash: number, salt: number): number {
   let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
   bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
@@ -162,7 +162,7 @@ export function draw(hash: number, salt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
-/** Plans the answer to a prompt. Another `seed` of the request gives another answer. */
+/** @param seed The seed of the request: another one gives another answer. */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,
@@ -190,10 +190,9 @@ export function planAnswer(
 /** `broken`: status 200 without an answer. `aborted`: the answer ends half-way. */
 export type Fault = "error" | "broken" | "aborted";
 
-/** Salts above this one draw the faults, one for each attempt at a prompt. */
+/** The salt of a fault is this plus the number of the attempt at the prompt. */
 const FAULT_SALT = 99;
 
-/** Draws the fault of each request. */
 export class Faults {
   readonly #options: ResolvedSimulateOptions;
   readonly #attempts = new AttemptCounter();
@@ -202,6 +201,7 @@ export class Faults {
     this.#options = options;
   }
 
+  /** Returns the fault of the next request for this plan; undefined for none. */
   next({ hash }: Plan): Fault | undefined {
     const { errors, broken, aborted } = this.#options;
     if (errors === 0 && broken === 0 && aborted === 0) return undefined;
@@ -214,8 +214,8 @@ export class Faults {
 
 const GENERATION_SIZE = 65_536;
 
-/** Counts how often each prompt was sent. Memory is bounded: when the younger of two generations
- * of prompts is full, the older one is forgotten. */
+/** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations: when
+ * the younger one is full, the older one is forgotten. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();
@@ -225,6 +225,7 @@ export class AttemptCounter {
     this.#size = size;
   }
 
+  /** Counts an attempt. Returns the number of attempts at this prompt so far. */
   count(hash: number): number {
     const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
     this.#young.set(hash, count);

@@ -96,7 +96,7 @@ function listen(
   handler: RequestHandler,
   signal: AbortSignal,
 ): Deno.HttpServer<Deno.NetAddr> {
-  // Only a truncated body causes an error, and its sender is gone.
+  // Only a truncated body causes an error. Its sender is gone, and gets no response.
   const onError = () => errorResponse(400, "Cannot read the body of the request");
   const options = { hostname: "127.0.0.1", port, signal, onListen() {}, onError };
   try {
@@ -163,7 +163,7 @@ class RequestHandler {
     }
   }
 
-  /** Returns the response to a request that is not admitted; undefined if it is. */
+  /** Returns the response if the request is rejected, otherwise undefined. */
   #rejection(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
@@ -202,13 +202,13 @@ class RequestHandler {
   }
 }
 
-/** Returns the plan of what is sent: an aborted answer has half of its tokens. */
+/** Returns the plan of what is sent: an aborted answer has half of the planned tokens. */
 function sentPlan(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
 }
 
-/** Enforces a limit per minute every second, like OpenAI: the bucket holds one second's share. */
+/** A token bucket that, as at OpenAI, holds only what a limit per minute allows in one second. */
 export class RateGate {
   readonly #requestsPerMs: number;
   readonly #capacity: number;
@@ -235,7 +235,7 @@ export class RateGate {
   }
 }
 
-/** Timers that `close()` ends together with the server. */
+/** The waits of all requests, which `close()` ends at once. */
 export class Sleepers {
   readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
   #isClosed = false;

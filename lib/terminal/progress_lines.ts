@@ -43,7 +43,7 @@ const ERASE_BELOW = "\x1b[J";
 
 export interface BarOptions {
   write: (text: string) => void;
-  /** The width of the terminal in cells; called for each drawing. */
+  /** Returns the width of the terminal in cells. Called for each drawing. */
   columns: () => number;
   /** Whether to use colors. The caller checks `NO_COLOR`. */
   isColored: boolean;
@@ -55,6 +55,7 @@ export interface BarOptions {
 export type Bar = RunListener & {
   /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
+  /** Draws the last state, which stays visible, and ends the bar. */
   done(): void;
 };
 
@@ -123,14 +124,14 @@ class Drawing {
   }
 }
 
-/** Each cell of the longest bar is 1 %. */
+/** A cell of the longest bar is 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** A narrower bar is not drawn: only the percentage is shown. */
+/** If there is room for fewer cells, only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
-/** Different shapes distinguish the parts without colors. */
-const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
+/** Shapes distinguish the parts of the bar, because colors may be off. */
+const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", pending: "░" };
 
 interface BarView {
   readonly width: number;
@@ -140,8 +141,8 @@ interface BarView {
 
 /**
  * Returns at most five lines: shares of the rows (if their number is known); rows, speed and cost;
- * attempts and tokens; the process, if requested; problems. While the input is read, returns only
- * the state. Each line starts with an empty cell, where the cursor rests.
+ * calls and tokens; the process (with `isVerbose`); problems. While the input is read, returns only
+ * the state. Each line begins with a space, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -187,7 +188,7 @@ function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint
   return paint(SHAPES.skipped.repeat(skipped), "dim") +
     paint(SHAPES.succeeded.repeat(done - skipped - failed), "green") +
     paint(SHAPES.failed.repeat(failed), "red") +
-    paint(SHAPES.left.repeat(cells - done), "dim");
+    paint(SHAPES.pending.repeat(cells - done), "dim");
 }
 
 export interface PlainOptions {
@@ -201,15 +202,15 @@ export interface PlainOptions {
   now?: () => number;
 }
 
-/** Minimum age of the last line for a change to or from `backing_off`: the state may change several
+/** Minimum age of the last line for a change to or from `backing_off`, which may happen several
  * times a second. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** If a line leaves fewer cells for the problem, it omits the ranges of estimates. If that does not
- * free enough cells, it omits the problem. */
+/** A line with less room for the problem omits the ranges of estimates. If that does not make enough
+ * room, the line omits the problem. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
@@ -239,9 +240,7 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/**
- * Writes at most 120 columns: the most important segments first, and the problem if there is room.
- */
+/** Returns a line of at most 120 cells, with the problem if there is room; a second if verbose. */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;

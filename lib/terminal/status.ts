@@ -47,8 +47,8 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/** The lower bound of the ETA is shown once the run is this old. `MIN_BOUND_AGE_MS` in
- * `web/page/run_state.js` has the same limit. */
+/** Age of a run from which the lower bound of the ETA is shown. `web/page/run_state.js` has the same
+ * constant. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
@@ -70,7 +70,7 @@ function reasonOf({ reason, teachers }: Snapshot): string | null {
   return present.length === 1 && present[0].state === "halted" ? present[0].reason : reason;
 }
 
-/** Rows that this run and earlier ones have finished. */
+/** Returns the number of rows that this run and earlier ones have finished. */
 export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
@@ -87,7 +87,7 @@ export function percentDone(snapshot: Snapshot, total: number): string {
   return total === 0 ? "100.0%" : formatPercent(doneRows(snapshot), total);
 }
 
-/** Speed, time left, cost, and failed rows. `isBrief` omits the ranges of estimates. */
+/** Speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
 export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
   const { failed, rate_per_s } = snapshot;
   const shownSnapshot = isBrief
@@ -196,7 +196,7 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 }
 
 /** Problems that need action: teachers that are not up, and the error that most rows failed with.
- * Errors of attempts that were retried need no action. */
+ * Attempts that were retried need none. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const failureGroups = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
@@ -215,8 +215,8 @@ export function startText(event: RunStart): string {
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${addressList(event.teacher.split(", "))}`;
   const max = formatCount(concurrency);
-  const lanes = event.concurrency_is_auto ? `auto (up to ${max})` : max;
-  return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
+  const limit = event.concurrency_is_auto ? `auto (up to ${max})` : max;
+  return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${limit}`);
 }
 
 function addressList(addresses: readonly string[]): string {
@@ -225,7 +225,7 @@ function addressList(addresses: readonly string[]): string {
   return `${firstAddresses} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
 }
 
-/** The first line of a run names at most this many teachers: hundreds would fill the screen. */
+/** Limit of the teachers that the first line of a run names: hundreds would fill the screen. */
 const MAX_ADDRESSES = 4;
 
 /** Prefixes warnings with `Warning:`, because colors may be off. */

@@ -35,10 +35,10 @@ export interface SummaryTextOptions {
   isColored: boolean;
 }
 
-/** The label "" continues the line above. */
+/** A line with the label "" continues the line above. */
 type Line = readonly [label: string, text: string];
 
-/** Writes at most 33 lines, without figures that are 0. */
+/** Returns at most 33 lines, without figures that are 0. */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.isColored);
   const lines: Line[] = [
@@ -60,10 +60,9 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/** Whether rows failed because their answers were truncated. If these rows were sent unchanged,
- * their answers would be truncated again. */
+/** Whether answers of failed rows were truncated, as they would be again in an unchanged retry. */
 function hasTruncated({ errors }: Summary): boolean {
-  return errors.some(({ type, action }) => type === "truncated" && action === "failed");
+  return errors.some(({ type, actions }) => type === "truncated" && actions.failed > 0);
 }
 
 function align(lines: readonly Line[], paint: Paint): string {
@@ -241,7 +240,7 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
   return lines;
 }
 
-/** `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; the most failed rows first. */
+/** `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, by the number of failed rows. */
 function errorLines({ errors }: Summary): Line[] {
   const shownErrors = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);

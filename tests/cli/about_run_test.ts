@@ -23,7 +23,7 @@ function about(parts: Parameters<typeof makeSummary>[0] | undefined, system?: st
     run: { input: ["in.jsonl"], output: "out/" },
     generator: { params: { temperature: 0.7 }, system },
   };
-  return aboutRun(args, { same: args, pending: args }, request, io)(
+  return aboutRun(args, { thisRun: args, pendingRows: args }, request, io)(
     parts === undefined ? null : makeSummary(parts),
   );
 }

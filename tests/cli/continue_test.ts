@@ -12,7 +12,7 @@ const FAILED = summaryOf({ failures_on_disk: 2 });
 
 /** The arguments of a run that can be repeated as it is. */
 function argsOf(args: ParsedArgs): NextArgs {
-  return { same: args, pending: args };
+  return { thisRun: args, pendingRows: args };
 }
 
 function next(args: string[], summary = INTERRUPTED): string | undefined {

@@ -49,7 +49,7 @@ async function openIn(
     (text) => said.push(text),
   );
   const end = async () => {
-    const isReported = await opened.end();
+    const isReported = await opened.writeReport();
     await opened.close();
     return isReported;
   };
@@ -193,7 +193,7 @@ Deno.test("openMonitor() does not replace a page that is not a report", async ()
   ]);
 });
 
-Deno.test("end() says that the report cannot be written, and throws nothing", async () => {
+Deno.test("writeReport() says that the report cannot be written, and throws nothing", async () => {
   await using dir = await tempDir();
   const { said, run, end } = await openIn(dir, { report: dir.path("r.html") });
   await run();

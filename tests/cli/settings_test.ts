@@ -5,6 +5,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import type { FlagValue } from "../../cli/parse.ts";
+import { readParams } from "../../cli/request.ts";
 import { Settings } from "../../cli/settings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
@@ -212,3 +213,14 @@ for (const text of ["0", "0s", "-5", "", "5 s", "1d", "s", "1h30m", "1e3", ".5",
     }
   });
 }
+
+Deno.test("readParams() sends numbers that are not JSON as numbers, and others as written", async () => {
+  const texts = [[".7", "0.7"], ["1.", "1"], ["+0.5", "0.5"], ["0x10", "16"], [" 2 ", "2"]];
+  const asWritten = ["0.70", "1.0", "-1", "5e-1", "12345678901234567890"].map((
+    text,
+  ) => [text, text]);
+  for (const [text, sent] of [...texts, ...asWritten]) {
+    const params = await readParams(settingsOf({ temperature: text }), {});
+    assertEquals(JSON.stringify(params), `{"temperature":${sent}}`);
+  }
+});

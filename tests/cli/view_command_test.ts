@@ -26,7 +26,7 @@ Deno.test("a second signal ends a view at once, also where it waits for somethin
   interrupt();
   const { signal, received } = interruption;
   assertEquals([signal.aborted, received, codes], [true, "SIGINT", []]);
-  await interruption.ended;
+  await interruption.firstSignal;
   // One signal may arrive twice within half a second.
   interrupt();
   assertEquals(codes, []);

@@ -142,16 +142,17 @@ Deno.test("summaryText() shows the concurrency that auto found, if any", () => {
 });
 
 Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
-  const last = (action: "failed" | "retried", type: string) => {
-    const errors = [makeErrorGroup({ type, action, status: null })];
+  const last = (type: string, failed: number) => {
+    const actions = { failed, retried: 2, halted: 0 };
+    const errors = [makeErrorGroup({ type, actions, action: "retried", status: null })];
     const summary = makeSummary({ failed: 1, failures_on_disk: 1, errors });
     const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
     return text.trimEnd().split("\n").at(-1)!.trim();
   };
   const advice = "with a higher --max-tokens, or --on-truncated escalate";
-  assertEquals(last("failed", "truncated"), advice);
-  assertEquals(last("retried", "truncated"), `To retry  ${COMMAND}`);
-  assertEquals(last("failed", "rejected"), `To retry  ${COMMAND}`);
+  assertEquals(last("truncated", 1), advice);
+  assertEquals(last("truncated", 0), `To retry  ${COMMAND}`);
+  assertEquals(last("rejected", 1), `To retry  ${COMMAND}`);
 });
 
 Deno.test("summaryText() gives the command that retries where only failures are left", () => {

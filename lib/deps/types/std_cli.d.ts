@@ -1,6 +1,6 @@
 /**
- * `--` holds the arguments after `--`, `_` all others that are not flags. Flags are in the order in
- * which each first occurred.
+ * `--` holds the arguments after `--`, and `_` all others that are not flags. Flags are in the order
+ * of their first occurrence.
  */
 export interface ParsedArguments {
   readonly _: string[];
@@ -23,7 +23,8 @@ export declare function parseArgs(
 ): ParsedArguments;
 
 /**
- * Blocks until a line is typed; returns null if standard input is not a terminal. Writes to stdout.
+ * Blocks until the user has typed a line, and returns it; null if stdin is not a terminal. Writes to
+ * stdout.
  */
 export declare function promptSecret(
   message?: string,
