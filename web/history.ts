@@ -50,8 +50,9 @@ interface Point extends Counts {
   lag_ms: number;
   /** Maximum of the readings. */
   rss_bytes: number;
-  /** Sums of the readings of each gauge in `MEANS`; `counts` has their number. */
+  /** For each gauge in `MEANS`, the sum of its readings. */
   sums: number[];
+  /** For each gauge in `MEANS`, the number of its readings. */
   counts: number[];
 }
 

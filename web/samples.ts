@@ -68,14 +68,14 @@ export class Samples {
     }
   }
 
-  /** Prepares for the next run, which sends rows that failed again. */
+  /** Prepares for the next run, which sends the failed rows again. */
   forgetFailures(): void {
     this.#failures.length = 0;
   }
 
   /**
    * Returns all lists, and the samples that were added after `version`, with texts truncated to
-   * `maxText`.
+   * `maxText` UTF-16 units.
    */
   since(version = 0, maxText = MAX_TEXT): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];

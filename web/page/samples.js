@@ -204,8 +204,8 @@ function makeCard(sample, store, fetchWhole) {
   const kind = failure === null ? "answer" : "failure";
   const card = make("details", { class: `card ${kind}` }, make("summary", {}, head, ...previews));
   card.addEventListener("toggle", async () => {
-    const whole = await fetchWhole(sample);
-    store.takeWhole([whole]);
+    const whole = await fetchWhole(store.samplesById.get(sample.id) ?? sample);
+    store.keepWholeTexts([whole]);
     card.append(makeWhole(whole));
   }, { once: true });
   return card;

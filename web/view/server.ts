@@ -36,7 +36,7 @@ export interface PageState extends DataState, ViewPageOptions {
   readonly flags: typeof FLAGS;
 }
 
-/** Matches the routes of this file, behind a path prefix. */
+/** Matches the end of a path that is a route of this file. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
 /** Maximum size of a request body, enough for the ids of a million rows. */
@@ -212,9 +212,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/**
- * Time for which a page counts as open after a request. Pages send one about every 2 s.
- */
+/** Time for which a page counts as open after a request. Pages send one about every 2 s. */
 const OPEN_MS = 10_000;
 
 export class RunData implements AsyncDisposable {
@@ -257,7 +255,6 @@ export interface ServeViewOptions extends PageOptions {
   readonly program: string;
 }
 
-/** Matches a path of the app behind the prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(
