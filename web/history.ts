@@ -40,19 +40,19 @@ export interface Reading extends Counts, WindowPercentiles {
   readonly rss_bytes: number;
 }
 
-/** A period of the run. Counters and concurrency are those at the end of the period. */
+/**
+ * A period of the run. Counters and concurrency are those at its end, `lag_ms` and `rss_bytes` the
+ * maximum of its readings.
+ */
 interface Point extends Counts {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
   elapsedS: number;
   concurrency: number;
-  /** Maximum of the readings. */
   lag_ms: number;
-  /** Maximum of the readings. */
   rss_bytes: number;
-  /** For each gauge in `MEANS`, the sum of its readings. */
+  /** For each gauge in `MEANS`, the sum of its readings; `counts` has how many there were. */
   sums: number[];
-  /** For each gauge in `MEANS`, the number of its readings. */
   counts: number[];
 }
 

@@ -60,7 +60,6 @@ export class PageServer {
     this.finished = this.#serveUntil(signal);
   }
 
-  /** Lets the process end although the server listens. */
   unref(): void {
     this.#isReferenced = false;
     this.#server.unref();

@@ -125,7 +125,7 @@ function countNotUp({ teacher_states: { cooling_down = 0, down = 0, halted = 0 }
   return cooling_down + down + halted;
 }
 
-/** Counts teachers, without those that left. @param {WireSnapshot} snapshot */
+/** @param {WireSnapshot} snapshot */
 function countPresent({ teachers_total, teachers_left }) {
   return teachers_total - teachers_left;
 }

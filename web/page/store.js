@@ -27,7 +27,7 @@ export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
  * @typedef {"latest" | "reservoir" | "failures"} SampleList
  */
 
-/** The figures before any answer. @type {AnswerFigures} */
+/** @type {AnswerFigures} */
 export const NO_ANSWERS = {
   endings: {},
   finish_reasons: [],
@@ -38,7 +38,7 @@ export const NO_ANSWERS = {
   length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
-/** The state before the first message. @type {MonitorState} */
+/** @type {MonitorState} */
 const EMPTY_STATE = {
   time: 0,
   run: null,
