@@ -107,10 +107,10 @@ function upgrade(c: Context, hub: Hub): Response {
   if (upgraded === undefined) return c.text("Cannot connect: the handshake is incomplete", 400);
   const { socket, response } = upgraded;
   const page = hub.join(socket satisfies PageSocket);
-  socket.onopen = () => page.opened();
-  socket.onmessage = ({ data }) => page.received(data);
-  socket.onclose = () => page.left();
-  socket.onerror = () => page.left();
+  socket.onopen = () => page.onOpen();
+  socket.onmessage = ({ data }) => page.onMessage(data);
+  socket.onclose = () => page.onClose();
+  socket.onerror = () => page.onClose();
   return response;
 }
 

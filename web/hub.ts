@@ -130,13 +130,12 @@ export class Hub {
   join(socket: PageSocket) {
     const page = new PageLink(socket);
     return {
-      opened: () => this.#countErrors(() => this.#admit(page)),
-      received: (data: unknown) => {
+      onOpen: () => this.#countErrors(() => this.#admit(page)),
+      onMessage: (data: unknown) => {
         page.lastHeardMs = this.#now();
         this.#countErrors(() => page.receive(data));
       },
-      /** Call when the socket is closed or broken. */
-      left: () => this.#drop(page),
+      onClose: () => this.#drop(page),
     };
   }
 

@@ -60,9 +60,9 @@ export class Samples {
         content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE_TEXT) : outcome,
       };
       if (outcome.failure !== undefined) {
-        push(this.#failures, entry);
+        pushBounded(this.#failures, entry);
       } else {
-        push(this.#latest, entry);
+        pushBounded(this.#latest, entry);
         this.#offerToReservoir(entry);
       }
     }
@@ -126,7 +126,7 @@ function sampleIn({ content, id }: Entry, maxText: number): Sample {
   return "row" in content ? sampleOf(content, id, maxText) : shortened(content, maxText);
 }
 
-function push(list: Entry[], entry: Entry): void {
+function pushBounded(list: Entry[], entry: Entry): void {
   list.push(entry);
   if (list.length > SAMPLES_PER_LIST) list.shift();
 }
