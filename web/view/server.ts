@@ -15,7 +15,7 @@ import {
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { systemReason } from "../../lib/files.ts";
+import { exists, systemReason } from "../../lib/files.ts";
 import { isObject, parsedJson } from "../../lib/json.ts";
 import { addFiles, createCookieName, createToken, guardedApp, postProblem } from "../access.ts";
 import { MARKDOWN_JS } from "../assets.ts";
@@ -233,14 +233,14 @@ export class RunData implements AsyncDisposable {
   /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();
-    this.#service ??= DataService.open({ paths: this.options.paths });
+    const { paths } = this.options;
+    this.#service ??= DataService.open({ paths });
     try {
       return await this.#service;
     } catch (error) {
       this.#service = undefined;
-      throw error instanceof UsageError
-        ? new UsageError("The run has not written anything yet", { cause: error })
-        : error;
+      if ((await Promise.all(paths.map(exists))).every(Boolean)) throw error;
+      throw new UsageError("The run has not written anything yet", { cause: error });
     }
   };
 
