@@ -14,7 +14,7 @@ interface GuardOptions {
   readonly token: string;
   readonly cookieName: string;
   readonly hostname: string;
-  /** Matches the app's own path behind any prefix of a proxy. */
+  /** Matches the end of a path that belongs to the app; what comes before is a proxy's prefix. */
   readonly ownPath: RegExp;
   readonly page: (c: Context) => Response;
   /** A path whose GET also accepts the token in `Authorization`. @default none */

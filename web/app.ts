@@ -27,7 +27,7 @@ export interface AppOptions {
   readonly data?: RunData;
 }
 
-/** The end of the tag of the link to the data page in `page.html`, whose lines a formatter breaks. */
+/** Matches what hides the link to the data page in `page.html`, however a formatter breaks lines. */
 const HIDDEN_LINK = /(?<=id="data-link")\s+hidden/;
 
 const FILES = {
@@ -54,7 +54,6 @@ const IDLE_TIMEOUT_S = 0;
 
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
-/** Matches the app's own path behind any prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
 export function createApp(options: AppOptions): Hono {
@@ -108,10 +107,10 @@ function upgrade(c: Context, hub: Hub): Response {
   if (upgraded === undefined) return c.text("Cannot connect: the handshake is incomplete", 400);
   const { socket, response } = upgraded;
   const page = hub.join(socket satisfies PageSocket);
-  socket.onopen = () => page.opened();
-  socket.onmessage = ({ data }) => page.received(data);
-  socket.onclose = () => page.left();
-  socket.onerror = () => page.left();
+  socket.onopen = () => page.onOpen();
+  socket.onmessage = ({ data }) => page.onMessage(data);
+  socket.onclose = () => page.onClose();
+  socket.onerror = () => page.onClose();
   return response;
 }
 
@@ -159,15 +158,13 @@ function refuse(c: Context, status: 400 | 403 | 404 | 409 | 413 | 415, why: stri
   );
 }
 
-/** What a control acts on. */
 interface ControlTarget {
-  /** The run. */
   readonly run: MonitoredRun;
-  /** What happens once the run has ended: controls set it. */
+  /** Set by controls: whether failed rows are retried when the run is done. */
   readonly atEnd: { retryWhenDone: boolean };
 }
 
-/** Executes a control. Returns the effect as text for a notice. */
+/** Executes a control. Returns a text for a notice, such as `Paused`. */
 type Control = (body: unknown, target: ControlTarget) => string;
 
 const CONTROLS: Readonly<Record<ControlName, Control>> = {
@@ -216,7 +213,6 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
-/** Whether a control has this name. */
 function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }

@@ -42,7 +42,6 @@ import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 
-/** A page: its markup, script and style sheet. */
 export interface PageFiles {
   readonly html: string;
   /** All modules in one file, because a report cannot import files. */

@@ -40,17 +40,18 @@ export interface Reading extends Counts, WindowPercentiles {
   readonly rss_bytes: number;
 }
 
-/** A period of the run. Counters and concurrency are those at the end of the period. */
+/**
+ * A period of the run. Counters and concurrency are those at its end, `lag_ms` and `rss_bytes` the
+ * maximum of its readings.
+ */
 interface Point extends Counts {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
   elapsedS: number;
   concurrency: number;
-  /** Maximum of the readings. */
   lag_ms: number;
-  /** Maximum of the readings. */
   rss_bytes: number;
-  /** Sums of the readings of each gauge in `MEANS`; `counts` has their number. */
+  /** For each gauge in `MEANS`, the sum of its readings; `counts` has how many there were. */
   sums: number[];
   counts: number[];
 }

@@ -71,7 +71,7 @@ export const MAX_PAGES = 100;
 /** A page without a message for this time is lost. Timers of background tabs run once a minute. */
 const LOST_AFTER_MS = 180_000;
 
-/** A page that is being reloaded is back within this time. */
+/** A page that is being reloaded is assumed to be back within this time. */
 const RELOAD_MS = 10_000;
 
 /** By default the hub uses the clocks, timers and random numbers of the process. */
@@ -130,13 +130,12 @@ export class Hub {
   join(socket: PageSocket) {
     const page = new PageLink(socket);
     return {
-      opened: () => this.#countErrors(() => this.#admit(page)),
-      received: (data: unknown) => {
+      onOpen: () => this.#countErrors(() => this.#admit(page)),
+      onMessage: (data: unknown) => {
         page.lastHeardMs = this.#now();
         this.#countErrors(() => page.receive(data));
       },
-      /** Call when the socket is closed or broken. */
-      left: () => this.#drop(page),
+      onClose: () => this.#drop(page),
     };
   }
 
@@ -203,7 +202,7 @@ export class Hub {
     );
   }
 
-  /** Takes a snapshot if no event has brought one. Before the first one, pages get a `hello`. */
+  /** Takes a snapshot if no event has brought one. As long as there is none, pages get a `hello`. */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;

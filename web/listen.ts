@@ -39,8 +39,8 @@ const LISTEN_AGAIN_MS = 500;
 /**
  * A server that ends only when `signal` is aborted. `Deno.serve` ends with an error if it cannot
  * accept a connection, so anyone could end the run by opening many connections, even without the
- * token. When a `Deno.serve` ends, its connections are closed, which frees file descriptors, and
- * another one replaces it.
+ * token. When a `Deno.serve` ends, its connections are closed, which frees file descriptors. This
+ * class then calls `Deno.serve` again.
  */
 export class PageServer {
   readonly port: number;
@@ -60,7 +60,6 @@ export class PageServer {
     this.finished = this.#serveUntil(signal);
   }
 
-  /** Lets the process end although the server listens. */
   unref(): void {
     this.#isReferenced = false;
     this.#server.unref();
@@ -76,8 +75,7 @@ export class PageServer {
       try {
         return await this.#server.finished;
       } catch {
-        // The loop may continue until `signal` is aborted: another program may have taken the port
-        // and keep it.
+        // The wait ends with `signal`, too: another program may have taken the port and keep it.
         await delay(LISTEN_AGAIN_MS, signal, { keepsAlive: this.#isReferenced });
       }
       if (signal.aborted) return;
@@ -149,7 +147,7 @@ function openableHost(hostname: string): string {
   return hostname === "::" ? "[::1]" : urlHost(hostname);
 }
 
-/** The host as written in a URL. */
+/** Returns the host as it is written in a URL: an IPv6 address in brackets. */
 export function urlHost(hostname: string): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
 }

@@ -188,7 +188,6 @@ function gauge(name: string, help: string, values: number | null | readonly Valu
   return { name, help, type: "gauge", values: valuesOf(values) };
 }
 
-/** Leaves out an unknown value (null). */
 function valuesOf(values: number | null | readonly Value[]): readonly Value[] {
   if (values === null) return [];
   return typeof values === "number" ? [{ value: values }] : values;

@@ -218,7 +218,7 @@ export interface Sample {
 export interface Samples {
   /** Latest answers, newest first, 20 at most. */
   latest: number[];
-  /** Random choice of 20 answers. Each answer of the run has the same chance. */
+  /** Random choice of 20 answers. Each answer so far has the same chance. */
   reservoir: number[];
   /** Latest failed rows, newest first, 20 at most. */
   failures: number[];

@@ -1,6 +1,6 @@
 /**
- * Records a run for its report, without serving a page. Also tells whether a file is a report, which
- * a new report may replace, and when its run began. Loads what makes reports only when needed.
+ * Records a run for its report, without serving a page. Also recognizes reports: a new report may
+ * replace an older one, and no other file. Loads `report.ts` late: a start should load little.
  *
  * @module
  */
@@ -44,14 +44,17 @@ export function createRecorder(
 
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
-/** In reports of earlier versions, which had no marker. */
+/** Identifies reports of earlier versions, which lack `REPORT_MARKER`. */
 const OLD_MARKER = "<title>Retort</title>";
 
 const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 
 const START_BYTES = 8_192;
 
-/** Marks when the run began. `cli/monitor.ts` adds this time to the name of an older report. */
+/**
+ * Returns a tag that says when the run began (ISO 8601). `cli/monitor.ts` adds this time to the name
+ * of an older report.
+ */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;
 }
@@ -62,7 +65,7 @@ export async function isReport(path: string): Promise<boolean> {
   return start === "" || start.includes(REPORT_MARKER) || start.includes(OLD_MARKER);
 }
 
-/** Returns when the run of a report began (ISO 8601). */
+/** Returns when the run of a report began (ISO 8601); undefined if the report does not say. */
 export async function runStartOf(path: string): Promise<string | undefined> {
   const started = STARTED.exec(await readStart(path))?.[1];
   return started === undefined || Number.isNaN(Date.parse(started)) ? undefined : started;

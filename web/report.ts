@@ -12,7 +12,10 @@ const STYLES = [
   ['<link rel="stylesheet" href="page.css">', RUN_PAGE.style],
 ] as const;
 
-/** Tags in the order of the page, attributes of the tags that replace them, and the scripts. */
+/**
+ * Tags in the order of the page. Each is replaced by a tag with the attribute and the script after
+ * it.
+ */
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
   ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],
@@ -42,7 +45,7 @@ export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** A report without a run. The page adds the run. */
+/** Renders a report without a run. A page adds the run that it shows. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }

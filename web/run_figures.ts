@@ -1,6 +1,6 @@
 /**
- * Figures of outcomes that a snapshot lacks: endings and lengths of answers, rate and latency of
- * each teacher.
+ * Figures that snapshots lack, counted from outcomes: endings and lengths of answers, rate and
+ * latency of each teacher.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const MAX_REASONS = 8;
 /** Longest finish reason that is shown, in UTF-16 units. */
 const MAX_REASON = 40;
 
-/** Failures that tell more about the end of an answer than most finish reasons. */
+/** Endings that follow from the type of the failure, whatever the finish reason is. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   truncated: "limit",
   filtered: "filter",
@@ -30,14 +30,13 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
 /** Maximum length of an answer. Longer ones count as this long. */
 const MAX_LENGTH_TOKENS = 10_000_000;
 
-/** The rate of a teacher is measured over this time. */
-const RATE_MS = 30_000;
+const RATE_WINDOW_MS = 30_000;
 
 /** Counts the outcomes of a run. A row takes a few increments. */
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
-  /** By address and model: a teacher that joins again may be another object. */
+  /** By address and model: a teacher that leaves and joins again is another object. */
   readonly #teachers = new Map<string, TeacherCount>();
   /** Caches the keys of `#teachers`, to avoid making them for each row. */
   readonly #keys = new WeakMap<object, string>();
@@ -143,7 +142,7 @@ export class RunFigures {
   /** Forgets teachers without rows for a minute: each takes 27 KB, and there may be any number. */
   #forgetIdle(nowMs: number): void {
     for (const [key, count] of this.#teachers) {
-      if (nowMs - count.lastRowMs > 2 * RATE_MS) this.#teachers.delete(key);
+      if (nowMs - count.lastRowMs > 2 * RATE_WINDOW_MS) this.#teachers.delete(key);
     }
   }
 }
@@ -187,6 +186,6 @@ class TeacherCount {
     const readings = this.#readings;
     if (nowMs - readings.at(-1)!.ms < 1_000) return;
     readings.push({ ms: nowMs, rows: this.#rows });
-    while (nowMs - readings[1].ms >= RATE_MS) readings.shift();
+    while (nowMs - readings[1].ms >= RATE_WINDOW_MS) readings.shift();
   }
 }

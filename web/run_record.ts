@@ -218,23 +218,23 @@ export function wireSnapshot(
 ): { snapshot: WireSnapshot; teacher_figures: TeacherFigures[] } {
   const { teachers } = snapshot;
   // Teachers that left always have an entry, so that the sums of the table are complete.
-  const left = sumOfLeft(teachers.filter((teacher) => !isPresent(teacher)));
-  const shown = mostUrgentTeachers(teachers, limits.teachers - left.length);
+  const departed = sumOfDeparted(teachers.filter((teacher) => !isPresent(teacher)));
+  const shown = mostUrgentTeachers(teachers, limits.teachers - departed.length);
   return {
     snapshot: {
       ...snapshot,
       reason: cutOrNull(snapshot.reason, limits.text),
       errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
       errors_total: snapshot.errors.length,
-      teachers: [...shown.map((i) => teachers[i]), ...left]
+      teachers: [...shown.map((i) => teachers[i]), ...departed]
         .map((teacher) => cutTeacher(teacher, limits.text)),
-      teachers_total: teachers.filter(isPresent).length + left.length,
-      teachers_left: left.length,
+      teachers_total: teachers.filter(isPresent).length + departed.length,
+      teachers_left: departed.length,
       teacher_states: countTeacherStates(teachers),
     },
     teacher_figures: [
       ...shown.map((i) => figures[i]),
-      ...left.map(() => ({ rows_per_s: 0, p50_ms: null })),
+      ...departed.map(() => ({ rows_per_s: 0, p50_ms: null })),
     ],
   };
 }
@@ -244,17 +244,17 @@ function isPresent({ state }: TeacherStatus): boolean {
 }
 
 /** Sums up the teachers that left in one entry. Returns no entry if no teacher left. */
-function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
-  if (left.length < 2) return [...left];
-  const count = sumOf(left, ({ teachers = 1 }) => teachers);
+function sumOfDeparted(departed: readonly TeacherStatus[]): TeacherStatus[] {
+  if (departed.length < 2) return [...departed];
+  const count = sumOf(departed, ({ teachers = 1 }) => teachers);
   return [{
-    ...left[0],
+    ...departed[0],
     address: `${formatCount(count)} teachers that left`,
     model: "",
-    answered: sumOf(left, ({ answered }) => answered),
-    failed: sumOf(left, ({ failed }) => failed),
-    completion_tokens: sumOf(left, ({ completion_tokens }) => completion_tokens),
-    cost_usd: sumOf(left, ({ cost_usd }) => cost_usd),
+    answered: sumOf(departed, ({ answered }) => answered),
+    failed: sumOf(departed, ({ failed }) => failed),
+    completion_tokens: sumOf(departed, ({ completion_tokens }) => completion_tokens),
+    cost_usd: sumOf(departed, ({ cost_usd }) => cost_usd),
     teachers: count,
   }];
 }

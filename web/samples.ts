@@ -60,22 +60,22 @@ export class Samples {
         content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE_TEXT) : outcome,
       };
       if (outcome.failure !== undefined) {
-        push(this.#failures, entry);
+        pushBounded(this.#failures, entry);
       } else {
-        push(this.#latest, entry);
+        pushBounded(this.#latest, entry);
         this.#offerToReservoir(entry);
       }
     }
   }
 
-  /** Prepares for the next run, which sends rows that failed again. */
+  /** Prepares for the next run, which sends the failed rows again. */
   forgetFailures(): void {
     this.#failures.length = 0;
   }
 
   /**
    * Returns all lists, and the samples that were added after `version`, with texts truncated to
-   * `maxText`.
+   * `maxText` UTF-16 units.
    */
   since(version = 0, maxText = MAX_TEXT): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
@@ -126,7 +126,7 @@ function sampleIn({ content, id }: Entry, maxText: number): Sample {
   return "row" in content ? sampleOf(content, id, maxText) : shortened(content, maxText);
 }
 
-function push(list: Entry[], entry: Entry): void {
+function pushBounded(list: Entry[], entry: Entry): void {
   list.push(entry);
   if (list.length > SAMPLES_PER_LIST) list.shift();
 }

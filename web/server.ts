@@ -46,9 +46,9 @@ export interface MonitorOptions {
   hostname?: string;
   /** Token that a browser must send: 32 or more characters of base64url. @default 192 random bits */
   token?: string;
-  /** A monotonic clock, in milliseconds. @default performance.now */
+  /** Returns the time of a monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
-  /** Unix milliseconds. @default Date.now */
+  /** Returns the time in Unix milliseconds. @default Date.now */
   wallClock?: () => number;
   /** Returns random numbers in [0, 1), for the choice of samples. @default Math.random */
   random?: () => number;

@@ -114,6 +114,9 @@ Deno.test("page: makes a whole report when the process of the run is gone, witho
   stage.run.emit(makeSummary({ succeeded: 145, failed: 1, failures_on_disk: 1 }));
   await stateWord(page, "Done with failures").waitFor();
   await (await whole).finished();
+  const wholeAgain = page.waitForResponse((response) => response.url().endsWith("/samples"));
+  await page.reload();
+  await (await wholeAgain).finished();
   await stage.served.close();
   const downloading = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download report" }).click();

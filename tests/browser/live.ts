@@ -112,7 +112,7 @@ Deno.test("page: one whose program was started again says what to open", async (
   tunnel.cut();
   tunnel.restore();
   await page.getByRole("banner").getByText(
-    /before its program was started again\. Open/,
+    /^The program of this page was started again\. Open/,
   ).waitFor();
 });
 

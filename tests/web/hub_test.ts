@@ -27,7 +27,7 @@ class Stage {
   open(): { socket: FakeSocket; page: ReturnType<Hub["join"]> } {
     const socket = new FakeSocket();
     const page = this.hub.join(socket);
-    page.opened();
+    page.onOpen();
     return { socket, page };
   }
 
@@ -149,14 +149,14 @@ Deno.test("Hub sends pages the whole state again when points of the history were
 Deno.test("Hub sends a hidden page one snapshot in 4 s, and the whole state when it is shown again", () => {
   const stage = new Stage();
   const { socket, page } = stage.open();
-  page.received('{"visible":false}');
+  page.onMessage('{"visible":false}');
   socket.taken();
   for (let i = 0; i < 45; i++) {
     stage.run.settle([makeAnswer("u")]);
     stage.step();
   }
   assertEquals(socket.taken(), Array(5).fill("snapshot"));
-  page.received('{"visible":true}');
+  page.onMessage('{"visible":true}');
   assertEquals(socket.taken(), []);
   stage.step();
   assertEquals(socket.taken(), ["hello"]);
@@ -167,7 +167,7 @@ Deno.test("Hub sends a hidden page one snapshot in 4 s, and the whole state when
 Deno.test("Hub sends a hidden page a snapshot in 4 s of a run with few events", () => {
   const stage = new Stage(makeSnapshot());
   const { socket, page } = stage.open();
-  page.received('{"visible":false}');
+  page.onMessage('{"visible":false}');
   socket.taken();
   stage.clock.advance(40_000);
   assertEquals(socket.taken(), Array(9).fill("snapshot"), "the first after 4.5 s");
@@ -176,7 +176,7 @@ Deno.test("Hub sends a hidden page a snapshot in 4 s of a run with few events", 
 Deno.test("Hub sends a hidden page the whole state when the run ends: the server may be gone later", () => {
   const stage = new Stage();
   const { socket, page } = stage.open();
-  page.received('{"visible":false}');
+  page.onMessage('{"visible":false}');
   socket.taken();
   stage.run.settle([makeAnswer("u")]);
   stage.run.emit(makeSnapshot({ state: "done", succeeded: 381 }));
@@ -254,7 +254,7 @@ Deno.test("Hub closes a page that sends an invalid message", () => {
   ];
   const closedWith = (data: unknown) => {
     const { socket, page } = new Stage().open();
-    page.received(data);
+    page.onMessage(data);
     return socket.closedWith;
   };
   assertEquals(binary.map(closedWith), binary.map(() => 1003));
@@ -280,14 +280,14 @@ Deno.test("Hub continues when a socket throws at every turn", () => {
     },
   };
   const page = stage.hub.join(broken);
-  page.opened();
-  page.received(undefined);
+  page.onOpen();
+  page.onMessage(undefined);
   const { socket } = stage.open();
   socket.taken();
   stage.step();
   assertEquals(socket.taken(), ["snapshot"]);
   assertEquals(stage.hub.pageCount, 1);
-  page.left();
+  page.onClose();
 });
 
 Deno.test("Hub counts its own errors, which affect neither the run nor the beat", () => {
@@ -308,7 +308,7 @@ Deno.test("Hub refuses more than 100 pages, and forgets those that leave", () =>
   const stage = new Stage();
   const pages = Array.from({ length: MAX_PAGES }, () => stage.open());
   assertEquals(stage.open().socket.closedWith, 1013);
-  pages.forEach(({ page }) => page.left());
+  pages.forEach(({ page }) => page.onClose());
   assertEquals([stage.hub.pageCount, stage.open().socket.closedWith], [0, undefined]);
 });
 
@@ -397,14 +397,14 @@ Deno.test("a run counts as watched for 3 minutes after a page's last message, an
   assertEquals(isWatched(0), false);
   const { page } = stage.open();
   assertEquals([isWatched(179_000), isWatched(1_000)], [true, false]);
-  page.received('{"visible":true}');
+  page.onMessage('{"visible":true}');
   assertEquals(isWatched(179_000), true);
-  page.left();
+  page.onClose();
   assertEquals([isWatched(9_999), isWatched(1)], [true, false]);
   // A page that was lost does not count as watching when its connection breaks at last.
   const lost = stage.open();
   stage.clock.advance(180_000);
-  lost.page.left();
+  lost.page.onClose();
   assertEquals(stage.hub.isWatched, false);
 });
 

@@ -56,6 +56,19 @@ Deno.test("samples that no list names are forgotten, and known ones are not sent
   assertEquals([...store.samplesById.keys()].toSorted(), [2, 3, 4]);
 });
 
+Deno.test("full texts that the page has are kept when the whole state is sent again", () => {
+  const cut = { ...makeSample(1), response: "The ans…", is_cut: true };
+  const samples = { latest: [1], reservoir: [], failures: [], added: [cut] };
+  const store = new RunStore();
+  store.apply({ type: "hello", ...makeState(0, { samples }) }, 0);
+  store.keepWholeTexts([{ ...cut, response: "The answer", is_cut: false }]);
+  store.apply({ type: "hello", ...makeState(0, { samples }) }, 0);
+  assertEquals(store.samplesById.get(1)?.response, "The answer");
+  const other = { ...cut, time: cut.time + 1 };
+  store.apply({ type: "hello", ...makeState(0, { samples: { ...samples, added: [other] } }) }, 0);
+  assertEquals(store.samplesById.get(1)?.response, "The ans…");
+});
+
 Deno.test("the number of notices is bounded", () => {
   const store = greeted(0);
   for (let i = 0; i < 500; i++) {

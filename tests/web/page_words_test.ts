@@ -5,7 +5,7 @@ import {
   formatAge,
   formatAxisTime,
   formatBytes,
-  formatBytesMark,
+  formatBytesTick,
   formatCapUsd,
   formatClock,
   formatCompactOf,
@@ -16,7 +16,7 @@ import {
   formatDurationRange,
   formatId,
   formatLatency,
-  formatLatencyMark,
+  formatLatencyTick,
   formatMoment,
   formatRate,
   formatRoughUsd,
@@ -136,6 +136,13 @@ Deno.test("a running run names teachers that are not up", () => {
   assertEquals([calm.detail.includes("not up"), calm.tone], [false, "good"]);
 });
 
+Deno.test("rows that fail are named although a teacher cools down", () => {
+  const teachers = [makeTeacher(), makeTeacher({ state: "cooling_down" })];
+  const store = storeOf({ state: "running", teachers, succeeded: 50, failed: 50 });
+  const { detail, tone } = describeState(store, NOW_MS);
+  assertEquals([detail.startsWith("50.0% of the rows fail"), tone], [true, "wait"]);
+});
+
 Deno.test("each kind of end has its text: done, stopped, halted, or with an error", () => {
   const endOf = (summary: MonitorState["summary"]) => {
     const { word, detail } = describeState(
@@ -249,7 +256,7 @@ Deno.test("page and terminal write durations, latencies, bytes, counts and money
 });
 
 Deno.test("labels of axes are short", () => {
-  assertEquals([0, 500, 2_500, 30_000, 60_000, 90_000].map(formatLatencyMark), [
+  assertEquals([0, 500, 2_500, 30_000, 60_000, 90_000].map(formatLatencyTick), [
     "0",
     "500 ms",
     "2.5 s",
@@ -257,7 +264,7 @@ Deno.test("labels of axes are short", () => {
     "1m",
     "1m 30s",
   ]);
-  assertEquals([0, 50e6, 1e9, 1.5e9].map(formatBytesMark), ["0", "50 MB", "1 GB", "1.5 GB"]);
+  assertEquals([0, 50e6, 1e9, 1.5e9].map(formatBytesTick), ["0", "50 MB", "1 GB", "1.5 GB"]);
 });
 
 Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempts than allowed", () => {

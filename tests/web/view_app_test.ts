@@ -269,3 +269,18 @@ Deno.test("view: is a part of the page of a run, opened at the first request", a
     "Cannot answer: there is no such address",
   ]);
 });
+
+Deno.test("view: the page of a run says what is wrong with its output once there is one", async () => {
+  await using dir = await tempDir();
+  using monitor = createMonitor(new FakeRun(), {
+    data: { paths: [dir.path("out")], program: "retort" },
+  });
+  const headers = { host: "127.0.0.1:1", cookie: `${monitor.cookieName}=${monitor.token}` };
+  const error = async () => {
+    const response = await monitor.app.request("/data/state", { headers });
+    return (await response.json()).error;
+  };
+  assertEquals(await error(), "The run has not written anything yet");
+  await dir.write("out/old.jsonl.gz", gzipSync(resultLine({ uid: "a" })).subarray(0, -12));
+  assertMatch(await error(), /^Cannot read ".*old\.jsonl\.gz"/);
+});

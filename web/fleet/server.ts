@@ -38,7 +38,6 @@ export interface ServedFleet extends AsyncDisposable {
 /** How many runs a page gets unless it requests all. */
 const MAX_RUNS = 200;
 
-/** Matches the app's own paths, with or without the prefix that a proxy adds. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 export const FLEET_PAGE: PageFiles = pageOf(
@@ -64,7 +63,7 @@ export function createFleetApp(
   return app;
 }
 
-/** Runs write their status files every 5 s. */
+/** As often as runs write their status files. */
 const CHECK_MS = 5_000;
 
 /**

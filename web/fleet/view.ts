@@ -9,9 +9,9 @@ export type FleetState =
   | "paused"
   /** A shard that has not started. */
   | "waiting"
-  /** No new beat in 3 checks, or the status cannot be read. */
+  /** The counter `beat` in the status file has not grown for 3 checks, or the file is unreadable. */
   | "silent"
-  /** No new beat in 12 checks. */
+  /** The counter has not grown for 12 checks. */
   | "dead"
   | "done"
   | "halted"
@@ -86,7 +86,7 @@ export interface FoundRun {
   checksWithoutBeat: number;
 }
 
-/** Returns what the page shows. Sorts its rows by urgency, then by name. */
+/** Returns what the page shows, with rows in order of urgency, then of name. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],

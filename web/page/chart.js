@@ -11,7 +11,7 @@ import {
   drawMarks,
   drawTriangles,
   evenIndexes,
-  makeFigures,
+  makeValueTable,
   roundScale,
   themeColor,
   TIME_AXIS_SPACE,
@@ -31,7 +31,7 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
  * @property {HistoryColumn} column
  * @property {string} label
  * @property {string} color name of a custom property of the style
- * @property {"solid" | "dashed" | "dotted" | "marks"} line `marks`: a triangle at the bottom
+ * @property {"solid" | "dashed" | "dotted" | "triangles"} line `triangles`: one at the bottom
  * wherever the value is above 0
  * @property {boolean} [isFilled]
  */
@@ -52,7 +52,7 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 const MAX_TABLE_ROWS = 20;
 
 /** Lengths in CSS pixels. @type {Record<string, number[]>} */
-const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
+const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], triangles: [] };
 
 /** Half a label of the time axis: a label may be centered at the end of the axis. */
 const RIGHT_PADDING_PX = 28;
@@ -131,7 +131,7 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  redraw() {
+  redrawColors() {
     this.#plot?.redraw(false, true);
   }
 
@@ -248,10 +248,10 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** Draws the series with the line `marks`, which uPlot cannot draw. @param {UPlot} plot */
+  /** Draws the series with the line `triangles`, which uPlot cannot draw. @param {UPlot} plot */
   #drawTriangles(plot) {
     const { series } = this.#definition;
-    const index = series.findIndex(({ line }) => line === "marks");
+    const index = series.findIndex(({ line }) => line === "triangles");
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
@@ -270,13 +270,15 @@ export class Chart {
       }),
     ]);
     const titles = ["Time", ...series.map(({ label }) => label)];
-    this.#body.append(makeFigures(`${title}: ${indexes.length} points of the run`, titles, rows));
+    this.#body.append(
+      makeValueTable(`${title}: ${indexes.length} points of the run`, titles, rows),
+    );
   }
 }
 
 /** @param {Series} series @returns {UPlot.Series} */
 function seriesOptions({ color, line, isFilled }) {
-  if (line === "marks") {
+  if (line === "triangles") {
     return { scale: "none", show: true, paths: () => null, points: { show: false } };
   }
   return {

@@ -1,17 +1,17 @@
 // @ts-check
 /// <reference lib="dom" />
-/** What the charts show, and what they are drawn with: scales, means, marks and colors. @module */
+/** The list of charts, and what they are drawn with: scales, means, event marks, colors. @module */
 
 import { make } from "./dom.js";
 import {
   formatBytes,
-  formatBytesMark,
+  formatBytesTick,
+  formatCompactTick,
   formatCount,
   formatLatency,
-  formatLatencyMark,
-  formatMark,
+  formatLatencyTick,
   formatPercent,
-  formatPercentMark,
+  formatPercentTick,
   formatRate,
 } from "./figures.js";
 
@@ -29,8 +29,8 @@ function mainLine(column, label, color = "first") {
   return { column, label, color, line: "solid", isFilled: true };
 }
 
-const RATE = { format: formatRate, formatTick: formatMark };
-const LATENCY = { format: formatLatency, formatTick: formatLatencyMark, isTime: true };
+const RATE = { format: formatRate, formatTick: formatCompactTick };
+const LATENCY = { format: formatLatency, formatTick: formatLatencyTick, isTime: true };
 
 /** In the order of the page. @type {readonly ChartDefinition[]} */
 export const CHARTS = [
@@ -71,13 +71,13 @@ export const CHARTS = [
     description:
       "attempts in flight, their limit, the requested concurrency, and throttled attempts",
     format: formatCount,
-    formatTick: formatMark,
+    formatTick: formatCompactTick,
     minTop: 4,
     series: [
       mainLine("in_flight", "in flight"),
       { column: "limit", label: "limit", color: "wait", line: "dashed" },
       { column: "concurrency", label: "requested", color: "muted", line: "dotted" },
-      { column: "refused_for_load", label: "throttled", color: "bad", line: "marks" },
+      { column: "refused_for_load", label: "throttled", color: "bad", line: "triangles" },
     ],
   },
   {
@@ -94,7 +94,7 @@ export const CHARTS = [
     description: "percent of one core",
     minTop: 10,
     format: formatPercent,
-    formatTick: formatPercentMark,
+    formatTick: formatPercentTick,
     series: [mainLine("cpu_percent", "of one core")],
   },
   {
@@ -103,7 +103,7 @@ export const CHARTS = [
     description: "resident memory of the process",
     minTop: 100e6,
     format: formatBytes,
-    formatTick: formatBytesMark,
+    formatTick: formatBytesTick,
     series: [mainLine("rss_bytes", "resident")],
   },
 ];
@@ -114,7 +114,7 @@ export const CHARTS = [
  * @param {readonly string[]} titles of the columns
  * @param {readonly (readonly string[])[]} rows
  */
-export function makeFigures(caption, titles, rows) {
+export function makeValueTable(caption, titles, rows) {
   const heads = titles.map((title) => make("th", { scope: "col" }, title));
   const bodyRows = rows.map(([first, ...others]) => {
     const cells = others.map((text) => make("td", {}, text));

@@ -10,7 +10,7 @@
 import { Chart } from "./chart.js";
 import { CHARTS, trailingMeans } from "./chart_style.js";
 import { byId, inOwnFrame, onClick, setShown, setText } from "./dom.js";
-import { formatClock, formatDuration, formatLatencyMark } from "./figures.js";
+import { formatClock, formatDuration, formatLatencyTick } from "./figures.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
@@ -85,7 +85,7 @@ export class ChartGroup {
     this.#means.clear();
     const minWindowS = (elapsed_s.at(-1) ?? 0) * MIN_WINDOW_SHARE;
     this.#windowS = WINDOWS_S.find((seconds) => seconds >= minWindowS) ?? minWindowS;
-    setText("mean", `Rates are means over ${formatLatencyMark(this.#windowS * 1000)}`);
+    setText("mean", `Rates are means over ${formatLatencyTick(this.#windowS * 1000)}`);
     if (firstChanged < elapsed_s.length - 1 || nowMs - this.#drawnMs >= LAST_POINT_REDRAW_MS) {
       this.#drawnMs = nowMs;
       this.drawAll();
@@ -101,7 +101,7 @@ export class ChartGroup {
   }
 
   redrawColors() {
-    for (const chart of this.#charts) chart.redraw();
+    for (const chart of this.#charts) chart.redrawColors();
   }
 
   /**

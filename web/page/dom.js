@@ -110,7 +110,7 @@ export function setText(elementOrId, text) {
  */
 export function lostText(isUnknown) {
   return isUnknown
-    ? "This page was opened before its program was started again. Open the address that it printed then"
+    ? "The program of this page was started again. Open the address that it printed then"
     : "No response from the program that serves this page. Is it still running? Retrying";
 }
 

@@ -108,7 +108,7 @@ export function formatPercent(value) {
 }
 
 /** `50%`, on an axis. @param {number} value */
-export function formatPercentMark(value) {
+export function formatPercentTick(value) {
   return `${WHOLE.format(value)}%`;
 }
 
@@ -151,7 +151,7 @@ export function formatLatency(latencyMs) {
 }
 
 /** On an axis: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`. @param {number} latencyMs */
-export function formatLatencyMark(latencyMs) {
+export function formatLatencyTick(latencyMs) {
   if (latencyMs === 0) return "0";
   if (latencyMs < 1_000) return `${rounded(latencyMs)} ms`;
   const seconds = latencyMs / 1_000;
@@ -166,7 +166,7 @@ function rounded(value) {
 }
 
 /** On an axis: `0.5`, `2K`, `20K`. @param {number} value */
-export function formatMark(value) {
+export function formatCompactTick(value) {
   return COMPACT.format(value);
 }
 
@@ -194,7 +194,7 @@ export function formatCapUsd(usd) {
 }
 
 /** On an axis: `50 MB`, `1 GB`. @param {number} bytes */
-export function formatBytesMark(bytes) {
+export function formatBytesTick(bytes) {
   return bytes === 0 ? WHOLE.format(0) : formatBytes(bytes).replace(/[.,]0(?=\D)/, "");
 }
 

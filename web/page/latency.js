@@ -7,7 +7,7 @@
  * @module
  */
 
-import { makeFigures } from "./chart_style.js";
+import { makeValueTable } from "./chart_style.js";
 import { byId, fillRows, make, makeSvg, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
@@ -117,7 +117,7 @@ export class LatencyView {
       `${formatLatency(bounds_ms[i])} – ${formatLatency(bounds_ms[i + 1])}`,
       count < 1e6 ? formatCount(count) : formatCompact(count),
     ]).filter((_, i) => counts[i] > 0);
-    body.append(makeFigures("Rows by latency", ["Latency", "Rows"], rows));
+    body.append(makeValueTable("Rows by latency", ["Latency", "Rows"], rows));
   }
 }
 

@@ -79,7 +79,8 @@ class Page {
       onMessage: (message) => {
         this.#heardMs = Date.now();
         this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
-        if (message.type === "end") this.#loadWholeTexts();
+        const isState = message.type === "hello" || message.type === "end";
+        if (isState && this.#store.state.ended) this.#loadWholeTexts();
       },
       isOver: () => this.#store.state.ended,
     });
@@ -94,7 +95,7 @@ class Page {
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** A socket that is rejected does not say why. */
+  /** Finds out whether the server knows the token: a rejected WebSocket does not say why. */
   async #checkToken() {
     try {
       this.#isUnknown = (await fetch("./", { method: "HEAD" })).status === 401;
@@ -103,10 +104,10 @@ class Page {
     }
   }
 
-  /** Loads the full texts while the server is still running. */
+  /** Loads the full texts of samples for reports: the server of an ended run may stop soon. */
   async #loadWholeTexts() {
     const samples = await fetchSamples();
-    if (samples !== undefined) this.#store.takeWhole(samples.added);
+    if (samples !== undefined) this.#store.keepWholeTexts(samples.added);
   }
 
   prepareForPrint() {
@@ -224,7 +225,7 @@ function guarded(update) {
   }
 }
 
-/** The JSON of the run is inserted after the last occurrence. */
+/** In an empty report, the JSON of the run is inserted after the last occurrence of this text. */
 const STATE_TAG_END = 'id="report-state">';
 
 /** Characters that could end the element with the JSON, or a line of script. */

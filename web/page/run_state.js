@@ -121,24 +121,24 @@ function describeDone({ total, failures_on_disk: failed, pending, bad_rows }, du
  * Counts teachers that take no requests now, including those that the page does not show.
  * @param {WireSnapshot} snapshot
  */
-function countTroubled({ teacher_states: { cooling_down = 0, down = 0, halted = 0 } }) {
+function countNotUp({ teacher_states: { cooling_down = 0, down = 0, halted = 0 } }) {
   return cooling_down + down + halted;
 }
 
-/** Counts teachers, without those that left. @param {WireSnapshot} snapshot */
+/** @param {WireSnapshot} snapshot */
 function countPresent({ teachers_total, teachers_left }) {
   return teachers_total - teachers_left;
 }
 
 /**
- * Describes a running run by what is most urgent: teachers that are not up, rows that fail, a
- * limited concurrency, or else the time that it has run.
+ * Describes a running run by what is most urgent: teachers that are down, rows that fail, teachers
+ * that cool down, a limited concurrency, or else the time that the run has taken.
  * @param {WireSnapshot} snapshot
  * @returns {StateDescription}
  */
 function describeRunning(snapshot) {
   const word = "Running";
-  const alarm = countTroubled(snapshot) > 0 ? lostDetail(snapshot) : failingDetail(snapshot);
+  const alarm = lostDetail(snapshot) || failingDetail(snapshot);
   if (alarm !== "") return { tone: "wait", icon: "alert", word, detail: alarm };
   return { tone: "good", icon: "play", word, detail: calmDetail(snapshot) };
 }
@@ -152,7 +152,7 @@ function lostDetail(snapshot) {
   const why = cause === "" ? "" : `: ${cause}`;
   const { up = 0 } = snapshot.teacher_states;
   const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
-  const counts = countTroubled(snapshot) === 1 ? "" : `${notUpText(snapshot)}. `;
+  const counts = countNotUp(snapshot) === 1 ? "" : `${notUpText(snapshot)}. `;
   return `${counts}${hostOf(lost.address)} is ${lost.state}${why}${others}`;
 }
 
@@ -168,7 +168,7 @@ function failingDetail(snapshot) {
 
 /** @param {WireSnapshot} snapshot */
 function calmDetail(snapshot) {
-  if (countTroubled(snapshot) > 0) return notUpText(snapshot);
+  if (countNotUp(snapshot) > 0) return notUpText(snapshot);
   const { limit, concurrency, refused_for_load, elapsed_ms } = snapshot;
   return limit < concurrency && refused_for_load > 0
     ? `limited by the teacher to ${formatCount(limit)} of ${
@@ -180,7 +180,7 @@ function calmDetail(snapshot) {
 /** @param {WireSnapshot} snapshot */
 function notUpText(snapshot) {
   const teachers = formatCountOf(countPresent(snapshot), "teacher");
-  return `${formatCount(countTroubled(snapshot))} of ${teachers} not up`;
+  return `${formatCount(countNotUp(snapshot))} of ${teachers} not up`;
 }
 
 /** @param {string} address */
@@ -230,7 +230,7 @@ export function lastResultTexts(store, nowMs) {
 }
 
 /**
- * Explains the limit: it equals the concurrency, or why it is lower. The teacher limits it only if
+ * Says why the limit is lower than the concurrency, if it is. The teacher is the reason only if
  * attempts were throttled.
  * @param {MonitorState} state
  */
@@ -244,7 +244,7 @@ export function limitText({ snapshot, run }) {
   const isOnly = countPresent(snapshot) === 1;
   // A single teacher keeps its limit while it cools down, so only the other states lower it.
   if (isOnly && down + halted > 0) return `of ${concurrencyText}: the teacher is not up`;
-  if (!isOnly && countTroubled(snapshot) > 0) {
+  if (!isOnly && countNotUp(snapshot) > 0) {
     return `of ${concurrencyText}: not all teachers are up`;
   }
   if (refused_for_load > 0) return `limited by the teacher, ${concurrencyText} requested`;
@@ -271,8 +271,8 @@ export function countText({ samples, snapshot }, name) {
 const MIN_BOUND_AGE_MS = 10_000;
 
 /**
- * Words in place of an unknown time left: the lower bound, but only once the run is 10 s old or
- * throttled, because the bound is far too low before.
+ * Returns words, each with a comma after it, in place of an unknown time left. They give the lower
+ * bound only once the run is 10 s old or throttled: before that, the bound is far too low.
  * @param {NonNullable<MonitorState["snapshot"]>} snapshot
  */
 export function missingEtaText({ total, eta_s, refused_for_load, elapsed_ms }) {

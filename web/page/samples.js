@@ -26,14 +26,13 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** Maximum length of a text on a closed card, in UTF-16 units. */
 const PREVIEW_LENGTH = 240;
 
-/** Words in place of an empty list. @type {Record<SampleList, string>} */
+/** @type {Record<SampleList, string>} */
 const EMPTY_TEXTS = {
   latest: "No answer yet",
   reservoir: "No answer yet",
   failures: "No row has failed",
 };
 
-/** Words for a list without a failure of the kind that the user chose. */
 const EMPTY_KIND_TEXT =
   "None of the latest failures is of this kind; the failures file has all failures";
 
@@ -204,8 +203,8 @@ function makeCard(sample, store, fetchWhole) {
   const kind = failure === null ? "answer" : "failure";
   const card = make("details", { class: `card ${kind}` }, make("summary", {}, head, ...previews));
   card.addEventListener("toggle", async () => {
-    const whole = await fetchWhole(sample);
-    store.takeWhole([whole]);
+    const whole = await fetchWhole(store.samplesById.get(sample.id) ?? sample);
+    store.keepWholeTexts([whole]);
     card.append(makeWhole(whole));
   }, { once: true });
   return card;

@@ -4,13 +4,11 @@
 /** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
 /** @import { AnswerFigures, History, MonitorState, Sample, Samples } from "../monitor_state.ts" */
 
-/** As many as the server keeps. */
+// As many as the server keeps.
 const MAX_NOTICES = 100;
-
-/** As many as the server keeps. */
 const MAX_CHART_MARKS = 60;
 
-/** Shorter waits count as running: the state would change with each brief backoff. */
+/** Shorter waits count as running: the state would otherwise change with each brief backoff. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
 /** More than the 1,000 points that the server keeps. */
@@ -29,7 +27,7 @@ export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
  * @typedef {"latest" | "reservoir" | "failures"} SampleList
  */
 
-/** The figures before any answer. @type {AnswerFigures} */
+/** @type {AnswerFigures} */
 export const NO_ANSWERS = {
   endings: {},
   finish_reasons: [],
@@ -40,8 +38,8 @@ export const NO_ANSWERS = {
   length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
-/** The state before the first message. @type {MonitorState} */
-const NOTHING = {
+/** @type {MonitorState} */
+const EMPTY_STATE = {
   time: 0,
   run: null,
   snapshot: null,
@@ -63,7 +61,7 @@ const NOTHING = {
 
 export class RunStore {
   /** The state that the server sent, without samples, which are in `samplesById`. */
-  state = NOTHING;
+  state = EMPTY_STATE;
   /** @type {Map<number, Sample>} */
   samplesById = new Map();
   /**
@@ -99,9 +97,9 @@ export class RunStore {
         return ALL_PARTS;
       }
       case "snapshot":
-        return this.#takeSnapshot(message, nowMs);
+        return this.#applySnapshot(message, nowMs);
       case "samples":
-        this.#takeSamples(message);
+        this.#updateSamples(message);
         return ["samples"];
       case "notice":
         this.#change({ notices: [...notices, message.notice].slice(-MAX_NOTICES) });
@@ -120,11 +118,13 @@ export class RunStore {
   /** @param {MonitorState} state @param {number} nowMs when it arrived: Unix milliseconds */
   replace(state, nowMs) {
     const { snapshot, history, summary } = state;
+    const oldSamples = this.samplesById;
     this.state = { ...state, notices: state.notices.slice(-MAX_NOTICES) };
     this.#waitsSinceMs = snapshot?.state === "backing_off" ? -Infinity : undefined;
     this.clockOffsetMs = state.time - nowMs;
-    this.samplesById.clear();
-    this.#takeSamples(state.samples);
+    this.samplesById = new Map();
+    this.#updateSamples(state.samples);
+    this.keepWholeTexts([...oldSamples.values()].filter(({ is_cut }) => !is_cut));
     const lastS = history.columns.elapsed_s.at(-1) ?? 0;
     // The state of an ended run may arrive much later, so the summary's end time counts.
     const endMs = this.localTime(summary?.ended ?? "");
@@ -147,9 +147,11 @@ export class RunStore {
   }
 
   /** Keeps the full texts of samples that are still listed. @param {readonly Sample[]} samples */
-  takeWhole(samples) {
+  keepWholeTexts(samples) {
     for (const sample of samples) {
-      if (this.samplesById.has(sample.id)) this.samplesById.set(sample.id, sample);
+      const { uid, time } = this.samplesById.get(sample.id) ?? {};
+      // After a restart of the server, another sample may have the same id.
+      if (uid === sample.uid && time === sample.time) this.samplesById.set(sample.id, sample);
     }
   }
 
@@ -163,13 +165,13 @@ export class RunStore {
   }
 
   /** @param {SnapshotMessage} message @param {number} nowMs @returns {readonly Part[]} */
-  #takeSnapshot(message, nowMs) {
+  #applySnapshot(message, nowMs) {
     if (message.snapshot.state !== "backing_off") this.#waitsSinceMs = undefined;
     else this.#waitsSinceMs ??= nowMs;
     const { type: _type, point_index, point, ...figures } = message;
     this.#change(figures);
     this.clockOffsetMs = message.time - nowMs;
-    return this.#takePoint(point_index, point) ? ["snapshot", "history"] : ["snapshot"];
+    return this.#addPoint(point_index, point) ? ["snapshot", "history"] : ["snapshot"];
   }
 
   /** @param {Partial<MonitorState>} changes */
@@ -183,7 +185,7 @@ export class RunStore {
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */
-  #takePoint(index, point) {
+  #addPoint(index, point) {
     const columns = Object.values(this.state.history.columns);
     const { length } = columns[0];
     const isNext = index === length || (length > 0 && index === length - 1);
@@ -194,7 +196,7 @@ export class RunStore {
   }
 
   /** @param {Samples} samples */
-  #takeSamples({ latest, reservoir, failures, added }) {
+  #updateSamples({ latest, reservoir, failures, added }) {
     this.#change({ samples: { latest, reservoir, failures, added: [] } });
     for (const sample of added) this.samplesById.set(sample.id, sample);
     const listed = new Set([...latest, ...reservoir, ...failures]);

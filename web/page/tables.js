@@ -152,7 +152,6 @@ const ERROR_COLUMNS = [
 export class ErrorTable {
   #showRows;
   #showsAll = false;
-  /** Shows the latest state again. */
   #redraw = () => {};
   #body = makeTable("error-table", "Errors by kind", ERROR_COLUMNS);
   /** @type {Row[]} */

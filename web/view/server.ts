@@ -15,7 +15,7 @@ import {
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { systemReason } from "../../lib/files.ts";
+import { exists, systemReason } from "../../lib/files.ts";
 import { isObject, parsedJson } from "../../lib/json.ts";
 import { addFiles, createCookieName, createToken, guardedApp, postProblem } from "../access.ts";
 import { MARKDOWN_JS } from "../assets.ts";
@@ -36,7 +36,7 @@ export interface PageState extends DataState, ViewPageOptions {
   readonly flags: typeof FLAGS;
 }
 
-/** Matches the routes of this file, behind a path prefix. */
+/** Matches the end of a path that is a route of this file. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
 /** Maximum size of a request body, enough for the ids of a million rows. */
@@ -212,9 +212,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/**
- * Time for which a page counts as open after a request. Pages send one about every 2 s.
- */
+/** Time for which a page counts as open after a request. Pages send one about every 2 s. */
 const OPEN_MS = 10_000;
 
 export class RunData implements AsyncDisposable {
@@ -235,14 +233,14 @@ export class RunData implements AsyncDisposable {
   /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();
-    this.#service ??= DataService.open({ paths: this.options.paths });
+    const { paths } = this.options;
+    this.#service ??= DataService.open({ paths });
     try {
       return await this.#service;
     } catch (error) {
       this.#service = undefined;
-      throw error instanceof UsageError
-        ? new UsageError("The run has not written anything yet", { cause: error })
-        : error;
+      if ((await Promise.all(paths.map(exists))).every(Boolean)) throw error;
+      throw new UsageError("The run has not written anything yet", { cause: error });
     }
   };
 
@@ -257,7 +255,6 @@ export interface ServeViewOptions extends PageOptions {
   readonly program: string;
 }
 
-/** Matches a path of the app behind the prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(

@@ -185,8 +185,8 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version changes with each request. Until it is done, the
-    // overview of all rows is updated only without a condition, when no further request is needed.
+    // While the server reads files, the version changes with each request. Until the files are read,
+    // the overview of all rows is updated only if there is no condition: that needs no request.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");
     if (this.#overviewOfAll === undefined || isOutdated) {
@@ -210,7 +210,8 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // A search finds more and more rows of one version: adds its progress, as a fraction below 1.
+    // While a search finds more rows, the server's version stays the same. So the progress of the
+    // search is added, as a fraction below 1.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
     if (version !== this.#gridVersion) {
