@@ -100,7 +100,7 @@ export class Run {
     });
     this.#refuseProblems();
     const { missing } = this.#selection;
-    return previewOf(this.#context, this.#jobs.findings, this.#options, missing);
+    return previewOf(this.#context, this.#jobs.findings, this.#options, missing, this.#notices);
   }
 
   get #signal(): AbortSignal {

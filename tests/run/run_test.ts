@@ -453,6 +453,19 @@ Deno.test("a whole run and its preview say at the start that results belong to n
   assertEquals(await noticesOf("unchanged", sharded, 1), []);
 });
 
+Deno.test("a preview says what a run says before it reads its inputs", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", rowsOf("a", "b"));
+  await dir.write("in/notes.md", "no input");
+  const output = dir.path("out.jsonl"), generator = generatorOf(new TestTeacher());
+  await generator.run({ input: dir.path("in"), output });
+  await Deno.remove(dir.path("out.run.json"));
+  const { notes, warnings } = await generator.preview({ input: dir.path("in"), output });
+  assertMatch(notes[0], /1 file read, 1 left out \(hidden/);
+  assertMatch(warnings[0], /^The settings of the answers in ".*" are not known/);
+  assertEquals(notes.slice(-warnings.length), warnings);
+});
+
 Deno.test("a run with fewer samples does not take the prompts of the others for those of rows with another id", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", rowsOf("a", "b")), output = dir.path("out.jsonl");
