@@ -67,22 +67,20 @@ export function startNotices(
 function lostNotices(findings: readonly Findings[]): string[] {
   const lost = sumOf(findings, (file) => file.lost);
   if (lost === 0) return [];
+  const results = formatCountOf(lost, "result");
   return [
-    `The output lacks ${
-      formatCountOf(lost, "result")
-    } of the last run, and rows without a result ` +
-    "are sent again. If an older copy was restored, stop now and restore the newest one",
+    `The output lacks ${results} of the last run, and rows without a result are sent again. If an ` +
+    "older copy was restored, stop now and restore the newest one",
   ];
 }
 
 function orphanNotices(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ orphans }) => orphans);
   if (count === 0) return [];
+  const results = formatCountOf(count, "result");
   return [
-    `The output has ${
-      formatCountOf(count, "result")
-    } without a row or sample in this run (edited ` +
-    'or removed rows, or fewer --samples): "export" writes such results, "verify" counts them',
+    `The output has ${results} without a row or sample in this run (edited or removed rows, or ` +
+    'fewer --samples): "export" writes such results, "verify" counts them',
   ];
 }
 
@@ -98,21 +96,18 @@ function retryNotes(
   const again = sumOf(findings, ({ failedAgain }) => failedAgain);
   const notes: string[] = [];
   if (again > 0) {
+    const rows = formatCountOf(again, "row");
     notes.push(
-      `This retry leaves out ${
-        formatCountOf(again, "row")
-      } that failed again after it began: once ` +
-        "it is done, the same command retries such rows",
+      `This retry leaves out ${rows} that failed again after it began: once it is done, the same ` +
+        "command retries such rows",
     );
   } else if (isEmpty) notes.push(`There is no failed row to retry${among}`);
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
   if (count > 0) {
     const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
+    const rows = formatCountOf(count, "pending row");
     notes.push(
-      `This retry leaves out ${
-        formatCountOf(count, "pending row")
-      }: it sends ${retriedRows}, a run ` +
-        "without a retry sends the others",
+      `This retry leaves out ${rows}: it sends ${retriedRows}, a run without a retry sends the others`,
     );
   }
   return notes;
@@ -130,12 +125,9 @@ function reaskedNotes(context: RunContext, findings: readonly Findings[]): strin
   const cost = costUsd === null
     ? "their price is not known (--price-in and --price-out set it)"
     : `this run costs about ${formatRoughUsd(costUsd[0])} to ${formatRoughUsd(costUsd[1])}`;
-  return [
-    `This retry sends, and pays for, ${
-      formatCountOf(count, "answered row")
-    } again; old answers are ` +
-    `moved to .outdated.jsonl; ${cost}`,
-  ];
+  const rows = formatCountOf(count, "answered row");
+  const moved = "old answers are moved to .outdated.jsonl";
+  return [`This retry sends, and pays for, ${rows} again; ${moved}; ${cost}`];
 }
 
 /** Notices about parameters: those of the run, the names that rows set, and the values in the first
