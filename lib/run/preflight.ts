@@ -172,7 +172,7 @@ class FirstPass {
     if (todo !== Todo.Skip) this.#requests++;
     if (sample === 0) {
       const isNew = !isSettled && todo !== Todo.Skip;
-      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
+      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.set(uid, row.promptHash);
       this.#slot = slot;
       plan.push(todo);
     } else plan.decide(sample, todo);

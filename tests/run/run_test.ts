@@ -19,7 +19,7 @@ import {
   type TeacherRequest,
   verify,
 } from "../../mod.ts";
-import { LockedError } from "../../lib/errors.ts";
+import { LockedError, UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Answers at once by default, and records the rows that were sent. */
@@ -462,6 +462,17 @@ Deno.test("a run with fewer samples does not take the prompts of the others for 
   await dir.write("out.jsonl", lines.filter(({ uid }) => uid !== "a"));
   await generatorOf(teacher, { samples: 1 }).run({ input, output });
   assertEquals(teacher.asked.slice(4), ["a"]);
+  // A run that was interrupted after it wrote its own number of samples to the run file.
+  await dir.write("out.jsonl", lines.filter(({ uid }) => uid !== "a"));
+  await generatorOf(teacher, { samples: 1 }).run({ input, output });
+  assertEquals(teacher.asked.slice(5), ["a"]);
+  // Rows with other ids are noticed beside further samples.
+  await dir.write(
+    "in.jsonl",
+    rowsOf("a", "b").map((row, i) => i === 0 ? { ...row, id: "c" } : row),
+  );
+  const rerun = () => generatorOf(teacher, { samples: 1 }).run({ input, output });
+  await assertRejects(rerun, UsageError, "for 2 results");
 });
 
 Deno.test("a preview has the notices of a run about left-out files and unknown settings", async () => {
