@@ -51,7 +51,7 @@ export class Findings {
   missingPromptField: string | undefined;
   /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
-  /** Rows that were edited after an answer was finished. */
+  /** Rows that were edited since an answer succeeded or failed, except failed ones of a retry. */
   changed = 0;
   /** The number of rows that this version sends differently from the version that answered them, by
    * difference (`images are sent`). */

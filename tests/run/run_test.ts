@@ -260,6 +260,25 @@ Deno.test("a row's failure stays after its outdated answer was moved away", asyn
   assertEquals((await dir.rows("out/in_error.jsonl")).map(({ prompt }) => prompt), ["edited"]);
 });
 
+Deno.test("a retry sends a failed row as it is in the input now, and an edited answer is still protected", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", rowsOf("a", "b")), output = dir.path("out.jsonl");
+  const teacher = new TestTeacher();
+  teacher.answer = ({ uid }) => {
+    if (uid === "a") refuse();
+  };
+  await generatorOf(teacher).run({ input, output });
+  teacher.answer = () => {};
+  const [, b] = rowsOf("a", "b");
+  await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }, { ...b, prompt: "edited" }]);
+  const retry = () => generatorOf(teacher).run({ input, output, retry: true });
+  await assertRejects(retry, UsageError, "1 row was edited");
+  await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }, b]);
+  assertEquals((await retry()).succeeded, 1);
+  const prompts = (await dir.rows("out.jsonl")).map(({ prompt }) => prompt);
+  assertEquals(prompts, [b.prompt, "edited"]);
+});
+
 Deno.test("an input that can be read only once is refused before a call", async () => {
   await using dir = await tempDir();
   const run = generatorOf(new TestTeacher()).run({
