@@ -195,7 +195,7 @@ export interface Snapshot {
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
-  /** US dollars so far; null if no price is known, or no answer has a known cost. */
+  /** US dollars so far; null if the price of a teacher, or the cost of every answer, is unknown. */
   cost_usd: number | null;
   /** US dollars projected for the complete run; null while unknown. */
   projected_cost_usd: number | null;

@@ -8,7 +8,8 @@ import { Buffer } from "node:buffer";
 import type { SourceError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
 import { HAS_RESULT, type IdTable, SEEN } from "../index/mod.ts";
-import { tokenLimitOf } from "../params.ts";
+import { sampleUid } from "../answer.ts";
+import { MAX_SAMPLES, tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
@@ -50,7 +51,7 @@ export class Findings {
   missingPromptField: string | undefined;
   /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
-  /** Rows that were edited after an answer was finished. */
+  /** Rows that were edited since an answer succeeded or failed, except failed ones of a retry. */
   changed = 0;
   /** The number of rows that this version sends differently from the version that answered them, by
    * difference (`images are sent`). */
@@ -64,8 +65,8 @@ export class Findings {
   /** Orphans with the prompt of a new row. The row has got another id, so it would be paid for again:
    * if the id is a hash of the row, a program that writes `1.0` for `1` changes it. */
   rewritten = 0;
-  /** Prompt hashes of the first rows without an outcome. */
-  readonly newPrompts = new Set<string>();
+  /** By uid, the prompt hashes of the first rows without an outcome. */
+  readonly newPrompts = new Map<string, string>();
   /** Results that the output had when its last run ended and lacks now. Only those whose rows may be
    * sent again count. */
   lost = 0;
@@ -122,12 +123,26 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Counts the results without a row in this run and, with `comparesPrompts`, those whose
-   * prompt a new row has. */
-  countOrphans(table: IdTable, { comparesPrompts }: { comparesPrompts: boolean }): void {
+  /** Counts the results without a row in this run, and those whose prompt a new row has. */
+  countOrphans(table: IdTable): void {
     const flags = { all: HAS_RESULT, none: SEEN };
     this.orphans = table.count(flags);
-    if (comparesPrompts) this.rewritten = table.count({ ...flags, fingerprints: this.newPrompts });
+    if (this.orphans === 0) return;
+    this.rewritten = table.count({ ...flags, fingerprints: new Set(this.newPrompts.values()) });
+    if (this.rewritten > 0) this.rewritten -= this.#furtherSamplesIn(table);
+  }
+
+  /** Counts the results of new rows that an earlier run with more samples has left. */
+  #furtherSamplesIn(table: IdTable): number {
+    let count = 0;
+    for (const [uid, promptHash] of this.newPrompts) {
+      for (let sample = this.samples; sample < MAX_SAMPLES; sample++) {
+        const slot = table.find(sampleUid(uid, sample));
+        if (slot === -1 || !table.has(slot, HAS_RESULT) || table.has(slot, SEEN)) continue;
+        if (table.fingerprintEquals(slot, promptHash)) count++;
+      }
+    }
+    return count;
   }
 
   addResent(difference: string): void {

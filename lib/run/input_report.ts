@@ -114,9 +114,10 @@ function shapeProblem(findings: readonly Findings[]): string[] {
 
 function changedProblem(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ changed }) => changed);
-  const editedClauses = count === 0 ? [] : [
-    `${formatCountOf(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`,
-  ];
+  const since = count === 1 ? "was edited since it was" : "were edited since they were";
+  const editedClauses = count === 0
+    ? []
+    : [`${formatCountOf(count, "row")} ${since} answered or failed`];
   const lines = [...sumsOf(findings.map(({ resent }) => resent))]
     .map(([what, rows]) => `  ${formatCountOf(rows, "row")}: now ${what}`);
   const resentClauses = lines.length === 0

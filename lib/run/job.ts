@@ -150,11 +150,7 @@ export class Job {
       // Of the lost results, those whose rows are gone from the input, too, are not sent again.
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
-    if (this.#readsAllRows) {
-      // Results of further samples have the prompts of this run's rows, too.
-      const hadMoreSamples = (this.#earlierRun?.rows.samples ?? 1) > this.#samples;
-      findings.countOrphans(table, { comparesPrompts: !hadMoreSamples });
-    }
+    if (this.#readsAllRows) findings.countOrphans(table);
     // The second pass needs only the ids that the plan keeps.
     findings.plan.keptUids.takeKeys(table.releaseKeys());
     this.findings = findings;

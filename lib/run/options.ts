@@ -192,8 +192,8 @@ export interface RunOptions {
   skipBadRows?: boolean;
   /** Accepts inputs without any row. @default false */
   allowEmpty?: boolean;
-  /** What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the
-   * answer.
+  /** What to do if a row was edited since it was answered or failed: `reask` sends it again, `keep`
+   * keeps the outcome. A retry sends edited failed rows in any case.
    * @default the run is refused */
   changed?: "reask" | "keep";
   /** Continues even if the results were created with another model or parameters. @default false */

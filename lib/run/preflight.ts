@@ -166,13 +166,15 @@ class FirstPass {
     const { table, changed } = this.#options;
     const { plan, newPrompts } = this.#findings;
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
-    const isChanged = isSettled && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
+    // A row to retry is sent as it is now: there is no answer to keep.
+    const isKept = isSettled && !table.has(slot, ASK_AGAIN);
+    const isChanged = isKept && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
     if (todo !== Todo.Skip) this.#requests++;
     if (sample === 0) {
       const isNew = !isSettled && todo !== Todo.Skip;
-      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
+      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.set(uid, row.promptHash);
       this.#slot = slot;
       plan.push(todo);
     } else plan.decide(sample, todo);

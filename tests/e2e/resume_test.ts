@@ -163,7 +163,7 @@ Deno.test("rows that were edited since they were answered are refused, sent agai
   ]);
   const refused = await distill(server, args);
   assertExit(refused, 2);
-  assertStringIncludes(refused.stderr, "1 row was edited after being answered");
+  assertStringIncludes(refused.stderr, "1 row was edited since it was answered or failed");
   assertExit(await distill(server, [...args, "--changed", "keep"]), 0);
   assertEquals([server.posts, await dir.read("out/in.jsonl")], [3, before]);
 

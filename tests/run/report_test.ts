@@ -112,6 +112,6 @@ Deno.test("refuseProblems() reports rows that are sent differently than by an ea
   findings.changed = 2;
   assertStringIncludes(
     assertThrows(() => check()).message,
-    "2 rows were edited after being answered, and what this version sends",
+    "2 rows were edited since they were answered or failed, and what this version sends",
   );
 });

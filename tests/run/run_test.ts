@@ -19,7 +19,7 @@ import {
   type TeacherRequest,
   verify,
 } from "../../mod.ts";
-import { LockedError } from "../../lib/errors.ts";
+import { LockedError, UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Answers at once by default, and records the rows that were sent. */
@@ -260,6 +260,25 @@ Deno.test("a row's failure stays after its outdated answer was moved away", asyn
   assertEquals((await dir.rows("out/in_error.jsonl")).map(({ prompt }) => prompt), ["edited"]);
 });
 
+Deno.test("a retry sends a failed row as it is in the input now, and an edited answer is still protected", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", rowsOf("a", "b")), output = dir.path("out.jsonl");
+  const teacher = new TestTeacher();
+  teacher.answer = ({ uid }) => {
+    if (uid === "a") refuse();
+  };
+  await generatorOf(teacher).run({ input, output });
+  teacher.answer = () => {};
+  const [, b] = rowsOf("a", "b");
+  await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }, { ...b, prompt: "edited" }]);
+  const retry = () => generatorOf(teacher).run({ input, output, retry: true });
+  await assertRejects(retry, UsageError, "1 row was edited");
+  await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }, b]);
+  assertEquals((await retry()).succeeded, 1);
+  const prompts = (await dir.rows("out.jsonl")).map(({ prompt }) => prompt);
+  assertEquals(prompts, [b.prompt, "edited"]);
+});
+
 Deno.test("an input that can be read only once is refused before a call", async () => {
   await using dir = await tempDir();
   const run = generatorOf(new TestTeacher()).run({
@@ -462,6 +481,17 @@ Deno.test("a run with fewer samples does not take the prompts of the others for 
   await dir.write("out.jsonl", lines.filter(({ uid }) => uid !== "a"));
   await generatorOf(teacher, { samples: 1 }).run({ input, output });
   assertEquals(teacher.asked.slice(4), ["a"]);
+  // A run that was interrupted after it wrote its own number of samples to the run file.
+  await dir.write("out.jsonl", lines.filter(({ uid }) => uid !== "a"));
+  await generatorOf(teacher, { samples: 1 }).run({ input, output });
+  assertEquals(teacher.asked.slice(5), ["a"]);
+  // Rows with other ids are noticed beside further samples.
+  await dir.write(
+    "in.jsonl",
+    rowsOf("a", "b").map((row, i) => i === 0 ? { ...row, id: "c" } : row),
+  );
+  const rerun = () => generatorOf(teacher, { samples: 1 }).run({ input, output });
+  await assertRejects(rerun, UsageError, "for 2 results");
 });
 
 Deno.test("a preview has the notices of a run about left-out files and unknown settings", async () => {
