@@ -166,6 +166,7 @@ export class Engine {
   }
 
   addTeacher(teacher: EndpointOptions): void {
+    this.#attempts.teacherJoins(teacher.teacher);
     this.#pool.add(teacher);
     this.#pool.setConcurrency(this.#lanes.target);
   }

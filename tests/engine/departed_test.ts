@@ -69,6 +69,23 @@ Deno.test("Engine halts a run when its last teacher that is not halted leaves", 
   assertEquals(fixture.outcomes.map(({ failure }) => failure), [undefined, undefined]);
 });
 
+Deno.test("Engine forgets why a teacher was halted when it leaves and joins again", async () => {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const teachers = [endpointOf(a), endpointOf(b)];
+  const fixture = new Fixture({ rows: rowsOf(9), teachers, concurrency: 8, isCareful: false });
+  await fixture.start();
+  const stateOfA = () => fixture.engine.teacherStatuses()[0].state;
+  const finishReason = "unheard_of";
+  for (let row = 0; row < 3; row++) await a.open[0].answer({ finishReason });
+  assertEquals(stateOfA(), "halted");
+  fixture.engine.removeTeacher(a);
+  fixture.engine.addTeacher(endpointOf(a));
+  await a.open[0].answer({ finishReason });
+  assertEquals(stateOfA(), "up");
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
 Deno.test("Engine waits for another teacher while all teachers have left", async () => {
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({ rows: rowsOf(2), teachers: [endpointOf(a)], concurrency: 1 });
