@@ -195,7 +195,6 @@ export class Attempts {
     return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
   }
 
-  /** See `TeacherBlame.joins`. */
   teacherJoins(teacher: Teacher): void {
     this.#blame.joins(teacher);
   }
