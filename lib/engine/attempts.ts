@@ -8,7 +8,7 @@ import type { Ending } from "../answer.ts";
 import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
-import type { Completion } from "../teacher/mod.ts";
+import type { Completion, Teacher } from "../teacher/mod.ts";
 import {
   asCompletion,
   type Rejection,
@@ -193,6 +193,10 @@ export class Attempts {
     this.#options.listener.attemptAnswered(completion);
     const outcome = work.outcome(completion, undefined);
     return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
+  }
+
+  teacherJoins(teacher: Teacher): void {
+    this.#blame.joins(teacher);
   }
 
   /** Called at the end of the run: fails the rows held back, and returns their outcomes. */

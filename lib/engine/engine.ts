@@ -11,7 +11,7 @@ import { Attempts } from "./attempts.ts";
 import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { ActiveClock, Clock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { EngineState } from "./engine_state.ts";
+import { EngineState, nameOf } from "./engine_state.ts";
 import { type AttemptResult, Delivery, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { WorkQueue } from "./work_queue.ts";
@@ -166,6 +166,7 @@ export class Engine {
   }
 
   addTeacher(teacher: EndpointOptions): void {
+    this.#attempts.teacherJoins(teacher.teacher);
     this.#pool.add(teacher);
     this.#pool.setConcurrency(this.#lanes.target);
   }
@@ -174,9 +175,14 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Sends no more to the teacher. Its calls in flight are finished. */
+  /** Sends no more to the teacher. Its calls in flight are finished. Halts a run in which only
+   * halted teachers stay. */
   removeTeacher(teacher: EndpointOptions["teacher"]): void {
-    this.#pool.remove(teacher);
+    const halted = this.#pool.remove(teacher);
+    if (halted === undefined) return;
+    this.halt(
+      `All remaining teachers are halted: the ${nameOf(halted.teacher)} (${halted.reason})`,
+    );
   }
 
   /** Uses only this share, from 0 to 1, of `rpm` and `tpm`: the other running shards use the

@@ -52,7 +52,7 @@ export interface SuspicionOptions {
 /** Rows that one teacher answered badly since its last good answer, all in the same way. Rows
  * without attempts left are held back: they fail unless the teacher turns out to be the cause. */
 export class RepeatedBadAnswers {
-  /** Whether the teacher is the cause. Stays true. */
+  /** Whether the teacher is the cause. Once true, this stays true. */
   isConclusive = false;
   readonly #holdsRows: boolean;
   readonly #laterLimit: number;

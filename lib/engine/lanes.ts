@@ -89,7 +89,7 @@ export class Lanes<T, R> {
         this.#idle.pop()!(undefined);
         continue;
       }
-      const item = this.#take();
+      const item = this.#nextItem();
       if (item === undefined) return this.#work.onIdle();
       this.#idle.pop()!(item);
     }
@@ -108,7 +108,7 @@ export class Lanes<T, R> {
   async #runLane(): Promise<void> {
     try {
       while (true) {
-        const next = this.#isSurplus() ? this.#endLane() : this.#take() ?? this.#park();
+        const next = this.#isSurplus() ? this.#endLane() : this.#nextItem() ?? this.#waitForItem();
         const item = next instanceof Promise ? await next : next;
         if (item === undefined) return;
         try {
@@ -123,7 +123,7 @@ export class Lanes<T, R> {
     }
   }
 
-  #take(): T | undefined {
+  #nextItem(): T | undefined {
     const item = this.#work.next();
     if (item !== undefined) this.#busy++;
     return item;
@@ -138,8 +138,8 @@ export class Lanes<T, R> {
     return undefined;
   }
 
-  /** Waits for an item; undefined if there will be none. */
-  #park(): undefined | Promise<T | undefined> {
+  /** Resolves to undefined if there will be no item. */
+  #waitForItem(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();
       return this.#endLane();

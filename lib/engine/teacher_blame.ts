@@ -125,6 +125,11 @@ export class TeacherBlame {
     return failed;
   }
 
+  /** Called before a teacher joins, perhaps again: one that was halted may have been repaired. */
+  joins(teacher: Teacher): void {
+    this.#forget((endpoint) => endpoint.teacher === teacher && endpoint.isHalted);
+  }
+
   /** Called when any teacher has answered, at least in part. */
   answered(): void {
     this.#hasAnswered = true;
@@ -193,7 +198,8 @@ export class TeacherBlame {
   #evidenceAgainst(endpoint: Endpoint): Evidence {
     let evidence = this.#evidence.get(endpoint);
     if (evidence === undefined) {
-      this.#forgetDeparted();
+      // Bounds the memory of long runs in which many teachers join and leave.
+      this.#forget(({ hasLeft }) => hasLeft);
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
       const rejections = new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows });
       const endings = new RepeatedBadAnswers({ isProven, holdsRows });
@@ -206,10 +212,9 @@ export class TeacherBlame {
     return evidence;
   }
 
-  /** Bounds the memory of long runs in which many teachers join and leave. */
-  #forgetDeparted(): void {
+  #forget(isForgotten: (endpoint: Endpoint) => boolean): void {
     for (const [endpoint, evidence] of this.#evidence) {
-      if (!endpoint.hasLeft) continue;
+      if (!isForgotten(endpoint)) continue;
       this.#orphaned = failHeldIn(evidence, this.#orphaned);
       this.#evidence.delete(endpoint);
     }

@@ -4,6 +4,7 @@ import { DepartedTeachers } from "../../lib/engine/flow/departed_teachers.ts";
 import { sumOf } from "../../lib/figures.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
+import { settled } from "../support/fake_clock.ts";
 import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
 Deno.test("DepartedTeachers keeps the sums of any number of teachers, and names the last 100", () => {
@@ -46,6 +47,57 @@ Deno.test("Engine writes the failures that it held back because of a teacher tha
   while (!fixture.hasEnded) await [...a.open, ...c.open][0].answer();
   await fixture.ended;
   assertEquals(fixture.outcomes.length, 6);
+});
+
+Deno.test("Engine halts a run when its last teacher that is not halted leaves", async () => {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(6),
+    teachers: [endpointOf(a), endpointOf(b)],
+    concurrency: 2,
+    isCareful: false,
+  });
+  await fixture.start();
+  await a.open[0].refuse(new TeacherError("Bad key", { type: "account", status: 401 }));
+  assertEquals(fixture.engine.haltReason, undefined);
+  fixture.engine.removeTeacher(b);
+  // The calls in flight are paid for.
+  while (b.open.length > 0) await b.open[0].answer();
+  await fixture.ended;
+  const reason = "All remaining teachers are halted: the teacher (401: Bad key)";
+  assertEquals([fixture.engine.state, fixture.engine.haltReason], ["halted", reason]);
+  assertEquals(fixture.outcomes.map(({ failure }) => failure), [undefined, undefined]);
+});
+
+Deno.test("Engine forgets why a teacher was halted when it leaves and joins again", async () => {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const teachers = [endpointOf(a), endpointOf(b)];
+  const fixture = new Fixture({ rows: rowsOf(9), teachers, concurrency: 8, isCareful: false });
+  await fixture.start();
+  const stateOfA = () => fixture.engine.teacherStatuses()[0].state;
+  const finishReason = "unheard_of";
+  for (let row = 0; row < 3; row++) await a.open[0].answer({ finishReason });
+  assertEquals(stateOfA(), "halted");
+  fixture.engine.removeTeacher(a);
+  fixture.engine.addTeacher(endpointOf(a));
+  await a.open[0].answer({ finishReason });
+  assertEquals(stateOfA(), "up");
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("Engine waits for another teacher while all teachers have left", async () => {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({ rows: rowsOf(2), teachers: [endpointOf(a)], concurrency: 1 });
+  await fixture.start();
+  fixture.engine.removeTeacher(a);
+  await a.open[0].answer();
+  assertEquals([fixture.engine.state, b.open.length], ["running", 0]);
+  fixture.engine.addTeacher(endpointOf(b));
+  await settled();
+  await b.open[0].answer();
+  await fixture.ended;
+  assertEquals(fixture.engine.state, "done");
 });
 
 Deno.test("Engine shows the cost of a teacher that has left, even if it is estimated later", async () => {

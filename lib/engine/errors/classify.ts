@@ -43,7 +43,7 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
  *
  * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
  * outage: it may be replaced soon.
- * @param waitedMs How long the attempt took.
+ * @param waitedMs The latency of the attempt.
  */
 export function classify(
   error: TeacherError,
@@ -51,6 +51,7 @@ export function classify(
   waitedMs = Infinity,
 ): Classification {
   const reported = withUpstream(verdictOn(error, hasAnswered), error);
+  // A gateway that gives up this early has not waited for an answer that may be billed.
   const isEarly = error.status !== undefined && waitedMs < MIN_GATEWAY_WAIT_MS;
   const verdict: Verdict = isEarly && reported === VERDICTS.timeout ? VERDICTS.fault : reported;
   const { cause, type = typeOf(error, cause), ...rest } = verdict;

@@ -14,7 +14,7 @@ import type { LoadControlOptions } from "./load_control.ts";
 
 /** The search begins here, and goes no lower: with fewer attempts in flight, a server that
  * queues requests is no faster. */
-const EXPLORING_FROM = 32;
+const MIN_EXPLORED_LIMIT = 32;
 
 /** The factor between two limits while each step pays off. */
 const CLIMB = 2;
@@ -58,7 +58,7 @@ export class HillClimb {
   constructor(options: HillClimbOptions) {
     this.#options = options;
     this.#ceiling = options.ceiling;
-    this.#bestLimit = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
+    this.#bestLimit = this.#limit = Math.min(MIN_EXPLORED_LIMIT, options.ceiling);
     this.#window = new Window(this.#limit);
   }
 
@@ -125,7 +125,7 @@ export class HillClimb {
 
   /** Takes the next step. If that would not change the limit, holds the limit and turns around. */
   #takeStep(): void {
-    const floor = Math.min(EXPLORING_FROM, this.#ceiling);
+    const floor = Math.min(MIN_EXPLORED_LIMIT, this.#ceiling);
     const next = Math.round(this.#bestLimit * this.#step);
     this.#limit = Math.max(floor, Math.min(this.#ceiling, next));
     if (this.#limit === this.#bestLimit) {

@@ -128,8 +128,8 @@ export class LoadControl {
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
     // Attempts that are throttled at any load take no capacity.
-    const attempts = value / (1 - this.#tolerance.usualShare);
-    this.#pacer.answered(now - startedAt, inFlightAtStart, attempts, isStarting, now);
+    const limit = value / (1 - this.#tolerance.usualShare);
+    this.#pacer.answered(now - startedAt, inFlightAtStart, limit, isStarting, now);
   }
 
   responded({ ticket, startedAt }: SentAttempt): void {
@@ -152,13 +152,13 @@ export class LoadControl {
       "type" | "retryAfterMs" | "isExhausted"
     >,
   ): "tolerated" | "excess" | "closed" {
-    const now = this.#now(), size = this.#limit.value;
+    const now = this.#now(), limit = this.#limit.value;
     const hasRetryTime = retryAfterMs !== undefined, isRateLimit = type === "rate_limit";
     const attempt = { ticket, startedAt, inFlightAtStart, inFlight, isRateLimit, isExhausted };
     const verdict = this.closedUntil === undefined ? this.#judgeThrottling(attempt, now) : "closed";
     const { isInLongStreak } = this.#tolerance;
     const mayBeQuota = verdict === "closed" || !hasRetryTime && (isRateLimit || isExhausted);
-    const isClosed = mayBeQuota && this.#quotaWindow.throttled(attempt, size, isInLongStreak, now);
+    const isClosed = mayBeQuota && this.#quotaWindow.throttled(attempt, limit, isInLongStreak, now);
     if (hasRetryTime && (isClosed || isExhausted || isInLongStreak)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";

@@ -200,11 +200,13 @@ export class TeacherPool {
     this.#changed();
   }
 
-  remove(teacher: EndpointOptions["teacher"]): void {
+  /** Returns a halted teacher if all teachers that stay are halted. */
+  remove(teacher: EndpointOptions["teacher"]): Endpoint | undefined {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.isLeaving = true;
     }
     this.#changed();
+    return this.isHalted ? this.#endpoints.find(({ isLeaving }) => !isLeaving) : undefined;
   }
 
   setConcurrency(concurrency: number): void {
@@ -270,8 +272,7 @@ function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): 
 }
 
 /** Among the first `count` endpoints, finds the one with the fewest turns for its weight that is
- * below its share in flight. Comparing attempts in flight would ignore the weights while there are
- * few. */
+ * below its share in flight. While few are in flight, their numbers would not show the weights. */
 function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,
@@ -290,8 +291,7 @@ function leastUsed(
   return best;
 }
 
-/** Combines two hashes: multiplies `b` by the golden ratio, then applies the last steps of
- * MurmurHash3. */
+/** Combines two hashes by the golden ratio and the last steps of MurmurHash3. */
 function mixHashes(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
