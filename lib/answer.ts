@@ -22,9 +22,9 @@ export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unkn
 export const NO_REASON = "none";
 
 /**
- * Finish reasons by ending. Most servers use OpenAI's; gateways pass on those of Anthropic, Gemini,
- * Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
- * AI21 and OpenAI's Responses API.
+ * Finish reasons by ending. Most servers use OpenAI's. Gateways pass on the reasons of Anthropic,
+ * Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek,
+ * Baidu, AI21 and OpenAI's Responses API.
  */
 const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end

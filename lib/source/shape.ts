@@ -25,7 +25,7 @@ export type Shape =
   | "prompt-field"
   /** `{"custom_id","method","url","body":{"messages",…}}`: OpenAI Batch. */
   | "openai-batch"
-  /** `{"messages":[…]}`, also with the other fields of a request. */
+  /** `{"messages":[…]}`, perhaps with the other fields of a request. */
   | "messages"
   /** `{"prompt":[messages]}`: TRL. */
   | "prompt-messages"

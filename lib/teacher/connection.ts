@@ -12,7 +12,7 @@ import {
 import type { Connections } from "./connections.ts";
 import { Buffer } from "node:buffer";
 
-/** undici's own type omits what its connector returns: the socket, or nothing yet. */
+/** undici's own type omits what a connector returns: the socket or, for a tunnel, a promise. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket {

@@ -147,7 +147,7 @@ const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, because nearly every close arrives by
  * then. Other connections wait for this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial takes place only if it begins within this many attempts of a run. */
+/** The trial takes place only if it begins within this many attempts at a teacher. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used. undici waits for one turn of the event
  * loop, but Deno polls sockets only at every 61st turn or when idle. */
@@ -170,7 +170,7 @@ export class ReusePolicy {
   /** Whether a connection was reused. If so, none needs to be watched right after use. */
   #isProven = false;
   #hadTrial = false;
-  /** Attempts of the run so far. */
+  /** Attempts at the teacher so far. */
   attempts = 0;
   /** The longest idle time that the server's `Keep-Alive` field allows. */
   #announcedMs = Infinity;
@@ -190,7 +190,7 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** Milliseconds to watch a connection before a request is sent: a closed one would lose it. */
+  /** Milliseconds to watch a connection before it is used: if it is closed, the request is lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;

@@ -170,8 +170,8 @@ function hasZlibHeader([a, b]: Uint8Array): boolean {
 /** Events are read as they arrive, a document once it is complete. */
 export type BodyKind = "events" | "document";
 
-/** Fields of server-sent events, also of gateways (`Data`) and llama.cpp (`error`). "" begins a
- * comment. */
+/** Fields of server-sent events, including those of gateways (`Data`) and llama.cpp (`error`). ""
+ * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const MAX_FIELD_LENGTH = 6;
 const OPENING_BRACE = 0x7b;
@@ -258,7 +258,7 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;
 
-/** The text that a web page shows at its start; the trimmed body if it is none. */
+/** The text at the start of a web page; any other body is only trimmed. */
 export function pageText(body: string): string {
   if (!isPage(body)) return body.trim();
   const shown = body.slice(0, MAX_PAGE_CHARS).replace(

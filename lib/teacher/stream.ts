@@ -63,8 +63,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer came without a finish reason. If not, this server may put a
-   * reason into every chunk, which then does not show the end. */
+  /** Whether a chunk of the answer came without a finish reason. If none has, the server may put a
+   * reason into every chunk, so that no reason shows the end. */
   #hasOpenChunk = false;
   /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
    * after the finish reason. */
@@ -180,7 +180,7 @@ export class StreamReader implements EventSink {
     if (parts.model === "") parts.model = asText(chunk.model);
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
     const usage = asObject(usageIn(choice, chunk));
-    // Some gateways send the counts of the prompt first, and those of the answer last.
+    // Some gateways send the counts of the prompt first, and the counts of the answer last.
     if (usage !== undefined && !isLateZero(usage, parts.usage)) {
       parts.usage = { ...parts.usage, ...usage };
     }
