@@ -11,8 +11,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns a non-empty list unchanged; undefined for any other value. In files made from tables, an
- * empty list means that there is none. */
+/** Returns a list unless it is empty: in files made from tables, an empty list means none. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }

@@ -78,8 +78,8 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
     const { messages: _messages, ...rest } = object.body as Record<string, unknown>;
     return checkedParams(rest, "body");
   }
-  const direct = shape === "messages" && requestParams(object);
-  if (direct !== false) return direct === undefined ? undefined : checkedParams(direct, "");
+  const bodyParams = shape === "messages" && requestParams(object);
+  if (bodyParams !== false) return bodyParams && checkedParams(bodyParams, "");
   const { params, tools } = object;
   if (!isSet(params) && !isSet(tools)) return undefined;
   if (isSet(params) && !isObject(params)) return mustBe("params", "an object", params);

@@ -29,7 +29,7 @@ export class Connections {
   readonly reuse = new ReusePolicy(() => this.watchTimers.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
-  /** Free connections that were open when they were given back. The last is taken first. */
+  /** Free connections that were open when they were released. The last is acquired first. */
   readonly #free: Connection[] = [];
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
@@ -47,19 +47,19 @@ export class Connections {
       buildConnector({ ...NO_HTTP2, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
-  /** Returns the open connection that was given back last, or else one that needs a new socket. */
-  take(now: number): Connection {
+  /** Returns the open connection that was released last, or else one that needs a new socket. */
+  acquire(now: number): Connection {
     this.reuse.attempts++;
-    const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
-    connection.onTaken(now);
+    const connection = this.#acquireFree(now) ?? this.#closed.pop() ?? this.#make();
+    connection.onAcquired(now);
     return connection;
   }
 
-  give(connection: Connection): void {
-    connection.onReturned();
-    if (connection.isDropped) this.#all.delete(connection);
+  release(connection: Connection): void {
+    connection.onReleased();
+    if (connection.wasClosed) this.#all.delete(connection);
     else if (!connection.isOpen) this.#closed.push(connection);
-    else if (this.reuse.isSingleUse || connection.isSpent) this.#useUp(connection);
+    else if (this.reuse.isSingleUse || connection.isUsedUp) this.#useUp(connection);
     else this.#free.push(connection);
   }
 
@@ -91,7 +91,7 @@ export class Connections {
     return connection;
   }
 
-  #takeFree(now: number): Connection | undefined {
+  #acquireFree(now: number): Connection | undefined {
     const { maxIdleMs } = this.reuse;
     for (let free; (free = this.#free.pop()) !== undefined;) {
       if (free.isOpen && now - free.idleSince <= maxIdleMs) return free;
@@ -170,7 +170,6 @@ export class ReusePolicy {
   /** Whether a connection was reused. If so, none needs to be watched right after use. */
   #isProven = false;
   #hadTrial = false;
-  /** Attempts at the teacher so far. */
   attempts = 0;
   /** The longest idle time that the server's `Keep-Alive` field allows. */
   #announcedMs = Infinity;

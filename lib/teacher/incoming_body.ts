@@ -142,7 +142,6 @@ export class IncomingBody implements ByteSink {
 
   /** Buffers a chunk until the bytes so far show what the body is. */
   #decideKind(chunk: Uint8Array): void {
-    // The first chunk is nearly always enough.
     this.#buffer(chunk);
     const start = this.#buffered();
     this.#kind = kindOf(start);

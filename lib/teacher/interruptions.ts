@@ -117,7 +117,6 @@ export class Deadlines {
     this.#clock.tick();
     if (this.#isLate()) return;
     const time = this.now();
-    // Deleting from a set while iterating over it is safe.
     for (const attempt of this.#attempts) {
       attempt.checkEnd();
       const { startedAt, lastTokenAt, completeAt } = attempt;

@@ -59,7 +59,6 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #options: ResolvedTeacherOptions;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
-  /** Undefined if no fields are to be kept. */
   readonly #checkKept: ((completion: Completion) => Completion) | undefined;
   // Shared by all requests for the teacher's own model and service tier.
   readonly #context: AnswerContext;

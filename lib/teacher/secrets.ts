@@ -47,7 +47,6 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Secrets that a server might quote. */
 export function secretsOf(
   { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
   address: Address,
