@@ -64,7 +64,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #body = new IncomingBody(this);
   #connectionError: Error | undefined;
 
-  /** Takes a connection, but sends nothing yet. `timeoutMs` is the time that the row has left. */
+  /** Acquires a connection, and sends nothing yet. `timeoutMs` is what the row has left. */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,

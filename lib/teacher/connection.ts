@@ -22,7 +22,7 @@ interface Socket {
   emit(event: "readable"): boolean;
 }
 
-// After an HTTP/2 GOAWAY, undici resends requests without an answer: they would be billed twice.
+// After an HTTP/2 GOAWAY, undici resends requests that have no answer yet, which may be billed.
 export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
 /** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
@@ -35,7 +35,7 @@ const CLIENT_OPTIONS = {
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // `ReusePolicy` decides which idle connections are used.
+  // Below `MARGIN_MS`: `ReusePolicy` decides which idle connections are used.
   keepAliveTimeoutThreshold: 500,
 } as const;
 

@@ -144,8 +144,8 @@ const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this many connections in a row open: the earlier
  * closes were due to a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** How long the first connection is watched before its reuse, because nearly every close arrives by
- * then. Other connections wait for this trial, or for `MAX_REACTION_MS`. */
+/** How long the first connection is watched before its reuse: nearly every close arrives by then.
+ * Other connections wait for the end of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
 /** The trial takes place only if it begins within this many attempts at a teacher. */
 const TRIAL_ATTEMPTS = 10;

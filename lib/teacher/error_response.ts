@@ -60,7 +60,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
 
 /** An error in the words of the server that failed: it may be behind a router or gateway. */
 interface StatedError {
-  /** The body of that server; the router's own if it sends no other. */
+  /** The body of the server that failed; the router's body if it passes on no other. */
   readonly body: unknown;
   /** The message, with the provider's name if a router states it; undefined if there is none. */
   readonly message: string | undefined;

@@ -26,7 +26,7 @@ export interface BodyReader {
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /** The maximum size of an answer after decompression. */
-export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export function tooLongError(status: number): TeacherError {
   const what = `The answer is longer than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`;

@@ -115,7 +115,7 @@ export class Deadlines {
   #sweep(): void {
     const { connectTimeoutMs, streamIdleTimeoutMs } = this.#limits;
     this.#clock.tick();
-    if (this.#isLate()) return;
+    if (this.#noticePause()) return;
     const time = this.now();
     for (const attempt of this.#attempts) {
       attempt.checkEnd();
@@ -133,9 +133,9 @@ export class Deadlines {
     }
   }
 
-  /** Whether the process was paused. Timers fire before sockets are read, so one sweep is skipped
-   * for the answers that arrived meanwhile. */
-  #isLate(): boolean {
+  /** Returns whether to skip this sweep: after a pause of the process, timers fire before sockets
+   * are read, and answers may have arrived meanwhile. */
+  #noticePause(): boolean {
     const time = this.#limits.now(), isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
     return this.#wasLate = isLate && !this.#wasLate;

@@ -200,7 +200,7 @@ function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | un
 }
 
 /** The `date` of these fields in Unix milliseconds, or `now` if that is unreadable. */
-export function serverTime(headers: HeaderFields, now: number): number {
+function serverTime(headers: HeaderFields, now: number): number {
   const ms = Date.parse(fieldText(headers.date));
   return Number.isNaN(ms) ? now : ms;
 }
