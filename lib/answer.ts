@@ -22,9 +22,9 @@ export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unkn
 export const NO_REASON = "none";
 
 /**
- * Finish reasons by ending. Most servers use OpenAI's; gateways pass on those of Anthropic, Gemini,
- * Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
- * AI21 and OpenAI's Responses API.
+ * Finish reasons by ending. Most servers use OpenAI's. Gateways pass on the reasons of Anthropic,
+ * Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek,
+ * Baidu, AI21 and OpenAI's Responses API.
  */
 const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
@@ -210,7 +210,7 @@ export function originOf(
     line.id,
     DERIVED.exec(uid)?.[1],
   ];
-  const inputUid = candidates.find((candidate) => isOwnUid(candidate, uid));
+  const inputUid = candidates.find((candidate) => isInputUid(candidate, uid));
   return originIn(uid, inputUid === undefined ? uid : uid.slice(0, String(inputUid).length));
 }
 
@@ -219,10 +219,10 @@ function originIn(uid: string, inputUid: string): UidOrigin {
   return { inputUid, rowUid: inputUid + suffix, sample: Number(sample) };
 }
 
-function isOwnUid(candidate: unknown, uid: string): boolean {
+function isInputUid(candidate: unknown, uid: string): boolean {
   if (typeof candidate !== "string" && typeof candidate !== "number") return false;
-  const ownUid = String(candidate);
-  return ownUid !== "" && uid.startsWith(ownUid) && SUFFIX.test(uid.slice(ownUid.length));
+  const inputUid = String(candidate);
+  return inputUid !== "" && uid.startsWith(inputUid) && SUFFIX.test(uid.slice(inputUid.length));
 }
 
 /** The row's own `uid`, if Retort replaced it. Some earlier versions wrote an object, not JSON

@@ -75,7 +75,6 @@ export function shardStem(stem: string, shard: { index: number; count: number })
   return `${stem}-${index}-of-${count}`;
 }
 
-/** The inverse of `shardStem`. */
 export function parseShardStem(text: string) {
   const [, stem, index, count] = /^(.*)-(\d{5,})-of-(\d{5,})$/s.exec(text) ?? [];
   return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };

@@ -11,8 +11,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns a non-empty list unchanged; undefined for any other value. In files made from tables, an
- * empty list means that there is none. */
+/** Returns a list unless it is empty: in files made from tables, an empty list means none. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -90,8 +89,8 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The
-  // search takes a fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes whole pairs unescaped, so each `\ud…` is a lone surrogate. The search
+  // takes a fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(SURROGATE_ESCAPE, replaceSurrogate) : json;
 }
 
@@ -277,8 +276,8 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // Each member is removed with the comma and white space before it; the first ones, with the
-    // comma and white space after them.
+    // Each member is removed with the comma and white space before it; members at the start, with
+    // the comma and white space after them.
     else remaining += text.slice(remaining === "" ? start : previousEnd, end);
     previousEnd = end;
   }

@@ -120,7 +120,6 @@ export async function appendLines(file: Deno.FsFile, lines: AsyncIterable<string
 
 export type LineKind = "results" | "failures";
 
-/** Every line of Retort begins like this. */
 export const LINE_START = '{"uid":"';
 
 /** What shows that Retort did not write the line; undefined if it may have. */

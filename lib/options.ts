@@ -103,8 +103,7 @@ const TOP_LEVEL = "options";
  * Checks options. `undefined` stands for the default.
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
- * @param adviceFor Returns what to do about an unknown option that belongs elsewhere, in words that
- * follow a colon. @default no advice
+ * @param adviceFor Returns where an unknown option belongs, in words that follow a colon.
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a value of the right type is out of range.

@@ -120,8 +120,8 @@ export function reseeded(params: Params, offset: number): Params {
   return changed ?? params;
 }
 
-/** Parameters after `times` rejected answers. A row has at most 1,000 samples, whose seeds are
- * consecutive: steps of 1,000 keep all seeds of the row different. */
+/** Changes the seed after `times` rejected answers. A row has at most 1,000 samples, whose seeds
+ * are consecutive: steps of 1,000 keep all seeds of the row different. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -180,8 +180,8 @@ export function secretParam(params: Readonly<Record<string, unknown>>): string |
 /** The type that a value must have to count as a parameter. */
 type ParamType = "object" | "array" | "boolean";
 
-/** Known parameters by server, each once. A type follows the names that datasets also use for
- * columns: `provider` is a parameter if it is an object. */
+/** Known parameters, each listed under one server. A type follows the names that datasets also use
+ * for columns: `provider` is a parameter if it is an object. */
 const PARAMS = {
   OpenAI: `best_of frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens modalities model n parallel_tool_calls prediction:object
@@ -213,8 +213,8 @@ const PARAMS = {
     search_domain_filter search_recency_filter`,
 };
 
-/** Known parameters that a row beside its `messages` more likely has as columns (`documents`,
- * `options`, `tags`), or that are rare there. */
+/** Known parameters that are more likely columns if a row has them beside its `messages`
+ * (`documents`, `options`, `tags`), or that rows rarely have. */
 const OTHER_NAMES =
   `audio background cache cached_content caching compliance conversation data_sources deferred
   details disable_search disable_tool_validation documents draft_model drop_params

@@ -125,8 +125,7 @@ function octal(character: string): string {
 /**
  * Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets single
  * quotes, which only PowerShell reads. PowerShell reads curly quotes as quotes, too. A backslash
- * before the last quote would escape the quote, so the one at the end of a folder's path becomes
- * `/`.
+ * before the last quote would escape the quote, so a folder's last backslash becomes `/`.
  */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");

@@ -143,8 +143,8 @@ export class ResponseGenerator {
 
   /**
    * Continues an earlier run, sends pending rows (with `retry`, failed ones), and resolves when
-   * everything is on disk. The state of a run that was stopped or aborted is `interrupted`; of one
-   * that a teacher, a budget or a deadline ended, `halted`.
+   * everything is on disk. The `state` of the summary is `interrupted` if the run was stopped or
+   * aborted, and `halted` if a teacher, a budget or a deadline ended it.
    *
    * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was
    * sent.

@@ -50,7 +50,7 @@ export interface Row {
 
 /** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** Answers requested so far in place of empty or rejected ones, including the next one. */
+  /** How many answers were empty or rejected so far, each followed by a request for another. */
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;

@@ -1,7 +1,7 @@
 /**
  * How an earlier version read a row, and what is sent differently today. The code that reads is
- * frozen, and so are the functions of `shape.ts` that it calls: results of that version contain the
- * hash of what it sent, and a row must not look edited only because it is read differently today.
+ * frozen, with all that it imports: results of that version contain the hash of what it sent, and a
+ * row must not look edited only because it is read differently today.
  *
  * @module
  */

@@ -157,7 +157,7 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** The keys of the last row, in its order. Most rows have the same keys as the row before. */
+/** The keys of the last row, in the row's order. Most rows have the same keys as the row before. */
 let lastKeys: readonly string[] = [];
 /** `lastKeys`, sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];

@@ -95,7 +95,7 @@ function turnOfText(turn: unknown, index: number): unknown {
     : turn;
 }
 
-/** Whether an object has only arrays of one length, including `role` or `from`. */
+/** Whether an object has only arrays of the same length, one of them `role` or `from`. */
 export function isColumns(value: unknown): value is Readonly<Record<string, unknown[]>> {
   if (!isObject(value)) return false;
   const columns = Object.values(value);

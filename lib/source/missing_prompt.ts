@@ -88,15 +88,15 @@ function rowsHint(row: Fields): string | undefined {
   const lists = objectLists(row);
   // Other lists, such as a list of columns, may come before the list of rows.
   const withPrompts = lists.filter(({ items: [first] }) => holdsPrompt(first));
-  const isClear = withPrompts.length > 0;
+  const holdsPrompts = withPrompts.length > 0;
   const isSmall = Object.keys(row).length <= 3;
-  if (!isClear && (!isSmall || lists.length !== 1 || isConversation(lists[0].items))) {
+  if (!holdsPrompts && (!isSmall || lists.length !== 1 || isConversation(lists[0].items))) {
     return undefined;
   }
-  const rowLists = isClear ? withPrompts : lists;
+  const rowLists = holdsPrompts ? withPrompts : lists;
   const { path, items: [first] } = rowLists[0];
   // A row with a prompt under another name may have lists, too, such as `meta.entities`.
-  const mayBeRow = !isSmall || (!isClear && (path.length > 1 || holdsQuestion(row)));
+  const mayBeRow = !isSmall || (!holdsPrompts && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
   // The segments of Axolotl are parts of one text, including the answers.
   if ("label" in first && "text" in first) return "";

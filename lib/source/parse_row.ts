@@ -168,7 +168,7 @@ export class RowParser {
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** Keeps numbers as they were written, and leaves out keys with null. */
+  /** Makes the request of a row, with numbers as they were written and without keys with null. */
   #requestOf(
     json: ParsedJson,
     text: string,

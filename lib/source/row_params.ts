@@ -18,7 +18,7 @@ import { hasText, isEmptyCell, parsed } from "./tool_calls.ts";
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
 /** Returns the parameters of a raw request body, undefined if it has none; `false` if the row is
- * not such a body. Rows of LMSYS and WildChat have a `model` too (the one that answered), but also
+ * not such a body. Rows of LMSYS and WildChat have a `model` (the one that answered), but also
  * columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
@@ -78,8 +78,8 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
     const { messages: _messages, ...rest } = object.body as Record<string, unknown>;
     return checkedParams(rest, "body");
   }
-  const direct = shape === "messages" && requestParams(object);
-  if (direct !== false) return direct === undefined ? undefined : checkedParams(direct, "");
+  const bodyParams = shape === "messages" && requestParams(object);
+  if (bodyParams !== false) return bodyParams && checkedParams(bodyParams, "");
   const { params, tools } = object;
   if (!isSet(params) && !isSet(tools)) return undefined;
   if (isSet(params) && !isObject(params)) return mustBe("params", "an object", params);
@@ -147,7 +147,7 @@ function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProbl
   return converted;
 }
 
-/** The types of JSON Schema by their names in Python. */
+/** JSON Schema's types, keyed by their names in Python. */
 const JSON_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   str: "string",
   int: "integer",

@@ -25,7 +25,7 @@ export type Shape =
   | "prompt-field"
   /** `{"custom_id","method","url","body":{"messages",…}}`: OpenAI Batch. */
   | "openai-batch"
-  /** `{"messages":[…]}`, also with the other fields of a request. */
+  /** `{"messages":[…]}`, perhaps with the other fields of a request. */
   | "messages"
   /** `{"prompt":[messages]}`: TRL. */
   | "prompt-messages"
@@ -131,15 +131,15 @@ export function messagesOf(
   options: PromptOptions,
   reading: Reading,
 ): Message[] | RowProblem {
-  let messages = promptMessages(row as RowObject, options, reading);
+  // A bare array has no fields, but its messages may name images.
+  const fields = row as RowObject;
+  let messages = promptMessages(fields, options, reading);
   if (messages instanceof RowProblem) return messages;
-  if (!Array.isArray(row)) {
-    if (hasSystem(row) && reading.shape !== "openai-batch") {
-      messages = withRowSystem(messages, row, reading);
-      if (messages instanceof RowProblem) return messages;
-    }
-    if (mayHoldMedia(row, messages)) messages = withImages(messages, row, reading);
+  if (hasSystem(fields) && reading.shape !== "openai-batch") {
+    messages = withRowSystem(messages, fields, reading);
+    if (messages instanceof RowProblem) return messages;
   }
+  if (mayHoldMedia(fields, messages)) messages = withImages(messages, fields, reading);
   return messages instanceof RowProblem ? messages : withSystem(messages, options.system);
 }
 

@@ -43,7 +43,7 @@ export interface ApiFormat {
 }
 
 export interface EventReader {
-  /** Whether the last event was read; later ones are ignored. */
+  /** Whether the stream's final event was read; later events are ignored. */
   readonly done: boolean;
   /** The chunk for an event; undefined if the event contains no part of the answer. */
   read(event: JsonObject): JsonObject | undefined;

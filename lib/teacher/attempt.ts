@@ -64,7 +64,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #body = new IncomingBody(this);
   #connectionError: Error | undefined;
 
-  /** Takes a connection, but sends nothing yet. `timeoutMs` is the time that the row has left. */
+  /** Acquires a connection, and sends nothing yet. `timeoutMs` is what the row has left. */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,
@@ -76,7 +76,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#signal = signal;
     this.startedAt = shared.deadlines.now();
     this.timeoutMs = Math.min(shared.timeoutMs, timeoutMs);
-    this.#connection = shared.connections.take(shared.now());
+    this.#connection = shared.connections.acquire(shared.now());
   }
 
   get isConnected(): boolean {
@@ -208,8 +208,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   /** No byte was handed to the closed socket, so this is still one request. */
   #dispatchElsewhere(): void {
     const { connections, now } = this.#shared, closed = this.#connection;
-    this.#connection = connections.take(now());
-    connections.give(closed);
+    this.#connection = connections.acquire(now());
+    connections.release(closed);
     this.#dispatch();
   }
 
@@ -291,7 +291,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#isReleased = true;
     this.#shared.deadlines.delete(this);
     this.#shared.aborts.delete(this.#signal, this);
-    this.#shared.connections.give(this.#connection);
+    this.#shared.connections.release(this.#connection);
   }
 }
 

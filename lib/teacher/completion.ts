@@ -120,8 +120,8 @@ function restOf(total: number | undefined, part: number | undefined): number | u
   return total === undefined || part === undefined || total < part ? undefined : total - part;
 }
 
-/** Tokens of reasoning that only the total counts. Gemini, also behind gateways, bills them as
- * completion tokens. */
+/** Tokens of reasoning that only the total counts. Gemini bills them as completion tokens, even
+ * behind gateways. */
 function uncountedReasoning(
   total: number | undefined,
   counted: number,

@@ -12,7 +12,7 @@ import {
 import type { Connections } from "./connections.ts";
 import { Buffer } from "node:buffer";
 
-/** undici's own type omits what its connector returns: the socket, or nothing yet. */
+/** undici's own type omits what a connector returns: the socket or, for a tunnel, a promise. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket {
@@ -22,7 +22,7 @@ interface Socket {
   emit(event: "readable"): boolean;
 }
 
-// After an HTTP/2 GOAWAY, undici resends requests without an answer: they would be billed twice.
+// After an HTTP/2 GOAWAY, undici resends requests that have no answer yet, which may be billed.
 export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
 /** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
@@ -35,7 +35,7 @@ const CLIENT_OPTIONS = {
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // `ReusePolicy` decides which idle connections are used.
+  // Below `MARGIN_MS`: `ReusePolicy` decides which idle connections are used.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -47,7 +47,7 @@ export class Connection {
   /** Whether the socket is connected. Stays true until a close by the server is noticed. */
   isOpen = false;
   /** Whether `close()` was called, after which nothing can be sent. */
-  isDropped = false;
+  wasClosed = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
    * needed another socket since. If the request failed before undici started it, the socket was
@@ -59,7 +59,7 @@ export class Connection {
   #socket: Socket | undefined;
   #filter: HeadFilter | undefined;
   #isFiltered = false;
-  #takenAt = -1;
+  #acquiredAt = -1;
   #hasHead = false;
   #responses = 0;
   /** Maximum number of responses on the current socket. */
@@ -82,21 +82,21 @@ export class Connection {
     });
   }
 
-  get isSpent(): boolean {
+  get isUsedUp(): boolean {
     return this.#responses >= this.#maxResponses;
   }
 
   watchMs(): number {
-    return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
+    return this.isOpen ? this.#shared.reuse.watchMs(this.#acquiredAt - this.idleSince) : 0;
   }
 
-  onTaken(now: number): void {
-    this.#takenAt = now;
+  onAcquired(now: number): void {
+    this.#acquiredAt = now;
     this.#hasHead = false;
   }
 
-  onReturned(): void {
-    this.#takenAt = -1;
+  onReleased(): void {
+    this.#acquiredAt = -1;
   }
 
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
@@ -144,7 +144,7 @@ export class Connection {
   }
 
   async close(): Promise<void> {
-    this.isDropped = true;
+    this.wasClosed = true;
     this.wasOpenAtDispatch = false;
     const closed = this.#dispatcher.destroy(closedError ??= new errors.ClientDestroyedError());
     // undici does not destroy a socket that is still connecting.
@@ -193,10 +193,10 @@ export class Connection {
 
   #reportClose(): void {
     const now = this.#shared.now();
-    const isFree = this.#takenAt < 0;
+    const isFree = this.#acquiredAt < 0;
     // A socket that breaks during a response, or long after the request was sent, was not idle.
-    if (!isFree && (this.#hasHead || now - this.#takenAt > MAX_REACTION_MS)) return;
-    this.#shared.reuse.onClosed((isFree ? now : this.#takenAt) - this.idleSince);
+    if (!isFree && (this.#hasHead || now - this.#acquiredAt > MAX_REACTION_MS)) return;
+    this.#shared.reuse.onClosed((isFree ? now : this.#acquiredAt) - this.idleSince);
   }
 }
 

@@ -29,7 +29,7 @@ export class Connections {
   readonly reuse = new ReusePolicy(() => this.watchTimers.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
-  /** Free connections that were open when they were given back. The last is taken first. */
+  /** Free connections that were open when they were released. The last is acquired first. */
   readonly #free: Connection[] = [];
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
@@ -47,19 +47,19 @@ export class Connections {
       buildConnector({ ...NO_HTTP2, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
-  /** Returns the open connection that was given back last, or else one that needs a new socket. */
-  take(now: number): Connection {
+  /** Returns the open connection that was released last, or else one that needs a new socket. */
+  acquire(now: number): Connection {
     this.reuse.attempts++;
-    const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
-    connection.onTaken(now);
+    const connection = this.#acquireFree(now) ?? this.#closed.pop() ?? this.#make();
+    connection.onAcquired(now);
     return connection;
   }
 
-  give(connection: Connection): void {
-    connection.onReturned();
-    if (connection.isDropped) this.#all.delete(connection);
+  release(connection: Connection): void {
+    connection.onReleased();
+    if (connection.wasClosed) this.#all.delete(connection);
     else if (!connection.isOpen) this.#closed.push(connection);
-    else if (this.reuse.isSingleUse || connection.isSpent) this.#useUp(connection);
+    else if (this.reuse.isSingleUse || connection.isUsedUp) this.#useUp(connection);
     else this.#free.push(connection);
   }
 
@@ -91,7 +91,7 @@ export class Connections {
     return connection;
   }
 
-  #takeFree(now: number): Connection | undefined {
+  #acquireFree(now: number): Connection | undefined {
     const { maxIdleMs } = this.reuse;
     for (let free; (free = this.#free.pop()) !== undefined;) {
       if (free.isOpen && now - free.idleSince <= maxIdleMs) return free;
@@ -144,10 +144,10 @@ const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this many connections in a row open: the earlier
  * closes were due to a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** How long the first connection is watched before its reuse, because nearly every close arrives by
- * then. Other connections wait for this trial, or for `MAX_REACTION_MS`. */
+/** How long the first connection is watched before its reuse: nearly every close arrives by then.
+ * Other connections wait for the end of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial takes place only if it begins within this many attempts of a run. */
+/** The trial takes place only if it begins within this many attempts at a teacher. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used. undici waits for one turn of the event
  * loop, but Deno polls sockets only at every 61st turn or when idle. */
@@ -170,7 +170,6 @@ export class ReusePolicy {
   /** Whether a connection was reused. If so, none needs to be watched right after use. */
   #isProven = false;
   #hadTrial = false;
-  /** Attempts of the run so far. */
   attempts = 0;
   /** The longest idle time that the server's `Keep-Alive` field allows. */
   #announcedMs = Infinity;
@@ -190,7 +189,7 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** Milliseconds to watch a connection before a request is sent: a closed one would lose it. */
+  /** Milliseconds to watch a connection before it is used: if it is closed, the request is lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;

@@ -101,7 +101,7 @@ export class Decoder implements ByteSink {
 
   #begin(first: Uint8Array): void {
     this.#hasBegun = true;
-    if (!mayBeIn(this.#coding, first)) return;
+    if (!mayHaveCoding(first, this.#coding)) return;
     const next = this.#next;
     this.#decompressor = decompressor(this.#coding, first)
       .on("data", (chunk: Uint8Array) => {
@@ -152,7 +152,7 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
 }
 
 /** Gzip and Zstandard have magic numbers; the others must not look like text. */
-function mayBeIn(coding: Coding, first: Uint8Array): boolean {
+function mayHaveCoding(first: Uint8Array, coding: Coding): boolean {
   const [a, b] = first;
   // The second byte may not have arrived yet.
   if (coding === "gzip") return a === 0x1f && (b === undefined || b === 0x8b);
@@ -170,8 +170,8 @@ function hasZlibHeader([a, b]: Uint8Array): boolean {
 /** Events are read as they arrive, a document once it is complete. */
 export type BodyKind = "events" | "document";
 
-/** Fields of server-sent events, also of gateways (`Data`) and llama.cpp (`error`). "" begins a
- * comment. */
+/** Fields of server-sent events, including those of gateways (`Data`) and llama.cpp (`error`). ""
+ * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const MAX_FIELD_LENGTH = 6;
 const OPENING_BRACE = 0x7b;
@@ -180,7 +180,7 @@ const SPACE = 0x20;
 /** The kind of a body; undefined if more bytes are needed. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === OPENING_BRACE) return "document";
-  const text = beginning(withoutSpace(start));
+  const text = firstCharacters(withoutSpace(start));
   if (text === "" || isPartialBom(start)) return undefined;
   const colon = text.indexOf(":");
   if (colon >= 0) return FIELDS.includes(text.slice(0, colon)) ? "events" : "document";
@@ -196,7 +196,7 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
 /** Whether bytes begin like JSON or events. Brotli often begins with the byte of `[`, but not with
  * `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
-  const text = beginning(withoutSpace(start));
+  const text = firstCharacters(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
 }
 
@@ -207,7 +207,7 @@ export function withoutSpace(start: Uint8Array): Uint8Array {
   return start.subarray(index);
 }
 
-function beginning(bytes: Uint8Array): string {
+function firstCharacters(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, MAX_FIELD_LENGTH));
 }
 
@@ -258,7 +258,7 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;
 
-/** The text that a web page shows at its start; the trimmed body if it is none. */
+/** The text at the start of a web page; any other body is only trimmed. */
 export function pageText(body: string): string {
   if (!isPage(body)) return body.trim();
   const shown = body.slice(0, MAX_PAGE_CHARS).replace(

@@ -60,7 +60,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
 
 /** An error in the words of the server that failed: it may be behind a router or gateway. */
 interface StatedError {
-  /** The body of that server; the router's own if it sends no other. */
+  /** The body of the server that failed; the router's body if it passes on no other. */
   readonly body: unknown;
   /** The message, with the provider's name if a router states it; undefined if there is none. */
   readonly message: string | undefined;
@@ -71,7 +71,6 @@ interface StatedError {
   readonly isRelayed: boolean | undefined;
 }
 
-/** Reads the error in a body, whatever the status of the response. */
 export function readError(sent: unknown, status: number | undefined, redact: Redact): StatedError {
   const relayed = relayedError(sent, status);
   const body = innermost(relayed?.body ?? filterError(sent) ?? sent);
@@ -111,8 +110,8 @@ function messageOf(
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       `redirects are not followed. Give ${baseUrlAt(location, address)} as the base URL`;
   }
-  const said = () => pageText(context.redact(text)).slice(0, MAX_QUOTED_CHARS);
-  const message = (stated.message ?? [advice, said()].filter(Boolean).join(": ")) ||
+  const quotedBody = () => pageText(context.redact(text)).slice(0, MAX_QUOTED_CHARS);
+  const message = (stated.message ?? [advice, quotedBody()].filter(Boolean).join(": ")) ||
     `The teacher answered ${status} without a message`;
   if (status !== 404 || isVersioned || stated.isRelayed !== undefined) return message;
   const required = /\.azure\./.test(address)

@@ -26,7 +26,7 @@ export interface BodyReader {
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /** The maximum size of an answer after decompression. */
-export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export function tooLongError(status: number): TeacherError {
   const what = `The answer is longer than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`;
@@ -142,7 +142,6 @@ export class IncomingBody implements ByteSink {
 
   /** Buffers a chunk until the bytes so far show what the body is. */
   #decideKind(chunk: Uint8Array): void {
-    // The first chunk is nearly always enough.
     this.#buffer(chunk);
     const start = this.#buffered();
     this.#kind = kindOf(start);

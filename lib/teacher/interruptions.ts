@@ -29,7 +29,7 @@ function duration(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
 
-/** The times are those of `Deadlines.now()`. */
+/** Its times are in milliseconds of `Deadlines.now()`. */
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -115,9 +115,8 @@ export class Deadlines {
   #sweep(): void {
     const { connectTimeoutMs, streamIdleTimeoutMs } = this.#limits;
     this.#clock.tick();
-    if (this.#isLate()) return;
+    if (this.#noticePause()) return;
     const time = this.now();
-    // Deleting from a set while iterating over it is safe.
     for (const attempt of this.#attempts) {
       attempt.checkEnd();
       const { startedAt, lastTokenAt, completeAt } = attempt;
@@ -134,9 +133,9 @@ export class Deadlines {
     }
   }
 
-  /** Whether the process was paused. Timers fire before sockets are read, so one sweep is skipped
-   * for the answers that arrived meanwhile. */
-  #isLate(): boolean {
+  /** Returns whether to skip this sweep: after a pause of the process, timers fire before sockets
+   * are read, and answers may have arrived meanwhile. */
+  #noticePause(): boolean {
     const time = this.#limits.now(), isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
     return this.#wasLate = isLate && !this.#wasLate;
@@ -256,7 +255,7 @@ export function remedyFor(isStreamed: boolean | undefined): string {
 function lastingCodeOf(error: unknown, { code, message }: ReturnType<typeof rootOf>, stage: Stage) {
   if (/^Requires net access/.test(message)) return "no_permission";
   // The alert comes from the other side, which has seen only the client's certificate. OpenSSL
-  // sends `HandshakeFailure` if there is none.
+  // sends `HandshakeFailure` if the client has none.
   if (/Certificate|UnknownCA|AccessDenied|DecryptError|HandshakeFailure/.test(alertIn(message))) {
     return "client_certificate";
   }
@@ -290,7 +289,7 @@ const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
   answering: (place) => `The connection to ${place} broke in the middle of the answer`,
 };
 
-/** The innermost error. `code` is that of the system or undici; "" if there is none. */
+/** The innermost error. `code` is the system's or undici's; "" if there is none. */
 function rootOf(error: unknown): { code: string; message: string } {
   // An `AggregateError` has an error for each address of the host.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);

@@ -21,12 +21,10 @@ import {
 
 export type JsonObject = Record<string, unknown>;
 
-/** Returns an object unchanged; undefined for any other value, such as an array. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** The first element of a list, if it is an object. */
 export function firstObject(list: unknown): JsonObject | undefined {
   return Array.isArray(list) ? asObject(list[0]) : undefined;
 }

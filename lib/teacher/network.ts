@@ -95,7 +95,7 @@ export function redactAddress(url: string): string {
   return query < 0 ? bare : bare.slice(0, query) + redactQuery(bare.slice(query));
 }
 
-/** Whether {@linkcode redactAddress} would hide something. */
+/** Whether a URL contains a secret that {@linkcode redactAddress} hides. */
 export function holdsSecret(url: string): boolean {
   const parsed = URL.parse(url);
   return parsed !== null && secretsIn(parsed).length > 0;

@@ -59,7 +59,6 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #options: ResolvedTeacherOptions;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
-  /** Undefined if no fields are to be kept. */
   readonly #checkKept: ((completion: Completion) => Completion) | undefined;
   // Shared by all requests for the teacher's own model and service tier.
   readonly #context: AnswerContext;
@@ -114,7 +113,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
         : { ...this.#context, model: modelAsked ?? this.model, modelAsked, tierAsked };
-      // Comes before the attempt takes a connection, because messages that are not JSON throw here.
+      // Written before the attempt acquires a connection: messages that are not JSON throw here.
       const body = this.#bodies.body(params, request.messages);
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(body);

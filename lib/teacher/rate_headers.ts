@@ -73,8 +73,8 @@ const NONE_LEFT = /;\s*r=0(?![\d.])/;
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Returns the time until the last reset of the limits that an error response calls used up. The
- * time may be unknown; the result is undefined if no limit is used up.
+ * Returns the time until the last reset of the limits that an error response reports as used up.
+ * The time may be unknown; the result is undefined if no limit is used up.
  *
  * @param now Unix time in milliseconds.
  */
@@ -100,7 +100,7 @@ export function exhaustion(
 }
 
 /** Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
- * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores negative values, those
+ * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores negative values, values
  * above a day, and LiteLLM's `llm_provider-retry-after`, in which LiteLLM's router always sends
  * 60. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
@@ -200,7 +200,7 @@ function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | un
 }
 
 /** The `date` of these fields in Unix milliseconds, or `now` if that is unreadable. */
-export function serverTime(headers: HeaderFields, now: number): number {
+function serverTime(headers: HeaderFields, now: number): number {
   const ms = Date.parse(fieldText(headers.date));
   return Number.isNaN(ms) ? now : ms;
 }

@@ -130,12 +130,11 @@ function asList(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.map((element) => asObject(element) ?? {}) : [];
 }
 
-/** A tool call of a stream; `args` are the arguments so far. */
 interface SentCall {
   readonly index: number;
   readonly id: string;
   readonly itemId: unknown;
-  args: string;
+  argsSoFar: string;
 }
 
 export class ResponsesEvents implements EventReader {
@@ -208,7 +207,7 @@ export class ResponsesEvents implements EventReader {
       : this.#calls.find((sent) => sent.itemId === itemId);
     // Ignored: the complete call follows.
     if (call === undefined) return undefined;
-    call.args += asText(text);
+    call.argsSoFar += asText(text);
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
@@ -217,11 +216,11 @@ export class ResponsesEvents implements EventReader {
     const { id, function: { arguments: args } } = call;
     if (sent === undefined) {
       const index = this.#calls.length;
-      this.#calls.push({ index, id, itemId, args });
+      this.#calls.push({ index, id, itemId, argsSoFar: args });
       return { ...call, index };
     }
-    const rest = args.startsWith(sent.args) ? args.slice(sent.args.length) : "";
-    sent.args += rest;
+    const rest = args.startsWith(sent.argsSoFar) ? args.slice(sent.argsSoFar.length) : "";
+    sent.argsSoFar += rest;
     return { index: sent.index, function: { arguments: rest } };
   }
 

@@ -94,7 +94,7 @@ function toolChoiceOf(choice: unknown): unknown {
   return { type, ...rest, tools: Array.isArray(tools) ? tools.map(toolChoiceOf) : tools };
 }
 
-/** Leading system messages become `instructions`, the others `input`. */
+/** Leading system messages become `instructions`, the other messages `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const inputStart = messages.findIndex((message) => !isInstruction(message));
   // The first message is not a system message, or all are: `input` must not be empty.

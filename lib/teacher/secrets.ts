@@ -47,7 +47,6 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Secrets that a server might quote. */
 export function secretsOf(
   { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
   address: Address,
@@ -129,7 +128,7 @@ export function redactor(secrets: Iterable<string>): Redact {
       if (form.length >= MIN_SECRET_CHARS) forms.add(form);
     }
   }
-  // Longer ones first: a secret may contain another.
+  // Longer secrets first: one may contain another.
   const ordered = [...forms].sort((a, b) => b.length - a.length);
   return (text) => {
     const start = text.slice(0, MAX_TEXT_CHARS);

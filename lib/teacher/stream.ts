@@ -63,8 +63,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer came without a finish reason. If not, this server may put a
-   * reason into every chunk, which then does not show the end. */
+  /** Whether a chunk of the answer came without a finish reason. If none has, the server may put a
+   * reason into every chunk, so that no reason shows the end. */
   #hasOpenChunk = false;
   /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
    * after the finish reason. */
@@ -108,14 +108,8 @@ export class StreamReader implements EventSink {
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
-    const other = this.#otherApi;
-    if (other === undefined) {
-      this.error = brokenAnswerError("The stream contained no answer", "", this.#origin);
-      return;
-    }
-    this.error = brokenAnswerError(other.message, "", this.#origin, "other_api");
-    this.#content.add(other.content.text);
-    this.hasOutput = other.content.text !== "";
+    this.#rejectOtherApi();
+    this.error ??= brokenAnswerError("The stream contained no answer", "", this.#origin);
   }
 
   /** @param hasOthers Whether other requests to this teacher are in flight. */
@@ -141,8 +135,8 @@ export class StreamReader implements EventSink {
     if (events.done) this.done = true;
   }
 
-  onError(error: unknown): void {
-    this.#fail(error);
+  onError(error: unknown, envelope?: JsonObject): void {
+    this.error = statedError(error, this.#origin, envelope);
   }
 
   onUnreadable(text: string): void {
@@ -152,14 +146,11 @@ export class StreamReader implements EventSink {
 
   onDone(): void {
     this.done = true;
+    this.#rejectOtherApi();
   }
 
   get isOver(): boolean {
     return this.done || this.error !== undefined;
-  }
-
-  #fail(error: unknown, envelope?: JsonObject): void {
-    this.error = statedError(error, this.#origin, envelope);
   }
 
   #chunk(sent: JsonObject, sentText: string): void {
@@ -168,7 +159,7 @@ export class StreamReader implements EventSink {
     const position = this.#positionIn(chunk.choices);
     const choice = position < 0 ? undefined : (chunk.choices as JsonObject[])[position];
     const error = errorIn(choice, chunk);
-    if (error !== undefined) return this.#fail(error, chunk);
+    if (error !== undefined) return this.onError(error, chunk);
     if (choice === undefined && !("choices" in chunk)) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
       if (errorMessage(chunk) !== undefined) {
@@ -180,7 +171,7 @@ export class StreamReader implements EventSink {
     if (parts.model === "") parts.model = asText(chunk.model);
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
     const usage = asObject(usageIn(choice, chunk));
-    // Some gateways send the counts of the prompt first, and those of the answer last.
+    // Some gateways send the counts of the prompt first, and the counts of the answer last.
     if (usage !== undefined && !isLateZero(usage, parts.usage)) {
       parts.usage = { ...parts.usage, ...usage };
     }
@@ -215,6 +206,15 @@ export class StreamReader implements EventSink {
     if (other === undefined) return;
     this.#otherApi ??= { message: other.message, content: new DeltaText() };
     this.#otherApi.content.add(other.content);
+  }
+
+  /** Sets `error` if the stream is an answer of another API, whose text becomes the content. */
+  #rejectOtherApi(): void {
+    const other = this.#otherApi;
+    if (other === undefined || this.#choiceIndex !== undefined) return;
+    this.error = brokenAnswerError(other.message, "", this.#origin, "other_api");
+    this.#content.add(other.content.text);
+    this.hasOutput = other.content.text !== "";
   }
 
   /** The position of the choice that is read; -1 if it is not in the list. */

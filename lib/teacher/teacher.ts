@@ -63,7 +63,7 @@ export interface Usage {
   readonly costUsd?: number | undefined;
 }
 
-/** The rate limits that a response states. A field without a stated value is absent. */
+/** The rate limits that a response states. Values that it does not state are undefined. */
 export interface RateLimit {
   /** Requests left until the reset. */
   readonly requestsLeft?: number | undefined;

@@ -79,9 +79,9 @@ export const THINK_TAGS: readonly ThinkTags[] = [
 /** The first characters of opening tags. Most answers begin with another character. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
-/** Tags that the chat template may open at the end of the prompt. Most answers lack the mark of a
- * group, and so its closing tags. Marks begin with a rare letter: to search English text for
- * `think>` takes five times as long as for `k>`. */
+/** Tags that the chat template may open at the end of the prompt. The closing tags of a group end
+ * with its `mark`, which most answers lack. Marks begin with a rare letter: to search English text
+ * for `think>` takes five times as long as for `k>`. */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
   ["K]", THINK_TAGS.filter(([, close]) => close.endsWith("THINK]"))],

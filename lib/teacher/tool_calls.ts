@@ -117,9 +117,7 @@ interface Call {
   readonly functionFields: JsonObject;
 }
 
-/** A part of a call, from one delta. */
-interface Part {
-  /** Undefined if the server sends no index. */
+interface CallPart {
   readonly index: string | undefined;
   readonly id: string;
   readonly name: string;
@@ -176,7 +174,7 @@ export class ToolCallDeltas {
     const argsName = argumentsName(callee);
     const { name, [argsName]: args, ...functionFields } = callee;
     const givenName = asText(name) || asText(asObject(custom)?.name);
-    const part = partOf(index, id, givenName, args, placeIn(calleePlace, argsName));
+    const part = callPartOf(index, id, givenName, args, placeIn(calleePlace, argsName));
     const previous = this.#callFor(part, position);
     // Some servers repeat a complete call at the end.
     if (previous !== undefined && isRepetition(previous, part)) return;
@@ -198,7 +196,7 @@ export class ToolCallDeltas {
   }
 
   /** Finds the call that a part continues, by index, id or position; undefined for a new call. */
-  #callFor({ index, id, name }: Part, position: number): Call | undefined {
+  #callFor({ index, id, name }: CallPart, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
       const call = this.#calls.findLast((call) => call.id === id);
@@ -213,7 +211,7 @@ export class ToolCallDeltas {
     return last?.id === "" ? last : undefined;
   }
 
-  #addCall({ index, id, name }: Part, previous: Call | undefined): Call {
+  #addCall({ index, id, name }: CallPart, previous: Call | undefined): Call {
     const call: Call = {
       id,
       // Gateways that lose the start of a second call lose its name, too.
@@ -241,7 +239,13 @@ function wrapped(part: JsonObject, place: JsonPlace) {
   return { index, id, custom: undefined, function: members, calleePlace: place };
 }
 
-function partOf(index: unknown, id: unknown, name: unknown, args: unknown, place: JsonPlace): Part {
+function callPartOf(
+  index: unknown,
+  id: unknown,
+  name: unknown,
+  args: unknown,
+  place: JsonPlace,
+): CallPart {
   const isIndex = typeof index === "number" || typeof index === "string";
   return {
     index: isIndex ? String(index) : undefined,
@@ -252,7 +256,10 @@ function partOf(index: unknown, id: unknown, name: unknown, args: unknown, place
 }
 
 /** Whether a part begins another call, although its index, id or position points to `previous`. */
-function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }: Part): boolean {
+function beginsAnother(
+  previous: Call,
+  { index, id, name, arguments: args = "" }: CallPart,
+): boolean {
   const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
   // Another id with a name is another call, whatever the index says.
   if (id !== "" && name !== "" && id !== previous.id) {
@@ -263,7 +270,7 @@ function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }
   return /^\s*[{[]/.test(args) && isCompleteJson(previous.arguments);
 }
 
-function isRepetition(previous: Call, { id, name, arguments: args = "" }: Part): boolean {
+function isRepetition(previous: Call, { id, name, arguments: args = "" }: CallPart): boolean {
   if (id === "" || id !== previous.id || args === "" || args !== previous.arguments) return false;
   return (name === "" || name === previous.name) && isCompleteJson(args);
 }

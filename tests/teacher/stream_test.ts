@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import type { AnswerContext } from "../../lib/teacher/completion.ts";
 import { StreamReader } from "../../lib/teacher/stream.ts";
 
@@ -223,4 +223,18 @@ Deno.test("StreamReader splits reasoning that came as text", () => {
   stream.feed(event({ content: "ink>\n\n42" }, { finish_reason: "stop" }));
   const { response, reasoning } = stream.completion(0);
   assertEquals([response, reasoning], ["42", "why"]);
+});
+
+Deno.test("StreamReader rejects an answer of another API, and keeps its text", () => {
+  const chunks = ["4", "2"].map((text) =>
+    `data: ${JSON.stringify({ candidates: [{ content: { parts: [{ text }] } }] })}\n\n`
+  ).join("");
+  const ended = reader(), done = reader();
+  ended.feed(bytes(chunks));
+  ended.end();
+  done.feed(bytes(`${chunks}data: [DONE]\n\n`));
+  for (const stream of [ended, done]) {
+    assertStringIncludes(stream.error?.message ?? "", "Gemini's own API");
+    assertEquals([stream.hasOutput, stream.completion(undefined).response], [true, "42"]);
+  }
 });

@@ -136,6 +136,14 @@ export const IMAGES: RowGroup = {
       sent: [user(image(PNG_URL), text("What?"))],
     },
     {
+      what: "content parts in a bare array of messages",
+      rows: [
+        '[{"role":"user","content":[{"type":"image_url","image_url":{"url":"1.png"}},{"type":"image","image":"1.png"}]}]',
+      ],
+      files: { "in/1.png": PNG },
+      sent: [user(image(PNG_URL), image(PNG_URL))],
+    },
+    {
       what: "a prompt and its image",
       rows: ['{"prompt":"Look: <image> What?","image":"https://a.example/1.png","system":"s"}'],
       sent: [
