@@ -220,7 +220,7 @@ class UnevenStart {
   isMarked = false;
   /** Columns without an uneven message so far. */
   readonly #pendingColumns: Set<string>;
-  #held: MadeRow[] | undefined = [];
+  #heldRows: MadeRow[] | undefined = [];
   #chars = 0;
 
   constructor(columns: Iterable<string>) {
@@ -229,9 +229,9 @@ class UnevenStart {
 
   /** Adds a row. Returns the rows that can be written now. */
   push(madeRow: MadeRow): readonly MadeRow[] {
-    const held = this.#held;
-    if (held === undefined) return [madeRow];
-    held.push(madeRow);
+    const heldRows = this.#heldRows;
+    if (heldRows === undefined) return [madeRow];
+    heldRows.push(madeRow);
     const row = madeRow.row as TrainingRow;
     for (const name of this.#pendingColumns) {
       if (isUneven(row[name])) this.#pendingColumns.delete(name);
@@ -239,26 +239,26 @@ class UnevenStart {
     if (this.#pendingColumns.size > 0) {
       this.#chars += jsonOf(row).length;
       if (this.#chars < START_CHARS) return [];
-      for (const name of this.#pendingColumns) this.#mark(held, name);
+      for (const name of this.#pendingColumns) this.#mark(heldRows, name);
     }
-    this.#held = undefined;
-    return held;
+    this.#heldRows = undefined;
+    return heldRows;
   }
 
   end(): readonly MadeRow[] {
-    return this.#held ?? [];
+    return this.#heldRows ?? [];
   }
 
   /**
    * Makes a message uneven. OpenAI's key `weight` is safe: 1 is the default, and no template reads
    * it. An empty `tool_calls` would fail in Llama 3.1's template.
    */
-  #mark(held: MadeRow[], column: string): void {
-    for (const [index, { example, row }] of held.entries()) {
+  #mark(heldRows: MadeRow[], column: string): void {
+    for (const [index, { example, row }] of heldRows.entries()) {
       const messages = (row as TrainingRow)[column];
       if (!Array.isArray(messages) || messages.length === 0) continue;
       const marked = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
-      held[index] = { example, row: { ...row as TrainingRow, [column]: marked } };
+      heldRows[index] = { example, row: { ...row as TrainingRow, [column]: marked } };
       this.isMarked = true;
       return;
     }
