@@ -91,10 +91,8 @@ export class ConversationReader {
     return { ...origin, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
   }
 
-  /**
-   * An id that all answers to a prompt share; "" without validation rows. An earlier export may
-   * have written the answers as rows without a uid, or with the uids `x`, `x#1` and `x#2`.
-   */
+  /** An id that all answers to a prompt share; "" without validation rows. An earlier export may
+   * have written the answers as rows without a uid, or with the uids `x`, `x#1` and `x#2`. */
   #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
     if (!this.#needsRowUid) return "";
     return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");

@@ -21,6 +21,7 @@ import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
+import type { TrainingRow } from "./turns.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
 /** After this size, a split continues in another file. `push_to_hub` writes up to 500 MB. */
@@ -104,11 +105,9 @@ export class DatasetFolder implements Targets {
     });
   }
 
-  write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined {
-    this.#facts.add(madeRow.example);
-    return (isValidation ? this.#validation : this.#train).write(
-      madeRow.row as Record<string, unknown>,
-    );
+  write({ example, row, isValidation }: MadeRow): Promise<void> | undefined {
+    this.#facts.add(example);
+    return (isValidation ? this.#validation : this.#train).write(row as TrainingRow);
   }
 
   async finish(written: WrittenRows): Promise<void> {

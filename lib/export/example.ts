@@ -18,7 +18,9 @@ import type { Origin } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 
 export interface Example extends Origin {
+  /** The row, or the results line, as JSON text. */
   readonly text: string;
+  /** `text`, parsed. */
   readonly result: Readonly<Record<string, unknown>>;
   /** The uid of the input row: the same for all answers to it. */
   readonly rowUid: string;

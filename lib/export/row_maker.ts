@@ -12,6 +12,7 @@ import { acceptsText, cellOf, type ColumnType, isTyped, Schema } from "../tables
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type FormatDefinition, FORMATS, toTrainingRow } from "./formats.ts";
+import { isForValidation } from "./row_order.ts";
 import { type Pair, Pairs } from "./selection.ts";
 import { TrainerNotes } from "./trainers.ts";
 import { hasParts, type TrainingRow, Unrepresentable } from "./turns.ts";
@@ -20,6 +21,7 @@ export interface MadeRow {
   /** For a pair, the chosen example. */
   readonly example: Example;
   readonly row: TrainingRow | string;
+  readonly isValidation: boolean;
 }
 
 /** Makes rows in two passes: `add` takes all examples, so that `rowsOf` knows the columns. */
@@ -68,13 +70,13 @@ export class RowMaker {
    *
    * @throws {UsageError} If no row has a requested column. */
   complete(): string[] {
-    const { columns: requestedNames, fileType } = this.#options;
+    const { columns: requestedNames, fileType, validation } = this.#options;
     const { columns } = this.schema;
     this.#fillers = Object.entries(this.#format.fillers)
       .filter(([name]) => columns.has(name));
     if (this.#pairs !== undefined) this.#makeColumnsOfPairs();
     if (acceptsText(fileType) && this.#unevenColumns.size > 0) {
-      this.#unevenStart = new UnevenStart(this.#unevenColumns);
+      this.#unevenStart = new UnevenStart(this.#unevenColumns, validation > 0);
     }
     if (requestedNames === undefined) return [...columns.keys()];
     const missing = requestedNames.find((name) => !columns.has(name));
@@ -95,8 +97,8 @@ export class RowMaker {
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
       if (this.#pairs !== undefined) yield* this.#rowsOfPairs(this.#pairs.add(example));
-      else if (this.#isVerbatim) yield { example, row: example.text };
-      else yield* this.#rowsToWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
+      else if (this.#isVerbatim) yield this.#madeRow(example, example.text);
+      else yield* this.#rowsToWrite(example, this.#rowOf(example));
     }
   }
 
@@ -130,12 +132,17 @@ export class RowMaker {
       const { completion, tools, ...rest } = chosen;
       const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
       if (tools !== undefined) row.tools = tools;
-      yield* this.#rowsToWrite({ example: pair[0], row: this.#withAllColumns(row) });
+      yield* this.#rowsToWrite(pair[0], row);
     }
   }
 
-  #rowsToWrite(madeRow: MadeRow): Iterable<MadeRow> {
+  #rowsToWrite(example: Example, row: TrainingRow | Unrepresentable): Iterable<MadeRow> {
+    const madeRow = this.#madeRow(example, this.#withAllColumns(row));
     return this.#unevenStart === undefined ? [madeRow] : this.#unevenStart.push(madeRow);
+  }
+
+  #madeRow(example: Example, row: TrainingRow | string): MadeRow {
+    return { example, row, isValidation: isForValidation(example, this.#options.validation) };
   }
 
   #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
@@ -213,54 +220,61 @@ function isUneven(messages: unknown): boolean {
  * file have the same keys, loading fails with a TypeError at a later tool call. One message with
  * more keys than role and content (called uneven here) avoids that.
  *
- * Holds back the first rows until each column has had an uneven message. If none comes within
- * `START_CHARS`, adds a key to a message of the column.
+ * Holds back the first rows until each column has had an uneven message, in the file of training
+ * rows and in that of validation rows. If some do not come within `START_CHARS`, adds a key to the
+ * next message of the column in that file.
  */
 class UnevenStart {
   isMarked = false;
   /** Columns without an uneven message so far. */
-  readonly #pendingColumns: Set<string>;
-  #held: MadeRow[] | undefined = [];
+  readonly #pendingColumns: { readonly training: Set<string>; readonly validation: Set<string> };
+  #heldRows: MadeRow[] | undefined = [];
   #chars = 0;
 
-  constructor(columns: Iterable<string>) {
-    this.#pendingColumns = new Set(columns);
+  constructor(columns: ReadonlySet<string>, hasValidation: boolean) {
+    const validation = new Set(hasValidation ? columns : []);
+    this.#pendingColumns = { training: new Set(columns), validation };
   }
 
   /** Adds a row. Returns the rows that can be written now. */
   push(madeRow: MadeRow): readonly MadeRow[] {
-    const held = this.#held;
-    if (held === undefined) return [madeRow];
-    held.push(madeRow);
-    const row = madeRow.row as TrainingRow;
-    for (const name of this.#pendingColumns) {
-      if (isUneven(row[name])) this.#pendingColumns.delete(name);
-    }
-    if (this.#pendingColumns.size > 0) {
+    const row = madeRow.row as TrainingRow, pending = this.#pendingIn(madeRow);
+    for (const name of pending) if (isUneven(row[name])) pending.delete(name);
+    const heldRows = this.#heldRows;
+    if (heldRows === undefined) return [this.#marked(madeRow)];
+    heldRows.push(madeRow);
+    const { training, validation } = this.#pendingColumns;
+    if (training.size + validation.size > 0) {
       this.#chars += jsonOf(row).length;
       if (this.#chars < START_CHARS) return [];
-      for (const name of this.#pendingColumns) this.#mark(held, name);
     }
-    this.#held = undefined;
-    return held;
+    this.#heldRows = undefined;
+    return heldRows.map((heldRow) => this.#marked(heldRow));
   }
 
   end(): readonly MadeRow[] {
-    return this.#held ?? [];
+    return this.#heldRows ?? [];
+  }
+
+  #pendingIn({ isValidation }: MadeRow): Set<string> {
+    return this.#pendingColumns[isValidation ? "validation" : "training"];
   }
 
   /**
-   * Makes a message uneven. OpenAI's key `weight` is safe: 1 is the default, and no template reads
-   * it. An empty `tool_calls` would fail in Llama 3.1's template.
+   * Makes messages of pending columns uneven. OpenAI's key `weight` is safe: 1 is the default, and
+   * no template reads it. An empty `tool_calls` would fail in Llama 3.1's template.
    */
-  #mark(held: MadeRow[], column: string): void {
-    for (const [index, { example, row }] of held.entries()) {
-      const messages = (row as TrainingRow)[column];
+  #marked(madeRow: MadeRow): MadeRow {
+    const pending = this.#pendingIn(madeRow);
+    if (pending.size === 0) return madeRow;
+    const row = { ...madeRow.row as TrainingRow };
+    for (const name of pending) {
+      const messages = row[name];
       if (!Array.isArray(messages) || messages.length === 0) continue;
-      const marked = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
-      held[index] = { example, row: { ...row as TrainingRow, [column]: marked } };
+      row[name] = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
+      pending.delete(name);
       this.isMarked = true;
-      return;
     }
+    return { ...madeRow, row };
   }
 }

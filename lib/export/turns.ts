@@ -137,13 +137,13 @@ export function textOf({ content }: Message): string | undefined {
 /** How the arguments of tool calls are written in messages. */
 export type ToolArguments = "object" | "string";
 
-function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
+function withArguments(messages: readonly Message[], form: ToolArguments): Message[] {
   return messages.map((message) => {
     const calls = filledList(message.tool_calls);
     if (calls === undefined) return message;
     // Templates would print null as text.
     const content = message.content ?? "";
-    return { ...message, content, tool_calls: calls.map((call) => callWith(call, style)) };
+    return { ...message, content, tool_calls: calls.map((call) => callWith(call, form)) };
   });
 }
 
@@ -156,11 +156,11 @@ export function argumentsOf(call: unknown): Record<string, unknown> | undefined 
   return isObject(value) && !isRawJson(value) ? value : undefined;
 }
 
-function callWith(call: unknown, style: ToolArguments): unknown {
+function callWith(call: unknown, form: ToolArguments): unknown {
   const { function: calledFunction } = call as { function?: { arguments?: unknown } };
   const value = calledFunction?.arguments;
-  if (value === undefined || (style === "string" && typeof value === "string")) return call;
-  const converted = style === "string" ? JSON.stringify(value) : argumentsOf(call);
+  if (value === undefined || (form === "string" && typeof value === "string")) return call;
+  const converted = form === "string" ? JSON.stringify(value) : argumentsOf(call);
   // Arguments that are not valid JSON stay text.
   return converted === undefined
     ? call

@@ -28,7 +28,6 @@ import { checkOutput, openOutput, type Output, type OutputGuard } from "./output
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { Selection } from "./selection.ts";
-import { isForValidation } from "./row_order.ts";
 
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   const resolvedOptions = resolveExport(options);
@@ -136,15 +135,14 @@ async function writeRows(
   targets: Targets,
   rows: Iterable<MadeRow>,
   counts: { -readonly [Name in keyof WrittenRows]: number },
-  { maxRows, validation, signal }: ResolvedExport,
+  { maxRows, signal }: ResolvedExport,
 ): Promise<void> {
   for (const madeRow of rows) {
     signal?.throwIfAborted();
     if (counts.rows >= maxRows) return;
-    const isValidation = isForValidation(madeRow.example, validation);
     counts.rows++;
-    if (isValidation) counts.validationRows++;
-    const writing = targets.write(madeRow, isValidation);
+    if (madeRow.isValidation) counts.validationRows++;
+    const writing = targets.write(madeRow);
     if (writing !== undefined) await writing;
   }
 }
@@ -191,7 +189,7 @@ export interface Targets extends AsyncDisposable {
   /** Undefined unless validation rows have a file of their own. */
   readonly validationPath?: string;
   /** Returns a promise only if there is something to wait for. */
-  write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;
+  write(madeRow: MadeRow): Promise<void> | undefined;
   /** Puts the outputs in place. If disposed before that, no file is written. */
   finish(written: WrittenRows): Promise<void>;
 }
@@ -245,7 +243,7 @@ async function openFiles(
   const opened = cleanup.move();
   return {
     validationPath: paths[1],
-    write: ({ row }, isValidation) => tables[isValidation ? 1 : 0].write(row),
+    write: ({ row, isValidation }) => tables[isValidation ? 1 : 0].write(row),
     async finish() {
       for (const table of tables) await table.finish();
       for (const output of outputs) await output.finish();

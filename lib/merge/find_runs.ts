@@ -43,8 +43,7 @@ export interface MergeRun {
   readonly runFileProblem: string | undefined;
   /** The number of rows in earlier shards: 0 if the run is not a shard, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** Messages about how inputs have changed since they were divided. Empty for a run that is not a
-   * shard. */
+  /** Says how inputs have changed since they were divided. Empty if the run is not a shard. */
   readonly changes: readonly string[];
 }
 
@@ -187,8 +186,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   }
 }
 
-/** Whether Retort writes the file with this stem next to results, as it does failures
- * (`x_error`). */
+/** Whether Retort writes a file with this stem next to results, such as failures (`x_error`). */
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];

@@ -129,7 +129,7 @@ export async function checkReplaceable({ results, failures, runJson }: OutputFil
   const run = await readRunFile(runJson);
   if (run === undefined || run.merged !== undefined) return;
   throw new UsageError(
-    `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
+    `Cannot replace "${results}": a run has written to it, and its answers would be lost. Name another ` +
       "output, or move it away",
   );
 }

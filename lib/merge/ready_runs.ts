@@ -31,8 +31,6 @@ const MAX_PAUSE_MS = 2_000;
 const PAUSE_FACTOR = 9;
 
 /**
- * Finds the runs, and waits until all are done, until `waitMs` is over, or until a run has failed.
- *
  * @param beforeWait Called once, before the first pause.
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
@@ -104,8 +102,7 @@ function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
 
-/** Whether a run was halted, or failed to start or to end. False for runs of other jobs than
- * `onlyJob`. */
+/** Whether a run was halted, or failed to start or to end. Only runs of `onlyJob` count, if set. */
 function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
   if (onlyJob !== undefined && job !== onlyJob) return false;
   return ended && (state === "halted" || state === "failed");

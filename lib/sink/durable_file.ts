@@ -95,7 +95,7 @@ export class Replacement implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     if (this.#isCommitted) return;
-    // Must not hide the error that led here.
+    // An error here must not hide the error that led here.
     await Deno.remove(this.#temporaryPath).catch(() => {});
   }
 
@@ -180,7 +180,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** The target of a link; `path` itself if it is not a link, or a broken one. */
+/** The target of a link; `path` itself if there is no link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -266,8 +266,8 @@ export async function createTemporary(
 }
 
 /**
- * Removes unlocked files that match, left by killed processes. Removes none if the filesystem has
- * no locks.
+ * Removes unlocked files that killed processes have left. Removes none if the filesystem has no
+ * locks.
  *
  * @param pattern Matches file names; the first group is the token.
  * @param remove Called while the file is locked. @default `Deno.remove`

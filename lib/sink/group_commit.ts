@@ -129,7 +129,7 @@ export class Syncer<T> {
     clearTimeout(timer);
   }
 
-  /** Whether rows may have to wait for room if the next sync is delayed. */
+  /** Whether rows may have to wait for room if the next fdatasync is delayed. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
@@ -163,7 +163,7 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** In UTF-16 code units. A longer text gets memory of its own, which is freed. */
+/** The longest text, in UTF-16 code units, for which memory is reused. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
 /** A UTF-16 code unit takes at most three bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;

@@ -151,7 +151,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.untilDurable(this.#appendedRows);
   }
 
-  /** Ends the wait for disk space now: drops lines that no other file takes. */
+  /** Ends the wait for disk space now. Lines that can be written nowhere are lost. */
   abandon(): void {
     this.#isAbandoned = true;
     this.rescue();

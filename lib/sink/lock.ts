@@ -58,7 +58,7 @@ export interface LockOptions {
   /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** A lock to hold instead: the lock file names it, and is closed. @default none */
+  /** A lock to hold instead. The lock file then only names that lock. @default none */
   shared?: SharedLock;
 }
 

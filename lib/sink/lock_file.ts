@@ -200,8 +200,7 @@ export interface ElsewhereOptions {
  * show whether the last run has crashed or is active. So this waits for 8 s to see whether a file
  * changes. It changes nothing itself.
  *
- * @param locks Lock files in one folder. Without a note of a run that has not ended, there is no
- * wait.
+ * @param locks Lock files in one folder. Waits only if one has the note of an unfinished run.
  * @param written Files that an active run writes.
  * @returns Whether this has waited.
  * @throws {LockedError} If one of the files changes, or a run on this machine holds a lock.
@@ -273,8 +272,7 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** Whether a handle can read. On SMB mounts, `flock` on one handle keeps all others from
- * reading. */
+/** On SMB mounts, `flock` on one handle keeps all others from reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));
@@ -284,8 +282,8 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   }
 }
 
-/** Whether a run or a merge is writing to an output file. Takes the lock briefly, but not exclusively:
- * a hundred shards may check the same file at once, and none must take another for a run. */
+/** Whether a run or a merge is writing to an output file. Takes the lock briefly, but not
+ * exclusively: a hundred shards may check one file at once, and none must look like a run. */
 export async function isOutputLocked(path: string): Promise<boolean> {
   // Other problems are reported when the file is read or written.
   if (Deno.build.os === "windows" || !(await statOf(path))?.isFile) return false;

@@ -66,8 +66,7 @@ export class OpenFiles {
     this.remove(journal);
   }
 
-  /** Frees the slot of a journal that is closed, or that now stays open until the end of the
-   * run. */
+  /** Frees the slot of a journal that is closed, or that stays open until the run ends. */
   remove(journal: Parkable): void {
     if (this.#openJournals.delete(journal)) this.releaseSlot();
   }

@@ -60,7 +60,7 @@ export function readEarlierAnswer(
   return { hasSameParams, next, rejected: rejectedOf(line) };
 }
 
-interface PendingLine {
+interface OutputLine {
   readonly uid?: unknown;
   readonly prompt_hash?: unknown;
   readonly error?: Failure & {
@@ -74,7 +74,7 @@ interface PendingLine {
   readonly distill?: Readonly<Partial<Record<string, unknown>>>;
 }
 
-function lineAt(path: string, { offset, byteLength }: LinePlace): PendingLine {
+function lineAt(path: string, { offset, byteLength }: LinePlace): OutputLine {
   try {
     using file = Deno.openSync(path, { read: true });
     const bytes = new Uint8Array(byteLength);
@@ -88,7 +88,7 @@ function lineAt(path: string, { offset, byteLength }: LinePlace): PendingLine {
   }
 }
 
-function nextOf({ error }: PendingLine): NextAttempt | undefined {
+function nextOf({ error }: OutputLine): NextAttempt | undefined {
   const next = error?.next;
   if (next === undefined) return undefined;
   const { resample, max_tokens, unchecked } = next;
@@ -103,7 +103,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
 /** The failure message of unchecked answers in versions that did not write `unchecked`. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
-function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
+function rejectedOf({ error, partial }: OutputLine): RejectedAnswer | undefined {
   if (error === undefined || partial === undefined) return undefined;
   const { type, message, status = null } = error;
   const completion: Completion = {
@@ -145,7 +145,7 @@ export function lastModelsOf(
   const keyOf = (address: string, model: string) => `${address} ${model}`;
   for (const line of paths.slice(0, MAX_TAILS).flatMap((path) => tailOf(path).split("\n"))) {
     // The first line may lack its beginning.
-    const { distill } = (parsedJson(line) ?? {}) as PendingLine;
+    const { distill } = (parsedJson(line) ?? {}) as OutputLine;
     const { teacher, model, model_returned } = isObject(distill) ? distill : {};
     const returned = asText(model_returned);
     if (returned !== "") models.set(keyOf(asText(teacher), asText(model)), returned);

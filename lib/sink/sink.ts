@@ -30,8 +30,7 @@ export interface SinkOptions extends
   readonly format: LineFormat;
   /** The number of lanes: decides how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Whether `onDurable` gets the outcome of a row, too. Called once for each row. @default () =>
-   * false */
+  /** Whether `onDurable` also gets the outcome; called once for each row. @default () => false */
   readonly keepsOutcomes?: () => boolean;
 }
 
@@ -131,7 +130,7 @@ export class Sink {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Ends the wait for disk space now: drops lines that no other file takes. */
+  /** Ends the wait for disk space now. Lines that can be written nowhere are lost. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();

@@ -193,3 +193,30 @@ Deno.test("the mark for datasets is in the first row with messages, if other row
   assertEquals([first.messages, second.messages], [undefined, [{ ...user("q"), weight: 1 }]]);
   assert(notes.some((note) => note.includes("the first row with messages")));
 });
+
+Deno.test("the mark for datasets is early enough in the file of validation rows, too", async () => {
+  await using dir = await tempDir();
+  const called = [user("p"), { role: "assistant", content: "", tool_calls: CALLS }];
+  const messages = [...called, { role: "tool", tool_call_id: "c", content: "r" }, user("q")];
+  const short = Array.from({ length: 20 }, (_, id) => ({ id, messages: [user("q")] }));
+  const late = Array.from({ length: 20 }, (_, i) => ({ id: 20 + i, messages }));
+  // Without a row for validation at the start, the first one that comes gets the mark.
+  for (const start of [short, []]) {
+    const rows = [
+      ...start,
+      { id: -1, messages: [user(LONG)] },
+      ...short.slice(start.length),
+      ...late,
+    ];
+    const lines = rows.map((row, i) => resultLineOf(row, { source: `p.jsonl:${i + 1}` }));
+    const results = await dir.write("out.jsonl", `${lines.join("\n")}\n`);
+    const options = { output: dir.path("x.jsonl"), validation: 0.5, replace: true };
+    await exportResults({ results, ...options, format: "messages" });
+    for (const name of ["x.jsonl", "x.validation.jsonl"]) {
+      const written = await dir.rows(name);
+      assert(written.length > 10, name);
+      const weights = written.map((row) => row.messages.at(-1).weight);
+      assertEquals(weights, [1, ...weights.slice(1).fill(undefined)], name);
+    }
+  }
+});

@@ -516,7 +516,7 @@ Deno.test("the output of a merge is merged again, and no longer replaced once a 
   const report = await mergeRuns(both);
   assertEquals([report.total, report.succeeded, report.failed], [25, 24, 1]);
   await runShard(input, output, { retry: true });
-  await assertRejects(() => mergeRuns(first), UsageError, "whose answers would be lost");
+  await assertRejects(() => mergeRuns(first), UsageError, "and its answers would be lost");
   assertEquals((await dir.rows("merged/in.jsonl")).length, 20);
   const whole = await mergeRuns(both);
   assertEquals([whole.total, whole.succeeded, whole.problems], [25, 25, []]);
