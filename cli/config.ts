@@ -198,14 +198,14 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
   for (const [key, value] of Object.entries(block)) {
     const name = key.replaceAll("-", "_");
     if (isSecretName(name)) refuseSecret(key, fail);
-    const known = RULES_BY_KEY.get(name);
-    if (known === undefined) {
+    const fieldAndRule = RULES_BY_KEY.get(name);
+    if (fieldAndRule === undefined) {
       const names = [...RULES_BY_KEY.keys()];
       const hint = suggestion(name, names) || `: its keys are ${names.join(", ")}`;
       return fail(`there is no "${key}"${hint}`);
     }
     if (value === null) continue;
-    const [field, rule] = known;
+    const [field, rule] = fieldAndRule;
     if (!accepts(rule, value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
       // Header fields may contain secrets.

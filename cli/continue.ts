@@ -91,8 +91,8 @@ async function keepingConfig(
 ): Promise<ParsedArgs | undefined> {
   const flags = new Map(args.flags);
   for (const name of PARAM_FLAGS) flags.delete(name);
-  for (const others of [[], [["params", JSON.stringify(params)]]] as const) {
-    const changedArgs = { ...args, flags: new Map<string, FlagValue>([...flags, ...others]) };
+  for (const paramFlags of [[], [["params", JSON.stringify(params)]]] as const) {
+    const changedArgs = { ...args, flags: new Map<string, FlagValue>([...flags, ...paramFlags]) };
     const changedParams = await readParams(new Settings(changedArgs, config.flags), config.params);
     if (sortedJson(changedParams) === sortedJson(params)) return changedArgs;
   }

@@ -100,9 +100,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * At the first signal, the run sends nothing more and waits for its calls: after SIGTERM and SIGHUP
- * for `graceMs` at most. The second signal aborts the calls and, within 2 s, ends the process. The
- * end of a parent that is npm, npx or `deno task` counts as SIGTERM.
+ * At the first signal, the run sends nothing more and waits for its calls: after SIGTERM and SIGHUP,
+ * or once a parent that is npm, npx or `deno task` has ended, for `graceMs` at most. The second
+ * signal aborts the calls and, within 2 s, ends the process.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -114,13 +114,14 @@ export function listenForSignals(
   let received: StopSignal | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const end = () => generator.abort(new DOMException("The run was interrupted", "AbortError"));
+  const limitDrain = () => timer ??= setTimeout(end, Math.min(graceMs, MAX_TIMER_MS));
   const drain = (signal: StopSignal) => {
     received = signal;
     const snapshot = generator.snapshot();
     generator.stop();
     const waitsFor = snapshot === undefined ? undefined : awaited(snapshot);
     if (waitsFor !== undefined) say(drainMessage(signal, waitsFor, graceMs));
-    if (signal !== "SIGINT") timer = setTimeout(end, Math.min(graceMs, MAX_TIMER_MS));
+    if (signal !== "SIGINT") limitDrain();
   };
   const endNow = (first: StopSignal) => {
     say("Ending now: the rows of calls in flight will be sent again");
@@ -139,6 +140,8 @@ export function listenForSignals(
   listening.defer(onStopSignal(io, handle));
   listening.use(io.guardSignals?.());
   listening.use(watchParent(io, () => {
+    // The end of the parent is no second signal: the signal that the run drains after has caused it.
+    if (received !== undefined) return limitDrain();
     say("The process that started this run has ended, so the run stops");
     handle("SIGTERM");
   }));

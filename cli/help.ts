@@ -76,13 +76,13 @@ export function mainHelp(program = NAME, showsAll = false): string {
 
 function allFlags(): string[] {
   const runFlags = flagsOf("run");
-  const shown = new Set(runFlags.map(({ name }) => name));
+  const shownNames = new Set(runFlags.map(({ name }) => name));
   const lines = byGroup(runFlags);
   for (const command of COMMANDS) {
-    const newFlags = flagsOf(command).filter(({ name }) => !shown.has(name));
+    const newFlags = flagsOf(command).filter(({ name }) => !shownNames.has(name));
     if (newFlags.length === 0) continue;
     lines.push(`Flags of ${command}:`, ...newFlags.map((flag) => flagLine(flag, command)), "");
-    for (const { name } of newFlags) shown.add(name);
+    for (const { name } of newFlags) shownNames.add(name);
   }
   return lines;
 }
@@ -91,7 +91,7 @@ export function commandHelp(command: Command, program = NAME, showsAll = false):
   const entry = ENTRIES[command];
   const flags = flagsOf(command);
   const isLong = flags.length > MAX_FLAGS;
-  const shown = showsAll || !isLong ? flags : flags.filter((flag) => flag.isCommon);
+  const shownFlags = showsAll || !isLong ? flags : flags.filter((flag) => flag.isCommon);
   return joinLines([
     `${entry.summary}.`,
     ...entry.about ?? [],
@@ -104,8 +104,8 @@ export function commandHelp(command: Command, program = NAME, showsAll = false):
       "",
     ]),
     ...showsAll
-      ? byGroup(shown, command)
-      : ["Flags:", ...shown.map((flag) => flagLine(flag, command)), ""],
+      ? byGroup(shownFlags, command)
+      : ["Flags:", ...shownFlags.map((flag) => flagLine(flag, command)), ""],
     ...exampleLines(entry),
     ...programLines(program),
   ]);

@@ -80,11 +80,11 @@ export async function servePage(
   const { url, monitor, close } = serveMonitor(generator, { hostname, port, about, data });
   say(`Monitor: ${shownUrl(url, page.hostname)}`);
   const exposure = "read the prompts and control the run";
-  const shown = showPage({ ...page, url, exposure, output }, say, io.env);
+  const shownPage = showPage({ ...page, url, exposure, output }, say, io.env);
   return {
     monitor,
     async close() {
-      await shown[Symbol.asyncDispose]();
+      await shownPage[Symbol.asyncDispose]();
       await close();
     },
   };
@@ -198,11 +198,11 @@ const HIDDEN = ".retort_";
  */
 export function redirectPlaces(output: string, home: string | undefined): Deno.MakeTempOptions[] {
   const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));
-  const others = [...beside, { prefix: HIDDEN }];
-  if (!home) return others;
+  const places = [...beside, { prefix: HIDDEN }];
+  if (!home) return places;
   // A path to a folder elsewhere begins with "..", and one to a hidden folder with a dot.
   const inHome = beside.filter(({ dir }) => /^[^.]/.test(relative(home, resolve(dir))));
-  return [...inHome, { dir: home, prefix: "retort_" }, ...others];
+  return [...inHome, { dir: home, prefix: "retort_" }, ...places];
 }
 
 /** Returns the home folder; undefined if Deno would prompt for the permission to use it. */

@@ -68,20 +68,20 @@ class ArgumentNormalizer {
   readonly words: string[] = [];
   readonly #args: readonly string[];
   readonly #flags: readonly Flag[];
-  #next = 0;
+  #nextIndex = 0;
 
   constructor(args: readonly string[], flags: readonly Flag[]) {
     this.#args = args;
     this.#flags = flags;
     const inputs: string[] = [];
-    while (this.#next < args.length) {
-      const word = args[this.#next++];
+    while (this.#nextIndex < args.length) {
+      const word = args[this.#nextIndex++];
       if (word === "--") break;
       if (word.startsWith("--")) this.#readLong(word);
       else if (/^-./.test(word)) this.#readShort(word);
       else inputs.push(word);
     }
-    this.words = [...this.words, "--", ...inputs, ...args.slice(this.#next)];
+    this.words = [...this.words, "--", ...inputs, ...args.slice(this.#nextIndex)];
   }
 
   #readLong(word: string): void {
@@ -125,17 +125,17 @@ class ArgumentNormalizer {
   }
 
   #takeValue(flag: Flag, typed: string): string {
-    const next = this.#args[this.#next];
+    const nextWord = this.#args[this.#nextIndex];
     if (flag.isValueOptional) {
-      if (next === undefined || !canOnlyBeValue(flag.name, next)) return "";
-    } else if (next === undefined) {
+      if (nextWord === undefined || !canOnlyBeValue(flag.name, nextWord)) return "";
+    } else if (nextWord === undefined) {
       throw missingValue(flag, typed);
-    } else if (/^-\D/.test(next)) {
+    } else if (/^-\D/.test(nextWord)) {
       // The value of `-o` was forgotten, as in `-o -m x`. A negative number is a value.
-      throw doubtfulValue(flag, typed, next);
+      throw doubtfulValue(flag, typed, nextWord);
     }
-    this.#next++;
-    return next;
+    this.#nextIndex++;
+    return nextWord;
   }
 }
 

@@ -109,12 +109,16 @@ async function runAndReport(
   let code: number, isReported: boolean;
   try {
     const { monitor } = runMonitor;
-    const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
+    const { summary, isRetry } = await runToEnd(generator, request.run, {
+      monitor,
+      isInterrupted,
+      say,
+    });
     screen.close();
-    const next = last.isRetry ? asRetry(nextArgs) : nextArgs;
-    printEnd(last.summary, nextCommand(next, last.summary, io.program, io.env), request, io);
+    const finalArgs = isRetry ? asRetry(nextArgs) : nextArgs;
+    printEnd(summary, nextCommand(finalArgs, summary, io.program, io.env), request, io);
     const { allowance } = request;
-    code = exitCodeOf(last.summary, { signal: signals.received, allowance });
+    code = exitCodeOf(summary, { signal: signals.received, allowance });
   } finally {
     screen.close();
     isReported = await runMonitor.writeReport();
@@ -160,11 +164,12 @@ function printEnd(
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
   const { notes, warnings } = preview;
-  const info = notes.slice(0, notes.length - warnings.length);
+  // `notes` ends with the warnings.
+  const plainNotes = notes.slice(0, notes.length - warnings.length);
   const heading = headingOf(preview, request.generator.samples);
-  const lines = warnings.map((warning) => `Warning: ${warning}`);
-  const shown = request.isQuiet ? lines : [...info, ...lines, heading];
-  io.writeErr(shown.map((line) => `${printableLines(line)}\n`).join(""));
+  const warningLines = warnings.map((warning) => `Warning: ${warning}`);
+  const lines = request.isQuiet ? warningLines : [...plainNotes, ...warningLines, heading];
+  io.writeErr(lines.map((line) => `${printableLines(line)}\n`).join(""));
   const requests = preview.requests.length === 0
     ? [null]
     : preview.requests.map(({ request }) => request);

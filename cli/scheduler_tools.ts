@@ -117,7 +117,7 @@ export function noJobIn(namespace: string | undefined): string {
   return `no job of this output in ${place}`;
 }
 
-export function inNamespace(namespace: string | undefined): string[] {
+export function namespaceFlags(namespace: string | undefined): string[] {
   return namespace === undefined ? [] : [`--namespace=${namespace}`];
 }
 

@@ -21,7 +21,7 @@ const GRACE_MS = 3_000;
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   requireInputs(args, "view without a path: name results, failures or a folder, as in out/");
-  const place = placeOf(settings);
+  const serverSettings = serverSettingsOf(settings);
   using interruption = new Interruption(io, GRACE_MS);
   const { signal } = interruption;
   try {
@@ -29,11 +29,16 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     const { serveView } = await import("../web/view/server.ts");
     await using service = await DataService.open({ paths: args.inputs, signal });
     await waitForFirstRow(service, args.inputs, signal);
-    await using page = serveView(service, { ...place, program: io.program });
+    await using page = serveView(service, { ...serverSettings, program: io.program });
     for (const note of service.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
-    io.writeErr(`View: ${shownUrl(page.url, place.hostname)}\nCtrl-C ends it\n`);
+    io.writeErr(`View: ${shownUrl(page.url, serverSettings.hostname)}\nCtrl-C ends it\n`);
     const exposure = "read the prompts and answers";
-    await using _shown = show({ ...place, url: page.url, exposure, output: args.inputs[0] }, io);
+    await using _shown = show({
+      ...serverSettings,
+      url: page.url,
+      exposure,
+      output: args.inputs[0],
+    }, io);
     await interruption.firstSignal;
   } catch (error) {
     if (error !== signal.reason) throw error;
@@ -49,13 +54,16 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
       "Cannot monitor without one output: name the folder of the runs, as in out/",
     );
   }
-  const place = placeOf(settings);
+  const serverSettings = serverSettingsOf(settings);
   const { serveFolderMonitor } = await import("../web/fleet/server.ts");
-  const { hostname, port } = place;
+  const { hostname, port } = serverSettings;
   await using page = await serveFolderMonitor(output, { hostname, port });
   using interruption = new Interruption(io);
   io.writeOut(`Monitor: ${shownUrl(page.url, hostname)}\nPress Ctrl-C to end it\n`);
-  await using _shown = show({ ...place, url: page.url, exposure: "see the runs", output }, io);
+  await using _shown = show(
+    { ...serverSettings, url: page.url, exposure: "see the runs", output },
+    io,
+  );
   await interruption.firstSignal;
   return 0;
 }
@@ -63,7 +71,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
 const SIMULATE_PORT = 8_000;
 
 export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number> {
-  const { port } = placeOf(new Settings(args), SIMULATE_PORT);
+  const { port } = serverSettingsOf(new Settings(args), SIMULATE_PORT);
   const { parseSimulateOptions, serveSimulatedTeacher } = await import("../lib/simulate/mod.ts");
   const options = asUsage(() => parseSimulateOptions(args.inputs.join(",")));
   await using server = serveSimulatedTeacher({ ...options, port });
@@ -73,7 +81,7 @@ export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number>
   return 0;
 }
 
-function placeOf(settings: Settings, defaultPort = 0) {
+function serverSettingsOf(settings: Settings, defaultPort = 0) {
   return {
     hostname: settings.text("monitor-host") || undefined,
     port: settings.port("port") ?? defaultPort,

@@ -16,7 +16,7 @@ import { rescuedFilesOf } from "../lib/sink/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit.ts";
 import type { Io } from "./io.ts";
 import {
-  inNamespace,
+  namespaceFlags,
   noJobIn,
   problemText,
   queueOf,
@@ -132,22 +132,22 @@ async function describeQueue(
     return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
   }
   const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
-  const place = inNamespace(namespace);
-  const args = ["get", "jobs", selector, "--no-headers", ...place];
+  const inNamespace = namespaceFlags(namespace);
+  const args = ["get", "jobs", selector, "--no-headers", ...inNamespace];
   const kubernetes = await tryTool("kubectl", args, io);
   const jobs = textOf(kubernetes);
   if (jobs.trim() !== "") {
     const isFailure = slurm.kind === "failed";
     return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}` +
-      (isDone ? "" : podsAdvice(name, place));
+      (isDone ? "" : podsAdvice(name, inNamespace));
   }
   return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
 }
 
 /** `kubectl get jobs` does not show that a quota forbids the pods, or that they lack a secret. */
-function podsAdvice(name: string, place: readonly string[]): string {
-  const describe = ["kubectl", "describe", "job", name, ...place];
-  const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...place];
+function podsAdvice(name: string, inNamespace: readonly string[]): string {
+  const describe = ["kubectl", "describe", "job", name, ...inNamespace];
+  const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...inNamespace];
   return `To see why pods fail or do not start: ${describe.join(" ")}; ${list.join(" ")}\n`;
 }
 
@@ -269,7 +269,7 @@ async function cancelKubernetes(
   io: Io,
 ): Promise<Outcome> {
   const names = [`${name}-merge`, name];
-  const args = ["delete", "job", ...names, "--ignore-not-found", ...inNamespace(namespace)];
+  const args = ["delete", "job", ...names, "--ignore-not-found", ...namespaceFlags(namespace)];
   const deletion = await tryTool("kubectl", args, io);
   if (deletion.kind !== "done") {
     const kind = deletion.kind === "missing" ? "missing" : "unknown";

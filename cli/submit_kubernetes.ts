@@ -92,14 +92,14 @@ function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: I
   const names = [...settings.list("header"), ...headers, ...baseUrls]
     .flatMap((value) => /@env:(.*)/s.exec(String(value))?.[1] ?? []);
   names.push(...specs.flatMap(({ apiKeyEnv }: TeacherSpec) => apiKeyEnv ?? []));
-  const others = specs.filter(({ apiKeyEnv, apiKeyFile }: TeacherSpec) =>
+  const withoutOwnKey = specs.filter(({ apiKeyEnv, apiKeyFile }: TeacherSpec) =>
     !apiKeyEnv && !apiKeyFile
   );
-  if (others.length === 0 || settings.text("api-key-file") !== undefined) return names;
+  if (withoutOwnKey.length === 0 || settings.text("api-key-file") !== undefined) return names;
   const keyVariable = settings.text("api-key-env");
   if (keyVariable !== undefined) return [...names, keyVariable];
   // Servers without TLS, or in a list, are the user's own, which rarely need a key.
-  const areOwn = others.every(({ baseUrl }: TeacherSpec) => {
+  const areOwn = withoutOwnKey.every(({ baseUrl }: TeacherSpec) => {
     const ownUrls = baseUrl === undefined ? urls : [baseUrl];
     return ownUrls.length > 0 && ownUrls.every((url) => /^(@|(dns\+)?http:)/.test(url));
   });

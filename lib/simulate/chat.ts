@@ -64,8 +64,8 @@ function promptKey(messages: readonly Record<string, unknown>[]): string {
 }
 
 function lastUserTextOf(messages: readonly Record<string, unknown>[]): string {
-  const last = messages.findLast((message) => message.role === "user") ?? messages.at(-1);
-  const content = last?.content;
+  const lastUserMessage = messages.findLast(({ role }) => role === "user") ?? messages.at(-1);
+  const content = lastUserMessage?.content;
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content.map((part) => isObject(part) && typeof part.text === "string" ? part.text : "")

@@ -183,17 +183,17 @@ class RequestHandler {
     const encoder = new TextEncoder();
     const firstMs = latencyMs * FIRST_PIECE_AT;
     const stepMs = (latencyMs - firstMs) / (events.length - 1);
-    let next = 0, isOver = false;
+    let nextIndex = 0, isOver = false;
     const finish = () => {
       isOver = true;
       this.#inFlight--;
     };
     return new ReadableStream({
       pull: async (controller) => {
-        await this.sleepers.sleep(next === 0 ? firstMs : stepMs);
+        await this.sleepers.sleep(nextIndex === 0 ? firstMs : stepMs);
         if (isOver) return;
-        controller.enqueue(encoder.encode(events[next++]));
-        if (next < events.length) return;
+        controller.enqueue(encoder.encode(events[nextIndex++]));
+        if (nextIndex < events.length) return;
         finish();
         controller.close();
       },

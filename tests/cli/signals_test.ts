@@ -145,6 +145,19 @@ for (const name of ["INIT_CWD", "npm_command"]) {
   });
 }
 
+for (const signal of ["SIGHUP", "SIGINT"] as const) {
+  Deno.test(`listenForSignals() keeps waiting for paid calls if ${signal} ended its parent, too`, async () => {
+    using scene = new Scene({ env: { npm_command: "exec" } });
+    scene.send(signal);
+    await scene.clock.advance(700);
+    scene.parentPid = 1;
+    await scene.clock.advance(19_000);
+    assertEquals(scene.did, ["stop"]);
+    await scene.clock.advance(2_000);
+    assertEquals(scene.did, ["stop", "abort"]);
+  });
+}
+
 Deno.test("listenForSignals() ignores a lost parent that is not a task runner", async () => {
   using scene = new Scene();
   scene.parentPid = 1;
