@@ -222,8 +222,6 @@ export class Notifier {
   #hadEnded = true;
 
   constructor() {
-    const canNotify = isSecureContext && "Notification" in globalThis;
-    setShown("notify-row", canNotify);
     this.#checkbox.addEventListener("change", async () => {
       if (!this.#checkbox.checked) return;
       this.#checkbox.checked = await Notification.requestPermission() === "granted";
@@ -235,7 +233,7 @@ export class Notifier {
     const { ended, run } = store.state;
     const isEnd = ended && !this.#hadEnded;
     this.#hadEnded = ended;
-    if (ended) setShown("notify-row", false);
+    setShown("notify-row", !ended && isSecureContext && "Notification" in globalThis);
     if (!isEnd || !this.#checkbox.checked) return;
     const { word, detail } = describeState(store, nowMs);
     new Notification(`${run?.model || "Retort"}: ${word}`, { body: detail });
