@@ -37,11 +37,12 @@ import { Tiles } from "./tiles.js";
 export class Overview {
   #tiles = new Tiles();
 
-  /** @param {MonitorState} state */
-  updateRun({ run }) {
+  /** @param {RunStore} store */
+  updateRun(store) {
+    const { run } = store.state;
     setText("model", run?.model || "Retort");
     setText("teacher", run?.teacher ?? "");
-    setText("started", run === null ? "" : `Started ${formatDate(Date.parse(run.time))}`);
+    setText("started", run === null ? "" : `Started ${formatDate(store.localTime(run.time))}`);
   }
 
   /** @param {RunStore} store @param {number} nowMs */
