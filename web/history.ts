@@ -187,7 +187,7 @@ function toTenths(value: number | null): number | null {
 const MAX_MARKS = 60;
 
 /** Longest text of a mark, in UTF-16 units. */
-const MAX_TEXT = 80;
+const MAX_MARK_TEXT = 80;
 
 /** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
@@ -279,7 +279,7 @@ export class Marks {
     const short = marks.map((mark) => ({
       ...mark,
       at_s: Math.round(mark.at_s * 10) / 10,
-      text: cut(mark.text, MAX_TEXT),
+      text: cut(mark.text, MAX_MARK_TEXT),
     }));
     this.#marks = [...this.#marks, ...short].slice(-MAX_MARKS);
     return short;

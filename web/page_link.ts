@@ -7,7 +7,7 @@ export const MAX_BACKLOG_BYTES = 1_000_000;
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
 /** Longest message of a page, in UTF-16 units. */
-export const MAX_PAGE_MESSAGE = 256;
+const MAX_PAGE_MESSAGE = 256;
 
 /** Close codes of RFC 6455, and 1013 of IANA's registry. */
 export const CLOSE = {

@@ -5,7 +5,7 @@ import type { Outcome, Row } from "../lib/row.ts";
 import { Buffer } from "node:buffer";
 import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 
-export const SAMPLES_PER_LIST = 20;
+const SAMPLES_PER_LIST = 20;
 
 /**
  * Maximum weight of a kept row, in UTF-16 units. Heavier rows are reduced to the texts that the

@@ -201,9 +201,7 @@ export function serveMonitor(
   return { url, port, monitor, close: closeOnce, [Symbol.asyncDispose]: closeOnce };
 }
 
-/**
- * Closes the monitor if the port cannot be opened, so that the monitor stops listening to the run.
- */
+/** Closes the monitor if the port cannot be opened, so that it stops listening to the run. */
 function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions) {
   try {
     // The page alone must not keep the process of a finished run alive.

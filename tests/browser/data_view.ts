@@ -442,7 +442,7 @@ Deno.test("data page: gives commands for a filter and for selected rows, with th
     commands.includes(
       `retort export ${
         dir.path("out/x.jsonl")
-      } -o others.jsonl --format messages --exclude-uids @${file}`,
+      } -o others.jsonl --format messages --exclude-uids '@${file}'`,
     ),
   );
   assert(
@@ -450,7 +450,7 @@ Deno.test("data page: gives commands for a filter and for selected rows, with th
       one.includes(
         `retry prompts.jsonl -o ${
           dir.path("out/x.jsonl")
-        } -m qwen3 --uids @${file} --reask-answered`,
+        } -m qwen3 --uids '@${file}' --reask-answered`,
       )
     ),
   );

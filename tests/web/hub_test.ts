@@ -348,6 +348,8 @@ Deno.test("Hub.close() does not repeat the end of the run", () => {
 Deno.test("Hub continues with the same charts when the generator runs again", () => {
   const stage = new Stage();
   const { socket } = stage.open();
+  const hidden = stage.open();
+  hidden.page.onMessage('{"visible":false}');
   const start = {
     type: "run-start",
     time: "",
@@ -366,7 +368,10 @@ Deno.test("Hub continues with the same charts when the generator runs again", ()
   stage.clock.advance(BEAT_MS);
   stage.run.emit(makeSummary());
   socket.texts.length = 0;
+  hidden.socket.texts.length = 0;
   stage.run.emit({ ...start, pending: 3 });
+  const [hiddenHello] = hidden.socket.messages as HelloMessage[];
+  assertEquals([hiddenHello.type, hiddenHello.ended], ["hello", false]);
   stage.run.emit(makeSnapshot({ elapsed_ms: 2_000, succeeded: 0 }));
   stage.clock.advance(BEAT_MS);
   const [hello] = socket.messages as HelloMessage[];

@@ -3,8 +3,10 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Percentiles } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/monitor_state.ts";
+import { formatMoment } from "../../web/page/figures.js";
 import { NO_ANSWERS, RunStore } from "../../web/page/store.js";
 import { type Figure, TILES } from "../../web/page/tiles.js";
+import { makeSummary } from "../progress/fixtures.ts";
 import { makeState, makeWireSnapshot } from "./page_fixture.ts";
 
 const NOW_MS = 1_000_000;
@@ -43,6 +45,17 @@ Deno.test("the tile of answers has their endings in words, the most frequent fir
   });
   const kept = { ...NO_ANSWERS, endings: { whole: 3 }, answered: 3 };
   assertEquals(figureOf("Answers", {}, { answers: kept }).note, "all kept, no tokens wasted");
+});
+
+Deno.test("the end of a retry is told by the clock, after the run before it", () => {
+  const { history } = makeState(3_600);
+  const endMs = NOW_MS - 60_000;
+  const summary = makeSummary({ ended: new Date(endMs).toISOString() });
+  const changes = { history, summary, ended: true };
+  assertEquals(figureOf("Time taken", { elapsed_ms: 300_000 }, changes), {
+    value: "5m 00s",
+    note: `ended ${formatMoment(endMs, NOW_MS)}`,
+  });
 });
 
 Deno.test("the cost tile says what is missing for an estimate, and nothing where none can come", () => {

@@ -24,11 +24,11 @@ import {
   formatUsd,
 } from "../../web/page/figures.js";
 import {
-  countText,
   describeState,
   lastResultTexts,
   limitText,
   missingEtaText,
+  sampleCountText,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
 import { filesText, nearText, noteTexts } from "../../web/view/page/status.js";
@@ -204,7 +204,10 @@ Deno.test("a list of samples that holds a part of the rows shows the total", () 
   const failures = Array.from({ length: 20 }, (_, i) => i);
   const samples = { latest: [1, 2], reservoir: [], failures, added: [] };
   const { state } = storeOf({ failed: 333, succeeded: 2 }, { samples });
-  assertEquals([countText(state, "failures"), countText(state, "latest")], ["20 of 333", "2"]);
+  assertEquals([sampleCountText(state, "failures"), sampleCountText(state, "latest")], [
+    "20 of 333",
+    "2",
+  ]);
 });
 
 Deno.test("the last result on disk has a time, and an age while the run continues", () => {

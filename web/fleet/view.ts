@@ -148,7 +148,7 @@ function stateOf({ ended, state }: RunStatus, checksWithoutBeat: number): FleetS
     : "running";
 }
 
-/** Order of the rows on the page. */
+/** Rows with lower numbers come first on the page. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,
@@ -161,12 +161,12 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
   done: 8,
 };
 
-/** Stragglers come before all other running runs. */
 const STRAGGLER_URGENCY = 4;
 
 /**
- * Returns the order of a row. A straggler has less than half of the median rate, or over twice the
- * median time left. Sorting by the figures themselves would reorder the rows at each check.
+ * Returns a function that tells the urgency of a row. A straggler has less than half of the median
+ * rate, or over twice the median time left. Sorting by these figures themselves would reorder the
+ * rows at each check.
  */
 function urgencyAmong(rows: readonly FleetRow[]): (row: FleetRow) => number {
   const running = rows.filter(({ state }) => state === "running");

@@ -18,9 +18,7 @@ const READS_PER_TURN = 100;
 const STATUS_SUFFIX = ".status.json";
 const PLAN_SUFFIX = /\.shards-\d+\.json$/;
 
-/**
- * Maximum size of a status file; larger ones are not read. Retort's own stay below 8 KB.
- */
+/** Maximum size of a status file; larger ones are not read. Retort's own stay below 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
@@ -96,7 +94,7 @@ export class FolderWatch {
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
-      this.#stem !== undefined && stemOf(name) !== this.#stem &&
+      this.#stem !== undefined && runStemOf(name) !== this.#stem &&
       name !== `${this.#stem}${STATUS_SUFFIX}`
     ) {
       return false;
@@ -237,7 +235,7 @@ function runOf(name: string): string {
 }
 
 /** Like `runOf`, without the shard. */
-function stemOf(name: string): string {
+function runStemOf(name: string): string {
   return parseShardStem(runOf(name))?.stem ?? runOf(name);
 }
 

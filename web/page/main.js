@@ -155,7 +155,7 @@ class Page {
     /** @type {[Part, () => void][][]} */
     const sections = [
       [
-        ["run", () => this.#overview.updateRun(state)],
+        ["run", () => this.#overview.updateRun(store)],
         ["run", () => this.#about.update(state)],
         ["run", () => this.#nextStep.update(state)],
         ["snapshot", () => this.#nextStep.update(state)],

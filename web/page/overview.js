@@ -37,11 +37,12 @@ import { Tiles } from "./tiles.js";
 export class Overview {
   #tiles = new Tiles();
 
-  /** @param {MonitorState} state */
-  updateRun({ run }) {
+  /** @param {RunStore} store */
+  updateRun(store) {
+    const { run } = store.state;
     setText("model", run?.model || "Retort");
     setText("teacher", run?.teacher ?? "");
-    setText("started", run === null ? "" : `Started ${formatDate(Date.parse(run.time))}`);
+    setText("started", run === null ? "" : `Started ${formatDate(store.localTime(run.time))}`);
   }
 
   /** @param {RunStore} store @param {number} nowMs */
@@ -222,8 +223,6 @@ export class Notifier {
   #hadEnded = true;
 
   constructor() {
-    const canNotify = isSecureContext && "Notification" in globalThis;
-    setShown("notify-row", canNotify);
     this.#checkbox.addEventListener("change", async () => {
       if (!this.#checkbox.checked) return;
       this.#checkbox.checked = await Notification.requestPermission() === "granted";
@@ -235,7 +234,7 @@ export class Notifier {
     const { ended, run } = store.state;
     const isEnd = ended && !this.#hadEnded;
     this.#hadEnded = ended;
-    if (ended) setShown("notify-row", false);
+    setShown("notify-row", !ended && isSecureContext && "Notification" in globalThis);
     if (!isEnd || !this.#checkbox.checked) return;
     const { word, detail } = describeState(store, nowMs);
     new Notification(`${run?.model || "Retort"}: ${word}`, { body: detail });

@@ -261,7 +261,7 @@ export function finishedRows({ snapshot }) {
  * @param {MonitorState} state
  * @param {SampleList} name
  */
-export function countText({ samples, snapshot }, name) {
+export function sampleCountText({ samples, snapshot }, name) {
   const { length } = samples[name];
   const all = (name === "failures" ? snapshot?.failed : snapshot?.succeeded) ?? 0;
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);

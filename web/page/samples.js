@@ -9,7 +9,7 @@
  */
 
 import { byId, icon, make, onClick, setAttribute, setChildren, setShown, setText } from "./dom.js";
-import { countText } from "./run_state.js";
+import { sampleCountText } from "./run_state.js";
 import {
   formatCount,
   formatCountOf,
@@ -78,7 +78,7 @@ export class SamplesView {
   /** @param {RunStore} store */
   update(store) {
     this.#store = store;
-    for (const name of LISTS) setText(`count-${name}`, countText(store.state, name));
+    for (const name of LISTS) setText(`count-${name}`, sampleCountText(store.state, name));
     this.#fill(true);
   }
 

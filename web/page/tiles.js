@@ -192,12 +192,13 @@ function tokenRate({ state: { summary }, snapshot }) {
 }
 
 /** @param {TileInput} input @returns {Figure} */
-function timeFigure({ state: { ended }, snapshot, startMs, nowMs }) {
+function timeFigure({ state: { ended, history }, snapshot, startMs, nowMs }) {
   const { eta_s, eta_range_s, eta_is_lower_bound } = snapshot;
   const elapsed = formatDuration(snapshot.elapsed_ms);
   if (ended) {
-    const endMs = startMs + snapshot.elapsed_ms;
-    return { value: elapsed, note: `ended ${formatMoment(endMs, nowMs)}` };
+    // The history also has the runs before a retry; `elapsed_ms` is that of the retry alone.
+    const lastMs = Math.max((history.columns.elapsed_s.at(-1) ?? 0) * 1000, snapshot.elapsed_ms);
+    return { value: elapsed, note: `ended ${formatMoment(startMs + lastMs, nowMs)}` };
   }
   if (eta_s === null || eta_is_lower_bound) {
     return { value: UNKNOWN, note: `${missingEtaText(snapshot)}${elapsed} so far` };
