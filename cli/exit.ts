@@ -13,7 +13,7 @@ import {
   UsageError,
 } from "../lib/errors.ts";
 import { formatCountOf } from "../lib/figures.ts";
-import type { Summary } from "../lib/progress/mod.ts";
+import type { RunSnapshot, Summary } from "../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import { after, every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { type Io, onStopSignal, SignalCount, type StopSignal } from "./io.ts";
@@ -116,9 +116,10 @@ export function listenForSignals(
   const end = () => generator.abort(new DOMException("The run was interrupted", "AbortError"));
   const drain = (signal: StopSignal) => {
     received = signal;
-    const inFlight = generator.snapshot()?.inFlight ?? 0;
+    const snapshot = generator.snapshot();
     generator.stop();
-    if (inFlight > 0) say(drainMessage(signal, inFlight, graceMs));
+    const waitsFor = snapshot === undefined ? undefined : awaited(snapshot);
+    if (waitsFor !== undefined) say(drainMessage(signal, waitsFor, graceMs));
     if (signal !== "SIGINT") timer = setTimeout(end, Math.min(graceMs, MAX_TIMER_MS));
   };
   const endNow = (first: StopSignal) => {
@@ -149,11 +150,16 @@ export function listenForSignals(
   };
 }
 
-function drainMessage(signal: StopSignal, inFlight: number, graceMs: number): string {
-  const calls = formatCountOf(inFlight, "paid call");
+/** What a run waits for before it ends; undefined if it ends at once. */
+function awaited({ state, inFlight }: RunSnapshot): string | undefined {
+  if (state === "disk_full") return "space on the disk, to write paid answers";
+  return inFlight === 0 ? undefined : `${formatCountOf(inFlight, "paid call")} in flight`;
+}
+
+function drainMessage(signal: StopSignal, waitsFor: string, graceMs: number): string {
   return signal === "SIGINT"
-    ? `Waiting for ${calls} in flight; press Ctrl-C again to end at once`
-    : `Waiting for ${calls} in flight, ${graceMs / 1_000} s at most`;
+    ? `Waiting for ${waitsFor}; press Ctrl-C again to end at once`
+    : `Waiting for ${waitsFor}, ${graceMs / 1_000} s at most`;
 }
 
 /**

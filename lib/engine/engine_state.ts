@@ -40,8 +40,12 @@ export class EngineState {
   }
 
   get value(): RunState {
-    if (this.#parts.lanes.isClosed) return this.#end ?? (this.isDone() ? "done" : "draining");
-    if (this.gates.size > 0) return this.gates.has("pause") ? "paused" : "disk_full";
+    const { isClosed } = this.#parts.lanes, isPaused = this.gates.has("pause");
+    if (isClosed && this.#end !== undefined) return this.#end;
+    if (isPaused && !isClosed) return "paused";
+    // Also after Ctrl-C: the answers in memory are what the run waits for.
+    if (this.gates.size > (isPaused ? 1 : 0)) return "disk_full";
+    if (isClosed) return this.isDone() ? "done" : "draining";
     return this.backoff === undefined ? "running" : "backing_off";
   }
 

@@ -1,6 +1,11 @@
 /** A full disk, simulated by a limit on the size of files. @module */
 
-import { assertEquals, assertGreater, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLessOrEqual,
+} from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
 import {
@@ -71,10 +76,13 @@ Deno.test({
     assertLessOrEqual(await unwritten(), (await note()).in_flight);
     assertLessOrEqual((await note()).in_flight, CONCURRENCY);
     child.kill("SIGINT");
+    await until(/Waiting for space on the disk, to write paid answers; press Ctrl-C again/);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     assertEquals(server.posts, asked);
     // The file stays full: without the second one the run would wait forever.
     child.kill("SIGINT");
+    await until(/Ending now/);
+    assert(!said.includes("finishing calls in flight"), said);
     const limit = setTimeout(() => child.kill("SIGKILL"), 60_000);
     const { code } = await child.status;
     clearTimeout(limit);

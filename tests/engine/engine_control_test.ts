@@ -88,6 +88,20 @@ Deno.test("Engine.openGate() starts nothing while another gate is closed", async
   await fixture.finish();
 });
 
+Deno.test("Engine.state says that answers wait for the disk also when no more is sent", async () => {
+  const fixture = new Fixture({ rows: rowsOf(3), concurrency: 2 });
+  await fixture.start();
+  fixture.engine.closeGate("disk");
+  fixture.engine.stop();
+  assertEquals(fixture.engine.state, "disk_full");
+  fixture.engine.closeGate("pause");
+  assertEquals(fixture.engine.state, "disk_full");
+  fixture.engine.openGate("disk");
+  assertEquals(fixture.engine.state, "draining");
+  await fixture.finish();
+  assertEquals(fixture.engine.state, "halted");
+});
+
 Deno.test("Engine.closeGate() holds back rows that come from the source later", async () => {
   const source = new FedSource();
   const fixture = new Fixture({ source });
