@@ -236,7 +236,8 @@ export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE)
   if (info.isFile) return;
   const problem = info.isDirectory
     ? `Cannot read "${path}": it is a folder without a .` +
-      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file`
+      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file. To read a ` +
+      "hidden file, or one that Retort has written, name it"
     : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${pipeAdvice}`;
   throw new SourceError(problem, { path });
 }
@@ -249,7 +250,7 @@ export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<De
     const advice = DEVICE.test(path)
       ? `. ${pipeAdvice}`
       : PATTERN.test(path)
-      ? ", and no file matches it as a pattern"
+      ? ", and no input file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound
       ? await adviceForMissing(path)
       : "";
