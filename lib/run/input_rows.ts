@@ -170,11 +170,8 @@ export interface PlannedRowsOptions {
 /** Rows are yielded in batches of about this size: a batch of lines may have many more samples. */
 const BATCH_ROWS = 1_000;
 
-/**
- * Yields the planned rows in input order, all samples of a row in sequence.
- *
- * @throws {SourceError} when the file was changed since the first pass
- */
+/** Yields the planned rows in input order, all samples of a row in sequence. Throws if the file was
+ * changed since the first pass. */
 export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
   const { findings, signal } = options;
   let remaining = findings.plan.toAsk + findings.plan.bad;
