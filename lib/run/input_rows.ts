@@ -191,7 +191,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
     }
     let rows: Row[] = [];
     for (const line of lines) {
-      const bad = pass.take(line, rows);
+      const bad = pass.addRows(line, rows);
       if (bad !== undefined) {
         await options.onBadRow(bad);
         remaining--;
@@ -227,7 +227,7 @@ class SecondPass {
   }
 
   /** Adds the rows to send for the next line to `rows`, or returns the line if it is bad. */
-  take(line: Line, rows: Row[]): BadRow | undefined {
+  addRows(line: Line, rows: Row[]): BadRow | undefined {
     const { params, onRetry, earlierOf } = this.#options;
     const { plan, samples } = this.#options.findings;
     const index = this.#index++;

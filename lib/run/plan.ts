@@ -180,7 +180,7 @@ export class Plan {
    * `keptUids.takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
-    return isKept ? this.keptUids.take() : undefined;
+    return isKept ? this.keptUids.shift() : undefined;
   }
 
   /** Notes that the id of the last line's row is `<uid>~<number>`. */
@@ -246,7 +246,7 @@ export class KeptUids {
   }
 
   /** Call it after `takeKeys`, and only while an id is left. */
-  take(): string {
+  shift(): string {
     const slot = this.#slots.shift(), block = blockOf(slot), uid = uidIn(this.#keys, slot);
     if (--this.#remainingCounts[block] === 0) this.#keys[block] = NO_KEYS;
     return uid;

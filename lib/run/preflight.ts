@@ -53,7 +53,7 @@ export async function preflight(
     input.keptRows?.addLines(batch);
     for (const line of batch) {
       if (findings.plan.length >= options.limit) return findings;
-      pass.take(line);
+      pass.add(line);
     }
     if (findings.rows === 0) await pass.refuseForeign(FOREIGN_CHECK_LINES);
     options.signal?.throwIfAborted();
@@ -93,7 +93,7 @@ class FirstPass {
     this.#options = options;
   }
 
-  take(line: Line): void {
+  add(line: Line): void {
     const findings = this.#findings;
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
