@@ -38,11 +38,10 @@ interface IndexedFile {
 }
 
 /**
- * Inserts the ids of a file into the table. Their prompt hashes become fingerprints, unless the id
- * already has a result or `onLine` returns false. A missing file counts as empty. Rejects when the
- * signal is aborted.
+ * Inserts the ids of a file into the table, and returns the number of lines. Prompt hashes become
+ * fingerprints, unless the id already has a result or `onLine` returns false. A missing file counts
+ * as empty.
  *
- * @returns The number of lines.
  * @throws {DamagedFileError} If a line is not one that Retort writes to files of this kind.
  */
 export async function readIndex(

@@ -77,12 +77,8 @@ export async function claimOutput(files: OutputFiles, context: ClaimOptions): Pr
   }
 }
 
-/**
- * Throws if shards or a merge hold answers to the rows.
- *
- * @param options `isClaimed`: whether the run holds the locks of its outputs. This second check also
- * finds shards that have started since the first.
- */
+/** Throws if shards or a merge hold answers to the rows. The second check, once the run holds its
+ * locks (`isClaimed`), also finds shards that have started since the first. */
 export async function refuseDivided(
   inputs: readonly string[],
   output: string,
@@ -201,12 +197,8 @@ async function repair(
   }
 }
 
-/**
- * Reads the run file, unless the run starts over, and checks that the answers were created with the
- * same settings. Warns if there are answers without a run file.
- *
- * @throws {UsageError} with a line for each setting that differs
- */
+/** Reads the run file, unless the run starts over. Throws if the answers were created with different
+ * settings, and warns if there are answers without a run file. */
 export async function earlierRunOf(
   { input, results, failures, runJson }: OutputFiles,
   { options, identity, notices }: {
@@ -255,12 +247,8 @@ async function checkOtherShards(
   }
 }
 
-/**
- * Returns the compressed copy of a file that is missing or empty; undefined if there is none, or
- * the file has content.
- *
- * @param inputs The run's inputs are not copies: `x.jsonl.gz` may be beside its results `x.jsonl`.
- */
+/** Returns the compressed copy of a file that is missing or empty. The run's `inputs` are not copies:
+ * `x.jsonl.gz` may be beside its results `x.jsonl`. */
 export async function compressedCopyOf(
   path: string,
   inputs: readonly string[],

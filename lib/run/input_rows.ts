@@ -170,11 +170,8 @@ export interface PlannedRowsOptions {
 /** Rows are yielded in batches of about this size: a batch of lines may have many more samples. */
 const BATCH_ROWS = 1_000;
 
-/**
- * Yields the planned rows in input order, all samples of a row in sequence.
- *
- * @throws {SourceError} when the file was changed since the first pass
- */
+/** Yields the planned rows in input order, all samples of a row in sequence. Throws if the file was
+ * changed since the first pass. */
 export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
   const { findings, signal } = options;
   let remaining = findings.plan.toAsk + findings.plan.bad;
@@ -194,7 +191,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
     }
     let rows: Row[] = [];
     for (const line of lines) {
-      const bad = pass.take(line, rows);
+      const bad = pass.addRows(line, rows);
       if (bad !== undefined) {
         await options.onBadRow(bad);
         remaining--;
@@ -230,7 +227,7 @@ class SecondPass {
   }
 
   /** Adds the rows to send for the next line to `rows`, or returns the line if it is bad. */
-  take(line: Line, rows: Row[]): BadRow | undefined {
+  addRows(line: Line, rows: Row[]): BadRow | undefined {
     const { params, onRetry, earlierOf } = this.#options;
     const { plan, samples } = this.#options.findings;
     const index = this.#index++;

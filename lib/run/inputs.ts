@@ -136,10 +136,8 @@ function pathIn(folder: string, name: string): string {
   return folder === "." ? name : folder === "/" ? `/${name}` : `${folder}/${name}`;
 }
 
-/**
- * Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
- * NFC: macOS writes the accents of many names as characters of their own (NFD), keyboards do not.
- */
+/** Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
+ * NFC: macOS writes the accents of many names as characters of their own (NFD), keyboards do not. */
 export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
@@ -203,11 +201,7 @@ const PIPE_ADVICE = "Write it to a file first";
 /** Advice for a run without shards, the only command that copies standard input. */
 export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
-/**
- * The size and modification time of a file, to notice changes.
- *
- * @throws {SourceError} as `infoOf` does
- */
+/** The size and modification time of a file, to notice changes. */
 export async function stampOf(path: string): Promise<string> {
   return stamp(await infoOf(path));
 }
@@ -227,16 +221,14 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
-/**
- * @param pipeAdvice What the user can do instead of naming a pipe or device.
- * @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe
- */
+/** @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe */
 export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE): Promise<void> {
   const info = await infoOf(path, pipeAdvice);
   if (info.isFile) return;
   const problem = info.isDirectory
     ? `Cannot read "${path}": it is a folder without a .` +
-      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file`
+      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file. To read a ` +
+      "hidden file, or one that Retort has written, name it"
     : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${pipeAdvice}`;
   throw new SourceError(problem, { path });
 }
@@ -249,7 +241,7 @@ export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<De
     const advice = DEVICE.test(path)
       ? `. ${pipeAdvice}`
       : PATTERN.test(path)
-      ? ", and no file matches it as a pattern"
+      ? ", and no input file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound
       ? await adviceForMissing(path)
       : "";

@@ -197,11 +197,11 @@ export class LiveStatus {
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.
     if (isBeat || (shard !== undefined && budget.maxCostUsd !== null)) this.#write();
-    if (isBeat) this.takeShare(engine);
+    if (isBeat) this.applyShare(engine);
   }
 
   /** Sets the engine's share of the rate limits, and again once the other shards were polled. */
-  takeShare(engine: RateLimited | undefined): void {
+  applyShare(engine: RateLimited | undefined): void {
     const { otherShards } = this.#parts;
     if (otherShards === undefined) return;
     const set = () => engine?.setRateShare(otherShards.rateShare);

@@ -90,18 +90,18 @@ function retryNotes(
   findings: readonly Findings[],
   { retry, uids, excludeUids, limit }: SelectionOptions,
 ): string[] {
-  const isEmpty = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
+  const hasNothingToSend = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
   const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
   const among = areChosen ? " among those chosen" : "";
-  const again = sumOf(findings, ({ failedAgain }) => failedAgain);
+  const failedAgain = sumOf(findings, (found) => found.failedAgain);
   const notes: string[] = [];
-  if (again > 0) {
-    const rows = formatCountOf(again, "row");
+  if (failedAgain > 0) {
+    const rows = formatCountOf(failedAgain, "row");
     notes.push(
       `This retry leaves out ${rows} that failed again after it began: once it is done, the same ` +
         "command retries such rows",
     );
-  } else if (isEmpty) notes.push(`There is no failed row to retry${among}`);
+  } else if (hasNothingToSend) notes.push(`There is no failed row to retry${among}`);
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
   if (count > 0) {
     const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";

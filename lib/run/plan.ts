@@ -180,7 +180,7 @@ export class Plan {
    * `keptUids.takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
-    return isKept ? this.keptUids.take() : undefined;
+    return isKept ? this.keptUids.shift() : undefined;
   }
 
   /** Notes that the id of the last line's row is `<uid>~<number>`. */
@@ -203,28 +203,26 @@ export class Plan {
 /** A queue of numbers below 2^32, in blocks that are freed as numbers are taken. */
 class NumberQueue {
   readonly #blocks: Uint32Array[] = [];
-  /** The number of numbers in the last block. */
-  #lastCount = 0;
-  /** The number of numbers taken out of the first block. */
-  #takenCount = 0;
+  #lastBlockLength = 0;
+  #takenFromFirst = 0;
 
   push(number: number): void {
     const capacity = this.#blocks.at(-1)?.length ?? 0;
-    if (this.#lastCount === capacity) {
+    if (this.#lastBlockLength === capacity) {
       // Small at first, because a run may have thousands of inputs.
       this.#blocks.push(new Uint32Array(Math.min(4_096, Math.max(16, capacity * 2))));
-      this.#lastCount = 0;
+      this.#lastBlockLength = 0;
     }
-    this.#blocks.at(-1)![this.#lastCount++] = number;
+    this.#blocks.at(-1)![this.#lastBlockLength++] = number;
   }
 
   /** Call it only while a number is left. */
   shift(): number {
-    if (this.#takenCount === this.#blocks[0].length) {
+    if (this.#takenFromFirst === this.#blocks[0].length) {
       this.#blocks.shift();
-      this.#takenCount = 0;
+      this.#takenFromFirst = 0;
     }
-    return this.#blocks[0][this.#takenCount++];
+    return this.#blocks[0][this.#takenFromFirst++];
   }
 }
 
@@ -248,7 +246,7 @@ export class KeptUids {
   }
 
   /** Call it after `takeKeys`, and only while an id is left. */
-  take(): string {
+  shift(): string {
     const slot = this.#slots.shift(), block = blockOf(slot), uid = uidIn(this.#keys, slot);
     if (--this.#remainingCounts[block] === 0) this.#keys[block] = NO_KEYS;
     return uid;

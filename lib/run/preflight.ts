@@ -53,7 +53,7 @@ export async function preflight(
     input.keptRows?.addLines(batch);
     for (const line of batch) {
       if (findings.plan.length >= options.limit) return findings;
-      pass.take(line);
+      pass.add(line);
     }
     if (findings.rows === 0) await pass.refuseForeign(FOREIGN_CHECK_LINES);
     options.signal?.throwIfAborted();
@@ -93,7 +93,7 @@ class FirstPass {
     this.#options = options;
   }
 
-  take(line: Line): void {
+  add(line: Line): void {
     const findings = this.#findings;
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
@@ -126,20 +126,14 @@ class FirstPass {
     return isDone ? undefined : fileProblem(row, this.#input.images);
   }
 
-  /**
-   * Throws if the first line looks like another format and most lines are bad. Some lines may still
-   * be rows, such as the last element of a JSON array.
-   *
-   * @param minBadLines The number of bad lines from which the file is examined.
-   * @throws {SourceError} with the format and the command that converts it
-   */
+  /** Throws if the first line looks like another format and most lines, at least `minBadLines`, are
+   * bad. Some may still be rows, such as the last element of a JSON array. */
   async refuseForeign(minBadLines: number): Promise<void> {
     const { bad, rows } = this.#findings;
     if (this.#suspect === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { path, name, format } = this.#suspect;
     if (format !== "jsonl") return;
-    // Once there are several bad lines, further ones do not change what the start of the file
-    // shows.
+    // Further bad lines would not change what the start of the file shows.
     if (bad.count > 1) this.#suspect = undefined;
     const foreign = await foreignTextError(path, name, bad.count === 1);
     if (foreign !== undefined) throw foreign;

@@ -149,7 +149,6 @@ export interface ResolvedOptions extends Omit<ResponseGeneratorOptions, Replaced
   readonly duplicates: "merge" | "keep";
 }
 
-/** @param rules May have rules for further options. */
 export function checkGeneratorOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>> = GENERATOR_RULES,

@@ -198,7 +198,7 @@ export class Run {
     const { shard } = this.#jobs;
     // A shard without rows has a share of 0, which a budget does not accept.
     if (shard && shard.share > 0) activeRun.shareMaxCost(shard.share, status.spentBefore);
-    status.takeShare(engine);
+    status.applyShare(engine);
     await engine.run();
     await outputWatch.end();
   }

@@ -252,10 +252,8 @@ interface IdentityCheck extends Pick<RunOptions, "retry"> {
   readonly mixAdvice?: string;
 }
 
-/**
- * @param problem The beginning of the error, as in `Cannot continue "x.jsonl": its answers were`.
- * @throws {UsageError} with a line for each setting that differs
- */
+/** Throws an error with a line for each setting that differs. The error begins with `problem`, as in
+ * `Cannot continue "x.jsonl": its answers were`. */
 export function checkSameIdentity(
   problem: string,
   before: Identity,

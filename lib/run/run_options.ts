@@ -151,11 +151,8 @@ export class UidSelection {
   }
 }
 
-/**
- * Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures line.
- *
- * @throws {UsageError} with the line that is not an id. The caller adds the name of the list.
- */
+/** Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures line.
+ * Throws if a line is not an id; the caller adds the name of the list. */
 export function parseUids(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
     if (line.trim() === "") return [];

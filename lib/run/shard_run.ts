@@ -109,12 +109,8 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/**
- * The runs of other shards that have results: only of the first and of the neighbors. A thousand
- * shards that read all run files would read a million.
- *
- * @param runJson The run file of the shard.
- */
+/** The runs of other shards that have results: only of the first and of the neighbors. A thousand
+ * shards that read all run files would read a million. */
 export async function answeredNear(
   runJson: string,
   shard: Shard,
@@ -178,12 +174,7 @@ export class OtherShards {
   #partialPolls = 0;
   #unfinishedCount = 0;
 
-  /**
-   * The share is 0 until the first poll.
-   *
-   * @param stem As in `out/x`.
-   * @param now A monotonic clock in milliseconds.
-   */
+  /** The share is 0 until the first poll. `now` is a monotonic clock in milliseconds. */
   constructor(
     stem: string,
     shard: Shard,

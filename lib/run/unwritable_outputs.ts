@@ -63,11 +63,8 @@ export class OutputWatch {
     this.#checking ??= this.#check().finally(() => this.#checking = undefined);
   }
 
-  /**
-   * Checks until a problem is confirmed or gone.
-   *
-   * @throws {SinkError} when a file or the lock was lost, now or before
-   */
+  /** Checks until a problem is confirmed or gone. Throws if a file or the lock was lost, now or
+   * before. */
   async end(): Promise<void> {
     await this.close();
     await this.#check(true);

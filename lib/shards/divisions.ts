@@ -48,11 +48,8 @@ export interface Division {
   readonly run?: RunInputs;
 }
 
-/**
- * Finds the divisions that have a plan file, for the outputs of a folder.
- *
- * @param start The folder with a final separator, or "" for the working directory.
- */
+/** Finds the divisions that have a plan file, for the outputs of a folder. `start` is the folder with
+ * a final separator, or "" for the working directory. */
 export async function plannedDivisions(start: string): Promise<Division[]> {
   const folder = `${start}${OWN_FOLDER}`;
   return (await namesIn(folder)).flatMap((file) => {
@@ -137,11 +134,9 @@ async function runningShard(division: Division): Promise<ShardAnswers | undefine
   }
 }
 
-/**
- * Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
- * whatever else the folder contains. Other shards are not checked: a thousand shards that list the
- * folder would read a million names.
- */
+/** Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
+ * whatever else the folder contains. A thousand shards that list the folder would read a million
+ * names. */
 export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
   const nearIndexes = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
   const results = [...nearIndexes].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);

@@ -163,14 +163,14 @@ const POLL_MS = 100;
 
 /** Throws if another run would send the same rows. Call it once the shard has claimed its output.
  * Shards of one division do not wait for each other. */
-export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
-  const { stem, wholeResults } = output, { shard, signal } = own;
+export async function refuseStarted(output: OwnOutput, run: StartedShard): Promise<void> {
+  const { stem, wholeResults } = output, { shard, signal } = run;
   const hasStarted = await areAnswersNear(stem, shard);
   // `firstAnswers` counts locked results, too, but those of this shard do not exist yet.
   const isContinued = async () =>
     hasStarted || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>
-    await runningWhole(output, own) ?? (hasStarted ? undefined : await otherDivision(output, own));
+    await runningWhole(output, run) ?? (hasStarted ? undefined : await otherDivision(output, run));
   const endsAt = performance.now() + WAIT_FOR_END_MS;
   let other = await find();
   if (other !== undefined && !other.isSameOutput && await isContinued()) return;

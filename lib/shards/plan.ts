@@ -211,14 +211,8 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/**
- * A shard's share of the rows to send or, if a compressed file's rows are not counted, of all
- * bytes.
- *
- * @param limit Maximum number of rows of the whole input that are sent (`--limit`). Rows beyond it
- * count as no share: the first of 100 shards may have all rows of a trial. The limit is ignored if
- * rows are not counted.
- */
+/** A shard's share of the first `limit` rows of the whole input (`--limit`): the first of 100 shards
+ * may have all rows of a trial. If a compressed file's rows are not counted, the share of all bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
   const before = rowsBefore(plan, index);

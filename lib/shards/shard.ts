@@ -45,8 +45,7 @@ export interface PlanOptions {
   /** Aborts the scan of the input, and the wait for another process that scans. */
   readonly signal?: AbortSignal;
   /** The shard to run. If it, a neighbor or shard 0 has answers, it may run whatever else the folder
-   * contains.
-   * @default none */
+   * contains. @default none */
   readonly shard?: Shard;
 }
 
@@ -166,11 +165,7 @@ async function changedInputAdvice(division: Division, inputs: number): Promise<s
   return `${startOver}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }
 
-/**
- * Returns what has changed in an input since the plan was made; undefined if nothing has.
- *
- * @throws {SourceError} when the input cannot be read
- */
+/** Returns what has changed in an input since the plan was made; undefined if nothing has. */
 export async function changeOf(
   file: string,
   { size, mtime }: PlannedInput,

@@ -311,7 +311,8 @@ Deno.test("an input that cannot be opened is reported, with a solution", POSIX, 
   const cases: [input: string, message: string][] = [
     [
       dir.path("folder"),
-      "it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file",
+      "it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file. To read a " +
+      "hidden file, or one that Retort has written, name it\n",
     ],
     [fifo, "this is a FIFO. Name - to read standard input"],
     [dir.path("file.json"), `no such file. Did you mean "${file}"?`],

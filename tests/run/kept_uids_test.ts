@@ -14,7 +14,7 @@ Deno.test("KeptUids returns ids in their order, unchanged", () => {
   ];
   for (const uid of uids) kept.keep(table.insert(uid));
   kept.takeKeys(table.releaseKeys());
-  assertEquals(uids.map(() => kept.take()), uids);
+  assertEquals(uids.map(() => kept.shift()), uids);
 });
 
 Deno.test("KeptUids keeps some ids of a table, in another order than the table's", () => {
@@ -25,5 +25,5 @@ Deno.test("KeptUids keeps some ids of a table, in another order than the table's
   for (const i of order) kept.keep(slots[i]);
   kept.takeKeys(table.releaseKeys());
   assertEquals(table.byteLength < 1_000, true);
-  assertEquals(order.map(() => kept.take()), order.map((i) => uids[i]));
+  assertEquals(order.map(() => kept.shift()), order.map((i) => uids[i]));
 });

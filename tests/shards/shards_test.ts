@@ -251,7 +251,7 @@ Deno.test("an input that is not there is refused in the words of a run without s
   for (
     const [input, words] of [
       ["in.jsonk", 'no such file. Did you mean "'],
-      ["*.csv", "no file matches it as a pattern"],
+      ["*.csv", "no input file matches it as a pattern"],
     ] as const
   ) {
     const work = () => runShard(dir.path(input), dir.path("out/"), { shard });
