@@ -38,7 +38,6 @@ export const RAISE_ADVICE = "Raise the limit to continue";
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
-/** A teacher that is paid for its answers. */
 export interface Payee {
   readonly teacher: Teacher;
   /** Called with each known cost, and with estimates for the answers of unknown cost. */

@@ -177,7 +177,7 @@ export class AdaptiveRate {
     return throttled >= sent ? 0 : 1 - throttled / sent;
   }
 
-  /** The rate of sending over the last second or the last five, whichever is higher. */
+  /** The rate of sending over the last second or the last five seconds, whichever is higher. */
   #sentRecently(now: number): number {
     return Math.max(this.#sent.perSecond(now, SHORTEST_WINDOW_MS), this.#sent.perSecond(now));
   }

@@ -9,7 +9,7 @@ const MAX_NAMED = 100;
 
 export class DepartedTeachers {
   readonly #named = new Map<string, TeacherStatus>();
-  /** The sum of the teachers that left before the named ones. */
+  /** The sum of the teachers that left before those in `#named`. */
   #earlier: TeacherStatus | undefined;
 
   /** Returns the object with the counts that are shown for this teacher from now on. The caller

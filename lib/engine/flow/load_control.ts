@@ -31,13 +31,13 @@ export interface SentAttempt {
   /** The attempt's number at its teacher, from 1. */
   readonly ticket: number;
   readonly startedAt: number;
-  /** Attempts in flight at the teacher when it was sent, including itself. */
+  /** Attempts in flight at the teacher when this attempt was sent, including it. */
   readonly inFlightAtStart: number;
 }
 
 /** An attempt that was throttled, timed out or not connected. */
 export interface CongestedAttempt extends SentAttempt {
-  /** Attempts in flight when it ended, including itself. */
+  /** Attempts in flight when this attempt ended, including it. */
   readonly inFlight: number;
   /** Whether a rate limit throttled the attempt. */
   readonly isRateLimit: boolean;

@@ -117,16 +117,16 @@ export class RateLimiter {
   }
 
   #spread(
-    left: number | undefined,
+    remaining: number | undefined,
     limit: number | undefined,
     resetMs: number | undefined,
     perCall: number,
     now: number,
   ): void {
-    if (left === undefined || resetMs === undefined) return;
+    if (remaining === undefined || resetMs === undefined) return;
     const threshold = limit === undefined ? LOW_CALLS * perCall : LOW_SHARE * limit;
-    if (left >= threshold) return;
-    const spacingMs = Math.min(MAX_SPACING_MS, resetMs / Math.max(1, left / perCall));
+    if (remaining >= threshold) return;
+    const spacingMs = Math.min(MAX_SPACING_MS, resetMs / Math.max(1, remaining / perCall));
     if (spacingMs <= this.#spacingMs) return;
     this.#spacingMs = spacingMs;
     this.#spacedUntil = now + resetMs;
@@ -240,7 +240,7 @@ export class Pacer {
   #meanLatencyMs = 0;
 
   /**
-   * @param inFlightAtStart Attempts in flight when this one was sent, including it.
+   * @param inFlightAtStart Attempts in flight when the answered attempt was sent, including it.
    * @param limit The concurrency limit, raised by the share of attempts that is throttled at any
    * load.
    */
