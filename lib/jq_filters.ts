@@ -18,6 +18,18 @@ export function jqElements(lists: readonly { readonly path: readonly string[] }[
   return posixWord(lists.map(({ path }) => `${jqPath(...path)}[]`).join(", "));
 }
 
+/** The argument of jq that converts the messages of LangChain in a list.
+ *
+ * @param name As in problems of rows: a field, `body.messages`, or `row` for a bare array. */
+export function langchainFilter(name: string): string {
+  const isPlain = /^(?:body\.)?[a-z_]\w*$/i.test(name);
+  const list = name === "row" ? "." : isPlain ? `.${name}` : jqPath(name);
+  return posixWord(
+    `${list} |= map({role: ({"human":"user","ai":"assistant"}[.type] // .type), ` +
+      "content: (.content // .data.content)})",
+  );
+}
+
 export interface ObjectList {
   /** The names that lead from the outermost object to the list. */
   readonly path: readonly string[];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { langchainFilter } from "../jq_filters.ts";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { isBlank, isSet, setField } from "./json_values.ts";
@@ -244,16 +245,15 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   }
   const { from } = turn;
   if (isSet(role) || !isSet(from)) {
-    const hint = typeof turn.type === "string" ? () => LANGCHAIN_HINT : undefined;
+    const hint = typeof turn.type === "string"
+      ? () => `for messages of LangChain, use jq -c ${langchainFilter(name)}`
+      : undefined;
     return mustBe(`${name}[${index}].role`, "a role such as user", role, hint);
   }
   const speaker = typeof from === "string" ? ROLES.get(from.toLowerCase()) : undefined;
   return speaker ??
     mustBe(`${name}[${index}].from`, "a speaker such as system, human, gpt or tool", from);
 }
-
-const LANGCHAIN_HINT = "for messages of LangChain, use jq -c '.messages |= map({role: " +
-  '({"human":"user","ai":"assistant"}[.type] // .type), content: (.content // .data.content)})\'';
 
 function isAnswer(turn: unknown): boolean {
   const role = roleOf(turn, "", 0);

@@ -93,7 +93,7 @@ export function linkToolCalls(
       if (results.length === 0 && reading.isLog) {
         return new RowProblem(
           `"${name}" has the result of a tool call, but no call before it`,
-          () => AS_USER_TURN,
+          () => plainCallsHint(name),
         );
       }
       linked.push(...(results.length === 0 ? [message] : results));
@@ -116,8 +116,11 @@ export function linkToolCalls(
 }
 
 /** Advice for datasets whose calls are plain text, such as `[f(x=1)]` (ToolACE). */
-const AS_USER_TURN = "if calls are plain text, send their results as user turns: " +
-  `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
+function plainCallsHint(name: string): string {
+  return "if calls are plain text, send their results as user turns: " +
+    `jq -c '.${name} |= map(if .from == "tool" or .from == "observation" then .from = "human" ` +
+    `elif .role == "tool" then .role = "user" else . end)'`;
+}
 
 /**
  * Returns a result with the id of its call; nothing if it has no id and no call is open. A result

@@ -145,7 +145,7 @@ export class Connection {
 
   async close(): Promise<void> {
     this.wasClosed = true;
-    this.wasOpenAtDispatch = false;
+    this.isOpen = this.wasOpenAtDispatch = false;
     const closed = this.#dispatcher.destroy(closedError ??= new errors.ClientDestroyedError());
     // undici does not destroy a socket that is still connecting.
     this.#socket?.destroy();

@@ -187,6 +187,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EINVAL: "no free port on this machine (lower -c), or an invalid address",
   UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
   UND_ERR_SOCKET: "the other side closed the connection",
+  UND_ERR_DESTROYED: "the teacher was closed",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
   // Alerts with which a server ends the TLS handshake.

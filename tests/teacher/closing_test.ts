@@ -6,7 +6,14 @@
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+} from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
 import { parseAddress } from "../../lib/teacher/network.ts";
 import { Aborts, Deadlines } from "../../lib/teacher/interruptions.ts";
 import { Attempt } from "../../lib/teacher/attempt.ts";
@@ -275,6 +282,16 @@ Deno.test("a connection that was reset before a byte was written costs no attemp
   assertEquals((await second).response, "42");
   assertEquals(sockets.map(({ requests }) => requests), [1, 1]);
   await close();
+});
+
+Deno.test("nothing is sent after close(), even if a connection was being watched", async () => {
+  const sockets: ReturnType<typeof fakeSocket>[] = [];
+  const { attempt, close } = attemptsOver(sockets);
+  await attempt();
+  const second = assertRejects(attempt, TeacherError, "the teacher was closed");
+  await close();
+  await second;
+  assertEquals(sockets.map(({ requests }) => requests), [1]);
 });
 
 Deno.test("an answer that arrived together with a reset is kept", async () => {

@@ -67,7 +67,15 @@ export const DATASETS: RowGroup = {
     ],
     bad: '"conversations" has the result of a tool call, but no call before it',
     help:
-      'if calls are plain text, send their results as user turns: jq -c \'.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)\'',
+      'if calls are plain text, send their results as user turns: jq -c \'.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" elif .role == "tool" then .role = "user" else . end)\'',
+  }, {
+    what: "a log whose calls are text",
+    rows: [
+      '{"conversation":[{"role":"user","content":"hi"},{"role":"assistant","content":"[f(x=1)]"},{"role":"tool","content":"2"}]}',
+    ],
+    bad: '"conversation" has the result of a tool call, but no call before it',
+    help:
+      'if calls are plain text, send their results as user turns: jq -c \'.conversation |= map(if .from == "tool" or .from == "observation" then .from = "human" elif .role == "tool" then .role = "user" else . end)\'',
   }, {
     what: "xLAM and APIGen, whose parameters have types of Python",
     rows: [
@@ -346,6 +354,12 @@ export const DATASETS: RowGroup = {
     bad: '"messages[0].role" must be a role such as user: it is missing',
     help:
       'for messages of LangChain, use jq -c \'.messages |= map({role: ({"human":"user","ai":"assistant"}[.type] // .type), content: (.content // .data.content)})\'',
+  }, {
+    what: "LangChain's messages in a bare array",
+    rows: ['[{"type":"human","content":"hi"},{"type":"ai","content":"old"}]'],
+    bad: '"row[0].role" must be a role such as user: it is missing',
+    help:
+      'for messages of LangChain, use jq -c \'. |= map({role: ({"human":"user","ai":"assistant"}[.type] // .type), content: (.content // .data.content)})\'',
   }, {
     what: "Firefly",
     rows: ['{"kind":"x","input":"hi there","target":"old"}'],
