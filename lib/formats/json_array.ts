@@ -9,7 +9,7 @@
 
 import { isUtf8 } from "node:buffer";
 import type { SourceError } from "../errors.ts";
-import { inputError } from "./bytes.ts";
+import { inputError } from "./foreign_format.ts";
 import {
   badLine,
   goodLine,
