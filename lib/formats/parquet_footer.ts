@@ -21,6 +21,7 @@ import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
+/** Turns other errors of `read` into a `SourceError` with this problem. */
 export async function withSourceErrors<T>(
   name: string,
   problem: string,
