@@ -27,7 +27,7 @@ export interface Query {
 }
 
 export interface ScanStatus {
-  /** Rows searched so far, and rows to search. */
+  /** Rows searched so far, of `total`. */
   readonly done: number;
   readonly total: number;
   readonly isDone: boolean;

@@ -132,13 +132,13 @@ const NO_HIT_FACTOR = 5;
 let runningWorkers = 0;
 
 export class Scanner {
-  /** The hits in the order of the job; only the first `count` are set. */
-  rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
-  count = 0;
   readonly total: number;
   isDone = false;
   problem: string | undefined;
   readonly #job: ScanJob;
+  /** Hits in the order of the job, and room for more. */
+  #hits: Uint32Array<ArrayBuffer> = new Uint32Array(256);
+  #hitCount = 0;
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
   #workers: Worker[] = [];
   /** Hits of finished chunks that wait for earlier chunks. */
@@ -166,9 +166,10 @@ export class Scanner {
     return Math.min(this.total, this.#doneChunks * SCAN_ROWS);
   }
 
+  /** The hits so far. */
   found(): Uint32Array<ArrayBuffer> {
     // A view, because hits never change and this is called several times a second.
-    return this.rows.subarray(0, this.count);
+    return this.#hits.subarray(0, this.#hitCount);
   }
 
   cancel(): void {
@@ -181,7 +182,7 @@ export class Scanner {
     using scan = new Scan(this.#job);
     while (this.done < this.total) {
       const passedMs = performance.now() - beginMs;
-      if (passedMs >= (this.count > 0 ? startMs : maxStartMs)) break;
+      if (passedMs >= (this.#hitCount > 0 ? startMs : maxStartMs)) break;
       const end = Math.min(this.total, this.done + SCAN_ROWS);
       let isSlow = false;
       const hits = scan.search(this.done, end, (_, searchBlock) => {
@@ -230,13 +231,14 @@ export class Scanner {
   }
 
   #add(hits: readonly number[]): void {
-    if (this.count + hits.length > this.rows.length) {
-      const larger = new Uint32Array(Math.max(this.rows.length * 2, this.count + hits.length));
-      larger.set(this.rows);
-      this.rows = larger;
+    const count = this.#hitCount + hits.length;
+    if (count > this.#hits.length) {
+      const larger = new Uint32Array(Math.max(this.#hits.length * 2, count));
+      larger.set(this.#hits);
+      this.#hits = larger;
     }
-    this.rows.set(hits, this.count);
-    this.count += hits.length;
+    this.#hits.set(hits, this.#hitCount);
+    this.#hitCount = count;
   }
 
   #end(problem: string | undefined): void {

@@ -13,8 +13,9 @@ import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
 import {
   foreignBytes,
-  type ForeignFormat,
+  foreignFormatError,
   foreignText,
+  inputError,
   needsDictionary,
 } from "./foreign_format.ts";
 
@@ -177,13 +178,6 @@ function isText(start: Uint8Array): boolean {
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  const formats = advice.startsWith("Add --input-format")
-    ? ""
-    : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
-  return inputError(name, `it is ${what}${formats}. ${advice}`);
-}
-
 /**
  * The error for a file whose first line is not a row; undefined for JSON Lines with a bad line.
  *
@@ -202,7 +196,7 @@ export async function foreignTextError(
 export async function firstText(path: string, name: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  // A chunk may be short: each frame of a zstd file is a chunk.
+  // A chunk may be short, because it ends with a frame of zstd.
   for await (const chunk of openBytes(path, name)) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length >= 2 ** 16) break;
@@ -293,8 +287,4 @@ async function* copiesOf(
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) yield* frames?.push(chunk) ?? [chunk.slice()];
   frames?.end();
-}
-
-export function inputError(name: string, problem: string, cause?: unknown): SourceError {
-  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }

@@ -8,8 +8,9 @@ import { isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { isJson } from "../json.ts";
-import { firstText, inputError } from "./bytes.ts";
+import { firstText } from "./bytes.ts";
 import { firstRecords, type Piece, type RecordOptions, RecordReader } from "./csv_records.ts";
+import { inputError } from "./foreign_format.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
 export interface CsvOptions extends RecordOptions {

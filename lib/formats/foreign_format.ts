@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SourceError } from "../errors.ts";
 import { parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 import { filterOf, tableFilter } from "../jq_filters.ts";
@@ -15,6 +16,17 @@ export interface ForeignFormat {
   readonly what: string;
   /** A sentence that says what to do, often with a command. */
   readonly advice: string;
+}
+
+export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
+  const formats = advice.startsWith("Add --input-format")
+    ? ""
+    : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
+  return inputError(name, `it is ${what}${formats}. ${advice}`);
+}
+
+export function inputError(name: string, problem: string, cause?: unknown): SourceError {
+  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }
 
 /** A text, or a function that returns one for the path of the file. */

@@ -10,13 +10,12 @@ import type { Border, InputPart } from "./borders.ts";
 import {
   ChunkCounter,
   firstText,
-  foreignFormatError,
   openBytes,
   openRanges,
   startOf,
   withoutCompression,
 } from "./bytes.ts";
-import { isMessageArray } from "./foreign_format.ts";
+import { foreignFormatError, isMessageArray } from "./foreign_format.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 import type { ExactType } from "./parquet_values.ts";
 

@@ -9,7 +9,7 @@
 
 import { isUtf8 } from "node:buffer";
 import type { SourceError } from "../errors.ts";
-import { inputError } from "./bytes.ts";
+import { inputError } from "./foreign_format.ts";
 import {
   badLine,
   goodLine,
@@ -42,8 +42,7 @@ export async function* readJsonArray(
 ): AsyncGenerator<Line[]> {
   const scanner = new ArrayScanner(options);
   for await (const chunk of chunks) yield* scanner.push(chunk);
-  const last = scanner.end();
-  if (last.length > 0) yield last;
+  scanner.checkEnd();
 }
 
 type State = "start" | "elements" | "end";
@@ -95,8 +94,9 @@ class ArrayScanner {
     if (rows.length > 0) yield rows;
   }
 
-  end(): Line[] {
-    if (this.#state === "end") return [];
+  /** Throws if the array is not complete. */
+  checkEnd(): void {
+    if (this.#state === "end") return;
     if (this.#state === "start") throw this.#error("it is empty");
     throw this.#error(`it ends in the middle of element ${this.#number}, before the closing "]"`);
   }

@@ -6,7 +6,8 @@
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { readFully } from "../files.ts";
-import { inputError, openFile } from "./bytes.ts";
+import { openFile } from "./bytes.ts";
+import { inputError } from "./foreign_format.ts";
 import { badLine, goodLine, type Line } from "./lines.ts";
 import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";

@@ -16,12 +16,12 @@ import {
 } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { sumOf } from "../figures.ts";
-import { foreignFormatError, inputError } from "./bytes.ts";
-import { foreignBytes } from "./foreign_format.ts";
+import { foreignBytes, foreignFormatError, inputError } from "./foreign_format.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
+/** Turns other errors of `read` into a `SourceError` with this problem. */
 export async function withSourceErrors<T>(
   name: string,
   problem: string,

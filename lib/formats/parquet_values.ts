@@ -11,7 +11,7 @@ import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
 import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
-/** Returns undefined for text that is not UTF-8. */
+/** Returns the JSON text of a value; undefined for text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
 /** A type that JSON text does not show. Rows have text or digits instead: the `1` of a double may

@@ -33,7 +33,7 @@ export class FieldNotes {
         this.#absentFields.delete(name);
       }
     }
-    if (this.#absentFields.size > 0) this.#addKnown(objects);
+    if (this.#absentFields.size > 0) this.#addKnownNames(objects);
     for (const comparison of this.#comparisons) {
       const value = valueAt(objects, comparison.path);
       if (!isNumber(value) && typeof value !== "string") continue;
@@ -58,7 +58,7 @@ export class FieldNotes {
     ];
   }
 
-  #addKnown(objects: readonly (object | undefined)[]): void {
+  #addKnownNames(objects: readonly (object | undefined)[]): void {
     for (const object of objects) {
       if (this.#knownNames.size > MAX_KNOWN_NAMES) return;
       for (const name in object) this.#knownNames.add(name);
@@ -81,8 +81,8 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
   const found = isText ? "only numbers" : "only texts, as columns of CSV do";
   const [fieldType, valueType] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
-  const text = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
-  const advisedValue = isText ? numberOf(value) : text;
+  const quotedNumber = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
+  const advisedValue = isText ? numberOf(value) : quotedNumber;
   const advice = advisedValue === undefined
     ? `no ${fieldType} ${isSize ? "is less or greater than" : "equals"} a ${valueType}`
     : `compare it with a ${fieldType}: ${name} ${operator} ${advisedValue}`;

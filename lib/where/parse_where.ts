@@ -30,7 +30,7 @@ import {
 /** Returns the value of a field in a row, or null. */
 export type Lookup = (path: readonly string[]) => unknown;
 
-/** A condition between two `and`, or one without `and`. */
+/** A condition that `and` joins to others, or that stands alone. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
@@ -41,8 +41,7 @@ export interface Part {
   readonly needle?: Needle;
   /** Set if the part compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** Set if the part consists of conditions joined by `or`. All parts of one of them must be
-   * true. */
+  /** The parts of each condition, if this part is several conditions joined by `or`. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
@@ -121,7 +120,7 @@ interface Operand {
   readonly path?: readonly string[];
 }
 
-type Condition = Omit<Part, "text" | "paths">;
+type BarePart = Omit<Part, "text" | "paths">;
 
 class Parser {
   readonly paths: (readonly string[])[] = [];
@@ -153,7 +152,7 @@ class Parser {
   }
 
   /** Returns a function that gives a part its text and paths: those of the tokens read since. */
-  #beginPart(): (part: Condition) => Part {
+  #beginPart(): (part: BarePart) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
     return (part) => {
@@ -186,7 +185,7 @@ class Parser {
     }
   }
 
-  #comparison(): Condition {
+  #comparison(): BarePart {
     const { start } = this.#tokens[this.#next];
     const left = this.#operand();
     const operator = this.#operator();
@@ -213,13 +212,13 @@ class Parser {
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }
 
-  /** Returns the operator after an operand. Elsewhere, `icontains` and `matches` are fields. */
+  /** Returns the operator after an operand. Elsewhere, `icontains` and `matches` name fields. */
   #operator(): string {
     const token = this.#tokens[this.#next];
     return ["icontains", "matches"].find((name) => isNamed(token, name)) ?? token.kind;
   }
 
-  #pattern({ read, path }: Operand): Condition {
+  #pattern({ read, path }: Operand): BarePart {
     this.#next++;
     const problem = '"matches" needs a regular expression in quotes';
     const { start, value } = this.expect("value", problem);
@@ -271,7 +270,7 @@ function allOf(parts: readonly Part[]): Part["test"] {
   return (lookup) => parts.every(({ test }) => test(lookup));
 }
 
-function comparisonOf(operator: string, left: Operand, right: Operand): Condition {
+function comparisonOf(operator: string, left: Operand, right: Operand): BarePart {
   const compare = COMPARISONS[operator];
   const test = (lookup: Lookup) => compare(left.read(lookup), right.read(lookup));
   const { path } = left, { constant: value, valueText = "" } = right;

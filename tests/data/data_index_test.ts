@@ -265,7 +265,7 @@ Deno.test("index: copies are found, samples of one row are not copies", async ()
 Deno.test("index: rows with the same short or empty answer take no longer than others", () => {
   const elapsedMs = (responseOf: (index: number) => string) => {
     const table = new Table();
-    const lines = Array.from({ length: 20_000 }, (_, index) => {
+    const lines = Array.from({ length: 30_000 }, (_, index) => {
       const facts = factsOf(resultLine({ uid: `row ${index}`, response: responseOf(index) }), {});
       assert(!(facts instanceof DamagedLine));
       return facts;
@@ -278,7 +278,7 @@ Deno.test("index: rows with the same short or empty answer take no longer than o
   const ordinaryMs = elapsedMs((index) => `Answer ${index} is this.`);
   for (const response of ["yes", ""]) {
     const ratio = elapsedMs(() => response) / ordinaryMs;
-    assert(ratio < 1.5, `${JSON.stringify(response)} takes ${ratio.toFixed(1)} times as long`);
+    assert(ratio < 3, `${JSON.stringify(response)} takes ${ratio.toFixed(1)} times as long`);
   }
 });
 

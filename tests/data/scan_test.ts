@@ -169,7 +169,7 @@ Deno.test("scan: the first rows are searched at once, the others by two workers,
   assertEquals([...atOnce.found()], expected);
   assertEquals([atOnce.done, atOnce.isDone, atOnce.problem], [count, true, undefined]);
   const scanner = new Scanner(job, 0);
-  assertEquals(scanner.count, 0);
+  assertEquals(scanner.found().length, 0);
   await ended(scanner);
   assertEquals([...scanner.found()], expected);
   assertEquals([scanner.done, scanner.problem], [count, undefined]);
