@@ -66,8 +66,8 @@ export interface WriteOptions extends RowOptions {
   maxRows?: number;
   /**
    * Share of rows, at least 0 and below 1, for a second file: `train.validation.jsonl` for
-   * `train.jsonl`; for a `dataset`, a second split. The uid of a row decides, or the prompt of a
-   * row without one, so the split is the same each time, and all answers to a row stay together.
+   * `train.jsonl`; for a `dataset`, a second split. The uid of a row decides, or its prompt if it
+   * has no uid, so the split is the same each time, and all answers to a row stay together.
    * @default 0
    */
   validation?: number;
@@ -221,7 +221,7 @@ function checkPreference({ prefer, shuffle }: ExportOptions): void {
   }
 }
 
-/** `EXPORT_FORMATS`, without importing the module that loads this one. */
+/** Like `EXPORT_FORMATS`, whose module loads this one and must not be imported here. */
 const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 
 const WRITE_RULES: OptionRules<WriteOptions & { think?: ThinkStyle }> = {

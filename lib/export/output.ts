@@ -49,8 +49,7 @@ export async function openOutput(
   };
 }
 
-/** @param options With `mustClose`, the stream is closed at the end: the export opened it.
- * Otherwise, it is only released. */
+/** At the end, the stream is closed if the export opened it (`mustClose`), otherwise only released. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,

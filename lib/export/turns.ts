@@ -20,7 +20,7 @@ export interface RowStyle {
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
-  /** Whether any message has a list of parts: the content of every message becomes one. */
+  /** Whether any message has a list of parts. The content of every message then becomes a list. */
   readonly hasParts: boolean;
 }
 

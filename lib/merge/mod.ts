@@ -85,8 +85,8 @@ export interface Clash {
 }
 
 /** What a merge found and wrote. Each sample of a row counts as an answer. If a run file cannot be
- * read or, without `partial`, says that its run is incomplete, no rows are read: all counts but
- * `runs` are then 0. */
+ * read or, without `partial`, is missing or says that its run is incomplete, no rows are read: all
+ * counts but `runs` are then 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;

@@ -8,8 +8,8 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
-import { exists, hasContent, ifThere } from "../files.ts";
-import { checkOwnFile } from "../line_blocks.ts";
+import { exists, hasContent, ifThere, removeIfThere } from "../files.ts";
+import { checkOwnFile, holdsOwnLines } from "../line_blocks.ts";
 import { type OutputFiles, readRunFile } from "../run/mod.ts";
 import {
   acquireLock,
@@ -101,10 +101,13 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
       await failures.commit();
       await beforeResults();
       await results.commit();
+      const duplicatesPath = duplicatesPathOf(files.results);
+      // The file of an earlier merge, which this one replaces, holds rows that no longer clash.
+      if (duplicates.isEmpty) await removeIfThere(duplicatesPath);
       return {
         results: files.results,
         failures: files.failures,
-        duplicates: duplicates.isEmpty ? null : duplicatesPathOf(files.results),
+        duplicates: duplicates.isEmpty ? null : duplicatesPath,
       };
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -126,6 +129,8 @@ export async function checkEmpty({ results, failures }: OutputFiles): Promise<vo
 export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
+  const duplicates = duplicatesPathOf(results);
+  if (!(await holdsOwnLines(duplicates, "failures"))) await checkOwnFile(duplicates, "results");
   const run = await readRunFile(runJson);
   if (run === undefined || run.merged !== undefined) return;
   throw new UsageError(

@@ -175,9 +175,9 @@ export function lockedElsewhere(path: string): LockedError {
 /**
  * Whether a file may be on a network filesystem or in a bucket. Locks there may hold on one machine
  * only, without an error: those of BeeGFS, of NFS with `nolock`, of Lustre with `localflock`, of
- * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). On Linux, such filesystems have
- * the major device number 0. Overlay, tmpfs and btrfs have it, too: a filesystem that holds `/` or
- * `/tmp` counts as local.
+ * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). Known only on Linux: such
+ * filesystems have the major device number 0. Overlay, tmpfs and btrfs have it, too, but count as
+ * local if they hold `/` or `/tmp`.
  */
 export async function mayBeRemote({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
   if (Deno.build.os !== "linux" || (dev >>> 8 & 0xfff) !== 0) return false;

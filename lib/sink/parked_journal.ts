@@ -10,7 +10,7 @@ import { statOf } from "../files.ts";
 import { type JournalOptions, RETRY_DELAY_MS } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
-import { LastResort, rescueLines } from "./rescued.ts";
+import { createRescuedFile, LastResort, rescueLines } from "./rescued.ts";
 import { repairTail } from "./repair.ts";
 import { type ClosedFile, pathProblem } from "./watched_file.ts";
 import { delay } from "../timer.ts";
@@ -41,6 +41,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Recent lines from before the file was closed. If another program replaces the closed file,
    * they are nowhere else. */
   readonly #closedLines: RecentLines;
+  /** A file that a failed `moveAway` has created for `#closedLines`. */
+  #unfilledPath: string | undefined;
   #appendedRows = 0;
   /** Rows that were rejected, and rows that a closed journal may not have written. */
   #missingRows = 0;
@@ -117,11 +119,17 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
       const lines = this.#closedLines.takeAll();
+      let rescuedPath = this.#unfilledPath;
+      // A concurrent call must not use this file, too.
+      this.#unfilledPath = undefined;
       try {
-        paths.push(await rescueLines(this.#path, this.#options.mode, lines));
+        rescuedPath ??= await createRescuedFile(this.#path, this.#options.mode);
+        await rescueLines(rescuedPath, lines);
+        paths.push(rescuedPath);
       } catch (error) {
         // The disk may be full: the next call tries again.
         this.#closedLines.putBack(lines);
+        this.#unfilledPath = rescuedPath;
         throw error;
       }
     }

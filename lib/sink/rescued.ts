@@ -71,23 +71,18 @@ export async function createRescuedFile(
 }
 
 /**
- * Saves lines that the output file at `path` may lack in a new file, durably. Returns its path.
+ * Fills a file from `createRescuedFile`, durably. Replaces what a failed call has written.
  *
  * @param lines Without their newlines.
  */
-export async function rescueLines(
-  path: string,
-  mode: number | undefined,
-  lines: readonly string[],
-): Promise<string> {
-  const rescuedPath = await createRescuedFile(path, mode);
+export async function rescueLines(rescuedPath: string, lines: readonly string[]): Promise<void> {
   const text = lines.map((line) => `${line}\n`).join("");
-  await orCannotWrite(rescuedPath, () => appendDurably(rescuedPath, text));
-  return rescuedPath;
+  const options = { write: true, create: true, truncate: true };
+  await orCannotWrite(rescuedPath, () => writeDurably(rescuedPath, text, options));
 }
 
-async function appendDurably(path: string, text: string): Promise<void> {
-  using file = await Deno.open(path, { append: true });
+async function writeDurably(path: string, text: string, options: Deno.OpenOptions): Promise<void> {
+  using file = await Deno.open(path, options);
   await writeAll(file, new TextEncoder().encode(text));
   await untilSynced(file.sync());
 }
@@ -174,7 +169,7 @@ export class LastResort {
     place.path ??= await this.#create(place);
     if (place.sizeBefore !== undefined) await repairTail(place.path);
     place.sizeBefore = (await Deno.stat(place.path)).size;
-    await appendDurably(place.path, lines);
+    await writeDurably(place.path, lines, { append: true });
     place.sizeBefore = undefined;
   }
 

@@ -399,6 +399,24 @@ Deno.test("one uid with two contents is reported with both places, and the later
   assertEquals(await dir.names("out"), [...before, "in.lock"].toSorted());
 });
 
+Deno.test("a merge that replaces one with clashing rows leaves no duplicates of it, and replaces no file of the user", async () => {
+  await using dir = await tempDir();
+  const line = (hash: string) => [{ uid: "a", prompt_hash: hash.repeat(16), response: "" }];
+  await dir.write("out/0.jsonl", line("0"));
+  const output = dir.path("all.jsonl");
+  const merge = { outputs: dir.path("out"), output, proof: false, replace: true };
+  await dir.write("all.duplicates.jsonl", [{ mine: 1 }]);
+  await assertRejects(() => mergeRuns(merge), UsageError, "it is not a results file of Retort");
+  await Deno.remove(dir.path("all.duplicates.jsonl"));
+  const duplicates = [];
+  for (const hash of ["1", "0"]) {
+    await dir.write("out/1.jsonl", line(hash));
+    duplicates.push((await mergeRuns(merge)).duplicates);
+    assertEquals(await dir.exists("all.duplicates.jsonl"), duplicates.at(-1) !== null);
+  }
+  assertEquals(duplicates, [dir.path("all.duplicates.jsonl"), null]);
+});
+
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
   await using dir = await tempDir();
   // With fields in another order, rows are still identical.

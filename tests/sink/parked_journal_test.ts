@@ -171,6 +171,31 @@ Deno.test("ParkedJournal: lines of a closed file are kept until they could be sa
   assertEquals(await dir.read("out/0.rescued-1.jsonl"), "1\n");
 });
 
+Deno.test("ParkedJournal: while the disk is full, attempts to save lines leave one file, not one each", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  await first.append("10", 1);
+  await second.append("a", 1);
+  await Deno.remove(dir.path("0.jsonl"));
+  assertStringIncludes(await openFiles.check() ?? "", "it was removed");
+  const { write } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.write = async function (bytes) {
+    await write.call(this, bytes.subarray(0, 1));
+    throw diskError("ENOSPC", "No space left on device");
+  };
+  try {
+    for (let attempt = 1; attempt <= 3; attempt++) await assertRejects(() => movedAway(openFiles));
+  } finally {
+    Deno.FsFile.prototype.write = write;
+  }
+  const rescued = (names: string[]) => names.filter((name) => name.includes("rescued"));
+  assertEquals(rescued(await dir.names()), ["0.rescued-1.jsonl"]);
+  assertEquals(await movedAway(openFiles), [dir.path("0.rescued-1.jsonl")]);
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "10\n");
+  assertEquals(rescued(await dir.names()), ["0.rescued-1.jsonl"]);
+  for (const journal of [first, second]) await journal.close();
+});
+
 Deno.test("ParkedJournal: the last check looks at files that were closed long ago", async () => {
   await using dir = await tempDir();
   const { openFiles, journals } = journalsIn(dir, 3, 1);

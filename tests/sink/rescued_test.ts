@@ -1,6 +1,11 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RecentLines, RecentMemory } from "../../lib/sink/open_files.ts";
-import { mergeRescued, rescuedFilesOf, rescueLines } from "../../lib/sink/rescued.ts";
+import {
+  createRescuedFile,
+  mergeRescued,
+  rescuedFilesOf,
+  rescueLines,
+} from "../../lib/sink/rescued.ts";
 import { tempDir } from "../support/temp.ts";
 
 const result = (uid: string) => ({ uid, prompt_hash: "", response: `to ${uid}` });
@@ -78,7 +83,8 @@ Deno.test({
       return await sync.call(this);
     };
     try {
-      const path = await rescueLines(dir.path("x.jsonl"), undefined, ["a", "b"]);
+      const path = await createRescuedFile(dir.path("x.jsonl"), undefined);
+      await rescueLines(path, ["a", "b"]);
       assertEquals(path, dir.path("x.rescued-1.jsonl"));
     } finally {
       Deno.FsFile.prototype.sync = sync;
