@@ -82,6 +82,20 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
   }
 });
 
+Deno.test("page: notifies of the end in a hidden tab, of which browsers draw no frames", async () => {
+  await using stage = stageEnding();
+  await using visited = await visit(stage.served.url, {
+    initScript: recordNotifications,
+    permissions: ["notifications"],
+  });
+  const { page } = visited;
+  await stateWord(page, "Running").waitFor();
+  await page.getByRole("switch", { name: "Notify me at the end" }).click();
+  await page.evaluate(() => void Reflect.set(globalThis, "requestAnimationFrame", () => 0));
+  stage.run.emit(makeSummary({ state: "done" }));
+  await page.waitForFunction(() => Reflect.get(globalThis, "notified").length === 1);
+});
+
 Deno.test("page: does not promise a notification that the browser forbids", async () => {
   await using stage = stageEnding();
   await using visited = await visit(stage.served.url);

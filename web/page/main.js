@@ -79,6 +79,8 @@ class Page {
       onMessage: (message) => {
         this.#heardMs = Date.now();
         this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
+        // At once: browsers draw no frames of a hidden tab.
+        guarded(() => this.#notifier.update(this.#store, this.#heardMs));
         const isState = message.type === "hello" || message.type === "end";
         if (isState && this.#store.state.ended) this.#loadWholeTexts();
       },
@@ -162,7 +164,6 @@ class Page {
         ["snapshot", () => this.#overview.update(store, nowMs)],
         ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
         ["snapshot", () => this.#announcer.update(store, nowMs)],
-        ["run", () => this.#notifier.update(store, nowMs)],
       ],
       [["snapshot", () => this.#errors.update(store, nowMs)]],
       [["snapshot", () => this.#teachers.update(store)]],
