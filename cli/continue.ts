@@ -1,5 +1,6 @@
 /** The commands that continue a run, retry its failures or export its results. @module */
 
+import { RAISE_ADVICE } from "../lib/engine/answers/mod.ts";
 import { sortedJson } from "../lib/json.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret, type Params } from "../lib/teacher/mod.ts";
@@ -119,7 +120,7 @@ export function asRetry({ thisRun, pendingRows }: NextArgs): NextArgs {
 
 /**
  * Returns the command that continues a stopped run or retry, sends pending rows, or retries failed
- * rows; undefined if nothing is left to do.
+ * rows; undefined if nothing is left to do, or if the same command would end at once.
  */
 export function nextCommand(
   { thisRun, pendingRows }: NextArgs,
@@ -134,6 +135,7 @@ export function nextCommand(
   const droppedFlags = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
   // A stopped retry is continued first, because the parameters of pending rows may be different.
   if (summary.state !== "done") {
+    if (summary.reason?.endsWith(RAISE_ADVICE)) return undefined;
     return commandLine(thisRun, thisRun?.command === "retry" ? ["retry"] : [], droppedFlags);
   }
   droppedFlags.push("retry");

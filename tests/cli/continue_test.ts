@@ -3,6 +3,7 @@ import type { Config } from "../../cli/config.ts";
 import { asRetry, type NextArgs, nextArgsOf, nextCommand } from "../../cli/continue.ts";
 import { type Flag, flagsOf } from "../../cli/flags.ts";
 import { type FlagValue, parseCommandLine, type ParsedArgs } from "../../cli/parse.ts";
+import { Budget } from "../../lib/engine/answers/mod.ts";
 import { summaryOf } from "./summary_fixture.ts";
 import { withNamedShard } from "../../cli/shard.ts";
 import { POSIX, shellWords } from "../support/process.ts";
@@ -23,6 +24,16 @@ Deno.test("nextCommand() returns nothing when all is done", () => {
   assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf()), undefined);
   // Bad rows cannot be retried.
   assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf({ bad_rows: 3 })), undefined);
+});
+
+Deno.test("nextCommand() does not repeat a command whose budget its shard has spent", () => {
+  const budget = new Budget({ maxCostUsd: 40, priceOf: () => 1 });
+  budget.takeShare(0.25, 10);
+  const reason = budget.exhaustedReason!;
+  const args = ["a.jsonl", "-o", "out/", "--shard", "0/4", "--max-cost", "40"];
+  assertEquals(next(args, summaryOf({ state: "halted", pending: 5, reason })), undefined);
+  const other = next(args, summaryOf({ state: "halted", pending: 5, reason: "No such model" }));
+  assertEquals(other, `retort ${args.join(" ")}`);
 });
 
 Deno.test("nextCommand() runs the pending rows first", () => {

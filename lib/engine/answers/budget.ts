@@ -31,6 +31,10 @@ export interface BudgetOptions {
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
+/** The end of the reason of a shard that has spent its share. With the same limit, its next run would
+ * end at once, because earlier runs count. */
+export const RAISE_ADVICE = "Raise the limit to continue";
+
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
@@ -135,7 +139,7 @@ export class Budget {
       if (this.#share !== 1 || this.#earlierCostUsd > 0) {
         const wholeLimit = formatUsd(this.#wholeMaxCostUsd!);
         return `All runs of this shard have cost ${cost} of ${limit}, its share of the limit of ` +
-          `${wholeLimit} (--max-cost)${note}. Raise the limit to continue`;
+          `${wholeLimit} (--max-cost)${note}. ${RAISE_ADVICE}`;
       }
       return `The run has cost ${cost} of at most ${limit} (--max-cost)${note}`;
     }

@@ -7,6 +7,6 @@
  * @module
  */
 
-export { Budget, checkLimits } from "./budget.ts";
+export { Budget, checkLimits, RAISE_ADVICE } from "./budget.ts";
 export { asCompletion, unfinishedError } from "./completion_check.ts";
 export { AnswerPolicy, type OnTruncated, type Rejection, uncheckedRejection } from "./policy.ts";
