@@ -74,7 +74,8 @@ function schedulerShard(
   errorFor: ErrorFor,
 ): { index: number; count: number | undefined } {
   const read = (name: string) => numberOf(name, io, errorFor);
-  const task = read("SLURM_ARRAY_TASK_ID") ?? read("JOB_COMPLETION_INDEX");
+  const slurmTask = read("SLURM_ARRAY_TASK_ID");
+  const task = slurmTask ?? read("JOB_COMPLETION_INDEX");
   if (task === undefined) {
     throw errorFor(
       "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set. Outside of an array or Indexed Job, " +
@@ -88,9 +89,12 @@ function schedulerShard(
   const isWhole = size !== undefined && size > 1 && min !== undefined && max !== undefined &&
     step !== undefined && size === (max - min) / step + 1;
   if (!isWhole) {
+    const reason = slurmTask === undefined
+      ? "Kubernetes does not tell it to pods"
+      : "this is not a complete Slurm array of several tasks";
     throw errorFor(
-      "the number of shards is unknown, because this is not a complete Slurm array of several tasks. " +
-        "Set RETORT_SHARDS, or name the number, as in --shard auto/16",
+      `the number of shards is unknown, because ${reason}. Set RETORT_SHARDS, or name the number, as ` +
+        "in --shard auto/16",
     );
   }
   return { index: (task - min) / step, count: size };
