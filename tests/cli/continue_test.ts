@@ -28,7 +28,7 @@ Deno.test("nextCommand() returns nothing when all is done", () => {
 
 Deno.test("nextCommand() does not repeat a command whose budget its shard has spent", () => {
   const budget = new Budget({ maxCostUsd: 40, priceOf: () => 1 });
-  budget.takeShare(0.25, 10);
+  budget.setShare(0.25, 10);
   const reason = budget.exhaustedReason!;
   const args = ["a.jsonl", "-o", "out/", "--shard", "0/4", "--max-cost", "40"];
   assertEquals(next(args, summaryOf({ state: "halted", pending: 5, reason })), undefined);
