@@ -176,7 +176,9 @@ export function secretParam(params: Readonly<Record<string, unknown>>): string |
     if (SECRET_PARAM.test(name)) return name;
     const isHeaders = HEADER_BLOCK.test(name), block = params[name];
     if (!(isHeaders || name === "extra_body") || !isObject(block)) continue;
-    const inner = isHeaders ? Object.keys(block).find(isSecretHeader) : secretParam(block);
+    const inner = isHeaders
+      ? Object.keys(block).find((key) => isSecretHeader(key))
+      : secretParam(block);
     if (inner !== undefined) return `${name}.${inner}`;
   }
   return undefined;
