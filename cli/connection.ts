@@ -180,7 +180,7 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
 /** Replaces a typed secret in a `--header` with a variable: `api-key=@env:API_KEY`. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
-  if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
+  if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name, value)) return text;
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
 }
 

@@ -143,9 +143,14 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
+/** The start of `x-portkey-provider`, which is no key. Portkey's configuration and accounts may hold
+ * keys as JSON. */
+const PORTKEY = /^x-portkey-(?!config|.*(?:guardrails|account))/i;
+
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
-export function isSecretHeader(name: string): boolean {
-  return /auth|key|token|secret|cookie|pass|cred/i.test(name);
+export function isSecretHeader(name: string, value = ""): boolean {
+  return /auth|key|token|secret|cookie|pass|cred/i.test(name.replace(PORTKEY, "")) ||
+    /:\/\/[^/]*@/.test(value);
 }
 
 /** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */
@@ -171,7 +176,9 @@ export function secretParam(params: Readonly<Record<string, unknown>>): string |
     if (SECRET_PARAM.test(name)) return name;
     const isHeaders = HEADER_BLOCK.test(name), block = params[name];
     if (!(isHeaders || name === "extra_body") || !isObject(block)) continue;
-    const inner = isHeaders ? Object.keys(block).find(isSecretHeader) : secretParam(block);
+    const inner = isHeaders
+      ? Object.keys(block).find((key) => isSecretHeader(key))
+      : secretParam(block);
     if (inner !== undefined) return `${name}.${inner}`;
   }
   return undefined;

@@ -56,7 +56,7 @@ export function secretsOf(
   const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
   if (apiKey !== undefined) secrets.push(apiKey);
   for (const [name, value] of Object.entries(headers)) {
-    if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
+    if (isSecretHeader(name, value)) secrets.push(value, withoutScheme(value));
   }
   if (proxy !== undefined) secrets.push(...secretsIn(proxy));
   return secrets;
@@ -104,7 +104,7 @@ export function shownHeaders(
   const shown: Record<string, string> = {};
   for (let i = 0; i < list.length; i += 2) {
     const name = list[i], value = list[i + 1];
-    const isSecret = isSecretHeader(name) || secrets.includes(value);
+    const isSecret = isSecretHeader(name, value) || secrets.includes(value);
     const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
     shown[name] = isSecret ? `${scheme}${REDACTED}` : redact(value);
   }

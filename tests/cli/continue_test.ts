@@ -186,6 +186,26 @@ Deno.test("nextCommand() shows no secret that was typed", () => {
   assertEquals(next(["a.jsonl", ...typed.flat()]), `${before}@env:OPENAI_BASE_URL${after}`);
 });
 
+Deno.test("nextCommand() shows which provider Portkey is to use, and none of its keys", () => {
+  const shown = (name: string, value: string) =>
+    next(["a.jsonl", "--header", `${name}=${value}`])!.replace("retort a.jsonl --header ", "");
+  const host = "x-portkey-custom-host=http://vllm:8000/v1";
+  assertEquals(shown("x-portkey-provider", "openai"), "x-portkey-provider=openai");
+  assertEquals(shown("x-portkey-custom-host", "http://vllm:8000/v1"), host);
+  for (
+    const [name, value] of [
+      ["x-portkey-api-key", "pk-1"],
+      ["X-Portkey-Virtual-Key", "vk-1"],
+      ["x-portkey-config", '{"provider":"openai","api_key":"sk-1"}'],
+      ["x-portkey-vertex-service-account-json", '{"private_key":"1"}'],
+      ["x-portkey-aws-session-token", "t-1"],
+      ["x-portkey-custom-host", "http://me:pass@vllm:8000/v1"],
+    ]
+  ) {
+    assertEquals(shown(name, value), `${name}=@env:${name.toUpperCase().replaceAll("-", "_")}`);
+  }
+});
+
 Deno.test("nextCommand() names the variable that holds the address, and none that holds another", () => {
   for (
     const url of [

@@ -697,6 +697,20 @@ Deno.test("failed rows of another division, or of a run over whole files, are no
   assertStringIncludes(message, 'in_error.jsonl" holds failed rows of a run without --shard');
 });
 
+Deno.test("the shards of the folder `.` are not hidden files", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", prompts(0, 4));
+  await dir.write("in/b.jsonl", prompts(4, 8));
+  const shard = { index: 0, count: 2 }, folder = dir.path("in");
+  for (const [i, input] of [".", "./", "./*.jsonl", "../in/../*/*.jsonl"].entries()) {
+    const { summary } = await runShard(`${folder}/${input}`, dir.path(`out${i}/`), { shard });
+    assertEquals(summary.files[0].results, dir.path(`out${i}/input-00000-of-00002.jsonl`));
+  }
+  const several = [`${folder}/.`, dir.path("in/a.jsonl"), dir.path("in/b.jsonl")];
+  const { summary } = await runShard(several, dir.path("out/"), { shard });
+  assertEquals(summary.files[0].results, dir.path("out/input-and-2-more-00000-of-00002.jsonl"));
+});
+
 for (const [kind, stem] of [["files", "a, b-and-1-more"], ["a folder", "in, and"]]) {
   Deno.test(`lost borders: ${kind} with relative names and commas are found from another folder`, async () => {
     await using dir = await tempDir();
