@@ -122,7 +122,7 @@ export class ActiveRun {
     const { teacherList } = this.options;
     if (teacherList === undefined) return;
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
-      // New teachers first: a run in which only halted teachers stay ends.
+      // New teachers first: a run ends if only halted teachers are left.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
@@ -170,7 +170,7 @@ export class ActiveRun {
   }
 
   /** Limits a shard to `share` (above 0) of the cost limit. Its earlier runs have spent
-   * `earlierCostUsd` of that. Halts a shard that has spent all. */
+   * `earlierCostUsd` of that. Halts a shard that has spent all of it. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.setShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);

@@ -52,7 +52,7 @@ export class FailureLedger {
   readonly #badRows = new Map<string, number>();
   /** By uid, the lines of failed rows that this run sends again and that have not finished yet. */
   readonly #retriedLines = new Map<string, number>();
-  /** By uid, the last answer of each row without an accepted one. */
+  /** By uid, the last paid answer of each row that has no accepted one. */
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   readonly #keepsUnfinished: boolean;
   /** Rows that have failed again since the interrupted retry began. */

@@ -1,7 +1,8 @@
 /**
- * What the first pass keeps for the second: for each answer, whether to request it, in one byte;
- * ids that are hashes of rows, in 20 bytes, because hashing again would take a fifth of the engine's
- * time for a row; and the rows of a small input.
+ * What the first pass keeps for the second:
+ * - for each answer, one byte that says whether to request it;
+ * - 20 bytes for an id that is a hash: hashing again would take a fifth of the engine's time for a row;
+ * - the rows of a small input.
  *
  * @module
  */

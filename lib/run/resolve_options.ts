@@ -183,7 +183,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
-    // Copied, because output lines state them, and the caller may change its object during the run.
+    // Output lines state these parameters, and the caller may change its object during the run.
     params: { ...params },
     check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat

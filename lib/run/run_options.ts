@@ -207,7 +207,7 @@ function choicesOf(
   const { askedSchema, resample, retryPolicy } = generator;
   const checks: Record<CheckName, unknown> = {
     requireJson,
-    // `askedSchema` contains it. Twice, it would change the ids of retries of earlier versions.
+    // `askedSchema` contains it. A second entry would change the ids of retries of earlier versions.
     jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
     rejectPattern: rejectPattern && String(rejectPattern),
   };

@@ -49,7 +49,7 @@ export interface OwnOutput {
   readonly findInputs?: FindInputs;
 }
 
-/** Throws if rows of `files` were sent by other shards or a run over whole files, or merged. */
+/** Throws if other shards, a run over whole files or a merge have answers to rows of `files`. */
 export async function refuseOtherDivisions(
   { stem, isNamed, wholeResults, findMerges, findInputs }: OwnOutput,
   files: readonly string[],
