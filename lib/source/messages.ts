@@ -74,7 +74,7 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must contain some text`) : turns as Message[];
 }
 
-/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, from Hugging Face), of the
+/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), of the
  * JSON text of either (CSV files), or of a transcript; undefined for other values. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
