@@ -162,8 +162,8 @@ export async function ifThere<T>(
   }
 }
 
-/** Whether a file is missing. On Windows, the error for a name with `*` or `?` has the code
- * `ENOENT`, but not Deno's class. */
+/** Whether the error says that a file is missing. On Windows, for a name with `*` or `?`, it has
+ * the code `ENOENT`, but not Deno's class. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     codeOf(error) === "ENOENT";

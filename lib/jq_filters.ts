@@ -18,9 +18,7 @@ export function jqElements(lists: readonly { readonly path: readonly string[] }[
   return posixWord(lists.map(({ path }) => `${jqPath(...path)}[]`).join(", "));
 }
 
-/** The argument of jq that converts the messages of LangChain in a list.
- *
- * @param name As in problems of rows: a field, `body.messages`, or `row` for a bare array. */
+/** The argument of jq that converts LangChain's messages in a field; `row` is a bare array. */
 export function langchainFilter(name: string): string {
   const isPlain = /^(?:body\.)?[a-z_]\w*$/i.test(name);
   const list = name === "row" ? "." : isPlain ? `.${name}` : jqPath(name);

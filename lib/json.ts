@@ -276,8 +276,7 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // Each member is removed with the comma and white space before it; members at the start, with
-    // the comma and white space after them.
+    // A member is removed with the comma before it; at the start, with the comma after it.
     else remaining += text.slice(remaining === "" ? start : previousEnd, end);
     previousEnd = end;
   }

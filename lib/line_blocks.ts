@@ -65,7 +65,6 @@ export function bomLength(bytes: Uint8Array): number {
 }
 
 export function isBlankLine(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
-  // The first byte decides for most lines.
   for (let i = start; i < end; i++) {
     const byte = bytes[i];
     if (byte !== 32 && byte !== 9 && byte !== 13) return false;

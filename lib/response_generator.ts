@@ -146,8 +146,7 @@ export class ResponseGenerator {
    * everything is on disk. The `state` of the summary is `interrupted` if the run was stopped or
    * aborted, and `halted` if a teacher, a budget or a deadline ended it.
    *
-   * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was
-   * sent.
+   * @throws {UsageError | SourceError} If these options cannot start a run; nothing was sent.
    * @throws {LockedError} If another run or a merge is writing to the same output.
    * @throws {SinkError} If the output cannot be written.
    */

@@ -74,9 +74,8 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must contain some text`) : turns as Message[];
 }
 
-/** Finds the turns in a list, in an object of columns such as `{"role":[…],"content":[…]}` (Hugging
- * Face's form of a list of objects), in the JSON text of either (CSV files, columns of text), or in
- * a transcript; undefined if there are none. */
+/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), of the
+ * JSON text of either (CSV files), or of a transcript; undefined for other values. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;

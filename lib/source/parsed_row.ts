@@ -196,9 +196,7 @@ function clashesOf(row: object): readonly string[] {
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** Returns the fields that may hold a uid, in the order in which they are tried.
- *
- * @param uidFieldLast Puts `userFields` last, as an earlier version did. */
+/** The fields that may hold a uid, in this order. An earlier version tried the user's last. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
   { uidFieldLast = false }: { uidFieldLast?: boolean } = {},

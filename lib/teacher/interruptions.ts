@@ -69,8 +69,7 @@ const MAX_INTERVAL_MS = 500;
 /** A sweep this late shows that the process was paused: SIGSTOP, or a frozen container. */
 const PAUSE_MS = 1_000;
 
-/** One timer for all deadlines: an `AbortSignal.timeout` each would cost 300 bytes and a runtime
- * operation. */
+/** One timer for all deadlines: an `AbortSignal.timeout` takes 300 bytes and a runtime call. */
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;

@@ -71,8 +71,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** Returns the base URL to which a redirect leads, safe to show. If the target does not end in the
- * path of an endpoint, returns "the final address".
+/** Returns the base URL to which a redirect leads, safe to show; "the final address" if its path is
+ * not an endpoint's.
  *
  * @param base The base URL that was redirected. */
 export function baseUrlAt(location: string, base: string): string {

@@ -103,8 +103,7 @@ export class StreamReader implements EventSink {
     return this.#tokens > before;
   }
 
-  /** Reads what is left, such as an event without the empty line that ends it. Sets `error` if the
-   * stream contained no answer. */
+  /** Reads an event without an empty line after it. Sets `error` if the stream had no answer. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
