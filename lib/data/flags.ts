@@ -227,7 +227,7 @@ const MIN_LETTERS = 12;
 const promptCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 
-/** Letters of scripts other than Latin. V8 does not search strings of one-byte characters for them. */
+/** Letters of scripts other than Latin. V8 skips this search in strings of one-byte characters. */
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**

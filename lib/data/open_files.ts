@@ -166,12 +166,16 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
     if (name.startsWith(".")) continue;
     if (isDirectory) {
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
-    } else if (DATA_NAME.test(withoutCompression(name)) && !COMPANION.test(name)) {
+    } else if (isDataName(withoutCompression(name))) {
       const path = inFolder(folder, name);
       // The index reports why a file is unreadable.
       if (!isPipe(await statOf(path))) files.add(path);
     }
   }
+}
+
+function isDataName(name: string): boolean {
+  return DATA_NAME.test(name) && !COMPANION.test(name);
 }
 
 /** Whether a file is a pipe or device, which may block until another process opens it. */

@@ -192,7 +192,7 @@ export async function foreignTextError(
 export async function firstText(path: string, name: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  // A chunk may be short, because it ends with a frame of zstd.
+  // Each frame of zstd ends a chunk, so chunks may be short.
   for await (const chunk of openBytes(path, name)) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length >= 2 ** 16) break;
