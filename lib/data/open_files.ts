@@ -72,13 +72,10 @@ export async function unpackFiles(
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
-      const reason = `${systemReason(cause)}. To use a folder with more space, set ${
-        Deno.build.os === "windows" ? "TEMP" : "TMPDIR"
-      }`;
-      throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
-        path,
-        cause,
-      });
+      const variable = Deno.build.os === "windows" ? "TEMP" : "TMPDIR";
+      const problem = `Cannot decompress "${path}" to "${readPath}": ${systemReason(cause)}`;
+      const advice = `To use a folder with more space, set ${variable}`;
+      throw new SinkError(`${problem}. ${advice}`, { path, cause });
     }
     files.push({ path, readPath, run });
   }
