@@ -40,7 +40,6 @@ const COLUMNS = {
   /** An earlier row with the same answer, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
-  /** Bits of `FLAG_BIT`. */
   flags: Uint16Array,
   httpStatus: Uint16Array,
   // Codes of `Table.names`:
@@ -51,7 +50,6 @@ const COLUMNS = {
   source: Uint16Array,
   /** An index into `STATUSES`. */
   status: Uint8Array,
-  /** Bits of `RowMark`. */
   marks: Uint8Array,
 } as const;
 
@@ -130,10 +128,8 @@ export class OwnField {
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0, or no entry, for a row without the field. */
   codes: Uint8Array = new Uint8Array(0);
-  /**
-   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
-   * already has the maximum number of fields with numbers.
-   */
+  /** Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
+   * already has the maximum number of fields with numbers. */
   numbers: Float64Array | undefined;
   /** Whether `numbers` contains a whole number beyond 2^53 (`bigint`), rounded. */
   isRounded = false;

@@ -29,7 +29,7 @@ export interface RunComparison {
   readonly agreement: Readonly<Record<Agreement, number>>;
   /** Rows with different answers where one or both lack a final answer. */
   readonly without_final_answer: number;
-  /** The two runs in the order in which the user named them. */
+  /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
@@ -76,10 +76,8 @@ function isAnswer(table: Table, row: number): boolean {
   return table.isAnswered(row) && !table.isGone(row);
 }
 
-/**
- * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If a uid is repeated within a
- * run, its first rows in both runs are paired, then its second ones, and so on.
- */
+/** Pairs answers of run 0 and run 1 by uid, in the order of run 1. If a uid is repeated within a
+ * run, its first rows in both runs are paired, then its second ones, and so on. */
 function pairsOf(table: Table, runOfRow: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;

@@ -61,10 +61,8 @@ export class DataFile {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /**
-   * Checks whether the file was changed. Returns true if it no longer has the rows that were read,
-   * which the caller must then drop.
-   */
+  /** Checks whether the file was changed. Returns true if it no longer has the rows that were read,
+   * which the caller must then drop. */
   refresh(): boolean {
     let info: Deno.FileInfo;
     try {

@@ -19,9 +19,9 @@ export interface DataFileStatus
   extends Readonly<Pick<FileMark, "path" | "rows" | "damageCount" | "damage">> {
   readonly state: FileState;
   readonly problem: string | null;
-  /** The size of the file in bytes. */
+  /** Bytes of the file. */
   readonly size: number;
-  /** How much of the file was read, in bytes. */
+  /** Bytes that were read. */
   readonly read: number;
 }
 
@@ -51,10 +51,8 @@ export class DataIndex {
   /** The `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
-  /**
-   * Changes when rows are added or removed, and when a comparison of runs or a search for near
-   * duplicates adds fields.
-   */
+  /** Changes when rows are added or removed, and when a comparison of runs or a search for near
+   * duplicates adds fields. */
   version = 0;
   readonly #indexPath: string | undefined;
   /** The file that `textAt` has left open. */
@@ -77,7 +75,7 @@ export class DataIndex {
     if (savedIndex === undefined) return;
     this.table = savedIndex.table;
     this.files.forEach((file, index) => {
-      if (!file.resume(savedIndex.marks[index])) this.table.drop(index);
+      if (!file.resume(savedIndex.marks[index])) this.table.markGone(index);
     });
     this.#savedRows = this.table.length;
     this.#pruneGone();
@@ -88,7 +86,7 @@ export class DataIndex {
   refresh(): void {
     this.files.forEach((file, index) => {
       if (!file.refresh()) return;
-      this.table.drop(index);
+      this.table.markGone(index);
       this.version++;
     });
     this.#pruneGone();
@@ -168,10 +166,8 @@ export class DataIndex {
     for (const file of this.files) file.close();
   }
 
-  /**
-   * Makes room for all unread rows at once, because each enlargement copies all columns. Their
-   * number is estimated from the mean length of lines, plus 2 %.
-   */
+  /** Makes room for all unread rows at once, because each enlargement copies all columns. Their
+   * number is estimated from the mean length of lines, plus 2 %. */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {

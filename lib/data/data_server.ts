@@ -92,10 +92,8 @@ export class DataServer {
     return answers[name](request);
   }
 
-  /**
-   * Reads rows for at most `WORK_MS`; if all are read, searches for near duplicates. Returns false
-   * if nothing is left to do.
-   */
+  /** Reads rows for at most `WORK_MS`; if all are read, searches for near duplicates. Returns false
+   * if nothing is left to do. */
   async work(): Promise<boolean> {
     const endMs = performance.now() + WORK_MS;
     let isReading = false;
@@ -204,10 +202,8 @@ export class DataServer {
     return sortedRows;
   }
 
-  /**
-   * Returns a cached selection if it is current, at most `STALE_MS` old, or still being scanned.
-   * Otherwise creates one, and starts a scan if the columns do not suffice for the condition.
-   */
+  /** Returns a cached selection if it is current, at most `STALE_MS` old, or still being scanned.
+   * Otherwise creates one, and starts a scan if the columns do not suffice for the condition. */
   #selection(where: string): Selection {
     const nowMs = performance.now();
     const cached = this.#selections.find((selection) => selection.where === where);
@@ -253,7 +249,7 @@ function isScanning({ scanner }: Selection): boolean {
 const FAILURES_NAME = /_error\.\w+(?:\.\w+)?$/;
 
 function foundRows({ rows, scanner }: Selection): Uint32Array<ArrayBuffer> {
-  return scanner?.found() ?? rows;
+  return scanner?.hitsSoFar() ?? rows;
 }
 
 function scanStatus({ scanner }: Selection): ScanStatus | null {
@@ -262,7 +258,6 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
   return { done, total, isDone, problem: problem ?? null };
 }
 
-/** The user's fields that the page can show as columns; fields in the index first. */
 function ownNames({ table }: DataIndex): string[] {
   const names = new Set([...table.fields.values()].map(({ name }) => name));
   for (const name of table.fieldNames) names.add(fieldName([name]));

@@ -27,7 +27,6 @@ export interface Query {
 }
 
 export interface ScanStatus {
-  /** Rows searched so far, of `total`. */
   readonly done: number;
   readonly total: number;
   readonly isDone: boolean;
@@ -56,7 +55,7 @@ export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
 export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
-  /** The user's fields that the page can show as columns. */
+  /** The user's fields that the page can show as columns, those in the index first. */
   readonly own: readonly string[];
   /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
@@ -71,7 +70,6 @@ export interface DataState {
   readonly results: readonly string[];
   /** Null unless the user named two paths, and all files were read. */
   readonly comparison: RunComparison | null;
-  /** The paths that the user named. */
   readonly paths: readonly string[];
 }
 

@@ -108,8 +108,7 @@ function facet(
   };
 }
 
-// A function for both kinds of array would take five times as long, because V8 optimizes it badly.
-// `for … of` is slower, too.
+// One function for both kinds of array would take five times as long; `for … of` is slower, too.
 
 /** Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {

@@ -226,10 +226,8 @@ export function codedValue({ codes, values }: CodedField, row: number): Scalar {
   return values[codes[row] ?? 0];
 }
 
-/**
- * The objects in which a condition looks for a field, in this order: the line, its `distill`, and
- * the derived fields.
- */
+/** The objects in which a condition looks for a field, in this order: the line, its `distill`, and
+ * the derived fields. */
 export function lookupObjects(
   facts: LineFacts,
   hints: RunHints,

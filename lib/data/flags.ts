@@ -10,10 +10,8 @@ import { resemblesRefusal } from "../refusals.ts";
 import { hasOpenBox } from "./comparison.ts";
 import { type LineFacts, requestsJson } from "./line_facts.ts";
 
-/**
- * A flag's index is the position of its bit. `name` is used in conditions, as in `flags contains
- * "refusal"`; `help` is the rule.
- */
+/** A flag's index is the position of its bit. `name` is used in conditions, as in `flags contains
+ * "refusal"`; `help` is the rule. */
 export const FLAGS = [
   {
     name: "refusal",
@@ -122,10 +120,8 @@ const PROBE_CHARS = 24;
 const MIN_PROBES = 5;
 const MAX_PROBE_DISTANCE = 300;
 
-/**
- * Whether the text repeats itself. Takes probes at regular distances. If the text of a probe also
- * occurs shortly before it, checks how far the text around the probe repeats itself.
- */
+/** Whether the text repeats itself. Takes probes at regular distances. If the text of a probe also
+ * occurs shortly before it, checks how far the text around the probe repeats itself. */
 function holdsLoop(text: string): boolean {
   if (text.length < MIN_LOOP_CHARS) return false;
   const probeCount = Math.max(MIN_PROBES, Math.ceil(text.length / MAX_PROBE_DISTANCE));
@@ -228,11 +224,10 @@ const SAMPLE_CHARS = 96;
 /** Minimum number of letters in a sample that allows a decision. */
 const MIN_LETTERS = 12;
 
-/** Letters by script, used again for each pair of texts. */
 const promptCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 
-/** Letters of scripts other than Latin. Fast: V8 skips strings of one-byte characters. */
+/** Letters of scripts other than Latin. V8 skips this search in strings of one-byte characters. */
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
@@ -241,7 +236,6 @@ const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
  * over 5 % suffice. Compares samples of both texts; false if either has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
-  // Both texts are Latin in most pairs.
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
   const answerLetters = countScripts(text, answerCounts);
   if (answerLetters < MIN_LETTERS) return false;

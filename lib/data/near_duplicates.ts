@@ -263,10 +263,8 @@ function shinglesOf(text: string): Set<number> {
   return shingles;
 }
 
-/**
- * Calls `onHash` with a rolling hash of each shingle. Ignores the case of ASCII letters and
- * collapses white space.
- */
+/** Calls `onHash` with a rolling hash of each shingle. Ignores the case of ASCII letters and
+ * collapses white space. */
 function forEachShingle(text: string, onHash: (hash: number) => void): void {
   let hash = 0, filled = 0, wasSpace = true;
   const window = new Uint16Array(SHINGLE_LENGTH);

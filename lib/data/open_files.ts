@@ -72,13 +72,10 @@ export async function unpackFiles(
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
-      const reason = `${systemReason(cause)}. To use a folder with more space, set ${
-        Deno.build.os === "windows" ? "TEMP" : "TMPDIR"
-      }`;
-      throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
-        path,
-        cause,
-      });
+      const variable = Deno.build.os === "windows" ? "TEMP" : "TMPDIR";
+      const problem = `Cannot decompress "${path}" to "${readPath}": ${systemReason(cause)}`;
+      const advice = `To use a folder with more space, set ${variable}`;
+      throw new SinkError(`${problem}. ${advice}`, { path, cause });
     }
     files.push({ path, readPath, run });
   }
@@ -97,7 +94,6 @@ async function* copyChunks(
   }
 }
 
-const DATA_NAME = /\.(?:jsonl|ndjson)$/;
 /** Files of runs and merges that do not count as results or failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
@@ -144,7 +140,7 @@ export async function findDataFiles(
 /** The failures file of a results file, even if it does not exist; undefined for other files. */
 export function failuresOf(path: string): string | undefined {
   const plain = withoutCompression(path);
-  const stem = plain.replace(DATA_NAME, "");
+  const stem = stemOf(plain);
   if (stem === plain || stem.endsWith("_error")) return undefined;
   // The failures of `x.ndjson` are in `x_error.jsonl`.
   return `${stem}_error.jsonl${path.slice(plain.length)}`;
@@ -166,12 +162,16 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
     if (name.startsWith(".")) continue;
     if (isDirectory) {
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
-    } else if (DATA_NAME.test(withoutCompression(name)) && !COMPANION.test(name)) {
+    } else if (isDataName(withoutCompression(name))) {
       const path = inFolder(folder, name);
       // The index reports why a file is unreadable.
       if (!isPipe(await statOf(path))) files.add(path);
     }
   }
+}
+
+function isDataName(name: string): boolean {
+  return RESULTS_EXTENSION.test(name) && !COMPANION.test(name);
 }
 
 /** Whether a file is a pipe or device, which may block until another process opens it. */
@@ -205,16 +205,19 @@ async function leaveOutMerged(
   const divisions = divisionsIn(files);
   if (divisions.size === 0) return notes;
   for (const merge of [...files]) {
-    if (!RESULTS_EXTENSION.test(merge) || shardOf(merge) !== undefined) continue;
-    const mergedDivisions = stemsOfShards(withSlashes(stemOf(merge)))
+    const mergeStem = plainStem(merge);
+    if (mergeStem === merge || shardOf(merge) !== undefined) continue;
+    const mergedDivisions = stemsOfShards(withSlashes(mergeStem))
       .flatMap((stem) => divisions.get(stem) ?? [])
       .filter((division) => division.every(({ path }) => files.has(path)));
-    if (mergedDivisions.length === 0 || !await isMerge(merge)) continue;
+    if (mergedDivisions.length === 0 || !await isMerge(mergeStem)) continue;
     for (const division of mergedDivisions) {
       const shards = division.map(({ path }) => path);
       const leavesOutMerge = shards.some(isIndexed) ||
         (!isIndexed(merge) && await hasNewerResults(division, merge));
-      const mergeFiles = [merge, failuresOf(merge)!];
+      const mergeFiles = [...files].filter((path) =>
+        plainStem(path).replace(FAILURES, "") === mergeStem
+      );
       for (const path of leavesOutMerge ? mergeFiles : shards) files.delete(path);
       notes.push(noteOf(merge, shards, leavesOutMerge));
       if (leavesOutMerge) break;
@@ -234,7 +237,7 @@ function noteOf(merge: string, shards: readonly string[], leavesOutMerge: boolea
 
 /** Groups shards by their common stem, such as `out/x`, and by the number of shards. */
 function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
-  const shards = [...files].filter((path) => RESULTS_EXTENSION.test(path)).flatMap((path) => {
+  const shards = [...files].flatMap((path) => {
     const shard = shardOf(path);
     return shard === undefined ? [] : [{ path, ...shard }];
   });
@@ -249,7 +252,12 @@ const FAILURES = /_error$/;
 
 /** The shard that a results or failures file belongs to; undefined for other files. */
 function shardOf(path: string): ReturnType<typeof parseShardStem> {
-  return parseShardStem(withSlashes(stemOf(path)).replace(FAILURES, ""));
+  return parseShardStem(withSlashes(plainStem(path)).replace(FAILURES, ""));
+}
+
+/** `out/x` for `out/x.jsonl.gz`. */
+function plainStem(path: string): string {
+  return stemOf(withoutCompression(path));
 }
 
 /**
@@ -269,9 +277,9 @@ function withSlashes(path: string): string {
   return path.replaceAll("\\", "/");
 }
 
-async function isMerge(results: string): Promise<boolean> {
+async function isMerge(stem: string): Promise<boolean> {
   try {
-    const run = JSON.parse(await readTextOf(`${stemOf(results)}.run.json`));
+    const run = JSON.parse(await readTextOf(`${stem}.run.json`));
     return isObject(run) && run.merged !== undefined;
   } catch {
     return false;
@@ -280,7 +288,7 @@ async function isMerge(results: string): Promise<boolean> {
 
 /** Whether the division is complete, and one of its files is newer than the merge. */
 async function hasNewerResults(division: Division, merge: string): Promise<boolean> {
-  const results = division.filter(({ path }) => !FAILURES.test(stemOf(path)));
+  const results = division.filter(({ path }) => !FAILURES.test(plainStem(path)));
   if (results.length < division[0].count) return false;
   const modifiedMs = async (path: string) => (await statOf(path))?.mtime?.getTime() ?? 0;
   const mergedMs = await modifiedMs(merge);

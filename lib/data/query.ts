@@ -112,10 +112,8 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
   };
 }
 
-/**
- * Sorts by a numeric field, rows without it last. Numbers beyond 2^53 that are equal when rounded
- * stay in order. Returns undefined unless the columns have all values of the field as numbers.
- */
+/** Sorts by a numeric field, rows without it last. Numbers beyond 2^53 that are equal when rounded
+ * stay in order. Returns undefined unless the columns have all values of the field as numbers. */
 export function sortRows(
   table: Table,
   rows: Uint32Array<ArrayBuffer>,

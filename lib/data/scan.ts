@@ -15,10 +15,8 @@ import { DamagedLine, factsOf, type JsonObject, type RunHints, withBigInts } fro
 import type { Prefilter, ScanJob } from "./scanner.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 
-/**
- * Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages. An
- * earlier message would be lost, because the worker's modules load asynchronously.
- */
+/** Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages. An
+ * earlier message would be lost, because the worker's modules load asynchronously. */
 export const READY = -1;
 
 /** Rows in a chunk, which one thread takes at a time. */
@@ -29,10 +27,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 /** Maximum gap between lines of a block. Reading a small gap is cheaper than skipping it. */
 const MAX_GAP_BYTES = 1 << 16;
 
-/**
- * Calls `search` to search a block, for example with a time limit. May call it again if it was
- * interrupted: it starts over at the first row of the block, `ScanJob.rows[index]`.
- */
+/** Calls `search` to search a block, for example with a time limit. May call it again if it was
+ * interrupted: it starts over at the first row of the block, `ScanJob.rows[index]`. */
 export type BlockRunner = (index: number, search: () => void) => void;
 
 export class Scan implements Disposable {
@@ -136,18 +132,14 @@ function patternFor(block: BlockText, prefilter: Prefilter | undefined): RegExp 
   return mayMiss ? undefined : pattern;
 }
 
-/**
- * Whether letters, digits or spaces may be escaped: JSON allows `\u0041`, but few programs write
- * it.
- */
+/** Whether letters, digits or spaces may be escaped: JSON allows `\u0041`, but few programs write
+ * it. */
 function holdsPlainEscapes({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:20|3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
 
-/**
- * Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
- * two equal k and s, and the last one begins with i in lower case.
- */
+/** Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
+ * two equal k and s, and the last one begins with i in lower case. */
 function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
   if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;
   return !isAscii &&

@@ -119,10 +119,8 @@ export type ScanReport =
   | { readonly chunk: number; readonly hits: readonly number[] }
   | { readonly problem: string };
 
-/**
- * Maximum number of workers for all scans together, although each scan gets at least one. A worker
- * takes 25 MB, and two are as fast as most disks.
- */
+/** Maximum number of workers for all scans together, although each scan gets at least one. A worker
+ * takes 25 MB, and two are as fast as most disks. */
 const MAX_WORKERS = 2;
 /** How long this thread searches before it starts workers, which take longer to load. */
 const START_MS = 40;
@@ -166,8 +164,7 @@ export class Scanner {
     return Math.min(this.total, this.#doneChunks * SCAN_ROWS);
   }
 
-  /** The hits so far. */
-  found(): Uint32Array<ArrayBuffer> {
+  hitsSoFar(): Uint32Array<ArrayBuffer> {
     // A view, because hits never change and this is called several times a second.
     return this.#hits.subarray(0, this.#hitCount);
   }

@@ -64,7 +64,6 @@ export type NameLists = Record<typeof NAME_COLUMNS[number], Names>;
 
 const NUMBER_COLUMNS = [...Object.values(NUMBER_FIELDS), "httpStatus"] as const;
 
-/** The code of answered rows in the column `status`. */
 export const ANSWERED = STATUSES.indexOf("answered");
 
 export interface LinePlace {
@@ -96,11 +95,10 @@ export class Table {
     this.columns = makeColumns(capacity);
   }
 
-  /** Makes room for a total of `rows`. */
-  reserve(rows: number): void {
-    if (rows <= this.#capacity) return;
-    this.#capacity = rows;
-    enlarge(this.columns, rows);
+  reserve(totalRows: number): void {
+    if (totalRows <= this.#capacity) return;
+    this.#capacity = totalRows;
+    enlarge(this.columns, totalRows);
   }
 
   add(facts: LineFacts, place: LinePlace, hints: RunHints): void {
@@ -139,8 +137,7 @@ export class Table {
     columns.final[row] = final === "" ? 0 : hashHalves(xxHash64Hex(final))[0];
   }
 
-  /** Marks the rows of a file as gone. */
-  drop(file: number): void {
+  markGone(file: number): void {
     for (let row = 0; row < this.length; row++) {
       if (this.columns.file[row] !== file || this.isGone(row)) continue;
       this.columns.marks[row] |= RowMark.Gone;

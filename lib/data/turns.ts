@@ -17,10 +17,8 @@ export interface Turn {
   readonly toolCalls?: string;
 }
 
-/**
- * The prompt as turns: `final_messages` without the answer at its end, or else the messages that
- * the run read from the row. A bad row becomes one turn with its text.
- */
+/** The prompt as turns: `final_messages` without the answer at its end, or else the messages that
+ * the run read from the row. A bad row becomes one turn with its text. */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
   const text = jsonText(rowOf(line, hints));
@@ -87,10 +85,8 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/**
- * The messages of a row as turns; undefined if a message has more than text, the last message is
- * not the user's, or the row has another shape.
- */
+/** The messages of a row as turns; undefined if a message has more than text, the last message is
+ * not the user's, or the row has another shape. */
 function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
   const { messages } = line;
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
@@ -104,10 +100,8 @@ function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
   return turns.at(-1)!.role === "user" ? turns : undefined;
 }
 
-/**
- * Parsers of runs, by whether `continue_final_message` is set. A parser is undefined if the run's
- * template is invalid in this version.
- */
+/** Parsers of runs, by whether `continue_final_message` is set. A parser is undefined if the run's
+ * template is invalid in this version. */
 const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
 function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {

@@ -20,10 +20,8 @@ interface Scope<Message> {
 const scope = globalThis as unknown as Scope<WorkerRequest>;
 
 const POLL_MS = 1_000;
-/**
- * During a run, a pause in reading takes this many times as long as the work before it. With a
- * ninth of a core, the worker still reads 5,000 rows a second, more than most teachers answer.
- */
+/** During a run, a pause in reading takes this many times as long as the work before it. With a
+ * ninth of a core, the worker still reads 5,000 rows a second, more than most teachers answer. */
 const PAUSE_FACTOR = 8;
 /** Minimum time between saves during a run, because each writes the whole index. */
 const SAVE_MS = 60_000;

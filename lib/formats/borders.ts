@@ -63,10 +63,8 @@ export interface FoundBorders {
   readonly header: number;
 }
 
-/**
- * Finds out where a file may be divided. Reads CSV and TSV until no column can be JSON, often to
- * the end, unless the options name these columns.
- */
+/** Finds out where a file may be divided. Reads CSV and TSV until no column can be JSON, often to
+ * the end, unless the options name these columns. */
 export async function divisibleOf(
   path: string,
   name: string,

@@ -178,11 +178,7 @@ function isText(start: Uint8Array): boolean {
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/**
- * The error for a file whose first line is not a row; undefined for JSON Lines with a bad line.
- *
- * @param isOnlyLine Whether the file has no other line, so that this may be a table in one object.
- */
+/** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. */
 export async function foreignTextError(
   path: string,
   name: string,
@@ -196,7 +192,7 @@ export async function foreignTextError(
 export async function firstText(path: string, name: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  // A chunk may be short, because it ends with a frame of zstd.
+  // Each frame of zstd ends a chunk, so chunks may be short.
   for await (const chunk of openBytes(path, name)) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length >= 2 ** 16) break;

@@ -104,10 +104,8 @@ function jsonOf(cell: string): string {
   return oneLine(cell) || "null";
 }
 
-/**
- * Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are
- * valid JSON, too, but any table has them.
- */
+/** Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are
+ * valid JSON, too, but any table has them. */
 export async function findJsonColumns(
   chunks: AsyncIterable<Uint8Array>,
   options: RecordOptions,

@@ -78,10 +78,8 @@ export function needsDictionary(path: string): ForeignFormat {
   };
 }
 
-/**
- * Matches bytes as Latin-1. Text may begin with these letters, but has no control characters after
- * them, except 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`.
- */
+/** Matches bytes as Latin-1. Text may begin with these letters, but has no control characters after
+ * them, except 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`. */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
 /** The format that the first bytes show; undefined if they may be text. */
@@ -112,10 +110,8 @@ function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...string[]
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
-/**
- * Whether lines end with a carriage return alone, as on a Mac before 2001: they would be read as
- * one line. In a JSON array, such line ends do no harm.
- */
+/** Whether lines end with a carriage return alone, as on a Mac before 2001: they would be read as
+ * one line. In a JSON array, such line ends do no harm. */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const lineEnd = start.indexOf(CARRIAGE_RETURN);
   if (lineEnd === -1 || start.includes(LINE_FEED)) return false;
@@ -123,11 +119,8 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
-/**
- * The format of a file whose first line is not a row; undefined for JSON Lines with a bad line.
- *
- * @param isOnlyLine Whether the file has no other line, so that this may be a table in one object.
- */
+/** The format of a file whose first line is not a row; undefined for JSON Lines with a bad line. A
+ * file of one line may be a table in one JSON object. */
 export function foreignText(
   start: string,
   path: string,
@@ -199,7 +192,7 @@ export function isMessageArray(line: string): boolean {
   return typeof first === "object" && first !== null && ("role" in first || "from" in first);
 }
 
-/** Advice for a zip archive. Many formats are zip archives with another extension. */
+/** Many formats are zip archives with another extension. */
 function fromZip(path: string): string {
   const isArchive = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
   return isArchive ? unpackedWith("unzip -p")(path) : TO_JSON_LINES;

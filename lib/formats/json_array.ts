@@ -94,7 +94,6 @@ class ArrayScanner {
     if (rows.length > 0) yield rows;
   }
 
-  /** Throws if the array is not complete. */
   checkEnd(): void {
     if (this.#state === "end") return;
     if (this.#state === "start") throw this.#error("it is empty");

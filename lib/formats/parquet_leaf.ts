@@ -93,8 +93,8 @@ export class LeafColumn {
   async load(): Promise<void> {
     for (;;) {
       if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than the footer says");
-      const header = await this.#chunk.header();
-      const bytes = await this.#chunk.bytes(header.compressed_page_size);
+      const header = await this.#chunk.nextHeader();
+      const bytes = await this.#chunk.nextBytes(header.compressed_page_size);
       if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
         throw new Error("the checksum of a page differs");
       }
@@ -207,8 +207,7 @@ class ChunkReader {
     this.#start = bytes.start;
   }
 
-  /** Reads the next page header. */
-  async header(): Promise<PageHeader> {
+  async nextHeader(): Promise<PageHeader> {
     for (let size = HEADER_BYTES;; size *= 4) {
       await this.#fill(size);
       const { buffer, byteOffset, byteLength } = this.#window;
@@ -225,7 +224,7 @@ class ChunkReader {
     }
   }
 
-  async bytes(length: number): Promise<Uint8Array> {
+  async nextBytes(length: number): Promise<Uint8Array> {
     await this.#fill(length);
     const bytes = this.#window.subarray(this.#position, this.#position + length);
     if (length < 0 || bytes.length < length) throw new Error("it ends in the middle of a page");

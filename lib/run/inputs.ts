@@ -8,7 +8,12 @@
 import { formatCount, formatCountOf } from "../figures.ts";
 import { similarName } from "../similar_name.ts";
 import { SinkError, SourceError } from "../errors.ts";
-import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
+import {
+  formatOfName,
+  INPUT_EXTENSIONS,
+  INPUT_FORMATS,
+  withoutCompression,
+} from "../formats/mod.ts";
 import {
   isFolder,
   isMissing,
@@ -110,9 +115,12 @@ async function readFolder(folder: string): Promise<{ files: string[]; subfolders
 }
 
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
-  if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(name)) return false;
-  const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
-  if (stem !== undefined && siblings.has(`${stem}.run.json`)) return false;
+  const plain = withoutCompression(name);
+  if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(plain)) return false;
+  const stem = /^(.*)\.(jsonl|ndjson)$/.exec(plain)?.[1];
+  // Results in the folder of a compressed input have its name, without `.gz`.
+  const isInputOfResults = plain !== name && siblings.has(plain);
+  if (stem !== undefined && siblings.has(`${stem}.run.json`)) return isInputOfResults;
   return formatOfName(name) !== undefined;
 }
 

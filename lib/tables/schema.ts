@@ -29,7 +29,6 @@ const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
 
-/** The columns of a table, in the order of their first rows. */
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 

@@ -110,10 +110,8 @@ function unquote(quoted: string, text: string, start: number): string {
   }
 }
 
-/**
- * Keeps the backslashes of a regular expression, so that `"\b"` is not a backspace. A doubled
- * backslash means one, as in JSON: the page of `view` writes `"\\b"` for `\b`.
- */
+/** Keeps the backslashes of a regular expression, so that `"\b"` is not a backspace. A doubled
+ * backslash means one, as in JSON: the page of `view` writes `"\\b"` for `\b`. */
 function patternIn(quoted: string): string {
   const escapes = quoted[0] === "'" ? /\\(\\|')/g : /\\(\\|")/g;
   return quoted.slice(1, -1).replaceAll(escapes, "$1");

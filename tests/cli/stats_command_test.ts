@@ -1,5 +1,6 @@
 /** Tests of `stats`. @module */
 
+import { gzipSync } from "node:zlib";
 import { statsCommand } from "../../cli/stats_command.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
@@ -148,6 +149,24 @@ Deno.test("stats: counts the rows of shards once if their merge is there too, an
   await Deno.remove(dir.path("out/x-00000-of-00002.jsonl"));
   await Deno.remove(dir.path("out/x-00000-of-00002_error.jsonl"));
   assertEquals((await rowsIn()).total, 6);
+});
+
+Deno.test("stats: counts the rows of compressed shards once if their merge is there too", async () => {
+  await using dir = await tempDir();
+  const rows = ["a", "b"].map((uid) => resultLine({ uid }));
+  for (const [index, row] of rows.entries()) {
+    await dir.write(`out/x-0000${index}-of-00002.jsonl.gz`, new Uint8Array(gzipSync(row)));
+  }
+  await dir.write(
+    "out/x-00001-of-00002_error.jsonl.gz",
+    new Uint8Array(gzipSync(failureLine("c"))),
+  );
+  await dir.write("out/x.run.json", JSON.stringify({ merged: { pending: 0 } }));
+  await dir.write("out/x.jsonl", rows.join(""));
+  await dir.write("out/x_error.jsonl", failureLine("c"));
+  const { out, err } = await stats(dir.path("out"), "--json");
+  assertEquals(JSON.parse(out).rows.total, 3, err);
+  assert(/left out: ".*x.jsonl" is their merge/.test(err), err);
 });
 
 Deno.test("stats: leaves out an older merge in an .ndjson file together with its failures", async () => {

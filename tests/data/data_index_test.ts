@@ -559,6 +559,7 @@ Deno.test("index: opens compressed files and folders, and the failures next to r
   await dir.write("a/deep/y.jsonl", resultLine({ uid: "y" }));
   await dir.write("a/deep/y_error.jsonl", failureLine("z"));
   await dir.write("a/y.outdated.jsonl", resultLine({ uid: "old" }));
+  await dir.write("a/x.outdated.jsonl.gz", await pack(resultLine({ uid: "old and packed" })));
   await dir.write("a/.retort/z.jsonl", resultLine({ uid: "hidden" }));
   for (
     const [paths, expected] of [

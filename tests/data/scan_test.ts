@@ -166,12 +166,12 @@ Deno.test("scan: the first rows are searched at once, the others by two workers,
   const job = scanJobOf(index, all, parseWhere('response == "hit"').parts);
   const expected = [...all].filter((row) => row % 7 === 0);
   const atOnce = new Scanner(job, 60_000);
-  assertEquals([...atOnce.found()], expected);
+  assertEquals([...atOnce.hitsSoFar()], expected);
   assertEquals([atOnce.done, atOnce.isDone, atOnce.problem], [count, true, undefined]);
   const scanner = new Scanner(job, 0);
-  assertEquals(scanner.found().length, 0);
+  assertEquals(scanner.hitsSoFar().length, 0);
   await ended(scanner);
-  assertEquals([...scanner.found()], expected);
+  assertEquals([...scanner.hitsSoFar()], expected);
   assertEquals([scanner.done, scanner.problem], [count, undefined]);
   index.close();
 });

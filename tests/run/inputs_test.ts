@@ -35,6 +35,15 @@ Deno.test("a folder gives its files in natural order, without hidden, other and 
   ]);
 });
 
+Deno.test("compressed results are left out, a compressed input beside its results is not", async () => {
+  await using dir = await tempDir();
+  const outputs = ["a.jsonl.gz", "a_error.jsonl.gz", "a.outdated.jsonl.zst", "a.run.json"];
+  for (const name of [...outputs, "b.jsonl.gz", "b.jsonl", "b.run.json"]) await dir.write(name, "");
+  const input = dir.path("b.jsonl.gz");
+  assertEquals((await findInputs([dir.root])).files, [input]);
+  assertEquals((await findInputs([dir.path("*.gz")])).files, [input]);
+});
+
 Deno.test("patterns match in one folder, and with ** in all below", async () => {
   await using dir = await folder();
   const parts = await findInputs([dir.path("part-*.jsonl")]);
