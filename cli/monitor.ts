@@ -71,12 +71,9 @@ export async function openMonitor(
   };
 }
 
-/**
- * `"default"` writes `.retort/<name>.report.html` next to the results if any request was sent, and
- * prints the path if `isPathShown`.
- */
+/** `"default"` is `.retort/<name>.report.html` next to the results, if any request was sent. */
 type ReportRequest =
-  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "file"; readonly path: string; readonly isPathShown: boolean }
   | { readonly kind: "default"; readonly isPathShown: boolean }
   | { readonly kind: "none" };
 
@@ -92,9 +89,10 @@ function readReport(settings: Settings): ReportRequest {
     throw new UsageError("Cannot use --report with --no-report: name one of them");
   }
   if (isOff && (path === undefined || isOffTyped)) return { kind: "none" };
-  if (path === undefined) return { kind: "default", isPathShown: !settings.isOn("quiet") };
+  const isPathShown = !settings.isOn("quiet");
+  if (path === undefined) return { kind: "default", isPathShown };
   if (!REPORT_NAME.test(path)) throw refusal(path, "it must be a file that ends in .html");
-  return { kind: "file", path };
+  return { kind: "file", path, isPathShown };
 }
 
 function refusal(path: string, problem: string): UsageError {
@@ -151,7 +149,7 @@ export async function writeReport(
     const html = await record.report();
     const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
-    if (!isDefault || request.isPathShown) say(`Wrote the report to ${path}`);
+    if (request.isPathShown) say(`Wrote the report to ${path}`);
     return true;
   } catch (error) {
     say((error instanceof RetortError ? error : cannotWrite(path, error)).message);

@@ -41,7 +41,7 @@ async function openIn(
     {
       page,
       report: typeof report === "string"
-        ? { kind: "file", path: report }
+        ? { kind: "file", path: report, isPathShown: true }
         : report ?? NOTHING.report,
     },
     files,
@@ -70,7 +70,13 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
     opensBrowser: true,
     keep: "watched",
   });
-  assertEquals(read("--report", "a/r.HTML").report, { kind: "file", path: "a/r.HTML" });
+  for (const quiet of [[], ["--quiet"]]) {
+    assertEquals(read("--report", "a/r.HTML", ...quiet).report, {
+      kind: "file",
+      path: "a/r.HTML",
+      isPathShown: quiet.length === 0,
+    });
+  }
 });
 
 Deno.test("readMonitor() refuses impossible settings", () => {
@@ -215,7 +221,7 @@ Deno.test("a report that cannot be made, as after its code was replaced, does no
   const said: string[] = [];
   const isWritten = await writeReport(
     record,
-    { kind: "file", path },
+    { kind: "file", path, isPathShown: true },
     [],
     (text) => said.push(text),
   );
