@@ -1,6 +1,4 @@
-/**
- * `deno task bench`: what Retort costs, compared with the simplest code that does the same. @module
- */
+/** `deno task bench`: what Retort costs, compared with the simplest code for the same. @module */
 
 import { parseArgs } from "node:util";
 import { engineAlone, schedulerTurns } from "./engine.ts";

@@ -1,6 +1,4 @@
-/**
- * Opening, filtering and searching a file, the cost of flags, and indexing beside a run. @module
- */
+/** Opening, filtering and searching a file, flagging answers, indexing beside a run. @module */
 
 import process from "node:process";
 import { setImmediate as nextTurn } from "node:timers/promises";

@@ -22,9 +22,7 @@ import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
-/**
- * Width of the left column in lists of flags, in characters. Longer flags have a line of their own.
- */
+/** Width of the left column in lists of flags, in characters. Longer flags have their own line. */
 const FLAG_WIDTH = 28;
 
 /** Width of the left column in the list of commands; the minimum in the sections of a command. */

@@ -38,9 +38,7 @@ export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
 }
 
-/**
- * Serves the page before the run starts, and checks that the report of `--report` can be written.
- */
+/** Serves the page, and checks that the report of `--report` can be written after the run. */
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,

@@ -14,9 +14,7 @@ export type ToolResult =
   | { readonly kind: "missing" }
   /** Retort was started without the permission to run the program. */
   | { readonly kind: "refused" }
-  /**
-   * `error` is the program's stderr or, if that is empty, its exit code; or why it could not start.
-   */
+  /** `error` is the program's stderr or else its exit code; or why it could not start. */
   | { readonly kind: "failed"; readonly error: string };
 
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;

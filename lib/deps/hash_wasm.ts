@@ -1,7 +1,5 @@
 // deno-lint-ignore-file no-import-prefix -- this is where packages enter
-/**
- * SHA-256 in WebAssembly. Without the package's other hashes, 0.3 MB less source is loaded. @module
- */
+/** SHA-256 in WebAssembly, without the package's other hashes: 0.3 MB less source. @module */
 
 import type * as hashes from "npm:hash-wasm@4.12.0";
 // @ts-types="./types/untyped_module.d.ts"

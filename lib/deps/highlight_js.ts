@@ -1,6 +1,4 @@
-/**
- * Highlighting of 36 languages: the source of a page script that sets the global `hljs`. @module
- */
+/** Highlighting of 36 languages: source of a page script that sets the global `hljs`. @module */
 
 export {
   default as HIGHLIGHT_JS,

@@ -1,6 +1,4 @@
-/**
- * Reader of Parquet files and their compression codecs. Heavy: load it by `import()` only. @module
- */
+/** Reader of Parquet files and their compression. Heavy: load it by `import()` only. @module */
 
 export {
   type AsyncBuffer,
