@@ -6,7 +6,14 @@
  */
 
 import { ENTRIES, isCommand } from "./cli/commands.ts";
-import { exitCodeOfError, exitCodeOfSignal, isDiskError, SIGNAL_CODE_BASE } from "./cli/exit.ts";
+import {
+  EXIT_DISK,
+  EXIT_DONE,
+  exitCodeOfError,
+  exitCodeOfSignal,
+  isDiskError,
+  SIGNAL_CODE_BASE,
+} from "./cli/exit.ts";
 import {
   commandHelp,
   mainHelp,
@@ -232,5 +239,9 @@ if (import.meta.main) {
   const flushed = Promise.all([stdout.flush(), stderr.flush()]);
   const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));
   await (code > SIGNAL_CODE_BASE ? Promise.race([flushed, timeout]) : flushed);
-  Deno.exit(code);
+  // The reader of a pipe may stop at any time, as `head` does.
+  if (code > SIGNAL_CODE_BASE || !isDiskError(stdout.failure)) Deno.exit(code);
+  stderr.write(`Cannot write to standard output: ${systemReason(stdout.failure)}\n`);
+  await stderr.flush();
+  Deno.exit(code === EXIT_DONE ? EXIT_DISK : code);
 }

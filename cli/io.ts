@@ -144,7 +144,7 @@ export class Output {
   readonly #queue: string[] = [];
   #length = 0;
   #writing: Promise<void> | undefined;
-  #hasFailed = false;
+  #failure: unknown;
 
   constructor(stream: OutputStream) {
     this.#stream = stream;
@@ -155,7 +155,7 @@ export class Output {
    * reader is too far behind.
    */
   write(text: string): void {
-    if (this.#hasFailed || text === "") return;
+    if (this.#failure !== undefined || text === "") return;
     this.#queue.push(text);
     this.#length += text.length;
     while (this.#length > MAX_QUEUED_CHARS && this.#queue.length > 1) {
@@ -168,6 +168,11 @@ export class Output {
     await this.#writing;
   }
 
+  /** The error after which nothing more is written; undefined so far. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   async #writeAll(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
@@ -175,9 +180,8 @@ export class Output {
         this.#length = 0;
         await this.#writeBytes(this.#encoder.encode(text));
       }
-    } catch {
-      // The stream is gone, so there is nowhere to report the error.
-      this.#hasFailed = true;
+    } catch (error) {
+      this.#failure = error;
       this.#queue.length = 0;
     } finally {
       this.#writing = undefined;

@@ -73,8 +73,8 @@ async function prepare(
   refuseSecrets(scheduler, settings, io);
   const request = await checkRun(scheduler, inputs, args, io);
   const { files } = await findInputs(inputs);
-  const ownOutput = await sharedOutput(inputs, files, output);
-  const { stem } = ownOutput;
+  const shardOutput = await sharedOutput(inputs, files, output);
+  const { stem } = shardOutput;
   const mergedResults = await mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");
@@ -85,14 +85,8 @@ async function prepare(
   if (scheduler === "slurm" || (await Promise.all(files.map(exists))).every(Boolean)) {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
     await checkMergedFiles(mergedResults, files);
-    // Pods write as a user of their own, who could not write to folders that are created here.
-    const writes = scheduler === "slurm";
-    const plan = await planFor(ownOutput, files, shards, {
-      ...planOptions(settings),
-      inputs,
-      writes,
-    });
-    await checkShards(stem, plan, request);
+    const planOptions = planOptionsOf(scheduler, inputs, settings);
+    await checkShards(stem, await planFor(shardOutput, files, shards, planOptions), request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   } else {
     const { refuseUnknownName } = await import("./submit_kubernetes.ts");
@@ -112,12 +106,18 @@ async function prepare(
   };
 }
 
-function planOptions(settings: Settings) {
+function planOptionsOf(
+  scheduler: "slurm" | "kubernetes",
+  inputs: readonly string[],
+  settings: Settings,
+) {
   const input = {
     inputFormat: settings.choice("input-format", INPUT_FORMATS),
     jsonColumns: settings.parts("json-columns"),
   };
-  return { input, needsLock: !settings.isOff("lock") };
+  // Pods write as a user of their own, who could not write to folders that are created here.
+  const writes = scheduler === "slurm";
+  return { input, inputs, writes, needsLock: !settings.isOff("lock") };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A run continues whatever becomes of its standard output and standard error. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, DENO_RUN, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -25,6 +25,18 @@ Deno.test({
       assertEquals([redirection, code, server.posts], [redirection, 0, 20]);
       await assertVerified(dir, "in.jsonl", "out/");
     }
+  },
+});
+
+Deno.test({
+  name: "a command whose standard output is a file on a full disk says so, and does not end with 0",
+  ignore,
+  async fn() {
+    await using dir = await tempDir();
+    await using child = startLimited("exec >/dev/full", ["help"], dir, "piped");
+    const stderr = await new Response(child.stderr).text();
+    assertMatch(stderr, /^Cannot write to standard output: No space left/);
+    assertEquals((await child.status).code, 6);
   },
 });
 
