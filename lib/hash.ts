@@ -62,6 +62,13 @@ export function hash32(text: string): number {
   return hash >>> 0; // unsigned
 }
 
+/** Combines two hashes by the golden ratio and the last steps of MurmurHash3. */
+export function mixHashes(a: number, b: number): number {
+  let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
 /** A key is the hash of an id: four 32-bit words. */
 export const KEY_WORDS = 4;
 

@@ -11,7 +11,7 @@ import { Attempts } from "./attempts.ts";
 import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { ActiveClock, Clock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { EngineState, nameOf } from "./engine_state.ts";
+import { EngineState } from "./engine_state.ts";
 import { type AttemptResult, Delivery, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { WorkQueue } from "./work_queue.ts";
@@ -60,6 +60,7 @@ export class Engine {
       delivery: this.#delivery,
       now: clock.read,
       wallClock,
+      onHalt: (reason) => this.halt(reason),
     });
     this.#rowClock = new ActiveClock(clock.read);
     this.#attempts = this.#makeAttempts(clock);
@@ -175,14 +176,9 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Sends no more to the teacher. Its calls in flight are finished. Halts a run in which only
-   * halted teachers stay. */
+  /** Sends no more to the teacher. Its calls in flight are finished. */
   removeTeacher(teacher: EndpointOptions["teacher"]): void {
-    const halted = this.#pool.remove(teacher);
-    if (halted === undefined) return;
-    this.halt(
-      `All remaining teachers are halted: the ${nameOf(halted.teacher)} (${halted.reason})`,
-    );
+    this.#pool.remove(teacher);
   }
 
   /** Uses only this share, from 0 to 1, of `rpm` and `tpm`: the other running shards use the
@@ -269,11 +265,12 @@ export class Engine {
   }
 
   #updateRowClock(): void {
-    this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.backoff !== undefined);
+    const isBlocked = this.#pool.isUnusable || this.#pool.backoff !== undefined;
+    this.#rowClock.tick(this.#state.gates.size > 0 || isBlocked);
   }
 
   #onEndpointHalt(reason: string): void {
-    if (this.#pool.isHalted) this.halt(reason);
+    if (this.#pool.isUnusable && !this.#options.mayTeachersJoin) this.halt(reason);
     else this.#options.onNotice?.(reason);
   }
 

@@ -16,14 +16,25 @@ import type { AttemptResult, Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
 export interface EngineParts {
-  readonly options: Pick<EngineOptions, "rowCount" | "listener" | "onNotice">;
+  readonly options: Pick<
+    EngineOptions,
+    "rowCount" | "listener" | "onNotice" | "waitForTeacherMs" | "hasAnsweredBefore"
+  >;
   readonly lanes: Lanes<Work, AttemptResult>;
   readonly queue: WorkQueue;
   readonly pool: TeacherPool;
   readonly delivery: Delivery;
   readonly now: () => number;
   readonly wallClock: () => number;
+  readonly onHalt: (reason: string) => void;
 }
+
+/** The default of `waitForTeacherMs` if the host exists. */
+export const WAIT_FOR_TEACHER_MS = 60_000;
+
+/** The least wait for a teacher to join once rows were finished: a rolling restart takes minutes,
+ * and a job never repeats a halted run. */
+const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
 export class EngineState {
   /** The reasons why no attempt may start: `pause`, or a full disk. */
@@ -32,6 +43,8 @@ export class EngineState {
   readonly silence: Silence;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
+  /** Since when no teacher can be used; undefined while one can. */
+  #unusableSince: number | undefined;
   #lastReported: RunState = "running";
 
   constructor(parts: EngineParts) {
@@ -52,10 +65,27 @@ export class EngineState {
   get backoff(): Backoff | undefined {
     const { lanes, pool } = this.#parts;
     if (lanes.isClosed) return undefined;
+    if (pool.isUnusable) return this.#joinBackoff;
     const { backoff } = pool;
     if (backoff === undefined) return this.#rowsBackoff;
     const { text } = this.silence;
     return text === "" ? backoff : { ...backoff, reason: `${text}: ${backoff.reason}` };
+  }
+
+  /** The backoff while no teacher can be used. */
+  get #joinBackoff(): Backoff {
+    const { pool: { halted }, now, wallClock } = this.#parts;
+    const waitedMs = now() - (this.#unusableSince ?? now());
+    const reason = halted === undefined
+      ? "no teacher is left"
+      : `all remaining teachers are halted: the ${nameOf(halted.teacher)} (${halted.reason})`;
+    return { until: wallClock() + this.#joinWaitMs - waitedMs, reason };
+  }
+
+  get #joinWaitMs(): number {
+    const { options: { waitForTeacherMs, hasAnsweredBefore }, delivery } = this.#parts;
+    const hasRows = hasAnsweredBefore || delivery.finished > 0;
+    return Math.max(waitForTeacherMs ?? WAIT_FOR_TEACHER_MS, hasRows ? WAIT_AFTER_ROWS_MS : 0);
   }
 
   /** The backoff while all rows that may be sent wait for their retries; otherwise undefined. */
@@ -97,10 +127,29 @@ export class EngineState {
     this.reportChange();
     const { lanes, pool, options } = this.#parts;
     const { silence } = this;
+    if (!pool.isUnusable || this.gates.size > 0) this.#unusableSince = undefined;
     // Nothing is sent while a gate is closed.
     if (this.gates.size > 0) silence.reset();
-    else if (silence.isNoticeDue && !lanes.isClosed && pool.backoff !== undefined) {
+    else if (lanes.isClosed) return;
+    else if (pool.isUnusable) this.#waitForTeacher();
+    else if (silence.isNoticeDue && pool.backoff !== undefined) {
       options.onNotice?.(silence.notice(pool.backoff.reason));
+    }
+  }
+
+  /** Halts the run once it has waited long enough. */
+  #waitForTeacher(): void {
+    const { options, now, onHalt } = this.#parts;
+    const { reason } = this.#joinBackoff, waitMs = this.#joinWaitMs;
+    const duration = waitMs < Infinity ? ` for ${formatDuration(waitMs)}` : "";
+    if (this.#unusableSince === undefined) {
+      this.#unusableSince = now();
+      const limit = duration === "" ? "" : `${duration} (--wait waits longer)`;
+      options.onNotice?.(
+        `No teacher can be used: ${reason}. Waiting${limit} for one to join; Ctrl-C stops`,
+      );
+    } else if (now() - this.#unusableSince >= waitMs) {
+      onHalt(`No teacher could be used${duration}: ${reason}`);
     }
   }
 

@@ -9,7 +9,7 @@ import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
-import { nameOf } from "./engine_state.ts";
+import { nameOf, WAIT_FOR_TEACHER_MS } from "./engine_state.ts";
 import {
   evidenceIn,
   type EvidenceKind,
@@ -35,9 +35,6 @@ interface Evidence {
   readonly timeouts: RepeatedBadAnswers;
   readonly all: readonly RepeatedBadAnswers[];
 }
-
-/** The default of `waitForTeacherMs` if the host exists. */
-const WAIT_FOR_TEACHER_MS = 60_000;
 
 /** The error code for a host that does not exist. A temporary failure of DNS has another code,
  * EAI_AGAIN. */

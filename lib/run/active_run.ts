@@ -122,7 +122,7 @@ export class ActiveRun {
     const { teacherList } = this.options;
     if (teacherList === undefined) return;
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
-      // New teachers first: a run ends if only halted teachers are left.
+      // New teachers first: otherwise, a run might have no teacher for a moment, and say so.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
@@ -234,6 +234,7 @@ export function engineOptions(
 ): Omit<EngineOptions, "source" | "sink"> {
   return {
     ...generator,
+    mayTeachersJoin: generator.teacherList !== undefined,
     policy,
     budget,
     concurrency,

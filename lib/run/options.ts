@@ -96,7 +96,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
   carefulStart?: boolean;
   /** Maximum wait, in milliseconds, for the first answer of a teacher that cannot be reached.
    * `Infinity` waits without limit. If a teacher has answered in this run, or in an earlier one
-   * over the same output, the run always waits for the end of an outage.
+   * over the same output, the run always waits for the end of an outage. With a `teacherList`, also
+   * the wait for a teacher to join while none can be used: at least 15 minutes once a row has
+   * finished.
    * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Requests a minute to each teacher, evenly spread. @default no limit */

@@ -6,6 +6,7 @@
 
 import { sumOf } from "../../figures.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
+import { mixHashes } from "../../hash.ts";
 import { Alarm, every } from "../../timer.ts";
 import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
@@ -70,8 +71,14 @@ export class TeacherPool {
     return sumOf(this.#active, ({ userRate }) => userRate.maxPerSecond);
   }
 
-  get isHalted(): boolean {
+  /** Whether no teacher can be used: each has left, or is halted. */
+  get isUnusable(): boolean {
     return this.#active.length === 0;
+  }
+
+  /** A halted teacher that has not left. */
+  get halted(): Endpoint | undefined {
+    return this.#endpoints.find(({ isHalted, isLeaving }) => isHalted && !isLeaving);
   }
 
   get hasSeveral(): boolean {
@@ -82,7 +89,7 @@ export class TeacherPool {
     return this.#endpoints.filter(({ isActive }) => isActive);
   }
 
-  /** Why and until when nothing is sent; undefined if a teacher is available or all are halted. */
+  /** Why and until when nothing is sent; undefined if a teacher is available or none is usable. */
   get backoff(): Backoff | undefined {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
@@ -200,13 +207,11 @@ export class TeacherPool {
     this.#changed();
   }
 
-  /** Returns a halted teacher if all teachers that stay are halted. */
-  remove(teacher: EndpointOptions["teacher"]): Endpoint | undefined {
+  remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.isLeaving = true;
     }
     this.#changed();
-    return this.isHalted ? this.#endpoints.find(({ isLeaving }) => !isLeaving) : undefined;
   }
 
   setConcurrency(concurrency: number): void {
@@ -289,11 +294,4 @@ function leastUsed(
     }
   }
   return best;
-}
-
-/** Combines two hashes by the golden ratio and the last steps of MurmurHash3. */
-function mixHashes(a: number, b: number): number {
-  let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }
