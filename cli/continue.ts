@@ -149,10 +149,14 @@ export function commandOfRun(args: ParsedArgs, io: Pick<Io, "program" | "env">):
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : []);
 }
 
+/** Above this number of results files, no export command is shown: it would be too long. */
+const MAX_EXPORTED_FILES = 8;
+
 export function commandToExport(
   { files }: Pick<Summary, "files">,
   program: string,
 ): string | undefined {
+  if (files.length > MAX_EXPORTED_FILES) return undefined;
   const results = files.filter(({ succeeded }) => succeeded > 0).map((file) => file.results);
   if (results.length === 0) return undefined;
   const words = [program, "export", ...results.map(inputWord), "-o", "train.jsonl"];

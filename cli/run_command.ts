@@ -61,7 +61,9 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
     new ResponseGenerator({ ...request.generator, teachers, teacherList })
   );
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);
-  const nextArgs = await nextArgsOf(args, request);
+  const firstArgs = await nextArgsOf(args, request);
+  let isRetry = false;
+  const nextArgs = () => isRetry ? asRetry(firstArgs) : firstArgs;
   const screen = openScreen(progress, io, settings.isOn("verbose"));
   const { say } = screen;
   generator.on(isQuiet && progress === "none" ? createWarnings(say) : screen.listener);
@@ -78,6 +80,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   try {
     const { code, isInterrupted } = await runAndReport(generator, request, {
       nextArgs,
+      onRetry: () => isRetry = true,
       io,
       screen,
       runMonitor,
@@ -91,7 +94,9 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
 }
 
 interface RunContext {
-  readonly nextArgs: NextArgs;
+  /** Returns the arguments after the current run, or after a retry that the page requested. */
+  readonly nextArgs: () => NextArgs;
+  readonly onRetry: () => void;
   readonly io: Io;
   readonly screen: Screen;
   readonly runMonitor: RunMonitor;
@@ -101,7 +106,7 @@ interface RunContext {
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
-  { nextArgs, io, screen, runMonitor }: RunContext,
+  { nextArgs, onRetry, io, screen, runMonitor }: RunContext,
 ): Promise<{ code: number; isInterrupted: boolean }> {
   const { say } = screen;
   using signals = listenForSignals(generator, io, say, request.graceMs);
@@ -109,14 +114,14 @@ async function runAndReport(
   let code: number, isReported: boolean;
   try {
     const { monitor } = runMonitor;
-    const { summary, isRetry } = await runToEnd(generator, request.run, {
+    const summary = await runToEnd(generator, request.run, {
       monitor,
       isInterrupted,
+      onRetry,
       say,
     });
     screen.close();
-    const finalArgs = isRetry ? asRetry(nextArgs) : nextArgs;
-    printEnd(summary, nextCommand(finalArgs, summary, io.program, io.env), request, io);
+    printEnd(summary, nextCommand(nextArgs(), summary, io.program, io.env), request, io);
     const { allowance } = request;
     code = exitCodeOf(summary, { signal: signals.received, allowance });
   } finally {
@@ -127,9 +132,6 @@ async function runAndReport(
   if (code === EXIT_DONE && !isReported) code = EXIT_DISK;
   return { code, isInterrupted: isInterrupted() };
 }
-
-/** Above this number of results files, no export command is printed: it would be too long. */
-const MAX_EXPORTED_FILES = 8;
 
 /**
  * Prints the summary. With `--quiet` or `--progress json`, prints instead why the run was halted and
@@ -144,9 +146,7 @@ function printEnd(
   if (progress !== "json" && !isQuiet) {
     io.writeErr(summaryText(summary, {
       continueCommand,
-      exportCommand: summary.files.length > MAX_EXPORTED_FILES
-        ? undefined
-        : commandToExport(summary, io.program),
+      exportCommand: commandToExport(summary, io.program),
       isColored: usesColor(io),
     }));
   } else if (summary.state === "halted") {
@@ -193,12 +193,9 @@ export interface RunToEndOptions {
   /** The monitor's page may request a retry when the run is done. */
   readonly monitor: Monitor | undefined;
   readonly isInterrupted: () => boolean;
+  /** Called before each retry. */
+  readonly onRetry: () => void;
   readonly say: (message: string) => void;
-}
-
-export interface RunEnd {
-  readonly summary: Summary;
-  readonly isRetry: boolean;
 }
 
 /**
@@ -208,10 +205,9 @@ export interface RunEnd {
 export async function runToEnd(
   generator: ResponseGenerator,
   run: ResolvedRunOptions,
-  { monitor, isInterrupted, say }: RunToEndOptions,
-): Promise<RunEnd> {
+  { monitor, isInterrupted, onRetry, say }: RunToEndOptions,
+): Promise<Summary> {
   let summary = eventOf(await generator.run(run));
-  let isRetry = false;
   while (monitor?.retryWhenDone && isDoneWithFailures(summary) && !isInterrupted()) {
     monitor.retryWhenDone = false;
     if (run.input.includes("-")) {
@@ -227,12 +223,12 @@ export async function runToEnd(
     if (leftUsd !== null) generator.setMaxCost(leftUsd);
     const rows = formatCountOf(summary.failures_on_disk, "failed row");
     say(`Retrying ${rows}, as requested on the page`);
+    onRetry();
     // `overwrite` has deleted the old answers, and would now delete the answers of this run.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
-    isRetry = true;
   }
-  return { summary, isRetry };
+  return summary;
 }
 
 /** Whether there are failed rows to retry. Rows that a stopped run left pending come first. */
@@ -251,7 +247,7 @@ const MAX_TEXT_LENGTH = 20_000;
 /** Returns what page and report show: settings and, once there is a summary, the next commands. */
 export function aboutRun(
   args: ParsedArgs,
-  nextArgs: NextArgs,
+  nextArgs: () => NextArgs,
   { run, generator }: Pick<RunRequest, "run" | "generator">,
   io: Pick<Io, "program" | "env">,
 ): (summary: Summary | null) => RunAbout {
@@ -271,7 +267,7 @@ export function aboutRun(
   return (summary) => ({ facts, commands: summary === null ? [] : commandsOf(summary) });
 
   function commandsOf(summary: Summary): RunAbout["commands"] {
-    const next = nextCommand(nextArgs, summary, io.program, io.env);
+    const next = nextCommand(nextArgs(), summary, io.program, io.env);
     const isDone = summary.state === "done" && summary.pending === 0;
     const exportCommand = commandToExport(summary, io.program);
     return [

@@ -57,7 +57,7 @@ export class Samples {
       const isHeavy = weightOf(outcome) > MAX_WEIGHT;
       const entry: Entry = {
         id,
-        content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE_TEXT) : outcome,
+        content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE_TEXT) : withoutUnshown(outcome),
       };
       if (outcome.failure !== undefined) {
         pushBounded(this.#failures, entry);
@@ -124,6 +124,17 @@ export function shortenedToFit(
 
 function sampleIn({ content, id }: Entry, maxText: number): Sample {
   return "row" in content ? sampleOf(content, id, maxText) : shortened(content, maxText);
+}
+
+/** Drops what no page shows: with `--keep logprobs`, 60 answers took 380 MB. */
+function withoutUnshown(outcome: Outcome): Outcome {
+  const { row, completion } = outcome;
+  if (completion?.kept === undefined && row.earlier === undefined) return outcome;
+  return {
+    ...outcome,
+    row: { ...row, earlier: undefined },
+    completion: completion && { ...completion, kept: undefined },
+  };
 }
 
 function pushBounded(list: Entry[], entry: Entry): void {

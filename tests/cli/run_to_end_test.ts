@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { type RunEnd, runToEnd } from "../../cli/run_command.ts";
-import type { RunEvent } from "../../lib/progress/events.ts";
+import { runToEnd } from "../../cli/run_command.ts";
+import type { RunEvent, Summary } from "../../lib/progress/events.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
 import type { ResolvedRunOptions } from "../../lib/run/run_options.ts";
@@ -21,7 +21,9 @@ interface Play extends Partial<ResponseGeneratorOptions> {
   onEvent: (event: RunEvent, monitor: Monitor, generator: ResponseGenerator) => void;
 }
 
-interface Played extends RunEnd {
+interface Played {
+  summary: Summary;
+  isRetry: boolean;
   said: string[];
   /** Rows that were sent, in order. */
   asked: string[];
@@ -39,16 +41,18 @@ async function play(
   }, { concurrency: 1, ...options });
   using monitor = createMonitor(generator);
   generator.on((event) => onEvent(event, monitor, generator));
-  const end = await runToEnd(
+  let isRetry = false;
+  const summary = await runToEnd(
     generator,
     { input: [await dir.write("in.jsonl", numberedRows(6))], output: dir.path("out/"), ...run },
     {
       monitor: isMonitored ? monitor : undefined,
       isInterrupted: () => isInterrupted,
+      onRetry: () => isRetry = true,
       say: (text) => said.push(text),
     },
   );
-  return { ...end, said, asked };
+  return { summary, isRetry, said, asked };
 }
 
 /** Requests a retry in each of the first `times` runs. */

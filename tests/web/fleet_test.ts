@@ -94,6 +94,24 @@ Deno.test("shards that have not started wait, with the rows that they will have"
   assertEquals([states, total, rows[0].total], [{ waiting: 3 }, 3_000, 1_000]);
 });
 
+Deno.test("a plan that was removed and made again has its new rows", async () => {
+  await using dir = await tempDir();
+  await writePlan(dir, 3, 1_000);
+  const watch = new FolderWatch(dir.path("out"));
+  const rowsOf = async () => {
+    await watch.check();
+    const { runs, total } = watch.view(10);
+    return [runs, total];
+  };
+  assertEquals(await rowsOf(), [3, 3_000]);
+  await Deno.remove(dir.path("out/.retort/in.shards-1000.json"));
+  assertEquals(await rowsOf(), [0, 0]);
+  await writePlan(dir, 2, 9_000);
+  assertEquals(await rowsOf(), [2, 18_000]);
+  await writePlan(dir, 2, 19_000);
+  assertEquals(await rowsOf(), [2, 38_000]);
+});
+
 Deno.test("rows change places only if their rank changes", async () => {
   await using dir = await tempDir();
   const watch = new FolderWatch(dir.path("out"));

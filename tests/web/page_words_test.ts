@@ -355,6 +355,15 @@ Deno.test("an ended run names its next step: continue, retry with advice, or exp
   ]);
   const retry = stepOf({ failures_on_disk: 30 });
   assertEquals([retry?.[0], retry?.[2]], ["wait", "next"]);
+  const exported = [{ name: "Export", command: "export" }];
+  assertEquals(stepOf({}, exported)?.[2], "export");
+  assertEquals(stepOf({ state: "interrupted", pending: 1 }, exported), null);
+  assertEquals(stepOf({ state: "halted", reason: "No credit" }, exported), [
+    "bad",
+    "No credit",
+    "",
+  ]);
+  assertEquals(stepOf({ failures_on_disk: 30 }, exported), null);
   assertMatch(String(retry?.[1]), /^30 rows failed\. Raise --max-tokens.*\. To retry$/);
   const mixed = stepOf({ failures_on_disk: 1319 });
   assertEquals(mixed?.[0], "bad");

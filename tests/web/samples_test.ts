@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { Buffer } from "node:buffer";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   MAX_SAMPLES_BYTES,
   MAX_TEXT,
@@ -27,6 +29,22 @@ Deno.test("Samples.since() gives the latest 20, newest first, and failures apart
   assertEquals(byId.get(30)?.uid, "u29");
   assertEquals(byId.get(31)?.failure, FAILURE);
   assertEquals(byId.get(31)?.response, "answer to bad", "what was paid for is shown");
+});
+
+Deno.test("Samples.add() does not keep the fields of --keep: logprobs take megabytes an answer", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage: () => void = runInNewContext("gc");
+  const samples = new Samples();
+  const logprobs = [undefined, FAILURE].map((failure) => {
+    const answer = makeAnswer("u", { failure }), kept = { logprobs: {} };
+    samples.add([{ ...answer, completion: { ...answer.completion!, kept } }]);
+    return new WeakRef(kept.logprobs);
+  });
+  // A `WeakRef` keeps its object until the end of the turn.
+  await new Promise((resolve) => setTimeout(resolve));
+  collectGarbage();
+  assertEquals(logprobs.map((reference) => reference.deref()), [undefined, undefined]);
+  assertEquals(samples.since().added.map(({ response }) => response), Array(2).fill("answer to u"));
 });
 
 Deno.test("Samples.since() adds only the samples after the known version", () => {

@@ -7,7 +7,14 @@
  */
 
 import { sumOf } from "../../lib/figures.ts";
-import { cannotRead, inFolder, OWN_FOLDER, parseShardStem, shardStem } from "../../lib/files.ts";
+import {
+  cannotRead,
+  inFolder,
+  OWN_FOLDER,
+  parseShardStem,
+  shardStem,
+  statOf,
+} from "../../lib/files.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import { DEAD_CHECKS, type FleetRow, type FleetView, fleetView, type FoundRun } from "./view.ts";
@@ -31,7 +38,7 @@ export class FolderWatch {
   /** By names of status files. */
   readonly #runs = new Map<string, FoundRun>();
   /** By names of plan files. */
-  readonly #plans = new Map<string, PlannedShard[]>();
+  readonly #plans = new Map<string, FoundPlan>();
   /** Why files cannot be read, by file name. */
   readonly #problems = new Map<string, string>();
   #isChecking = false;
@@ -50,7 +57,8 @@ export class FolderWatch {
   async check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
-    const missing = new Set([...this.#runs.keys(), ...this.#problems.keys()]);
+    const known = [this.#runs, this.#plans, this.#problems];
+    const missing = new Set(known.flatMap((files) => [...files.keys()]));
     try {
       // Imported late: `web/server.ts` must load with `--allow-net` alone, and `lib/run/` needs
       // more permissions.
@@ -70,6 +78,7 @@ export class FolderWatch {
       this.#isChecking = false;
       for (const name of missing) {
         this.#problems.delete(name);
+        if (!existsIn(this.#folder, name)) this.#plans.delete(name);
         this.#countMissing(name);
       }
     }
@@ -103,8 +112,7 @@ export class FolderWatch {
     const path = inFolder(this.#folder, name);
     const old = this.#runs.get(name);
     try {
-      const { size, mtime, ino, isFile } = Deno.statSync(path);
-      const stamp = `${size}:${mtime?.getTime()}:${ino}`;
+      const info = Deno.statSync(path), { size, isFile } = info, stamp = stampOf(info);
       if (isFile && old?.stamp === stamp) {
         old.checksWithoutBeat++;
         return false;
@@ -130,13 +138,16 @@ export class FolderWatch {
 
   async #readPlan(name: string): Promise<void> {
     const stem = name.replace(PLAN_SUFFIX, "");
-    if (this.#plans.has(name) || (this.#stem !== undefined && stem !== this.#stem)) return;
+    if (this.#stem !== undefined && stem !== this.#stem) return;
     try {
-      const path = inFolder(this.#folder, name), plan = await readPlan(path);
+      const path = inFolder(this.#folder, name), info = await statOf(path);
+      const stamp = info && stampOf(info);
+      if (stamp === undefined || this.#plans.get(name)?.stamp === stamp) return;
+      const plan = await readPlan(path);
       if (plan === undefined) this.#problems.set(name, `Cannot read "${path}": it is incomplete`);
       else {
         this.#problems.delete(name);
-        this.#plans.set(name, plannedShards(stem, plan));
+        this.#plans.set(name, { stamp, shards: plannedShards(stem, plan) });
       }
     } catch (error) {
       this.#problems.set(name, (error as Error).message);
@@ -159,7 +170,7 @@ export class FolderWatch {
   /** Rows of the shards without a known status, by the names of their status files. */
   #waitingRows(): Map<string, FleetRow> {
     const waiting = new Map<string, FleetRow>();
-    for (const shards of this.#plans.values()) {
+    for (const { shards } of this.#plans.values()) {
       const started = shards.filter(({ file }) => this.#runs.has(file));
       // A plan is obsolete if there are other runs, but none of this plan's shards has started.
       if (started.length === 0 && this.#runs.size > 0) continue;
@@ -186,6 +197,11 @@ export class FolderWatch {
     }
     return rows === 0 ? 1 : answers / rows;
   }
+}
+
+interface FoundPlan {
+  readonly stamp: string;
+  readonly shards: readonly PlannedShard[];
 }
 
 interface PlannedShard {
@@ -246,6 +262,10 @@ function existsIn(folder: string, name: string): boolean {
   } catch (error) {
     return !(error instanceof Deno.errors.NotFound);
   }
+}
+
+function stampOf({ size, mtime, ino }: Deno.FileInfo): string {
+  return `${size}:${mtime?.getTime()}:${ino}`;
 }
 
 function nextTurn(): Promise<void> {

@@ -61,15 +61,18 @@ export function mainReason(errors) {
  * @returns {NextStep | null}
  */
 export function nextStep({ about, ended, summary, snapshot }) {
-  const command = about?.commands[0]?.command ?? "";
   if (summary === null) return ended ? null : stopStep(snapshot);
+  const { failures_on_disk: failed, pending } = summary;
+  const isComplete = summary.state === "done" && failed + pending === 0;
+  // Some runs have no command that continues them: then the first one is the export.
+  const command = about?.commands.find(({ name }) => isComplete || name !== "Export")?.command ??
+    "";
   if (summary.state === "halted") {
     const reason = summary.reason ?? "The run was halted";
     const words = command === "" ? reason : `${reason}. Then continue`;
     return { tone: "bad", icon: "stop", words, command };
   }
   if (command === "") return null;
-  const { failures_on_disk: failed, pending } = summary;
   if (summary.state === "interrupted" || pending > 0) {
     // Rows that a stopped retry did not reach count as failed, not as pending.
     const reason = pending > 0
