@@ -205,10 +205,9 @@ export async function cancelCommand(
   }
   const outcomes = [await cancelSlurm(name, io), await cancelKubernetes(name, namespace, io)];
   io.writeErr(`Slurm: ${outcomes[0].text}\nKubernetes: ${outcomes[1].text}\n`);
-  const kinds = outcomes.map(({ kind }) => kind);
   // If another user owns the job, its shards must still be requeued at their time limit.
-  if (kinds.includes("kept")) await Deno.remove(marker).catch(() => {});
-  return conclude(kinds, name, io);
+  if (outcomes.some(({ kind }) => kind === "kept")) await Deno.remove(marker).catch(() => {});
+  return conclude(outcomes.map(({ kind }) => kind), name, io);
 }
 
 /** Prints the outcome of all schedulers together. Returns the exit code. */
@@ -230,10 +229,10 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
     io.writeErr(`Nothing to cancel: there is no job of this output (${name})\n`);
     return EXIT_DONE;
   }
-  io.writeErr(
-    `The job ${name} may still be there. Slurm does not queue its running shards again, but starts ` +
-      "waiting ones. Call deno task submit cancel where the scheduler can be reached\n",
-  );
+  const onSlurm = "Slurm does not queue its running shards again, but starts waiting ones. ";
+  const detail = kinds[0] === "none" ? "" : onSlurm;
+  const advice = "Call deno task submit cancel where the scheduler can be reached";
+  io.writeErr(`The job ${name} may still be there. ${detail}${advice}\n`);
   return EXIT_FAILED_ROWS;
 }
 

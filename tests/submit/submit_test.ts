@@ -444,7 +444,7 @@ const CANCELS: [string, Tools, CliServer | string[] | undefined, number, string[
     3,
     [
       "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
-      "may still be there",
+      "may still be there. Call deno task submit cancel where the scheduler can be reached",
     ],
   ],
   ["a job, perhaps, that Slurm may hold", { ...EVERY_TOOL, squeue: NO_SLURM }, undefined, 3, [
