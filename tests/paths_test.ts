@@ -63,5 +63,6 @@ Deno.test("globOf() finds where a pattern begins", () => {
   }
   assertEquals(globOf("/*.jsonl", posix), { start: "/", glob: "/*.jsonl", depth: 1 });
   assertEquals(globOf("*.jsonl", posix), { start: ".", glob: "*.jsonl", depth: 1 });
+  assertEquals(globOf("./a/./*.jsonl", posix), { start: "a", glob: "a/*.jsonl", depth: 1 });
   assertEquals(globOf("a/b*/c.jsonl", posix), { start: "a", glob: "a/b*/c.jsonl", depth: 2 });
 });

@@ -19,9 +19,11 @@ import {
   type IndexedLine,
   readIndex,
 } from "../index/mod.ts";
+import { xxHash64Hex } from "../hash.ts";
 import { asText } from "../json.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import {
+  type BadRow,
   badRowUid,
   dropLines,
   isBadRowLine,
@@ -48,8 +50,8 @@ export class FailureLedger {
   #lines = 0;
   /** Lines to remove: the row has a newer line or a result, or the bad row was fixed. */
   readonly #outdatedLines = new LineSet();
-  /** By uid, the lines of bad rows of earlier runs that the first pass has not found yet. */
-  readonly #badRows = new Map<string, number>();
+  /** By uid, the bad rows of earlier runs that the first pass has not found yet. */
+  readonly #badRows = new Map<string, { readonly lineNumber: number; readonly hash: string }>();
   /** By uid, the lines of failed rows that this run sends again and that have not finished yet. */
   readonly #retriedLines = new Map<string, number>();
   /** By uid, the last paid answer of each row that has no accepted one. */
@@ -88,14 +90,17 @@ export class FailureLedger {
     }, signal);
   }
 
-  /** Whether the file has a line for this bad row. `dropRepairedRows` then keeps the line. */
-  hasBadRow({ file, line }: { file: string; line: number }): boolean {
-    return this.#badRows.delete(badRowUid(file, line));
+  /** Whether the file has a line for this bad row. `dropRepairedRows` then keeps the line. If the
+   * row was edited and is still bad, it needs a new line. */
+  hasBadRow({ file, line, problem, text, bytes }: BadRow): boolean {
+    const uid = badRowUid(file, line);
+    const hash = badRowHash(problem, text ?? bytes?.toBase64() ?? "");
+    return this.#badRows.get(uid)?.hash === hash && this.#badRows.delete(uid);
   }
 
-  /** Called after the whole input was read: bad rows not found again have been fixed. */
+  /** Called after the whole input was read: bad rows not found again have been fixed or edited. */
   dropRepairedRows(): void {
-    for (const number of this.#badRows.values()) this.#outdatedLines.add(number);
+    for (const { lineNumber } of this.#badRows.values()) this.#outdatedLines.add(lineNumber);
   }
 
   askAgain(uid: string, number: number): void {
@@ -140,9 +145,11 @@ export class FailureLedger {
 
   #readBadRow(line: IndexedLine): void {
     const uid = line.uid();
-    const earlierLine = this.#badRows.get(uid);
-    if (earlierLine !== undefined) this.#outdatedLines.add(earlierLine);
-    this.#badRows.set(uid, line.number);
+    const earlier = this.#badRows.get(uid);
+    if (earlier !== undefined) this.#outdatedLines.add(earlier.lineNumber);
+    const { raw, raw_base64 } = line.value();
+    const hash = badRowHash(asText(errorOf(line).message), asText(raw ?? raw_base64));
+    this.#badRows.set(uid, { lineNumber: line.number, hash });
   }
 
   #isAskedAgain(line: IndexedLine, retry: RetryFilter, before: string | undefined): boolean {
@@ -183,8 +190,12 @@ function placeOf({ offset, byteLength }: IndexedLine): LinePlace {
   return { offset, byteLength };
 }
 
-function errorOf(line: IndexedLine): { type?: unknown; status?: unknown; created?: unknown } {
+function errorOf(line: IndexedLine): Partial<Record<string, unknown>> {
   return (line.value() as { error?: object }).error ?? {};
+}
+
+function badRowHash(problem: string, content: string): string {
+  return xxHash64Hex(`${problem}\n${content}`);
 }
 
 function isUnfinished(line: IndexedLine): boolean {

@@ -7,9 +7,9 @@
 import { Buffer } from "node:buffer";
 import type { SourceError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
-import { HAS_RESULT, type IdTable, SEEN } from "../index/mod.ts";
-import { sampleUid } from "../answer.ts";
-import { MAX_SAMPLES, tokenLimitOf } from "../params.ts";
+import { HAS_RESULT, type IdTable, readIndex, SEEN } from "../index/mod.ts";
+import { parseSampleUid } from "../answer.ts";
+import { tokenLimitOf } from "../params.ts";
 import { addRowTokenLimit, type RowTokenLimits } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
@@ -65,8 +65,8 @@ export class Findings {
   /** Orphans with the prompt of a new row. The row has got another id, so it would be paid for again:
    * if the id is a hash of the row, a program that writes `1.0` for `1` changes it. */
   rewritten = 0;
-  /** By uid, the prompt hashes of the first rows without an outcome. */
-  readonly newPrompts = new Map<string, string>();
+  /** Prompt hashes of the first rows without an outcome. */
+  readonly newPrompts = new Set<string>();
   /** Results that the output had when its last run ended and lacks now. Only those whose rows may be
    * sent again count. */
   lost = 0;
@@ -123,26 +123,22 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Counts the results without a row in this run, and those whose prompt a new row has. */
-  countOrphans(table: IdTable): void {
+  /** Counts the results without a row in this run, and those whose prompt a new row has. Further
+   * samples of the rows are not among the latter: an earlier run with more samples has left them. */
+  async countOrphans(table: IdTable, resultsPaths: readonly string[]): Promise<void> {
     const flags = { all: HAS_RESULT, none: SEEN };
+    const countRewritten = () => table.count({ ...flags, fingerprints: this.newPrompts });
     this.orphans = table.count(flags);
-    if (this.orphans === 0) return;
-    this.rewritten = table.count({ ...flags, fingerprints: new Set(this.newPrompts.values()) });
-    if (this.rewritten > 0) this.rewritten -= this.#furtherSamplesIn(table);
-  }
-
-  /** Counts the results of new rows that an earlier run with more samples has left. */
-  #furtherSamplesIn(table: IdTable): number {
-    let count = 0;
-    for (const [uid, promptHash] of this.newPrompts) {
-      for (let sample = this.samples; sample < MAX_SAMPLES; sample++) {
-        const slot = table.find(sampleUid(uid, sample));
-        if (slot === -1 || !table.has(slot, HAS_RESULT) || table.has(slot, SEEN)) continue;
-        if (table.fingerprintEquals(slot, promptHash)) count++;
-      }
+    this.rewritten = this.orphans === 0 ? 0 : countRewritten();
+    if (this.rewritten === 0) return;
+    // The files are read again, because the table does not hold the row of a sample.
+    for (const path of resultsPaths) {
+      await readIndex({ path, kind: "results" }, table, (slot, line) => {
+        const rowSlot = table.find(parseSampleUid(line.uid())?.uid ?? "");
+        if (rowSlot !== -1 && table.has(rowSlot, SEEN)) table.set(slot, SEEN);
+      });
     }
-    return count;
+    this.rewritten = countRewritten();
   }
 
   addResent(difference: string): void {

@@ -149,12 +149,12 @@ function pathIn(folder: string, name: string): string {
 export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
-  const parts = pattern.split(rules.SEPARATOR_PATTERN);
+  const parts = pattern.split(rules.SEPARATOR_PATTERN).filter((part) => part !== ".");
   const fixedParts = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)));
   const start = fixedParts.join("/") || (rules.isAbsolute(pattern) ? "/" : ".");
   return {
     start: `${root}${start}`,
-    glob: `${root}${parts.join("/")}`.replace(/^\.\//, "").normalize(),
+    glob: `${root}${parts.join("/")}`.normalize(),
     depth: pattern.includes("**") ? Infinity : parts.length - fixedParts.length,
   };
 }

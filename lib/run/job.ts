@@ -116,12 +116,13 @@ export class Job {
     const { options, identity, selection, limit, keepsRows, context } = this.#jobOptions;
     const { duplicates, imagesRoot } = context.generator, signal = this.#signal;
     this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
+    const { results } = this.files, kind = "results";
+    const resultsPaths = [results, ...await rescuedFilesOf(results, kind)];
     let resultLines = 0;
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
-      const { results } = this.files, kind = "results";
       const mark = (slot: number) => table.set(slot, HAS_RESULT);
-      for (const path of [results, ...await rescuedFilesOf(results, kind)]) {
+      for (const path of resultsPaths) {
         resultLines += await readIndex({ path, kind }, table, mark, signal);
       }
       await this.#ledger.read(table, options.retry ?? false, this.#retry?.before, signal);
@@ -138,7 +139,7 @@ export class Job {
       onlyFailures: Boolean(options.retry),
       selection,
       reaskAnswered: options.reaskAnswered,
-      isOnDisk: (place) => this.#ledger.hasBadRow(place),
+      isOnDisk: (bad) => this.#ledger.hasBadRow(bad),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
       signal,
@@ -150,7 +151,7 @@ export class Job {
       // Of the lost results, those whose rows are gone from the input, too, are not sent again.
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
-    if (this.#readsAllRows) findings.countOrphans(table);
+    if (this.#readsAllRows) await findings.countOrphans(table, resultsPaths);
     // The second pass needs only the ids that the plan keeps.
     findings.plan.keptUids.takeKeys(table.releaseKeys());
     this.findings = findings;

@@ -9,8 +9,9 @@ import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT } from "../index/mod.ts";
 import { foreignTextError, type InputPiece, type Line } from "../formats/mod.ts";
 import { differenceOf, type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "./plan.ts";
+import type { BadRow } from "../sink/mod.ts";
 import { Findings } from "./findings.ts";
-import type { InputSequence, RowPlace } from "./input_rows.ts";
+import type { InputSequence } from "./input_rows.ts";
 import type { RunOptions } from "./options.ts";
 import type { UidSelection } from "./run_options.ts";
 
@@ -26,7 +27,7 @@ export interface PreflightOptions
   /** The answers that a retry may request. @default all */
   readonly selection?: UidSelection;
   /** Whether the failures file already has a line for this bad row. */
-  readonly isOnDisk: (place: RowPlace) => boolean;
+  readonly isOnDisk: (bad: BadRow) => boolean;
   readonly uidFields?: readonly string[];
   /** The `promptField` of the run, unless it has a template. @default none */
   readonly promptField?: string;
@@ -52,13 +53,16 @@ export async function preflight(
   for await (const batch of input.rows()) {
     input.keptRows?.addLines(batch);
     for (const line of batch) {
-      if (findings.plan.length >= options.limit) return findings;
+      if (findings.plan.length >= options.limit) {
+        if (findings.rows === 0) await pass.refuseForeign(1);
+        return findings;
+      }
       pass.add(line);
     }
     if (findings.rows === 0) await pass.refuseForeign(FOREIGN_CHECK_LINES);
     options.signal?.throwIfAborted();
   }
-  await pass.refuseForeign(1);
+  await pass.refuseForeign(1, { isAtEnd: true });
   return findings;
 }
 
@@ -128,14 +132,14 @@ class FirstPass {
 
   /** Throws if the first line looks like another format and most lines, at least `minBadLines`, are
    * bad. Some may still be rows, such as the last element of a JSON array. */
-  async refuseForeign(minBadLines: number): Promise<void> {
+  async refuseForeign(minBadLines: number, { isAtEnd = false } = {}): Promise<void> {
     const { bad, rows } = this.#findings;
     if (this.#suspect === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { path, name, format } = this.#suspect;
     if (format !== "jsonl") return;
     // Further bad lines would not change what the start of the file shows.
     if (bad.count > 1) this.#suspect = undefined;
-    const foreign = await foreignTextError(path, name, bad.count === 1);
+    const foreign = await foreignTextError(path, name, isAtEnd && bad.count === 1);
     if (foreign !== undefined) throw foreign;
   }
 
@@ -143,8 +147,9 @@ class FirstPass {
     const findings = this.#findings;
     if (findings.bad.count === 0 && findings.rows === 0) this.#suspect = this.#input.current;
     findings.bad.add(line.number, problem, hint);
-    const isOnDisk = this.#options.isOnDisk(this.#input.placeOf(line.number));
-    findings.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);
+    const { text, bytes } = line;
+    const bad = { ...this.#input.placeOf(line.number), problem, text, bytes };
+    findings.plan.push(this.#options.isOnDisk(bad) ? Todo.Skip : Todo.Bad, sample);
   }
 
   #count(row: ParsedRow, line: number): void {
@@ -168,7 +173,7 @@ class FirstPass {
     if (todo !== Todo.Skip) this.#requests++;
     if (sample === 0) {
       const isNew = !isSettled && todo !== Todo.Skip;
-      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.set(uid, row.promptHash);
+      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
       this.#slot = slot;
       plan.push(todo);
     } else plan.decide(sample, todo);

@@ -182,7 +182,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
       return endpointOf(place, options);
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
-    address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
+    address: joinUnique(places.flatMap(({ teacher }) => teacher.address || [])),
     // Output lines state these parameters, and the caller may change its object during the run.
     params: { ...params },
     check: options.validate && validateCheck(options.validate),

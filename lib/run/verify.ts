@@ -149,7 +149,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     isOnDisk: ({ file, line }) => audit.badRows.has(badRowUid(file, line)),
   });
   const isWhole = options.limit === undefined;
-  const surplus = isWhole ? await audit.countSurplus(files.results, rows.uidField) : 0;
+  const surplus = isWhole ? await audit.countSurplus(rows.uidField) : 0;
   const { total, succeeded, failed } = findings;
   return {
     ...{ input: files.input, results: files.results, rows: findings.rows, samples },
@@ -202,10 +202,12 @@ export class Audit {
   readonly badRows = new Set<string>();
   readonly damage: Damage[] = [];
   damageCount = 0;
+  readonly #resultsPaths: string[] = [];
 
   /** Reads a results file. Rescued lines that the output has, too, are not reported: the next run adds
    * only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
+    this.#resultsPaths.push(path);
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
       if (this.table.has(slot, HAS_RESULT)) {
@@ -233,25 +235,22 @@ export class Audit {
   }
 
   /** Counts results of input rows whose sample number is too high, and removes them from `orphans`.
-   * Reads the file again, because the table does not hold the row and the sample of an id. */
-  async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
-    if (this.orphans === 0) return 0;
-    let surplus = 0;
-    for await (const { row } of linesOf(path, "results")) {
-      if (row === undefined) continue;
-      const { rowUid, sample } = originOf({ ...row }, uidFields);
-      if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
-      const slot = this.table.find(row.uid);
-      // -1: an active run has written it since `readResults`.
-      if (slot === -1 || this.table.has(slot, SEEN)) continue;
-      this.table.set(slot, SEEN);
-      surplus++;
+   * Reads the files again, because the table does not hold the row and the sample of an id. */
+  async countSurplus(uidFields: readonly string[] | undefined): Promise<number> {
+    const orphans = this.orphans;
+    if (orphans === 0) return 0;
+    for (const path of this.#resultsPaths) {
+      for await (const { row } of linesOf(path, "results")) {
+        if (row === undefined) continue;
+        const { rowUid, sample } = originOf({ ...row }, uidFields);
+        const rowSlot = this.table.find(rowUid);
+        if (sample === 0 || rowSlot === -1 || !this.table.has(rowSlot, SEEN)) continue;
+        const slot = this.table.find(row.uid);
+        // -1: an active run has written it since `readResults`.
+        if (slot !== -1) this.table.set(slot, SEEN);
+      }
     }
-    return surplus;
-  }
-
-  #isSeen(slot: number): boolean {
-    return slot !== -1 && this.table.has(slot, SEEN);
+    return orphans - this.orphans;
   }
 
   #insert({ uid, prompt_hash: hash }: AuditedRow): number {

@@ -61,8 +61,10 @@ Deno.test("nextCommand() does not start over again, and retries nothing by itsel
 
 Deno.test("nextCommand() does not pay for the answers of --reask-answered again", () => {
   const args = ["retry", "a.jsonl", "--uids", "1,2", "--reask-answered"];
-  const failed = summaryOf({ failures_on_disk: 2 });
+  const failed = summaryOf({ failed: 1, failures_on_disk: 2 });
   assertEquals(next(args, failed), "retort retry a.jsonl --uids 1,2");
+  // With --uids, this command would have nothing to send.
+  assertEquals(next(args, FAILED), "retort retry a.jsonl");
   const interrupted = summaryOf({ state: "interrupted", pending: 5 });
   assertEquals(next(args, interrupted), "retort retry a.jsonl --uids 1,2");
   const unsent = summaryOf({ state: "interrupted", pending: 5, elapsed_ms: 0 });

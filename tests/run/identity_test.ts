@@ -7,6 +7,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
+import { resolveOptions } from "../../lib/run/resolve_options.ts";
 import {
   checkSameIdentity,
   type Identity,
@@ -275,4 +276,11 @@ Deno.test("readRunFile() names what is wrong in a file that something else has w
     );
     await assertRejects(() => readRunFile(path), UsageError, `Cannot read "${path}": `);
   }
+});
+
+Deno.test("the address of a run leaves out teachers that have none", () => {
+  const complete = () => Promise.reject(new Error("not called"));
+  const teachers = [{ complete }, { complete, address: "http://a" }, { complete, address: "" }];
+  const { address } = resolveOptions({ teachers: teachers.map((teacher) => ({ teacher })) });
+  assertEquals(address, "http://a");
 });

@@ -158,6 +158,22 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
   assertEquals([known.bad.count, known.plan.bad], [1, 0]);
 });
 
+Deno.test("preflight() with a limit names another format, too, unless a row can be sent", async () => {
+  await using dir = await tempDir();
+  const table = await dir.write("table.jsonl", "id,prompt\n1,a\n2,b\n3,c\n");
+  for (const limit of [1, 3]) {
+    await assertRejects(() => look(table, { limit }), SourceError, "Add --input-format csv");
+  }
+  const damaged = await dir.write("damaged.jsonl", 'id,prompt\n{"prompt":"a"}\n{"prompt":"b"}\n');
+  assertEquals((await look(damaged, { limit: 2 })).rows, 1);
+  // An object that is the whole file is a table, the first of several is none.
+  const object = '{"prompt":["a"],"n":[1]}\n';
+  const whole = await dir.write("whole.jsonl", object);
+  await assertRejects(() => look(whole, { limit: 1 }), SourceError, "a table in one JSON object");
+  const first = await dir.write("first.jsonl", `${object}{"prompt":"b"}\n`);
+  assertEquals((await look(first, { limit: 1 })).bad.count, 1);
+});
+
 Deno.test("preflight() says whether any row has one of the --uid-field fields", async () => {
   await using dir = await tempDir();
   const uidFields = ["sku", "ean"];

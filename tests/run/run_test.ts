@@ -494,6 +494,29 @@ Deno.test("a run with fewer samples does not take the prompts of the others for 
   await assertRejects(rerun, UsageError, "for 2 results");
 });
 
+Deno.test("a run with fewer samples sends a new row with the prompt of an answered one", async () => {
+  await using dir = await tempDir();
+  const rows = ["a", "b"].map((id) => ({ id, prompt: "the same" }));
+  const input = await dir.write("in.jsonl", rows), output = dir.path("out.jsonl");
+  const teacher = new TestTeacher();
+  await generatorOf(teacher, { samples: 2 }).run({ input, output, limit: 1 });
+  await generatorOf(teacher, { samples: 1 }).run({ input, output });
+  assertEquals(teacher.asked, ["a", "a#1", "b"]);
+});
+
+Deno.test("a bad row that was edited and is still bad replaces its line in the failures file", async () => {
+  await using dir = await tempDir();
+  const output = dir.path("out.jsonl"), input = dir.path("in.jsonl");
+  const rawsAfter = async (...lines: string[]) => {
+    await dir.write("in.jsonl", ['{"prompt":"a"}', ...lines, ""].join("\n"));
+    await generatorOf(new TestTeacher()).run({ input, output, skipBadRows: true });
+    return (await dir.rows("out_error.jsonl")).map(({ raw }) => raw);
+  };
+  assertEquals(await rawsAfter("first", "kept"), ["first", "kept"]);
+  assertEquals(await rawsAfter("second", "kept"), ["kept", "second"]);
+  assertEquals(await rawsAfter("second", "kept"), ["kept", "second"]);
+});
+
 Deno.test("a preview has the notices of a run about left-out files and unknown settings", async () => {
   await using dir = await tempDir();
   await dir.write("in/a.jsonl", rowsOf("a"));

@@ -43,5 +43,15 @@ Deno.test("verify() leaves out a sample that an active run writes while it reads
   await audit.readResults(results);
   audit.table.set(audit.table.find("a"), SEEN);
   await Deno.writeTextFile(results, `${JSON.stringify(line("a#1"))}\n`, { append: true });
-  assertEquals([await audit.countSurplus(results, undefined), audit.orphans], [1, 0]);
+  assertEquals([await audit.countSurplus(undefined), audit.orphans], [1, 0]);
+});
+
+Deno.test("verify() tells further samples from results without a row in files of rescued lines, too", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ id: "a", prompt: "hi" }]);
+  const line = (uid: string) => ({ uid, prompt_hash: "0123456789abcdef", response: "x" });
+  await dir.write("out/in.jsonl", [line("a")]);
+  await dir.write("out/in.rescued-1.jsonl", ["a#1", "b"].map(line));
+  const [{ surplus, strangers }] = await verify({ input, output: dir.path("out/") });
+  assertEquals([surplus, strangers], [1, 1]);
 });
