@@ -74,7 +74,7 @@ export class TeacherBlame {
     const isUnknownHost = code === NO_HOST;
     if (!isUnreachable) this.#absentSince.delete(endpoint);
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
-    if (this.#hasAnswered || !isAbsent) return;
+    if (this.#hasAnswered || !isAbsent || endpoint.isHalted) return;
     const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
     const since = this.#absentSince.get(endpoint) ?? endpoint.now;
     if (endpoint.now - since < waitForTeacherMs) {
@@ -188,6 +188,8 @@ export class TeacherBlame {
     if (endpoint.isHalted) return;
     const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
     endpoint.halt(cause);
+    // It may join again.
+    this.#absentSince.delete(endpoint);
     this.#options.onEndpointHalt(sentence);
     this.#releaseIfHalted(endpoint);
   }

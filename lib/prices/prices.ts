@@ -84,18 +84,20 @@ export async function pricesOf(
     };
   }
   const tier = asText(options.params?.service_tier) || undefined;
-  const prices = new Map<Teacher, KnownPrice>();
-  for (const teacher of teachers.filter(mayBePublic)) {
-    const price = await findPrice(teacher, tier, options.now);
-    if (price !== undefined) prices.set(teacher, price);
-  }
-  const unpriced = teachers.filter((teacher) => !prices.has(teacher));
+  const lists = teachers.some(mayBePublic) ? await import("./public_prices.ts") : undefined;
+  const prices = new Map<Teacher, KnownPrice | undefined>();
+  // Teachers of a list may join later.
+  const priceAt = (teacher: Teacher) => {
+    if (!prices.has(teacher)) prices.set(teacher, findPrice(lists, teacher, tier, options.now));
+    return prices.get(teacher);
+  };
+  const unpriced = teachers.filter((teacher) => priceAt(teacher) === undefined);
   const isKnown = unpriced.length === 0 && teachers.length > 0;
   return {
-    priceOf: isKnown ? (completion, teacher) => prices.get(teacher)?.costOf(completion) : undefined,
-    ratesOf: (teacher) => prices.get(teacher)?.rates,
+    priceOf: isKnown ? (completion, teacher) => priceAt(teacher)?.costOf(completion) : undefined,
+    ratesOf: (teacher) => priceAt(teacher)?.rates,
     unpriced,
-    notes: [...new Set([...prices.values()].map(({ note }) => note))],
+    notes: [...new Set([...prices.values()].flatMap((price) => price?.note ?? []))],
   };
 }
 
@@ -105,12 +107,15 @@ interface KnownPrice {
   readonly note: string;
 }
 
-async function findPrice(
+/** @param lists Undefined if no teacher at the start may be public. */
+function findPrice(
+  lists: typeof import("./public_prices.ts") | undefined,
   teacher: Teacher,
   tier: string | undefined,
   now?: () => number,
-): Promise<KnownPrice | undefined> {
-  const { costOfModels, noteOf, publicPrice, statesItsCost } = await import("./public_prices.ts");
+): KnownPrice | undefined {
+  if (lists === undefined || !mayBePublic(teacher)) return undefined;
+  const { costOfModels, noteOf, publicPrice, statesItsCost } = lists;
   const { model = "", address = "" } = teacher;
   const priceAt = (name: string) => publicPrice(name, address, now);
   const price = priceAt(model);

@@ -18,7 +18,7 @@ import {
   type RunState,
 } from "../progress/mod.ts";
 import type { FinishedRow, Outcome } from "../row.ts";
-import type { ResolvedOptions } from "./resolve_options.ts";
+import { autoConcurrency, type ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
 
@@ -119,13 +119,19 @@ export class ActiveRun {
   }
 
   #followTeachers(engine: Engine): void {
-    const { teacherList } = this.options;
+    const { teacherList, teachers, isExploring } = this.options;
     if (teacherList === undefined) return;
+    let count = teachers.length, maximum = autoConcurrency(count);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
       // New teachers first: otherwise, a run might have no teacher for a moment, and say so.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
+      count += joined.length - left.length;
+      // Another number is the caller's own.
+      if (isExploring && this.#concurrency === maximum && autoConcurrency(count) > maximum) {
+        this.setConcurrency(maximum = autoConcurrency(count));
+      }
       this.progress.stateChanged();
     }, this.progress.notice.bind(this.progress));
   }

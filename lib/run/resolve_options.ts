@@ -112,8 +112,6 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-const MAX_EXPLORED_PER_TEACHER = 1_024;
-
 /** Options that others replace: each teacher has its own `rpm`, `check` stands for `validate`, … */
 type ReplacedName =
   | "teacher"
@@ -162,9 +160,8 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const { params, notices } = checkParams(options.params ?? {});
   const { jsonSchema, responseFormat = true } = options;
   const isExploring = options.concurrency === "auto";
-  const maxExplored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED_PER_TEACHER * places.length);
-  const { concurrency: requested = 20 } = options;
-  const concurrency = checkConcurrency(requested === "auto" ? maxExplored : requested);
+  const { concurrency: asked = 20 } = options;
+  const concurrency = checkConcurrency(asked === "auto" ? autoConcurrency(places.length) : asked);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
     throw new TypeError('Cannot use maxTokensCap alone: set onTruncated to "escalate", too');
   }
@@ -201,6 +198,11 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   rowParserOf(resolved);
   checkSendable(resolved);
   return resolved;
+}
+
+/** The maximum number of rows in flight that `auto` allows. */
+export function autoConcurrency(teachers: number): number {
+  return Math.min(MAX_CONCURRENCY, 1_024 * teachers);
 }
 
 /** `uidFieldLast`: `id` is read before `uidField`, as in the version that began the output. */

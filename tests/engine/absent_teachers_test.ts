@@ -8,7 +8,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/
 import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { endpointOf, Fixture, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
 const MINUTE_MS = 60_000;
@@ -140,4 +140,28 @@ Deno.test("Engine waits for a teacher that is lost once one has answered", async
   await clock.advance(15 * MINUTE_MS);
   await fixture.ended;
   assertEquals(fixture.outcomes.length, 50);
+});
+
+Deno.test("Engine waits again for an absent teacher that was halted and joins again", async () => {
+  using clock = new FakeClock();
+  const [absent, good] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(9),
+    teachers: [endpointOf(absent), endpointOf(good)],
+    concurrency: 6,
+    now: clock.now,
+  });
+  await fixture.start();
+  const refused = () => absent.open[0].refuse(unreachable("ECONNREFUSED"));
+  const state = () => fixture.engine.teacherStatuses()[0].state;
+  await refused();
+  await clock.advance(MINUTE_MS);
+  await refused();
+  assertEquals(state(), "halted");
+  fixture.engine.removeTeacher(absent);
+  fixture.engine.addTeacher(endpointOf(absent));
+  await refused();
+  assertEquals(state(), "down");
+  fixture.engine.abort();
+  await fixture.ended;
 });

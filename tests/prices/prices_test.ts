@@ -150,6 +150,15 @@ Deno.test("checkPrices() requires both prices or none", () => {
   assertThrows(() => checkPrices({ priceOut: 1 }), RangeError, "add --price-in (priceIn)");
 });
 
+Deno.test("pricesOf() prices a teacher that joins later", async () => {
+  const { priceOf, ratesOf } = await pricesOf([OPENAI], { now: () => NOON });
+  const usage = { promptTokens: 1e6, completionTokens: 1e6 };
+  const joined = { ...OPENAI };
+  assertEquals(priceOf!({ usage }, joined), priceOf!({ usage }, OPENAI));
+  assertEquals(ratesOf(joined), ratesOf(OPENAI));
+  assertEquals(priceOf!({ usage }, { ...OPENAI, address: "http://127.0.0.1/v1" }), undefined);
+});
+
 Deno.test("the list of public prices is loaded when it is needed, without any permission", async () => {
   await using dir = await tempDir();
   const script = await dir.write(

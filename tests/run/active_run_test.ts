@@ -45,6 +45,33 @@ Deno.test("ActiveRun survives listeners that throw or reject, and calls the othe
   assertEquals(seen, ["a", "b"]);
 });
 
+Deno.test("ActiveRun allows more rows in flight with each teacher that joins, with `auto`", async () => {
+  const complete = () =>
+    Promise.resolve({ response: "42", finishReason: "stop", usage: null, model: "m" });
+  let onChange!: (change: TeacherChange) => void;
+  const teacherList: TeacherList = {
+    watch(callback) {
+      onChange = callback;
+      return () => {};
+    },
+  };
+  for (const concurrency of ["auto", 7] as const) {
+    const generator = new ResponseGenerator({ teacher: { complete }, teacherList, concurrency });
+    const atOnce = () => generator.snapshot()!.concurrency;
+    const places = Array.from({ length: 3 }, () => ({ teacher: { complete } }));
+    for await (const _ of generator.generate([{ prompt: "a" }])) {
+      onChange({ joined: places, left: [] });
+      assertEquals(atOnce(), concurrency === "auto" ? 4 * 1_024 : 7);
+      onChange({ joined: [], left: [places[0].teacher] });
+      onChange({ joined: [places[0]], left: [] });
+      assertEquals(atOnce(), concurrency === "auto" ? 4 * 1_024 : 7);
+      generator.setConcurrency(5);
+      onChange({ joined: [{ teacher: { complete } }], left: [] });
+      assertEquals(atOnce(), 5);
+    }
+  }
+});
+
 Deno.test("ActiveRun checks the places that a list adds, except fields of the list's own", async () => {
   const complete = () =>
     Promise.resolve({ response: "42", finishReason: "stop", usage: null, model: "m" });

@@ -67,6 +67,8 @@ export class HillClimb {
   }
 
   setCeiling(ceiling: number): void {
+    // It is set again, without a change, for all teachers when one joins.
+    if (ceiling === this.#ceiling) return;
     this.#ceiling = ceiling;
     if (ceiling < this.#limit) this.#limit = ceiling;
     this.interrupted();
