@@ -203,15 +203,20 @@ export function originOf(
   if (distill.replaced === undefined) {
     return originIn(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
   }
+  const replaced = replacedFields(distill.replaced);
   const candidates = [
-    ...uidFields.map((field) => line[field]),
-    replacedUid(distill.replaced),
+    // The line's own `uid` is the one that the run made.
+    ...uidFields.map((field) => replaced[field] ?? (field === "uid" ? undefined : line[field])),
+    replaced.uid,
     line.custom_id,
     line.id,
     DERIVED.exec(uid)?.[1],
   ];
-  const inputUid = candidates.find((candidate) => isInputUid(candidate, uid));
-  return originIn(uid, inputUid === undefined ? uid : uid.slice(0, String(inputUid).length));
+  for (const candidate of candidates) {
+    const inputUid = inputUidIn(uid, candidate);
+    if (inputUid !== undefined) return originIn(uid, inputUid);
+  }
+  return originIn(uid, uid);
 }
 
 function originIn(uid: string, inputUid: string): UidOrigin {
@@ -219,17 +224,21 @@ function originIn(uid: string, inputUid: string): UidOrigin {
   return { inputUid, rowUid: inputUid + suffix, sample: Number(sample) };
 }
 
-function isInputUid(candidate: unknown, uid: string): boolean {
-  if (typeof candidate !== "string" && typeof candidate !== "number") return false;
-  const inputUid = String(candidate);
-  return inputUid !== "" && uid.startsWith(inputUid) && SUFFIX.test(uid.slice(inputUid.length));
+/** The start of `uid` that is the id in a row's field; undefined if the field has another id. */
+function inputUidIn(uid: string, candidate: unknown): string | undefined {
+  // JavaScript changes numbers such as `1.0` and integers of 19 digits.
+  const isNumber = typeof candidate === "number";
+  const inputUid = isNumber ? uid.split(/[~#]/, 1)[0] : candidate;
+  if (typeof inputUid !== "string" || inputUid === "") return undefined;
+  const isSame = isNumber ? Number(inputUid) === candidate : uid.startsWith(inputUid);
+  return isSame && SUFFIX.test(uid.slice(inputUid.length)) ? inputUid : undefined;
 }
 
-/** The row's own `uid`, if Retort replaced it. Some earlier versions wrote an object, not JSON
+/** The row's own fields that Retort replaced. Some earlier versions wrote an object, not JSON
  * text. */
-function replacedUid(replaced: unknown): unknown {
+function replacedFields(replaced: unknown): Readonly<Record<string, unknown>> {
   const fields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
-  return isObject(fields) ? fields.uid : undefined;
+  return isObject(fields) ? fields : {};
 }
 
 /** The id of a sample: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { closestString } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
 import { BODY_PARAMS } from "./params.ts";
 import { similarName, suggestion } from "./similar_name.ts";
@@ -160,12 +159,17 @@ function unknownOption(
   const problem = `Cannot use option "${prefix}${name}": there is no such option`;
   const hint = suggestion(name, options);
   const param = options.includes("params") ? paramMeant(name, hint) : undefined;
-  if (param === undefined && hint !== "") return problem + hint;
-  const nearest = `${problem}. The nearest is "${closestString(name, options)}"`;
-  return param === undefined
-    ? nearest
-    : `${nearest}; parameters of the request belong in "params", as in { params: { ${param}: … } }`;
+  if (param !== undefined) {
+    return `${problem}${hint || "."} Parameters of the request belong in "params", as in ` +
+      `{ params: { ${param}: … } }`;
+  }
+  if (hint !== "") return problem + hint;
+  return options.length <= MAX_LISTED_OPTIONS
+    ? `${problem}. The options are ${options.join(", ")}`
+    : `${problem}. The types that mod.ts exports list all options`;
 }
+
+const MAX_LISTED_OPTIONS = 25;
 
 /** The parameter of the request that an unknown option stands for: `maxTokens` is `max_tokens`.
  * Parameters of servers have underscores; no option has one. */

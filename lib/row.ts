@@ -72,7 +72,7 @@ export interface RejectedAnswer {
 /** The last answer of an earlier run to a row that is pending, or has failed as `unfinished`. */
 export interface EarlierAnswer {
   /** Whether that run used the same parameters. */
-  readonly hasSameParams: boolean;
+  readonly isSame: boolean;
   /**
    * How the row is sent next; undefined if it starts over: the parameters have changed, or the
    * failures line does not say.

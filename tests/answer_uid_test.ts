@@ -19,6 +19,14 @@ Deno.test("originOf() strips only what a run appended to the uid", () => {
       [{ uid: "page#3#1", id: "page#3" }, "page#3", "page#3", 1],
       [{ uid: "7~2", id: 7 }, "7", "7~2", 0],
       [{ uid: "k#999", key: "k", id: "x" }, "k", "k", 999],
+      [
+        { uid: "1234567890123456789#1", id: 1234567890123456789 },
+        "1234567890123456789",
+        "1234567890123456789",
+        1,
+      ],
+      [{ uid: "1.0#1", id: 1.0 }, "1.0", "1.0", 1],
+      [{ uid: "2#1", id: 1 }, "2#1", "2#1", 0],
       [{ uid: `${hash}~3#2` }, hash, `${hash}~3`, 2],
       // Not what a run appends.
       [{ uid: "a#0", id: "a" }, "a#0", "a#0", 0],
@@ -32,5 +40,13 @@ Deno.test("originOf() strips only what a run appended to the uid", () => {
   for (const [line, inputUid, rowUid, sample] of cases) {
     const found = originOf({ distill: { replaced: "{}" }, ...line }, ["key"]);
     assertEquals(found, { inputUid, rowUid, sample }, JSON.stringify(line));
+  }
+});
+
+Deno.test("originOf() finds a replaced field that --uid-field names", () => {
+  for (const field of ["uid", "error"]) {
+    const distill = { replaced: JSON.stringify({ [field]: "a" }) };
+    const found = originOf({ uid: "a#1", error: null, distill }, [field]);
+    assertEquals(found, { inputUid: "a", rowUid: "a", sample: 1 });
   }
 });

@@ -90,14 +90,14 @@ export class Work implements SentAttempt {
 
   /** Continues with the last answer of an earlier run. This run may accept that answer if the
    * earlier run did not check it, or did not accept its ending (`acceptEndings`). */
-  resume({ hasSameParams, next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
+  resume({ isSame, next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
     this.rejected = rejected;
     if (next !== undefined) {
       this.resamples = next.resample;
       this.isUnchecked = next.isUnchecked ?? false;
       this.params = policy.resumedParams(this.row, this.params, next);
     }
-    if (rejected === undefined || !hasSameParams) return;
+    if (rejected === undefined || !isSame) return;
     const { completion, failure } = rejected;
     const ending = policy.ending(completion, this.params);
     // A truncated answer may have waited for its check too (`onTruncated: "keep"`).

@@ -55,9 +55,9 @@ export function readEarlierAnswer(
 ): EarlierAnswer | undefined {
   const line = lineAt(path, place);
   if (line.uid !== row.uid || line.prompt_hash !== row.promptHash) return undefined;
-  const hasSameParams = line.distill?.params === paramsId;
-  const next = hasSameParams ? nextOf(line) : undefined;
-  return { hasSameParams, next, rejected: rejectedOf(line) };
+  const isSame = line.distill?.params === paramsId;
+  const next = isSame ? nextOf(line) : undefined;
+  return { isSame, next, rejected: rejectedOf(line) };
 }
 
 interface OutputLine {

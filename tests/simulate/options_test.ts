@@ -20,7 +20,7 @@ Deno.test("parseSimulateOptions() reads the named options and keeps the other de
   });
 });
 
-Deno.test("parseSimulateOptions() names the bad option and the nearest right one", () => {
+Deno.test("parseSimulateOptions() names the bad option, and the right one or all", () => {
   assertThrows(
     () => parseSimulateOptions("latncy=5"),
     TypeError,
@@ -29,7 +29,8 @@ Deno.test("parseSimulateOptions() names the bad option and the nearest right one
   assertThrows(
     () => parseSimulateOptions("banana=5"),
     TypeError,
-    'Cannot use option "simulate.banana": there is no such option. The nearest is',
+    'Cannot use option "simulate.banana": there is no such option. ' +
+      "The options are latency, jitter, tokens, ",
   );
   assertThrows(() => parseSimulateOptions("__proto__=5"), TypeError, "there is no such option");
 });

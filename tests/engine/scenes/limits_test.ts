@@ -288,7 +288,7 @@ Deno.test("rows whose earlier answer is now accepted do not use the limit", asyn
   using clock = new FakeClock();
   const failure: Failure = { type: "unfinished", message: "No finish reason", status: 200 };
   const completion = completionOf({ finishReason: "eos" });
-  const earlier = { hasSameParams: true, next: undefined, rejected: { completion, failure } };
+  const earlier = { isSame: true, next: undefined, rejected: { completion, failure } };
   const policy = { onTruncated: "error", checks: [], params: {}, acceptEndings: ["eos"] } as const;
   for (const limit of [{ rpm: 60 }, { tpm: 30_000 }]) {
     const teacher = new TimedTeacher(clock, { latencyMs: () => 100 });
