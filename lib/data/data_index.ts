@@ -54,15 +54,16 @@ export class DataIndex {
   /** Changes when rows are added or removed, and when a comparison of runs or a search for near
    * duplicates adds fields. */
   version = 0;
-  readonly #indexPath: string | undefined;
+  readonly #isSaved: boolean;
   /** The file that `textAt` has left open. */
   #openFile: DataFile | undefined;
   #savedRows = 0;
   /** Functions that compute a cost, by model and teacher; undefined without a public price. */
   readonly #costFunctions = new Map<string, CostOf | undefined>();
 
-  constructor(paths: readonly IndexedPath[], indexPath?: string) {
-    this.#indexPath = indexPath;
+  /** @param isSaved Whether the index is saved in `.retort/` next to the first file. */
+  constructor(paths: readonly IndexedPath[], isSaved = false) {
+    this.#isSaved = isSaved;
     this.addFiles(paths);
   }
 
@@ -70,8 +71,9 @@ export class DataIndex {
    * Loads the saved index, if there is a usable one. Drops rows of files that were replaced since.
    */
   load(): void {
-    if (this.#indexPath === undefined) return;
-    const savedIndex = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
+    const path = this.#indexPath;
+    if (path === undefined) return;
+    const savedIndex = readIndexFile(path, this.files.map(({ mark }) => mark.path));
     if (savedIndex === undefined) return;
     this.table = savedIndex.table;
     this.files.forEach((file, index) => {
@@ -94,7 +96,10 @@ export class DataIndex {
 
   addFiles(paths: readonly IndexedPath[]): void {
     for (const { path, readPath, run = 0 } of paths) {
-      this.files.push(new DataFile(path, { readPath }));
+      const file = new DataFile(path, { readPath });
+      // Otherwise the next refresh would take the file for another one if it was read before.
+      file.refresh();
+      this.files.push(file);
       this.runs.push(run);
     }
   }
@@ -131,9 +136,10 @@ export class DataIndex {
 
   /** Saves new rows. Returns false if that fails: the next process then reads them again. */
   save(): boolean {
-    if (this.#indexPath === undefined || this.table.length === this.#savedRows) return true;
+    const path = this.#indexPath;
+    if (path === undefined || this.table.length === this.#savedRows) return true;
     const marks = this.files.map(({ mark }) => mark);
-    const isSaved = writeIndexFile(this.#indexPath, this.table, marks);
+    const isSaved = writeIndexFile(path, this.table, marks);
     if (isSaved) this.#savedRows = this.table.length;
     return isSaved;
   }
@@ -164,6 +170,16 @@ export class DataIndex {
 
   close(): void {
     for (const file of this.files) file.close();
+  }
+
+  /** Named after all files, of which a run may have created some later. */
+  get #indexPath(): string | undefined {
+    const paths = this.files.map(({ mark }) => mark.path);
+    // A saved index would not recognize decompressed copies, because each process makes new ones.
+    const mayPersist = this.#isSaved && paths.length > 0 &&
+      this.files.every(({ readPath }, index) => readPath === paths[index]);
+    const name = xxHash64Hex(JSON.stringify(paths.map((path) => basename(path))));
+    return mayPersist ? inFolder(dirname(paths[0]), `.retort/view-${name}.index`) : undefined;
   }
 
   /** Makes room for all unread rows at once, because each enlargement copies all columns. Their
@@ -226,14 +242,7 @@ export class DataIndex {
  * there.
  */
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
-  // A saved index would not recognize decompressed copies, because each process makes new ones.
-  const mayPersist = isSaved && files.length > 0 &&
-    files.every(({ readPath }) => readPath === undefined);
-  const name = xxHash64Hex(JSON.stringify(files.map(({ path }) => basename(path))));
-  const path = mayPersist
-    ? inFolder(dirname(files[0].path), `.retort/view-${name}.index`)
-    : undefined;
-  const index = new DataIndex(files, path);
+  const index = new DataIndex(files, isSaved);
   index.load();
   index.refresh();
   return index;

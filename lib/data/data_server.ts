@@ -4,6 +4,7 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
@@ -23,12 +24,14 @@ import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf, Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
-import { hashHalves } from "./table.ts";
+import { hashHalves, type Table } from "./table.ts";
 
 /** The rows that meet a condition, cached because pages request them repeatedly. */
 interface Selection {
   readonly where: string;
   readonly version: number;
+  /** The table that the rows belong to: the index may start a new one. */
+  readonly table: Table;
   /** Empty if there is a scanner, which then has the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
@@ -44,6 +47,11 @@ interface Selection {
     readonly rows: Uint32Array<ArrayBuffer>;
   };
 }
+
+/** The ids of a search are known once it has ended; other requests are answered at once. */
+type Answer<Name extends DataRequestName> = Name extends "uids"
+  ? Promise<DataRequests["uids"]["out"]>
+  : DataRequests[Name]["out"];
 
 const NO_ROWS = new Uint32Array(0);
 /** Maximum number of cached selections: several pages may be open, each with a condition. */
@@ -73,9 +81,9 @@ export class DataServer {
   answer<Name extends DataRequestName>(
     name: Name,
     request: DataRequests[Name]["in"],
-  ): DataRequests[Name]["out"] {
+  ): Answer<Name> {
     const answers: {
-      [Each in DataRequestName]: (request: DataRequests[Each]["in"]) => DataRequests[Each]["out"];
+      [Each in DataRequestName]: (request: DataRequests[Each]["in"]) => Answer<Each>;
     } = {
       state: () => this.#state(),
       rows: (query) => this.#rows(query),
@@ -181,11 +189,21 @@ export class DataServer {
     return row !== undefined && hasUid(row) ? rows.indexOf(row) : rows.findIndex(hasUid);
   }
 
-  #uids(query: DataRequests["uids"]["in"]): string[] {
+  async #uids(query: DataRequests["uids"]["in"]): Promise<string[]> {
     const rows = "ids" in query
       ? query.ids.flatMap((id) => rowOfId(this.#index, id) ?? [])
-      : foundRows(this.#selection(query.where));
+      : await this.#allRows(this.#selection(query.where));
     return [...rows].map((row) => readFacts(this.#index, row)?.uid ?? "").filter(Boolean);
+  }
+
+  /** Waits until the search has found all rows. */
+  async #allRows(selection: Selection): Promise<Uint32Array> {
+    const { scanner, table } = selection;
+    await scanner?.ended;
+    const isOutdated = table !== this.#index.table;
+    const problem = isOutdated ? "The files have changed: save again" : scanner?.problem;
+    if (problem !== undefined) throw new UsageError(`Cannot save the selection. ${problem}`);
+    return foundRows(selection).filter((row) => !table.isGone(row));
   }
 
   #sortedRows(
@@ -215,6 +233,7 @@ export class DataServer {
     );
     const { version, table } = this.#index;
     const isUsable = cached !== undefined &&
+      cached.table === table &&
       (cached.version === version || isScanning(cached) || nowMs - cached.createdMs < STALE_MS);
     if (isUsable) return cached;
     const { indexedParts, scannedParts } = planOf(table, where);
@@ -223,6 +242,7 @@ export class DataServer {
     const newSelection: Selection = {
       where,
       version,
+      table,
       rows: needsScan ? NO_ROWS : rows,
       scanner: needsScan ? new Scanner(scanJobOf(this.#index, rows, scannedParts)) : undefined,
       createdMs: nowMs,

@@ -95,13 +95,6 @@ function ownGetter(
   if (field === undefined || !field.isIndexed(mayRound)) return undefined;
   // A name that contains a NUL may have the same key as another path.
   if (field.path.length !== path.length) return undefined;
-  // If the value is an object in some rows, their lines must be read: columns have the fields of
-  // objects, but not objects.
-  const [name] = path;
-  const holdsObjects = fields.values().some(({ path: [outer, inner] }) =>
-    outer === name && inner !== undefined
-  );
-  if (holdsObjects && path.length === 1) return undefined;
   const { values, codes, isNumeric: isNumber } = field;
   const valueAt = (row: number) => field.valueAt(row);
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };

@@ -22,7 +22,7 @@ import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when the header, or the meaning of a flag or column, changes, so that saved
  * indexes are rebuilt. */
-const FORMAT = `retort-view 12 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 13 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
@@ -67,7 +67,12 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     ) {
       return undefined;
     }
-    const marks = header.files.map((mark, index) => ({ ...mark, path: files[index] }));
+    // Inodes beyond 2^53, as of Lustre or EFS, were parsed as `bigint`.
+    const marks = header.files.map((mark, index) => ({
+      ...mark,
+      path: files[index],
+      inode: Number(mark.inode),
+    }));
     return { table: readTable(file, header), marks };
   } catch {
     return undefined;

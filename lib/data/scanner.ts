@@ -137,6 +137,7 @@ export class Scanner {
   /** Hits in the order of the job, and room for more. */
   #hits: Uint32Array<ArrayBuffer> = new Uint32Array(256);
   #hitCount = 0;
+  readonly #ending = Promise.withResolvers<void>();
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
   #workers: Worker[] = [];
   /** Hits of finished chunks that wait for earlier chunks. */
@@ -149,7 +150,7 @@ export class Scanner {
     this.total = job.rows.length;
     try {
       this.#searchFirstRows(startMs);
-      if (this.done === this.total) this.isDone = true;
+      if (this.done === this.total) this.#end(undefined);
       else {
         this.#startWorker();
         this.#startMore();
@@ -164,13 +165,18 @@ export class Scanner {
     return Math.min(this.total, this.#doneChunks * SCAN_ROWS);
   }
 
+  /** Resolves when `isDone` is set. */
+  get ended(): Promise<void> {
+    return this.#ending.promise;
+  }
+
   hitsSoFar(): Uint32Array<ArrayBuffer> {
     // A view, because hits never change and this is called several times a second.
     return this.#hits.subarray(0, this.#hitCount);
   }
 
   cancel(): void {
-    if (!this.isDone) this.#end("it was canceled");
+    if (!this.isDone) this.#end("The search was canceled");
   }
 
   #searchFirstRows(startMs: number): void {
@@ -241,6 +247,7 @@ export class Scanner {
   #end(problem: string | undefined): void {
     this.isDone = true;
     this.problem = problem;
+    this.#ending.resolve();
     // Leaves no chunks for terminated workers, which may run for another moment.
     Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();

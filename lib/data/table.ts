@@ -226,11 +226,12 @@ export class Table {
     for (const name of ownFields(line)) {
       this.fieldNames.add(name);
       const value = line[name];
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-        for (const [inner, innerValue] of Object.entries(objectOf(value))) {
-          this.#field(`${name}\0${inner}`, 2)?.set(row, innerValue, this.#capacity);
-        }
-      } else this.#field(name, 1)?.set(row, value, this.#capacity);
+      // An object, too: the field is then read from lines.
+      this.#field(name, 1)?.set(row, value, this.#capacity);
+      if (Array.isArray(value)) continue;
+      for (const [inner, innerValue] of Object.entries(objectOf(value))) {
+        this.#field(`${name}\0${inner}`, 2)?.set(row, innerValue, this.#capacity);
+      }
     }
   }
 

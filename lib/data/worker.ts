@@ -32,9 +32,9 @@ let pause = new AbortController();
 (scope as unknown as Scope<WorkerSetup>).onmessage = ({ data }) => {
   const index = openIndex(data.files, data.isSaved);
   const server = new DataServer(index, data.paths);
-  scope.onmessage = ({ data: { id, name, request } }) => {
+  scope.onmessage = async ({ data: { id, name, request } }) => {
     try {
-      scope.postMessage({ id, result: server.answer(name, request as never) });
+      scope.postMessage({ id, result: await server.answer(name, request as never) });
     } catch (error) {
       const isUsage = error instanceof UsageError;
       const text = isUsage ? error.message : String((error as Error).stack);

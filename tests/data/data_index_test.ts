@@ -13,6 +13,7 @@ import {
   statisticsOf,
 } from "../../lib/data/mod.ts";
 import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
+import { newMark, readIndexFile, writeIndexFile } from "../../lib/data/index_file.ts";
 import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
 import { planOf, sortableFields, sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
@@ -282,6 +283,19 @@ Deno.test("index: rows with the same short or empty answer take no longer than o
   }
 });
 
+Deno.test("index: an empty object is not null", async () => {
+  await using dir = await tempDir();
+  const rows = [null, {}, { a: 1 }].flatMap((meta, number) => [
+    resultLine({ uid: `${number}`, own: { meta, nulls: number === 2 ? {} : null } }),
+  ]);
+  const index = await indexOf(await dir.write("x.jsonl", rows.join("")));
+  assertEquals(uids(index, "meta == null"), ["0"]);
+  assertEquals(uids(index, "nulls == null"), ["0", "1"]);
+  assertEquals(uids(index, "meta"), ["1", "2"]);
+  assertEquals(uids(index, "meta.a == null"), ["0", "1"]);
+  index.close();
+});
+
 Deno.test("index: own uids that look like those of samples are rows of their own", async () => {
   await using dir = await tempDir();
   const long = "This is an answer that is long enough to be no accident when it comes twice.";
@@ -502,6 +516,25 @@ Deno.test("index: is saved although a file was removed meanwhile", async () => {
   index.refresh();
   assert(index.save());
   index.close();
+});
+
+Deno.test("index: is reused although a run created its failures file later", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+  const index = openIndex([{ path }]);
+  index.addFiles([{ path: await dir.write("out/x_error.jsonl", failureLine("b")) }]);
+  await index.readAll();
+  assert(index.save());
+  index.close();
+  await using open = await openFiles([dir.path("out")]);
+  assertEquals(openIndex(open.files).status().rows, 2);
+});
+
+Deno.test("index: is reused on a file system with inodes beyond 2^53", async () => {
+  await using dir = await tempDir();
+  const inode = 2 ** 60, path = dir.path("view.index");
+  assert(writeIndexFile(path, new Table(), [{ ...newMark("x.jsonl"), inode }]));
+  assertEquals(readIndexFile(path, ["x.jsonl"])?.marks[0].inode, inode);
 });
 
 Deno.test("index: stays in memory where its folder cannot be written", async () => {

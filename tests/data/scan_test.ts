@@ -1,6 +1,8 @@
 /** Tests of searches in texts: difficult lines yield the same as parsing them. @module */
 
-import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { DataServer } from "../../lib/data/data_server.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
 import { lookupObjects } from "../../lib/data/fields.ts";
@@ -170,7 +172,7 @@ Deno.test("scan: the first rows are searched at once, the others by two workers,
   assertEquals([atOnce.done, atOnce.isDone, atOnce.problem], [count, true, undefined]);
   const scanner = new Scanner(job, 0);
   assertEquals(scanner.hitsSoFar().length, 0);
-  await ended(scanner);
+  await scanner.ended;
   assertEquals([...scanner.hitsSoFar()], expected);
   assertEquals([scanner.done, scanner.problem], [count, undefined]);
   index.close();
@@ -186,14 +188,51 @@ Deno.test("scan: ends with the problem if a worker fails", async () => {
   // A missing column makes every search throw.
   const columns = { ...job.columns, bytes: undefined as unknown as Uint32Array<ArrayBuffer> };
   const scanner = new Scanner({ ...job, columns }, 0);
-  await ended(scanner);
+  await scanner.ended;
   assertMatch(scanner.problem ?? "", /undefined/);
   index.close();
 });
 
-async function ended(scanner: Scanner): Promise<void> {
-  while (!scanner.isDone) await new Promise((resolve) => setTimeout(resolve, 5));
-}
+Deno.test("scan: ids are saved once all rows were searched, or not at all", async () => {
+  await using dir = await tempDir();
+  const count = 15_000;
+  const lines = Array.from({ length: count }, (_, i) => resultLine({ uid: `r${i}` }));
+  const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("")) }]);
+  index.refresh();
+  await index.readAll();
+  const server = new DataServer(index, []);
+  const texts = ["a b", "c d", "e f", "answer"];
+  const where = texts.map((text) => `response contains "${text}"`).join(" or ");
+  const saving = server.answer("uids", { where });
+  assertEquals(server.answer("overview", { where }).scan?.isDone, false);
+  assertEquals((await saving).length, count);
+  const canceled = server.answer("uids", { where: `${where} or reasoning == "a"` });
+  for (const text of ["b", "c", "d"]) {
+    server.answer("overview", { where: `${where} or reasoning == "${text}"` });
+  }
+  await assertRejects(() => canceled, UsageError, "Cannot save the selection. The search was");
+  for (const text of ["e", "f", "g"]) server.answer("overview", { where: `uid == "${text}"` });
+  index.close();
+});
+
+Deno.test("scan: rows that were found in an earlier table are not shown", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string, lang: string) => resultLine({ uid, own: { lang } });
+  const path = await dir.write("x.jsonl", line("a", "de") + line("b", "en"));
+  const index = new DataIndex([{ path }]);
+  index.refresh();
+  await index.readAll();
+  const server = new DataServer(index, []);
+  const where = 'lang == "de"';
+  const shown = () =>
+    server.answer("rows", { where, from: 0, count: 9, columns: [] }).rows.map(({ uid }) => uid);
+  assertEquals(shown(), ["a"]);
+  await dir.write("x.jsonl", line("c", "en") + line("d", "de") + line("e", "de"));
+  index.refresh();
+  await index.readAll();
+  assertEquals(shown(), ["d", "e"]);
+  index.close();
+});
 
 function escaped(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
