@@ -224,13 +224,14 @@ function restAdvice(file: string): string {
 }
 
 function printClashes(
-  { clashes, clashCount, duplicates, results, problems }: MergeReport,
+  { clashes, clashCount, duplicates, problems }: MergeReport,
   { tidy }: MergeOptions,
   io: Io,
 ): void {
   const rows = clashCount === 1 ? "1 row has" : `${formatCount(clashCount)} rows have`;
-  const setAside = results === null ? "" : "; the later answers are set aside";
-  const reference = duplicates === null ? "" : `: see "${duplicates}"`;
+  const setAside = duplicates === null
+    ? ""
+    : `; the later answers are set aside: see "${duplicates}"`;
   // If there are problems, `printIncomplete` has said that nothing was written.
   const refusal = tidy && problems.length === 0
     ? [
@@ -239,7 +240,7 @@ function printClashes(
     ]
     : [];
   io.writeErr(joinLines([
-    `${rows} the uid of an earlier row but different content${setAside}${reference}`,
+    `${rows} the uid of an earlier row but different content${setAside}`,
     ...clashes.map(({ uid, first, second }) =>
       `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
     ),

@@ -245,10 +245,10 @@ export class MergePass {
       const first = input.placeOf(earlier - base + rowsSkippedIn(input)).source;
       this.report.clashes.push({ uid: row.uid, first, second: place.source });
     }
-    const { duplicates } = this.#output;
-    for (let sample = 0; sample < samples; sample++) {
-      lines.copy(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
-    }
+    // A run has one answer for a uid, which is the earlier row's if both rows are in its input.
+    if (earlier > reading.base) return;
+    const { duplicates } = this.#output, to = { result: duplicates, failure: duplicates };
+    for (let sample = 0; sample < samples; sample++) lines.copy(sampleUid(row.uid, sample), to);
   }
 
   #inputOf(number: number): RunInput {

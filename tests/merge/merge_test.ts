@@ -391,6 +391,10 @@ Deno.test("one uid with two contents is reported with both places, and the later
   assertEquals(report.clashes, [{ uid: "0", first: `${input}:3`, second: `${input}:42` }]);
   assertEquals([report.succeeded, report.clashCount], [39, 1]);
   assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
+  // The merge has only the first row's answer.
+  const again = { outputs: dir.path("all.jsonl"), output: dir.path("again/all.jsonl") };
+  const { clashCount, duplicates } = await mergeRuns(again);
+  assertEquals([clashCount, duplicates], [1, null]);
   // Without a proof, the shards stay, and loading the folder would load every row twice.
   const before = await dir.names("out");
   let said = "";
