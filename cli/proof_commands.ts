@@ -204,14 +204,15 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
  * excludes `--tidy`. Without `--tidy`, a merge cannot write to the folder of the shards, so the
  * command replaces `--tidy` with a path in `merged/`.
  */
-function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
+function partialAdvice(options: MergeOptions): string {
+  const { outputs, output, tidy, shards, limit, replace } = options;
   const { start, name } = splitPath(pathOf(output));
   const file = tidy ? `${start}merged/${name}` : `${start}${name}`;
   const numbers = [["--shards", shards], ["--limit", limit]] as const;
   const command = commandText(
     ...["merge", ...pathsOf(outputs)],
     ...numbers.flatMap(([flag, value]) => value === undefined ? [] : [flag, String(value)]),
-    ...["--partial", "-o", file],
+    ...["--partial", ...replace && !tidy ? ["--replace"] : [], "-o", file],
   );
   return "Nothing was written. Complete these runs with the command that started them, or merge them " +
     `as they are:\n  ${command}\n${restAdvice(file)}`;

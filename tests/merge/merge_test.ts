@@ -1272,6 +1272,9 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   assertStringIncludes(merged, "Merged 2 runs");
   assertStringIncludes(merged, `without --shard and with -o ${shellWord(elsewhere)}. First`);
   assertStringIncludes(merged, "cancel jobs of these runs");
+  const refused = await merge(out, "-o", elsewhere, "--replace");
+  const again = await shellWords(refused.split("\n").find((line) => line.startsWith("  distill"))!);
+  assertStringIncludes(await merge(...again.slice(2)), "Merged 2 runs");
   const { asked } = await runShard(input, elsewhere, {});
   assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
 });
