@@ -204,14 +204,15 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
  * excludes `--tidy`. Without `--tidy`, a merge cannot write to the folder of the shards, so the
  * command replaces `--tidy` with a path in `merged/`.
  */
-function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
+function partialAdvice(options: MergeOptions): string {
+  const { outputs, output, tidy, shards, limit, replace } = options;
   const { start, name } = splitPath(pathOf(output));
   const file = tidy ? `${start}merged/${name}` : `${start}${name}`;
   const numbers = [["--shards", shards], ["--limit", limit]] as const;
   const command = commandText(
     ...["merge", ...pathsOf(outputs)],
     ...numbers.flatMap(([flag, value]) => value === undefined ? [] : [flag, String(value)]),
-    ...["--partial", "-o", file],
+    ...["--partial", ...replace && !tidy ? ["--replace"] : [], "-o", file],
   );
   return "Nothing was written. Complete these runs with the command that started them, or merge them " +
     `as they are:\n  ${command}\n${restAdvice(file)}`;
@@ -224,13 +225,14 @@ function restAdvice(file: string): string {
 }
 
 function printClashes(
-  { clashes, clashCount, duplicates, results, problems }: MergeReport,
+  { clashes, clashCount, duplicates, problems }: MergeReport,
   { tidy }: MergeOptions,
   io: Io,
 ): void {
   const rows = clashCount === 1 ? "1 row has" : `${formatCount(clashCount)} rows have`;
-  const setAside = results === null ? "" : "; the later answers are set aside";
-  const reference = duplicates === null ? "" : `: see "${duplicates}"`;
+  const setAside = duplicates === null
+    ? ""
+    : `; the later answers are set aside: see "${duplicates}"`;
   // If there are problems, `printIncomplete` has said that nothing was written.
   const refusal = tidy && problems.length === 0
     ? [
@@ -239,7 +241,7 @@ function printClashes(
     ]
     : [];
   io.writeErr(joinLines([
-    `${rows} the uid of an earlier row but different content${setAside}${reference}`,
+    `${rows} the uid of an earlier row but different content${setAside}`,
     ...clashes.map(({ uid, first, second }) =>
       `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
     ),

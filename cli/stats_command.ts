@@ -37,6 +37,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   requireInputs(args, "count without files: name results, failures or a folder, as in out/");
   checkComparison(settings, args.inputs);
   await using dataFiles = await openFiles(args.inputs);
+  requireTwoRuns(settings, args.inputs, dataFiles.files);
   const index = openIndex(dataFiles.files);
   try {
     await index.readAll();
@@ -72,6 +73,19 @@ function checkComparison(settings: Settings, paths: readonly string[]): void {
       "Cannot use --compare with --where: all rows that both runs have answered are compared",
     );
   }
+}
+
+/** Throws if the second path has no files. A file that both hold counts for the first. */
+function requireTwoRuns(
+  settings: Settings,
+  paths: readonly string[],
+  files: readonly { readonly run?: number }[],
+): void {
+  if (!settings.isOn("compare") || files.some(({ run }) => run === 1)) return;
+  const [left, right] = paths;
+  throw new UsageError(
+    `Cannot compare "${left}" with "${right}": "${right}" has no .jsonl file of its own`,
+  );
 }
 
 function requireReadableFile(paths: readonly string[], { files }: IndexStatus): void {

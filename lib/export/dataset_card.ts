@@ -42,7 +42,7 @@ function countIn(distill: Record<string, unknown>, name: string): number {
 
 /** The license in a card's metadata, if there is one. */
 export function licenseOf(card: string): string | undefined {
-  const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
+  const yaml = /^---\n(.*?)\n---/s.exec(card.replaceAll("\r\n", "\n"))?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
 

@@ -56,8 +56,9 @@ export function inStyle(messages: readonly Message[], style: RowStyle): Message[
     : styled.map((message) => withReasoningAs(style.reasoningField, message));
 }
 
-export function hasParts({ messages, answer }: Example): boolean {
-  return messages.some(({ content }) => Array.isArray(content)) || Array.isArray(answer?.content);
+export function hasParts({ messages, answer, rejected }: Example): boolean {
+  return messages.some(({ content }) => Array.isArray(content)) ||
+    Array.isArray(answer?.content) || Array.isArray(rejected?.content);
 }
 
 function withThinkStyle(message: Message, think: ThinkStyle | undefined): Message {

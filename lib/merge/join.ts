@@ -128,7 +128,7 @@ class JoinPass {
   }
 
   async *#lines(path: string, kind: LineKind) {
-    const decoder = new TextDecoder("utf-8", { fatal: true });
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     let number = 0;
     for await (const block of readLineBlocks(path)) {
       this.#signal?.throwIfAborted();

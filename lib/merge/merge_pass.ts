@@ -7,15 +7,15 @@
 import { DamagedFileError, SinkError } from "../errors.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { HAS_FAILURE, IdTable, IS_PENDING, SEEN } from "../index/mod.ts";
+import { HAS_FAILURE, HAS_RESULT, IdTable, IS_PENDING, SEEN } from "../index/mod.ts";
 import { sampleUid } from "../answer.ts";
 import { InputSequence, rowOptionsOf } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
 import { compressedProblem, expectedRows, type MergeRun, rowsSkippedIn } from "./find_runs.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem } from "./output.ts";
-import { RunLines } from "./run_lines.ts";
-import { formatCountOf, sumOf } from "../figures.ts";
+import { type AnswerState, RunLines } from "./run_lines.ts";
+import { sumOf } from "../figures.ts";
 
 export const MAX_CLASHES_SHOWN = 20;
 
@@ -23,6 +23,7 @@ interface RunInput {
   /** The number of the previous run's last row; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
+  readonly samples: number;
   /** From `hashesIn`, once needed. */
   hashes?: BigUint64Array;
 }
@@ -32,7 +33,6 @@ interface Reading extends RunInput {
   number: number;
   /** Answers of the run that are missing, even if a later run has them. */
   pending: number;
-  readonly samples: number;
   /** Whether to look for edited rows by their hashes. False for shards of an unchanged input. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
@@ -46,7 +46,8 @@ export class MergePass {
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line. Also answers without a result, by uid. */
+  /** All rows by uid, with `Reading.number` as the line. Also, by uid, answers without a result, and
+   * results beyond the samples of the row's first run. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   readonly #isPartial: boolean;
@@ -67,20 +68,22 @@ export class MergePass {
   async add(run: MergeRun, limit: number): Promise<void> {
     const input = new InputSequence(run.pieces);
     await input.open();
-    this.#inputs.push({ base: this.#lastNumber, input });
+    const samples = run.runFile?.rows.samples ?? 1;
+    this.#inputs.push({ base: this.#lastNumber, input, samples });
     try {
       const problem = await compressedProblem(run);
       if (problem !== undefined) throw new DamagedFileError(problem);
-      const answers = Math.max(1_000, expectedRows(run)) * samplesOf(run);
+      const answers = Math.max(1_000, expectedRows(run)) * samples;
       using lines = await RunLines.read(run, answers, this.#signal);
       const pending = await this.#read(run, input, lines, limit);
-      this.report.surplus += await lines.copySurplus(this.#output.results);
+      this.report.surplus += await lines.copySurplus(this.#output.results, this.#isNewSurplus);
       if (limit < Infinity) {
         this.report.beyondLimit += lines.orphanResults;
         this.failuresBeyondLimit += lines.orphanFailures;
       }
-      const damage = damageIn(lines, limit === Infinity);
-      for (const what of damage) this.#addDamage(run, `"${run.files.results}" has ${what}`);
+      for (const damage of lines.damage(limit === Infinity)) {
+        this.#addDamage(run, `"${run.files.results}" has ${damage}`);
+      }
       this.report.problems.push(...await unfinishedProblem(run, pending));
     } catch (error) {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
@@ -101,14 +104,13 @@ export class MergePass {
     lines: RunLines,
     limit: number,
   ): Promise<number> {
-    const { runFile, changes } = run, samples = samplesOf(run);
+    const { runFile, changes } = run;
     const runParams = runFile?.identity.params;
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
-    const { base } = this.#inputs.at(-1)!;
-    const skippedRows = rowsSkippedIn(input);
+    const runInput = this.#inputs.at(-1)!, { base } = runInput, skippedRows = rowsSkippedIn(input);
     const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
     const counters = { number: base, pending: 0 };
-    const reading: Reading = { ...counters, base, samples, mayBeEdited, parser, input, lines };
+    const reading: Reading = { ...runInput, ...counters, mayBeEdited, parser, lines };
     let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
@@ -147,27 +149,31 @@ export class MergePass {
 
   #copyAnswers(row: ParsedRow, reading: Reading): void {
     const { samples, mayBeEdited, lines, parser } = reading;
-    const { results, failures } = this.#output;
-    const pending = this.#isPartial ? failures : undefined;
     if (mayBeEdited && lines.isEdited(row, samples, parser)) this.report.changed++;
     for (let sample = 0; sample < samples; sample++) {
-      const uid = sampleUid(row.uid, sample);
-      this.report.total++;
-      const state = lines.copy(uid, { result: results, failure: failures, pending });
-      if (state === "result") {
-        this.report.succeeded++;
-        continue;
-      }
-      const hasFailed = state === "failure";
-      this.report[hasFailed ? "failed" : "pending"]++;
-      if (!hasFailed) reading.pending++;
-      this.#rows.set(this.#rows.insert(uid), hasFailed ? HAS_FAILURE : IS_PENDING);
+      this.#copyAnswer(sampleUid(row.uid, sample), reading);
     }
+  }
+
+  #copyAnswer(uid: string, reading: Reading): AnswerState {
+    const { results, failures } = this.#output, rows = this.#rows;
+    const pending = this.#isPartial ? failures : undefined;
+    this.report.total++;
+    const state = reading.lines.copy(uid, { result: results, failure: failures, pending });
+    if (state === "result") {
+      this.report.succeeded++;
+      return state;
+    }
+    const hasFailed = state === "failure";
+    this.report[hasFailed ? "failed" : "pending"]++;
+    if (!hasFailed) reading.pending++;
+    rows.set(rows.insert(uid), hasFailed ? HAS_FAILURE : IS_PENDING);
+    return state;
   }
 
   #mergeIdentical(uid: string, earlier: number, reading: Reading): undefined {
     if (earlier > reading.base) this.report.mergedDuplicates++;
-    else this.#mergeDuplicateOfRun(uid, reading);
+    else this.#mergeDuplicateOfRun(uid, earlier, reading);
   }
 
   /** Merges a row with an earlier row of the same uid if their texts differ only in form, such as
@@ -193,24 +199,37 @@ export class MergePass {
     lines.copy(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** Keeps the answer of an earlier run to the row, unless only this run has a result. */
-  #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
+  /** Keeps the answer of an earlier run to the row, unless only this run has a result. Copies the
+   * answers of samples that the earlier run lacks. */
+  #mergeDuplicateOfRun(rowUid: string, earlier: number, reading: Reading): void {
+    const rows = this.#rows, { samples, lines } = reading;
+    const { samples: samplesBefore } = this.#inputOf(earlier);
     this.report.duplicatesOfRuns++;
-    const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
-      const uid = sampleUid(rowUid, sample);
-      const slot = rows.find(uid);
-      const isUnanswered = slot !== -1 && rows.has(slot, HAS_FAILURE | IS_PENDING);
-      const result = isUnanswered ? this.#output.results : NOWHERE;
-      if (lines.copy(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) {
+      const uid = sampleUid(rowUid, sample), slot = rows.find(uid);
+      if (sample >= samplesBefore && (slot === -1 || !rows.has(slot, ANY_STATE))) {
+        if (this.#copyAnswer(uid, reading) === "result") rows.set(rows.insert(uid), HAS_RESULT);
         continue;
       }
+      const isUnanswered = slot !== -1 && rows.has(slot, HAS_FAILURE | IS_PENDING);
+      const result = isUnanswered ? this.#output.results : NOWHERE;
+      if (lines.copy(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) continue;
       this.report[rows.has(slot, HAS_FAILURE) ? "failed" : "pending"]--;
       this.report.succeeded++;
       rows.clear(slot, HAS_FAILURE | IS_PENDING);
+      rows.set(slot, HAS_RESULT);
       this.recoveredUids.add(uid);
     }
   }
+
+  /** Whether no earlier run has an answer with this uid. */
+  readonly #isNewSurplus = (uid: string, rowUid: string, sample: number): boolean => {
+    const rows = this.#rows, slot = rows.insert(uid);
+    const { samples } = this.#inputOf(rows.lineOf(rows.find(rowUid)));
+    if (sample < samples || rows.has(slot, ANY_STATE)) return false;
+    rows.set(slot, HAS_RESULT);
+    return true;
+  };
 
   /** Reports two different rows with one uid, and moves the answers of the later row to the
    * duplicates. */
@@ -226,10 +245,10 @@ export class MergePass {
       const first = input.placeOf(earlier - base + rowsSkippedIn(input)).source;
       this.report.clashes.push({ uid: row.uid, first, second: place.source });
     }
-    const { duplicates } = this.#output;
-    for (let sample = 0; sample < samples; sample++) {
-      lines.copy(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
-    }
+    // A run has one answer for a uid, which is the earlier row's if both rows are in its input.
+    if (earlier > reading.base) return;
+    const { duplicates } = this.#output, to = { result: duplicates, failure: duplicates };
+    for (let sample = 0; sample < samples; sample++) lines.copy(sampleUid(row.uid, sample), to);
   }
 
   #inputOf(number: number): RunInput {
@@ -245,33 +264,13 @@ function isAboutFileOf({ files }: MergeRun, error: unknown): error is SinkError 
   return error instanceof SinkError && [files.results, files.failures].includes(error.path ?? "");
 }
 
-function samplesOf({ runFile }: MergeRun): number {
-  return runFile?.rows.samples ?? 1;
-}
-
 const NOWHERE = { add: () => {} };
+const ANY_STATE = HAS_RESULT | HAS_FAILURE | IS_PENDING;
 
 /** A hash of the row's text: a hash of its content takes four times as long. Rows with different
  * fingerprints may have the same content. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
-}
-
-function damageIn({ repeatedUids, orphanResults }: RunLines, isWhole: boolean): string[] {
-  const uids = uidList(repeatedUids), orphans = formatCountOf(orphanResults, "result");
-  return [
-    ...repeatedUids.length === 0
-      ? []
-      : [`more than one result for ${uids}. --no-proof keeps the first`],
-    ...orphanResults === 0 || !isWhole
-      ? []
-      : [`${orphans} of rows that are not in its input. --no-proof keeps them`],
-  ];
-}
-
-function uidList(uids: readonly string[]): string {
-  const firstUids = uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
-  return uids.length > 3 ? `${firstUids} and others` : firstUids;
 }
 
 /** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed

@@ -49,6 +49,7 @@ import {
   openOutput,
   refuseOmittedAnswers,
   refuseOverwrite,
+  runsBeside,
   tidyUp,
   unfinishedProblem,
 } from "./output.ts";
@@ -221,15 +222,16 @@ async function mergeProven(
   // If rows clash, nothing is proven. The shards must not be moved then, and `files` may be in
   // their folder, where each row would be twice.
   if (tidy && report.clashCount > 0) return report;
+  const movedRuns = tidy ? await runsBeside(files, runs) : [];
   if (tidy) {
     refuseOmittedAnswers(report.beyondLimit, pass.failuresBeyondLimit);
-    await refuseOverwrite(runs);
+    await refuseOverwrite(movedRuns);
   }
   const paths = await output.commit(async () => {
     await dropRecovered(files.failures, pass.recoveredUids);
     await writeMergedRunFile(files, runs, report.pending);
   });
-  return { ...report, ...paths, movedTo: tidy ? await tidyUp(runs) : null };
+  return { ...report, ...paths, movedTo: movedRuns.length > 0 ? await tidyUp(movedRuns) : null };
 }
 
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
@@ -262,6 +264,8 @@ async function writeMergedRunFile(
     teacher: [...new Set(runFiles.map(({ teacher }) => teacher))].join(", "),
     params: Object.assign({}, ...runFiles.map(({ params }) => params)),
     summary: null,
+    // One run's unfinished retry would leave out rows of other runs that failed after it began.
+    retry: runFiles.length > 1 ? undefined : first.retry,
     merged: { pending },
   });
 }

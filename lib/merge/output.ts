@@ -8,7 +8,7 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
-import { exists, hasContent, ifThere, removeIfThere } from "../files.ts";
+import { exists, hasContent, ifThere, inFolder, realFolderOf, removeIfThere } from "../files.ts";
 import { checkOwnFile, holdsOwnLines } from "../line_blocks.ts";
 import { type OutputFiles, readRunFile } from "../run/mod.ts";
 import {
@@ -188,6 +188,17 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
   if (!(await exists(results))) return `: there is no "${results}". Put it back, or run it again`;
   return ": the run ended without them. If it had a --limit, add the same one here; otherwise " +
     "run it again";
+}
+
+/** The runs to move: not the output of an earlier merge to the same files. */
+export async function runsBeside(
+  { lock }: OutputFiles,
+  runs: readonly MergeRun[],
+): Promise<MergeRun[]> {
+  const realPathOf = async (path: string) => inFolder(await realFolderOf(path), basename(path));
+  const ownPath = await realPathOf(lock);
+  const paths = await Promise.all(runs.map(({ originalFiles }) => realPathOf(originalFiles.lock)));
+  return runs.filter((_, i) => paths[i] !== ownPath);
 }
 
 /**

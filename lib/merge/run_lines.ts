@@ -5,6 +5,7 @@
  */
 
 import { originOf, parseSampleUid, sampleUid } from "../answer.ts";
+import { formatCountOf } from "../figures.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
@@ -22,20 +23,24 @@ export class RunLines implements Disposable {
   readonly #uidFields: readonly string[] | undefined;
   readonly #stack: DisposableStack;
   /** Uids with several results, at most 20. */
-  readonly repeatedUids: readonly string[];
+  readonly #repeatedUids: readonly string[];
+  /** By slot, the pending line after a failure: it holds an answer that an interrupted retry paid
+   * for. */
+  readonly #retryLines: ReadonlyMap<number, number>;
 
   private constructor(
     table: IdTable,
     files: { results: LineFile; failures: LineFile },
     uidFields: readonly string[] | undefined,
-    repeatedUids: readonly string[],
+    lines: { repeatedUids: readonly string[]; retryLines: ReadonlyMap<number, number> },
     stack: DisposableStack,
   ) {
     this.#table = table;
     this.#results = files.results;
     this.#failures = files.failures;
     this.#uidFields = uidFields;
-    this.repeatedUids = repeatedUids;
+    this.#repeatedUids = lines.repeatedUids;
+    this.#retryLines = lines.retryLines;
     this.#stack = stack;
   }
 
@@ -50,7 +55,7 @@ export class RunLines implements Disposable {
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
-    const repeatedUids: string[] = [];
+    const repeatedUids: string[] = [], retryLines = new Map<number, number>();
     await results.index("results", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT) && repeatedUids.length < 20) repeatedUids.push(line.uid());
       table.set(slot, HAS_RESULT);
@@ -60,12 +65,17 @@ export class RunLines implements Disposable {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = isPendingIndexLine(line);
       // A retry that has not ended wrote the pending line: the earlier failure still counts.
-      if (isPending && table.has(slot, HAS_FAILURE)) return false;
+      if (isPending && table.has(slot, HAS_FAILURE)) {
+        retryLines.set(slot, failures.add(line));
+        return false;
+      }
       if (!isPending) table.set(slot, HAS_FAILURE);
+      retryLines.delete(slot);
       table.setLine(slot, failures.add(line));
     }, signal);
     const uidFields = runFile?.identity.uid_field;
-    return new RunLines(table, { results, failures }, uidFields, repeatedUids, stack.move());
+    const lines = { repeatedUids, retryLines };
+    return new RunLines(table, { results, failures }, uidFields, lines, stack.move());
   }
 
   /** Copies the line with this uid to the sink for its state, and marks the uid as used. Without
@@ -85,7 +95,11 @@ export class RunLines implements Disposable {
     }
     const hasFailed = table.has(slot, HAS_FAILURE);
     const sink = hasFailed ? to.failure : to.pending;
-    if (sink !== undefined) this.#failures.copy(line, sink);
+    if (sink !== undefined) {
+      this.#failures.copy(line, sink);
+      const retryLine = this.#retryLines.get(slot);
+      if (retryLine !== undefined) this.#failures.copy(retryLine, sink);
+    }
     return hasFailed ? "failure" : "pending";
   }
 
@@ -116,9 +130,13 @@ export class RunLines implements Disposable {
     return !table.hasFingerprint(slot) || table.fingerprintEquals(slot, promptHash);
   }
 
-  /** Copies results of surplus samples, such as `x#3` if `x` has two, and returns their number. If
-   * any results are unused, reads the file again: only the line tells which row it answers. */
-  async copySurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
+  /** Copies results of surplus samples, such as `x#3` if `x` has two, if `isNew` returns true, and
+   * returns their number. If any results are unused, reads the file again: only the line tells which
+   * row it answers. */
+  async copySurplus(
+    to: LineSink & { flush(): Promise<void> },
+    isNew: (uid: string, rowUid: string, sample: number) => boolean = () => true,
+  ): Promise<number> {
     if (this.orphanResults === 0) return 0;
     const table = this.#table, surplus: number[] = [];
     // `index` adds ids to its table, and `#table` must not change.
@@ -131,7 +149,7 @@ export class RunLines implements Disposable {
       const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
       if (sample === 0 || !this.#isUsed(rowUid)) return;
       table.set(slot, SEEN);
-      surplus.push(table.lineOf(slot));
+      if (isNew(uid, rowUid, sample)) surplus.push(table.lineOf(slot));
     });
     // Copied after indexing: both move the read position of the file.
     for (const line of surplus) {
@@ -156,9 +174,28 @@ export class RunLines implements Disposable {
     return this.#table.count({ all: HAS_FAILURE, none: SEEN });
   }
 
+  /** What is wrong with the results, for messages. `isWhole`: all rows of the run were copied. */
+  damage(isWhole: boolean): string[] {
+    const repeatedUids = this.#repeatedUids, orphans = isWhole ? this.orphanResults : 0;
+    return [
+      ...repeatedUids.length === 0
+        ? []
+        : [`more than one result for ${uidList(repeatedUids)}. --no-proof keeps the first`],
+      ...orphans === 0 ? [] : [
+        `${formatCountOf(orphans, "result")} of rows that are not in its input. ` +
+        "--no-proof keeps them",
+      ],
+    ];
+  }
+
   [Symbol.dispose](): void {
     this.#stack.dispose();
   }
+}
+
+function uidList(uids: readonly string[]): string {
+  const firstUids = uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  return uids.length > 3 ? `${firstUids} and others` : firstUids;
 }
 
 /** Gets lines in parts, with their newlines. */

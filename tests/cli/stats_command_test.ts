@@ -96,6 +96,7 @@ Deno.test("stats: says what it cannot count", async () => {
     [[dir.path("in.jsonl")], "it is not a results or failures file of Retort"],
     [[dir.path("in.jsonl"), "--compare"], "Cannot compare one path: name the outputs of two runs"],
     [["a", "b", "--compare", "--where", "true"], "Cannot use --compare with --where"],
+    [[dir.root, dir.path("in.jsonl"), "--compare"], 'in.jsonl" has no .jsonl file of its own'],
   ];
   for (const [args, problem] of cases) {
     await assertRejects(() => stats(...args), UsageError, problem);

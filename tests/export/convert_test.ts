@@ -274,6 +274,20 @@ Deno.test("a problem of an answer is named by its place in the field of the answ
   }
 });
 
+Deno.test("content is a list of parts in all messages if only a rejected answer has one", async () => {
+  await using dir = await tempDir();
+  const part = { type: "text", text: "b" };
+  const rejected = [{ role: "assistant", content: [part] }];
+  await dir.write("a.jsonl", [{ prompt: "p", chosen: "a", rejected }, {
+    prompt: "q",
+    chosen: "a",
+    rejected: "b",
+  }]);
+  await convert(dir, "a.jsonl", "b.jsonl", { format: "preference" });
+  const rows = await dir.rows("b.jsonl");
+  assertEquals(rows.map(({ rejected }) => rejected[0].content), [[part], [part]]);
+});
+
 Deno.test("duplicates and validation rows are determined by the conversation and its uid", async () => {
   await using dir = await tempDir();
   const rows = Array.from(

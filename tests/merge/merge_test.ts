@@ -11,12 +11,19 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
+import {
+  DamagedFileError,
+  SinkError,
+  SourceError,
+  TeacherError,
+  UsageError,
+} from "../../lib/errors.ts";
 import { mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
 import { RunLines } from "../../lib/merge/run_lines.ts";
 import { filesOf, readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { planFor } from "../../lib/shards/mod.ts";
 import { shellWord } from "../../lib/printable.ts";
+import { ResponseGenerator } from "../../lib/response_generator.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { shellWords } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -384,6 +391,10 @@ Deno.test("one uid with two contents is reported with both places, and the later
   assertEquals(report.clashes, [{ uid: "0", first: `${input}:3`, second: `${input}:42` }]);
   assertEquals([report.succeeded, report.clashCount], [39, 1]);
   assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
+  // The merge has only the first row's answer.
+  const again = { outputs: dir.path("all.jsonl"), output: dir.path("again/all.jsonl") };
+  const { clashCount, duplicates } = await mergeRuns(again);
+  assertEquals([clashCount, duplicates], [1, null]);
   // Without a proof, the shards stay, and loading the folder would load every row twice.
   const before = await dir.names("out");
   let said = "";
@@ -641,6 +652,14 @@ Deno.test("without proof each row counts once, whatever number of failures lines
   assertEquals(kept.length, 7);
 });
 
+Deno.test("a join refuses a byte order mark within a file, with which no run could continue the output", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string) => JSON.stringify({ uid, prompt_hash: "", response: "R" });
+  await dir.write("a/in.jsonl", `\ufeff${line("a")}\n\ufeff${line("b")}\n`);
+  const options = { outputs: dir.path("a/"), output: dir.path("all.jsonl"), proof: false };
+  await assertRejects(() => mergeRuns(options), UsageError, "in.jsonl:2: it is not JSON");
+});
+
 Deno.test("runs that were made in different ways are not merged, and nothing is overwritten", async () => {
   await using dir = await tempDir();
   const [a, b] = [
@@ -706,6 +725,92 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   const add = (bytes: Uint8Array) => void written.push(new TextDecoder().decode(bytes));
   assertEquals(await lines.copySurplus({ add, flush: () => Promise.resolve() }), 1);
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
+});
+
+Deno.test("samples that an earlier run lacks are merged, and surplus samples only once", async () => {
+  await using dir = await tempDir();
+  const [a, b] = [
+    await dir.write("a.jsonl", prompts(0, 4)),
+    await dir.write("b.jsonl", prompts(1, 6)),
+  ];
+  const outputs = [dir.path("1/"), dir.path("2/"), dir.path("3/")];
+  const output = dir.path("all.jsonl");
+  await runShard(a, outputs[0], {});
+  await runShard(b, outputs[1], { generator: { samples: 3 }, refused: ["p2"] });
+  await runShard(b, outputs[2], { generator: { samples: 3 } });
+  const report = await mergeRuns({ outputs, output });
+  // Each row has a first answer. The rows of the other runs have two more.
+  assertEquals([report.total, report.succeeded, report.failed], [6 + 2 * 5, 16, 0]);
+  const uids = (await dir.rows("all.jsonl")).map(({ uid }) => uid);
+  assertEquals([uids.length, new Set(uids).size], [16, 16]);
+  assertEquals((await dir.rows("all_error.jsonl")).length, 0);
+  assertEquals((await runShard([a, b], output, {})).asked, ["p0", "p0"]);
+  // With one sample for each row, the other answers are surplus.
+  for (const path of outputs.slice(1)) await runShard(b, path, { generator: { samples: 1 } });
+  const again = await mergeRuns({ outputs: outputs.slice(1), output: dir.path("again.jsonl") });
+  assertEquals([again.succeeded, again.surplus, again.problems], [5, 10, []]);
+  assertEquals((await verify({ input: b, output: dir.path("again.jsonl") }))[0].damageCount, 0);
+});
+
+Deno.test("a merge keeps the answer that an interrupted retry paid for", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 3));
+  await runShard(input, dir.path("out/"), { refused: ["p1"] });
+  const [failure] = await dir.rows("out/in_error.jsonl");
+  const retried = (response: string) => ({
+    ...failure,
+    error: { ...failure.error, type: "truncated", final: false, next: { resample: 1 } },
+    partial: { response, finish_reason: "length" },
+  });
+  const lines = [failure, retried("first"), failure, retried("P"), retried("P1")];
+  await dir.write("out/in_error.jsonl", lines);
+  const report = await mergeRuns({ outputs: dir.path("out/"), output: dir.path("all.jsonl") });
+  assertEquals([report.succeeded, report.failed, report.pending], [2, 1, 0]);
+  assertEquals(await dir.rows("all_error.jsonl"), [failure, retried("P1")]);
+});
+
+Deno.test("an unfinished retry of one run does not leave out failed rows of the runs merged with it", async () => {
+  await using dir = await tempDir();
+  const inputs = [
+    await dir.write("a.jsonl", prompts(0, 2)),
+    await dir.write("b.jsonl", prompts(2, 4)),
+  ];
+  const outputs = [dir.path("1/"), dir.path("2/")], refused = ["p0", "p1", "p3"];
+  await runShard(inputs[0], outputs[0], { refused });
+  const teacher = {
+    model: "echo",
+    complete() {
+      generator.stop();
+      return Promise.reject(new TeacherError("refused", { type: "request", status: 400 }));
+    },
+  };
+  const generator: ResponseGenerator = new ResponseGenerator({ teacher, concurrency: 1 });
+  await generator.run({ input: inputs[0], output: outputs[0], retry: true });
+  await runShard(inputs[1], outputs[1], { refused });
+  const output = dir.path("all.jsonl");
+  await mergeRuns({ outputs, output });
+  assertEquals((await runShard(inputs, output, { retry: true })).asked.length, 3);
+});
+
+Deno.test("the next merge with --tidy adds new runs to the output in their folder, and moves only these", async () => {
+  await using dir = await tempDir();
+  const out = dir.path("out/");
+  // Another spelling of the same file.
+  const output = dir.path("out/../out/all.jsonl");
+  const names = ["a.jsonl", "b.jsonl", "c.jsonl"];
+  for (const [i, name] of names.entries()) {
+    await runShard(await dir.write(name, prompts(2 * i, 2 * i + 2)), out, {});
+    const report = await mergeRuns({ outputs: out, output, tidy: true, replace: i > 0 });
+    assertEquals([report.succeeded, report.movedTo !== null], [2 * i + 2, true]);
+    assertEquals((await dir.names("out")).filter((name) => name.endsWith(".jsonl")), [
+      "all.jsonl",
+      "all_error.jsonl",
+    ]);
+  }
+  const alone = await mergeRuns({ outputs: out, output, tidy: true, replace: true });
+  assertEquals([alone.succeeded, alone.movedTo], [6, null]);
+  const inputs = names.map((name) => dir.path(name));
+  assertEquals((await runShard(inputs, output, {})).asked, []);
 });
 
 Deno.test("with --limit, results of surplus samples are kept, and those of later rows are counted", async () => {
@@ -1167,6 +1272,9 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   assertStringIncludes(merged, "Merged 2 runs");
   assertStringIncludes(merged, `without --shard and with -o ${shellWord(elsewhere)}. First`);
   assertStringIncludes(merged, "cancel jobs of these runs");
+  const refused = await merge(out, "-o", elsewhere, "--replace");
+  const again = await shellWords(refused.split("\n").find((line) => line.startsWith("  distill"))!);
+  assertStringIncludes(await merge(...again.slice(2)), "Merged 2 runs");
   const { asked } = await runShard(input, elsewhere, {});
   assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
 });
