@@ -14,7 +14,7 @@ import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
-import { type Complete, requireInputs, Settings } from "./settings.ts";
+import { type Complete, paramWithoutJson, requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod after SIGTERM. */
@@ -274,16 +274,13 @@ function parseObject(text: string): Params {
   throw new UsageError('Cannot use --params: it must be an object, as in {"temperature":0.6}');
 }
 
-/**
- * Sets a parameter, or a field in it: the path `a.b` is the field `b` of `a`. Text that is not JSON
- * is a string.
- */
+/** Sets a parameter, or a field in it: the path `a.b` is the field `b` of `a`. */
 function setParam(params: Record<string, unknown>, path: string, text: string): void {
   let value: unknown;
   try {
     value = parseLossless(text);
   } catch {
-    value = text;
+    value = paramWithoutJson(path, text);
   }
   const names = path.split(".");
   let holder = params;

@@ -2,6 +2,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { readTextOf, statOf, systemReason } from "../lib/files.ts";
+import { shellWord } from "../lib/printable.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
@@ -214,6 +215,21 @@ export async function looksLikePath(path: string): Promise<boolean> {
   const folder = /^(.+)[\\/]/.exec(path)?.[1];
   return await statOf(path) !== undefined ||
     (folder !== undefined && await statOf(folder) !== undefined);
+}
+
+/** Matches words of Python, and lists and objects, whose quotes a shell may have removed. */
+const MEANT_AS_JSON = /^(?:True|False|None|\[.*\]|\{.*\})$/s;
+
+/** Returns the value of a `-p NAME=VALUE` that is not JSON: a number such as `.7`, or the text. */
+export function paramWithoutJson(name: string, text: string): number | string {
+  if (/^-?\.\d+$/.test(text)) return Number(text);
+  if (!MEANT_AS_JSON.test(text)) return text;
+  const asText = shellWord(`${name}=${JSON.stringify(text)}`);
+  throw new UsageError(
+    `Cannot use -p ${JSON.stringify(`${name}=${text}`)}: the value is not JSON, which has true, ` +
+      "false and null, and texts in double quotes. Put the whole into single quotes for the " +
+      `shell, as in -p 'stop=["END"]'. If that text is meant: -p ${asText}`,
+  );
 }
 
 /** NaN for a text that is not a number. */

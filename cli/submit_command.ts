@@ -5,6 +5,7 @@ import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, planFor } from "../lib/shards/mod.ts";
+import type { Config, TeacherSpec } from "./config.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { flagsOf, typedName } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -66,12 +67,15 @@ async function prepare(
   settings: Settings,
   io: Io,
 ): Promise<PreparedJob> {
-  checkInputs(inputs, settings);
+  checkInputs(inputs);
   const output = settings.required("output", "an output: add -o out/", "submit");
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseFlagsOfOthers(scheduler, args);
-  refuseSecrets(scheduler, settings, io);
+  refuseVisibleSecrets(scheduler, settings);
   const request = await checkRun(scheduler, inputs, args, io);
+  // With those of `--config`, unless it exists in the cluster only.
+  const runSettings = request?.settings ?? settings;
+  refuseRunSettings(runSettings, request?.config);
   const { files } = await findInputs(inputs);
   const shardOutput = await sharedOutput(inputs, files, output);
   const { stem } = shardOutput;
@@ -79,13 +83,13 @@ async function prepare(
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
-    warnOfMissing(inputs, request?.settings ?? settings, request?.config?.teachers ?? [], io);
+    warnOfMissing(inputs, runSettings, request?.config?.teachers ?? [], io);
   }
   // The input of a Kubernetes job may exist only in the cluster.
   if (scheduler === "slurm" || (await Promise.all(files.map(exists))).every(Boolean)) {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
     await checkMergedFiles(mergedResults, files);
-    const planOptions = planOptionsOf(scheduler, inputs, settings);
+    const planOptions = planOptionsOf(scheduler, inputs, runSettings);
     await checkShards(stem, await planFor(shardOutput, files, shards, planOptions), request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   } else {
@@ -101,7 +105,7 @@ async function prepare(
     shards,
     parallel: Math.min(parallel, shards),
     run: ["run", ...inputs, ...runFlags(args), ...shardFlags(leadSeconds)],
-    merge: mergeArguments(stem, mergedResults, shards, settings),
+    merge: mergeArguments(stem, mergedResults, shards, runSettings),
     leadSeconds,
   };
 }
@@ -139,6 +143,7 @@ async function checkRun(
     });
   }
   const request = await readRequest(run, io);
+  refuseVariables(request, io);
   // Nodes may have files that this machine lacks.
   const keyFile = request.settings.text("api-key-file");
   if (keyFile !== undefined && !(await exists(keyFile))) {
@@ -150,6 +155,27 @@ async function checkRun(
     );
   }
   return request;
+}
+
+/** Settings that keep shards from starting, ending or continuing. `submit` does not take the flags. */
+const NOT_FOR_SHARDS = ["dry-run", "resume", "monitor", "report"];
+
+function refuseRunSettings(settings: Settings, config: Config | undefined): void {
+  if (settings.text("duplicates") === "keep") {
+    throw new UsageError(
+      "Cannot submit with --duplicates keep: duplicates are numbered across the whole input, and a shard " +
+        "reads only a part of it",
+    );
+  }
+  const name = NOT_FOR_SHARDS.find((name) => {
+    const value = config?.flags.get(name);
+    return value !== undefined && value !== (name === "resume");
+  });
+  if (name === undefined) return;
+  const path = settings.text("config");
+  throw new UsageError(
+    `Cannot submit with ${name} in "${path}": every shard would use it. Name a copy without it`,
+  );
 }
 
 function shardFlags(leadSeconds: number): string[] {
@@ -169,13 +195,7 @@ function refuseFlagsOfOthers(scheduler: "slurm" | "kubernetes", { flags }: Parse
   throw new UsageError(`Cannot use --${flag} with "submit ${scheduler}": it belongs to ${other}`);
 }
 
-function checkInputs(inputs: readonly string[], settings: Settings): void {
-  if (settings.text("duplicates") === "keep") {
-    throw new UsageError(
-      "Cannot submit with --duplicates keep: duplicates are numbered across the whole input, and a shard " +
-        "reads only a part of it",
-    );
-  }
+function checkInputs(inputs: readonly string[]): void {
   requireInputs({ inputs }, "submit without an input: name a file of prompts, as in prompts.jsonl");
   if (inputs.includes("-")) {
     throw new UsageError("Cannot submit standard input (-): save it to a file, and name the file");
@@ -207,28 +227,18 @@ function runFlags({ flags }: ParsedArgs): string[] {
   });
 }
 
-/** Throws if the job would contain a secret, or if its shards would not get their key. */
-function refuseSecrets(
-  scheduler: "slurm" | "kubernetes",
-  settings: Settings,
-  io: Pick<Io, "env">,
-): void {
-  const refuse = (problem: string): never => {
-    throw new UsageError(`Cannot submit ${problem}. Put the key into a file (--api-key-file)`);
-  };
+function refuse(problem: string): never {
+  throw new UsageError(`Cannot submit ${problem}. Put the key into a file (--api-key-file)`);
+}
+
+/** Throws if the job would contain a secret. */
+function refuseVisibleSecrets(scheduler: "slurm" | "kubernetes", settings: Settings): void {
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
     refuse("a --base-url that contains a secret: it would be visible in the job");
   }
   for (const header of settings.list("header")) {
-    const attempt = `the --header "${header.split(/[=:]/)[0]}"`;
-    if (shownHeader(header) !== header) {
-      refuse(`${attempt}: its value would be visible in the job`);
-    } else if (scheduler === "slurm" && header.includes("@env:")) {
-      refuse(
-        `${attempt} with @env: shards on Slurm do not get the variable, because Slurm would save it ` +
-          "with the job",
-      );
-    }
+    if (shownHeader(header) === header) continue;
+    refuse(`the --header "${header.split(/[=:]/)[0]}": its value would be visible in the job`);
   }
   if (scheduler !== "slurm") return;
   const lines = [...settings.list("before"), settings.text("program") ?? ""];
@@ -236,7 +246,6 @@ function refuseSecrets(
   if (variable !== undefined) {
     refuse(`a script that sets ${variable}: its value would be visible in the job`);
   }
-  refuseKeyInVariable(settings, io);
 }
 
 /**
@@ -246,13 +255,41 @@ function refuseSecrets(
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
 
-/** Throws if the key is in a variable: shards on Slurm do not get it. */
-function refuseKeyInVariable(settings: Settings, io: Pick<Io, "env">): void {
-  if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
-    return;
+/** Throws if a teacher needs a variable, because shards on Slurm do not get it. */
+function refuseVariables({ settings, config }: RunRequest, io: Pick<Io, "env">): void {
+  if (settings.text("simulate") !== undefined) return;
+  const teachers = config?.teachers ?? [];
+  const headers = teachers.flatMap(({ headers = {} }) =>
+    Object.entries(headers).map(([name, value]) => `${name}=${value}`)
+  );
+  const header = [...settings.list("header"), ...headers].find((text) => text.includes("@env:"));
+  if (header !== undefined) {
+    const attempt = `the --header "${header.split(/[=:]/)[0]}" with @env`;
+    const reason =
+      "shards on Slurm do not get the variable, because Slurm would save it with the job";
+    refuse(`${attempt}: ${reason}`);
   }
-  const isNamed = settings.text("api-key-env") !== undefined;
-  if (!isNamed && !io.env(DEFAULT_KEY_VARIABLE)) return;
+  const urls = [...settings.list("base-url"), ...teachers.map(({ baseUrl = "" }) => baseUrl)];
+  if (settings.list("before").length === 0 && urls.some((url) => url.startsWith("@env:"))) {
+    throw new UsageError(
+      "Cannot submit a --base-url with @env: shards on Slurm do not get the variable. Write the address, " +
+        "or set the variable with --before",
+    );
+  }
+  refuseKeyInVariable(settings, teachers, io);
+}
+
+function refuseKeyInVariable(
+  settings: Settings,
+  teachers: readonly TeacherSpec[],
+  io: Pick<Io, "env">,
+): void {
+  const withoutFile = teachers.filter(({ apiKeyFile }) => apiKeyFile === undefined);
+  const hasFiles = settings.text("api-key-file") !== undefined ||
+    (teachers.length > 0 && withoutFile.length === 0);
+  const isNamed = withoutFile.some(({ apiKeyEnv }) => apiKeyEnv !== undefined) ||
+    (!hasFiles && settings.text("api-key-env") !== undefined);
+  if (!isNamed && (hasFiles || !io.env(DEFAULT_KEY_VARIABLE))) return;
   throw new UsageError(
     `Cannot submit with the key in ${isNamed ? "a variable" : DEFAULT_KEY_VARIABLE}: Slurm would ` +
       "save it with the job, so shards do not get it. Write the key to a file that only you can read, " +

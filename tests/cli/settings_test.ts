@@ -214,6 +214,19 @@ for (const text of ["0", "0s", "-5", "", "5 s", "1d", "s", "1h30m", "1e3", ".5",
   });
 }
 
+Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a number", async () => {
+  const paramsOf = (pair: string) => readParams(settingsOf({ param: [pair] }), {});
+  for (const value of ["True", "False", "None", "[END]", "['END']", "{type: json_object}"]) {
+    const error = await assertRejects(() => paramsOf(`a.b=${value}`), UsageError);
+    const meant = /If that text is meant: -p '(.+)'$/.exec(error.message)?.[1] ?? "";
+    assertEquals(await paramsOf(meant.replaceAll("'\\''", "'")), { a: { b: value } });
+  }
+  for (const text of ["none", "[", "a]", "falsey", "stop.", "1."]) {
+    assertEquals(await paramsOf(`x=${text}`), { x: text });
+  }
+  assertEquals(await paramsOf("top_p=.95"), { top_p: 0.95 });
+});
+
 Deno.test("readParams() sends numbers that are not JSON as numbers, and others as written", async () => {
   const texts = [[".7", "0.7"], ["1.", "1"], ["+0.5", "0.5"], ["0x10", "16"], [" 2 ", "2"]];
   const asWritten = ["0.70", "1.0", "-1", "5e-1", "12345678901234567890"].map((

@@ -782,6 +782,58 @@ Deno.test("a setting that no shard could start with is refused before the job is
   }
 });
 
+Deno.test("settings of --config count like flags: for the borders, the merge and what is refused", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const key = await dir.write("key.txt", "sk-in-a-file");
+  const env = {
+    OPENAI_API_KEY: "sk-here",
+    TEACHER_KEY: "sk-here",
+    TEACHER_URL: "http://gpu:8000/v1",
+  };
+  const submit = async (lines: string, ...flags: string[]) => {
+    const config = await dir.write("c.yaml", `model: m\n${lines}\n`);
+    const job = ["submit", "slurm", input, "-o", dir.path("out/"), "--shards=2"];
+    return await runCli([...job, `--config=${config}`, ...flags], { env });
+  };
+  const file = `api_key_file: ${key}\n`;
+  const limited = await submit(`${file}limit: 3\ninput_format: txt`);
+  assertExit(limited, 0);
+  assertStringIncludes(limited.stderr, "--limit=3");
+  assertStringIncludes(await dir.read("out/.retort/in.shards-2.json"), '"format":"txt"');
+  for (
+    const [lines, words] of [
+      [`${file}duplicates: keep`, "--duplicates keep"],
+      [`${file}monitor: 8123`, 'monitor in "'],
+      [`${file}report: r.html`, 'report in "'],
+      [`${file}no_resume: true`, 'resume in "'],
+      [`${file}dry_run: true`, 'dry-run in "'],
+      [`${file}headers: { api-key: "@env:TEACHER_KEY" }`, 'the --header "api-key" with @env'],
+      [`${file}base_url: "@env:TEACHER_URL"`, "--base-url with @env"],
+      [
+        `teachers: [{ base_url: "@env:TEACHER_URL", api_key_file: ${key} }]`,
+        "--base-url with @env",
+      ],
+      [`teachers: [{ api_key_env: TEACHER_KEY }, { api_key_file: ${key} }]`, "key in a variable"],
+      ["api_key_env: TEACHER_KEY", "key in a variable"],
+      ["", "key in OPENAI_API_KEY"],
+    ]
+  ) {
+    const { code, stdout, stderr } = await submit(lines);
+    assertEquals([code, stdout], [2, ""], `${lines}: ${stderr}`);
+    assertStringIncludes(stderr, words);
+  }
+  const accepted = [
+    `${file}resume: true\ninput_format: txt`,
+    `teachers: [{ api_key_file: ${key} }]`,
+  ];
+  assertExit(await submit(accepted[0]), 0);
+  await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  assertExit(await submit(accepted[1]), 0);
+  const onNode = `${file}base_url: "@env:TEACHER_URL"`;
+  assertExit(await submit(onNode, "--before", "source serve.sh"), 0);
+});
+
 Deno.test("a file that the merge could not write is refused before the job is in the queue", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
