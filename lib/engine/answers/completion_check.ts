@@ -12,8 +12,8 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
-/** Returns the value as a completion with valid fields and token counts. A custom teacher in
- * JavaScript may return anything: undefined if it is not a completion. */
+/** Returns a value as a completion with valid fields and token counts; undefined if it is none,
+ * because a custom teacher in JavaScript may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
