@@ -24,7 +24,7 @@ export interface ExcludedWait {
 /** A row and its history. Only the engine changes it. */
 export class Work implements SentAttempt {
   readonly row: Row;
-  /** The row's position in the order of first attempts, from 0. */
+  /** The number of rows that were taken from the source before this one. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
@@ -185,7 +185,7 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of rows that `TeacherBlame` held back: the answer shows that they are at fault. */
+    /** Failures of rows that `TeacherBlame` held back until an answer cleared their teacher. */
     readonly others: readonly Outcome[];
   }
   | {

@@ -35,7 +35,7 @@ const CLIENT_OPTIONS = {
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // undici drops a connection this long before its announced timeout: `ReusePolicy` does earlier.
+  // undici drops a connection this long before its announced timeout, `ReusePolicy` even earlier.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -50,8 +50,8 @@ export class Connection {
   isDisposed = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another socket since. If undici then fails the request without having started it, none of
-   * its bytes were written, so it may be sent on another connection. */
+   * needed another socket since. If undici then fails the request without having started it, it
+   * wrote none of its bytes: the request may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;

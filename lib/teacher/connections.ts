@@ -110,7 +110,7 @@ export class Connections {
     else this.#scheduleHangUp();
   }
 
-  /** Each open connection keeps one of llama.cpp's server's threads: others wait. */
+  /** llama.cpp's server has a fixed number of threads, and an open connection keeps one. */
   #scheduleHangUp(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -157,7 +157,7 @@ const IDLE_WATCH_MS = 5;
  * it: requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
-/** Decides which connections are reused. Servers announce it (`Keep-Alive: timeout=5, max=100`),
+/** Decides which connections are reused. Servers state limits (`Keep-Alive: timeout=5, max=100`),
  * but some close earlier: llama.cpp's does after each streamed answer. A request that crosses such
  * a close is lost, and the server may have read it. So the actual closes are counted, too. */
 export class ReusePolicy {
@@ -228,7 +228,8 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Returns how many requests the server allows on the connection, including the answered one. */
+  /** Learns the allowed idle time. Returns how many requests the server allows on the connection,
+   * including the answered one. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;

@@ -161,10 +161,10 @@ export function resolveTeacherOptions(options: OpenAICompatibleOptions): Resolve
         : undefined,
   );
   requireOptions("make a teacher", options, ["model"], RULES);
-  const setOptions = Object.fromEntries(
+  const givenOptions = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as OpenAICompatibleOptions;
-  const resolved = { ...DEFAULTS, ...setOptions } as ResolvedTeacherOptions;
+  const resolved = { ...DEFAULTS, ...givenOptions } as ResolvedTeacherOptions;
   checkHeaders(resolved.headers);
   return resolved;
 }

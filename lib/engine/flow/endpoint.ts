@@ -58,8 +58,8 @@ export class Endpoint {
   #runConcurrency: number;
   readonly #load: LoadControl;
   readonly breaker: CircuitBreaker;
-  /** Part of `status()`. Once the teacher has left, the pool shares one object among all that left
-   * the same address. */
+  /** Part of `status()`. Once the teacher has left, this is one object for all teachers of the same
+   * address and model that have left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
   /** Whether no connection could be made at the last failure. */
