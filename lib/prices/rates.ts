@@ -11,9 +11,8 @@
  * of tokens `written` to the cache and of `reasoning` tokens follow if they differ. A word before
  * the prices says what they apply to: a service tier, prompts longer than the number after `>`, or
  * both (`flex>272000`). Without a word, they are those of the standard tier. Prices after `at`
- * apply only on the days (1 is Monday, 7 Sunday) and during the hours before them. Hours are in UTC;
- * so are days, but after `+8` in UTC+8. `request` is a price per request, `region` a factor on all
- * token prices.
+ * apply only on some days (1 is Monday) and hours, in UTC. After `+8`, the days, but not the hours,
+ * are those of UTC+8. `request` is a price per request, `region` a factor on all token prices.
  *
  * @module
  */

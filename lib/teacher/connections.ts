@@ -228,8 +228,7 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Learns the allowed idle time. Returns how many requests the server allows on the connection,
-   * including the answered one. */
+  /** Notes the idle time. Returns the allowed requests per connection, with the answered one. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;

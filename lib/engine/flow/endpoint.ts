@@ -58,8 +58,7 @@ export class Endpoint {
   #runConcurrency: number;
   readonly #load: LoadControl;
   readonly breaker: CircuitBreaker;
-  /** Part of `status()`. Once the teacher has left, this is one object for all teachers of the same
-   * address and model that have left. */
+  /** Part of `status()`. Teachers of one address and model share it once they have left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
   /** Whether no connection could be made at the last failure. */
