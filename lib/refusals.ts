@@ -6,8 +6,8 @@
  * @module
  */
 
-/** Marks are searched for in this many characters at the start of an answer: further on, the answer
- * may just mention a refusal. */
+/** Refusals are searched for in this many characters at the start of an answer: further on, it may
+ * just mention one. */
 const START_CHARS = 200;
 
 /** A longer answer isn't discarded: it may contain more than a refusal. */

@@ -1,4 +1,4 @@
 /** The version of Retort. @module */
 
-/** As in `deno.json` and the changelog. */
+/** The same as in `deno.json`. */
 export const VERSION = "0.1.0";

@@ -98,7 +98,7 @@ interface ServePageOptions extends PageOptions {
   readonly keepsAlive?: boolean;
 }
 
-/** Returns the URL to open in a browser, with the token. Disposing ends the server. */
+/** Serves a page until disposed. The returned `url` is to be opened in a browser: it has the token. */
 export function servePage(
   app: RequestHandler,
   options: ServePageOptions,

@@ -36,7 +36,7 @@ export interface IndexedPath {
   readonly path: string;
   /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
-  /** The position of the path on the command line that led to this file. @default 0 */
+  /** The file's run, for comparisons: the index of its path on the command line. @default 0 */
   readonly run?: number;
 }
 
@@ -107,7 +107,7 @@ export class DataIndex {
   /** Whether a run seems to write to one of the files. */
   get isLive(): boolean {
     const now = Date.now();
-    // A machine whose clock is ahead may set a time in the future: the file is not live until then.
+    // `abs`: a machine whose clock is ahead may have set a time in the future, long after its run.
     return this.files.some(({ modifiedMs }) => Math.abs(now - modifiedMs) < LIVE_MS);
   }
 
@@ -213,8 +213,8 @@ export class DataIndex {
       if (columns.costUsd[row] !== -1) continue;
       const promptTokens = columns.promptTokens[row];
       const completionTokens = columns.completionTokens[row];
-      // Every prompt has tokens: an answer with none for its prompt has no usage. Neither has a
-      // failure without any tokens.
+      // Every prompt has tokens, so the usage of an answer without prompt tokens is unknown, and so
+      // is that of a failure without any tokens.
       const hasUsage = promptTokens > 0 || (!this.table.isAnswered(row) && completionTokens > 0);
       if (!hasUsage) continue;
       const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];

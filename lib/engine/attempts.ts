@@ -126,8 +126,8 @@ export class Attempts {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
     }
-    // The earlier run counted the rejection of this answer for its ending, so the row is just sent
-    // again.
+    // An earlier run rejected this answer for its ending, and counted that: this rejection does not
+    // count, too.
     if (!isUnchecked) return { kind: "retry", delayMs: 0 };
     return this.#rejected(work, completion, rejection);
   }

@@ -33,7 +33,7 @@ export interface EngineParts {
 export const WAIT_FOR_TEACHER_MS = 60_000;
 
 /** The least wait for a teacher to join once rows were finished: a rolling restart takes minutes,
- * and a job never repeats a halted run. */
+ * and Slurm or Kubernetes jobs (`submit`) never repeat a halted run. */
 const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
 export class EngineState {

@@ -15,7 +15,7 @@ import type { Endpoint, RequestedWait, SentAttempt } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested. The row's time limit excludes it. */
 export interface ExcludedWait {
-  /** On the clock `rowNow`. */
+  /** On the clock `rowNow`, which stands still while nothing can be sent. */
   readonly since: number;
   /** The time until a teacher accepts the row. If the row waits longer, the rest counts. */
   readonly maxMs: number;
@@ -24,7 +24,7 @@ export interface ExcludedWait {
 /** A row and its history. Only the engine changes it. */
 export class Work implements SentAttempt {
   readonly row: Row;
-  /** The row's position in the order of first attempts, from 0. */
+  /** The number of rows that were taken from the source before this one. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
@@ -53,7 +53,7 @@ export class Work implements SentAttempt {
   latencyMs = 0;
   /** US dollars for all attempts; null once the cost of any attempt is unknown. */
   costUsd: number | null = 0;
-  /** The last answer that was not accepted. It is written with the failure. */
+  /** The last answer that was not accepted; of partial ones, the longest. */
   rejected: RejectedAnswer | undefined;
   /** An answer of an earlier run that this run may accept. It is checked before the row is sent. */
   undecided: Completion | undefined;
@@ -63,8 +63,8 @@ export class Work implements SentAttempt {
   isUnchecked = false;
   requestedWaits: RequestedWait[] | undefined;
   excludedWait: ExcludedWait | undefined;
-  /** When the row's time is up, on the clock `rowNow`; undefined before its first attempt, and
-   * without a limit. */
+  /** When the row's time is up, on the clock `rowNow`; undefined without a limit, and until an
+   * attempt starts its time. */
   deadlineAt: number | undefined;
   /** Milliseconds left of the row's time when it got its teacher; undefined without a limit. */
   timeoutMs: number | undefined;
@@ -173,7 +173,7 @@ function isTeacherError(thrown: unknown): thrown is TeacherError {
     thrown instanceof Error && thrown.name === "TeacherError";
 }
 
-/** Shows only the message of an object: its other fields may hold a key. */
+/** Shows only the name and message of an object: its other fields may hold a key. */
 function describeThrown(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null) return String(thrown);
   const { name, message } = thrown as Partial<Error>;
@@ -185,12 +185,12 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of rows that were held back: their teacher was not the cause. */
+    /** Failures of rows that `TeacherBlame` held back until an answer cleared their teacher. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** Failures of this row, unless it is held back, and of rows that were held back. */
+    /** Failures of this row, unless `TeacherBlame` holds it back, and of rows held back before. */
     readonly outcomes: readonly Outcome[];
     /** The partial answer of a row that is held back, to be written at once. */
     readonly paidAnswer?: Outcome;

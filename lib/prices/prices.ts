@@ -136,7 +136,7 @@ function findPrice(
   };
 }
 
-/** Holds tokens of each kind, so that its cost is 0 only if the model is free. */
+/** Has prompt, cached and completion tokens: its cost is 0 only if the model is free. */
 const ANY_USAGE: Usage = { promptTokens: 2, cachedTokens: 1, completionTokens: 1 };
 
 /** Returns a function like `costOf`, for which answers of free models cost 0 even without token

@@ -192,8 +192,8 @@ function genaiProviderAt(address: string): string | undefined {
 }
 
 /** Whether the pattern matches the complete host. Patterns are anchored only at the start, so
- * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. Some patterns begin
- * with `.*`, which may match into the path. One ends before the top-level domain. */
+ * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. One has `.*` before
+ * the host, which may match into the path. Another ends before the top-level domain. */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
   if (expression.test(`https://localhost${path}`)) return false;

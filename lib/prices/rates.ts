@@ -11,7 +11,7 @@
  * of tokens `written` to the cache and of `reasoning` tokens follow if they differ. A word before
  * the prices says what they apply to: a service tier, prompts longer than the number after `>`, or
  * both (`flex>272000`). Without a word, they are those of the standard tier. Prices after `at`
- * apply only on weekdays, numbered from 1 for Monday, and at hours in UTC. After `+8`, the weekdays
+ * apply only on some days (1 is Monday) and hours, in UTC. After `+8`, the days, but not the hours,
  * are those of UTC+8. `request` is a price per request, `region` a factor on all token prices.
  *
  * @module
@@ -35,7 +35,7 @@ export interface TokenPrices {
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
 interface Hours {
-  /** Weekdays, numbered from 1 for Monday, in the time zone of `Times`. */
+  /** Days of the week, from 1 for Monday to 7, in the time zone of `Times`. */
   readonly days: readonly [first: number, last: number];
   /** Minutes since 00:00 UTC. */
   readonly spans: readonly (readonly [fromMinute: number, toMinute: number])[];

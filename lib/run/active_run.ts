@@ -35,7 +35,7 @@ export class ActiveRun {
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
   /** The cost limit; for a shard, the limit of all shards together. */
-  #maxCostUsd: number | null;
+  #budgetUsd: number | null;
   #budget: Budget | undefined;
   #checks: Checks | undefined;
   #engine: Engine | undefined;
@@ -51,7 +51,7 @@ export class ActiveRun {
     this.options = options;
     this.#concurrency = options.concurrency;
     this.#outcomeListeners = outcomeListeners;
-    this.#maxCostUsd = options.maxCostUsd ?? null;
+    this.#budgetUsd = options.maxCostUsd ?? null;
     this.progress = new Progress({
       concurrency: options.concurrency,
       isExploring: options.isExploring,
@@ -90,7 +90,7 @@ export class ActiveRun {
     const generator = this.options, { maxCompletionTokens } = generator;
     const teachers = generator.teachers.map(({ teacher }) => teacher);
     const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, generator);
-    const maxCostUsd = this.#maxCostUsd ?? undefined;
+    const maxCostUsd = this.#budgetUsd ?? undefined;
     const budget = new Budget({ priceOf, unpriced, maxCostUsd, maxCompletionTokens });
     this.#budget = budget;
     const { list: checks } = this.#checks = await createChecks(generator);
@@ -169,7 +169,7 @@ export class ActiveRun {
    * shards together. Halts a run that has already spent its share. */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
-    this.#maxCostUsd = usd;
+    this.#budgetUsd = usd;
     const reason = this.#budget?.exhaustedReason;
     if (reason !== undefined) this.#engine?.halt(reason);
     this.progress.stateChanged();
@@ -179,7 +179,7 @@ export class ActiveRun {
    * `earlierCostUsd` of that. Halts a shard that has spent all of it. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.setShare(share, earlierCostUsd);
-    this.setMaxCost(this.#maxCostUsd);
+    this.setMaxCost(this.#budgetUsd);
   }
 
   /** Finishes calls in flight and starts no others. */
@@ -216,8 +216,9 @@ export class ActiveRun {
       backingOffUntil: backoff?.until ?? null,
       reason: engine?.haltReason ?? backoff?.reason ?? null,
       costUsd: budget?.costUsd ?? null,
-      maxCostUsd: budget === undefined ? this.#maxCostUsd : budget.remainingCostUsd,
-      budgetUsd: this.#maxCostUsd,
+      // For a shard, what is left of its share of the budget.
+      maxCostUsd: budget === undefined ? this.#budgetUsd : budget.remainingCostUsd,
+      budgetUsd: this.#budgetUsd,
       minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
       teachers: () => engine?.teacherStatuses() ?? [],
     };

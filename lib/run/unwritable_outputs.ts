@@ -73,8 +73,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lostOutputs === undefined) return;
-    // Adds the new files of outputs that were closed when their change was found: the error lists
-    // them.
+    // The error lists new files. Outputs that `OpenFiles` had closed get theirs only now.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }

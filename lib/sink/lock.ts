@@ -10,8 +10,8 @@
  * and a run also locks the results that it adds to (`lockOutput`), so that a second run fails.
  *
  * The file holds a note of one line: the process with the lock, and the number of calls in flight.
- * The note is overwritten in place and not synced. So it survives a crash of the process, but not a
- * power cut.
+ * The note is overwritten in place. On a local disk it is not synced, so it survives a crash of the
+ * process, but not a power cut. Elsewhere a run's first note is synced: other machines must see it.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one `SharedLock`, and
  * the lock file of each output names that lock. Another process finds the name in the note, and
@@ -71,7 +71,7 @@ export class Lock implements Disposable {
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
-  /** The text before this run's note. Undefined with a shared lock, or on a local disk, where no
+  /** What the file held before this run's first note. Undefined with a shared lock, or on a local disk, where no
    * other machine can take the lock. */
   readonly #earlierText: string | undefined;
   /** `started` of the last note that was synced. */
@@ -100,7 +100,6 @@ export class Lock implements Disposable {
       this.#file.seekSync(0, Deno.SeekMode.Start);
       this.#file.writeSync(new TextEncoder().encode(noteLine(state, this.token)));
       if (this.#earlierText === undefined || this.#syncedStart === state.started) return;
-      // Other machines see only what is synced.
       this.#syncedStart = state.started;
       this.#file.syncDataSync();
     } catch {
@@ -175,8 +174,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
-/** Retries a lock that is held: another run may be reading the note, or a child process of the last
- * holder may not have executed its program yet, and until then has all open files. */
+/** Retries a lock that is held: another run may be reading the note, or the last holder has just forked
+ * a child, which keeps its open files until `exec`. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {

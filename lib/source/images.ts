@@ -13,7 +13,7 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import type { RowObject } from "./shape.ts";
 
 const PLACEHOLDER = "<image>";
-/** Fields that cannot be sent, although a prompt without them would mean something else. */
+/** Rows with these are refused: they cannot be sent, and without them a prompt means something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
@@ -211,7 +211,7 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // The value is neither base64 nor a list of numbers: the message below covers both.
+    // Not even bytes: the message is the same as for bytes of another type.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }

@@ -184,7 +184,7 @@ const MAX_PART_LEVELS = 4;
  * the content; parts are ignored once the field has had text, because some servers send both.
  * Reasoning between tags stays in the content. */
 export class MessageReader {
-  // A stream may end with a list that repeats the reasoning of earlier fields.
+  // A stream's last chunk may repeat, as parts of the content, the reasoning of earlier fields.
   #hasReasoningField = false;
 
   read(message: JsonObject): ContentTexts {

@@ -35,7 +35,7 @@ const CLIENT_OPTIONS = {
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // Below `MARGIN_MS`: `ReusePolicy` decides which idle connections are used.
+  // undici drops a connection this long before its announced timeout, `ReusePolicy` even earlier.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -47,11 +47,11 @@ export class Connection {
   /** Whether the socket is connected. Stays true until a close by the server is noticed. */
   isOpen = false;
   /** Whether `close()` was called, after which nothing can be sent. */
-  wasClosed = false;
+  isDisposed = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another socket since. If the request failed before undici started it, the socket was
-   * closed before it was handed any byte, and the request may be sent on another connection. */
+   * needed another socket since. If undici then fails the request without having started it, it
+   * wrote none of its bytes: the request may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;
@@ -86,6 +86,7 @@ export class Connection {
     return this.#responses >= this.#maxResponses;
   }
 
+  /** Milliseconds to wait for a close by the server before a request is sent. */
   watchMs(): number {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#acquiredAt - this.idleSince) : 0;
   }
@@ -144,7 +145,7 @@ export class Connection {
   }
 
   async close(): Promise<void> {
-    this.wasClosed = true;
+    this.isDisposed = true;
     this.isOpen = this.wasOpenAtDispatch = false;
     const closed = this.#dispatcher.destroy(closedError ??= new errors.ClientDestroyedError());
     // undici does not destroy a socket that is still connecting.

@@ -27,6 +27,7 @@ export class Connections {
   readonly now: () => number;
   readonly watchTimers = new WatchTimers();
   readonly reuse = new ReusePolicy(() => this.watchTimers.end());
+  /** Whether a `HeadFilter` repairs response heads, because undici has rejected one. */
   filtersHeads = false;
   readonly #all = new Set<Connection>();
   /** Free connections that were open when they were released. The last is acquired first. */
@@ -57,7 +58,7 @@ export class Connections {
 
   release(connection: Connection): void {
     connection.onReleased();
-    if (connection.wasClosed) this.#all.delete(connection);
+    if (connection.isDisposed) this.#all.delete(connection);
     else if (!connection.isOpen) this.#closed.push(connection);
     else if (this.reuse.isSingleUse || connection.isUsedUp) this.#useUp(connection);
     else this.#free.push(connection);
@@ -109,7 +110,7 @@ export class Connections {
     else this.#scheduleHangUp();
   }
 
-  /** llama.cpp's server has a thread for each connection, so an open connection blocks others. */
+  /** llama.cpp's server has a fixed number of threads, and an open connection keeps one. */
   #scheduleHangUp(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -156,7 +157,7 @@ const IDLE_WATCH_MS = 5;
  * it: requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
-/** Decides which connections are reused. Servers announce it (`Keep-Alive: timeout=5, max=100`),
+/** Decides which connections are reused. Servers state limits (`Keep-Alive: timeout=5, max=100`),
  * but some close earlier: llama.cpp's does after each streamed answer. A request that crosses such
  * a close is lost, and the server may have read it. So the actual closes are counted, too. */
 export class ReusePolicy {
@@ -167,7 +168,7 @@ export class ReusePolicy {
   /** Connections in a row that the server left open while none was reused. */
   #leftOpen = 0;
   isSingleUse = false;
-  /** Whether a connection was reused. If so, none needs to be watched right after use. */
+  /** Whether the server keeps connections open: none needs to be watched right after use. */
   #isProven = false;
   #hadTrial = false;
   attempts = 0;
@@ -227,7 +228,7 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Returns how many requests the server allows on the connection, including the answered one. */
+  /** Notes the idle time. Returns the allowed requests per connection, with the answered one. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;

@@ -29,7 +29,7 @@ function duration(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
 
-/** Its times are in milliseconds of `Deadlines.now()`. */
+/** What `Deadlines` watches. Times are in milliseconds of `Deadlines.now()`. */
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -241,8 +241,7 @@ export function networkError(
   });
 }
 
-/** Most gateways cut idle connections after 30 s or more. A connection that breaks after less than
- * this broke for another reason. */
+/** A connection that breaks sooner was not cut for being idle: most gateways wait 30 s or more. */
 const IDLE_MS = 20_000;
 
 /** What brings the first byte of an answer sooner. */

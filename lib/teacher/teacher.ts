@@ -88,8 +88,8 @@ export interface Completion {
   /** Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
    * …; "" if it did not say. Decides whether the answer is complete (`acceptEndings`). */
   readonly finishReason: string;
-  /** Why the server may have sent no finish reason, such as `this server serves one stream at a
-   * time`. Follows a colon in messages. @default none */
+  /** The likely cause if `finishReason` is "". Ends the message of the failure: `The answer ended
+   * without a finish reason: this server serves one stream at a time`. @default none */
   readonly doubt?: string | undefined;
   /** Whether the model refused. Without other text, `response` is the refusal. @default false */
   readonly isRefusal?: boolean | undefined;

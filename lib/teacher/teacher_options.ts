@@ -161,10 +161,10 @@ export function resolveTeacherOptions(options: OpenAICompatibleOptions): Resolve
         : undefined,
   );
   requireOptions("make a teacher", options, ["model"], RULES);
-  const setOptions = Object.fromEntries(
+  const givenOptions = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as OpenAICompatibleOptions;
-  const resolved = { ...DEFAULTS, ...setOptions } as ResolvedTeacherOptions;
+  const resolved = { ...DEFAULTS, ...givenOptions } as ResolvedTeacherOptions;
   checkHeaders(resolved.headers);
   return resolved;
 }
@@ -181,7 +181,7 @@ export interface CheckedParams {
  *
  * @throws {RangeError} If `n` requests more than one answer.
  * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown)
- * or a value that JSON lacks, or is an `extra_body` other than an object.
+ * or a value that JSON cannot hold, or is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -196,8 +196,8 @@ export function checkParams(params: Params): CheckedParams {
   for (const [name, value] of Object.entries(flat)) checkJson(name, value);
   if (asksForSeveral(flat)) {
     throw new RangeError(
-      'Cannot send the parameter "n": use --samples (samples), because samples are rows of their ' +
-        `own, each with its own uid: current value is ${JSON.stringify(flat.n)}`,
+      `Cannot send the parameter "n" with the value ${JSON.stringify(flat.n)}: use --samples ` +
+        "(samples). Samples are rows of their own, each with its own uid",
     );
   }
   if ("stream" in flat) {
@@ -211,8 +211,8 @@ export function checkParams(params: Params): CheckedParams {
   return { params: flat, notices };
 }
 
-/** Refuses what `JSON.stringify` would send as something else (`NaN` as `null`, a `Map` as `{}`),
- * or not at all. */
+/** Refuses numbers, collections and functions that `JSON.stringify` would change or drop: `NaN`
+ * becomes `null`, a `Map` `{}`. A field with undefined is left out. */
 function checkJson(name: string, value: unknown): void {
   try {
     JSON.stringify(value, (_, inner) => {

@@ -146,7 +146,7 @@ Deno.test("rows that cannot be sent and missing files are refused before a call"
   const input = await dir.write("in.jsonl", [{ prompt: "one" }]);
   const out = dir.path("out/");
   const refusals: [args: string[], problem: string][] = [
-    [[input, "-o", out, "-p", "n=2"], "samples are rows of their own"],
+    [[input, "-o", out, "-p", "n=2"], "Samples are rows of their own"],
     [[input, "-o", out, "-p", "stream=true"], "--stream"],
     [[dir.path("none.jsonl"), "-o", out], "no such file"],
     [[await emptyFolder(dir), "-o", out], "it is a folder without"],

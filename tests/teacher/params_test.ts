@@ -20,7 +20,7 @@ Deno.test("checkParams() flattens extra_body with a notice", () => {
 });
 
 Deno.test("checkParams() refuses more than one answer a row", () => {
-  const message = "samples are rows of their own, each with its own uid: current value is ";
+  const message = 'the parameter "n" with the value ';
   assertThrows(() => checkParams({ n: 4 }), RangeError, message);
   assertThrows(() => checkParams({ n: raw("2.0") }), RangeError, message);
   assertThrows(() => checkParams({ n: "4" }), RangeError, `${message}"4"`);

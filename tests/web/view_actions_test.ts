@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { contextOf, isOfChosenRun, isOfFiles } from "../../web/view/page/actions.js";
-import { save, UnknownPageError } from "../../web/view/page/ask.js";
+import { AskError, save, UnknownPageError } from "../../web/view/page/ask.js";
 
 const RESULTS = ["a/x.jsonl", "a/sub/y.jsonl.gz", "ab.jsonl"];
 const CONTEXT = {
@@ -46,6 +46,16 @@ Deno.test("a page whose program was started again says so where it should save i
       UnknownPageError,
       "started again. Open the address",
     );
+  } finally {
+    globalThis.fetch = fetch;
+  }
+});
+
+Deno.test("an answer that is not JSON is not reported as the status 200", async () => {
+  const { fetch } = globalThis;
+  globalThis.fetch = () => Promise.resolve(new Response("<html>Log in</html>"));
+  try {
+    await assertRejects(() => save({ ids: [] }), AskError, "The server's answer is not JSON");
   } finally {
     globalThis.fetch = fetch;
   }

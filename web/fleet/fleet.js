@@ -147,7 +147,7 @@ class FleetPage {
       this.#show(await response.json());
       setShown("fleet-lost", false);
     } catch {
-      setText("fleet-lost", lostText(isUnknown));
+      setText("fleet-lost", lostText({ isUnknown }));
       setShown("fleet-lost", true);
     }
   }

@@ -106,9 +106,9 @@ export function setText(elementOrId, text) {
 
 /**
  * Returns what a page says while its server does not answer.
- * @param {boolean} isUnknown whether there is a server that does not know the page's token
+ * @param {{ isUnknown: boolean }} options whether a server answers, but does not know the page's token
  */
-export function lostText(isUnknown) {
+export function lostText({ isUnknown }) {
   return isUnknown
     ? "The program of this page was started again. Open the address that it printed then"
     : "No response from the program that serves this page. Is it still running? Retrying";

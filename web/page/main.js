@@ -194,7 +194,7 @@ class Page {
     setShown("stale", isStale);
     if (isStale) {
       const next = this.#isUnknown
-        ? `${lostText(true)}.`
+        ? `${lostText({ isUnknown: true })}.`
         : isOpen
         ? "Connected, waiting for data."
         : nextMs === null

@@ -12,8 +12,8 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
-/** Returns the value as a completion with valid fields and token counts. A custom teacher in
- * JavaScript may return anything: undefined if it is not a completion. */
+/** Returns a value as a completion with valid fields and token counts; undefined if it is none,
+ * because a custom teacher in JavaScript may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
@@ -36,8 +36,8 @@ const TEXT_FIELDS = [
   "notice",
 ] as const;
 
-/** Converts other values to text, and a single tool call to a list: a results line with another
- * type could not be exported. */
+/** Converts fields that should be text to JSON text, and a single tool call to a list: a results
+ * line with another type could not be exported. */
 function withValidFields(completion: Completion): Completion {
   let valid = completion;
   for (const name of TEXT_FIELDS) {
@@ -81,7 +81,7 @@ function validUsage(usage: Usage): Usage | null {
   };
 }
 
-/** Whether the counts and the cost are valid. Only the first two counts are required. */
+/** Whether the counts and the cost are valid. Only prompt and completion tokens are required. */
 function isValid(usage: Usage): boolean {
   const { promptTokens = -1, completionTokens = -1, costUsd } = usage;
   const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;

@@ -120,8 +120,8 @@ export class ConcurrencyLimit {
   }
 
   /** Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
-   * counts once: attempts made before the last decrease or right after it are ignored, unless
-   * `isInLongStreak`. */
+   * counts once: attempts made before the last decrease or right after it are ignored, unless the
+   * streak of throttled attempts is too long to be chance (`isInLongStreak`). */
   congested(
     { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
     isInLongStreak = false,

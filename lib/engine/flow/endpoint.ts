@@ -58,7 +58,7 @@ export class Endpoint {
   #runConcurrency: number;
   readonly #load: LoadControl;
   readonly breaker: CircuitBreaker;
-  /** Part of `status()`. The pool replaces it once the teacher has left. */
+  /** Part of `status()`. Teachers of one address and model share it once they have left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
   /** Whether no connection could be made at the last failure. */
@@ -122,8 +122,8 @@ export class Endpoint {
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** The later of the next probe, if the teacher is down or its quota is used up, and the end of a
-   * pause that it requested. Undefined without either. */
+  /** The later of the next probe of a teacher that is down or has no quota, and the end of a pause
+   * that it requested; undefined if it is available. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     const probeAt = this.isDown ? this.breaker.probeAt : closedUntil;
@@ -216,7 +216,7 @@ export class Endpoint {
     this.setConcurrency(this.#runConcurrency);
   }
 
-  /** Takes back a teacher that left and still has calls in flight, even if it was halted. Continues
+  /** Takes back a teacher that is leaving, with calls in flight, even if it was halted. Continues
    * as carefully as after an outage. */
   rejoin(share: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setShare(share);

@@ -67,7 +67,7 @@ export class HillClimb {
   }
 
   setCeiling(ceiling: number): void {
-    // It is set again, without a change, for all teachers when one joins.
+    // When a teacher joins, the pool sets the ceilings of all again, most without a change.
     if (ceiling === this.#ceiling) return;
     this.#ceiling = ceiling;
     if (ceiling < this.#limit) this.#limit = ceiling;

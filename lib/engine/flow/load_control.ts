@@ -49,8 +49,7 @@ export interface CongestedAttempt extends SentAttempt {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** After this many attempts for each one that may be in flight, throttling is no longer judged as
- * during a careful start. */
+/** Throttling is judged as during a careful start for at most `START_TURNS * ceiling` attempts. */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()`

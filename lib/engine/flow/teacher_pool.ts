@@ -76,7 +76,7 @@ export class TeacherPool {
     return this.#active.length === 0;
   }
 
-  /** A halted teacher that has not left. */
+  /** A halted teacher that is not leaving. */
   get halted(): Endpoint | undefined {
     return this.#endpoints.find(({ isHalted, isLeaving }) => isHalted && !isLeaving);
   }
@@ -185,7 +185,7 @@ export class TeacherPool {
     return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
   }
 
-  /** Adds a teacher, or takes back one that left and still has calls in flight. Both start
+  /** Adds a teacher, or takes back one that is leaving, with calls in flight. Both start
    * carefully. */
   add(teacher: EndpointOptions): void {
     // Without any turns, a new teacher alone would get all rows at first.

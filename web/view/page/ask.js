@@ -22,20 +22,21 @@ export async function ask(path, params = {}) {
 
 /** @param {Response} response */
 async function answerOf(response) {
-  if (response.status === 401) throw new UnknownPageError(lostText(true));
+  if (response.status === 401) throw new UnknownPageError(lostText({ isUnknown: true }));
   const answer = await response.text().then(parseExactly).catch(() => undefined);
   const isRejected = typeof answer?.error === "string";
   if (!response.ok || isRejected || answer === undefined) {
-    throw new AskError(
-      isRejected ? answer.error : `The server answered with status ${response.status}`,
-    );
+    const problem = response.ok
+      ? "The server's answer is not JSON: is there a proxy in between?"
+      : `The server answered with status ${response.status}`;
+    throw new AskError(isRejected ? answer.error : problem);
   }
   return answer;
 }
 
 /**
  * Like `JSON.parse`, but whole numbers beyond 2^53 are `bigint`, such as ids of 19 digits. Browsers
- * from before 2025 round such numbers.
+ * without `context.source`, such as Firefox before 2025, round such numbers.
  * @param {string} text
  */
 export function parseExactly(text) {

@@ -100,7 +100,7 @@ class ViewPage {
       const newView = ViewState.fromHash(location.hash);
       const { openUid, openId } = newView;
       if (this.#openRow.enterEntry()) {
-        // Keeps the current filter: the filter in the URL may be older.
+        // Back or Forward among rows opened here keeps the filter: the one in the URL may be older.
         Object.assign(this.#view, { openUid, openId });
         this.#writeHash();
       } else {
@@ -200,7 +200,7 @@ class ViewPage {
   /** @param {unknown} error */
   #showProblem(error) {
     const isRejected = error instanceof AskError;
-    setText("lost-text", lostText(error instanceof UnknownPageError));
+    setText("lost-text", lostText({ isUnknown: error instanceof UnknownPageError }));
     setShown("lost", !isRejected);
     if (!isRejected) return;
     setText("problem", error.message);
@@ -261,11 +261,12 @@ class ViewPage {
   #useFilter() {
     const condition = this.#condition;
     const runs = this.#view.choiceOf("compared_run");
+    const hasPageFields = /\b(?:near_duplicate|run_agreement|compared_run)\b/.test(condition);
     this.#actions.showFilter(
       contextOf(this.#context, (path) => isOfChosenRun(path, runs)),
       condition,
       this.#grid.total,
-      !/\b(?:near_duplicate|run_agreement|compared_run)\b/.test(condition),
+      !hasPageFields,
       () => save({ where: condition }),
     );
   }
