@@ -66,7 +66,7 @@ function fieldsOf(row: Fields): string {
   const names = Object.keys(row);
   if (names.length === 0) return "the row is empty";
   const shown = names.slice(0, MAX_SHOWN_FIELDS).map((name) => JSON.stringify(name)).join(", ");
-  return `its fields are ${shown}${names.length > MAX_SHOWN_FIELDS ? ", …" : ""}`;
+  return `the row has the fields ${shown}${names.length > MAX_SHOWN_FIELDS ? ", …" : ""}`;
 }
 
 function promptHint(row: Fields): string {
@@ -98,7 +98,7 @@ function rowsHint(row: Fields): string | undefined {
   // A row with a prompt under another name may have lists, too, such as `meta.entities`.
   const mayBeRow = !isSmall || (!holdsPrompts && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
-  // The segments of Axolotl are parts of one text, including the answers.
+  // Axolotl's `segments` (`[{"label","text"}]`) are parts of one text, answers included, not rows.
   if ("label" in first && "text" in first) return "";
   return extractionAdvice(rowLists);
 }

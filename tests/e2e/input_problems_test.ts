@@ -144,7 +144,7 @@ Deno.test("bad rows, mixed shapes and other formats are reported in one round, g
       "\n    … and 6 more\n",
       `\n  4 lines of ${mixed}: no prompt found: use --prompt-field text\n    ${mixed}:14: `,
       `\n  ${mixed}:18: no prompt found: `,
-      `its fields are "txt", "id": use --prompt-field txt\n`,
+      `the row has the fields "txt", "id": use --prompt-field txt\n`,
       "\nFix them, or add --skip-bad-rows to write them to the failures file and send the rest\n",
       "Cannot send rows of 2 shapes in one run: 1 prompt, 1 question. " +
       "Add --mixed-shapes if that is meant\n" +

@@ -389,9 +389,9 @@ Deno.test("parse() names the fields of a row without a prompt", () => {
   assertEquals(
     read({ text: "t", label: 1 }),
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
-      '"instruction", or a template: its fields are "text", "label"',
+      '"instruction", or a template: the row has the fields "text", "label"',
   );
   const prototype = JSON.parse('{"__proto__":{"prompt":"inherited"}}');
-  assertEquals(String(read(prototype)).endsWith('its fields are "__proto__"'), true);
+  assertEquals(String(read(prototype)).endsWith('the row has the fields "__proto__"'), true);
   assertEquals(String(read({})).endsWith("the row is empty"), true);
 });

@@ -15,7 +15,7 @@ export const DATASETS: RowGroup = {
   cases: [{
     what: "UltraChat",
     rows: ['{"id":"0","data":["hi","yes","ho","old"]}'],
-    bad: NO_PROMPT + 'its fields are "id", "data"',
+    bad: NO_PROMPT + 'the row has the fields "id", "data"',
   }, {
     what: "UltraChat",
     rows: ['{"id":"0","data":["hi","yes","ho","old"]}'],
@@ -29,7 +29,7 @@ export const DATASETS: RowGroup = {
       '{"message_id":"m","parent_id":null,"user_id":"u","text":"hi","role":"prompter","lang":"en","rank":null,"message_tree_id":"m","tree_state":"ready"}',
     ],
     bad: NO_PROMPT +
-      'its fields are "message_id", "parent_id", "user_id", "text", "role", "lang", "rank", "message_tree_id", "tree_state"',
+      'the row has the fields "message_id", "parent_id", "user_id", "text", "role", "lang", "rank", "message_tree_id", "tree_state"',
     help:
       "it is one message of a tree: keep the first of each tree with jq -c 'select(.parent_id == null) | {prompt: .text}'",
   }, {
@@ -155,7 +155,7 @@ export const DATASETS: RowGroup = {
       '{"problem":"hi there","generated_solution":"old","expected_answer":"42","problem_source":"gsm8k"}',
     ],
     bad: NO_PROMPT +
-      'its fields are "problem", "generated_solution", "expected_answer", "problem_source"',
+      'the row has the fields "problem", "generated_solution", "expected_answer", "problem_source"',
     help: "use --prompt-field problem",
   }, {
     what: "Bespoke-Stratos, OpenThoughts",
@@ -176,7 +176,7 @@ export const DATASETS: RowGroup = {
     rows: [
       '{"images":[{"bytes":"iVBORw0KGgo=","path":null}],"texts":[{"user":"hi","assistant":"old","source":"x"}]}',
     ],
-    bad: NO_PROMPT + 'its fields are "images", "texts"',
+    bad: NO_PROMPT + 'the row has the fields "images", "texts"',
     help: "use --prompt-field texts",
   }, {
     what: "Alpaca with its text column",
@@ -212,7 +212,7 @@ export const DATASETS: RowGroup = {
       '{"ind":1,"activity_label":"x","ctx_a":"A man","ctx_b":"he","ctx":"A man he","endings":["a","b"],"source_id":"s","label":"1"}',
     ],
     bad: NO_PROMPT +
-      'its fields are "ind", "activity_label", "ctx_a", "ctx_b", "ctx", "endings", "source_id", "label"',
+      'the row has the fields "ind", "activity_label", "ctx_a", "ctx_b", "ctx", "endings", "source_id", "label"',
   }, {
     what: "HumanEval",
     rows: [
@@ -226,7 +226,7 @@ export const DATASETS: RowGroup = {
       '{"task_id":1,"text":"Write a function","code":"old","test_list":["a"],"test_setup_code":"","challenge_test_list":[]}',
     ],
     bad: NO_PROMPT +
-      'its fields are "task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"',
+      'the row has the fields "task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"',
     help: "use --prompt-field text",
   }, {
     what: "CodeAlpaca",
@@ -328,14 +328,14 @@ export const DATASETS: RowGroup = {
     rows: [
       '{"input":{"messages":[{"role":"user","content":"hi"}],"tools":[],"parallel_tool_calls":true},"preferred_output":[{"role":"assistant","content":"old"}],"non_preferred_output":[]}',
     ],
-    bad: NO_PROMPT + 'its fields are "input", "preferred_output", "non_preferred_output"',
+    bad: NO_PROMPT + 'the row has the fields "input", "preferred_output", "non_preferred_output"',
     help: 'the messages are in "input": extract them with jq -c \'.["input"]\'',
   }, {
     what: "OpenAI's evals",
     rows: [
       '{"input":[{"role":"system","content":"s"},{"role":"user","content":"hi"}],"ideal":"42"}',
     ],
-    bad: NO_PROMPT + 'its fields are "input", "ideal"',
+    bad: NO_PROMPT + 'the row has the fields "input", "ideal"',
     help: "use --prompt-field input",
   }, {
     what: "Cohere's fine-tuning files",
@@ -346,7 +346,7 @@ export const DATASETS: RowGroup = {
   }, {
     what: "LangSmith",
     rows: ['{"inputs":{"messages":[{"role":"user","content":"hi"}]},"outputs":{}}'],
-    bad: NO_PROMPT + 'its fields are "inputs", "outputs"',
+    bad: NO_PROMPT + 'the row has the fields "inputs", "outputs"',
     help: 'the messages are in "inputs": extract them with jq -c \'.["inputs"]\'',
   }, {
     what: "LangChain's messages",
@@ -363,7 +363,7 @@ export const DATASETS: RowGroup = {
   }, {
     what: "Firefly",
     rows: ['{"kind":"x","input":"hi there","target":"old"}'],
-    bad: NO_PROMPT + 'its fields are "kind", "input", "target"',
+    bad: NO_PROMPT + 'the row has the fields "kind", "input", "target"',
     help: "use --prompt-field input",
   }, {
     what: "ms-swift",
@@ -383,14 +383,14 @@ export const DATASETS: RowGroup = {
   }, {
     what: "Axolotl's segments",
     rows: ['{"segments":[{"label":false,"text":"<s>hi "},{"label":true,"text":"old"}]}'],
-    bad: NO_PROMPT + 'its fields are "segments"',
+    bad: NO_PROMPT + 'the row has the fields "segments"',
   }, {
     what: "FLAN, Aya",
     rows: [
       '{"inputs":"hi there","targets":"old","task_source":"x","task_name":"y","template_type":"z"}',
     ],
     bad: NO_PROMPT +
-      'its fields are "inputs", "targets", "task_source", "task_name", "template_type"',
+      'the row has the fields "inputs", "targets", "task_source", "task_name", "template_type"',
     help: "use --prompt-field inputs",
   }, {
     what: "P3",
@@ -398,12 +398,12 @@ export const DATASETS: RowGroup = {
       '{"inputs":[1,2],"inputs_pretokenized":"hi there","targets":[3],"targets_pretokenized":"old"}',
     ],
     bad: NO_PROMPT +
-      'its fields are "inputs", "inputs_pretokenized", "targets", "targets_pretokenized"',
+      'the row has the fields "inputs", "inputs_pretokenized", "targets", "targets_pretokenized"',
     help: "use --prompt-field inputs_pretokenized",
   }, {
     what: "MT-Bench",
     rows: ['{"question_id":81,"category":"writing","turns":["Write a post","Rewrite it now"]}'],
-    bad: NO_PROMPT + 'its fields are "question_id", "category", "turns"',
+    bad: NO_PROMPT + 'the row has the fields "question_id", "category", "turns"',
     help: "use --template '{{turns.0}}' for the first text of the list",
   }, {
     what: "MT-Bench",
@@ -440,7 +440,7 @@ export const DATASETS: RowGroup = {
   }, {
     what: "AIME",
     rows: ['{"ID":"2024-II-4","Problem":"Let x be real","Solution":"old","Answer":33}'],
-    bad: NO_PROMPT + 'its fields are "ID", "Problem", "Solution", "Answer"',
+    bad: NO_PROMPT + 'the row has the fields "ID", "Problem", "Solution", "Answer"',
     help: "use --prompt-field Problem",
   }, {
     what: "IFEval",
@@ -464,7 +464,7 @@ export const DATASETS: RowGroup = {
   }, {
     what: "preference pairs of answers alone",
     rows: ['{"input":"hi there","chosen":"old","rejected":"older"}'],
-    bad: NO_PROMPT + 'its fields are "input", "chosen", "rejected"',
+    bad: NO_PROMPT + 'the row has the fields "input", "chosen", "rejected"',
     help: "use --prompt-field input",
   }],
 };

@@ -67,14 +67,14 @@ export const QUIRKS: RowGroup = {
     {
       what: "a request of Gemini's API",
       rows: ['{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'],
-      bad: NO_PROMPT + 'its fields are "contents"',
+      bad: NO_PROMPT + 'the row has the fields "contents"',
       help: "it is a request of Gemini's API: extract it with " +
         "jq -c '{prompt: .contents[-1].parts[0].text}'",
     },
     {
       what: "a request of OpenAI's responses API",
       rows: ['{"model":"m","instructions":"be brief","input":"hi"}'],
-      bad: NO_PROMPT + 'its fields are "model", "instructions", "input"',
+      bad: NO_PROMPT + 'the row has the fields "model", "instructions", "input"',
       help: "it is a request of OpenAI's responses API: extract it with " +
         "jq -c '{system: .instructions, prompt: .input}'",
     },
@@ -98,7 +98,7 @@ export const QUIRKS: RowGroup = {
     refused(
       "the same without the flag",
       '{"thread":[{"text":"hi","role":"prompter"}],"source":"wikipedia"}',
-      `${NO_PROMPT}its fields are "thread", "source"`,
+      `${NO_PROMPT}the row has the fields "thread", "source"`,
       "use --prompt-field thread",
     ),
     // huggingface/text-generation-inference#2461
@@ -134,14 +134,14 @@ export const QUIRKS: RowGroup = {
     refused(
       "messages under another name",
       '{"input":[{"role":"user","content":"hi"}],"output":"old","category":"math"}',
-      `${NO_PROMPT}its fields are "input", "output", "category"`,
+      `${NO_PROMPT}the row has the fields "input", "output", "category"`,
       "use --prompt-field input",
     ),
     // 567-labs/instructor#1193
     refused(
       "a line of an Anthropic batch",
       '{"custom_id":"a","params":{"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}}',
-      `${NO_PROMPT}its fields are "custom_id", "params"`,
+      `${NO_PROMPT}the row has the fields "custom_id", "params"`,
       "it is a line of an Anthropic batch: extract it with " +
         "jq -c '{custom_id, system: .params.system, messages: .params.messages}'",
     ),
@@ -149,14 +149,14 @@ export const QUIRKS: RowGroup = {
     refused(
       "a line of a Gemini batch",
       '{"key":"a","request":{"contents":[{"parts":[{"text":"hi"}]}]}}',
-      `${NO_PROMPT}its fields are "key", "request"`,
+      `${NO_PROMPT}the row has the fields "key", "request"`,
       "it is a line of a Gemini batch: extract it with " +
         "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'",
     ),
     refused(
       "a line of a Bedrock batch",
       '{"recordId":"a","modelInput":{"messages":[{"role":"user","content":"hi"}]}}',
-      `${NO_PROMPT}its fields are "recordId", "modelInput"`,
+      `${NO_PROMPT}the row has the fields "recordId", "modelInput"`,
       "it is a line of a Bedrock batch: extract it with " +
         "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'",
     ),
@@ -170,14 +170,14 @@ export const QUIRKS: RowGroup = {
     refused(
       "a dialogue of MOSS",
       '{"conversation_id":1,"meta_instruction":"s","chat":{"turn_1":{"Human":"<|Human|>: hi<eoh>\\n","MOSS":"old"}}}',
-      `${NO_PROMPT}its fields are "conversation_id", "meta_instruction", "chat"`,
+      `${NO_PROMPT}the row has the fields "conversation_id", "meta_instruction", "chat"`,
       "it is a dialogue of MOSS: send its first turn with jq -c '{system: .meta_instruction, " +
         'prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | rtrimstr("\\n") | rtrimstr("<eoh>"))}\'',
     ),
     refused(
       "translations (WMT)",
       '{"translation":{"de":"Hallo du","en":"Hello you"}}',
-      `${NO_PROMPT}its fields are "translation"`,
+      `${NO_PROMPT}the row has the fields "translation"`,
       "use --template 'Translate from de to en: {{translation.de}}'",
     ),
     sent(

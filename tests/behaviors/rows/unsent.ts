@@ -70,7 +70,7 @@ export const UNSENT: RowGroup = {
       what: "no prompt at all",
       rows: ['{"label":1}'],
       bad: 'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
-        '"instruction", or a template: its fields are "label"',
+        '"instruction", or a template: the row has the fields "label"',
     },
   ],
 };
