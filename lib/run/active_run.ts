@@ -34,8 +34,8 @@ export class ActiveRun {
   readonly options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
-  /** The cost limit; for a shard, the limit of all shards together. */
-  #maxCostUsd: number | null;
+  /** The cost limit as it was set; for a shard, the limit of all shards together. */
+  #budgetUsd: number | null;
   #budget: Budget | undefined;
   #checks: Checks | undefined;
   #engine: Engine | undefined;
@@ -51,7 +51,7 @@ export class ActiveRun {
     this.options = options;
     this.#concurrency = options.concurrency;
     this.#outcomeListeners = outcomeListeners;
-    this.#maxCostUsd = options.maxCostUsd ?? null;
+    this.#budgetUsd = options.maxCostUsd ?? null;
     this.progress = new Progress({
       concurrency: options.concurrency,
       isExploring: options.isExploring,
@@ -87,17 +87,17 @@ export class ActiveRun {
   }
 
   async #createContext(): Promise<RunContext> {
-    const generator = this.options, { maxCompletionTokens } = generator;
-    const teachers = generator.teachers.map(({ teacher }) => teacher);
-    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, generator);
-    const maxCostUsd = this.#maxCostUsd ?? undefined;
+    const { options } = this, { maxCompletionTokens } = options;
+    const teachers = options.teachers.map(({ teacher }) => teacher);
+    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
+    const maxCostUsd = this.#budgetUsd ?? undefined;
     const budget = new Budget({ priceOf, unpriced, maxCostUsd, maxCompletionTokens });
     this.#budget = budget;
-    const { list: checks } = this.#checks = await createChecks(generator);
+    const { list: checks } = this.#checks = await createChecks(options);
     // Loaded on demand, because it is rarely needed.
-    const { isRefusal } = generator.rejectRefusals ? await import("../refusals.ts") : {};
-    const policy = new AnswerPolicy({ ...generator, isRefusal, checks });
-    return { generator, activeRun: this, policy, budget, ratesOf, notes };
+    const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
+    const policy = new AnswerPolicy({ ...options, isRefusal, checks });
+    return { generator: options, activeRun: this, policy, budget, ratesOf, notes };
   }
 
   readonly #onAbort = (): void => this.abort(this.options.signal?.reason);
@@ -128,7 +128,7 @@ export class ActiveRun {
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       count += joined.length - left.length;
-      // Another number is the caller's own.
+      // A number that the caller has set stays.
       if (isExploring && this.#concurrency === maximum && autoConcurrency(count) > maximum) {
         this.setConcurrency(maximum = autoConcurrency(count));
       }
@@ -169,7 +169,7 @@ export class ActiveRun {
    * shards together. Halts a run that has already spent its share. */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
-    this.#maxCostUsd = usd;
+    this.#budgetUsd = usd;
     const reason = this.#budget?.exhaustedReason;
     if (reason !== undefined) this.#engine?.halt(reason);
     this.progress.stateChanged();
@@ -179,7 +179,7 @@ export class ActiveRun {
    * `earlierCostUsd` of that. Halts a shard that has spent all of it. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.setShare(share, earlierCostUsd);
-    this.setMaxCost(this.#maxCostUsd);
+    this.setMaxCost(this.#budgetUsd);
   }
 
   /** Finishes calls in flight and starts no others. */
@@ -216,8 +216,9 @@ export class ActiveRun {
       backingOffUntil: backoff?.until ?? null,
       reason: engine?.haltReason ?? backoff?.reason ?? null,
       costUsd: budget?.costUsd ?? null,
-      maxCostUsd: budget === undefined ? this.#maxCostUsd : budget.remainingCostUsd,
-      budgetUsd: this.#maxCostUsd,
+      // For a shard, what its earlier runs have left of its share.
+      maxCostUsd: budget === undefined ? this.#budgetUsd : budget.remainingCostUsd,
+      budgetUsd: this.#budgetUsd,
       minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
@@ -226,6 +227,7 @@ export class ActiveRun {
 
 /** What `ActiveRun.prepare` creates, and what it creates it from. */
 export interface RunContext {
+  /** The options of the generator. */
   readonly generator: ResolvedOptions;
   readonly activeRun: ActiveRun;
   readonly policy: AnswerPolicy;

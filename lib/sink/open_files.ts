@@ -131,7 +131,7 @@ export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
   check(): Promise<string | undefined>;
-  /** Called after a check without a problem. Drops recent lines from before the previous check.
+  /** Called after a check without a problem. Drops lines that were added before the previous check.
    * Returns whether a closed journal has recent lines left, and needs another check. */
   age(): boolean;
 }
