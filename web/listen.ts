@@ -98,7 +98,7 @@ interface ServePageOptions extends PageOptions {
   readonly keepsAlive?: boolean;
 }
 
-/** Returns the URL to open in a browser, with the token. Disposing ends the server. */
+/** Serves the app until disposed. `url` is the address to open in a browser, with the token. */
 export function servePage(
   app: RequestHandler,
   options: ServePageOptions,
