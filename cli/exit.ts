@@ -140,7 +140,7 @@ export function listenForSignals(
   listening.defer(onStopSignal(io, handle));
   listening.use(io.guardSignals?.());
   listening.use(watchParent(io, () => {
-    // The end of the parent is no second signal: the signal that the run drains after has caused it.
+    // Not a second signal: the parent has ended because of the first one, as the run does.
     if (received !== undefined) return limitDrain();
     say("The process that started this run has ended, so the run stops");
     handle("SIGTERM");

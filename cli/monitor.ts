@@ -1,6 +1,6 @@
 /**
- * The page of a run (`--monitor`) and its report, which replaces no file that is not a report. A run
- * with neither does not load `web/`.
+ * The page of a run (`--monitor`) and its report, which replaces only an older report or an empty file.
+ * A run with neither does not load `web/`.
  *
  * @module
  */

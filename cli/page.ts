@@ -153,7 +153,7 @@ export interface ServedPage {
   readonly output: string;
 }
 
-/** Warns if others can reach the page, and opens it if requested. Disposing removes the redirect. */
+/** Warns if others can reach the page. Opens it if requested; disposing deletes its redirect file. */
 export function showPage(
   { url, hostname, opensBrowser, exposure, output }: ServedPage,
   say: (message: string) => void,

@@ -36,7 +36,7 @@ export interface RunRequest {
 
 export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   const path = args.flags.get("config");
-  // Loaded on demand: the YAML parser has many modules.
+  // Loaded on demand, because `config.ts` loads the YAML parser.
   const config = typeof path === "string"
     ? await (await import("./config.ts")).readConfig(path)
     : undefined;

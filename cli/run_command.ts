@@ -93,7 +93,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-interface RunContext {
+interface CommandContext {
   /** Returns the arguments after the current run, or after a retry that the page requested. */
   readonly nextArgs: () => NextArgs;
   readonly onRetry: () => void;
@@ -106,7 +106,7 @@ interface RunContext {
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
-  { nextArgs, onRetry, io, screen, runMonitor }: RunContext,
+  { nextArgs, onRetry, io, screen, runMonitor }: CommandContext,
 ): Promise<{ code: number; isInterrupted: boolean }> {
   const { say } = screen;
   using signals = listenForSignals(generator, io, say, request.graceMs);
@@ -135,7 +135,7 @@ async function runAndReport(
 
 /**
  * Prints the summary. With `--quiet` or `--progress json`, prints instead why the run was halted and
- * how to continue it. With `--quiet`, prints how many rows failed if it was not halted.
+ * how to continue it. With `--quiet`, prints how many rows failed if the run was not halted.
  */
 function printEnd(
   summary: Summary,

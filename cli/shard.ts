@@ -64,7 +64,7 @@ type ErrorFor = (problem: string) => UsageError;
 
 /**
  * Reads the shard from the scheduler's variables. Uses the size of a Slurm array only if the array is
- * complete: for `sbatch --array=3`, Slurm sets it to 1, and the task would pay for the whole input.
+ * complete: for `sbatch --array=3`, Slurm sets the size to 1, and the task would pay for all rows.
  *
  * @param flagCount N of `--shard auto/N`.
  */

@@ -98,7 +98,7 @@ interface ServePageOptions extends PageOptions {
   readonly keepsAlive?: boolean;
 }
 
-/** Serves a page until disposed. The returned `url` is to be opened in a browser: it has the token. */
+/** Serves the app until disposed. `url` is the address to open in a browser, with the token. */
 export function servePage(
   app: RequestHandler,
   options: ServePageOptions,

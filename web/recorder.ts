@@ -1,6 +1,6 @@
 /**
  * Records a run for its report, without serving a page. Also recognizes reports: a new report may
- * replace only an older one or an empty file. Loads `report.ts` late: a start should load little.
+ * replace only an older one or an empty file. Loads `report.ts` only after the start of the run.
  *
  * @module
  */

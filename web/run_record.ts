@@ -192,8 +192,8 @@ interface Limits {
 }
 
 /**
- * Limits, tried in this order. Any snapshot fits the last ones: in JSON, a text of 24 control
- * characters takes at most 144 bytes.
+ * Limits, tried in this order. With the last, any snapshot fits: in JSON, even 24 control characters
+ * take only 144 bytes.
  */
 const LIMITS: readonly Limits[] = [
   { errors: 50, teachers: 32, text: 400 },
@@ -206,8 +206,8 @@ const LIMITS: readonly Limits[] = [
 ];
 
 /**
- * Shortens a snapshot, by default as the message `hello` and reports have it, and the figures to
- * those of the teachers that remain in it.
+ * Shortens a snapshot, by default as the message `hello` and reports have it. Also returns the
+ * figures of its remaining teachers.
  *
  * @param figures One for each teacher of the snapshot.
  */
@@ -243,7 +243,7 @@ function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
 }
 
-/** Sums up teachers that have left in one entry; returns an empty list if none has. */
+/** Sums up teachers that have left in one entry. Returns none if none has left. */
 function sumOfDeparted(departed: readonly TeacherStatus[]): TeacherStatus[] {
   if (departed.length < 2) return [...departed];
   const count = sumOf(departed, ({ teachers = 1 }) => teachers);

@@ -34,7 +34,7 @@ export class ActiveRun {
   readonly options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
-  /** The cost limit; for a shard, the limit of all shards together. */
+  /** The cost limit as it was set; for a shard, the limit of all shards together. */
   #budgetUsd: number | null;
   #budget: Budget | undefined;
   #checks: Checks | undefined;
@@ -87,17 +87,17 @@ export class ActiveRun {
   }
 
   async #createContext(): Promise<RunContext> {
-    const generator = this.options, { maxCompletionTokens } = generator;
-    const teachers = generator.teachers.map(({ teacher }) => teacher);
-    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, generator);
+    const { options } = this, { maxCompletionTokens } = options;
+    const teachers = options.teachers.map(({ teacher }) => teacher);
+    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
     const maxCostUsd = this.#budgetUsd ?? undefined;
     const budget = new Budget({ priceOf, unpriced, maxCostUsd, maxCompletionTokens });
     this.#budget = budget;
-    const { list: checks } = this.#checks = await createChecks(generator);
+    const { list: checks } = this.#checks = await createChecks(options);
     // Loaded on demand, because it is rarely needed.
-    const { isRefusal } = generator.rejectRefusals ? await import("../refusals.ts") : {};
-    const policy = new AnswerPolicy({ ...generator, isRefusal, checks });
-    return { generator, activeRun: this, policy, budget, ratesOf, notes };
+    const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
+    const policy = new AnswerPolicy({ ...options, isRefusal, checks });
+    return { generator: options, activeRun: this, policy, budget, ratesOf, notes };
   }
 
   readonly #onAbort = (): void => this.abort(this.options.signal?.reason);
@@ -128,7 +128,7 @@ export class ActiveRun {
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       count += joined.length - left.length;
-      // Another number is the caller's own.
+      // A number that the caller has set stays.
       if (isExploring && this.#concurrency === maximum && autoConcurrency(count) > maximum) {
         this.setConcurrency(maximum = autoConcurrency(count));
       }
@@ -216,7 +216,7 @@ export class ActiveRun {
       backingOffUntil: backoff?.until ?? null,
       reason: engine?.haltReason ?? backoff?.reason ?? null,
       costUsd: budget?.costUsd ?? null,
-      // For a shard, what is left of its share of the budget.
+      // For a shard, what its earlier runs have left of its share.
       maxCostUsd: budget === undefined ? this.#budgetUsd : budget.remainingCostUsd,
       budgetUsd: this.#budgetUsd,
       minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
@@ -227,6 +227,7 @@ export class ActiveRun {
 
 /** What `ActiveRun.prepare` creates, and what it creates it from. */
 export interface RunContext {
+  /** The options of the generator. */
   readonly generator: ResolvedOptions;
   readonly activeRun: ActiveRun;
   readonly policy: AnswerPolicy;

@@ -103,8 +103,8 @@ export class FailureLedger {
     for (const { lineNumber } of this.#badRows.values()) this.#outdatedLines.add(lineNumber);
   }
 
-  askAgain(uid: string, number: number): void {
-    this.#retriedLines.set(uid, number);
+  askAgain(uid: string, lineNumber: number): void {
+    this.#retriedLines.set(uid, lineNumber);
   }
 
   /** The last answer of an earlier run to the row, if it was paid for but not accepted. */

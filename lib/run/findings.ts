@@ -123,8 +123,8 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Counts the results without a row in this run, and those whose prompt a new row has. Further
-   * samples of the rows are not among the latter: an earlier run with more samples has left them. */
+  /** Sets `orphans` and `rewritten`. Samples beyond those of this run have the prompt of their row, and
+   * are not `rewritten`: an earlier run with more samples has left them. */
   async countOrphans(table: IdTable, resultsPaths: readonly string[]): Promise<void> {
     const flags = { all: HAS_RESULT, none: SEEN };
     const countRewritten = () => table.count({ ...flags, fingerprints: this.newPrompts });

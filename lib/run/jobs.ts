@@ -170,7 +170,7 @@ export class Jobs {
 
   /** @throws {LockedError} If a run on another machine has taken a lock, too. */
   async requireLocks(): Promise<void> {
-    for (const lock of this.locks) await lock.requireOwn();
+    for (const lock of this.locks) await lock.requireNotTaken();
   }
 
   /** Opens the outputs. If there are many, only creates them: each is opened for its first line. */

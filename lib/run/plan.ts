@@ -127,7 +127,7 @@ export class Plan {
   /** For each line: `n` for the row `<uid>~n`, else 0. Empty while all ids differ. */
   #copies = new Uint32Array(0);
   readonly keptUids = new KeptUids();
-  /** For each answer that is requested again, in the order of rows: the number of its failures line. */
+  /** For each answer that is requested again, in input order: the number of its failures line. */
   readonly failureLines = new NumberQueue();
 
   constructor(samples = 1) {

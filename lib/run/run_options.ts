@@ -238,7 +238,7 @@ export function retryOf(
 }
 
 /** The settings that a run over the pending rows of this output must have; undefined for a new
- * output. A retry may have other parameters, and another schema, than the run that began it. */
+ * output. A retry may have other parameters, and another schema, than the run before it. */
 export async function pendingIdentity(
   options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
 ): Promise<Identity | undefined> {

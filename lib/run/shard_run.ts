@@ -85,8 +85,8 @@ export async function recordFailedStart(
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // Where another division holds the answers, no merge waits for this shard unless it names the
-  // shard's job.
+  // Where another division holds the answers, only a merge that was submitted with this shard, as one
+  // job, waits for it.
   const isAwaited = !(error instanceof OtherDivisionError) || shard.job !== undefined;
   if (isAwaited) await writeFailedStatus(results, shard, error);
 }

@@ -14,7 +14,7 @@ import type { RunNotices } from "./notices.ts";
 import type { Job } from "./job.ts";
 
 export interface WatchedOutput {
-  /** Says what another program has changed; undefined for nothing. `isLast` checks closed files, too. */
+  /** Returns what another program has changed, if anything. `isLast` checks closed files, too. */
   check(isLast: boolean): Promise<string | undefined>;
   /** Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
    * some lines could not be saved. */
@@ -73,7 +73,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lostOutputs === undefined) return;
-    // The error lists new files. Outputs that `OpenFiles` had closed get theirs only now.
+    // Collects the files to which `OpenFiles.park` has redirected lines since: the error lists them.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }
@@ -106,8 +106,8 @@ export class OutputWatch {
     this.#onLost(await this.#errorOf(this.#lostOutputs));
   }
 
-  /** Moves the lines of all outputs that can be moved. Others, for example on a full disk, are
-   * tried again at the next check. */
+  /** Moves the lines of all outputs. If that fails, for example on a full disk, the next check tries
+   * again. */
   async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {
@@ -162,7 +162,7 @@ export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
   readonly #stalledJobs = new Map<number, Pick<Job, "sink">>();
-  /** What to do with waiting lines if the run must end; undefined while it need not. */
+  /** What to do with waiting lines, once the run must end. */
   #ending: "abandon" | "rescue" | undefined;
 
   constructor(

@@ -71,7 +71,7 @@ export class Syncer<T> {
     this.#running ??= this.#run();
   }
 
-  /** Whether the batch may be written now. One above the limits may once all others are durable. */
+  /** Whether the batch may be written now: within the limits, or once all others are durable. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
@@ -238,9 +238,9 @@ export class BatchDelay {
     if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
   }
 
-  /** Waits until the event loop's turn ends. A full batch does not wait, because its lanes would
-   * send their next requests late. It waits only if no turn has ended for `MAX_TURN_MS`: until
-   * then, timers and sockets are not served. */
+  /** Waits until the event loop's turn ends. A full batch does not, because its lanes would send their
+   * next requests late, unless no turn has ended for `MAX_TURN_MS`: timers and sockets are served only
+   * between turns. */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;
     if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;

@@ -10,8 +10,8 @@
  * and a run also locks the results that it adds to (`lockOutput`), so that a second run fails.
  *
  * The file holds a note of one line: the process with the lock, and the number of calls in flight.
- * The note is overwritten in place. On a local disk it is not synced, so it survives a crash of the
- * process, but not a power cut. Elsewhere a run's first note is synced: other machines must see it.
+ * The note is overwritten in place, so it survives a crash of the process. A power cut may lose it: it
+ * is synced only when a run begins on a network filesystem, for other machines to see.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one `SharedLock`, and
  * the lock file of each output names that lock. Another process finds the name in the note, and
@@ -71,8 +71,8 @@ export class Lock implements Disposable {
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
-  /** What the file held before this run's first note. Undefined with a shared lock, or on a local disk, where no
-   * other machine can take the lock. */
+  /** What the file held before this run wrote its first note. Undefined with a shared lock, or on a
+   * local disk, where no other machine can take the lock. */
   readonly #earlierText: string | undefined;
   /** `started` of the last note that was synced. */
   #syncedStart: string | undefined;
@@ -133,7 +133,7 @@ export class Lock implements Disposable {
   }
 
   /** @throws {LockedError} If a process on another machine has taken the lock, too. */
-  async requireOwn(): Promise<void> {
+  async requireNotTaken(): Promise<void> {
     if (await this.#isTaken()) throw lockedElsewhere(this.#path);
   }
 
@@ -162,7 +162,7 @@ export class Lock implements Disposable {
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const lock = await acquirePatiently(path, options);
-    // Before the lock, the file may have been removed, and created again by another run.
+    // Before it was locked, the file may have been removed, and created again by another run.
     if (await lock.check() === undefined) {
       if (options.shared !== undefined) lock.replaceBy(options.shared.name);
       return lock;
@@ -174,8 +174,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
-/** Retries a lock that is held: another run may be reading the note, or the last holder has just forked
- * a child, which keeps its open files until `exec`. */
+/** Retries a lock that is held: another run may be reading the note, or the last holder has forked a
+ * child process, which keeps the file open until it executes its program. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {

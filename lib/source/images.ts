@@ -13,9 +13,9 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import type { RowObject } from "./shape.ts";
 
 const PLACEHOLDER = "<image>";
-/** Rows with these are refused: they cannot be sent, and without them a prompt means something else. */
+/** Fields that cannot be sent. Without them, the prompt would mean something else, so the row is bad. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
-const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
+const TEXT_ALONE = "send the text alone with --template, which sends only the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
 
 type Part = Readonly<Record<string, unknown>>;
@@ -164,8 +164,8 @@ function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
   return mustBe(name, "an image or a list of images", value);
 }
 
-/** Returns the value of `image_url`: the URL unchanged, bytes as a data URL, or the path, which
- * is also added to `reading.files`. */
+/** Returns the `url` of an `image_url`: a URL unchanged, bytes as a data URL, or a path, which is also
+ * added to `reading.files`. */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
@@ -211,7 +211,7 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // Not even bytes: the message is the same as for bytes of another type.
+    // The value has no bytes: the message is the same as for bytes of another type.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }

@@ -98,7 +98,7 @@ function rowsHint(row: Fields): string | undefined {
   // A row with a prompt under another name may have lists, too, such as `meta.entities`.
   const mayBeRow = !isSmall || (!holdsPrompts && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
-  // Axolotl's `segments`, `[{"label", "text"}]`, are parts of one text and its answers, not rows.
+  // Axolotl's `segments` (`[{"label","text"}]`) are parts of one text, answers included, not rows.
   if ("label" in first && "text" in first) return "";
   return extractionAdvice(rowLists);
 }

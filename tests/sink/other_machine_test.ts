@@ -189,10 +189,10 @@ testWithoutDisk(
     assertEquals(syncs, 2);
     await Deno.writeTextFile(path, before);
     assertEquals(await lock.check(), undefined);
-    await lock.requireOwn();
+    await lock.requireNotTaken();
     await Deno.writeTextFile(path, noteLine(ACTIVE, "f".repeat(16)));
     assertMatch(await lock.check() ?? "", /another machine has taken it/);
-    await assertRejects(() => lock.requireOwn(), LockedError, "on another machine");
+    await assertRejects(() => lock.requireNotTaken(), LockedError, "on another machine");
   },
 );
 
