@@ -16,10 +16,10 @@ import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 
 /**
- * Flags that delete or request again what is answered; `resume` stands for --no-resume. If the next
- * command repeated them, the answers of this run would be paid for twice.
+ * Flags that delete what is answered; `resume` stands for --no-resume. If the next command repeated
+ * them, the answers of this run would be paid for twice.
  */
-const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
+const DELETING_FLAGS = ["resume", "overwrite"];
 
 /**
  * Flags that `--simulate` ignores. Printed commands omit them: a simulated run does not check that
@@ -130,15 +130,15 @@ export function nextCommand(
 ): string | undefined {
   const commandLine = (args: ParsedArgs | undefined, command: string[], droppedFlags: string[]) =>
     args && commandLineOf(args, { program, env }, command, droppedFlags);
-  // Old answers are deleted or set aside before the first row is sent. From then on, these flags
-  // would apply to the answers of this run.
-  const droppedFlags = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
+  // Old answers are deleted before the first row is sent. From then on, these flags would apply to
+  // the answers of this run.
+  const droppedFlags = summary.elapsed_ms > 0 ? [...DELETING_FLAGS] : [];
   // A stopped retry is continued first, because the parameters of pending rows may be different.
   if (summary.state !== "done") {
     if (summary.reason?.endsWith(RAISE_ADVICE)) return undefined;
     return commandLine(thisRun, thisRun?.command === "retry" ? ["retry"] : [], droppedFlags);
   }
-  droppedFlags.push("retry");
+  droppedFlags.push("retry", "reask-answered");
   // Of the chosen rows, none has failed: the failures on disk are those of others.
   if (summary.failed === 0) droppedFlags.push("uids");
   if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);

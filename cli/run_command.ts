@@ -224,9 +224,9 @@ export async function runToEnd(
     const rows = formatCountOf(summary.failures_on_disk, "failed row");
     say(`Retrying ${rows}, as requested on the page`);
     onRetry();
-    // `overwrite` has deleted the old answers, and would now delete the answers of this run.
-    const retry = { ...run, retry: true, resume: true, overwrite: false };
-    summary = eventOf(await generator.run(retry));
+    // `overwrite` and `reaskAnswered` would now apply to the answers of this run.
+    const again = { resume: true, overwrite: false, reaskAnswered: false };
+    summary = eventOf(await generator.run({ ...run, ...again, retry: true }));
   }
   return summary;
 }

@@ -70,7 +70,7 @@ export class Findings {
   /** Results that the output had when its last run ended and lacks now. Only those whose rows may be
    * sent again count. */
   lost = 0;
-  /** Results that the user has chosen in a run without `reaskAnswered`. */
+  /** Results that the user has chosen and that are not requested again. */
   leftAnswered = 0;
   /** Rows that set a model. */
   ownModels = 0;

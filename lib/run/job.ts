@@ -138,7 +138,8 @@ export class Job {
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       selection,
-      reaskAnswered: options.reaskAnswered,
+      // If this run continues a retry, that has moved the old answers away: all others are its own.
+      reaskAnswered: options.reaskAnswered && this.#retry?.before === undefined,
       isOnDisk: (bad) => this.#ledger.hasBadRow(bad),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,

@@ -50,7 +50,7 @@ export function startNotices(
       ...generator.notices,
       ...notes,
       ...retryNotes(findings, options),
-      ...reaskedNotes(context, findings),
+      ...reaskedNotes(context, findings, options),
       ...cost.info,
     ],
     warnings: [
@@ -84,7 +84,10 @@ function orphanNotices(findings: readonly Findings[]): string[] {
   ];
 }
 
-type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit" | "shard">;
+type SelectionOptions = Pick<
+  RunOptions,
+  "retry" | "uids" | "excludeUids" | "reaskAnswered" | "limit" | "shard"
+>;
 
 function retryNotes(
   findings: readonly Findings[],
@@ -113,10 +116,14 @@ function retryNotes(
   return notes;
 }
 
-function reaskedNotes(context: RunContext, findings: readonly Findings[]): string[] {
+function reaskedNotes(
+  context: RunContext,
+  findings: readonly Findings[],
+  { reaskAnswered }: SelectionOptions,
+): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
   const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
-  const leftNotes = leftCount === 0 ? [] : [
+  const leftNotes = leftCount === 0 || reaskAnswered ? [] : [
     `This retry leaves ${formatCountOf(leftCount, "chosen row")} with results alone: ` +
     "--reask-answered with --uids sends such rows again",
   ];

@@ -115,6 +115,15 @@ Deno.test("runToEnd() does not delete answers again", async () => {
   assertEquals([asked.length, summary.total, summary.skipped, summary.pending], [7, 6, 5, 0]);
 });
 
+Deno.test("runToEnd() does not send answered rows of --reask-answered again", async () => {
+  const { asked } = await play({
+    failures: { 1: 1 },
+    onEvent: wanting(1),
+    run: { retry: true, uids: ["row-0", "row-1"], reaskAnswered: true },
+  });
+  assertEquals(asked, ["row-0", "row-1", "row-1"]);
+});
+
 Deno.test("runToEnd() applies the cost limit to all of its runs together", async () => {
   // A dollar per answer: 5 answers, and 2 more within the limit.
   const caps: (number | null)[] = [];

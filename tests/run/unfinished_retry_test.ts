@@ -79,6 +79,19 @@ Deno.test("an interrupted retry continues with the rows that it has not sent", a
   assertEquals([next.asked, next.summary.failuresOnDisk], ["abc", 1]);
 });
 
+Deno.test("an interrupted retry of answered rows leaves its own answers alone", async () => {
+  await using dir = await tempDir();
+  await dir.write("in.jsonl", IDS.map((id) => ({ id, prompt: id })));
+  await run(dir, { failing: ["d"] });
+  const retry = { retry: true, uids: ["a", "b", "c", "d"], reaskAnswered: true, failing: ["a"] };
+  assertEquals((await run(dir, { ...retry, stopAt: "b" })).asked, "ab");
+  const { asked, notices, summary } = await run(dir, retry);
+  assertEquals([asked, summary.state, summary.failuresOnDisk], ["cd", "done", 1]);
+  assertEquals(notices.filter((text) => text.includes("--reask-answered")), []);
+  assertEquals((await dir.rows("out/in.outdated.jsonl")).map(({ uid }) => uid), ["a", "b", "c"]);
+  assertEquals((await run(dir, { ...retry, failing: [] })).asked, "abcd");
+});
+
 Deno.test("a retry with other choices, or after a run, sends all failed rows", async () => {
   for (const options of [{ temperature: 0 }, { retry: [400] }, { uids: ["a", "c"] }]) {
     await using dir = await interruptedRetry();
