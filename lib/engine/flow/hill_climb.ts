@@ -67,10 +67,11 @@ export class HillClimb {
   }
 
   setCeiling(ceiling: number): void {
-    // It is set again, without a change, for all teachers when one joins.
-    if (ceiling === this.#ceiling) return;
+    const lower = Math.min(ceiling, this.#ceiling), isSame = ceiling === this.#ceiling;
     this.#ceiling = ceiling;
-    if (ceiling < this.#limit) this.#limit = ceiling;
+    // The ceiling of all teachers is set whenever one joins.
+    if (isSame || Math.max(this.#limit, this.#bestLimit) < lower) return;
+    this.#limit = Math.min(ceiling, this.#limit);
     this.interrupted();
   }
 
