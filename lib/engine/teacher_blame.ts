@@ -54,6 +54,8 @@ export class TeacherBlame {
   /** Since when attempts have found no server. A weak map, because teachers that have left are not
    * removed. */
   readonly #absentSince = new WeakMap<Endpoint, number>();
+  /** Teachers that were halted before any teacher has answered, because no server listens. */
+  readonly #lateStarters: Endpoint[] = [];
   #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */
   #orphaned: readonly Outcome[] = NO_OUTCOMES;
@@ -86,6 +88,7 @@ export class TeacherBlame {
       ? "Check the address (--base-url); --wait waits until the name can be looked up"
       : "Start it, or check the address (--base-url); --wait waits until it has started";
     this.#halt(endpoint, "cannot be reached", failure, advice);
+    if (!isUnknownHost) this.#lateStarters.push(endpoint);
   }
 
   /** Counts a failed attempt of a row that is sent again. Returns whether the teacher is halted. */
@@ -129,7 +132,10 @@ export class TeacherBlame {
 
   /** Called when any teacher has answered, at least in part. */
   answered(): void {
+    if (this.#hasAnswered) return;
     this.#hasAnswered = true;
+    // Had they been asked now, they would not have been halted.
+    for (const endpoint of this.#lateStarters) endpoint.resume();
   }
 
   /** Called when a teacher has finished an answer, which the checks may still reject. */
