@@ -142,8 +142,9 @@ const MULTIPLE_OF = {
     const validate: ReturnType<Required<FuncKeywordDefinition>["compile"]> = (value: number) => {
       const quotient = value / step;
       const errorBound = 2 * Number.EPSILON * Math.abs(quotient);
+      if (Math.abs(quotient - Math.round(quotient)) <= errorBound) return true;
       validate.errors = [{ message: `must be multiple of ${step}` }];
-      return Math.abs(quotient - Math.round(quotient)) <= errorBound;
+      return false;
     };
     return validate;
   },
