@@ -131,8 +131,10 @@ function shiftedSeed(seed: bigint, offset: bigint): bigint {
   return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - offset : sum;
 }
 
+/** A seed may be text, as in a CSV file: vLLM reads "7" as 7. */
 function integerOf(value: unknown): bigint | undefined {
-  if (exactJson.isRawJSON(value) && /^-?\d+$/.test(value.rawJSON)) return BigInt(value.rawJSON);
+  const text = exactJson.isRawJSON(value) ? value.rawJSON : value;
+  if (typeof text === "string" && /^\s*-?\d+\s*$/.test(text)) return BigInt(text);
   // `1.0` and `1e3` are integers too.
   const number = numberIn(value);
   return Number.isInteger(number) ? BigInt(number!) : undefined;

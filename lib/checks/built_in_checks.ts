@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ErrorObject, Options, ValidateFunction } from "../deps/ajv.ts";
+import type { ErrorObject, FuncKeywordDefinition, Options, ValidateFunction } from "../deps/ajv.ts";
 import { isObject } from "../json.ts";
 import { cut } from "../printable.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
@@ -117,6 +117,7 @@ async function compile(schema: unknown): Promise<ValidateFunction> {
   }
   const { $schema: dialect, ...keywords } = schema;
   const validator = await validatorOf(dialect);
+  validator.removeKeyword("multipleOf").addKeyword(MULTIPLE_OF);
   try {
     validator.validateSchema(keywords);
     const [first] = validator.errors ?? [];
@@ -131,6 +132,23 @@ async function compile(schema: unknown): Promise<ValidateFunction> {
     throw new TypeError(`Cannot use the JSON Schema: ${(cause as Error).message}`, { cause });
   }
 }
+
+/** Ajv's own keyword rejects 0.07 as a multiple of 0.01, because 0.07 / 0.01 is 7.000000000000001. */
+const MULTIPLE_OF = {
+  keyword: "multipleOf",
+  type: "number",
+  schemaType: "number",
+  compile(step: number) {
+    const validate: ReturnType<Required<FuncKeywordDefinition>["compile"]> = (value: number) => {
+      const quotient = value / step;
+      const errorBound = 2 * Number.EPSILON * Math.abs(quotient);
+      if (Math.abs(quotient - Math.round(quotient)) <= errorBound) return true;
+      validate.errors = [{ message: `must be multiple of ${step}` }];
+      return false;
+    };
+    return validate;
+  },
+} satisfies FuncKeywordDefinition;
 
 async function validatorOf(dialect: unknown) {
   const { Ajv2019, Ajv2020, AjvDraft7, fullFormats } = await import("../deps/ajv.ts");

@@ -9,6 +9,7 @@
 export {
   Ajv as AjvDraft7,
   type ErrorObject,
+  type FuncKeywordDefinition,
   type Options,
   type ValidateFunction,
 } from "npm:ajv@8.20.0";

@@ -54,6 +54,8 @@ export class TeacherBlame {
   /** Since when attempts have found no server. A weak map, because teachers that have left are not
    * removed. */
   readonly #absentSince = new WeakMap<Endpoint, number>();
+  /** Teachers that were halted because they could not be reached, but may start later. */
+  readonly #lateStarters: Endpoint[] = [];
   #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */
   #orphaned: readonly Outcome[] = NO_OUTCOMES;
@@ -75,7 +77,8 @@ export class TeacherBlame {
     if (!isUnreachable) this.#absentSince.delete(endpoint);
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
     if (this.#hasAnswered || !isAbsent || endpoint.isHalted) return;
-    const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
+    const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS, mayTeachersJoin } =
+      this.#options;
     const since = this.#absentSince.get(endpoint) ?? endpoint.now;
     if (endpoint.now - since < waitForTeacherMs) {
       this.#absentSince.set(endpoint, since);
@@ -86,6 +89,8 @@ export class TeacherBlame {
       ? "Check the address (--base-url); --wait waits until the name can be looked up"
       : "Start it, or check the address (--base-url); --wait waits until it has started";
     this.#halt(endpoint, "cannot be reached", failure, advice);
+    // A pod on a list may get its host name late.
+    if (!isUnknownHost || mayTeachersJoin) this.#lateStarters.push(endpoint);
   }
 
   /** Counts a failed attempt of a row that is sent again. Returns whether the teacher is halted. */
@@ -129,7 +134,10 @@ export class TeacherBlame {
 
   /** Called when any teacher has answered, at least in part. */
   answered(): void {
+    if (this.#hasAnswered) return;
     this.#hasAnswered = true;
+    // Had they been asked now, they would not have been halted.
+    for (const endpoint of this.#lateStarters) endpoint.resume();
   }
 
   /** Called when a teacher has finished an answer, which the checks may still reject. */

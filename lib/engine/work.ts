@@ -104,7 +104,10 @@ export class Work implements SentAttempt {
     const mayBeAccepted = this.isUnchecked
       ? unfinishedError(completion, ending) === undefined
       : failure.type === "unfinished" && ending === "whole";
-    if (mayBeAccepted) this.undecided = completion;
+    if (!mayBeAccepted) return;
+    // A failures line lacks the model that the row itself named.
+    const { model } = this.params;
+    this.undecided = typeof model === "string" ? { ...completion, modelAsked: model } : completion;
   }
 
   /** Keeps a partial answer unless a longer one is kept already. Returns whether it was kept. */

@@ -104,3 +104,15 @@ for (
     await assertRejects(() => schemaCheck(schema), type, message);
   });
 }
+
+Deno.test("schemaCheck() takes multiples of decimal steps as JSON writes them", async () => {
+  for (const [step, digits] of [[0.01, 2], [0.1, 1], [0.001, 3], [2.5, 1], [3, 0]] as const) {
+    const check = await schemaCheck({ items: { multipleOf: step } });
+    const multiples = Array.from({ length: 20_000 }, (_, i) => (i * step).toFixed(digits));
+    assertEquals(check(completionOf({ response: `[${multiples}]` }), rowOf()), undefined);
+  }
+  for (const [step, answer] of [[0.01, "0.005"], [0.01, "123456.789"], [1, "1.0005"], [3, "10"]]) {
+    const reason = `Does not match the schema: it must be multiple of ${step}`;
+    assertEquals(await judge({ multipleOf: step }, String(answer)), reason);
+  }
+});

@@ -165,3 +165,32 @@ Deno.test("Engine waits again for an absent teacher that was halted and joins ag
   fixture.engine.abort();
   await fixture.ended;
 });
+
+Deno.test("Engine uses a teacher that starts late once another one has answered", async () => {
+  for (const code of ["ECONNREFUSED", "ENOTFOUND"]) await startLate(code);
+});
+
+async function startLate(code: string): Promise<void> {
+  using clock = new FakeClock();
+  const late = teacherAt(clock, "http://late/v1", code, 3 * MINUTE_MS);
+  const joining = teacherAt(clock, "http://joining/v1", "", 0);
+  const fixture = new Fixture({
+    rows: rowsOf(900),
+    teachers: [endpointOf(late)],
+    mayTeachersJoin: true,
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  const lateState = () => fixture.engine.teacherStatuses()[0].state;
+  await clock.advance(code === "ENOTFOUND" ? 100 : 1.5 * MINUTE_MS);
+  assertEquals(lateState(), "halted");
+  fixture.engine.addTeacher(endpointOf(joining));
+  await clock.advance(MINUTE_MS);
+  assertEquals(lateState(), "down");
+  await clock.advance(2.3 * MINUTE_MS);
+  assertEquals(lateState(), "up");
+  while (!fixture.hasEnded) await clock.advance(1_000);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+}

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { asTeacherError, Work } from "../../lib/engine/work.ts";
+import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Failure } from "../../lib/row.ts";
 import { completionOf, rowOf } from "./engine_fixture.ts";
@@ -23,6 +24,23 @@ Deno.test("Work.outcome() adds the last rejected answer to a failure", () => {
   assertEquals({ failure, sequence, latencyMs }, { failure: FAILURE, sequence: 7, latencyMs: 5 });
   const better = completionOf();
   assert(work.outcome(better, undefined).completion === better);
+});
+
+Deno.test("Work.resume() knows which model the row named for its earlier answer", () => {
+  const policy = new AnswerPolicy({
+    onTruncated: "error",
+    acceptEndings: ["weird"],
+    checks: [],
+    params: {},
+  });
+  const failure: Failure = { type: "unfinished", message: "Weird", status: null };
+  const rejected = { completion: completionOf({ finishReason: "weird" }), failure };
+  for (const model of ["big", undefined]) {
+    const work = new Work(rowOf("a", { model }), 0, {});
+    work.resume({ hasSameParams: true, next: undefined, rejected }, policy);
+    assertEquals(work.undecided?.response, "42");
+    assertEquals(work.undecided?.modelAsked, model);
+  }
 });
 
 Deno.test("asTeacherError() gives anything thrown a type and a message", () => {

@@ -207,6 +207,11 @@ export class Endpoint {
     this.#haltReason ??= reason;
   }
 
+  /** Ends a halt: the teacher is probed again. */
+  resume(): void {
+    this.#haltReason = undefined;
+  }
+
   /** Changes the weight and the maximum. What was learned about the teacher stays. */
   setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Scales the turns so far, as if the teacher had always had this weight.
@@ -221,7 +226,7 @@ export class Endpoint {
   rejoin(share: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setShare(share);
     this.isLeaving = false;
-    this.#haltReason = undefined;
+    this.resume();
     this.#load.restart();
   }
 

@@ -67,10 +67,11 @@ export class HillClimb {
   }
 
   setCeiling(ceiling: number): void {
-    // When a teacher joins, the pool sets the ceilings of all again, most without a change.
-    if (ceiling === this.#ceiling) return;
+    const lower = Math.min(ceiling, this.#ceiling), isSame = ceiling === this.#ceiling;
     this.#ceiling = ceiling;
-    if (ceiling < this.#limit) this.#limit = ceiling;
+    // When a teacher joins, the pool sets the ceilings of all again, most without a change.
+    if (isSame || Math.max(this.#limit, this.#bestLimit) < lower) return;
+    this.#limit = Math.min(ceiling, this.#limit);
     this.interrupted();
   }
 

@@ -73,7 +73,7 @@ export class TeacherPool {
 
   /** Whether no teacher can be used: each has left, or is halted. */
   get isUnusable(): boolean {
-    return this.#active.length === 0;
+    return this.#endpoints.every(({ isActive }) => !isActive);
   }
 
   /** A halted teacher that is not leaving. */
