@@ -112,10 +112,11 @@ export function reseeded(params: Params, offset: number): Params {
   for (const name of SEED_NAMES) {
     // Rows may hold any name: inherited properties must not count.
     if (!Object.hasOwn(params, name)) continue;
-    const seed = integerOf(params[name]);
+    const value = params[name], seed = integerOf(value);
     if (seed === undefined) continue;
+    const shifted = shiftedSeed(seed, BigInt(offset));
     changed ??= { ...params };
-    changed[name] = exactNumber(shiftedSeed(seed, BigInt(offset)));
+    changed[name] = typeof value === "string" ? String(shifted) : exactNumber(shifted);
   }
   return changed ?? params;
 }
@@ -132,7 +133,9 @@ function shiftedSeed(seed: bigint, offset: bigint): bigint {
 }
 
 function integerOf(value: unknown): bigint | undefined {
-  if (exactJson.isRawJSON(value) && /^-?\d+$/.test(value.rawJSON)) return BigInt(value.rawJSON);
+  // A seed may be text, which vLLM reads as a number: columns of CSV files are text.
+  const text = exactJson.isRawJSON(value) ? value.rawJSON : value;
+  if (typeof text === "string" && /^-?\d+$/.test(text)) return BigInt(text);
   // `1.0` and `1e3` are integers too.
   const number = numberIn(value);
   return Number.isInteger(number) ? BigInt(number!) : undefined;
