@@ -153,7 +153,7 @@ const PORTKEY = /^x-portkey-(?!config|.*(?:guardrails|account))/i;
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name.replace(PORTKEY, "")) ||
-    /:\/\/[^/]*@/.test(value);
+    /:\/\/(?:[^/]*@|.*\?)/.test(value);
 }
 
 /** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */
