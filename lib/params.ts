@@ -112,10 +112,11 @@ export function reseeded(params: Params, offset: number): Params {
   for (const name of SEED_NAMES) {
     // Rows may hold any name: inherited properties must not count.
     if (!Object.hasOwn(params, name)) continue;
-    const seed = integerOf(params[name]);
+    const value = params[name], seed = integerOf(value);
     if (seed === undefined) continue;
+    const shifted = shiftedSeed(seed, BigInt(offset));
     changed ??= { ...params };
-    changed[name] = exactNumber(shiftedSeed(seed, BigInt(offset)));
+    changed[name] = typeof value === "string" ? String(shifted) : exactNumber(shifted);
   }
   return changed ?? params;
 }
@@ -152,7 +153,7 @@ const PORTKEY = /^x-portkey-(?!config|.*(?:guardrails|account))/i;
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name.replace(PORTKEY, "")) ||
-    /:\/\/[^/]*@/.test(value);
+    /:\/\/(?:[^/]*@|.*\?)/.test(value);
 }
 
 /** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */

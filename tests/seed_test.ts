@@ -10,13 +10,12 @@ for (
     [`{"seed":-1}`, 1, `{"seed":0}`],
     [`{"seed":1.0}`, 2, `{"seed":3}`],
     [`{"seed":1e3}`, 2, `{"seed":1002}`],
+    [`{"seed":"9223372036854775806"}`, 1, `{"seed":"9223372036854775807"}`],
     [`{"random_seed":5}`, 1, `{"random_seed":6}`],
     [`{"seed":1234567890123456789}`, 1, `{"seed":1234567890123456790}`],
     [`{"seed":9007199254740992}`, 1, `{"seed":9007199254740993}`],
     [`{"seed":9223372036854775806}`, 1, `{"seed":9223372036854775807}`],
     [`{"seed":9223372036854775806}`, 2, `{"seed":9223372036854775804}`],
-    [`{"seed":"7"}`, 1, `{"seed":8}`],
-    [`{"seed":"1234567890123456789"}`, 1, `{"seed":1234567890123456790}`],
     [`{"seed":18446744073709551000}`, 2, `{"seed":18446744073709551002}`],
   ] as [string, number, string][]
 ) {
@@ -29,7 +28,7 @@ for (
 
 Deno.test("reseeded() gives parameters back that hold no integer seed", () => {
   for (
-    const text of [`{}`, `{"top_k":1}`, `{"seed":null}`, `{"seed":"a"}`, `{"seed":1.5}`]
+    const text of [`{}`, `{"top_k":1}`, `{"seed":null}`, `{"seed":"x7"}`, `{"seed":1.5}`]
       .concat(`{"seed":1e400}`, `{"seed":{}}`, `{"__proto__":{"seed":1}}`)
   ) {
     const params = parseLossless(text) as Params;

@@ -63,7 +63,7 @@ export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
 
 const FRACTION = upTo(1, "a fraction from 0 to 1");
 
-const RULES: OptionRules<SimulateOptions> = {
+export const SIMULATE_RULES: OptionRules<SimulateOptions> = {
   // Timers allow 2^31 ms, and jitter may double the latency.
   latency: upTo(1e9, "milliseconds from 0 to 1000000000"),
   jitter: FRACTION,
@@ -87,13 +87,18 @@ function upTo(max: number, expected: string): OptionRule {
  * Checks options, and fills in the defaults. A value may be a number or its text, as in a flag.
  *
  * @param place Where the options are, for messages. @default at the top level
+ * @param rules May have further options.
  * @throws {TypeError} A name is unknown, or a value is not a number.
  * @throws {RangeError} A number is out of range.
  */
-export function resolveSimulateOptions(options: object, place?: string): ResolvedSimulateOptions {
+export function resolveSimulateOptions(
+  options: object,
+  place?: string,
+  rules: Readonly<Record<string, OptionRule>> = SIMULATE_RULES,
+): ResolvedSimulateOptions {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   const values = Object.fromEntries(entries.map(([name, value]) => [name, numberOf(value)]));
-  checkOptions(values, RULES, place);
+  checkOptions(values, rules, place);
   return { ...SIMULATE_DEFAULTS, ...values };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { callback, type OptionRules, wholeNumberFrom } from "../options.ts";
 import {
   emptyResponse,
   errorResponse,
@@ -21,6 +22,7 @@ import {
   planAnswer,
   type ResolvedSimulateOptions,
   resolveSimulateOptions,
+  SIMULATE_RULES,
   type SimulateOptions,
 } from "./options.ts";
 
@@ -71,8 +73,9 @@ export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): Si
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot simulate with ${options}: the options must be an object`);
   }
-  const { port = 0, now, ...rest } = options;
-  const handler = new RequestHandler(resolveSimulateOptions(rest), now);
+  const resolved = resolveSimulateOptions(options, undefined, SERVER_RULES);
+  const { port = 0, now }: SimulatedTeacherOptions = resolved;
+  const handler = new RequestHandler(resolved, now);
   const abort = new AbortController();
   const server = listen(port, handler, abort.signal);
   async function close(): Promise<void> {
@@ -90,6 +93,12 @@ export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): Si
     [Symbol.asyncDispose]: close,
   };
 }
+
+const SERVER_RULES: OptionRules<SimulatedTeacherOptions> = {
+  ...SIMULATE_RULES,
+  port: wholeNumberFrom(0, 65_535),
+  now: callback,
+};
 
 function listen(
   port: number,

@@ -2,7 +2,7 @@
  * @module */
 
 import { changedError, type TeacherError } from "../errors.ts";
-import { asText, isTooDeep } from "../json.ts";
+import { asText, isObject, isTooDeep } from "../json.ts";
 import {
   answerBody,
   brokenAnswerError,
@@ -195,11 +195,12 @@ export class MessageReader {
       // A spoken answer consists of audio and its transcript.
       return { content: asText(asObject(message.audio)?.transcript), reasoning: field };
     }
+    if (!Array.isArray(content) && !isPart(content)) {
+      return { content: jsonOf(content), reasoning: field };
+    }
     const parts = Array.isArray(content) ? content : [content];
     return {
-      content: Array.isArray(content) || isReasoningPart(content)
-        ? parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join("")
-        : textOf(content) || jsonOf(content),
+      content: parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join(""),
       reasoning: field !== "" || this.#hasReasoningField
         ? field
         : parts.map((part) => isReasoningPart(part) ? textOf(part) : "").join(""),
@@ -229,17 +230,23 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Returns the JSON text of a content that is a JSON value, such as an object that follows a
- * schema; "" for a part without text, such as an image. */
-function jsonOf(content: unknown): string {
-  if (typeof content !== "object" || content === null) return String(content);
-  const { type } = content as JsonObject;
-  const isEmpty = Object.keys(content).length === 0 || TEXTLESS_PART.test(asText(type));
-  return isEmpty || isTooDeep(content) ? "" : JSON.stringify(content);
+/** Whether a content is one part instead of a list. Any other object is the answer itself, and may
+ * have members such as `reasoning` and `summary`. */
+function isPart(content: unknown): boolean {
+  if (!isObject(content)) return false;
+  const { type, text: _, annotations: __, ...others } = content;
+  return typeof type === "string"
+    ? PART_TYPE.test(type) || REASONING_PART.test(type)
+    : Object.keys(others).length === 0;
 }
 
-const TEXTLESS_PART =
+const PART_TYPE =
   /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url)?$|^tool_|^reference$/;
+
+/** Returns the JSON text of an answer that the server has parsed, as one that follows a schema. */
+function jsonOf(answer: unknown): string {
+  return isTooDeep(answer) ? "" : JSON.stringify(answer);
+}
 
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};

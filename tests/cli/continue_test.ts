@@ -201,6 +201,7 @@ Deno.test("nextCommand() shows which provider Portkey is to use, and none of its
       ["x-portkey-vertex-service-account-json", '{"private_key":"1"}'],
       ["x-portkey-aws-session-token", "t-1"],
       ["x-portkey-custom-host", "http://me:pass@vllm:8000/v1"],
+      ["x-portkey-custom-host", "https://vllm:8000/v1?code=1"],
     ]
   ) {
     assertEquals(shown(name, value), `${name}=@env:${name.toUpperCase().replaceAll("-", "_")}`);

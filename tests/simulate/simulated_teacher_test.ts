@@ -220,8 +220,11 @@ Deno.test("close() ends a simulated teacher that still owes answers", async () =
   await Promise.all([first, second]);
 });
 
-Deno.test("serveSimulatedTeacher() refuses options that it does not know", () => {
+Deno.test("serveSimulatedTeacher() refuses options that it does not know, and wrong values", () => {
   assertThrows(() => serve({ latenci: 1 } as SimulatedTeacherOptions), TypeError, "latency");
+  assertThrows(() => serve({ prot: 1 } as SimulatedTeacherOptions), TypeError, '"port"');
+  assertThrows(() => serve({ banana: 1 } as SimulatedTeacherOptions), TypeError, "seed, port, now");
+  assertThrows(() => serve({ port: 1.5 }), RangeError, "a whole number from 0 to 65535");
 });
 
 Deno.test("serveSimulatedTeacher() says when its port is taken", async () => {

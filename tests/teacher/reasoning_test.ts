@@ -46,8 +46,18 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
     assertEquals(new MessageReader().read({ content }).content, "");
   }
   assertEquals(new MessageReader().read({ content: 3 }).content, "3");
-  for (const content of [{ a: [1] }, { type: "bug", a: [1] }]) {
-    assertEquals(new MessageReader().read({ content }).content, JSON.stringify(content));
+  for (
+    const answer of [
+      { a: [1] },
+      { type: "bug", a: [1] },
+      { type: "bug", summary: "s" },
+      { reasoning: "why", answer: "42" },
+      { text: "x", label: 3 },
+      { summary: "s" },
+    ]
+  ) {
+    const read = new MessageReader().read({ content: answer });
+    assertEquals(read, { content: JSON.stringify(answer), reasoning: "" });
   }
 });
 
