@@ -183,7 +183,8 @@ function lastBoxContent(text: string): string | undefined {
 function normalizeBoxed(text: string): string {
   const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}/g, "$1")
     .replaceAll(/\\[,;!% $]|[$%\s]/g, "");
-  return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? normalizeNumber(bare) : bare;
+  const isNumber = /^[-+−]?[\d.,]+$/.test(bare) && /\d/.test(bare);
+  return isNumber ? normalizeNumber(bare) : bare;
 }
 
 function lastNumber(text: string): string {

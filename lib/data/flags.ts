@@ -213,7 +213,7 @@ const JSON_REQUEST =
   /\b(?:answer|respond|reply|return|output|responses?|format(?:ted)?|provide|give|produce)\b[^.\n]{0,60}\bJSON\b(?! ?(?:schema|web|file|parser|library))/i;
 
 function textInFence(text: string): string {
-  return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
+  return /^```(?:json)?[^\S\n]*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
 }
 
 /** Numbers of scripts; 0 stands for all other characters. */

@@ -330,6 +330,38 @@ Deno.test("data page: the address of a row leads to it even if an earlier row ha
   await isSecond();
 });
 
+Deno.test("data page: the original of a duplicate is opened although a new row has moved it", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string, tokens: number, response?: string) =>
+    resultLine({ uid, response, distill: { completion_tokens: tokens } });
+  const response = `${PROSE} The result is 1.`;
+  const lines = [line("a", 500), line("q", 300, response), line("b", 200)];
+  const path = await dir.write("x.jsonl", [...lines, line("copy", 100, response)].join(""));
+  await using service = await DataService.open({ paths: [path] });
+  let pause = Promise.resolve();
+  const ask = async (...[name, given]: Parameters<DataService["ask"]>) => {
+    if (name === "state") await pause;
+    return await service.ask(name, given);
+  };
+  const source = { ...service, files: service.files, ask: ask as DataService["ask"] };
+  await using served = serveView(source, { program: "retort" });
+  await using visited = await visit(served.url);
+  const { page } = visited;
+  await shows(page, "4 rows");
+  await page.getByRole("button", { name: "Tokens", exact: true }).click();
+  await page.locator("#row-3").getByText("copy", { exact: true }).click();
+  const detail = page.getByRole("complementary");
+  await detail.getByRole("heading", { name: "copy", exact: true }).waitFor();
+  const paused = Promise.withResolvers<void>();
+  pause = paused.promise;
+  await Deno.writeTextFile(path, line("new", 400), { append: true });
+  const query = { where: "", sort: "distill.completion_tokens", descending: true };
+  while (await service.ask("locate", { ...query, uid: "q", id: "" }) !== 2) await delay(50);
+  await detail.getByRole("button", { name: "Open q" }).click();
+  await detail.getByRole("heading", { name: "q", exact: true }).waitFor();
+  paused.resolve();
+});
+
 Deno.test("data page: every answer of a row with many can be chosen", async () => {
   let text = "";
   for (let sample = 0; sample < 120; sample++) {

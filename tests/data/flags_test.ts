@@ -1,6 +1,7 @@
 /** Tests of lib/data/flags.ts. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { finalAnswerOf } from "../../lib/data/comparison.ts";
 import { flagNames, FLAGS, flagsOf } from "../../lib/data/flags.ts";
 
 const PROSE =
@@ -122,6 +123,18 @@ Deno.test("flags: each kind of answer gets its flags", () => {
     }, prompt);
     assertEquals(flagNames(flags), expected, name);
   }
+});
+
+Deno.test("flags: a loop of line feeds or digits takes no longer than another text", () => {
+  const startMs = performance.now();
+  for (
+    const response of ["```json" + "\n".repeat(200_000) + "{", `\\boxed{${"1,".repeat(2e5)}x}`]
+  ) {
+    const rest = { finishReason: "stop", hasToolCalls: false, isRefusal: false };
+    flagsOf({ response, params: JSON_PARAMS, ...rest }, "Answer in JSON.");
+    finalAnswerOf(response);
+  }
+  assert(performance.now() - startMs < 2_000);
 });
 
 Deno.test("flags: each has an explanation", () => {

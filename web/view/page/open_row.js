@@ -113,10 +113,13 @@ export class OpenRow {
    */
   async openUid(uid, id) {
     try {
-      const place = await ask("locate", { ...this.#page.query(), uid, id });
+      const query = this.#page.query();
+      const place = await ask("locate", { ...query, uid, id });
       if (place >= 0) {
         this.#grid.goTo(place, true);
-        return await this.#openAt(place);
+        // The grid may still have another row at this place.
+        const { rows } = await ask("rows", { ...query, from: String(place), count: "1" });
+        if (rows[0]?.uid === uid) return await this.open(rows[0], place);
       }
       const row = id === "" ? null : await ask("row", { id });
       if (row?.uid === uid) return await this.open(row, -1);
@@ -140,11 +143,6 @@ export class OpenRow {
     const place = this.#grid.currentPlace + direction;
     if (place < 0 || place >= this.#grid.total) return;
     this.#grid.goTo(place);
-    await this.#openAt(place);
-  }
-
-  /** @param {number} place */
-  async #openAt(place) {
     const row = await this.#grid.fetchRow(place);
     if (row !== undefined) await this.open(row, place);
   }
