@@ -14,9 +14,12 @@ import {
   compressedCopyOf,
   filesOf,
   inputFilesOf,
+  InputSequence,
   type OutputFiles,
   type RunFile,
 } from "../run/mod.ts";
+import { rescuedFilesOf } from "../sink/mod.ts";
+import type { RowParser } from "../source/mod.ts";
 import {
   type DivisionOptions,
   findShardRuns,
@@ -219,6 +222,17 @@ export async function compressedProblem(
   return copy && `"${results}" is missing, and "${copy}" is there: decompress it`;
 }
 
+/** Returns a message if answers of a run are in files of rescued lines. */
+export async function rescuedProblem(
+  { files: { results, failures } }: MergeRun,
+): Promise<string | undefined> {
+  const [path] = [
+    ...await rescuedFilesOf(results, "results"),
+    ...await rescuedFilesOf(failures, "failures"),
+  ];
+  return path && `answers are in "${path}": run it again to add them to its output`;
+}
+
 /** How many rows of a run, from its first row, are within the limit of a merge. */
 export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   if (limit === Infinity) return limit;
@@ -237,6 +251,34 @@ export function expectedRows({ pieces, runFile }: MergeRun): number {
 /** Rows of the first piece's file that are in earlier shards; 0 for a run that is not a shard. */
 export function rowsSkippedIn({ pieces }: { readonly pieces: readonly InputPiece[] }): number {
   return pieces[0]?.part?.from.number ?? 0;
+}
+
+/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed
+ * only if rows have the same uid and different texts. */
+export async function hashesIn(
+  { pieces }: InputSequence,
+  parser: RowParser,
+): Promise<BigUint64Array> {
+  let hashes = new BigUint64Array(1_024);
+  const input = new InputSequence(pieces);
+  await input.open();
+  const skippedRows = rowsSkippedIn(input);
+  for await (const batch of input.rows()) {
+    for (const line of batch) {
+      const row = line.text === undefined ? undefined : parser.parse(line.text);
+      if (row === undefined || "problem" in row) continue;
+      const number = line.number - skippedRows;
+      if (number >= hashes.length) {
+        hashes = new BigUint64Array(hashes.buffer.transfer(2 * number * hashes.BYTES_PER_ELEMENT));
+      }
+      hashes[number] = numberOf(row.contentHash);
+    }
+  }
+  return hashes;
+}
+
+export function numberOf(hash: string): bigint {
+  return BigInt(`0x${hash}`);
 }
 
 const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });

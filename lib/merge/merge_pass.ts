@@ -10,9 +10,17 @@ import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, IS_PENDING, SEEN } from "../index/mod.ts";
 import { sampleUid } from "../answer.ts";
 import { InputSequence, rowOptionsOf } from "../run/mod.ts";
-import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
+import { badRowUid } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
-import { compressedProblem, expectedRows, type MergeRun, rowsSkippedIn } from "./find_runs.ts";
+import {
+  compressedProblem,
+  expectedRows,
+  hashesIn,
+  type MergeRun,
+  numberOf,
+  rescuedProblem,
+  rowsSkippedIn,
+} from "./find_runs.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem } from "./output.ts";
 import { type AnswerState, RunLines } from "./run_lines.ts";
 import { sumOf } from "../figures.ts";
@@ -76,7 +84,7 @@ export class MergePass {
       const answers = Math.max(1_000, expectedRows(run)) * samples;
       using lines = await RunLines.read(run, answers, this.#signal);
       const pending = await this.#read(run, input, lines, limit);
-      this.report.surplus += await lines.copySurplus(this.#output.results, this.#isNewSurplus);
+      await lines.copySurplus(this.#output.results, this.#isNewSurplus);
       if (limit < Infinity) {
         this.report.beyondLimit += lines.orphanResults;
         this.failuresBeyondLimit += lines.orphanFailures;
@@ -89,12 +97,9 @@ export class MergePass {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
       this.#addDamage(run, error.message);
     }
-    const rescuedPaths = await rescuedFilesOf(run.files.results, "results");
-    rescuedPaths.push(...await rescuedFilesOf(run.files.failures, "failures"));
-    if (rescuedPaths.length === 0) return;
+    const problem = await rescuedProblem(run);
     // Damage also stops a partial merge: a run that continued it would pay for the answers again.
-    const message = `answers are in "${rescuedPaths[0]}": run it again to add them to its output`;
-    this.#addDamage(run, message);
+    if (problem !== undefined) this.#addDamage(run, problem);
   }
 
   /** Returns how many answers of the run are missing. */
@@ -207,27 +212,37 @@ export class MergePass {
     this.report.duplicatesOfRuns++;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(rowUid, sample), slot = rows.find(uid);
-      if (sample >= samplesBefore && (slot === -1 || !rows.has(slot, ANY_STATE))) {
+      if (sample >= samplesBefore && (slot === -1 || !rows.has(slot, HAS_RESULT | UNANSWERED))) {
         if (this.#copyAnswer(uid, reading) === "result") rows.set(rows.insert(uid), HAS_RESULT);
         continue;
       }
-      const isUnanswered = slot !== -1 && rows.has(slot, HAS_FAILURE | IS_PENDING);
+      const isUnanswered = slot !== -1 && rows.has(slot, UNANSWERED);
       const result = isUnanswered ? this.#output.results : NOWHERE;
-      if (lines.copy(uid, { result, failure: NOWHERE }) !== "result" || !isUnanswered) continue;
-      this.report[rows.has(slot, HAS_FAILURE) ? "failed" : "pending"]--;
-      this.report.succeeded++;
-      rows.clear(slot, HAS_FAILURE | IS_PENDING);
-      rows.set(slot, HAS_RESULT);
-      this.recoveredUids.add(uid);
+      const state = lines.copy(uid, { result, failure: NOWHERE });
+      if (state === "result" && isUnanswered) this.#recover(uid, slot);
     }
   }
 
-  /** Whether no earlier run has an answer with this uid. */
+  #recover(uid: string, slot: number): void {
+    const rows = this.#rows;
+    this.report[rows.has(slot, HAS_FAILURE) ? "failed" : "pending"]--;
+    this.report.succeeded++;
+    rows.clear(slot, UNANSWERED);
+    rows.set(slot, HAS_RESULT);
+    this.recoveredUids.add(uid);
+  }
+
+  /** Whether no earlier run has a result with this uid, which is then counted. */
   readonly #isNewSurplus = (uid: string, rowUid: string, sample: number): boolean => {
     const rows = this.#rows, slot = rows.insert(uid);
+    if (rows.has(slot, UNANSWERED)) {
+      this.#recover(uid, slot);
+      return true;
+    }
     const { samples } = this.#inputOf(rows.lineOf(rows.find(rowUid)));
-    if (sample < samples || rows.has(slot, ANY_STATE)) return false;
+    if (sample < samples || rows.has(slot, HAS_RESULT)) return false;
     rows.set(slot, HAS_RESULT);
+    this.report.surplus++;
     return true;
   };
 
@@ -265,35 +280,10 @@ function isAboutFileOf({ files }: MergeRun, error: unknown): error is SinkError 
 }
 
 const NOWHERE = { add: () => {} };
-const ANY_STATE = HAS_RESULT | HAS_FAILURE | IS_PENDING;
+const UNANSWERED = HAS_FAILURE | IS_PENDING;
 
 /** A hash of the row's text: a hash of its content takes four times as long. Rows with different
  * fingerprints may have the same content. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
-}
-
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed
- * only if rows have the same uid and different texts. */
-async function hashesIn({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
-  let hashes = new BigUint64Array(1_024);
-  const input = new InputSequence(pieces);
-  await input.open();
-  const skippedRows = rowsSkippedIn(input);
-  for await (const batch of input.rows()) {
-    for (const line of batch) {
-      const row = line.text === undefined ? undefined : parser.parse(line.text);
-      if (row === undefined || "problem" in row) continue;
-      const number = line.number - skippedRows;
-      if (number >= hashes.length) {
-        hashes = new BigUint64Array(hashes.buffer.transfer(2 * number * hashes.BYTES_PER_ELEMENT));
-      }
-      hashes[number] = numberOf(row.contentHash);
-    }
-  }
-  return hashes;
-}
-
-function numberOf(hash: string): bigint {
-  return BigInt(`0x${hash}`);
 }

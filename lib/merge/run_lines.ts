@@ -130,14 +130,13 @@ export class RunLines implements Disposable {
     return !table.hasFingerprint(slot) || table.fingerprintEquals(slot, promptHash);
   }
 
-  /** Copies results of surplus samples, such as `x#3` if `x` has two, if `isNew` returns true, and
-   * returns their number. If any results are unused, reads the file again: only the line tells which
-   * row it answers. */
+  /** Copies results of surplus samples, such as `x#3` if `x` has two, for which `isNew` returns true.
+   * If any results are unused, reads the file again: only the line tells which row it answers. */
   async copySurplus(
     to: LineSink & { flush(): Promise<void> },
-    isNew: (uid: string, rowUid: string, sample: number) => boolean = () => true,
-  ): Promise<number> {
-    if (this.orphanResults === 0) return 0;
+    isNew: (uid: string, rowUid: string, sample: number) => boolean,
+  ): Promise<void> {
+    if (this.orphanResults === 0) return;
     const table = this.#table, surplus: number[] = [];
     // `index` adds ids to its table, and `#table` must not change.
     using scratch = new IdTable();
@@ -156,7 +155,6 @@ export class RunLines implements Disposable {
       this.#results.copy(line, to);
       await to.flush();
     }
-    return surplus.length;
   }
 
   #isUsed(uid: string): boolean {

@@ -723,7 +723,7 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   assertEquals(lines.copy("a", { result: { add() {} }, failure: { add() {} } }), "result");
   const written: string[] = [];
   const add = (bytes: Uint8Array) => void written.push(new TextDecoder().decode(bytes));
-  assertEquals(await lines.copySurplus({ add, flush: () => Promise.resolve() }), 1);
+  await lines.copySurplus({ add, flush: () => Promise.resolve() }, () => true);
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 
@@ -750,6 +750,11 @@ Deno.test("samples that an earlier run lacks are merged, and surplus samples onl
   const again = await mergeRuns({ outputs: outputs.slice(1), output: dir.path("again.jsonl") });
   assertEquals([again.succeeded, again.surplus, again.problems], [5, 10, []]);
   assertEquals((await verify({ input: b, output: dir.path("again.jsonl") }))[0].damageCount, 0);
+  // A surplus answer counts where the earlier run has failed.
+  await runShard(b, dir.path("4/"), { generator: { samples: 2 }, refused: ["p2"] });
+  const late = { outputs: [dir.path("4/"), outputs[2]], output: dir.path("late.jsonl") };
+  const { total, succeeded, surplus } = await mergeRuns(late);
+  assertEquals([total, succeeded, surplus], [10, 10, 5]);
 });
 
 Deno.test("a merge keeps the answer that an interrupted retry paid for", async () => {
