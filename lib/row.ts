@@ -97,7 +97,7 @@ export interface Failure {
 export interface Outcome {
   /** The row that was sent. */
   readonly row: Row;
-  /** The position in the order in which rows were first sent, from 0. */
+  /** The row's position in the order in which the run took rows from the input, from 0. */
   readonly sequence: number;
   /** Attempts so far; each is one POST at most. */
   readonly attempts: number;

@@ -16,8 +16,8 @@ export interface OutcomeSink {
   /** Takes the outcome of a finished row or, without `keep`, of a pending row. A rejected promise
    * ends the run. */
   put(outcome: Outcome): Promise<void>;
-  /** Takes an answer that was not accepted, before its row is sent again: the outcome has a
-   * `next`. Resolves once the answer would survive a crash. @default `put` gets the last answer of
+  /** Takes an answer that was not accepted, before its row is sent again as the outcome's `next`
+   * says. Resolves once the answer would survive a crash. @default `put` gets the last answer of
    * each row that is pending at the end */
   keep?(outcome: Outcome): Promise<void>;
 }

@@ -79,8 +79,8 @@ export class RetryPolicy {
     const doublings = isTolerated
       ? Math.max(0, history.waits - TOLERATED_WAITS) / 2
       : history.waits;
-    const hasUsualWait = isTolerated && requestedMs !== undefined && requestedMs > 0;
-    const baseMs = hasUsualWait
+    const isUsualWait = isTolerated && requestedMs !== undefined && requestedMs > 0;
+    const baseMs = isUsualWait
       ? Math.min(BACKOFF_BASE_MS, JITTER * requestedMs)
       : classification.type === "rate_limit" && requestedMs === undefined && !isTolerated
       ? RATE_LIMIT_BASE_MS

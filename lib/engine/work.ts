@@ -24,7 +24,7 @@ export interface ExcludedWait {
 /** A row and its history. Only the engine changes it. */
 export class Work implements SentAttempt {
   readonly row: Row;
-  /** The number of rows that were taken from the source before this one. */
+  /** The row's position in the order in which rows were taken from the source, from 0. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;

@@ -124,8 +124,8 @@ export async function checkEmpty({ results, failures }: OutputFiles): Promise<vo
   }
 }
 
-/** Throws if a run has written to the output, whose answers exist nowhere else, or if Retort did
- * not write the files. */
+/** Throws if Retort did not write the files, or if a run has written to them: its answers exist
+ * nowhere else. */
 export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");

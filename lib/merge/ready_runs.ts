@@ -108,7 +108,7 @@ function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined
   return ended && (state === "halted" || state === "failed");
 }
 
-/** Throws if the output is in the folder of its runs: that would then hold each row twice. */
+/** Throws if the output is in the folder of its runs, which would then hold each row twice. */
 async function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,

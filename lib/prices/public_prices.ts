@@ -97,7 +97,7 @@ export function listedPrice(
 ): PublicPrice | undefined {
   const provider = providerAt(address);
   if (provider === undefined) return undefined;
-  const text = textOf(provider.id, model) ?? textOf(FALLBACK_IDS[provider.id], model);
+  const text = listedText(provider.id, model) ?? listedText(FALLBACK_IDS[provider.id], model);
   if (text === undefined) return undefined;
   const rates = parseRates(text, provider.region);
   return {
@@ -108,7 +108,7 @@ export function listedPrice(
   };
 }
 
-function textOf(provider: string | undefined, model: string): string | undefined {
+function listedText(provider: string | undefined, model: string): string | undefined {
   const models = MODELS[provider ?? ""];
   if (models === undefined) return undefined;
   // ft:gpt-4o-mini-2024-07-18:acme::abc is listed without its owner and id, :acme::abc.

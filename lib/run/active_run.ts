@@ -225,7 +225,7 @@ export class ActiveRun {
   }
 }
 
-/** What `ActiveRun.prepare` creates, and what it creates it from. */
+/** What `ActiveRun.prepare` creates from the options of the generator (`generator`). */
 export interface RunContext {
   /** The options of the generator. */
   readonly generator: ResolvedOptions;

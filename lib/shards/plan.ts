@@ -118,7 +118,7 @@ export async function divide(
   return { retort: VERSION, shards: count, inputs, starts: spreadStarts };
 }
 
-/** The first border at or after each target; undefined if no piece begins at or after it. */
+/** The first border at or after each target; undefined if no row group or file begins there. */
 async function bordersOf(
   path: string,
   { format, pieces, size, rows }: Divisible,

@@ -211,7 +211,7 @@ export class ResponsesEvents implements EventReader {
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
-  /** The part of a complete call that was not sent yet, as a delta. */
+  /** The part of a complete call that was not passed on yet, as a delta. */
   #restOf(call: ToolCall, sent: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
     if (sent === undefined) {

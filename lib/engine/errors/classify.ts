@@ -76,7 +76,7 @@ const ACCOUNT_ADVICE: ReadonlySet<string | undefined> = new Set(
   [VERDICTS.key, VERDICTS.permission, VERDICTS.billing].map(({ advice }) => advice),
 );
 
-/** Returns the type of the error, or another type if that contradicts the cause: a fault may have
+/** Returns the error's own type, or another one if its own contradicts the cause: a fault may have
  * status 400, a rejection 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
   const isFrom2xx = type === "response" && status !== undefined;

@@ -102,7 +102,7 @@ export const VERDICTS = {
   ),
 } satisfies Record<CodeMeaning | MeaningWithoutCodes, Verdict>;
 
-/** Verdicts that no list in `CODES` leads to. */
+/** Verdicts that no list of codes (`CODES` in `provider_errors.ts`) leads to. */
 type MeaningWithoutCodes =
   | "fault"
   | "timeout"

@@ -50,8 +50,8 @@ const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_STREAK = 3;
 /** The share throttled by chance is taken to be at least this. */
 const MIN_SHARE = 0.01;
-/** While a careful start has a lower share of throttled attempts, no trial begins before the
- * attempt `START_ATTEMPTS`, or with fewer throttled attempts per second than `START_PER_S`. */
+/** While a careful start has a lower share of throttled attempts, a trial begins only from the
+ * attempt `START_ATTEMPTS` on, and only if `START_PER_S` attempts per second are throttled. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 const START_PER_S = 5;

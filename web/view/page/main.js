@@ -39,7 +39,7 @@ class ViewPage {
   #state;
   /** Overview of all rows, regardless of the filter. @type {Overview | undefined} */
   #overviewOfAll;
-  /** Version of the rows in the grid; -1 after a change of the filter, until rows arrive. */
+  /** Version of the rows in the grid; -1 after the filter changed, until its overview arrives. */
   #gridVersion = -1;
   #condition = "";
   #poll = new Poll(() => this.#refresh(), {
