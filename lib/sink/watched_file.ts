@@ -7,7 +7,7 @@
  * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file
  * was replaced, the new one begins with the lines of the last minute: the other program may have
  * read the old file up to a minute before. If the old file was deleted, the new one begins with all
- * of its lines. The next run merges both.
+ * of its lines. The next run adds the lines of the new file to the output.
  *
  * @module
  */
