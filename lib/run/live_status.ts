@@ -193,7 +193,7 @@ export class LiveStatus {
   tick(engine: RateLimited | undefined): void {
     const { otherShards, shard, context: { budget } } = this.#parts;
     otherShards?.tick();
-    // Other shards may use this share now, so the loss does not wait for the next beat.
+    // Other shards may use this share now, so it is given up now, not at the next beat.
     if (otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.

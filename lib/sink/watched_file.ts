@@ -46,7 +46,7 @@ export class WatchedFile implements JournalFile {
   readonly #path: string;
   readonly #startSize: number;
   readonly #identity: FileIdentity;
-  /** Whether a closed file keeps its inode. FUSE may number files anew. */
+  /** Whether the file has the same inode when opened again. FUSE may number files anew. */
   #keepsInode = true;
   readonly #mode: number | undefined;
   #handles: Handles;
