@@ -139,7 +139,7 @@ export function nextCommand(
     return commandLine(thisRun, thisRun?.command === "retry" ? ["retry"] : [], droppedFlags);
   }
   droppedFlags.push("retry", "reask-answered");
-  // Of the chosen rows, none has failed: the failures on disk are those of others.
+  // None of the chosen rows has failed: the failures on disk are those of other rows.
   if (summary.failed === 0) droppedFlags.push("uids");
   if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);
   if (summary.failures_on_disk > 0) return commandLine(thisRun, ["retry"], droppedFlags);

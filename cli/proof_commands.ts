@@ -199,11 +199,9 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
   ]));
 }
 
-/**
- * Returns advice for incomplete runs, with a command that merges them with `--partial`. That flag
- * excludes `--tidy`. Without `--tidy`, a merge cannot write to the folder of the shards, so the
- * command replaces `--tidy` with a path in `merged/`.
- */
+/** Returns advice for incomplete runs, with a command that merges them with `--partial`. With it,
+ * `--tidy` is refused. Without `--tidy`, a merge cannot write to the folder of the shards, so the
+ * command replaces `--tidy` with a path in `merged/`. */
 function partialAdvice(options: MergeOptions): string {
   const { outputs, output, tidy, shards, limit, replace } = options;
   const { start, name } = splitPath(pathOf(output));

@@ -100,7 +100,7 @@ export async function mergedResultsOf(stem: string, settings: Settings): Promise
   return file;
 }
 
-/** Throws if the merge could not write its files. It would fail when all shards are paid for. */
+/** Throws if the merge could not write its files: it would fail once all shards are paid for. */
 export async function checkMergedFiles(
   mergedResults: string,
   inputs: readonly string[],

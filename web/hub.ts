@@ -182,7 +182,7 @@ export class Hub {
       this.#notify({ type: "notice", notice: this.record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
-      // Hidden pages get it now: their title would say for the whole run that the last one has ended.
+      // Hidden pages get it now: their title would say for the whole run that the previous one ended.
       this.#sendHello([...this.#pages].filter(({ isVisible }) => !isVisible));
     } else {
       // Sent at once: the process may end before the next beat.

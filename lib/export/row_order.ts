@@ -18,6 +18,7 @@ const LINES_PER_FILE = 1e10;
 
 /** Which input row a results line answers, and with which sample. */
 export interface Origin {
+  /** The name of the input file, without its folder. */
   readonly file: string;
   /** From 1, at most ten digits. */
   readonly line: number;

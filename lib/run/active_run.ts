@@ -175,8 +175,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Limits a shard to `share` (above 0) of the cost limit. Its earlier runs have spent
-   * `earlierCostUsd` of that. Halts a shard that has spent all of it. */
+  /** Limits a shard to `share` (above 0) of the cost limit. The shard's earlier runs have spent
+   * `earlierCostUsd` of its share. Halts a shard that has spent its whole share. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.setShare(share, earlierCostUsd);
     this.setMaxCost(this.#budgetUsd);

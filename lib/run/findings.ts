@@ -86,7 +86,7 @@ export class Findings {
   /** The first row of each shape, and the first one to send. */
   readonly firstRows = new Map<string, ParsedRow>();
   readonly firstToAsk = new Map<string, ParsedRow>();
-  /** What both passes read. */
+  /** The input, which both passes read. */
   sequence: InputSequence | undefined;
 
   constructor(input: string, samples = 1) {

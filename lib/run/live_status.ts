@@ -72,7 +72,7 @@ export class Heartbeat {
     this.#options = options;
     const { every = everyMs, now = Date.now } = options;
     this.#started = new Date(now()).toISOString();
-    this.#note(0, true);
+    this.#note(0, { running: true });
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 
@@ -80,7 +80,8 @@ export class Heartbeat {
   beforeAttempt(unwrittenRows: number): void {
     if (unwrittenRows > this.#peak) this.#peak = unwrittenRows;
     if (unwrittenRows <= this.#notedCalls) return;
-    this.#note(Math.max(unwrittenRows, Math.min(2 * unwrittenRows, this.#options.ceiling())), true);
+    const doubled = Math.min(2 * unwrittenRows, this.#options.ceiling());
+    this.#note(Math.max(unwrittenRows, doubled), { running: true });
   }
 
   /** Writes the last note; a second call does nothing. `lostCalls`, calls whose answers could not be
@@ -89,7 +90,7 @@ export class Heartbeat {
     if (this.#cancel === undefined) return;
     this.#cancel();
     this.#cancel = undefined;
-    this.#note(lostCalls, lostCalls > 0);
+    this.#note(lostCalls, { running: lostCalls > 0 });
   }
 
   #tick(): void {
@@ -97,10 +98,10 @@ export class Heartbeat {
     const unwrittenRows = this.#options.unwrittenRows();
     const peak = Math.max(this.#peak, unwrittenRows);
     this.#peak = unwrittenRows;
-    if (peak !== this.#notedCalls) this.#note(peak, true);
+    if (peak !== this.#notedCalls) this.#note(peak, { running: true });
   }
 
-  #note(inFlight: number, running: boolean): void {
+  #note(inFlight: number, { running }: Pick<RunNote, "running">): void {
     this.#notedCalls = inFlight;
     const note = { pid: Deno.pid, started: this.#started, running, in_flight: inFlight };
     for (const lock of this.#locks) lock.note(note);
@@ -192,7 +193,7 @@ export class LiveStatus {
   tick(engine: RateLimited | undefined): void {
     const { otherShards, shard, context: { budget } } = this.#parts;
     otherShards?.tick();
-    // Other shards may use this share now, so the loss does not wait for the next beat.
+    // Other shards may use this share now, so it is given up now, not at the next beat.
     if (otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.

@@ -86,7 +86,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: runFile.input, pieces, mergedInputs };
 }
 
-/** The inputs of the merge that `runJson` describes, if one has the same name as one of `files`.
+/** The inputs of the merge that `runJson` describes, if one of these is named like one of `files`.
  * Paths are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,

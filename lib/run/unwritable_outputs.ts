@@ -67,10 +67,10 @@ export class OutputWatch {
    * before. */
   async end(): Promise<void> {
     await this.close();
-    await this.#check(true);
+    await this.#check({ isLast: true });
     while (this.#firstSeenAt !== undefined && this.#lostOutputs === undefined) {
       await this.#options.delay(RECHECK_MS);
-      await this.#check(true);
+      await this.#check({ isLast: true });
     }
     if (this.#lostOutputs === undefined) return;
     // Collects the files to which `OpenFiles.park` has redirected lines since: the error lists them.
@@ -87,7 +87,7 @@ export class OutputWatch {
     await this.#checking;
   }
 
-  async #check(isLast = false): Promise<void> {
+  async #check({ isLast = false } = {}): Promise<void> {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
     if (this.#lostOutputs !== undefined) {

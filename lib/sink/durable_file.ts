@@ -253,9 +253,8 @@ export async function createTemporary(
     const path = pathOf(token);
     const file = await Deno.open(path, { write: true, createNew: true, mode });
     try {
-      if (await tryLock(file, path, false) && await ifThere(Deno.lstat(path)) !== undefined) {
-        return { path, file };
-      }
+      const isLocked = await tryLock(file, path, { required: false });
+      if (isLocked && await ifThere(Deno.lstat(path)) !== undefined) return { path, file };
     } catch (error) {
       file.close();
       throw error;

@@ -194,7 +194,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     // On Windows, a file locked by another process cannot be read.
     const textBefore = await readText(file).catch(() => undefined);
     if (textBefore !== undefined && !isLockNote(textBefore)) throw foreignFile(path);
-    if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(textBefore));
+    if (!(await tryLock(file, path, { required }))) throw lockedError(path, noteOf(textBefore));
     // The previous holder may have written a later note.
     const text = await readText(file);
     if (!isLockNote(text)) throw foreignFile(path);
@@ -269,7 +269,7 @@ async function lastNote(
 export async function isLockHeld(path: string): Promise<boolean> {
   using file = await Deno.open(path, { read: true, write: true }).catch(() => null);
   if (file === null) return false;
-  if (!(await tryLock(file, path, false, false))) return true;
+  if (!(await tryLock(file, path, { required: false, isExclusive: false }))) return true;
   const { shared } = noteOf(await readText(file)) ?? {};
   try {
     if (shared !== undefined) await noteOfSharedLock(path, shared, false);
@@ -292,7 +292,7 @@ async function noteOfSharedLock(
   );
   if (file === undefined) return undefined;
   // Not exclusive, so that several runs can check at the same time.
-  if (!(await tryLock(file, sharedPath, required, false))) {
+  if (!(await tryLock(file, sharedPath, { required, isExclusive: false }))) {
     throw lockedError(path, noteOf(await readText(file).catch(() => undefined)));
   }
   return noteOf(await readText(file));

@@ -76,8 +76,7 @@ export function foreignFile(path: string): UsageError {
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
-  required: boolean,
-  isExclusive = true,
+  { required, isExclusive = true }: { required: boolean; isExclusive?: boolean },
 ): Promise<boolean> {
   try {
     return await file.tryLock(isExclusive);

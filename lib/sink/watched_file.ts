@@ -7,7 +7,7 @@
  * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file
  * was replaced, the new one begins with the lines of the last minute: the other program may have
  * read the old file up to a minute before. If the old file was deleted, the new one begins with all
- * of its lines. The next run merges both.
+ * of its lines. The next run adds the lines of the new file to the output.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export class WatchedFile implements JournalFile {
   readonly #path: string;
   readonly #startSize: number;
   readonly #identity: FileIdentity;
-  /** Whether a closed file keeps its inode. FUSE may number files anew. */
+  /** Whether the file has the same inode when opened again. FUSE may number files anew. */
   #keepsInode = true;
   readonly #mode: number | undefined;
   #handles: Handles;

@@ -196,10 +196,10 @@ function likelyPromptField(row: Fields): string | undefined {
   for (const commonName of COMMON_NAMES) {
     const name = names.find((name) => name.toLowerCase() === commonName);
     if (name === undefined) continue;
-    if (!OFTEN_METADATA.has(commonName) || isSentence(row[name])) return name;
+    if (!OFTEN_METADATA.has(commonName) || mayBeSentence(row[name])) return name;
   }
   const [candidate, ...others] = names
-    .filter((name) => !NON_PROMPT_NAMES.test(name) && isSentence(row[name]));
+    .filter((name) => !NON_PROMPT_NAMES.test(name) && mayBeSentence(row[name]));
   return others.length === 0 ? candidate : undefined;
 }
 
@@ -210,7 +210,7 @@ function mayBePrompt(value: unknown): boolean {
 }
 
 /** Whether a text has two words or more; true for other values. */
-function isSentence(value: unknown): boolean {
+function mayBeSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }
 
@@ -222,7 +222,7 @@ function isConversation(value: unknown): boolean {
 
 function isListOfTexts(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 &&
-    value.every((text) => typeof text === "string" && isSentence(text));
+    value.every((text) => typeof text === "string" && mayBeSentence(text));
 }
 
 function isListOfObjects(value: unknown): value is [object, ...object[]] {

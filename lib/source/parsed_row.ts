@@ -196,7 +196,7 @@ function clashesOf(row: object): readonly string[] {
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** The fields that may hold a uid, in this order. An earlier version tried the user's last. */
+/** The fields that may hold a uid, in this order. An earlier version tried `userFields` last. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
   { uidFieldLast = false }: { uidFieldLast?: boolean } = {},

@@ -248,7 +248,8 @@ function withHistory(
   if (!history.every(isObject)) {
     return mustBe("history", "a list of pairs of question and answer, or of messages", history);
   }
-  const earlier = conversationOf(history, "history", reading, true);
+  const keepsPrefill = true; // A history ends with an answer.
+  const earlier = conversationOf(history, "history", reading, keepsPrefill);
   return earlier instanceof RowProblem ? earlier : [...earlier, ...prompt];
 }
 

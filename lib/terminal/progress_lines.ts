@@ -152,7 +152,11 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   if (snapshot.state === "preparing") return [" " + joinSegments([{ text }], width, paint)];
   const state: Segment[] = snapshot.state === "running" ? [] : [{ text, color: "yellow" }];
   const figures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot)];
-  const briefFigures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot, true)];
+  const briefFigures = [
+    ...state,
+    rowsSegment(snapshot),
+    ...mainSegments(snapshot, { isBrief: true }),
+  ];
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, paint, width),
@@ -250,7 +254,11 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
     const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
     const { total } = snapshot;
     const share = total === null ? [] : [{ text: percentDone(snapshot, total) }];
-    return joinSegments([rows, ...share, ...mainSegments(snapshot, isBrief)], MAX_COLUMNS, PLAIN);
+    return joinSegments(
+      [rows, ...share, ...mainSegments(snapshot, { isBrief })],
+      MAX_COLUMNS,
+      PLAIN,
+    );
   };
   const roomOf = (line: string) => MAX_COLUMNS - stringWidth(line) - SEPARATOR.length;
   const fullLine = lineOf(false);

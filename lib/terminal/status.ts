@@ -88,7 +88,7 @@ export function percentDone(snapshot: Snapshot, total: number): string {
 }
 
 /** Speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
-export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
+export function mainSegments(snapshot: Snapshot, { isBrief = false } = {}): Segment[] {
   const { failed, rate_per_s } = snapshot;
   const shownSnapshot = isBrief
     ? { ...snapshot, eta_range_s: null, projected_cost_range_usd: null }
