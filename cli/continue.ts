@@ -140,7 +140,7 @@ export function nextCommand(
   }
   droppedFlags.push("retry", "reask-answered");
   // None of the chosen rows has failed: the failures on disk are those of other rows.
-  if (summary.failed === 0) droppedFlags.push("uids");
+  if (summary.failed === 0) droppedFlags.push("uids", "exclude-uids");
   if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);
   if (summary.failures_on_disk > 0) return commandLine(thisRun, ["retry"], droppedFlags);
   return undefined;

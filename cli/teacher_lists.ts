@@ -92,6 +92,7 @@ function teacherListOf(
   return {
     watch(onChange, onNotice) {
       let isStopped = false;
+      teachers.reset(lists);
       const watches = lists.map((list) =>
         new EndpointWatch(list.source, list.entries, {
           async onChange(changes) {
@@ -144,6 +145,23 @@ class ListedTeachers implements AsyncDisposable {
     this.#departedUrls.delete(entry.url);
     listedTeacher.entries.set(list, entry);
     return listedTeacher.entries.size === 1 ? placeOf(listedTeacher) : undefined;
+  }
+
+  /** Forgets the changes of earlier runs, such as the one before a retry of the page: each run begins
+   * with the first teachers of the lists. Teachers that have joined since may join again. */
+  reset(lists: readonly OpenList[]): void {
+    this.#changing = this.#changing.then(() => {
+      for (const [url, { entries }] of this.#byUrl) {
+        entries.clear();
+        this.#departedUrls.add(url);
+      }
+      for (const list of lists) {
+        for (const entry of list.entries) {
+          this.#byUrl.get(entry.url)?.entries.set(list, entry);
+          this.#departedUrls.delete(entry.url);
+        }
+      }
+    });
   }
 
   /** Waits for earlier changes: an address may leave while it is still joining. */

@@ -22,6 +22,7 @@ import {
   statOf,
   type StdPath,
   systemReason,
+  withoutSeparator,
 } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as stdPath from "../deps/std_path.ts";
@@ -251,7 +252,7 @@ export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<De
       : PATTERN.test(path)
       ? ", and no input file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound
-      ? await adviceForMissing(path)
+      ? await adviceForMissing(withoutSeparator(path))
       : "";
     throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}${advice}`, {
       path,

@@ -33,22 +33,32 @@ async function opened(texts: readonly string[]) {
   };
   const lists = await openLists(named, { waitMs: 0, every });
   const { places, list } = lists;
-  const current = new Map(places.map((place) => [place.teacher, place]));
-  const stop = list.watch(({ joined, left, changed = [] }) => {
-    for (const place of joined) current.set(place.teacher, place);
-    for (const teacher of left) current.delete(teacher);
-    for (const place of changed) {
-      assert(current.has(place.teacher));
-      current.set(place.teacher, place);
-    }
-  }, (level, message) => level === "warning" && notices.push(message));
+  const current = new Map<unknown, (typeof places)[number]>();
+  const begin = () => {
+    current.clear();
+    for (const place of places) current.set(place.teacher, place);
+    return list.watch(({ joined, left, changed = [] }) => {
+      for (const place of joined) current.set(place.teacher, place);
+      for (const teacher of left) current.delete(teacher);
+      for (const place of changed) {
+        assert(current.has(place.teacher));
+        current.set(place.teacher, place);
+      }
+    }, (level, message) => level === "warning" && notices.push(message));
+  };
+  let stop = begin();
   return {
     refused,
     made,
     notices,
     write: (i: number, text: string) => dir.write(`${i}.txt`, text),
     look: () => Promise.all(looks.map((look) => look())),
-    current: () => [...current.keys()].map(({ address }) => address).toSorted(),
+    /** Another run begins, such as a retry of the page. */
+    rerun() {
+      stop();
+      stop = begin();
+    },
+    current: () => [...current.values()].map(({ teacher }) => teacher.address).toSorted(),
     places: () =>
       [...current.values()].map(({ teacher, weight, maxConcurrency }) => [
         teacher.address,
@@ -120,6 +130,20 @@ Deno.test("an address of two lists is one teacher, which leaves with the last of
   await lists.write(1, `${A}\n`);
   await lists.look();
   assertEquals(lists.current(), [A]);
+});
+
+Deno.test("another run sees what has left and joined in the one before, also in two lists", async () => {
+  await using lists = await opened([`${A}\n${B} max=3\n`, `${B}\n`]);
+  const C = "http://c/v1";
+  await lists.write(0, `${B} max=7\n${C}\n`);
+  await lists.write(1, `${C}\n`);
+  await lists.look();
+  const seen = lists.places().toSorted();
+  assertEquals(seen, [[B, undefined, 7], [C, undefined, undefined]]);
+  lists.rerun();
+  assertEquals(lists.current(), [A, B]);
+  await lists.look();
+  assertEquals([lists.places().toSorted(), lists.created()], [seen, 3]);
 });
 
 Deno.test("an address that leaves while it joins is gone", async () => {

@@ -305,6 +305,7 @@ Deno.test("an input that cannot be opened is reported, with a solution", POSIX, 
   await using server = serveLedger();
   await Deno.mkdir(dir.path("folder"));
   await Deno.symlink(dir.path("circle"), dir.path("circle"));
+  await Deno.symlink(dir.path("nothing"), dir.path("gone"));
   const fifo = dir.path("fifo");
   await new Deno.Command("mkfifo", { args: [fifo] }).output();
   const file = await dir.write("file.jsonl", ROWS);
@@ -316,6 +317,8 @@ Deno.test("an input that cannot be opened is reported, with a solution", POSIX, 
     ],
     [fifo, "this is a FIFO. Name - to read standard input"],
     [dir.path("file.json"), `no such file. Did you mean "${file}"?`],
+    [dir.path("foldr/"), `no such file. Did you mean "${dir.path("folder")}"?`],
+    [dir.path("gone/"), `it is a link to "${dir.path("nothing")}"`],
     [dir.path("nothing-like-it"), "no such file\n"],
     ["nothing-like-it", `no such file in "${Deno.cwd()}"\n`],
     [`${file}/x`, "a part of its path is a file, not a folder"],
