@@ -37,7 +37,7 @@ Deno.test("Work.resume() knows which model the row named for its earlier answer"
   const rejected = { completion: completionOf({ finishReason: "weird" }), failure };
   for (const model of ["big", undefined]) {
     const work = new Work(rowOf("a", { model }), 0, {});
-    work.resume({ hasSameParams: true, next: undefined, rejected }, policy);
+    work.resume({ isSame: true, next: undefined, rejected }, policy);
     assertEquals(work.undecided?.response, "42");
     assertEquals(work.undecided?.modelAsked, model);
   }
