@@ -174,8 +174,9 @@ const MAX_LISTED_OPTIONS = 25;
 /** The parameter of the request that an unknown option stands for: `maxTokens` is `max_tokens`.
  * Parameters of servers have underscores; no option has one. */
 function paramMeant(name: string, hint: string): string | undefined {
-  if (name.includes("_")) return name;
-  return hint === "" ? similarName(name, BODY_PARAMS.keys()) : undefined;
+  if (BODY_PARAMS.has(name)) return name;
+  if (hint !== "") return undefined;
+  return name.includes("_") ? name : similarName(name, BODY_PARAMS.keys());
 }
 
 const MAX_SHOWN_CHARS = 60;

@@ -79,10 +79,15 @@ export class ResponseGenerator {
   /** Calls `listener` with every event of all runs until the returned function is called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
-    this.#listeners.add(listener);
-    const removeListener = this.#activeRun?.progress.on(listener);
+    const listeners = this.#listeners;
+    // Each later run adds this to a list of its own.
+    const callWhileListed: RunListener = (event) => {
+      if (listeners.has(callWhileListed)) listener(event);
+    };
+    listeners.add(callWhileListed);
+    const removeListener = this.#activeRun?.progress.on(callWhileListed);
     return () => {
-      this.#listeners.delete(listener);
+      listeners.delete(callWhileListed);
       removeListener?.();
     };
   }

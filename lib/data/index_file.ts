@@ -22,7 +22,7 @@ import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when the header, or the meaning of a flag or column, changes, so that saved
  * indexes are rebuilt. */
-const FORMAT = `retort-view 13 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 14 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;

@@ -185,6 +185,7 @@ Deno.test("misuse throws at the call, with a similar name of an option", () => {
     [[], { teacher, zzzzzzzzzz: 3 }, /there is no such option/],
     [[], { teacher, temperature: 1 }, /belong in "params", as in { params: { temperature: … } }/],
     [[], { teacher, max_tokens: 9 }, /belong in "params"/],
+    [[], { teacher, max_cost_usd: 9 }, /Did you mean "maxCostUsd"\?$/],
     [[], { teacher, maxTokens: 9 }, /belong in "params", as in { params: { max_tokens: … } }/],
     [[], { teacher, apiKey: "k" }, /"apiKey" here: .* teacher, as in openai\({ apiKey: … }\)$/],
     [[], { teacher, model: "m" }, /as in openai\({ model: … }\)$/],

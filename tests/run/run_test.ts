@@ -337,6 +337,19 @@ Deno.test("an input that was changed after the first pass is refused before a ca
   assertEquals((await generator.run(options)).succeeded, 1);
 });
 
+Deno.test("a listener that leaves during a later run gets no more events", async () => {
+  await using dir = await tempDir();
+  const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
+  const generator = generatorOf(new TestTeacher());
+  const types: string[] = [];
+  const leave = generator.on(({ type }) => void types.push(type));
+  await generator.run(options);
+  types.length = 0;
+  generator.on(() => leave());
+  await generator.run(options);
+  assertEquals(types.length, 1);
+});
+
 Deno.test("verify() uses the last failure of a row, as a run does", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();

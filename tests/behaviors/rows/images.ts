@@ -213,7 +213,15 @@ export const IMAGES: RowGroup = {
     refused("a file address that leads out", "file:///etc/passwd", IN_FOLDER, {
       bad: `cannot send the image "/etc/passwd": ${IN_FOLDER}`,
     }),
+    refused("a file address with a drive", "file:///C:/1.png", "no such file", {
+      bad: 'cannot send the image "C:/1.png": no such file',
+    }),
     refused("a file that is not there", "none.png", "no such file"),
+    refused("a path with a drive in a content part", "C:\\1.png", "no such file", {
+      rows: [
+        '{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"C:\\\\1.png"}}]}]}',
+      ],
+    }),
     refused("a folder", ".", IN_FOLDER),
     refused("another kind of file", "1.png", "it must be PNG, JPEG, GIF or WebP", {
       files: { "in/1.png": "<svg/>" },
