@@ -43,11 +43,8 @@ export async function openFiles(
   return { ...await unpackFiles(runs, signal), notes };
 }
 
-/**
- * Decompresses compressed files. Throws what `openFiles` throws.
- *
- * @param runs The `IndexedPath.run` of each file, by its path.
- */
+/** Decompresses compressed files, given by path with their `IndexedPath.run`. Throws what
+ * `openFiles` throws. */
 export async function unpackFiles(
   runs: ReadonlyMap<string, number>,
   signal?: AbortSignal,
@@ -100,7 +97,8 @@ const MAX_DEPTH = 4;
 
 /**
  * Finds results and failures files, in folders by their names, and the failures file of a results
- * file. If a folder has both shards and their merge, leaves out one of the two.
+ * file. If a folder has a file twice, compressed and not, or both shards and their merge, leaves
+ * out one of the two.
  *
  * @param isIndexed Whether a file is in the index, and so must not be left out. @default none is
  * @returns The files, each with the index of its path, and a note about each file left out.
@@ -119,14 +117,12 @@ export async function findDataFiles(
       throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
     }
     if (isPipe(info)) {
-      throw new UsageError(
-        `Cannot open "${path}": it is ${kindOf(info)}, which cannot be read again. ` +
-          "Write its content to a file first",
-      );
+      const problem = `it is ${kindOf(info)}, which cannot be read again`;
+      throw new UsageError(`Cannot open "${path}": ${problem}. Write its content to a file first`);
     }
     if (info.isDirectory) {
       await addFolder(path, files, 0);
-      notes.push(...await leaveOutMerged(files, isIndexed));
+      notes.push(...leaveOutCopies(files, isIndexed), ...await leaveOutMerged(files, isIndexed));
     } else {
       files.add(path);
       const failures = failuresOf(path);
@@ -188,6 +184,17 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
+/** Removes copies of files, as `gzip -k` and `zstd` leave them. Returns a note about each. */
+function leaveOutCopies(files: Set<string>, isIndexed: (path: string) => boolean): string[] {
+  return [...files].flatMap((path) => {
+    const plain = withoutCompression(path);
+    if (plain === path || !files.has(plain)) return [];
+    const [kept, copy] = isIndexed(path) ? [path, plain] : [plain, path];
+    files.delete(copy);
+    return [`"${copy}" is left out: it has the rows of "${kept}"`];
+  });
+}
+
 /** Results and failures files of shards with the same stem and number of shards. */
 type Division = readonly { readonly path: string; readonly count: number }[];
 
@@ -201,9 +208,7 @@ async function leaveOutMerged(
   files: Set<string>,
   isIndexed: (path: string) => boolean,
 ): Promise<string[]> {
-  const notes: string[] = [];
-  const divisions = divisionsIn(files);
-  if (divisions.size === 0) return notes;
+  const notes: string[] = [], divisions = divisionsIn(files);
   for (const merge of [...files]) {
     const mergeStem = plainStem(merge);
     if (mergeStem === merge || shardOf(merge) !== undefined) continue;
@@ -260,10 +265,8 @@ function plainStem(path: string): string {
   return stemOf(withoutCompression(path));
 }
 
-/**
- * The stems that the shards of a merge may have: its own stem, and that without one of its folders,
- * such as `out/sub/x` for `out/merged/sub/x`.
- */
+/** The stems that the shards of a merge may have: its own stem, and that without one of its folders,
+ * such as `out/sub/x` for `out/merged/sub/x`. */
 function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;

@@ -73,8 +73,11 @@ function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefine
   // `distill.prompt` is the derived prompt if rows have a `prompt` of their own.
   const name = path[0] === "distill" && path.length > 1 ? path[1] : path[0];
   if (NOT_IN_LINE.has(name)) return undefined;
-  // The prompt may come from a template, several messages, or JSON.
-  if (name === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
+  // The prompt may come from a template, several messages, or JSON, and has `[image_url]` for each
+  // path in `images`.
+  const mayBeMade = hasTemplate || /[\n[\]{}"]/.test(text) ||
+    "image_url".includes(text.toLowerCase());
+  if (name === "prompt" && mayBeMade) return undefined;
   // The pattern matches bytes: it cannot ignore the case of other letters, nor find half a
   // character.
   if ((ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) || !text.isWellFormed()) return undefined;

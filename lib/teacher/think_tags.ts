@@ -169,7 +169,8 @@ function trimmed(reasoning: string, response: string): SeparatedAnswer {
 }
 
 function trimLines(text: string): string {
-  return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
+  // Without the lookbehind, a loop of line feeds takes quadratic time.
+  return text.replace(/^[\r\n]+/, "").replace(/(?<![\r\n])[\r\n]+$/, "");
 }
 
 interface HarmonyMessage {

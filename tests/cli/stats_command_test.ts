@@ -170,6 +170,17 @@ Deno.test("stats: counts the rows of compressed shards once if their merge is th
   assert(/left out: ".*x.jsonl" is their merge/.test(err), err);
 });
 
+Deno.test("stats: counts the rows of a file once if its compressed copy is there too", async () => {
+  await using dir = await tempDir();
+  for (const [name, line] of [["x", resultLine({ uid: "a" })], ["x_error", failureLine("b")]]) {
+    await dir.write(`out/${name}.jsonl`, line);
+    await dir.write(`out/${name}.jsonl.gz`, new Uint8Array(gzipSync(line)));
+  }
+  const { out, err } = await stats(dir.path("out"), "--json");
+  assertEquals(JSON.parse(out).rows.total, 2, err);
+  assert(/"[^"]*x.jsonl.gz" is left out: it has the rows of "[^"]*x.jsonl"/.test(err), err);
+});
+
 Deno.test("stats: leaves out an older merge in an .ndjson file together with its failures", async () => {
   await using dir = await tempDir();
   await dir.write("out/x.run.json", JSON.stringify({ merged: { pending: 0 } }));

@@ -141,6 +141,20 @@ Deno.test("scan: the prompt is searched alike under both of its names", async ()
   index.close();
 });
 
+Deno.test("scan: prompts with images from a field are found", async () => {
+  await using dir = await tempDir();
+  const own = { messages: [{ role: "user", content: "<image>?" }], images: ["https://a/1.png"] };
+  const path = await dir.write("x.jsonl", resultLine({ uid: "x", own: { ...own, prompt: null } }));
+  const index = new DataIndex([{ path }]);
+  await index.readAll();
+  for (
+    const condition of ['contains "image_url"', 'icontains "IMAGE_URL"', 'matches "^.image_url"']
+  ) {
+    assertEquals(selectRows(index, `distill.prompt ${condition}`).length, 1, condition);
+  }
+  index.close();
+});
+
 Deno.test("scan: parts of lines in a file that was replaced are no rows", async () => {
   await using dir = await tempDir();
   const line = (uid: string) =>

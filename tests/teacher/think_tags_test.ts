@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { splitThinkTags, THINK_TAGS, withoutTags } from "../../lib/teacher/think_tags.ts";
 import { REPOSITORY } from "../support/process.ts";
 
@@ -17,6 +17,13 @@ Deno.test("splitThinkTags() extracts a block at the start between any of the tag
     assertEquals(splitThinkTags(`${open}\n6 * 7\n${close}\n\n42`), expected, open);
     assertEquals(splitThinkTags(`\n ${open}6 * 7${close}42`), expected, open);
   }
+});
+
+Deno.test("splitThinkTags() takes no longer for a loop of line feeds", () => {
+  const startMs = performance.now();
+  const reasoning = `a${"\n".repeat(300_000)}b`;
+  assertEquals(splitThinkTags(`<think>${reasoning}</think>42`), { response: "42", reasoning });
+  assert(performance.now() - startMs < 2_000);
 });
 
 Deno.test("splitThinkTags() extracts a block whose opening tag is part of the template", () => {

@@ -77,7 +77,9 @@ export class Actions {
   }
 
   async #onSave() {
+    const label = this.#save.textContent;
     this.#save.disabled = true;
+    setText(this.#save, "Saving …");
     try {
       const { path, count } = await this.#saveIds();
       setText("actions-note", `Saved ${formatCountOf(count, "id")} in ${path}`);
@@ -86,6 +88,7 @@ export class Actions {
     } catch (error) {
       setText("actions-note", error instanceof Error ? error.message : String(error));
     } finally {
+      setText(this.#save, label);
       this.#save.disabled = false;
     }
   }
