@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
-import { ifThere, specialProblem, systemReason } from "../files.ts";
+import { fileKeyOf, ifThere, specialProblem, statOf, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
@@ -27,16 +27,35 @@ import { InputSource } from "./input_source.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
-import { Selection } from "./selection.ts";
+import { leftOutNotes, Selection } from "./selection.ts";
 
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
-  const resolvedOptions = resolveExport(options);
-  await checkResultsFiles(resolvedOptions.paths);
+  const resolved = resolveExport(options);
+  await checkResultsFiles(resolved.paths);
+  const { files, notes } = await distinctFiles(resolved.paths);
+  const resolvedOptions = { ...resolved, paths: files };
   using source = await ResultsSource.open(resolvedOptions);
   const report = await writeSet(source, resolvedOptions);
   const { failedRowCount, repeatedRowCount } = source;
-  const notes = [...failureNotes(failedRowCount), ...repetitionNotes(repeatedRowCount)];
-  return { ...report, notes: [...report.notes, ...notes] };
+  notes.push(
+    ...report.notes,
+    ...failureNotes(failedRowCount),
+    ...repetitionNotes(repeatedRowCount),
+  );
+  return { ...report, notes };
+}
+
+/** Returns each file once, so that no row is written twice. */
+async function distinctFiles(
+  paths: readonly string[],
+): Promise<{ files: string[]; notes: string[] }> {
+  const files = new Map<string, string>();
+  for (const path of paths) {
+    const info = await statOf(path), key = info === undefined ? path : fileKeyOf(path, info);
+    if (!files.has(key)) files.set(key, path);
+  }
+  const notes = leftOutNotes(paths.length - files.size, "path", "of a file that was named before");
+  return { files: [...files.values()], notes };
 }
 
 function repetitionNotes(count: number): string[] {
@@ -73,11 +92,12 @@ export async function convertFiles(options: ConvertOptions): Promise<ExportRepor
       "Cannot convert standard input: it is read twice. Write it to a file first",
     );
   }
-  const { files, notes } = await findInputs(resolved.paths);
-  for (const file of files) await checkReadableTwice(file);
+  const found = await findInputs(resolved.paths);
+  for (const file of found.files) await checkReadableTwice(file);
+  const { files, notes } = await distinctFiles(found.files);
   await using source = new InputSource(files, resolved);
   const report = await writeSet(source, { ...resolved, paths: files });
-  return { ...report, notes: [...notes, ...report.notes] };
+  return { ...report, notes: [...found.notes, ...notes, ...report.notes] };
 }
 
 async function writeSet(

@@ -46,6 +46,7 @@ import {
   checkEmpty,
   checkReplaceable,
   emptyReport,
+  LOCK_OPTIONS,
   openOutput,
   refuseOmittedAnswers,
   refuseOverwrite,
@@ -108,7 +109,7 @@ async function mergeReady(
 /** Locks the output, and throws if its files may not be written. */
 async function claimOutput(files: OutputFiles, { replace }: MergeOptions): Promise<Lock> {
   await makeFolders([files]);
-  const lock = await acquireLock(files.lock);
+  const lock = await acquireLock(files.lock, LOCK_OPTIONS);
   try {
     await (replace ? checkReplaceable : checkEmpty)(files);
     return lock;

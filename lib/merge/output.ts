@@ -25,6 +25,8 @@ import type { Clash, MergeProblem, MergeReport } from "./mod.ts";
 import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
+/** Where a filesystem has no locks, runs need --no-lock, which \`merge\` does not have. */
+export const LOCK_OPTIONS = { required: false };
 
 /** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
 function duplicatesPathOf(results: string): string {
@@ -217,7 +219,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     {
-      using _held = await acquireLock(lock);
+      using _held = await acquireLock(lock, LOCK_OPTIONS);
       for (const path of paths) await moveIfThere(path, target);
     }
     // The lock file is moved once the lock is released.

@@ -74,9 +74,16 @@ Deno.test("exportResults() puts several results files one after the other", asyn
     );
     await dir.write(`${name}.jsonl`, lines.join("\n") + "\n");
   }
-  await exportFrom(dir, { results: [dir.path("b.jsonl"), dir.path("a.jsonl")] });
+  const results = [dir.path("b.jsonl"), dir.path("a.jsonl"), dir.path("x/../b.jsonl")];
+  await Deno.mkdir(dir.path("x"));
+  const { notes } = await exportFrom(dir, { results });
   const rows = await dir.rows("train.jsonl");
   assertEquals(rows.map(({ messages }) => messages[0].content), ["b1", "b2", "a1", "a2"]);
+  const leftOut = "Left out 1 path of a file that was named before";
+  assertEquals(notes, [leftOut]);
+  const output = dir.path("converted.jsonl");
+  assertEquals((await convertFiles({ input: results, output })).notes, [leftOut]);
+  assertEquals((await dir.rows("converted.jsonl")).length, 4);
 });
 
 Deno.test("exportResults() reads how rows were sent from run.json", async () => {

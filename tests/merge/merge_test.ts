@@ -797,6 +797,21 @@ Deno.test("an unfinished retry of one run does not leave out failed rows of the 
   assertEquals((await runShard(inputs, output, { retry: true })).asked.length, 3);
 });
 
+Deno.test("shards that ran with --no-lock are merged where the filesystem has no locks", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 8));
+  const { tryLock } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.tryLock = () => Promise.reject(new Error("No locks available"));
+  try {
+    await runShards(input, dir.path("out/"), 2, { lock: false });
+    const output = dir.path("out/in.jsonl");
+    const report = await mergeRuns({ outputs: dir.path("out/"), output, tidy: true });
+    assertEquals([report.succeeded, report.movedTo !== null], [8, true]);
+  } finally {
+    Deno.FsFile.prototype.tryLock = tryLock;
+  }
+});
+
 Deno.test("the next merge with --tidy adds new runs to the output in their folder, and moves only these", async () => {
   await using dir = await tempDir();
   const out = dir.path("out/");
