@@ -117,13 +117,13 @@ export async function readUids(settings: Settings) {
 }
 
 async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {
-  if (settings.text(name)?.startsWith("@") !== true) return settings.parts(name);
+  const text = await settings.textOrFile(name);
+  if (text === undefined || text === settings.text(name)) return settings.parts(name);
   try {
     const { parseUids } = await import("../lib/run/mod.ts");
-    return parseUids(await settings.textOrFile(name) ?? "");
+    return parseUids(text);
   } catch (error) {
-    // The error about an unreadable file is complete; `parseUids()` names only the line.
-    if (!(error instanceof UsageError) || error.message.startsWith("Cannot")) throw error;
+    if (!(error instanceof UsageError)) throw error;
     throw settings.wrong(name, error.message, { cause: error });
   }
 }

@@ -56,10 +56,16 @@ export class Settings {
     return value;
   }
 
-  /** Reads the file if the text is `@FILE`. */
+  /** Reads the file if the text is `@FILE`. Throws if the `@` was forgotten. */
   async textOrFile(name: string): Promise<string | undefined> {
     const value = this.text(name);
-    return value?.startsWith("@") ? await readFileOf(name, value.slice(1)) : value;
+    if (value?.startsWith("@")) return await readFileOf(name, value.slice(1));
+    if (value === undefined || !(await statOf(value))?.isFile) return value;
+    const advice = `To read it, write ${shellWord(`@${value}`)}`;
+    throw this.wrong(
+      name,
+      `there is a file of this name. ${advice}, or else put the text into a file`,
+    );
   }
 
   /**

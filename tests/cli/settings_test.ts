@@ -5,7 +5,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import type { FlagValue } from "../../cli/parse.ts";
-import { readParams } from "../../cli/request.ts";
+import { readParams, readUids } from "../../cli/request.ts";
 import { Settings } from "../../cli/settings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
@@ -213,6 +213,22 @@ for (const text of ["0", "0s", "-5", "", "5 s", "1d", "s", "1h30m", "1e3", ".5",
     }
   });
 }
+
+Deno.test("Settings.textOrFile() refuses the name of a file without @, which would be sent as the text", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("my system.txt", "Be brief");
+  const textOf = (system: string) => settingsOf({ system }).textOrFile("system");
+  const { message } = await assertRejects(() => textOf(path), UsageError);
+  assertStringIncludes(message, `To read it, write '@${path}'`);
+  assertEquals(await textOf(`@${path}`), "Be brief");
+  for (const text of ["Be brief", dir.path("none.txt"), dir.root, "x".repeat(100_000), "a\0b"]) {
+    assertEquals(await textOf(text), text);
+  }
+  const uids = await dir.write("uids.txt", "a\nb\n");
+  await assertRejects(() => readUids(settingsOf({ "exclude-uids": uids })), UsageError, "write @");
+  assertEquals((await readUids(settingsOf({ uids: `@${uids}` }))).uids, ["a", "b"]);
+  assertEquals((await readUids(settingsOf({ uids: "a, b" }))).uids, ["a", "b"]);
+});
 
 Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a number", async () => {
   const paramsOf = (pair: string) => readParams(settingsOf({ param: [pair] }), {});
