@@ -94,7 +94,8 @@ function readFlag(name: string, key: string, value: unknown, config: Config, fai
       return fail(`${key} must be true or false: current value is ${shown}`);
     }
     config.flags.set(flag.name, negatedName === flag.name ? !value : value);
-  } else if (flag.isRepeatable) config.flags.set(flag.name, [value].flat().map(String));
+  } else if (flag.name === "header") addHeaders(config, [value].flat().map(String));
+  else if (flag.isRepeatable) config.flags.set(flag.name, [value].flat().map(String));
   else if (flag.isValueOptional && typeof value === "boolean") {
     if (value) config.flags.set(flag.name, "");
   } else config.flags.set(flag.name, [value].flat().map(String).join(","));
@@ -104,7 +105,12 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   if (!isHeaders(value)) {
     fail("headers must be a block of names and values");
   }
-  config.flags.set("header", Object.entries(value).map(([name, text]) => `${name}=${text}`));
+  addHeaders(config, Object.entries(value).map(([name, text]) => `${name}=${text}`));
+}
+
+/** A file may have both `header` and `headers`. */
+function addHeaders({ flags }: Config, fields: readonly string[]): void {
+  flags.set("header", [flags.get("header") ?? [], fields].flat().map(String));
 }
 
 /** Reads ModelCall's `client_config`: options of the OpenAI client, and where its key is stored. */

@@ -81,7 +81,10 @@ function parseYaml(text: string, fail: Fail): unknown {
     return parse(text);
   } catch (error) {
     if (error instanceof RangeError) return fail("it is nested too deeply");
-    return fail(`it is not YAML: ${yamlProblem(error)}`);
+    const hint = /^[ \w-]*[:-] +[@*]/m.test(text)
+      ? ". Put a value that begins with @ or * in quotes"
+      : "";
+    return fail(`it is not YAML: ${yamlProblem(error)}${hint}`);
   }
 }
 

@@ -268,11 +268,13 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN_CHARS = 60;
 
-/** Notices about values that are text by mistake, such as `0,7` or incomplete JSON. Servers may
- * ignore them. */
+/** Notices about values that are text by mistake, such as `0,7`, incomplete JSON, or the `no` of a
+ * YAML file. Servers may ignore them, and templates take any text for true. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];
-  for (const [name, value] of Object.entries(params)) {
+  const kwargs = Object.entries(params.chat_template_kwargs ?? {})
+    .map(([name, value]) => [`chat_template_kwargs.${name}`, value] as const);
+  for (const [name, value] of [...Object.entries(params), ...kwargs]) {
     const expected = typeof value === "string" ? expectedInstead(name, value) : undefined;
     if (expected === undefined) continue;
     const shown = JSON.stringify(cut(String(value), MAX_SHOWN_CHARS));
@@ -283,6 +285,8 @@ export function textParamNotices(params: Readonly<Record<string, unknown>>): str
 
 function expectedInstead(name: string, text: string): string | undefined {
   if (NUMBERS.has(name)) return "a number";
+  const isSwitch = name === "enable_thinking" || name.startsWith("chat_template_kwargs.");
+  if (isSwitch && /^(?:true|false|yes|no)$/i.test(text)) return "true or false";
   const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
   return (name === "stop" || STRUCTURES.has(name)) && mayBeJson.test(text) ? "JSON" : undefined;
 }

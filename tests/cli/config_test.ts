@@ -189,6 +189,9 @@ for (
     ["just text", "the file must be a block"],
     ["a: b: c", "it is not YAML"],
     ["a: [", "it is not YAML"],
+    ["model: m\nsystem: @system.txt", "Put a value that begins with @ or * in quotes"],
+    ["input: *.jsonl", "Put a value that begins with @ or * in quotes"],
+    ["input:\n  - *.jsonl", "Put a value that begins with @ or * in quotes"],
     [
       "client_config: {organization: x}",
       "client_config.organization is not supported: client_config takes base_url",
@@ -260,6 +263,14 @@ Deno.test("readConfig() accepts ordinary references and merges", async () => {
     { baseUrl: "http://a/v1", rpm: 60 },
     { baseUrl: "http://b/v1", rpm: 60 },
   ]);
+});
+
+Deno.test("readConfig() adds up header and headers", async () => {
+  await using dir = await tempDir();
+  for (const lines of ["header: A=1\nheaders: { B: 2 }", "headers: { A: 1 }\nheader: [B=2]"]) {
+    const { flags } = await readConfig(await dir.write("c.yaml", lines));
+    assertEquals(flags.get("header"), ["A=1", "B=2"]);
+  }
 });
 
 Deno.test("readConfig() quotes no line of a file that is not YAML", async () => {

@@ -80,6 +80,14 @@ Deno.test("textParamNotices() names numbers, lists and blocks that a slip has ma
     'The parameter "chat_template_kwargs" is sent as the text "{enable_thinking: false}": it is ' +
     "not JSON",
   ]);
+  const words = { enable_thinking: "no", chat_template_kwargs: { enable_thinking: "False" } };
+  assertEquals(textParamNotices(words), [
+    'The parameter "enable_thinking" is sent as the text "no": it is not true or false',
+    'The parameter "chat_template_kwargs.enable_thinking" is sent as the text "False": it is not ' +
+    "true or false",
+  ]);
+  const kwargs = { enable_thinking: false, reasoning_effort: "none" };
+  assertEquals(textParamNotices({ chat_template_kwargs: kwargs }), []);
   const meant = { temperature: 0.7, stop: "[END]", guided_regex: "[a-z]+", tool_choice: "auto" };
   assertEquals(textParamNotices(meant), []);
   assertEquals(textParamNotices({ chat_template: "{% if a %}", thinking: "on" }), []);
