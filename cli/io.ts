@@ -125,8 +125,11 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of queued text, in UTF-16 units. Beyond it, the oldest text is dropped. */
+/** Limit of text that waits for a stuck reader, in UTF-16 units. Then the oldest text is dropped. */
 const MAX_QUEUED_CHARS = 1 << 20;
+
+/** A reader that takes nothing for this time is stuck. A burst of text is kept until then. */
+const STUCK_MS = 1_000;
 
 /**
  * Delay before another write to a full pipe. Writes fail only if another program has made the pipe
@@ -145,6 +148,8 @@ export class Output {
   #length = 0;
   #writing: Promise<void> | undefined;
   #failure: unknown;
+  /** When the reader last took text, or got the first text that it has not taken. */
+  #takenMs = 0;
 
   constructor(stream: OutputStream) {
     this.#stream = stream;
@@ -152,13 +157,16 @@ export class Output {
 
   /**
    * Writes later, and never throws. Pass whole lines, because the oldest texts are dropped if the
-   * reader is too far behind.
+   * reader is stuck.
    */
   write(text: string): void {
     if (this.#failure !== undefined || text === "") return;
     this.#queue.push(text);
     this.#length += text.length;
-    while (this.#length > MAX_QUEUED_CHARS && this.#queue.length > 1) {
+    const nowMs = performance.now();
+    if (this.#writing === undefined) this.#takenMs = nowMs;
+    const maxChars = nowMs - this.#takenMs > STUCK_MS ? MAX_QUEUED_CHARS : Infinity;
+    while (this.#length > maxChars && this.#queue.length > 1) {
       this.#length -= this.#queue.shift()!.length;
     }
     this.#writing ??= this.#writeAll();
@@ -193,6 +201,7 @@ export class Output {
     while (writtenBytes < bytes.length) {
       try {
         writtenBytes += await this.#stream.write(bytes.subarray(writtenBytes));
+        this.#takenMs = performance.now();
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

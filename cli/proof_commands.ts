@@ -47,10 +47,10 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     endpoint: settings.choice("endpoint", ENDPOINTS),
     shard: await shardOf(settings, io),
   });
-  for (const verification of verifications) {
-    if (settings.isOn("quiet") && isComplete(verification)) continue;
-    io.writeOut(verificationText(verification));
-  }
+  const shown = settings.isOn("quiet")
+    ? verifications.filter((verification) => !isComplete(verification))
+    : verifications;
+  io.writeOut(shown.map(verificationText).join(""));
   if (verifications.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
     verifications.every(({ rows, badRows }) => rows + badRows === 0);

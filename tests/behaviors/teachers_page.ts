@@ -5,6 +5,7 @@
  * @module
  */
 
+import { posixWord } from "../../lib/printable.ts";
 import { withGenerated, writePage } from "../support/generated_page.ts";
 import type { Expected, ServerCase, ServerGroup } from "./case.ts";
 import { SERVERS } from "./servers.ts";
@@ -36,7 +37,8 @@ function table({ title, intro, cases }: ServerGroup): string {
 }
 
 function sends({ sends, flags = [] }: ServerCase): string {
-  return cell(flags.length === 0 ? sends : `${sends}; with ${code(flags.join(" "))}`);
+  const words = flags.map(posixWord).join(" ");
+  return cell(words === "" ? sends : `${sends}; with ${code(words)}`);
 }
 
 function follows(expected: Expected): string {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { posixWord } from "../../../lib/printable.ts";
 import { withGenerated, writePage } from "../../support/generated_page.ts";
 import type { RowCase, RowGroup } from "./case.ts";
 import { ROWS } from "./rows.ts";
@@ -31,7 +32,8 @@ function table({ title, intro, cases }: RowGroup): string {
 
 function rowOf({ rows, flags = [] }: RowCase): string {
   const lines = rows.map(code).join("<br>");
-  return cell(flags.length === 0 ? lines : `${lines}<br>with ${code(flags.join(" "))}`);
+  const words = flags.map((flag) => posixWord(shown(flag)));
+  return cell(words.length === 0 ? lines : `${lines}<br>with ${code(words.join(" "))}`);
 }
 
 function follows({ sent = [], bad, help, says, uids }: RowCase): string {
@@ -44,10 +46,14 @@ function follows({ sent = [], bad, help, says, uids }: RowCase): string {
   return cell(parts.join("<br>"));
 }
 
+function shown(text: string): string {
+  return text.replaceAll("$DIR", "/data");
+}
+
 const SHOWN = 400;
 
 function code(text: string): string {
-  const line = text.replaceAll("`", "'").replaceAll("$DIR", "/data");
+  const line = shown(text).replaceAll("`", "'");
   return `\`${line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line}\``;
 }
 
