@@ -16,7 +16,7 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf } from "./run_options.ts";
+import { type Retry, retryOf, unfinishedAfter } from "./run_options.ts";
 import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
@@ -186,7 +186,7 @@ export class Job {
       teacher: generator.address,
       params: { ...earlierRun?.params, [jsonId(identity.params)]: identity.params },
       summary: unchanged ?? runSummary,
-      retry: isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished,
+      retry: unfinishedAfter(this.#retry, earlierRun?.retry, { isIdle, state: runSummary?.state }),
     }, this.replacementOptions);
   }
 
