@@ -80,10 +80,10 @@ export class ResponseGenerator {
   on(listener: RunListener): () => void {
     checkListener(listener);
     const listeners = this.#listeners;
-    // Each later run adds this to a list of its own.
-    const callWhileListed: RunListener = (event) => {
-      if (listeners.has(callWhileListed)) listener(event);
-    };
+    // Each later run adds this to a list of its own. Returns the promise of an async listener, whose
+    // error is then ignored: unhandled, it would end the process.
+    const callWhileListed: RunListener = (event) =>
+      listeners.has(callWhileListed) ? listener(event) : undefined;
     listeners.add(callWhileListed);
     const removeListener = this.#activeRun?.progress.on(callWhileListed);
     return () => {

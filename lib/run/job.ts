@@ -16,7 +16,7 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf } from "./run_options.ts";
+import { type Retry, retryOf, unfinishedAfter } from "./run_options.ts";
 import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
@@ -116,7 +116,9 @@ export class Job {
     const { options, identity, selection, limit, keepsRows, context } = this.#jobOptions;
     const { duplicates, imagesRoot } = context.generator, signal = this.#signal;
     this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
-    const { results } = this.files, kind = "results";
+    const { results, pieces, mergedInputs } = this.files, kind = "results";
+    // A merge may have rows of inputs that this run does not read.
+    const readsAllInputs = (mergedInputs?.length ?? 0) <= pieces.length;
     const resultsPaths = [results, ...await rescuedFilesOf(results, kind)];
     let resultLines = 0;
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
@@ -152,11 +154,11 @@ export class Job {
       // Of the lost results, those whose rows are gone from the input, too, are not sent again.
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
-    if (this.#readsAllRows) await findings.countOrphans(table, resultsPaths);
+    if (readsAllInputs && this.#readsAllRows) await findings.countOrphans(table, resultsPaths);
     // The second pass needs only the ids that the plan keeps.
     findings.plan.keptUids.takeKeys(table.releaseKeys());
     this.findings = findings;
-    if (options.limit === undefined) this.#ledger.dropRepairedRows();
+    if (readsAllInputs && options.limit === undefined) this.#ledger.dropRepairedRows();
   }
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
@@ -186,7 +188,7 @@ export class Job {
       teacher: generator.address,
       params: { ...earlierRun?.params, [jsonId(identity.params)]: identity.params },
       summary: unchanged ?? runSummary,
-      retry: isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished,
+      retry: unfinishedAfter(this.#retry, earlierRun?.retry, { isIdle, state: runSummary?.state }),
     }, this.replacementOptions);
   }
 

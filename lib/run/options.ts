@@ -195,7 +195,7 @@ export interface RunOptions {
   /** Accepts inputs without any row. @default false */
   allowEmpty?: boolean;
   /** What to do if a row was edited since it was answered or failed: `reask` sends it again, `keep`
-   * keeps the outcome. A retry sends edited failed rows in any case.
+   * keeps the outcome. A retry sends its failed rows as they are now.
    * @default the run is refused */
   changed?: "reask" | "keep";
   /** Continues even if the results were created with another model or parameters. @default false */

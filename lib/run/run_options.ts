@@ -23,6 +23,7 @@ import {
   texts,
   wholeNumberFrom,
 } from "../options.ts";
+import type { Summary } from "../progress/mod.ts";
 import type { Shard } from "../shards/mod.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
 import { findInputs } from "./inputs.ts";
@@ -235,6 +236,17 @@ export function retryOf(
   if (id === undefined) return undefined;
   if (earlier?.id === id) return { unfinished: earlier, before: earlier.since };
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
+}
+
+/** The entry in the run file after a run, or while it continues. A run that sends nothing leaves that
+ * of another retry. */
+export function unfinishedAfter(
+  retry: Retry | undefined,
+  earlier: UnfinishedRetry | undefined,
+  { isIdle, state }: { isIdle: boolean; state: Summary["state"] | undefined },
+): UnfinishedRetry | undefined {
+  if (isIdle) return retry?.before === undefined ? earlier : undefined;
+  return state === "done" ? undefined : retry?.unfinished;
 }
 
 /** The settings that a run over the pending rows of this output must have; undefined for a new

@@ -41,6 +41,13 @@ Deno.test("estimateRows() counts the lines of a file that is read whole", async 
   }
 });
 
+Deno.test("estimateRows() does not take the first rows of a large file for all of them", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", '{"prompt":"x"}\n'.repeat(10_000));
+  await Deno.truncate(path, 2 ** 30);
+  assertEquals(await rowsIn(path), DEFAULT_ROWS);
+});
+
 Deno.test("estimateRows() does not report that a file cannot be read", async () => {
   await using dir = await tempDir();
   assertEquals(await rowsIn(dir.path("none.jsonl")), DEFAULT_ROWS);

@@ -8,6 +8,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import {
   type Completion,
+  mergeRuns,
   ResponseGenerator,
   type ResponseGeneratorOptions,
   type RunOptions,
@@ -528,6 +529,27 @@ Deno.test("a bad row that was edited and is still bad replaces its line in the f
   assertEquals(await rawsAfter("first", "kept"), ["first", "kept"]);
   assertEquals(await rawsAfter("second", "kept"), ["kept", "second"]);
   assertEquals(await rawsAfter("second", "kept"), ["kept", "second"]);
+});
+
+Deno.test("a run over one input of a merge leaves the rows of the other inputs alone", async () => {
+  await using dir = await tempDir();
+  const lines = (id: string) => `{"id":"${id}","prompt":"same"}\nbad ${id}\n`;
+  const a = await dir.write("a.jsonl", lines("a")), b = await dir.write("b.jsonl", lines("b"));
+  const options = { skipBadRows: true }, output = dir.path("all.jsonl");
+  const shard = { index: 0, count: 1 };
+  await generatorOf(new TestTeacher())
+    .run({ input: [a, b], output: dir.path("out/"), shard, ...options });
+  await mergeRuns({ outputs: dir.path("out"), output });
+  await dir.write("b.jsonl", `${lines("b")}{"id":"c","prompt":"same"}\n`);
+  const teacher = new TestTeacher(), notices: string[] = [];
+  const generator = generatorOf(teacher);
+  generator.on((event) => {
+    if (event.type === "notice") notices.push(event.message);
+  });
+  await generator.run({ input: b, output, ...options });
+  assertEquals(teacher.asked, ["c"]);
+  assertEquals(notices.filter((text) => text.includes("without a row")), []);
+  assertEquals((await dir.rows("all_error.jsonl")).map(({ raw }) => raw), ["bad a", "bad b"]);
 });
 
 Deno.test("a preview has the notices of a run about left-out files and unknown settings", async () => {

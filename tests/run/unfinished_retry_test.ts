@@ -79,6 +79,16 @@ Deno.test("an interrupted retry continues with the rows that it has not sent", a
   assertEquals([next.asked, next.summary.failuresOnDisk], ["abc", 1]);
 });
 
+Deno.test("a run or another retry that sends nothing leaves an interrupted retry to be continued", async () => {
+  for (const idle of [{}, { retry: [500] }]) {
+    await using dir = await interruptedRetry();
+    assertEquals((await run(dir, { failing: [], ...idle })).asked, "");
+    const retry = { retry: true, failing: ["c", "d"] };
+    assertEquals((await run(dir, retry)).asked, "cd");
+    assertEquals((await run(dir, retry)).asked, "abcd");
+  }
+});
+
 Deno.test("an interrupted retry of answered rows leaves its own answers alone", async () => {
   await using dir = await tempDir();
   await dir.write("in.jsonl", IDS.map((id) => ({ id, prompt: id })));
