@@ -6,6 +6,7 @@
  * @module
  */
 
+import { posixWord } from "../printable.ts";
 import type { Message } from "../teacher/mod.ts";
 import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts";
 import { RowProblem } from "./parsed_row.ts";
@@ -160,7 +161,7 @@ export function oldAnswerProblem(text: string, field: string): RowProblem | unde
   if (labelStart < 0 || NO_ANSWER.test(textAfter) || textAfter.includes(turn)) return undefined;
   return new RowProblem(
     `"${field}" ends with an old answer: it follows ${JSON.stringify(answer)}`,
-    () => `remove it, or send the text as it is with --template '{{${field}}}'`,
+    () => `remove it, or send the text as it is with --template ${posixWord(`{{${field}}}`)}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertLess, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 /** The shape and messages of a row, or its problem. */
@@ -7,8 +7,8 @@ function read(row: unknown, options: RowParserOptions = {}) {
   return "problem" in parsed ? parsed.problem : [parsed.shape, parsed.messages];
 }
 
-function hintOf(row: unknown): string {
-  const problem = new RowParser().parse(JSON.stringify(row));
+function hintOf(row: unknown, options: RowParserOptions = {}): string {
+  const problem = new RowParser(options).parse(JSON.stringify(row));
   return "problem" in problem ? problem.hint() : "";
 }
 
@@ -96,6 +96,13 @@ Deno.test("parse() sends a transcript that ends with a turn of the user, or with
     read({ prompt: "USER: a ASSISTANT: b USER: c ASSISTANT: d" }),
     '"prompt" ends with an old answer: it follows "ASSISTANT:"',
   );
+});
+
+Deno.test("parse() finds old answers in a prompt field of any name, and names it in the advice", () => {
+  for (const [field, word] of [["template", "'{{template}}'"], ["it's", `'{{it'\\''s}}'`]]) {
+    const hint = hintOf({ [field]: "USER: hi ASSISTANT: yes" }, { promptField: field });
+    assertStringIncludes(hint, `--template ${word}`);
+  }
 });
 
 Deno.test("parse() sends the trailing turn with continue_final_message", () => {
