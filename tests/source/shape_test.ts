@@ -128,6 +128,16 @@ Deno.test("parse() reads messages that may have tool calls, but have none", () =
   }
 });
 
+Deno.test("parse() reads repeated tags, and white space after a label, in linear time", () => {
+  const calls = '<tool_call>{"name":"f"}</tool_call>' + "<tool_call>".repeat(40_000);
+  const turns = [["human", "q"], ["gpt", calls], ["human", "r"]];
+  const conversations = turns.map(([from, value]) => ({ from, value }));
+  const startMs = performance.now();
+  assertEquals(read({ conversations })[0], "conversations");
+  read({ prompt: `USER: hi ASSISTANT:${" ".repeat(100_000)}x` });
+  assertLess(performance.now() - startMs, 1_000);
+});
+
 Deno.test("parse() reads text with much white space in linear time", () => {
   const empty = `${" ".repeat(100_000)}[]`;
   const messages = [user("q"), { ...assistant("a"), tool_calls: empty }, user("r")];
