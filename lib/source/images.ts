@@ -13,7 +13,7 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import type { RowObject } from "./shape.ts";
 
 const PLACEHOLDER = "<image>";
-/** Fields that cannot be sent. Without them, the prompt would mean something else, so the row is bad. */
+/** Fields that cannot be sent, although a prompt without them would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which sends only the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
@@ -164,8 +164,8 @@ function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
   return mustBe(name, "an image or a list of images", value);
 }
 
-/** Returns the `url` of an `image_url`: a URL unchanged, bytes as a data URL, or a path, which is also
- * added to `reading.files`. */
+/** Returns the `url` of an `image_url`: a URL unchanged, bytes as a data URL, or a path, which is
+ * also added to `reading.files`. */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);

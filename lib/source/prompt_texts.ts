@@ -6,6 +6,7 @@
  * @module
  */
 
+import { posixWord } from "../printable.ts";
 import type { Message } from "../teacher/mod.ts";
 import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts";
 import { RowProblem } from "./parsed_row.ts";
@@ -147,7 +148,7 @@ const MAY_HAVE_FORMAT =
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
 /** What may follow the last label if there is no answer: nothing, an end token, or `<think>`. */
 const NO_ANSWER =
-  /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
+  /^(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?$/;
 
 export function oldAnswerProblem(text: string, field: string): RowProblem | undefined {
   if (!MAY_HAVE_FORMAT.test(text)) return undefined;
@@ -157,10 +158,12 @@ export function oldAnswerProblem(text: string, field: string): RowProblem | unde
   const [, answer, turn] = format;
   const labelStart = lastLabel(body, answer);
   const textAfter = body.slice(labelStart + answer.length);
-  if (labelStart < 0 || NO_ANSWER.test(textAfter) || textAfter.includes(turn)) return undefined;
+  if (labelStart < 0 || NO_ANSWER.test(textAfter.trim()) || textAfter.includes(turn)) {
+    return undefined;
+  }
   return new RowProblem(
     `"${field}" ends with an old answer: it follows ${JSON.stringify(answer)}`,
-    () => `remove it, or send the text as it is with --template '{{${field}}}'`,
+    () => `remove it, or send the text as it is with --template ${posixWord(`{{${field}}}`)}`,
   );
 }
 

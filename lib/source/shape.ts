@@ -150,8 +150,10 @@ function promptMessages(
 ): Message[] | RowProblem {
   const { shape } = reading;
   switch (shape) {
-    case "template":
-      return userMessage(options.template!.render(row, reading.text), "template");
+    case "template": {
+      const content = options.template!.render(row, reading.text);
+      return content instanceof RowProblem ? content : [{ role: "user", content }];
+    }
     case "prompt-field":
       return promptFieldMessages(row, options.promptField!, reading);
     case "openai-batch":
@@ -187,12 +189,10 @@ function promptFieldMessages(
 }
 
 function userMessage(content: unknown, name: string): Message[] | RowProblem {
-  if (content instanceof RowProblem) return content;
   if (typeof content !== "string") {
     return mustBe(name, "a string", content, () => nestedFieldHint(name, content));
   }
   if (isBlank(content)) return mustBe(name, "more than white space", content);
-  if (name === "template") return [{ role: "user", content }];
   return oldAnswerProblem(content, name) ?? turnsOfHelpSteer(content) ??
     [{ role: "user", content }];
 }

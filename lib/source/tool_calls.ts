@@ -45,16 +45,23 @@ export function withTaggedCalls(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || isSet(message.tool_calls)) return message;
   if (role === "tool") {
-    const results = [...content.matchAll(TAGGED_RESULT)].map(([, result]) => result.trim());
+    const results = [...throughLast("</tool_response>", content).matchAll(TAGGED_RESULT)]
+      .map(([, result]) => result.trim());
     if (results.length === 0) return message;
     return { ...message, content: results.length === 1 ? results[0] : JSON.stringify(results) };
   }
   if (role !== "assistant" || !content.includes("<tool_call>")) return message;
-  const calls = [...content.matchAll(TAGGED_CALL)]
+  const tagged = throughLast("</tool_call>", content);
+  const calls = [...tagged.matchAll(TAGGED_CALL)]
     .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
   if (!areCalls(calls)) return message;
-  const text = content.replace(TAGGED_CALL, "").trim();
+  const text = (tagged.replace(TAGGED_CALL, "") + content.slice(tagged.length)).trim();
   return { ...message, content: text || null, tool_calls: calls.map(withTextArguments) };
+}
+
+/** Leaves out the text after the last `tag`: each opening tag there would be searched to the end. */
+function throughLast(tag: string, text: string): string {
+  return text.slice(0, text.lastIndexOf(tag) + tag.length);
 }
 
 const PYTHON_LITERAL = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;

@@ -119,10 +119,10 @@ export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unk
   return isStated(answer.error) ? answer.error : undefined;
 }
 
-const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
+const NO_ERROR = /^(?:none|null|nil|false|ok|success)?$/i;
 
 function isStated(value: unknown, levels = 3): boolean {
-  if (typeof value === "string") return !NO_ERROR.test(value);
+  if (typeof value === "string") return !NO_ERROR.test(value.trim());
   if (value === 200) return false;
   if (typeof value !== "object" || value === null) return Boolean(value);
   return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));

@@ -226,7 +226,7 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
 }
 
 /** Matches messages with which gateways report success, and empty messages. */
-const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
+const SAYS_SUCCESS = /^(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?$/i;
 
 /**
  * Makes the error of a response without a choice, or with a choice without a message: many servers
@@ -241,7 +241,7 @@ export function missingChoiceError(
   text: string,
   origin: Origin,
 ): TeacherError {
-  if (!SAYS_SUCCESS.test(errorMessage(answer) ?? "")) {
+  if (!SAYS_SUCCESS.test(errorMessage(answer)?.trim() ?? "")) {
     return errorFrom(answer, statedStatus(answer), origin, true);
   }
   const isKnownApi = "choices" in answer || "output" in answer;

@@ -228,7 +228,7 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Notes the idle time. Returns the allowed requests per connection, with the answered one. */
+  /** Notes the idle time. Returns how many requests are allowed from the answered one on. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;

@@ -86,7 +86,7 @@ export interface Completion {
   /** The reasoning before the answer. @default "" */
   readonly reasoning?: string | undefined;
   /** Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
-   * …; "" if it did not say. The option `acceptEndings` adds reasons that count as complete. */
+   * …; "" if it did not say. Decides whether the answer is complete (see `acceptEndings`). */
   readonly finishReason: string;
   /** The likely cause if `finishReason` is "". Ends the message of the failure: `The answer ended
    * without a finish reason: this server serves one stream at a time`. @default none */

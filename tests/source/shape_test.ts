@@ -1,4 +1,4 @@
-import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertLess, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 /** The shape and messages of a row, or its problem. */
@@ -7,8 +7,8 @@ function read(row: unknown, options: RowParserOptions = {}) {
   return "problem" in parsed ? parsed.problem : [parsed.shape, parsed.messages];
 }
 
-function hintOf(row: unknown): string {
-  const problem = new RowParser().parse(JSON.stringify(row));
+function hintOf(row: unknown, options: RowParserOptions = {}): string {
+  const problem = new RowParser(options).parse(JSON.stringify(row));
   return "problem" in problem ? problem.hint() : "";
 }
 
@@ -98,6 +98,13 @@ Deno.test("parse() sends a transcript that ends with a turn of the user, or with
   );
 });
 
+Deno.test("parse() finds old answers in a prompt field of any name, and names it in the advice", () => {
+  for (const [field, word] of [["template", "'{{template}}'"], ["it's", `'{{it'\\''s}}'`]]) {
+    const hint = hintOf({ [field]: "USER: hi ASSISTANT: yes" }, { promptField: field });
+    assertStringIncludes(hint, `--template ${word}`);
+  }
+});
+
 Deno.test("parse() sends the trailing turn with continue_final_message", () => {
   const messages = [user("q"), assistant("The answer")];
   const on = { continue_final_message: true };
@@ -119,6 +126,16 @@ Deno.test("parse() reads messages that may have tool calls, but have none", () =
     const messages = [user("q"), { ...assistant("a"), tool_calls: calls }, user("r")];
     assertEquals(read({ messages }), ["messages", [user("q"), assistant("a"), user("r")]]);
   }
+});
+
+Deno.test("parse() reads repeated tags, and white space after a label, in linear time", () => {
+  const calls = '<tool_call>{"name":"f"}</tool_call>' + "<tool_call>".repeat(40_000);
+  const turns = [["human", "q"], ["gpt", calls], ["human", "r"]];
+  const conversations = turns.map(([from, value]) => ({ from, value }));
+  const startMs = performance.now();
+  assertEquals(read({ conversations })[0], "conversations");
+  read({ prompt: `USER: hi ASSISTANT:${" ".repeat(100_000)}x` });
+  assertLess(performance.now() - startMs, 1_000);
 });
 
 Deno.test("parse() reads text with much white space in linear time", () => {

@@ -1,6 +1,7 @@
 import {
   assertEquals,
   assertInstanceOf,
+  assertLess,
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
@@ -136,6 +137,16 @@ Deno.test("readAnswer() throws the error in a 2xx answer", () => {
   const inChoice = refuse('{"choices":[{"error":{"message":"upstream","code":502},"message":{}}]}');
   assertEquals([inChoice.message, inChoice.status], ["upstream", 502]);
   assertEquals(read({ ...chatAnswer("fine"), error: null }).response, "fine");
+});
+
+Deno.test("readAnswer() reads errors with much white space in linear time", () => {
+  const message = `${" ".repeat(100_000)}x`;
+  const startMs = performance.now();
+  for (const answer of [{ message }, { ...chatAnswer("fine"), error: message }]) {
+    assertThrows(() => read(answer), TeacherError);
+  }
+  assertEquals(read({ ...chatAnswer("fine"), error: " none " }).response, "fine");
+  assertLess(performance.now() - startMs, 1_000);
 });
 
 Deno.test("readUsage() recognizes servers' names for cached and reasoning tokens", () => {
