@@ -549,6 +549,19 @@ Deno.test("index: stays in memory where its folder cannot be written", async () 
   index.close();
 });
 
+Deno.test("index: drops the rows of a compressed file that was removed, as by unzstd", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl.zst", zstdCompressSync(resultLine({ uid: "a" })));
+  await using open = await openFiles([path]);
+  const index = openIndex(open.files);
+  await index.readAll();
+  assertEquals(uids(index), ["a"]);
+  await Deno.remove(path);
+  index.refresh();
+  assertEquals([index.status().rows, index.status().files[0].state], [0, "removed"]);
+  index.close();
+});
+
 Deno.test("index: reads every frame of a zstd file", async () => {
   await using dir = await tempDir();
   const frames = ["one", "two", "three"].map((uid) => zstdCompressSync(resultLine({ uid })));
