@@ -283,6 +283,21 @@ Deno.test("index: rows with the same short or empty answer take no longer than o
   }
 });
 
+Deno.test("index: a facet counts for null the rows that a condition finds", async () => {
+  await using dir = await tempDir();
+  const rows = [{ lang: null }, {}, { lang: "de" }].map((own, i) =>
+    resultLine({ uid: `${i}`, own })
+  );
+  const index = await indexOf(await dir.write("x.jsonl", rows.join("")));
+  const facets = facetsOf(index.table, selectRows(index, ""));
+  assertEquals(facets.find(({ field }) => field === "lang")?.values, [
+    { value: null, count: 2 },
+    { value: "de", count: 1 },
+  ]);
+  assertEquals(uids(index, "lang == null"), ["0", "1"]);
+  index.close();
+});
+
 Deno.test("index: an empty object is not null", async () => {
   await using dir = await tempDir();
   const rows = [null, {}, { a: 1 }].flatMap((meta, number) => [
