@@ -298,6 +298,19 @@ Deno.test("index: a facet counts for null the rows that a condition finds", asyn
   index.close();
 });
 
+Deno.test("index: rows that were shown before their costs are estimated are shown again", async () => {
+  await using dir = await tempDir();
+  const teacher = { model: "gpt-4o-mini", teacher: "https://api.openai.com/v1" };
+  const path = await dir.write("x.jsonl", resultLine({ uid: "a", distill: teacher }));
+  const index = new DataIndex([{ path }]);
+  const stepping = index.step();
+  const shown = [shownRow(index, 0, []).is_estimated, index.version];
+  await stepping;
+  assert(shownRow(index, 0, []).is_estimated && !shown[0]);
+  assert(index.version !== shown[1]);
+  index.close();
+});
+
 Deno.test("index: an empty object is not null", async () => {
   await using dir = await tempDir();
   const rows = [null, {}, { a: 1 }].flatMap((meta, number) => [
