@@ -244,7 +244,6 @@ export class DataIndex {
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
   const index = new DataIndex(files, isSaved);
   index.load();
-  index.refresh();
   return index;
 }
 
