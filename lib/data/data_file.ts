@@ -67,6 +67,8 @@ export class DataFile {
     let info: Deno.FileInfo;
     try {
       info = Deno.statSync(this.readPath);
+      // `gunzip` may have replaced a compressed file, of which `readPath` is a copy.
+      if (this.readPath !== this.mark.path) Deno.statSync(this.mark.path);
     } catch (error) {
       const isGone = error instanceof Deno.errors.NotFound;
       const dropsRows = isGone && this.mark.end > 0;

@@ -124,8 +124,8 @@ export class DataIndex {
     if (addedRows > 0) {
       // The first block of a file gives the mean length of its lines.
       if (file.mark.rows === addedRows) this.#reserve();
-      this.version++;
       await this.#estimateCosts(firstRow);
+      this.version++;
     }
     return true;
   }
@@ -244,7 +244,6 @@ export class DataIndex {
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
   const index = new DataIndex(files, isSaved);
   index.load();
-  index.refresh();
   return index;
 }
 

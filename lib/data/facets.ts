@@ -94,6 +94,9 @@ function facet(
   const counts = new Uint32Array(values.length);
   if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
   else countUint16(rows, codes, counts);
+  // For conditions, a row without the field (code 0) has null.
+  const nullCode = values.indexOf(null);
+  if (nullCode > 0) counts[nullCode] += counts[0];
   const valueCounts = values.flatMap((value, code) =>
     value === undefined || counts[code] === 0 ? [] : [{ value, count: counts[code] }]
   );

@@ -283,6 +283,34 @@ Deno.test("index: rows with the same short or empty answer take no longer than o
   }
 });
 
+Deno.test("index: a facet counts for null the rows that a condition finds", async () => {
+  await using dir = await tempDir();
+  const rows = [{ lang: null }, {}, { lang: "de" }].map((own, i) =>
+    resultLine({ uid: `${i}`, own })
+  );
+  const index = await indexOf(await dir.write("x.jsonl", rows.join("")));
+  const facets = facetsOf(index.table, selectRows(index, ""));
+  assertEquals(facets.find(({ field }) => field === "lang")?.values, [
+    { value: null, count: 2 },
+    { value: "de", count: 1 },
+  ]);
+  assertEquals(uids(index, "lang == null"), ["0", "1"]);
+  index.close();
+});
+
+Deno.test("index: rows that were shown before their costs are estimated are shown again", async () => {
+  await using dir = await tempDir();
+  const teacher = { model: "gpt-4o-mini", teacher: "https://api.openai.com/v1" };
+  const path = await dir.write("x.jsonl", resultLine({ uid: "a", distill: teacher }));
+  const index = new DataIndex([{ path }]);
+  const stepping = index.step();
+  const shown = [shownRow(index, 0, []).is_estimated, index.version];
+  await stepping;
+  assert(shownRow(index, 0, []).is_estimated && !shown[0]);
+  assert(index.version !== shown[1]);
+  index.close();
+});
+
 Deno.test("index: an empty object is not null", async () => {
   await using dir = await tempDir();
   const rows = [null, {}, { a: 1 }].flatMap((meta, number) => [
@@ -546,6 +574,19 @@ Deno.test("index: stays in memory where its folder cannot be written", async () 
   await index.readAll();
   assert(!index.save());
   assertEquals(uids(index), ["a"]);
+  index.close();
+});
+
+Deno.test("index: drops the rows of a compressed file that was removed, as by unzstd", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl.zst", zstdCompressSync(resultLine({ uid: "a" })));
+  await using open = await openFiles([path]);
+  const index = openIndex(open.files);
+  await index.readAll();
+  assertEquals(uids(index), ["a"]);
+  await Deno.remove(path);
+  index.refresh();
+  assertEquals([index.status().rows, index.status().files[0].state], [0, "removed"]);
   index.close();
 });
 
