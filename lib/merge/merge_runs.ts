@@ -261,7 +261,8 @@ async function writeMergedRunFile(
     input: inputs.join(", "),
     inputs: inputs.length > 1 ? inputs : undefined,
     identity: { ...runWithSchema(runs)!.runFile!.identity, shards: null },
-    rows: { ...first.rows, samples: Math.max(...runFiles.map(({ rows }) => rows.samples ?? 1)) },
+    // With the largest number, a complete merge would lack samples of other runs.
+    rows: { ...first.rows, samples: Math.min(...runFiles.map(({ rows }) => rows.samples ?? 1)) },
     teacher: [...new Set(runFiles.map(({ teacher }) => teacher))].join(", "),
     params: Object.assign({}, ...runFiles.map(({ params }) => params)),
     summary: null,

@@ -744,7 +744,12 @@ Deno.test("samples that an earlier run lacks are merged, and surplus samples onl
   const uids = (await dir.rows("all.jsonl")).map(({ uid }) => uid);
   assertEquals([uids.length, new Set(uids).size], [16, 16]);
   assertEquals((await dir.rows("all_error.jsonl")).length, 0);
-  assertEquals((await runShard([a, b], output, {})).asked, ["p0", "p0"]);
+  // No row is pending, and the output can be merged again.
+  const merged = { outputs: output, output: dir.path("merged/all.jsonl") };
+  const { problems, surplus: extra } = await mergeRuns(merged);
+  assertEquals([problems, extra], [[], 10]);
+  assertEquals((await runShard([a, b], output, {})).asked, []);
+  assertEquals((await runShard([a, b], output, { generator: { samples: 3 } })).asked, ["p0", "p0"]);
   // With one sample for each row, the other answers are surplus.
   for (const path of outputs.slice(1)) await runShard(b, path, { generator: { samples: 1 } });
   const again = await mergeRuns({ outputs: outputs.slice(1), output: dir.path("again.jsonl") });
