@@ -727,6 +727,16 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 
+Deno.test("a partial merge counts each sample of a shard that has not run", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 12));
+  const out = dir.path("out/"), output = dir.path("all.jsonl");
+  await runShard(input, out, { shard: { index: 1, count: 2 }, generator: { samples: 3 } });
+  const report = await mergeRuns({ outputs: out, output, partial: true });
+  const [proof] = await verify({ input, output });
+  assertEquals([report.total, report.pending], [36, proof.pending]);
+});
+
 Deno.test("samples that an earlier run lacks are merged, and surplus samples only once", async () => {
   await using dir = await tempDir();
   const [a, b] = [
