@@ -242,6 +242,13 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
+/** The smallest number of samples of the runs that have started. With another number, a complete
+ * merge would lack samples of some runs. */
+export function fewestSamples(runs: readonly MergeRun[]): number {
+  const counts = runs.flatMap(({ runFile }) => runFile ? runFile.rows.samples ?? 1 : []);
+  return counts.reduce((fewest, count) => Math.min(fewest, count), counts[0] ?? 1);
+}
+
 /** The number of rows of a run: exact for shards whose rows are counted, else an estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);

@@ -15,6 +15,7 @@ import { type ParsedRow, RowParser } from "../source/mod.ts";
 import {
   compressedProblem,
   expectedRows,
+  fewestSamples,
   hashesIn,
   type MergeRun,
   numberOf,
@@ -59,6 +60,7 @@ export class MergePass {
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   readonly #isPartial: boolean;
+  readonly #samples: number;
   #lastNumber = 0;
 
   constructor(
@@ -70,13 +72,15 @@ export class MergePass {
     this.#output = output;
     this.#rows = new IdTable(sumOf(runs, expectedRows));
     this.#isPartial = options.isPartial;
+    this.#samples = fewestSamples(runs);
     this.#signal = options.signal;
   }
 
   async add(run: MergeRun, limit: number): Promise<void> {
     const input = new InputSequence(run.pieces);
     await input.open();
-    const samples = run.runFile?.rows.samples ?? 1;
+    // A run that has not started will have as many samples as others.
+    const samples = run.runFile === undefined ? this.#samples : run.runFile.rows.samples ?? 1;
     this.#inputs.push({ base: this.#lastNumber, input, samples });
     try {
       const problem = await compressedProblem(run);

@@ -38,7 +38,7 @@ import {
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet, type Lock } from "../sink/mod.ts";
-import { limitOf, type MergeRun } from "./find_runs.ts";
+import { fewestSamples, limitOf, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
@@ -261,7 +261,7 @@ async function writeMergedRunFile(
     input: inputs.join(", "),
     inputs: inputs.length > 1 ? inputs : undefined,
     identity: { ...runWithSchema(runs)!.runFile!.identity, shards: null },
-    rows: { ...first.rows, samples: Math.max(...runFiles.map(({ rows }) => rows.samples ?? 1)) },
+    rows: { ...first.rows, samples: fewestSamples(runs) },
     teacher: [...new Set(runFiles.map(({ teacher }) => teacher))].join(", "),
     params: Object.assign({}, ...runFiles.map(({ params }) => params)),
     summary: null,

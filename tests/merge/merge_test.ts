@@ -727,6 +727,16 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 
+Deno.test("a partial merge counts each sample of a shard that has not run", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 12));
+  const out = dir.path("out/"), output = dir.path("all.jsonl");
+  await runShard(input, out, { shard: { index: 1, count: 2 }, generator: { samples: 3 } });
+  const report = await mergeRuns({ outputs: out, output, partial: true });
+  const [proof] = await verify({ input, output });
+  assertEquals([report.total, report.pending], [36, proof.pending]);
+});
+
 Deno.test("samples that an earlier run lacks are merged, and surplus samples only once", async () => {
   await using dir = await tempDir();
   const [a, b] = [
@@ -744,7 +754,12 @@ Deno.test("samples that an earlier run lacks are merged, and surplus samples onl
   const uids = (await dir.rows("all.jsonl")).map(({ uid }) => uid);
   assertEquals([uids.length, new Set(uids).size], [16, 16]);
   assertEquals((await dir.rows("all_error.jsonl")).length, 0);
-  assertEquals((await runShard([a, b], output, {})).asked, ["p0", "p0"]);
+  // No row is pending, and the output can be merged again.
+  const merged = { outputs: output, output: dir.path("merged/all.jsonl") };
+  const { problems, surplus: extra } = await mergeRuns(merged);
+  assertEquals([problems, extra], [[], 10]);
+  assertEquals((await runShard([a, b], output, {})).asked, []);
+  assertEquals((await runShard([a, b], output, { generator: { samples: 3 } })).asked, ["p0", "p0"]);
   // With one sample for each row, the other answers are surplus.
   for (const path of outputs.slice(1)) await runShard(b, path, { generator: { samples: 1 } });
   const again = await mergeRuns({ outputs: outputs.slice(1), output: dir.path("again.jsonl") });
