@@ -25,6 +25,8 @@ export type MakeTeacher = (entry: EndpointEntry) => Promise<ListedPlace> | Liste
 export interface NamedList {
   /** `@FILE` or `dns+http://…`. */
   readonly text: string;
+  /** The model to request from its teachers. @default none */
+  readonly model?: string;
   readonly make: MakeTeacher;
 }
 
@@ -60,11 +62,11 @@ export async function openLists(
   const teachers = opening.use(new ListedTeachers());
   const places: TeacherPlace[] = [];
   const openedLists: OpenList[] = [];
-  for (const { text, make } of lists) {
+  for (const { text, model, make } of lists) {
     const source = listOf(text, dependencies);
     const listWaitMs = text.startsWith("@") ? fileWaitMs : waitMs;
     const entries = await firstEntries(source, { waitMs: listWaitMs, onWait, dependencies });
-    const list = { source, entries, make };
+    const list = { source, entries, model, make };
     for (const entry of entries) {
       const place = await teachers.join(list, entry);
       if (place !== undefined) places.push(place);
@@ -79,7 +81,7 @@ export async function openLists(
   };
 }
 
-interface OpenList extends Pick<NamedList, "make"> {
+interface OpenList extends Pick<NamedList, "model" | "make"> {
   readonly source: ListSource;
   readonly entries: readonly EndpointEntry[];
 }
@@ -125,24 +127,26 @@ interface ListedTeacher {
 const MAX_DEPARTED = 1_000;
 
 /**
- * The teachers of all lists. An address in several lists is one teacher, which leaves when no list
- * has the address any more. If the address comes back, the same teacher joins again, even with
+ * The teachers of all lists. An address in several lists of one model is one teacher, which leaves
+ * when none of them has the address any more. If the address comes back, the same teacher joins again, even with
  * calls in flight.
  */
 class ListedTeachers implements AsyncDisposable {
-  readonly #byUrl = new Map<string, ListedTeacher>();
+  /** By `keyOf`, like the next two. */
+  readonly #byKey = new Map<string, ListedTeacher>();
   /** Why each address could not join. Later readings try again and report only a new reason. */
   readonly #problems = new Map<string, string>();
   /** Addresses that no list names any more, in the order in which they left. */
-  readonly #departedUrls = new Set<string>();
+  readonly #departed = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 
   /** Returns the place of a new teacher; undefined if another list already names the address. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
-    const listedTeacher = this.#byUrl.get(entry.url) ??
+    const key = keyOf(list, entry);
+    const listedTeacher = this.#byKey.get(key) ??
       { place: await list.make(entry), entries: new Map() };
-    this.#byUrl.set(entry.url, listedTeacher);
-    this.#departedUrls.delete(entry.url);
+    this.#byKey.set(key, listedTeacher);
+    this.#departed.delete(key);
     listedTeacher.entries.set(list, entry);
     return listedTeacher.entries.size === 1 ? placeOf(listedTeacher) : undefined;
   }
@@ -178,29 +182,30 @@ class ListedTeachers implements AsyncDisposable {
     for (const entry of joined) {
       try {
         const place = await this.join(list, entry);
-        this.#problems.delete(entry.url);
+        this.#problems.delete(keyOf(list, entry));
         if (place !== undefined) joinedPlaces.push(place);
       } catch (error) {
         refusedEntries.push(entry);
         const { message } = error as Error;
-        if (this.#problems.get(entry.url) !== message) problems.push(message);
-        this.#problems.set(entry.url, message);
+        const key = keyOf(list, entry);
+        if (this.#problems.get(key) !== message) problems.push(message);
+        this.#problems.set(key, message);
       }
     }
     for (const entry of changed) {
-      const listedTeacher = this.#byUrl.get(entry.url)!;
+      const listedTeacher = this.#byKey.get(keyOf(list, entry))!;
       listedTeacher.entries.set(list, entry);
       changedPlaces.push(placeOf(listedTeacher));
     }
-    for (const { url } of left) {
-      const listedTeacher = this.#byUrl.get(url);
-      this.#problems.delete(url);
+    for (const entry of left) {
+      const key = keyOf(list, entry), listedTeacher = this.#byKey.get(key);
+      this.#problems.delete(key);
       if (listedTeacher === undefined || !listedTeacher.entries.delete(list)) continue;
       // The weight and the limit of the next list that names the address apply now.
       if (listedTeacher.entries.size > 0) changedPlaces.push(placeOf(listedTeacher));
       else {
         leftTeachers.push(listedTeacher.place.teacher);
-        this.#departedUrls.add(url);
+        this.#departed.add(key);
       }
     }
     this.#forgetOldest();
@@ -210,17 +215,21 @@ class ListedTeachers implements AsyncDisposable {
 
   /** Does not close the forgotten teachers: calls may be in flight. Idle connections time out. */
   #forgetOldest(): void {
-    for (const url of this.#departedUrls) {
-      if (this.#departedUrls.size <= MAX_DEPARTED) return;
-      this.#departedUrls.delete(url);
-      this.#byUrl.delete(url);
+    for (const key of this.#departed) {
+      if (this.#departed.size <= MAX_DEPARTED) return;
+      this.#departed.delete(key);
+      this.#byKey.delete(key);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const listedTeachers = [...this.#byUrl.values()];
+    const listedTeachers = [...this.#byKey.values()];
     await Promise.all(listedTeachers.map(({ place }) => place[Symbol.asyncDispose]?.()));
   }
+}
+
+function keyOf({ model = "" }: OpenList, { url }: EndpointEntry): string {
+  return `${url} ${model}`;
 }
 
 /**

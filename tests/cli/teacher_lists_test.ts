@@ -1,6 +1,11 @@
 /** Tests of cli/teacher_lists.ts: teachers of several lists that change. @module */
 
-import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { openLists } from "../../cli/teacher_lists.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { runCli, startCli } from "../support/process.ts";
@@ -144,6 +149,16 @@ Deno.test("another run sees what has left and joined in the one before, also in 
   assertEquals(lists.current(), [A, B]);
   await lists.look();
   assertEquals([lists.places().toSorted(), lists.created()], [seen, 3]);
+});
+
+Deno.test("an address of two lists of different models is a teacher for each model", async () => {
+  await using dir = await tempDir();
+  const list = await dir.write("teachers.txt", "http://127.0.0.1:9/v1\n");
+  const input = await dir.write("in.jsonl", [{ prompt: "a" }]);
+  const spec = (model: string) => `  - base-url: "@${list}"\n    model: ${model}\n`;
+  const config = await dir.write("config.yaml", `teachers:\n${spec("a")}${spec("b")}`);
+  const args = [input, "-o", dir.path("out/"), "--config", config, "--deadline", "0.1"];
+  assertStringIncludes((await runCli(args)).stderr, "1 row to do: a, b at http://127.0.0.1:9/v1");
 });
 
 Deno.test("an address that leaves while it joins is gone", async () => {
