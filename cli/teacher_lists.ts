@@ -25,8 +25,8 @@ export type MakeTeacher = (entry: EndpointEntry) => Promise<ListedPlace> | Liste
 export interface NamedList {
   /** `@FILE` or `dns+http://…`. */
   readonly text: string;
-  /** The model to request from its teachers. @default none */
-  readonly model?: string;
+  /** Lists with the same settings share the teacher of an address. @default "" */
+  readonly settings?: string;
   readonly make: MakeTeacher;
 }
 
@@ -62,11 +62,11 @@ export async function openLists(
   const teachers = opening.use(new ListedTeachers());
   const places: TeacherPlace[] = [];
   const openedLists: OpenList[] = [];
-  for (const { text, model, make } of lists) {
+  for (const { text, settings, make } of lists) {
     const source = listOf(text, dependencies);
     const listWaitMs = text.startsWith("@") ? fileWaitMs : waitMs;
     const entries = await firstEntries(source, { waitMs: listWaitMs, onWait, dependencies });
-    const list = { source, entries, model, make };
+    const list = { source, entries, settings, make };
     for (const entry of entries) {
       const place = await teachers.join(list, entry);
       if (place !== undefined) places.push(place);
@@ -81,7 +81,7 @@ export async function openLists(
   };
 }
 
-interface OpenList extends Pick<NamedList, "model" | "make"> {
+interface OpenList extends Pick<NamedList, "settings" | "make"> {
   readonly source: ListSource;
   readonly entries: readonly EndpointEntry[];
 }
@@ -127,9 +127,9 @@ interface ListedTeacher {
 const MAX_DEPARTED = 1_000;
 
 /**
- * The teachers of all lists. An address in several lists of one model is one teacher, which leaves
- * when none of them has the address any more. If the address comes back, the same teacher joins again, even with
- * calls in flight.
+ * The teachers of all lists. An address in several lists with the same settings is one teacher,
+ * which leaves when none of them has the address any more. If the address comes back, the same
+ * teacher joins again, even with calls in flight.
  */
 class ListedTeachers implements AsyncDisposable {
   /** By `keyOf`, like the next two. */
@@ -228,8 +228,8 @@ class ListedTeachers implements AsyncDisposable {
   }
 }
 
-function keyOf({ model = "" }: OpenList, { url }: EndpointEntry): string {
-  return `${url} ${model}`;
+function keyOf({ settings = "" }: OpenList, { url }: EndpointEntry): string {
+  return `${url} ${settings}`;
 }
 
 /**

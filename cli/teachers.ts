@@ -82,7 +82,7 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
-      model: list.model ?? settings.text("model"),
+      settings: JSON.stringify({ ...list, baseUrl: "", weight: 0, maxConcurrency: 0 }),
       make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup, list.baseUrl),
     })),
     {

@@ -151,7 +151,7 @@ Deno.test("another run sees what has left and joined in the one before, also in 
   assertEquals([lists.places().toSorted(), lists.created()], [seen, 3]);
 });
 
-Deno.test("an address of two lists of different models is a teacher for each model", async () => {
+Deno.test("a list that the configuration names twice, with other settings, is used for both", async () => {
   await using dir = await tempDir();
   const list = await dir.write("teachers.txt", "http://127.0.0.1:9/v1\n");
   const input = await dir.write("in.jsonl", [{ prompt: "a" }]);
