@@ -155,14 +155,14 @@ class ListedTeachers implements AsyncDisposable {
    * with the first teachers of the lists. Teachers that have joined since may join again. */
   reset(lists: readonly OpenList[]): void {
     this.#changing = this.#changing.then(() => {
-      for (const [url, { entries }] of this.#byUrl) {
+      for (const [key, { entries }] of this.#byKey) {
         entries.clear();
-        this.#departedUrls.add(url);
+        this.#departed.add(key);
       }
       for (const list of lists) {
         for (const entry of list.entries) {
-          this.#byUrl.get(entry.url)?.entries.set(list, entry);
-          this.#departedUrls.delete(entry.url);
+          this.#byKey.get(keyOf(list, entry))?.entries.set(list, entry);
+          this.#departed.delete(keyOf(list, entry));
         }
       }
     });
