@@ -15,6 +15,7 @@ import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 const MINUTE_MS = 60_000;
 const broken = () => new TeacherError("Broken", { status: 500 });
 const away = () => new TeacherError("Gateway Time-out", { status: 504 });
+const missing = () => new TeacherError("Not Found", { status: 404 });
 const gone = () =>
   new TeacherError("Cannot connect to teacher.example", { type: "network", isUnreachable: true });
 const untrusted = () =>
@@ -69,6 +70,7 @@ class Bench {
 const OUTAGES = {
   "breaks": broken,
   "is away behind a gateway": away,
+  "has no such path any more": missing,
   "cannot be reached": gone,
   "shows a certificate that is not trusted": untrusted,
 };
@@ -87,7 +89,11 @@ for (const [name, error] of Object.entries(OUTAGES)) {
     assertEquals(engine.teacherStatuses()[0].state, "down");
     assertStringIncludes(
       engine.backoff!.reason,
-      { breaks: "500: Broken", "is away behind a gateway": "504: " }[name] ?? "Cannot connect",
+      {
+        "breaks": "500: Broken",
+        "is away behind a gateway": "504: ",
+        "has no such path any more": "404: Not Found",
+      }[name] ?? "Cannot connect",
     );
     assertGreaterOrEqual(engine.backoff!.until, Date.now());
     for (let second = 0; second < 120; second++) assertLessOrEqual(await bench.posts(1_000), 1);

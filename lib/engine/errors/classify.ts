@@ -42,7 +42,8 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
  * except a 429 that is marked retryable.
  *
  * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
- * outage: it may be replaced soon.
+ * outage, because it may be replaced soon, and a wrong address as a fault: gateways answer 404 while
+ * the server behind them restarts.
  * @param waitedMs The latency of the attempt.
  */
 export function classify(
@@ -53,7 +54,10 @@ export function classify(
   const reported = withUpstream(verdictOn(error, hasAnswered), error);
   // A gateway that gives up this early has not waited for an answer that may be billed.
   const isEarly = error.status !== undefined && waitedMs < MIN_GATEWAY_WAIT_MS;
-  const verdict: Verdict = isEarly && reported === VERDICTS.timeout ? VERDICTS.fault : reported;
+  const isFault = reported === VERDICTS.timeout
+    ? isEarly
+    : reported === VERDICTS.address && hasAnswered;
+  const verdict: Verdict = isFault ? VERDICTS.fault : reported;
   const { cause, type = typeOf(error, cause), ...rest } = verdict;
   const isLoad = cause === "load";
   const retryAfterMs = verdict.action === "retry" ? requestedWaitMs(error, isLoad) : undefined;

@@ -47,6 +47,17 @@ Deno.test("classify() treats another certificate or host name as an outage once 
   }
 });
 
+Deno.test("classify() treats a wrong address as a fault once the teacher has answered", () => {
+  for (const status of [302, 404, 405]) {
+    const error = new TeacherError("Moved", { status });
+    assertEquals([classify(error).action, classify(error, true).cause], ["halt", "fault"]);
+    assertEquals(classify(error, true).type, "server");
+  }
+  for (const error of [{ status: 401 }, { status: 404, code: "model_not_found" }]) {
+    assertEquals(classify(new TeacherError("Wrong", error), true).action, "halt");
+  }
+});
+
 Deno.test("docs/errors.md has a line for each case, and says what follows", async () => {
   const page = await Deno.readTextFile(PAGE);
   assertCurrent(page, withTables(page), "tests/engine/errors/classify_table.ts");
