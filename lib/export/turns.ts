@@ -86,8 +86,8 @@ export function readReasoning(
   for (const reasoning of [field, short, thinking]) {
     if (typeof reasoning === "string" && reasoning !== "") return { response: text, reasoning };
   }
-  const [start, reasoning] = /^\s*<think>\s*(.*?)\s*<\/think>\s*/s.exec(text) ?? ["", ""];
-  return { response: text.slice(start.length), reasoning };
+  const [start, reasoning] = /^\s*<think>(.*?)<\/think>\s*/s.exec(text) ?? ["", ""];
+  return { response: text.slice(start.length), reasoning: reasoning.trim() };
 }
 
 /** The field that most templates read. */

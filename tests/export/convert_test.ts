@@ -3,6 +3,7 @@
 import {
   assert,
   assertEquals,
+  assertLess,
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
@@ -10,6 +11,7 @@ import { parquetMetadata } from "../../lib/deps/hyparquet.ts";
 import { join } from "../../lib/deps/std_path.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ConvertOptions } from "../../lib/export/mod.ts";
+import { readReasoning } from "../../lib/export/turns.ts";
 import { openInput } from "../../lib/formats/mod.ts";
 import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -26,6 +28,13 @@ function user(content: string) {
 function assistant(content: string) {
   return { role: "assistant", content };
 }
+
+Deno.test("reasoning that breaks off in white space is read in linear time", () => {
+  const content = `<think>${"\n".repeat(20_000)}x`;
+  const startMs = performance.now();
+  assertEquals(readReasoning({ role: "assistant", content }), { response: content, reasoning: "" });
+  assertLess(performance.now() - startMs, 1_000);
+});
 
 Deno.test("rows survive a round trip through every file format", async () => {
   await using dir = await tempDir();
