@@ -59,6 +59,8 @@ export class MergePass {
    * results beyond the samples of the row's first run. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
+  /** Uids that the current run gave to rows of other content than an earlier run. */
+  readonly #clashingUids = new Set<string>();
   readonly #isPartial: boolean;
   readonly #samples: number;
   #lastNumber = 0;
@@ -77,6 +79,7 @@ export class MergePass {
   }
 
   async add(run: MergeRun, limit: number): Promise<void> {
+    this.#clashingUids.clear();
     const input = new InputSequence(run.pieces);
     await input.open();
     // A run that has not started will have as many samples as others.
@@ -88,7 +91,7 @@ export class MergePass {
       const answers = Math.max(1_000, expectedRows(run)) * samples;
       using lines = await RunLines.read(run, answers, this.#signal);
       const pending = await this.#read(run, input, lines, limit);
-      await lines.copySurplus(this.#output.results, this.#isNewSurplus);
+      await lines.copySurplus(this.#surplusSink);
       if (limit < Infinity) {
         this.report.beyondLimit += lines.orphanResults;
         this.failuresBeyondLimit += lines.orphanFailures;
@@ -214,6 +217,8 @@ export class MergePass {
     const rows = this.#rows, { samples, lines } = reading;
     const { samples: samplesBefore } = this.#inputOf(earlier);
     this.report.duplicatesOfRuns++;
+    // Its answers are those of the other row.
+    if (this.#clashingUids.has(rowUid)) return;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(rowUid, sample), slot = rows.find(uid);
       if (sample >= samplesBefore && (slot === -1 || !rows.has(slot, HAS_RESULT | UNANSWERED))) {
@@ -236,22 +241,23 @@ export class MergePass {
     this.recoveredUids.add(uid);
   }
 
-  /** Whether no earlier run has a result with this uid, which is then counted. */
-  readonly #isNewSurplus = (uid: string, rowUid: string, sample: number): boolean => {
+  /** Where a surplus answer goes; undefined if an earlier run has a result with its uid. */
+  readonly #surplusSink = (uid: string, rowUid: string, sample: number) => {
+    const { results, duplicates } = this.#output;
+    if (this.#clashingUids.has(rowUid)) return duplicates;
     const rows = this.#rows, slot = rows.insert(uid);
     if (rows.has(slot, UNANSWERED)) {
       this.#recover(uid, slot);
-      return true;
+      return results;
     }
     const { samples } = this.#inputOf(rows.lineOf(rows.find(rowUid)));
-    if (sample < samples || rows.has(slot, HAS_RESULT)) return false;
+    if (sample < samples || rows.has(slot, HAS_RESULT)) return undefined;
     rows.set(slot, HAS_RESULT);
     this.report.surplus++;
-    return true;
+    return results;
   };
 
-  /** Reports two different rows with one uid, and moves the answers of the later row to the
-   * duplicates. */
+  /** Reports two different rows with one uid; answers to the later one go to the duplicates. */
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
@@ -266,6 +272,7 @@ export class MergePass {
     }
     // A run has one answer for a uid, which is the earlier row's if both rows are in its input.
     if (earlier > reading.base) return;
+    this.#clashingUids.add(row.uid);
     const { duplicates } = this.#output, to = { result: duplicates, failure: duplicates };
     for (let sample = 0; sample < samples; sample++) lines.copy(sampleUid(row.uid, sample), to);
   }

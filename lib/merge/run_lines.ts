@@ -130,14 +130,14 @@ export class RunLines implements Disposable {
     return !table.hasFingerprint(slot) || table.fingerprintEquals(slot, promptHash);
   }
 
-  /** Copies results of surplus samples, such as `x#3` if `x` has two, for which `isNew` returns true.
-   * If any results are unused, reads the file again: only the line tells which row it answers. */
+  /** Copies results of surplus samples, such as `x#3` if `x` has two, to the sinks that `sinkOf`
+   * returns. If any results are unused, reads the file again: only the line tells which row it
+   * answers. */
   async copySurplus(
-    to: LineSink & { flush(): Promise<void> },
-    isNew: (uid: string, rowUid: string, sample: number) => boolean,
+    sinkOf: (uid: string, rowUid: string, sample: number) => FlushedSink | undefined,
   ): Promise<void> {
     if (this.orphanResults === 0) return;
-    const table = this.#table, surplus: number[] = [];
+    const table = this.#table, surplus: { line: number; sink: FlushedSink }[] = [];
     // `index` adds ids to its table, and `#table` must not change.
     using scratch = new IdTable();
     await this.#results.index("results", scratch, (_, line) => {
@@ -148,12 +148,13 @@ export class RunLines implements Disposable {
       const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
       if (sample === 0 || !this.#isUsed(rowUid)) return;
       table.set(slot, SEEN);
-      if (isNew(uid, rowUid, sample)) surplus.push(table.lineOf(slot));
+      const sink = sinkOf(uid, rowUid, sample);
+      if (sink !== undefined) surplus.push({ line: table.lineOf(slot), sink });
     });
     // Copied after indexing: both move the read position of the file.
-    for (const line of surplus) {
-      this.#results.copy(line, to);
-      await to.flush();
+    for (const { line, sink } of surplus) {
+      this.#results.copy(line, sink);
+      await sink.flush();
     }
   }
 
@@ -201,6 +202,8 @@ export interface LineSink {
   /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
 }
+
+type FlushedSink = LineSink & { flush(): Promise<void> };
 
 const BLOCK_BYTES = 1 << 18;
 /** Maximum number of blocks in memory. Lines are roughly in input order, but rows that were in

@@ -428,6 +428,28 @@ Deno.test("a merge that replaces one with clashing rows leaves no duplicates of 
   assertEquals(duplicates, [dir.path("all.duplicates.jsonl"), null]);
 });
 
+Deno.test("a failed row does not get the answer to another row with its uid", async () => {
+  await using dir = await tempDir();
+  const other = { id: "0", prompt: "other" };
+  const inputs = [
+    await dir.write("a.jsonl", [{ id: "0", prompt: "p0" }]),
+    await dir.write("b.jsonl", [other, { id: "0", prompt: "p0" }]),
+  ];
+  const outputs = [dir.path("1/"), dir.path("2/")];
+  await runShard(inputs[0], outputs[0], { refused: ["p0"] });
+  for (const samples of [2, 1]) {
+    await runShard(inputs[1], outputs[1], { skipBadRows: true, generator: { samples } });
+  }
+  const report = await mergeRuns({ outputs, output: dir.path("all.jsonl") });
+  assertEquals([report.succeeded, report.failed, report.clashCount], [0, 1, 1]);
+  assertEquals(await dir.rows("all.jsonl"), []);
+  const setAside = await dir.rows("all.duplicates.jsonl");
+  assertEquals(setAside.map(({ uid, prompt }) => [uid, prompt]), [["0", "other"], [
+    "0#1",
+    "other",
+  ]]);
+});
+
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
   await using dir = await tempDir();
   // With fields in another order, rows are still identical.
@@ -723,7 +745,7 @@ Deno.test("a sample that an active run writes during the merge is left to the ne
   assertEquals(lines.copy("a", { result: { add() {} }, failure: { add() {} } }), "result");
   const written: string[] = [];
   const add = (bytes: Uint8Array) => void written.push(new TextDecoder().decode(bytes));
-  await lines.copySurplus({ add, flush: () => Promise.resolve() }, () => true);
+  await lines.copySurplus(() => ({ add, flush: () => Promise.resolve() }));
   assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 
