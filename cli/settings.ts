@@ -226,10 +226,18 @@ export async function looksLikePath(path: string): Promise<boolean> {
 /** Matches words of Python, and lists and objects, whose quotes a shell may have removed. */
 const MEANT_AS_JSON = /^(?:True|False|None|\[.*\]|\{.*\})$/s;
 
+/** Matches parameters whose texts may begin and end with a bracket: `[0-9]+[a-z]`, `{{ messages }}`. */
+const BRACKETED_TEXT = /(?:^|[._])(?:chat_template|ebnf|grammar|pattern|regex|suffix)$/;
+
+/** Matches one stop text, such as Llama's `[/INST]`. A list without quotes has commas. */
+const STOP_TEXT = /^[[{][^,']*[\]}]$/;
+
 /** Returns the value of a `-p NAME=VALUE` that is not JSON: a number such as `.7`, or the text. */
 export function paramWithoutJson(name: string, text: string): number | string {
   if (/^-?\.\d+$/.test(text)) return Number(text);
-  if (!MEANT_AS_JSON.test(text)) return text;
+  const isText = (BRACKETED_TEXT.test(name) && /^[[{]/.test(text)) ||
+    (name === "stop" && STOP_TEXT.test(text));
+  if (isText || !MEANT_AS_JSON.test(text)) return text;
   const asText = shellWord(`${name}=${JSON.stringify(text)}`);
   throw new UsageError(
     `Cannot use -p ${JSON.stringify(`${name}=${text}`)}: the value is not JSON, which has true, ` +

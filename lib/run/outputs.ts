@@ -135,7 +135,8 @@ export async function sharedOutput(
 ): Promise<OwnOutput> {
   const name = outputNameOf(inputs, files);
   const isFile = await isResultsFile(output);
-  const stem = isFile ? stemOf(output) : inFolder(output, name);
+  const { visibleStem } = await import("../shards/mod.ts");
+  const stem = isFile ? stemOf(output) : await visibleStem(inFolder(output, name));
   const results = isFile
     ? [output]
     : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);
@@ -169,15 +170,13 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
 }
 
 /** Names the shared output: `x` for the file `x.jsonl`, the folder `x/` or the pattern `x/*.jsonl`;
- * `x-and-2-more` for three inputs; `input` for `.`, whose own name would hide the output. */
+ * `x-and-2-more` for three inputs. */
 function outputNameOf(inputs: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
+  if (inputs.length > 1) return `${nameOf(inputs[0])}-and-${inputs.length - 1}-more`;
   const parts = withoutSeparator(inputs[0]).split(stdPath.SEPARATOR_PATTERN);
   const end = parts.findIndex((part) => PATTERN.test(part));
-  const folder = parts.slice(0, end === -1 ? undefined : end).join("/");
-  const name = inputs.length > 1 ? nameOf(inputs[0]) : stdPath.basename(folder);
-  const shown = /^\.*$/.test(name) ? "input" : name;
-  return inputs.length > 1 ? `${shown}-and-${inputs.length - 1}-more` : shown;
+  return stdPath.basename(parts.slice(0, end === -1 ? undefined : end).join("/")) || "input";
 }
 
 /**

@@ -25,5 +25,6 @@ export {
   rowsBefore,
   type ShardPlan,
   shareOfInput,
+  visibleStem,
 } from "./plan.ts";
 export { canceledPathOf, changeOf, MAX_SHARDS, planFor, type PlanOptions } from "./shard.ts";

@@ -11,6 +11,7 @@ import { formatCountOf, sumOf } from "../figures.ts";
 import {
   cannotRead,
   ifThere,
+  namesIn,
   OWN_FOLDER,
   readTextOf,
   splitPath,
@@ -249,6 +250,16 @@ export function movedFolderOf(path: string): string {
 export function planPathOf(stem: string, count: number): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
+}
+
+/** Returns `out/input` for the stem `out/.`, which would hide the shards' files: `out/.-00000-…`. Shards
+ * that an earlier version began under that name keep it. */
+export async function visibleStem(stem: string): Promise<string> {
+  const { start, name } = splitPath(stem);
+  if (!/^\.+(?:-and-|$)/.test(name)) return stem;
+  const ownFiles = await namesIn(`${start}${OWN_FOLDER}`);
+  const isBegun = ownFiles.some((file) => file.startsWith(`${name}.shards-`));
+  return isBegun ? stem : `${start}${name.replace(/^\.+/, "input")}`;
 }
 
 /** Reads a plan file; undefined if there is none, or if a crash truncated it. */

@@ -240,6 +240,14 @@ Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a 
   for (const text of ["none", "[", "a]", "falsey", "stop.", "1."]) {
     assertEquals(await paramsOf(`x=${text}`), { x: text });
   }
+  const texts = ["stop=[/INST]", "guided_regex=[0-9]{1,3}[a-z]", "chat_template={{ messages }}"];
+  for (const pair of texts) {
+    const [name, text] = pair.split("=");
+    assertEquals(await paramsOf(pair), { [name]: text });
+  }
+  for (const pair of ["stop=['END']", "stop=[A, B]", "regex=None", "stop=None"]) {
+    await assertRejects(() => paramsOf(pair), UsageError, "not JSON");
+  }
   assertEquals(await paramsOf("top_p=.95"), { top_p: 0.95 });
 });
 

@@ -711,6 +711,24 @@ Deno.test("the shards of the folder `.` are not hidden files", async () => {
   assertEquals(summary.files[0].results, dir.path("out/input-and-2-more-00000-of-00002.jsonl"));
 });
 
+Deno.test("the shards of the folder `.` keep the names that an earlier version gave them", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", prompts(0, 4));
+  await dir.write("in/b.jsonl", prompts(4, 8));
+  const output = dir.path("out/"), input = `${dir.path("in")}/.`;
+  await runShard(input, output, { shard: { index: 0, count: 2 } });
+  for (const path of [".retort/input.shards-2.json", ...await shardFilesIn(output)]) {
+    await Deno.rename(`${output}${path}`, `${output}${path.replace("input", ".")}`);
+  }
+  const { summary } = await runShard(input, output, { shard: { index: 1, count: 2 } });
+  assertEquals(summary.files[0].results, dir.path("out/.-00001-of-00002.jsonl"));
+});
+
+async function shardFilesIn(folder: string): Promise<string[]> {
+  const files = await Array.fromAsync(Deno.readDir(folder));
+  return files.map(({ name }) => name).filter((name) => name.startsWith("input-"));
+}
+
 for (const [kind, stem] of [["files", "a, b-and-1-more"], ["a folder", "in, and"]]) {
   Deno.test(`lost borders: ${kind} with relative names and commas are found from another folder`, async () => {
     await using dir = await tempDir();
