@@ -263,7 +263,12 @@ export class MergePass {
     // A run has one answer for a uid, which is the earlier row's if both rows are in its input.
     if (earlier > reading.base) return;
     const { duplicates } = this.#output, to = { result: duplicates, failure: duplicates };
-    for (let sample = 0; sample < samples; sample++) lines.copy(sampleUid(row.uid, sample), to);
+    for (let sample = 0;; sample++) {
+      const uid = sampleUid(row.uid, sample);
+      // Surplus samples, too: they would be kept as answers to the earlier row.
+      if (sample >= samples && !lines.has(uid)) return;
+      lines.copy(uid, to);
+    }
   }
 
   #inputOf(number: number): RunInput {
