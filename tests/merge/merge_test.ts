@@ -794,6 +794,22 @@ Deno.test("samples that an earlier run lacks are merged, and surplus samples onl
   assertEquals([total, succeeded, surplus], [10, 10, 5]);
 });
 
+Deno.test("surplus samples of a row are set aside with it, and do not become answers to another row", async () => {
+  await using dir = await tempDir();
+  const [a, b] = [
+    await dir.write("a.jsonl", [{ uid: "x", prompt: "p" }]),
+    await dir.write("b.jsonl", [{ uid: "x", prompt: "q" }]),
+  ];
+  const outputs = [dir.path("1/"), dir.path("2/")];
+  await runShard(a, outputs[0], { generator: { samples: 2 }, refused: ["p"] });
+  for (const samples of [3, 1]) await runShard(b, outputs[1], { generator: { samples } });
+  const report = await mergeRuns({ outputs, output: dir.path("all.jsonl") });
+  const { succeeded, failed, surplus, clashCount } = report;
+  assertEquals([succeeded, failed, surplus, clashCount], [0, 2, 0, 1]);
+  const uids = (await dir.rows("all.duplicates.jsonl")).map(({ uid }) => uid);
+  assertEquals(uids, ["x", "x#1", "x#2"]);
+});
+
 Deno.test("a merge keeps the answer that an interrupted retry paid for", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 3));
