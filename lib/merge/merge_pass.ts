@@ -274,12 +274,7 @@ export class MergePass {
     if (earlier > reading.base) return;
     this.#clashingUids.add(row.uid);
     const { duplicates } = this.#output, to = { result: duplicates, failure: duplicates };
-    for (let sample = 0;; sample++) {
-      const uid = sampleUid(row.uid, sample);
-      // Surplus samples, too: they would be kept as answers to the earlier row.
-      if (sample >= samples && !lines.has(uid)) return;
-      lines.copy(uid, to);
-    }
+    for (let sample = 0; sample < samples; sample++) lines.copy(sampleUid(row.uid, sample), to);
   }
 
   #inputOf(number: number): RunInput {
