@@ -30,8 +30,8 @@ interface InputStream {
 
 /**
  * Whether `nohup` has started the program at a terminal, so that SIGHUP must not end it. Deno does
- * not tell that a signal was ignored before, but `nohup` (on Linux) replaces a terminal as standard
- * input with /dev/null, opened for writing only.
+ * not say whether a signal was already ignored at the start. But on Linux, `nohup` replaces a
+ * terminal as standard input with /dev/null, opened for writing only.
  */
 export async function isNohup(stdin: InputStream): Promise<boolean> {
   // Loaded only when a signal arrives, because loading takes 40 ms.
@@ -148,7 +148,7 @@ export class Output {
   #length = 0;
   #writing: Promise<void> | undefined;
   #failure: unknown;
-  /** When the reader last took text, or got the first text that it has not taken. */
+  /** When the reader last took text, or when text began to wait for it, if that was later. */
   #takenMs = 0;
 
   constructor(stream: OutputStream) {
@@ -176,7 +176,7 @@ export class Output {
     await this.#writing;
   }
 
-  /** The error after which nothing more is written; undefined so far. */
+  /** The error after which nothing more is written; undefined if there was none. */
   get failure(): unknown {
     return this.#failure;
   }

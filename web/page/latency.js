@@ -1,8 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Latency of rows over the whole run: percentiles and a histogram. The bars are SVG, because SVG
- * needs no inline style.
+ * Latency of rows over the whole run: percentiles and a histogram.
  *
  * @module
  */
