@@ -8,7 +8,7 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
+const RULE = "it must be auto, auto/N, or I/N with I from 0 to N-1, as in 3/16";
 
 /** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
