@@ -205,8 +205,8 @@ export class Interruption implements Disposable {
 const CLEANUP_MS = 10_000;
 
 /**
- * Runs `work`, which must remove its temporary files when the first signal aborts it: they may be as
- * large as the output. Returns the exit code of the work or of the signal.
+ * Runs `work`, which must remove its temporary files when the first signal aborts it: they may be
+ * as large as the output. Returns the exit code of the work or of the signal.
  */
 export async function untilInterrupted(
   io: Io,

@@ -11,8 +11,8 @@ export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP
 
 /**
  * Returns the system's signals that stand for `signal`. On Windows, Ctrl-Break sends SIGBREAK and,
- * unlike Ctrl-C, cannot be turned off. Windows has no SIGTERM: Deno before 2.7.6 throws if a program
- * listens for it.
+ * unlike Ctrl-C, cannot be turned off. Windows has no SIGTERM: Deno before 2.7.6 throws if a
+ * program listens for it.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -94,7 +94,7 @@ export interface Io {
   readonly folders?: { readonly user: string; readonly start: string };
 }
 
-/** A signal within this time repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
+/** A signal this soon repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
 const SAME_SIGNAL_MS = 500;
 
 /** Time from the second signal to `end`. A main thread that is not blocked exits after 1.5 s. */
@@ -125,7 +125,7 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of text that waits for a stuck reader, in UTF-16 units. Then the oldest text is dropped. */
+/** Limit of text that waits for a stuck reader, in UTF-16 units. Older text is dropped. */
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /** A reader that takes nothing for this time is stuck. A burst of text is kept until then. */

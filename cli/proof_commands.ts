@@ -199,8 +199,8 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /** Returns advice for incomplete runs, with a command that adds `--partial`. That flag excludes
- * `--tidy`, without which a merge cannot write to the folder of the shards: the command then names a
- * path in `merged/`. */
+ * `--tidy`, without which a merge cannot write to the folder of the shards: the command then names
+ * a path in `merged/`. */
 function partialAdvice(options: MergeOptions): string {
   const { outputs, output, tidy, shards, limit, replace } = options;
   const { start, name } = splitPath(pathOf(output));

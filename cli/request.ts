@@ -254,7 +254,7 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
-/** Returns `.7` as `0.7`, because text that is not JSON is sent as a string. Undefined for words. */
+/** Returns `.7` as `0.7`: text that is not JSON is sent as a string. Undefined for words. */
 function numberText(text: string): string | undefined {
   const number = text.trim() === "" ? NaN : Number(text);
   if (!Number.isFinite(number)) return undefined;

@@ -63,7 +63,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
 type ErrorFor = (problem: string) => UsageError;
 
 /**
- * Reads the shard from the scheduler's variables. Uses the size of a Slurm array only if the array is
+ * Reads the shard from the scheduler's variables. Uses the size of a Slurm array only if it is
  * complete: for `sbatch --array=3`, Slurm sets the size to 1, and the task would pay for all rows.
  *
  * @param flagCount N of `--shard auto/N`.

@@ -77,7 +77,7 @@ export interface RunPosition {
   /** Rows that finished in the last 30 s; `recentRate` is their number per second. */
   readonly recentRows: number;
   readonly recentRate: number;
-  /** Time since the first row could be sent, excluding pauses and the time when the disk was full. */
+  /** Time since the first row could be sent, without pauses and the time when the disk was full. */
   readonly elapsedMs: number;
 }
 
@@ -93,7 +93,7 @@ export interface ProjectedCost {
   /** The cost of the complete run; null while unknown. */
   readonly usd: number | null;
   readonly isLowerBound: boolean;
-  /** Two standard errors of the mean, times the rows left; at least `MIN_COST_ERROR` of their cost. */
+  /** Two standard errors of the mean, times the rows left; `MIN_COST_ERROR` of the cost or more. */
   readonly errorUsd: number;
 }
 

@@ -165,7 +165,7 @@ export class Job {
     await makeRoom(this.files, this.findings.outdatedUids, this.#jobOptions, this.lock?.token);
   }
 
-  /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
+  /** Writes the run file. `runSummary` is null while the run lasts; an idle run sends nothing. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity, context: { generator } } = this.#jobOptions;
     const { input, runJson, pieces, mergedInputs } = this.files;

@@ -210,8 +210,8 @@ export interface RunOptions {
   /** Leaves the answers with these ids as they are. @default none */
   excludeUids?: readonly string[];
   /** With `retry` and `uids`, also sends answered rows again. Old answers are moved to
-   * `<name>.outdated.jsonl`. A retry that was interrupted is continued with the rows that it has not
-   * answered.
+   * `<name>.outdated.jsonl`. A retry that was interrupted is continued with the rows that it has
+   * not answered.
    * @default false */
   reaskAnswered?: boolean;
   /** Continues an output that holds answers; `false` starts over. @default true */

@@ -48,8 +48,8 @@ export interface Division {
   readonly run?: RunInputs;
 }
 
-/** Finds the divisions that have a plan file, for the outputs of a folder. `start` is the folder with
- * a final separator, or "" for the working directory. */
+/** Finds the divisions that have a plan file, for the outputs of a folder. `start` is the folder
+ * with a final separator, or "" for the working directory. */
 export async function plannedDivisions(start: string): Promise<Division[]> {
   const folder = `${start}${OWN_FOLDER}`;
   return (await namesIn(folder)).flatMap((file) => {

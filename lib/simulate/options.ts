@@ -219,8 +219,8 @@ export class Faults {
 
 const GENERATION_SIZE = 65_536;
 
-/** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations: when
- * the younger one is full, the older one is forgotten. */
+/** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations:
+ * when the younger one is full, the older one is forgotten. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();

@@ -123,8 +123,8 @@ async function textAt(path: string): Promise<string> {
 /**
  * Whether another process has written its note over the note with this token.
  *
- * @param earlierText What the file held before the note with this token was written. Some filesystems
- * show it until the lock file is closed.
+ * @param earlierText What the file held before the note with this token was written. Some
+ * filesystems show it until the lock file is closed.
  */
 export async function isOverwritten(
   path: string,
@@ -224,7 +224,7 @@ export async function refuseRunElsewhere(
   return true;
 }
 
-/** Includes the first bytes, which change with each status: sshfs shows old sizes and times for 20 s. */
+/** Includes the text, which changes with each status: sshfs shows old sizes and times for 20 s. */
 async function stampOf(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   if (file === null) return "";

@@ -1,6 +1,6 @@
 /**
- * One behavior of a server: what it sends, and what a run makes of it. The tables of this folder are
- * made of them; `servers.ts` brings the tables together.
+ * One behavior of a server: what it sends, and what a run makes of it. The tables of this folder
+ * are made of them; `servers.ts` brings the tables together.
  *
  * @module
  */

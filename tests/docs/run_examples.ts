@@ -1,7 +1,7 @@
 /**
- * Runs examples of the documentation, each in a folder of its own below the working folder, against the simulated
- * teacher. A process of its own, because examples name files by relative paths. Reads examples as JSON from standard
- * input, and prints those that fail.
+ * Runs examples of the documentation, each in a folder of its own below the working folder, against
+ * the simulated teacher. A process of its own, because examples name files by relative paths. Reads
+ * examples as JSON from standard input, and prints those that fail.
  *
  * @module
  */

@@ -401,8 +401,8 @@ Deno.test(
     await new Promise((resolve) => setTimeout(resolve, 600));
     child.kill("SIGTERM");
     const { code, signal, stderr } = await child.output();
-    // The main thread ends it with its exit code after 1.5 s; where a busy machine keeps it from that for 0.4 s, the
-    // worker kills it. tests/cli/signals_test.ts proves both in simulated time.
+    // The main thread ends it with its exit code after 1.5 s; where a busy machine keeps it from
+    // that for 0.4 s, the worker kills it. tests/cli/signals_test.ts proves both in simulated time.
     if (signal !== "SIGKILL") assertEquals(code, 143, stderr);
     assertStringIncludes(stderr, "Ending now");
   },

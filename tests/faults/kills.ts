@@ -118,8 +118,8 @@ function rowsOf(count: number, prompt = (i: number) => `prompt ${i}`) {
 }
 
 /**
- * Kills one run after the other over the same files, checks everything after each, and then lets the last
- * one finish.
+ * Kills one run after the other over the same files, checks everything after each, and then lets
+ * the last one finish.
  *
  * @throws {Error} with each broken promise
  */

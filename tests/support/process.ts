@@ -63,8 +63,8 @@ export interface CliProcess extends AsyncDisposable {
   output(): Promise<CliResult>;
 }
 
-/** Runs the command line to its end: in this process unless an option needs one of its own, since starting Deno
- * takes longer than most runs. */
+/** Runs the command line to its end: in this process unless an option needs one of its own, since
+ * starting Deno takes longer than most runs. */
 export async function runCli(args: string[], options: CliOptions = {}): Promise<CliResult> {
   const { cwd, permissions, script, signal, ownProcess = false } = options;
   const needsProcess = [cwd, permissions, script, signal].some((option) => option !== undefined);
@@ -75,8 +75,8 @@ export async function runCli(args: string[], options: CliOptions = {}): Promise<
 
 /**
  * A process that runs command lines one after the other for all tests of a file, where they need
- * permissions, a working folder or programs of their own: starting Deno takes longer than most runs.
- * Make it outside the tests; it starts before the first and ends after the last.
+ * permissions, a working folder or programs of their own: starting Deno takes longer than most
+ * runs. Make it outside the tests; it starts before the first and ends after the last.
  */
 export class CliServer {
   #child?: Deno.ChildProcess;
@@ -133,8 +133,8 @@ async function runHere(args: string[], options: CliOptions): Promise<CliResult> 
 }
 
 /**
- * Starts the command line in this process. It hears signals, but only those that it handles: nothing
- * kills it.
+ * Starts the command line in this process. It hears signals, but only those that it handles:
+ * nothing kills it.
  */
 export function startHere(
   args: string[],

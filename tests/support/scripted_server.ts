@@ -16,8 +16,8 @@ export interface Reply {
   readonly status?: number;
   /** The header fields, but for those that frame the body. @default {} */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body as it goes over the wire; several pieces are several writes. One that comes bit by bit needs
-   * a framing that does not state its length. */
+  /** The body as it goes over the wire; several pieces are several writes. One that comes bit by
+   * bit needs a framing that does not state its length. */
   readonly body: Piece | readonly Piece[] | AsyncIterable<Piece>;
   /**
    * How the end of the body is marked: its length, chunks, or the end of the connection. @default
