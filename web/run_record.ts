@@ -259,7 +259,7 @@ function sumOfDeparted(departed: readonly TeacherStatus[]): TeacherStatus[] {
   }];
 }
 
-/** Encodes a message in at most 8 KB: if necessary with fewer errors, fewer teachers, shorter texts. */
+/** Encodes a message in at most 8 KB: if necessary with fewer errors, teachers and characters. */
 export function encodeSnapshot(
   message: Omit<SnapshotMessage, "snapshot">,
   snapshot: Snapshot,

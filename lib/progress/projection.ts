@@ -18,8 +18,8 @@
  *
  * - Rows in the queue × mean / lanes, and then the last wave, until the longest of the rows in
  *   flight is done. A row in flight is more likely a long one, so the mean time left is
- *   E[x²] / (2 E[x]) (renewal theory). The longest of k rows takes H(k) times as long (k-th harmonic
- *   number, for an exponential tail), but not longer than the longest row so far.
+ *   E[x²] / (2 E[x]) (renewal theory). The longest of k rows takes H(k) times as long (k-th
+ *   harmonic number, for an exponential tail), but not longer than the longest row so far.
  * - Rows left / rate. The rate is raised by one standard deviation of its count, so that noise does
  *   not move the projection. The rate of the last 30 s shows whether lanes are idle because rows
  *   wait, and whether a teacher has become slower. With fewer than 20 rows in 30 s, the rate of the

@@ -19,7 +19,7 @@ export interface ServerCase {
   readonly sends: string;
   /** What the server does. */
   readonly script: Script;
-  /** The flags of the run; `-o`, `-m`, `--base-url` and `--progress` are there already. @default [] */
+  /** Flags of the run besides `-o`, `-m`, `--base-url` and `--progress`. @default [] */
   readonly flags?: readonly string[];
   /** Variables of the environment. @default {} */
   readonly env?: Readonly<Record<string, string>>;

@@ -46,7 +46,7 @@ interface Ended {
   readonly text: string;
 }
 
-/** Runs a command in this process. One that serves something is ended once it has printed its address. */
+/** Runs a command in this process. A server is ended once it has printed its address. */
 async function run(args: readonly string[]): Promise<Ended> {
   let text = "";
   const handlers = new Set<() => void>();

@@ -8,15 +8,15 @@
 import { fileURLToPath } from "node:url";
 import { type Io, main } from "../../cli.ts";
 
-// Loaded here, not by the first run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already borrowed")
-// when a second run at the same time reaches an `import()` meanwhile (denoland/deno#36216).
+// Loaded before any run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already
+// borrowed") if another run reaches an `import()` meanwhile (denoland/deno#36216).
 import "../../cli/run_command.ts";
 
 /** The folder of this repository. */
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/[\\/]$/, "");
 
-/** Starts the program as its tasks do, without what only some commands import: a third of the CPU of a start. */
+/** Starts the program as its tasks do, without what few commands import: a third of the CPU. */
 export const DENO_RUN = ["run", "--unstable-lazy-dynamic-imports"] as const;
 
 /** The options of a process. */
