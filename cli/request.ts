@@ -78,8 +78,8 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
 }
 
 /**
- * Reads the shard. Loads `shard.ts` on demand, because few runs are shards, and `export` and
- * `convert` load this file, too.
+ * Reads the shard. Loads `shard.ts` on demand, because `export` and `convert` also load this file,
+ * and have no shards.
  */
 export async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;

@@ -169,7 +169,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   for (const entry of entries) {
     const { url, weight, max } = entry, before = byUrl.get(url) ?? entry;
     if (before.weight !== weight || before.max !== max) {
-      throw new SyntaxError(`${redactAddress(url)} is listed twice, with another weight or max`);
+      throw new SyntaxError(`${redactAddress(url)} is listed twice, with different weight or max`);
     }
     byUrl.set(url, before);
   }

@@ -205,7 +205,7 @@ export class Job {
     return !retry && (limit ?? shard) === undefined && this.files.input !== "-";
   }
 
-  /** Call it only once the run file was read. */
+  /** Known only once the run file was read. */
   get #samples(): number {
     return this.#jobOptions.context.generator.samples ?? this.#earlierRun?.rows.samples ?? 1;
   }
