@@ -219,8 +219,7 @@ export class DividedAnswers {
     for (const name of await namesOf(file)) {
       for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
         if (plannedInput.size !== undefined && plannedInput.size !== info.size) continue;
-        // If the planned file is gone or changed, name and planned size decide. Otherwise, compares
-        // content: parts of two datasets may have the same name and size.
+        // Compares contents if it can: parts of two datasets may have the same name and size.
         const isCopy = plannedInfo?.size !== info.size ||
           await haveSameEnds(file, plannedInput.path, info.size);
         if (isCopy) return answers;

@@ -130,7 +130,6 @@ export async function moveAllAway(journals: Iterable<Movable>, paths: string[]):
 export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
-  /** Returns what another program has changed, if anything. */
   check(): Promise<string | undefined>;
   /** Called after a check without a problem. Drops lines that were added before the previous check.
    * Returns whether a closed journal has recent lines left, and needs another check. */

@@ -102,7 +102,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     });
   }
 
-  /** Returns what another program has changed, if anything. */
   async check(): Promise<string | undefined> {
     const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;

@@ -121,7 +121,6 @@ export class Sink {
     this.#failures.maxUnsyncedRows = rows;
   }
 
-  /** Returns what another program has changed, if anything. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);

@@ -19,8 +19,7 @@ const STEADY_TICK_MS = 500;
 /** A wait below the clock's precision would end again and again without any time passing. */
 const MIN_WAIT_MS = 0.001;
 
-/** `pickForKey` passes over a teacher with more than this multiple of its share of the attempts in
- * flight. */
+/** `pickForKey` passes over a teacher with more than this many times its share in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
 /** The wait that a throttling teacher requested for a row. */
@@ -107,8 +106,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
-  /** Milliseconds until an active teacher is available and its requested wait is over; 0 if one is
-   * already, even if it is at its limits, or if none is active. */
+  /** Milliseconds until a teacher's outage and requested wait are over; 0 if no teacher is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
