@@ -106,7 +106,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
-  /** Milliseconds until a teacher's outage and requested wait are over; 0 if no teacher is active. */
+  /** Milliseconds until a teacher's outage and requested wait are over; 0 if none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
