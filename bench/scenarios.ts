@@ -1,6 +1,6 @@
 /**
- * Scenarios of Retort and of the baselines. `child.ts` runs each in a process of its own, so options
- * and figures must be JSON.
+ * Scenarios of Retort and of the baselines. `child.ts` runs each in a process of its own, so
+ * options and figures must be JSON.
  * @module
  */
 

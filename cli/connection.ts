@@ -139,8 +139,8 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
 /** Matches `NAME=VALUE` and, as for curl, `NAME: VALUE`. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * Matches `@env:NAME`, alone or after a scheme such as `Bearer`. NAME is any text, because users may
- * type the secret instead.
+ * Matches `@env:NAME`, alone or after a scheme such as `Bearer`. NAME is any text, because users
+ * may type the secret instead.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Header fields that contain a key. With one of them, the default key is not sent. */
@@ -201,8 +201,8 @@ export async function readConnection(spec: TeacherSpec, settings: Settings, io: 
  * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Returns undefined if
  * `NO_PROXY` names the host.
  *
- * @param list The `--base-url` of the list that `baseUrl` is from. For `dns+http://NAME`, `NO_PROXY`
- * may contain NAME.
+ * @param list The `--base-url` of the list that `baseUrl` is from. For `dns+http://NAME`,
+ * `NO_PROXY` may contain NAME.
  */
 export function proxyOf(
   baseUrl: string,

@@ -48,8 +48,8 @@ export interface NextArgs {
 
 /**
  * Returns the arguments of the next commands. No flag can undo `resume: false` or `retry` of the
- * `--config` file. So the arguments have the file's settings as flags, not the file itself: both if it
- * sets `resume: false`, only `pendingRows` if it sets `retry`.
+ * `--config` file. So the arguments have the file's settings as flags, not the file itself: both if
+ * it sets `resume: false`, only `pendingRows` if it sets `retry`.
  *
  * Pending rows need the parameters and the schema of the run before a retry. If the retry changed
  * the parameters, `pendingRows` has those of the run. If it changed the schema, `pendingRows` is

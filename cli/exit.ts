@@ -100,8 +100,8 @@ export interface Signals extends Disposable {
 }
 
 /**
- * At the first signal, the run sends nothing more and waits for its calls: after SIGTERM and SIGHUP,
- * or once a parent that is npm, npx or `deno task` has ended, for `graceMs` at most. The second
+ * At the first signal, the run sends nothing more and waits for its calls; for `graceMs` at most
+ * after SIGTERM or SIGHUP, or once a parent that is npm, npx or `deno task` has ended. The second
  * signal aborts the calls and, within 2 s, ends the process.
  */
 export function listenForSignals(
@@ -205,8 +205,8 @@ export class Interruption implements Disposable {
 const CLEANUP_MS = 10_000;
 
 /**
- * Runs `work`, which must remove its temporary files when the first signal aborts it: they may be as
- * large as the output. Returns the exit code of the work or of the signal.
+ * Runs `work`, which must remove its temporary files when the first signal aborts it: they may be
+ * as large as the output. Returns the exit code of the work or of the signal.
  */
 export async function untilInterrupted(
   io: Io,
@@ -218,7 +218,7 @@ export async function untilInterrupted(
     return await work(signal);
   } catch (error) {
     if (interruption.received === undefined || error !== signal.reason) throw error;
-    // A pipe may have got a part, as in `-o - > x.jsonl`.
+    // Standard output may have received a part, as in `-o - > x.jsonl`.
     io.writeErr("Stopped: no complete output was written\n");
     return exitCodeOfSignal(interruption.received);
   }

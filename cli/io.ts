@@ -11,8 +11,8 @@ export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP
 
 /**
  * Returns the system's signals that stand for `signal`. On Windows, Ctrl-Break sends SIGBREAK and,
- * unlike Ctrl-C, cannot be turned off. Windows has no SIGTERM: Deno before 2.7.6 throws if a program
- * listens for it.
+ * unlike Ctrl-C, cannot be turned off. Windows has no SIGTERM: Deno before 2.7.6 throws if a
+ * program listens for it.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -30,8 +30,8 @@ interface InputStream {
 
 /**
  * Whether `nohup` has started the program at a terminal, so that SIGHUP must not end it. Deno does
- * not tell that a signal was ignored before, but `nohup` (on Linux) replaces a terminal as standard
- * input with /dev/null, opened for writing only.
+ * not say whether a signal was already ignored at the start. But on Linux, `nohup` replaces a
+ * terminal as standard input with /dev/null, opened for writing only.
  */
 export async function isNohup(stdin: InputStream): Promise<boolean> {
   // Loaded only when a signal arrives, because loading takes 40 ms.
@@ -94,7 +94,7 @@ export interface Io {
   readonly folders?: { readonly user: string; readonly start: string };
 }
 
-/** A signal within this time repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
+/** A signal this soon repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
 const SAME_SIGNAL_MS = 500;
 
 /** Time from the second signal to `end`. A main thread that is not blocked exits after 1.5 s. */
@@ -125,7 +125,7 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of text that waits for a stuck reader, in UTF-16 units. Then the oldest text is dropped. */
+/** Limit of text that waits for a stuck reader, in UTF-16 units. Older text is dropped. */
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /** A reader that takes nothing for this time is stuck. A burst of text is kept until then. */
@@ -148,7 +148,7 @@ export class Output {
   #length = 0;
   #writing: Promise<void> | undefined;
   #failure: unknown;
-  /** When the reader last took text, or got the first text that it has not taken. */
+  /** When the reader last took text, or when text began to wait for it, if that was later. */
   #takenMs = 0;
 
   constructor(stream: OutputStream) {
@@ -176,7 +176,7 @@ export class Output {
     await this.#writing;
   }
 
-  /** The error after which nothing more is written; undefined so far. */
+  /** The error after which nothing more is written; undefined if there was none. */
   get failure(): unknown {
     return this.#failure;
   }

@@ -1,6 +1,6 @@
 /**
- * The page of a run (`--monitor`) and its report, which replaces only an older report or an empty file.
- * A run with neither does not load `web/`.
+ * The page of a run (`--monitor`) and its report, which replaces only an older report or an empty
+ * file. A run with neither does not load `web/`.
  *
  * @module
  */
@@ -123,8 +123,8 @@ async function prepareReportFile(
 }
 
 /**
- * Writes the report, and prints its path or why it cannot be written. Returns false if a report that
- * the user requested cannot be written.
+ * Writes the report, and prints its path or why it cannot be written. Returns false if a report
+ * that the user requested cannot be written.
  */
 export async function writeReport(
   record: ReportSource,

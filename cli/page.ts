@@ -25,7 +25,7 @@ export interface PageRequest {
   readonly keep: PageKeep;
 }
 
-/** How long the page stays up after its run: while a browser shows it, or a time in milliseconds. */
+/** How long the page stays up after its run: while a browser shows it, or in milliseconds. */
 export type PageKeep = "watched" | number;
 
 /** Limit for `"watched"` without a terminal: a script may be waiting for the process. */
@@ -153,7 +153,7 @@ export interface ServedPage {
   readonly output: string;
 }
 
-/** Warns if others can reach the page. Opens it if requested; disposing deletes its redirect file. */
+/** Warns if others can reach the page. Opens it if requested; disposing deletes the redirect. */
 export function showPage(
   { url, hostname, opensBrowser, exposure, output }: ServedPage,
   say: (message: string) => void,

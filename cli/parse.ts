@@ -107,7 +107,7 @@ class ArgumentNormalizer {
     }
   }
 
-  /** Throws for a long flag with one dash: `-model x` would be read as `-m odel` with an input "x". */
+  /** Throws for a long flag with one dash: `-model x` would mean `-m odel` and an input "x". */
   #refuseSingleDash(word: string): void {
     const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
     if (name === undefined || !this.#flags.some((flag) => typedName(flag) === name)) return;

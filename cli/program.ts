@@ -34,7 +34,7 @@ export interface ProcessStart {
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
-/** Returns `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
+/** `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
 export function programOf(start: ProcessStart): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
@@ -51,8 +51,8 @@ function executableOf(start: ProcessStart): string {
 }
 
 /**
- * Returns the first word of a command. On Windows, cmd.exe cannot start `./x`, and PowerShell treats
- * a quoted word as a value unless `&` is before it.
+ * Returns the first word of a command. On Windows, cmd.exe cannot start `./x`, and PowerShell
+ * treats a quoted word as a value unless `&` is before it.
  */
 function programWord(path: string, os: ProcessStart["os"] = Deno.build.os): string {
   if (os !== "windows") return shellWord(path, os);
@@ -176,8 +176,8 @@ function readBeginning(path: string): string {
 }
 
 /**
- * Throws if a run of this name is not in the user's folder but in that of `deno.json`, where earlier
- * versions put it: a new run would pay for its answers again.
+ * Throws if a run of this name is not in the user's folder but in that of `deno.json`, where
+ * earlier versions put it: a new run would pay for its answers again.
  *
  * @param alternative What else the user can do, at the end of the error.
  */

@@ -28,7 +28,6 @@ import { refuseFormerFolder } from "./program.ts";
 import { readRowOptions, readSamples, shardOf } from "./request.ts";
 import { type Complete, requireInputs, Settings } from "./settings.ts";
 
-/** Loads the code for runs and teachers on demand: `merge` needs neither. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const { emptyMessage, verify } = await import("../lib/run/mod.ts");
   const { ENDPOINTS } = await import("../lib/teacher/mod.ts");
@@ -199,9 +198,9 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
   ]));
 }
 
-/** Returns advice for incomplete runs, with a command that merges them with `--partial`. With it,
- * `--tidy` is refused. Without `--tidy`, a merge cannot write to the folder of the shards, so the
- * command replaces `--tidy` with a path in `merged/`. */
+/** Returns advice for incomplete runs, with a command that adds `--partial`. That flag excludes
+ * `--tidy`, without which a merge cannot write to the folder of the shards: the command then names
+ * a path in `merged/`. */
 function partialAdvice(options: MergeOptions): string {
   const { outputs, output, tidy, shards, limit, replace } = options;
   const { start, name } = splitPath(pathOf(output));

@@ -78,8 +78,8 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
 }
 
 /**
- * Reads the shard. Loads `shard.ts` on demand, because few runs are shards, and `export` and
- * `convert` load this file, too.
+ * Reads the shard. Loads `shard.ts` on demand, because `export` and `convert` also load this file,
+ * and have no shards.
  */
 export async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;
@@ -254,7 +254,7 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
-/** Returns `.7` as `0.7`, because text that is not JSON is sent as a string. Undefined for words. */
+/** Returns `.7` as `0.7`: text that is not JSON is sent as a string. Undefined for words. */
 function numberText(text: string): string | undefined {
   const number = text.trim() === "" ? NaN : Number(text);
   if (!Number.isFinite(number)) return undefined;

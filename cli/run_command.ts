@@ -134,8 +134,8 @@ async function runAndReport(
 }
 
 /**
- * Prints the summary. With `--quiet` or `--progress json`, prints instead why the run was halted and
- * how to continue it. With `--quiet`, prints how many rows failed if the run was not halted.
+ * Prints the summary. With `--quiet` or `--progress json`, prints instead why the run was halted
+ * and how to continue it. With `--quiet`, prints how many rows failed if the run was not halted.
  */
 function printEnd(
   summary: Summary,

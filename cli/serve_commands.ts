@@ -15,7 +15,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { asUsage, requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./exit.ts";
 
-/** Longest time from the first signal to the exit: a file server may hang while a file is opened. */
+/** Longest time from the first signal to the exit: opening a file may hang on a file server. */
 const GRACE_MS = 3_000;
 
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {

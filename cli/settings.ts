@@ -6,7 +6,7 @@ import { shellWord } from "../lib/printable.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Options with every key except `Unset`, so that no flag is forgotten. A value may be undefined. */
+/** Options with every key except `Unset`, so that no flag is forgotten. Values may be undefined. */
 export type Complete<Options, Unset extends keyof Options> =
   & Options
   & Record<Exclude<keyof Options, Unset>, unknown>;
@@ -95,7 +95,7 @@ export class Settings {
     }
   }
 
-  /** Returns an error that names the flag, the value and, if the file set it, the `--config` file. */
+  /** Returns an error that names the flag, the value and, if that set it, the `--config` file. */
   wrong(name: string, problem: string, options?: ErrorOptions): UsageError {
     const place = this.#flags.has(name) ? "" : ` of "${this.#flags.get("config")}"`;
     const value = JSON.stringify(this.text(name));
@@ -226,7 +226,7 @@ export async function looksLikePath(path: string): Promise<boolean> {
 /** Matches words of Python, and lists and objects, whose quotes a shell may have removed. */
 const MEANT_AS_JSON = /^(?:True|False|None|\[.*\]|\{.*\})$/s;
 
-/** Matches parameters whose texts may begin and end with a bracket: `[0-9]+[a-z]`, `{{ messages }}`. */
+/** Matches parameters whose text may begin and end with a bracket: `[0-9]+[a-z]`, `{{ text }}`. */
 const BRACKETED_TEXT = /(?:^|[._])(?:chat_template|ebnf|grammar|pattern|regex|suffix)$/;
 
 /** Matches one stop text, such as Llama's `[/INST]`. A list without quotes has commas. */

@@ -8,7 +8,7 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
+const RULE = "it must be auto, auto/N, or I/N with I from 0 to N-1, as in 3/16";
 
 /** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
@@ -63,7 +63,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
 type ErrorFor = (problem: string) => UsageError;
 
 /**
- * Reads the shard from the scheduler's variables. Uses the size of a Slurm array only if the array is
+ * Reads the shard from the scheduler's variables. Uses the size of a Slurm array only if it is
  * complete: for `sbatch --array=3`, Slurm sets the size to 1, and the task would pay for all rows.
  *
  * @param flagCount N of `--shard auto/N`.

@@ -157,7 +157,7 @@ async function checkRun(
   return request;
 }
 
-/** Settings that keep shards from starting, ending or continuing. `submit` does not take the flags. */
+/** Settings that keep shards from starting, ending or continuing: `submit` takes no such flags. */
 const NOT_FOR_SHARDS = ["dry-run", "resume", "monitor", "report"];
 
 function refuseRunSettings(settings: Settings, config: Config | undefined): void {

@@ -134,7 +134,7 @@ function isOnVolume(path: string, mountPath: string): boolean {
   return isInside(posix.resolve(root, path), root, posix);
 }
 
-/** Warns of inputs outside of the volume: the shell expands `~/x.jsonl` to a path of this machine. */
+/** Warns of inputs outside the volume: the shell expands `~/x.jsonl` to a path of this machine. */
 function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: Io): void {
   const { mountPath } = kubernetesOptions(settings);
   const input = inputs.find((path) => !isOnVolume(path, mountPath));

@@ -65,7 +65,7 @@ function refuseLineBreaks(paths: readonly string[]): void {
   );
 }
 
-/** Warns if an earlier job is in the queue: Slurm, unlike Kubernetes, accepts another of its name. */
+/** Warns if an earlier job is in the queue: Slurm, unlike Kubernetes, accepts two of one name. */
 async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   const queue = await queueOf([job.name], "%i", io);
   const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;

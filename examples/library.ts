@@ -5,8 +5,8 @@
  * deno run -A examples/library.ts
  * ```
  *
- * From a script of your own, import the module by its URL instead of `../mod.ts`. You need to install
- * nothing, and no import map.
+ * From a script of your own, import the module by its URL instead of `../mod.ts`. You need to
+ * install nothing, and no import map.
  *
  * @module
  */
@@ -32,7 +32,7 @@ for await (const answer of distill(rows, { teacher, params: { temperature: 0.6 }
   else console.log(`${answer.input.id} failed: ${answer.error.message}`);
 }
 
-// 2. Files. Finished rows are on disk: a script that was stopped continues if it runs again with the
+// 2. Files. Finished rows are on disk: a stopped script continues if it runs again with the
 // same output.
 const output = await Deno.makeTempDir({ prefix: "retort_example_" });
 const input = new URL("prompts.jsonl", import.meta.url);

@@ -6,8 +6,8 @@
  * @module
  */
 
-/** Refusals are searched for in this many characters at the start of an answer: further on, it may
- * just mention one. */
+/** The data view looks for refusals in this many characters at the start of an answer: further on,
+ * an answer may just mention one. */
 const START_CHARS = 200;
 
 /** A longer answer isn't discarded: it may contain more than a refusal. */

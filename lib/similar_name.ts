@@ -7,8 +7,8 @@ const MAX_EDITS = 3;
 const MIN_LETTERS = 3;
 
 /**
- * Returns the name that `word` probably misspells. Up to a quarter of its letters may differ, at
- * least one and at most three: `seed` is not `keep`, and `message_id` not `messages`. Names that
+ * Returns the name that `word` probably misspells. A quarter of its letters may differ, but always
+ * one, and never more than three: `seed` is not `keep`, and `message_id` not `messages`. Names that
  * differ only in case and separators are the same: `maxTokens` is `max_tokens`.
  */
 export function similarName(word: string, names: Iterable<string>): string | undefined {

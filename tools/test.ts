@@ -1,9 +1,9 @@
 /**
- * Runs the tests, those in the documentation included: `deno task test`. Imports the test files into
- * a few modules, because Deno loads and compiles the program again for each module: the files of
- * `tests/cli/` take a third of the CPU in one module.
+ * Runs the tests, those in the documentation included: `deno task test`. Imports the test files
+ * into a few modules, because Deno loads and compiles the program again for each module: the files
+ * of `tests/cli/` take a third of the CPU in one module.
  *
- * `--page` also runs the tests of the pages, at the same time. Other flags are those of `deno test`.
+ * `--page` also runs the tests of the pages, at the same time. Other flags go to `deno test`.
  *
  * @module
  */

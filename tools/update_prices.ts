@@ -77,8 +77,8 @@ function nameOf(key: string, provider: string): string {
 }
 
 /**
- * Returns the prices of a model as `lib/prices/rates.ts` reads them: `0.25 2 cached 0.025; flex 0.125
- * 1 cached 0.0125; >272000 0.5 3`.
+ * Returns the prices of a model as `lib/prices/rates.ts` reads them: `0.25 2 cached 0.025; flex
+ * 0.125 1 cached 0.0125; >272000 0.5 3`.
  */
 function ratesOf(entry: LiteLlmEntry): string | undefined {
   const base = entry.tiered_pricing === undefined ? clauseOf(entry, "", "") : rangeClauses(entry);
@@ -170,8 +170,8 @@ function thresholdsOf(entry: LiteLlmEntry): [bound: number, suffix: string][] {
 }
 
 /**
- * Returns `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC. A
- * leading `+8` means weekdays in Shanghai.
+ * Returns `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC.
+ * A leading `+8` means weekdays in Shanghai.
  */
 function windowsOf(offPeak: LiteLlmEntry): string {
   const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];

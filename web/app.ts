@@ -1,6 +1,6 @@
 /**
- * Routes of the monitor, and the effects of its controls. Links are relative, so that the page works
- * through a tunnel and behind a path prefix. Requests first pass the checks of `access.ts`.
+ * Routes of the monitor, and the effects of its controls. Links are relative, so that the page
+ * works through a tunnel and behind a path prefix. Requests first pass the checks of `access.ts`.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface AppOptions {
   readonly data?: RunData;
 }
 
-/** Matches what hides the link to the data page in `page.html`, however a formatter breaks lines. */
+/** Matches what hides the link to the data page in `page.html`, however its lines are broken. */
 const HIDDEN_LINK = /(?<=id="data-link")\s+hidden/;
 
 const FILES = {

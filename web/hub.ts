@@ -182,7 +182,7 @@ export class Hub {
       this.#notify({ type: "notice", notice: this.record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
-      // Hidden pages get it now: their title would say for the whole run that the previous one ended.
+      // Hidden pages get it now: until this run ends, their title would say that the last one has.
       this.#sendHello([...this.#pages].filter(({ isVisible }) => !isVisible));
     } else {
       // Sent at once: the process may end before the next beat.
@@ -204,7 +204,7 @@ export class Hub {
     );
   }
 
-  /** Takes a snapshot if no event has brought one. As long as there is none, pages get a `hello`. */
+  /** Takes a snapshot if no event has brought one. While there is none, pages get a `hello`. */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;

@@ -31,7 +31,7 @@ export interface MonitorState {
   history: History;
   /** Latency of answered rows, over the whole run. */
   latency: LatencyHistogram;
-  /** Endings, finish reasons and lengths of all answers. */
+  /** Endings and finish reasons of all answers, lengths of the kept ones. */
   answers: AnswerFigures;
   /** One for each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
@@ -59,7 +59,7 @@ export interface RunAbout {
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
-/** Endings and tokens of the last answers of finished rows. */
+/** Endings and tokens of answers: of each finished row, its last one. */
 export interface AnswerFigures {
   /**
    * Number of answers by ending, kept or not. The answer of a row that failed as truncated or
@@ -120,8 +120,8 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 /** Names of the history's columns, in order. */
 export const HISTORY_COLUMNS = [
   /**
-   * End of the point, in seconds since the run could send a row. Times of consecutive runs are
-   * added.
+   * End of the interval that the point covers, in seconds since the run could send a row. A retry
+   * continues the time of the run before it.
    */
   "elapsed_s",
   /** Rows answered per second. */

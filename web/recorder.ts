@@ -52,8 +52,8 @@ const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 const START_BYTES = 8_192;
 
 /**
- * Returns a tag that says when the run began (ISO 8601). `cli/monitor.ts` adds this time to the name
- * of an older report.
+ * Returns a tag that says when the run began (ISO 8601). `cli/monitor.ts` adds this time to the
+ * name of an older report.
  */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;

@@ -103,7 +103,7 @@ export class RunRecord {
   /**
    * Adds the latest snapshot to the history.
    *
-   * @param lagMs How late the monitor's last beat was; snapshots have only percentiles of such delays.
+   * @param lagMs How late the monitor's last beat was; snapshots have only percentiles of it.
    */
   addPoint(lagMs: number): void {
     if (this.snapshot === undefined) return;
@@ -192,8 +192,8 @@ interface Limits {
 }
 
 /**
- * Limits, tried in this order. With the last, any snapshot fits: in JSON, even 24 control characters
- * take only 144 bytes.
+ * Limits, tried in this order. With the last, any snapshot fits: in JSON, even 24 control
+ * characters take only 144 bytes.
  */
 const LIMITS: readonly Limits[] = [
   { errors: 50, teachers: 32, text: 400 },
@@ -259,7 +259,7 @@ function sumOfDeparted(departed: readonly TeacherStatus[]): TeacherStatus[] {
   }];
 }
 
-/** Encodes a message in at most 8 KB: if necessary with fewer errors and teachers, and shorter texts. */
+/** Encodes a message in at most 8 KB: if necessary with fewer errors, teachers and characters. */
 export function encodeSnapshot(
   message: Omit<SnapshotMessage, "snapshot">,
   snapshot: Snapshot,

@@ -44,7 +44,7 @@ export interface MonitorOptions {
    * @default "127.0.0.1"
    */
   hostname?: string;
-  /** Token that a browser must send: 32 or more characters of base64url. @default 192 random bits */
+  /** Token that browsers must send: 32 or more characters of base64url. @default 192 random bits */
   token?: string;
   /** Returns the time of a monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

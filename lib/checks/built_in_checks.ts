@@ -133,7 +133,7 @@ async function compile(schema: unknown): Promise<ValidateFunction> {
   }
 }
 
-/** Ajv's own keyword rejects 0.07 as a multiple of 0.01, because 0.07 / 0.01 is 7.000000000000001. */
+/** Ajv's own keyword rejects 0.07 as a multiple of 0.01, because 0.07 / 0.01 is above 7. */
 const MULTIPLE_OF = {
   keyword: "multipleOf",
   type: "number",

@@ -56,7 +56,7 @@ type Answer<Name extends DataRequestName> = Name extends "uids"
 const NO_ROWS = new Uint32Array(0);
 /** Maximum number of cached selections: several pages may be open, each with a condition. */
 const MAX_SELECTIONS = 3;
-/** A selection is used for this time even if the index changes, as it does all the time in a run. */
+/** A selection is used for this time even if the index changes, as it always does in a run. */
 const STALE_MS = 2_000;
 /** A scan is canceled if no page requests it for this time. Open pages request more often. */
 const UNWATCHED_MS = 1_500;

@@ -265,8 +265,8 @@ function plainStem(path: string): string {
   return stemOf(withoutCompression(path));
 }
 
-/** The stems that the shards of a merge may have: its own stem, and that without one of its folders,
- * such as `out/sub/x` for `out/merged/sub/x`. */
+/** The stems that the shards of a merge may have: its own stem, and that without one of its
+ * folders, such as `out/sub/x` for `out/merged/sub/x`. */
 function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;

@@ -1,7 +1,7 @@
 /**
- * JSON Schema and its formats. Load this file by `import()` only: it takes 60 ms and some megabytes.
- * Both packages are in this file, because two dynamic imports of them would fail: Deno 2.9.6 looks
- * for the second package in a folder that it has not created (`ajv-formats/3.0.1_1`).
+ * JSON Schema and its formats. Load this file by `import()` only: it takes 60 ms and some
+ * megabytes. Both packages are in this file, because two dynamic imports of them would fail: Deno
+ * 2.9.6 looks for the second package in a folder that it has not created (`ajv-formats/3.0.1_1`).
  *
  * @module
  */

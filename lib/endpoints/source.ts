@@ -90,7 +90,8 @@ function dnsUrl(text: string): URL {
   }
   if (url === null || url.hostname === "") {
     throw new SyntaxError(
-      "it must be dns+http://NAME:PORT/v1; with https the certificates name hosts, not addresses",
+      "it must be dns+http://NAME:PORT/v1. With https it cannot work: calls go to addresses, and " +
+        "certificates name hosts",
     );
   }
   if (/^(\[|[\d.]+$)/.test(url.hostname)) {
@@ -111,7 +112,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // One lookup may fail, even always. The addresses that it found last then stay.
+      // One of the two may fail, perhaps every time. Then the addresses that it last found stay.
       const hosts = lookups.map((lookup, i) => lookup instanceof Error ? lastHosts[i] : lookup);
       const failed = lookups.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
@@ -168,7 +169,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   for (const entry of entries) {
     const { url, weight, max } = entry, before = byUrl.get(url) ?? entry;
     if (before.weight !== weight || before.max !== max) {
-      throw new SyntaxError(`${redactAddress(url)} is listed twice, with another weight or max`);
+      throw new SyntaxError(`${redactAddress(url)} is listed twice, with different weight or max`);
     }
     byUrl.set(url, before);
   }
@@ -241,7 +242,7 @@ function problemOf(
     return "the address must be an http or https URL";
   }
   if (/,(https?:|$)/i.test(address.href) || address.hostname.includes(",")) {
-    return "a line must name one address, without commas";
+    return "it must be one address, without commas";
   }
   if (address.username !== "" || address.password !== "") {
     return "the address must not contain a user name or password";

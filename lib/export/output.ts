@@ -17,8 +17,8 @@ export interface Output extends AsyncDisposable {
   finish(): Promise<void>;
 }
 
-/** Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates the
- * folder of a file. */
+/** Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates
+ * the folder of a file. */
 export async function openOutput(
   output: string | WritableStream<Uint8Array>,
   guard: OutputGuard,
@@ -49,7 +49,7 @@ export async function openOutput(
   };
 }
 
-/** At the end, the stream is closed if the export opened it (`mustClose`), otherwise only released. */
+/** At the end, a stream that the export opened (`mustClose`) is closed, any other only released. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,

@@ -128,8 +128,8 @@ export class Pairs {
     this.#scoreOf = scoreOf(prefer);
   }
 
-  /** Adds an answer. If its row is in another place than that of the answer before, returns the pairs
-   * of the place before. */
+  /** Adds an answer. If its row is in another place than that of the answer before, returns the
+   * pairs of the place before. */
   add(example: Example): readonly Pair[] {
     const [first] = this.#answers;
     const isSamePlace = first?.line === example.line && first.file === example.file;

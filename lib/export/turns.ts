@@ -1,6 +1,6 @@
 /**
- * Turns, tools and tool calls in the style of an export; also in LLaMA-Factory's ShareGPT and
- * Alpaca, whose turns are text and whose tool calls are turns of their own.
+ * Turns, tools and tool calls in the style of an export, and as LLaMA-Factory reads them: in
+ * ShareGPT, turns are text and tool calls are turns of their own; Alpaca has no tool calls.
  *
  * OpenAI sends arguments of tool calls as JSON text. Chat templates expect an object: given text,
  * they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet needs
@@ -162,7 +162,7 @@ function callWith(call: unknown, form: ToolArguments): unknown {
   const value = calledFunction?.arguments;
   if (value === undefined || (form === "string" && typeof value === "string")) return call;
   const converted = form === "string" ? JSON.stringify(value) : argumentsOf(call);
-  // Arguments that are not valid JSON stay text.
+  // Arguments that are not a JSON object stay as they are.
   return converted === undefined
     ? call
     : { ...call as object, function: { ...calledFunction, arguments: converted } };
@@ -249,7 +249,8 @@ function shareGptTurn(message: Message, context: ShareGptContext): unknown {
   return row instanceof Unrepresentable ? row : (row.conversations as unknown[])[0];
 }
 
-/** Writes tool calls as a JSON array, after any reasoning in its tags. */
+/** Writes tool calls as a JSON array, after any reasoning in its tags. ShareGPT has no place for
+ * other text beside them: it is left out, and `TrainerNotes` counts it. */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {
     const { name, arguments: args } = (call as { function: Record<string, unknown> }).function;
@@ -267,7 +268,9 @@ export function toAlpaca(
   answer: Message,
   tools: readonly unknown[] | undefined,
 ): TrainingRow | Unrepresentable {
-  if (answer.tool_calls !== undefined) return new Unrepresentable("a tool call");
+  if ([...prompt, answer].some((message) => filledList(message.tool_calls) !== undefined)) {
+    return new Unrepresentable("a tool call");
+  }
   const system: string[] = [];
   const turns: { role: string; text: string }[] = [];
   for (const message of prompt) {
@@ -288,11 +291,8 @@ export function toAlpaca(
   if (turns.length % 2 === 0) {
     return new Unrepresentable("a conversation that does not end with the user");
   }
-  const row: TrainingRow = {
-    instruction: turns.at(-1)!.text,
-    input: "",
-    output: answer.content,
-  };
+  const instruction = turns.at(-1)!.text;
+  const row: TrainingRow = { instruction, input: "", output: answer.content };
   if (system.length > 0) row.system = system.join("\n\n");
   if (history.length > 0) row.history = history;
   return withTools(row, tools);

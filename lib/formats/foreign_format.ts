@@ -78,8 +78,8 @@ export function needsDictionary(path: string): ForeignFormat {
   };
 }
 
-/** Matches bytes as Latin-1. Text may begin with these letters, but has no control characters after
- * them, except 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`. */
+/** Matches bytes as Latin-1. Text may begin with these letters, but then has no control characters
+ * except tabs and line ends; 0x80 to 0x9f are bytes of UTF-8, as in `ORC’s`. */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
 /** The format that the first bytes show; undefined if they may be text. */
@@ -148,7 +148,9 @@ export function foreignText(
     };
   }
   if (line.startsWith("[") && !isMessageArray(line)) {
-    return { what: "a JSON array", advice: withJq(path, "'.[]'") };
+    return isOnlyLine || parsedJson(line) === undefined
+      ? { what: "a JSON array", advice: "Add --input-format json" }
+      : { what: "JSON Lines of arrays, not of objects", advice: withJq(path, "'.[]'") };
   }
   // A complete object and a comma are an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
@@ -171,10 +173,12 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
     return { what: "a CSV file", advice: "Add --input-format csv" };
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
-    return { what: "a YAML file", advice: "Name a configuration with --config" };
+    const advice =
+      "If it is a configuration, name it with --config. Otherwise, convert it to JSON Lines";
+    return { what: "a YAML file", advice };
   }
   if (extension !== "txt" && extension !== "md") return undefined;
-  return { what: "plain text", advice: withJq(path, "-R '{prompt: .}'") };
+  return { what: "plain text", advice: "Add --input-format txt" };
 }
 
 /** Whether a line has at least two names, none of them a sentence. */

@@ -81,8 +81,8 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Empties the table, and returns its keys in insertion order, in blocks. A key is an id of 32 hex
-   * digits, or the hash of another id. */
+  /** Empties the table, and returns its keys in insertion order, in blocks. A key is an id of 32
+   * hex digits, or the hash of another id. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#fingerprints, ...this.#flags, ...this.#lines ?? []]) free(block);

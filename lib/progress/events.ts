@@ -209,8 +209,8 @@ export interface Snapshot {
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */
   budget_usd: number | null;
-  /** A new budget must be above this, or the run ends; for a shard, a new budget of all shards. Null
-   * if no price is known. */
+  /** A new budget must be above this, or the run ends; for a shard, a new budget of all shards.
+   * Null if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;

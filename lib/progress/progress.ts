@@ -251,7 +251,7 @@ export class Progress {
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
-  /** The engine's state. Once the engine is done, the run is `draining` until all rows are on disk. */
+  /** The engine's state. Once it is done, the run is `draining` until all rows are on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#isStopped && this.#toSend !== null &&
       this.#counters.settled < this.#toSend;

@@ -1,6 +1,6 @@
 /**
- * What `Progress` is given: options, the state of the engine and of each teacher, listeners, and the
- * meter of CPU and memory.
+ * What `Progress` is given: options, the state of the engine and of each teacher, listeners, and
+ * the meter of CPU and memory.
  *
  * @module
  */

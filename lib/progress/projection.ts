@@ -2,7 +2,7 @@
  * Projects the end of a run and its cost.
  *
  * Short rows finish first, so the mean of the finished rows is too small: with answers of 1 s and
- * of 20 min, the first minutes show only the former. Two figures avoid this bias:
+ * of 20 min, the first minutes show only those of 1 s. Two figures avoid this bias:
  *
  * - **The cohorts.** Rows are grouped by the order in which they were sent (`sequence`). Once every
  *   row of the first cohorts has finished, their mean is unbiased. Cohorts count only up to the
@@ -18,8 +18,8 @@
  *
  * - Rows in the queue × mean / lanes, and then the last wave, until the longest of the rows in
  *   flight is done. A row in flight is more likely a long one, so the mean time left is
- *   E[x²] / (2 E[x]) (renewal theory). The longest of k rows takes H(k) times as long (k-th harmonic
- *   number, for an exponential tail), but not longer than the longest row so far.
+ *   E[x²] / (2 E[x]) (renewal theory). The longest of k rows takes H(k) times as long (k-th
+ *   harmonic number, for an exponential tail), but not longer than the longest row so far.
  * - Rows left / rate. The rate is raised by one standard deviation of its count, so that noise does
  *   not move the projection. The rate of the last 30 s shows whether lanes are idle because rows
  *   wait, and whether a teacher has become slower. With fewer than 20 rows in 30 s, the rate of the
@@ -77,7 +77,7 @@ export interface RunPosition {
   /** Rows that finished in the last 30 s; `recentRate` is their number per second. */
   readonly recentRows: number;
   readonly recentRate: number;
-  /** Time since the first row could be sent, excluding pauses and the time when the disk was full. */
+  /** Time since the first row could be sent, without pauses and the time when the disk was full. */
   readonly elapsedMs: number;
 }
 
@@ -93,7 +93,7 @@ export interface ProjectedCost {
   /** The cost of the complete run; null while unknown. */
   readonly usd: number | null;
   readonly isLowerBound: boolean;
-  /** Two standard errors of the mean, times the rows left; at least `MIN_COST_ERROR` of their cost. */
+  /** Two standard errors of the mean, times the rows left; `MIN_COST_ERROR` of the cost or more. */
   readonly errorUsd: number;
 }
 

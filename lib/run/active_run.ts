@@ -102,8 +102,8 @@ export class ActiveRun {
 
   readonly #onAbort = (): void => this.abort(this.options.signal?.reason);
 
-  /** Connects the engine with the teacher list, starts the deadline, and applies a pause or stop that
-   * was requested before the engine existed. */
+  /** Connects the engine with the teacher list, starts the deadline, and applies a pause or stop
+   * that was requested before the engine existed. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");

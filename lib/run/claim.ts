@@ -197,8 +197,8 @@ async function repair(
   }
 }
 
-/** Reads the run file, unless the run starts over. Throws if the answers were created with different
- * settings, and warns if there are answers without a run file. */
+/** Reads the run file, unless the run starts over. Throws if the answers were created with
+ * different settings, and warns if there are answers without a run file. */
 export async function earlierRunOf(
   { input, results, failures, runJson }: OutputFiles,
   { options, identity, notices }: {
@@ -247,8 +247,8 @@ async function checkOtherShards(
   }
 }
 
-/** Returns the compressed copy of a file that is missing or empty. The run's `inputs` are not copies:
- * `x.jsonl.gz` may be beside its results `x.jsonl`. */
+/** Returns the compressed copy of a file that is missing or empty. The run's `inputs` are not
+ * copies: `x.jsonl.gz` may be beside its results `x.jsonl`. */
 export async function compressedCopyOf(
   path: string,
   inputs: readonly string[],

@@ -62,13 +62,13 @@ export class Findings {
   reasked = 0;
   /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
-  /** Orphans with the prompt of a new row. The row has got another id, so it would be paid for again:
-   * if the id is a hash of the row, a program that writes `1.0` for `1` changes it. */
+  /** Orphans with the prompt of a new row. The row has got another id, so it would be paid for
+   * again: if the id is a hash of the row, a program that writes `1.0` for `1` changes it. */
   rewritten = 0;
   /** Prompt hashes of the first rows without an outcome. */
   readonly newPrompts = new Set<string>();
-  /** Results that the output had when its last run ended and lacks now. Only those whose rows may be
-   * sent again count. */
+  /** Results that the output had when its last run ended and lacks now. Only those whose rows may
+   * be sent again count. */
   lost = 0;
   /** Results that the user has chosen and that are not requested again. */
   leftAnswered = 0;
@@ -123,8 +123,8 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Sets `orphans` and `rewritten`. Samples beyond those of this run have the prompt of their row, and
-   * are not `rewritten`: an earlier run with more samples has left them. */
+  /** Sets `orphans` and `rewritten`. Samples beyond those of this run have the prompt of their row,
+   * and are not `rewritten`: an earlier run with more samples has left them. */
   async countOrphans(table: IdTable, resultsPaths: readonly string[]): Promise<void> {
     const flags = { all: HAS_RESULT, none: SEEN };
     const countRewritten = () => table.count({ ...flags, fingerprints: this.newPrompts });

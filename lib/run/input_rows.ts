@@ -220,8 +220,8 @@ class SecondPass {
     this.#input = input;
   }
 
-  /** Compares the kept ids of the next two rows with new hashes, because a changed file may have its
-   * old modification time, and the first row may have been read in part before the change. */
+  /** Compares the kept ids of the next two rows with new hashes, because a changed file may have
+   * its old modification time, and the first row may have been read in part before the change. */
   checkUids(): void {
     this.#uidsToCheck = 2;
   }

@@ -146,7 +146,7 @@ function pathIn(folder: string, name: string): string {
 }
 
 /** Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
- * NFC: macOS writes the accents of many names as characters of their own (NFD), keyboards do not. */
+ * NFC: macOS writes many accents in names as characters of their own (NFD), keyboards do not. */
 export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";

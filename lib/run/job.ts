@@ -43,8 +43,7 @@ export class Job {
   #written = 0;
   /** By how much this run has increased the number of answers with a result. */
   #succeeded = 0;
-  /** By how much this run has increased the number of failed answers: below 0 if it has answered
-   * more of them than have newly failed. */
+  /** The increase in failed answers: negative if more of them were answered than newly failed. */
   #failed = 0;
   #stdinCopy: string | undefined;
   #mode: number | undefined;
@@ -140,7 +139,7 @@ export class Job {
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       selection,
-      // If this run continues a retry, that has moved the old answers away: all others are its own.
+      // A retry that this run continues has moved old answers away: the rest are its own.
       reaskAnswered: options.reaskAnswered && this.#retry?.before === undefined,
       isOnDisk: (bad) => this.#ledger.hasBadRow(bad),
       uidFields: identity.uid_field,
@@ -166,7 +165,7 @@ export class Job {
     await makeRoom(this.files, this.findings.outdatedUids, this.#jobOptions, this.lock?.token);
   }
 
-  /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
+  /** Writes the run file. `runSummary` is null while the run lasts; an idle run sends nothing. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity, context: { generator } } = this.#jobOptions;
     const { input, runJson, pieces, mergedInputs } = this.files;
@@ -192,7 +191,7 @@ export class Job {
     }, this.replacementOptions);
   }
 
-  /** Opens the output at once or, with `openFiles`, for its first line. */
+  /** Opens the output at once or, with `openFiles`, when its first line is written. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
     this.sink = openFiles === undefined
@@ -206,7 +205,7 @@ export class Job {
     return !retry && (limit ?? shard) === undefined && this.files.input !== "-";
   }
 
-  /** Call it only once the run file was read. */
+  /** Known only once the run file was read. */
   get #samples(): number {
     return this.#jobOptions.context.generator.samples ?? this.#earlierRun?.rows.samples ?? 1;
   }
@@ -216,6 +215,7 @@ export class Job {
     return this.#earlierRun !== undefined && !this.#earlierRun.rows.uidFieldFirst;
   }
 
+  /** Returns why the files or the lock can no longer be trusted; undefined if they can. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.sink?.check(), this.lock?.check()]);
     return file ?? lock;
@@ -225,7 +225,7 @@ export class Job {
     await this.sink?.moveAway(paths);
   }
 
-  /** Writes an answer that was not accepted to the failures file, before its row is sent again. */
+  /** Writes a rejected answer to the failures file, before its row is sent again. */
   keep(outcome: Outcome): Promise<void> {
     const writing = this.sink!.putPending(outcome);
     this.#ledger.keep(outcome.row.uid, this.sink!.failureLines);

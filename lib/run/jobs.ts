@@ -183,9 +183,9 @@ export class Jobs {
     await tryAppend(results);
   }
 
-  /** Closes all files, and releases the locks. `each` reaches every job, because `Job.close` does not
-   * throw. If the disk of an output is full (`isStalled`), waiting lines go to another file, or are
-   * dropped if that fails. */
+  /** Closes all files, and releases the locks. `each` reaches every job, because `Job.close` does
+   * not throw. If the disk of an output is full (`isStalled`), waiting lines go to another file, or
+   * are dropped if that fails. */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));

@@ -1,6 +1,6 @@
 /**
- * What a run tells other processes. Its lock file holds an upper bound for the calls in flight, in case
- * of a crash. Its status file is read by `monitor OUT`, merges and other shards.
+ * What a run tells other processes. Its lock file holds an upper bound for the calls in flight, in
+ * case of a crash. Its status file is read by `monitor OUT`, merges and other shards.
  *
  * @module
  */
@@ -84,8 +84,8 @@ export class Heartbeat {
     this.#note(Math.max(unwrittenRows, doubled), { running: true });
   }
 
-  /** Writes the last note; a second call does nothing. `lostCalls`, calls whose answers could not be
-   * written, count as after a crash. */
+  /** Writes the last note; a second call does nothing. `lostCalls`, calls whose answers could not
+   * be written, count as after a crash. */
   stop(lostCalls = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -112,7 +112,7 @@ export class Heartbeat {
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // The start identifies a run: the next holder of the lock rewrites the note with its process id.
+    // The start identifies a run: the next holder of the lock writes a note with its process id.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }

@@ -96,21 +96,22 @@ export interface ResponseGeneratorOptions extends RowOptions {
   carefulStart?: boolean;
   /** Maximum wait, in milliseconds, for the first answer of a teacher that cannot be reached.
    * `Infinity` waits without limit. If a teacher has answered in this run, or in an earlier one
-   * over the same output, the run always waits for the end of an outage. With a `teacherList`, also
-   * the wait for a teacher to join while none can be used: at least 15 minutes once a row has
-   * finished.
+   * over the same output, the run always waits for the end of an outage. With a `teacherList`, the
+   * run also waits this long for a teacher to join while none can be used, and at least 15 minutes
+   * once a row has finished.
    * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Requests a minute to each teacher, evenly spread. @default no limit */
   rpm?: number;
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
-  /** Maximum number of attempts of a row that end in faults, such as a timeout: 1 or more. At most
-   * 20 further attempts may be throttled, and attempts while a teacher is down do not count.
+  /** Maximum number of attempts of a row that end in faults, such as status 500: 1 or more. A row
+   * that timed out is sent again only once. Throttled attempts are counted apart, up to 20 (or
+   * `maxAttempts` if that is more); attempts while a teacher is down do not count.
    * @default 5 */
   maxAttempts?: number;
-  /** Maximum time for one row, in milliseconds, including all attempts and waits. The row then
-   * fails with the type `timeout`.
+  /** Maximum time for one row, in milliseconds, over all attempts and waits. Then the row fails as
+   * `timeout`. Outages, and waits that the teacher requests, do not count.
    * @default no limit */
   rowTimeoutMs?: number;
   /** What to do with an answer that hit the token limit or a filter. `error`: it is a failure.
@@ -118,7 +119,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * with twice the limit; otherwise, the answer is a failure.
    * @default "error" */
   onTruncated?: "error" | "keep" | "escalate";
-  /** The highest token limit that `onTruncated: "escalate"` may set. Rejected with other values.
+  /** The highest token limit that `onTruncated: "escalate"` may set. An error with other values.
    * @default 8 times the first limit; without a first limit, no row is sent again */
   maxTokensCap?: number;
   /** Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
@@ -204,13 +205,13 @@ export interface RunOptions {
    * statuses.
    * @default false */
   retry?: boolean | (FailureType | number)[];
-  /** With `retry`, sends only the answers with these ids. @default all that failed */
+  /** With `retry`, requests only the answers with these ids again. @default all that failed */
   uids?: readonly string[];
   /** Leaves the answers with these ids as they are. @default none */
   excludeUids?: readonly string[];
   /** With `retry` and `uids`, also sends answered rows again. Old answers are moved to
-   * `<name>.outdated.jsonl`. A retry that was interrupted is continued with the rows that it has not
-   * answered.
+   * `<name>.outdated.jsonl`. A retry that was interrupted is continued with the rows that it has
+   * not answered.
    * @default false */
   reaskAnswered?: boolean;
   /** Continues an output that holds answers; `false` starts over. @default true */

@@ -126,8 +126,8 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that shards of these inputs share. A run over whole files looks there for shards, too.
- * `wholeResults` omits files that are inputs. */
+/** The output that shards of these inputs share. A run over whole files looks there for shards,
+ * too. `wholeResults` omits files that are inputs. */
 export async function sharedOutput(
   inputs: readonly string[],
   files: readonly string[],
@@ -281,7 +281,7 @@ async function checkSiblings(
   for (const { results, runJson } of files) {
     const sibling = siblingOf(results), info = siblings.get(sibling);
     if (!info?.isFile || inputsByKey.has(fileKeyOf(sibling, info))) continue;
-    // An empty sibling is the results file of a run if there is a run file and no other results file.
+    // An empty sibling is a run's results file if there is a run file and no other results file.
     const isResults = info.size === 0
       ? stats.has(runJson) && !stats.has(results)
       : await holdsOwnLines(sibling, "results");

@@ -1,7 +1,7 @@
 /**
  * What the first pass keeps for the second:
  * - for each answer, one byte that says whether to request it;
- * - 20 bytes for an id that is a hash: hashing again would take a fifth of the engine's time for a row;
+ * - 20 bytes for an id that is a hash: hashing again would take a fifth of the engine's time a row;
  * - the rows of a small input.
  *
  * @module

@@ -36,7 +36,7 @@ export interface PreflightOptions
 
 /** Limits memory: each row may have other fields. */
 const MAX_UNSENT = 100;
-/** Limits memory. A program that writes a file anew changes its first rows, too, so these suffice. */
+/** Limits memory. A program that rewrites a file changes its first rows, too, so these suffice. */
 const MAX_NEW_PROMPTS = 1_000;
 
 /** @throws {SourceError} if the input cannot be read, or has another format */
@@ -221,8 +221,8 @@ class FirstPass {
 
 const LINE_FEED = 10;
 const SAMPLE_BYTES = 1 << 16;
-/** A larger file is sampled in several places, because it may be sorted. With 64 KB of short rows at
- * its start, a file of 1 GB took 290 MB of memory too much. */
+/** A larger file is sampled in several places, because it may be sorted. With 64 KB of short rows
+ * at its start, a file of 1 GB took 290 MB of memory too much. */
 const MAX_UNSPREAD_BYTES = 1 << 26;
 const SAMPLE_PLACES = 16;
 /** The estimate for a file that cannot be read, and the minimum for a large file. */

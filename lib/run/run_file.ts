@@ -34,7 +34,7 @@ export interface Identity {
   /** The requested models, joined by commas. */
   readonly model: string;
   readonly params: Params;
-  /** The id of the JSON Schema (`jsonId`); null without one. Absent in files of earlier versions. */
+  /** The id of the JSON Schema (`jsonId`); null without one. Earlier versions did not write it. */
   readonly json_schema: string | null;
   /** The system message of rows without one; null if none is added. */
   readonly system: string | null;
@@ -252,8 +252,8 @@ interface IdentityCheck extends Pick<RunOptions, "retry"> {
   readonly mixAdvice?: string;
 }
 
-/** Throws an error with a line for each setting that differs. The error begins with `problem`, as in
- * `Cannot continue "x.jsonl": its answers were`. */
+/** Throws an error with a line for each setting that differs. The error begins with `problem`, as
+ * in `Cannot continue "x.jsonl": its answers were`. */
 export function checkSameIdentity(
   problem: string,
   before: Identity,

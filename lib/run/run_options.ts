@@ -152,8 +152,8 @@ export class UidSelection {
   }
 }
 
-/** Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures line.
- * Throws if a line is not an id; the caller adds the name of the list. */
+/** Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures
+ * line. Throws if a line is not an id; the caller adds the name of the list. */
 export function parseUids(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
     if (line.trim() === "") return [];
@@ -208,7 +208,7 @@ function choicesOf(
   const { askedSchema, resample, retryPolicy } = generator;
   const checks: Record<CheckName, unknown> = {
     requireJson,
-    // `askedSchema` contains it. A second entry would change the ids of retries of earlier versions.
+    // `askedSchema` contains it. Another entry would change the ids of earlier versions' retries.
     jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
     rejectPattern: rejectPattern && String(rejectPattern),
   };
@@ -238,8 +238,8 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/** The entry in the run file after a run, or while it continues. A run that sends nothing leaves that
- * of another retry. */
+/** The entry in the run file after a run, or while it continues. A run that sends nothing leaves
+ * that of another retry. */
 export function unfinishedAfter(
   retry: Retry | undefined,
   earlier: UnfinishedRetry | undefined,

@@ -51,7 +51,7 @@ export interface RunStatus {
   /** What the run is doing (see `RunState`), or how it ended: `done`, `halted`, `interrupted` or
    * `failed`. */
   readonly state: string;
-  /** The job submission that started the run; absent if none did. */
+  /** Id of the submission (`RETORT_JOB`) that started the run; absent if none did. */
   readonly job?: string;
   /** Why nothing is sent now, or why the run was halted or could not start; null otherwise. */
   readonly reason: string | null;

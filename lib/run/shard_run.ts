@@ -85,8 +85,8 @@ export async function recordFailedStart(
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // Where another division holds the answers, only a merge that was submitted with this shard, as one
-  // job, waits for it.
+  // Where another division holds the answers, only a merge that was submitted with this shard, as
+  // one job, waits for it.
   const isAwaited = !(error instanceof OtherDivisionError) || shard.job !== undefined;
   if (isAwaited) await writeFailedStatus(results, shard, error);
 }
@@ -210,8 +210,8 @@ export class OtherShards {
     this.#tickedAt = now;
   }
 
-  /** Called about every 5 s. Reads the status files of other shards, and adapts the share. With many
-   * unfinished shards, some calls read nothing (`FILES_PER_POLL`). */
+  /** Called about every 5 s. Reads the status files of other shards, and adapts the share. With
+   * many unfinished shards, some calls read nothing (`FILES_PER_POLL`). */
   async poll(): Promise<number> {
     if (this.#isPolling || ++this.#skippedPolls < this.#unfinishedCount / FILES_PER_POLL) {
       return this.#share;

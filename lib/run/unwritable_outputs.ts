@@ -73,7 +73,7 @@ export class OutputWatch {
       await this.#check({ isLast: true });
     }
     if (this.#lostOutputs === undefined) return;
-    // Collects the files to which `OpenFiles.park` has redirected lines since: the error lists them.
+    // Collects the files to which `OpenFiles.park` has redirected lines since, for the error.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }
@@ -106,8 +106,8 @@ export class OutputWatch {
     this.#onLost(await this.#errorOf(this.#lostOutputs));
   }
 
-  /** Moves the lines of all outputs. If that fails, for example on a full disk, the next check tries
-   * again. */
+  /** Moves the lines of all outputs. If that fails, for example on a full disk, the next check
+   * tries again. */
   async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {

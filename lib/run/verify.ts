@@ -204,8 +204,8 @@ export class Audit {
   damageCount = 0;
   readonly #resultsPaths: string[] = [];
 
-  /** Reads a results file. Rescued lines that the output has, too, are not reported: the next run adds
-   * only the missing ones. */
+  /** Reads a results file. Rescued lines that the output has, too, are not reported: the next run
+   * adds only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     this.#resultsPaths.push(path);
     for await (const { line, row } of this.#audited(path, "results")) {

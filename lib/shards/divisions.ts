@@ -1,6 +1,6 @@
 /**
- * Finds the ways in which inputs were divided into shards for the outputs of a folder, even if a
- * plan file is gone, and the answers that their shards have.
+ * Finds how the inputs of a folder's outputs were divided into shards, even if a plan file is gone,
+ * and which answers the shards have.
  *
  * @module
  */
@@ -29,14 +29,14 @@ export interface Shard {
   /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
   readonly parallel?: number;
   /**
-   * The submission of jobs that the shard is part of. A merge that waits for a submission ignores
-   * the status of earlier ones.
+   * Id of the submission that started the shard (`RETORT_JOB`). A merge that waits for a submission
+   * ignores the status of earlier ones.
    * @default none
    */
   readonly job?: string;
 }
 
-/** All shards of one input, for one number of shards. */
+/** One way in which an output's inputs were divided: all shards, for one number of shards. */
 export interface Division {
   /** Path of the plan file, which contains the borders; "" if it is gone. */
   readonly path: string;
@@ -48,8 +48,8 @@ export interface Division {
   readonly run?: RunInputs;
 }
 
-/** Finds the divisions that have a plan file, for the outputs of a folder. `start` is the folder with
- * a final separator, or "" for the working directory. */
+/** Finds the divisions that have a plan file, for the outputs of a folder. `start` is the folder
+ * with a final separator, or "" for the working directory. */
 export async function plannedDivisions(start: string): Promise<Division[]> {
   const folder = `${start}${OWN_FOLDER}`;
   return (await namesIn(folder)).flatMap((file) => {
@@ -135,8 +135,8 @@ async function runningShard(division: Division): Promise<ShardAnswers | undefine
 }
 
 /** Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
- * whatever else the folder contains. A thousand shards that list the folder would read a million
- * names. */
+ * whatever else the folder contains. Checks only these files: a thousand shards that list the
+ * folder would read a million names. */
 export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
   const nearIndexes = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
   const results = [...nearIndexes].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
@@ -219,7 +219,7 @@ export class DividedAnswers {
     for (const name of await namesOf(file)) {
       for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
         if (plannedInput.size !== undefined && plannedInput.size !== info.size) continue;
-        // Parts of two datasets may have the same name and size.
+        // Compares contents if it can: parts of two datasets may have the same name and size.
         const isCopy = plannedInfo?.size !== info.size ||
           await haveSameEnds(file, plannedInput.path, info.size);
         if (isCopy) return answers;

@@ -41,7 +41,7 @@ export async function ownResultsIn(paths: readonly string[]): Promise<string | u
   }
 }
 
-/** The stem of the first results path whose lock a run holds: it may not have written results yet. */
+/** The stem of the first results path whose lock a run holds: it may have no results yet. */
 export async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];

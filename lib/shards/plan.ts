@@ -212,8 +212,8 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** A shard's share of the first `limit` rows of the whole input (`--limit`): the first of 100 shards
- * may have all rows of a trial. If a compressed file's rows are not counted, the share of all bytes. */
+/** A shard's share of the first `limit` rows of the input (`--limit`): the first of 100 shards may
+ * have all rows of a trial. If rows of a compressed file are not counted, its share of bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
   const before = rowsBefore(plan, index);
@@ -252,8 +252,8 @@ export function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-/** Returns `out/input` for the stem `out/.`, which would hide the shards' files: `out/.-00000-…`. Shards
- * that an earlier version began under that name keep it. */
+/** Returns `out/input` for the stem `out/.`, which would hide the shards' files: `out/.-00000-…`.
+ * Shards that an earlier version began under that name keep it. */
 export async function visibleStem(stem: string): Promise<string> {
   const { start, name } = splitPath(stem);
   if (!/^\.+(?:-and-|$)/.test(name)) return stem;

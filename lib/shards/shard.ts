@@ -44,8 +44,8 @@ export interface PlanOptions {
   readonly needsLock?: boolean;
   /** Aborts the scan of the input, and the wait for another process that scans. */
   readonly signal?: AbortSignal;
-  /** The shard to run. If it, a neighbor or shard 0 has answers, it may run whatever else the folder
-   * contains. @default none */
+  /** The shard to run. If it, a neighbor or shard 0 has answers, it may run whatever else the
+   * folder contains. @default none */
   readonly shard?: Shard;
 }
 

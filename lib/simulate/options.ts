@@ -65,7 +65,7 @@ const FRACTION = upTo(1, "a fraction from 0 to 1");
 
 export const SIMULATE_RULES: OptionRules<SimulateOptions> = {
   // Timers allow 2^31 ms, and jitter may double the latency.
-  latency: upTo(1e9, "milliseconds from 0 to 1000000000"),
+  latency: upTo(1e9, "a number of milliseconds from 0 to 1000000000"),
   jitter: FRACTION,
   tokens: wholeNumberFrom(0, 1e6),
   reasoning: wholeNumberFrom(0, 1e6),
@@ -87,7 +87,7 @@ function upTo(max: number, expected: string): OptionRule {
  * Checks options, and fills in the defaults. A value may be a number or its text, as in a flag.
  *
  * @param place Where the options are, for messages. @default at the top level
- * @param rules May have further options.
+ * @param rules The rules of all options: callers may add some, such as `port`.
  * @throws {TypeError} A name is unknown, or a value is not a number.
  * @throws {RangeError} A number is out of range.
  */
@@ -219,8 +219,8 @@ export class Faults {
 
 const GENERATION_SIZE = 65_536;
 
-/** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations: when
- * the younger one is full, the older one is forgotten. */
+/** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations:
+ * when the younger one is full, the older one is forgotten. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();

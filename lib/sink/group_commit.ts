@@ -238,9 +238,9 @@ export class BatchDelay {
     if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
   }
 
-  /** Waits until the event loop's turn ends. A full batch does not, because its lanes would send their
-   * next requests late, unless no turn has ended for `MAX_TURN_MS`: timers and sockets are served only
-   * between turns. */
+  /** Waits until the event loop's turn ends. A full batch does not, because its lanes would send
+   * their next requests late, unless no turn has ended for `MAX_TURN_MS`: timers and sockets are
+   * served only between turns. */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;
     if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;

@@ -10,8 +10,8 @@
  * and a run also locks the results that it adds to (`lockOutput`), so that a second run fails.
  *
  * The file holds a note of one line: the process with the lock, and the number of calls in flight.
- * The note is overwritten in place, so it survives a crash of the process. A power cut may lose it: it
- * is synced only when a run begins on a network filesystem, for other machines to see.
+ * The note is overwritten in place, so it survives a crash of the process. A power cut may lose it:
+ * it is synced only when a run begins on a network filesystem, for other machines to see.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one `SharedLock`, and
  * the lock file of each output names that lock. Another process finds the name in the note, and
@@ -174,8 +174,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
 
-/** Retries a lock that is held: another run may be reading the note, or the last holder has forked a
- * child process, which keeps the file open until it executes its program. */
+/** Retries a lock that is held: another run may be reading the note, or the last holder has forked
+ * a child process, which keeps the file open until it executes its program. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {

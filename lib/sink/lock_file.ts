@@ -40,7 +40,7 @@ export const HELD_PAUSE_MS = 30;
 /** More attempts for an output file, because many processes may be checking it. */
 const OUTPUT_ATTEMPTS = 12;
 
-/** The path of a `SharedLock`, next to the lock file at `path` that names it. */
+/** The path of a `SharedLock`: in `.retort/` next to the lock file at `path`, which names it. */
 export function sharedPathOf(path: string, name: string): string {
   return join(dirname(path), OWN_FOLDER, `${name}.lock`);
 }
@@ -103,8 +103,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file without white space at the end, or the NULs that a power cut leaves.
- * Only the start of a larger file. */
+/** The text of a lock file, without white space at its end and the NULs that a power cut leaves. Of
+ * a larger file, only the start. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -123,8 +123,8 @@ async function textAt(path: string): Promise<string> {
 /**
  * Whether another process has written its note over the note with this token.
  *
- * @param earlierText What the file held before the note with this token was written. Some filesystems
- * show it until the lock file is closed.
+ * @param earlierText What the file held before the note with this token was written. Some
+ * filesystems show it until the lock file is closed.
  */
 export async function isOverwritten(
   path: string,
@@ -224,7 +224,7 @@ export async function refuseRunElsewhere(
   return true;
 }
 
-/** Includes the first bytes, which change with each status: sshfs shows old sizes and times for 20 s. */
+/** Includes the text, which changes with each status: sshfs shows old sizes and times for 20 s. */
 async function stampOf(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   if (file === null) return "";
@@ -248,13 +248,13 @@ export async function lockOutput(
   reader?: Pick<Deno.FsFile, "read">,
 ): Promise<string | undefined> {
   if (Deno.build.os === "windows") return undefined;
-  let isHeld: boolean;
+  let isOurs: boolean;
   try {
-    isHeld = await lockPatiently(file);
+    isOurs = await lockPatiently(file);
   } catch (cause) {
     return systemReason(cause);
   }
-  if (!isHeld) throw lockedError(path, undefined);
+  if (!isOurs) throw lockedError(path, undefined);
   if (reader === undefined || await canRead(reader)) return undefined;
   await file.unlock();
   return "its lock would keep others from reading it, as on SMB shares";

@@ -1,7 +1,7 @@
 /**
- * Rescued lines: if another program replaces, truncates or removes an output file while a run writes
- * to it, or if its disk fails or is full, lines go to `<name>.rescued-<number>.jsonl` next to it.
- * The next run adds them to the output file.
+ * Rescued lines: if another program replaces, truncates or removes an output file while a run
+ * writes to it, or if its disk fails or is full, lines go to `<name>.rescued-<number>.jsonl` next
+ * to it. The next run adds them to the output file.
  *
  * @module
  */

@@ -59,7 +59,7 @@ export function withTaggedCalls(message: Message): Message {
   return { ...message, content: text || null, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Leaves out the text after the last `tag`: each opening tag there would be searched to the end. */
+/** Leaves out the text after the last `tag`: from each opening tag, it would be read to the end. */
 function throughLast(tag: string, text: string): string {
   return text.slice(0, text.lastIndexOf(tag) + tag.length);
 }

@@ -83,7 +83,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request, after waiting until a close by the server would have been noticed. */
+  /** Sends the request; on an idle connection after `watchMs`, in case the server has closed it. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -111,8 +111,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (this.#isSettled) return;
     const stream = this.#stream;
     if (stream !== undefined) {
-      // The stream may continue, or another stream may show that this teacher ends streams only
-      // with `[DONE]`.
+      // No longer complete if the stream continued, or if another stream has shown that this
+      // teacher ends streams only with `[DONE]`.
       if (!stream.isWhole) this.completeAt = -1;
       else if (this.completeAt < 0) this.completeAt = this.#shared.deadlines.now();
     } else if (this.#body.hasNewObject()) {
@@ -172,7 +172,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     }
     if (stream.error !== undefined) this.abort(stream.error);
     else if (stream.done) {
-      // The end of the response may take two seconds more.
+      // From now on, the response has two seconds to end (`DRAIN_MS`).
       this.completeAt = deadlines.now();
       this.#answer(this.#completionOf(stream));
     }
@@ -192,7 +192,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
       const areLines = mayBeLines && this.#body.readAsLines();
-      // If the response did not end, the last line may be incomplete: the failure keeps the text.
+      // Lines of a response that broke off become the partial answer of the failure.
       if (areLines && error === undefined) this.onBodyEnd(undefined);
       else this.#fail(failure);
     }

@@ -68,8 +68,8 @@ export function clip(text: string, width: number): string {
   return clipped + "…";
 }
 
-/** Clips printable texts to `maxCells`, and pads them to the widest one plus two cells; adds nothing
- * if all are empty. */
+/** Clips printable texts to `maxCells`, and pads them to the widest one plus two cells; adds
+ * nothing if all are empty. */
 export function columnOf(texts: readonly string[], maxCells: number): string[] {
   const cells = texts.map((text) => clip(text, maxCells));
   const width = Math.max(...cells.map(stringWidth));
@@ -77,8 +77,8 @@ export function columnOf(texts: readonly string[], maxCells: number): string[] {
   return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
 }
 
-/** Matches texts in which every character takes one cell: ASCII, Latin-1, and the dashes, dots, lines
- * and blocks that Retort prints. */
+/** Matches texts in which every character takes one cell: ASCII, Latin-1, and the dashes, dots,
+ * lines and blocks that Retort prints. */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
 export function stringWidth(text: string): number {

@@ -213,8 +213,8 @@ const MIN_BACKOFF_LINE_MS = 10_000;
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** A line with less room for the problem omits the ranges of estimates. If that does not make enough
- * room, the line omits the problem. */
+/** A line with less room for the problem omits the ranges of estimates. If that does not make
+ * enough room, the line omits the problem. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);

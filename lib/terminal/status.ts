@@ -47,8 +47,8 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/** Age of a run from which the lower bound of the ETA is shown. `web/page/run_state.js` has the same
- * constant. */
+/** Age of a run from which the lower bound of the ETA is shown. `web/page/run_state.js` has the
+ * same constant. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:

@@ -1,6 +1,6 @@
 /**
- * One behavior of a server: what it sends, and what a run makes of it. The tables of this folder are
- * made of them; `servers.ts` brings the tables together.
+ * One behavior of a server: what it sends, and what a run makes of it. The tables of this folder
+ * are made of them; `servers.ts` brings the tables together.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface ServerCase {
   readonly sends: string;
   /** What the server does. */
   readonly script: Script;
-  /** The flags of the run; `-o`, `-m`, `--base-url` and `--progress` are there already. @default [] */
+  /** Flags of the run besides `-o`, `-m`, `--base-url` and `--progress`. @default [] */
   readonly flags?: readonly string[];
   /** Variables of the environment. @default {} */
   readonly env?: Readonly<Record<string, string>>;

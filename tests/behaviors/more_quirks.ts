@@ -1,4 +1,4 @@
-/** What users reported of servers and gateways, each with its issue thread: the second part of `quirks.ts`. @module */
+/** Servers and gateways as users reported them, with issue threads: more of `quirks.ts`. @module */
 
 import type { Reply } from "../support/scripted_server.ts";
 import type { Expected, Part, ServerCase, ServerGroup } from "./case.ts";

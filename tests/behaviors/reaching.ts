@@ -1,4 +1,4 @@
-/** How a teacher is reached: addresses, keys, header fields, and what Retort requests by itself. @module */
+/** How a teacher is reached: addresses, keys, header fields, Retort's own requests. @module */
 
 import type { ServerGroup } from "./case.ts";
 import { answer, delta, DONE, events, finish, json } from "./replies.ts";

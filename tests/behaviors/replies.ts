@@ -21,8 +21,8 @@ export function json(body: unknown, { headers, ...frame }: Frame = {}): Reply {
   };
 }
 
-/** A whole answer with one choice. `choice` adds to it or replaces its fields; `message` those of the
- * message; `rest` those of the answer. */
+/** A whole answer with one choice. `choice` adds to it or replaces its fields; `message` those of
+ * the message; `rest` those of the answer. */
 export function answer(
   content: unknown,
   { message, choice, ...rest }: { message?: Fields; choice?: Fields; [name: string]: unknown } = {},

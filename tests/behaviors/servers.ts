@@ -1,7 +1,7 @@
 /**
  * What servers send, and what a run makes of it: the table of `servers_test.ts` and of
- * `docs/teachers.md`. A file for each topic; a case goes into the file of its topic. After a change,
- * write the page again: `deno run --allow-all tests/behaviors/teachers_page.ts`.
+ * `docs/teachers.md`. A file for each topic; a case goes into the file of its topic. After a
+ * change, write the page again: `deno run --allow-all tests/behaviors/teachers_page.ts`.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** Answers that are whole behind odd bytes: inside of something else, in other frames, charsets and lengths. @module */
+/** Whole answers in odd bytes: inside something else, in odd frames, charsets, lengths. @module */
 
 import * as zlib from "node:zlib";
 import type { Reply } from "../support/scripted_server.ts";

@@ -36,7 +36,7 @@ function stageEnding() {
   return stage;
 }
 
-/** Records the browser's own notifications in the global `notified`. Headless Chromium shows none. */
+/** Records the browser's notifications in the global `notified`. Headless Chromium shows none. */
 function recordNotifications(): void {
   const notified: string[][] = [];
   Reflect.set(globalThis, "notified", notified);

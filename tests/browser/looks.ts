@@ -65,7 +65,7 @@ async function openBoxes(page: Page): Promise<void> {
     .click();
 }
 
-/** Width and theme. An active run has all widths; 360, 1440 and 1920 have both themes, in some state. */
+/** Width and theme. An active run has all widths; 360, 1440 and 1920 have both themes. */
 const LOOKS: Readonly<
   Record<typeof LIVES[number], readonly [number, "light" | "dark"][]>
 > = {

@@ -119,8 +119,8 @@ export async function drawCosts(
   };
 }
 
-/** Parses JSON, makes elements and draws lines of 900 points, as a page with charts must. Returns the
- * time in milliseconds. */
+/** Parses JSON, makes elements and draws lines of 900 points, as a page with charts must. Returns
+ * the time in milliseconds. */
 function yardstick(): number {
   const values = Array.from({ length: 900 }, (_, index) => ({ index, text: `value ${index}` }));
   const json = JSON.stringify(values);

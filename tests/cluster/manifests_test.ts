@@ -1,6 +1,6 @@
 /**
- * The manifests against the schemas of Kubernetes, which kubernetes-validate from PyPI brings. Skipped where
- * Python is missing.
+ * The manifests against the schemas of Kubernetes, which kubernetes-validate from PyPI brings.
+ * Skipped where Python is missing.
  *
  * @module
  */

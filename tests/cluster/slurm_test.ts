@@ -1,7 +1,7 @@
 /**
- * A job on a real Slurm: tasks that are put back into the queue, killed, and ended by their time limit. Skipped
- * where no Slurm answers; `start_slurm.sh` starts one from Debian's packages. Takes about eight minutes, for
- * Slurm lets a task wait for two minutes that was put back.
+ * A job on a real Slurm: tasks that are put back into the queue, killed, and ended by their time
+ * limit. Skipped where no Slurm answers; `start_slurm.sh` starts one from Debian's packages. Takes
+ * about eight minutes, for Slurm lets a task wait for two minutes that was put back.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Runs examples of the documentation, each in a folder of its own below the working folder, against the simulated
- * teacher. A process of its own, because examples name files by relative paths. Reads examples as JSON from standard
- * input, and prints those that fail.
+ * Runs examples of the documentation, each in a folder of its own below the working folder, against
+ * the simulated teacher. A process of its own, because examples name files by relative paths. Reads
+ * examples as JSON from standard input, and prints those that fail.
  *
  * @module
  */
@@ -46,7 +46,7 @@ interface Ended {
   readonly text: string;
 }
 
-/** Runs a command in this process. One that serves something is ended once it has printed its address. */
+/** Runs a command in this process. A server is ended once it has printed its address. */
 async function run(args: readonly string[]): Promise<Ended> {
   let text = "";
   const handlers = new Set<() => void>();

@@ -65,7 +65,7 @@ Deno.test({
     };
     const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
     await until(/no requests are sent until/);
-    // What waits in memory is what a crash would cost: the note holds it for as long as the disk is full.
+    // A crash would cost what waits in memory: the note holds it as long as the disk is full.
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     // Only now: what was sent before the warning may reach the server after it.
     const asked = server.posts;

@@ -6,7 +6,7 @@ import { type CliResult, POSIX, runCli, shellWords } from "../support/process.ts
 import { tempDir } from "../support/temp.ts";
 import { assertExit } from "./fixture.ts";
 
-/** A title, a color by C1 and by escape, text that runs backwards, a marked direction, a forged line. */
+/** A title, a color by C1 and by escape, reversed text, a direction mark, a forged line. */
 const HOSTILE = "x\x1b]0;owned\x07\x9b31m\x1b[2Jy\u202ez\u2066\u061c\u200f\r\x7fw";
 
 // deno-lint-ignore no-control-regex

@@ -88,8 +88,9 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
   ],
   ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "compressed with gzip twice", "gzip -dc"],
   ["x.xlsx", bytes("PK\x03\x04\x14\0\x06"), "a zip archive", "Convert it to JSON Lines"],
-  ["run.yaml", "input: a.jsonl\n", "a YAML file", "Name a configuration with --config"],
-  ["z.jsonl", `["prompt"]\n["a"]\n`, "a JSON array", "jq"],
+  ["run.yaml", "input: a.jsonl\n", "a YAML file", "name it with --config"],
+  ["z.jsonl", `["prompt"]\n["a"]\n`, "JSON Lines of arrays", "jq"],
+  ["notes.md", "# Notes\n", "plain text. Add --input-format txt", ""],
 ];
 
 Deno.test("a file of another format is named, with the way out, and nothing is sent", async () => {

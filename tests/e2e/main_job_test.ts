@@ -1,4 +1,4 @@
-/** The main job as the user does it: prompts in, a dataset out, again, and again with `--retry`. @module */
+/** The main job of a user: prompts in, a dataset out, again, and again with `--retry`. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, errorAnswer, serveLedger } from "../support/ledger_server.ts";

@@ -201,7 +201,7 @@ Deno.test("without an open page --monitor does not wait, and with --monitor-keep
   const args = await argsIn(dir, numberedRows(2));
   await using child = distillHere(server, [...args, "--monitor", "--monitor-keep", "0"]);
   await using browser = await Browser.open(child);
-  // What a tunnel leaves behind whose other end is gone: connections that say nothing and read nothing.
+  // A tunnel whose other end is gone leaves connections that neither send nor read.
   using _page = await browser.goneAfter(
     "GET /ws HTTP/1.1",
     "Upgrade: websocket",

@@ -98,7 +98,7 @@ async function openLines(dir: TempDir) {
   return open;
 }
 
-/** Proves that the rows left open are those whose last paid answer begins like this, but for those in flight. */
+/** Proves that the last paid answer of each open row, unless in flight, begins like this. */
 function assertAllOpen(
   left: ReadonlyMap<string, unknown>,
   { answers }: PaidServer,

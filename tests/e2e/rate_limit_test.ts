@@ -16,7 +16,7 @@ Deno.test("a teacher that takes 100 requests a second refuses little, and is kep
   assertEquals([summary.state, summary.succeeded, summary.failed], ["done", ROWS, 0]);
   assertEquals(summary.attempts, server.ledger.length);
   assertEquals(summary.refused_for_load, server.count(429));
-  // On a busy machine. In simulated time it is 10 %, and the run takes 1.3 times the least time: see
-  // tests/engine/scenes/refusals_test.ts. Here it is halted after four times the least time.
+  // On a busy machine. In simulated time it is 10 %, and the run takes 1.3 times the least time:
+  // see tests/engine/scenes/refusals_test.ts. Here it is halted after four times the least time.
   assertLessOrEqual(server.count(429), 0.2 * server.ledger.length);
 });

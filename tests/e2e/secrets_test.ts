@@ -1,4 +1,4 @@
-/** Keys that were typed in a wrong place, and addresses that hold them: nothing that is written shows them. */
+/** Keys typed in a wrong place, and addresses that hold them: nothing written shows them. */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";

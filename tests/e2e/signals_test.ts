@@ -23,7 +23,7 @@ import {
 const CTRL_C = new Uint8Array([3]);
 const CTRL_Z = new Uint8Array([26]);
 
-/** A server that answers the first `answered` prompts at once and holds the others until `release`. */
+/** A server that answers `answered` prompts at once, and holds the others until `release`. */
 function serveHolding(answered: number): { server: LedgerServer; release: () => void } {
   const released = Promise.withResolvers<void>();
   const server = serveLedger(async ({ n }) => {
@@ -173,7 +173,7 @@ Deno.test({
     await server.untilPosts(8);
     await terminal.press(CTRL_C);
     await terminal.until(/Waiting for 4 paid calls/);
-    // The first one was counted before this was said. Within half a second a second one is the same again.
+    // The first was counted before this was said. Within half a second, a second repeats it.
     await new Promise((resolve) => setTimeout(resolve, 600));
     await terminal.press(CTRL_C);
     assertEquals(await terminal.code(), 130, terminal.text);
@@ -401,8 +401,8 @@ Deno.test(
     await new Promise((resolve) => setTimeout(resolve, 600));
     child.kill("SIGTERM");
     const { code, signal, stderr } = await child.output();
-    // The main thread ends it with its exit code after 1.5 s; where a busy machine keeps it from that for 0.4 s, the
-    // worker kills it. tests/cli/signals_test.ts proves both in simulated time.
+    // The main thread ends it with its exit code after 1.5 s; where a busy machine keeps it from
+    // that for 0.4 s, the worker kills it. tests/cli/signals_test.ts proves both in simulated time.
     if (signal !== "SIGKILL") assertEquals(code, 143, stderr);
     assertStringIncludes(stderr, "Ending now");
   },

@@ -27,8 +27,8 @@ function isLost(prompt: string): boolean {
   return Number(/\d+/.exec(prompt)![0]) % (ROWS / CONCURRENCY) === 3;
 }
 
-/** Proves that the lost attempts ended in time, and that their rows were sent again. On a busy machine an attempt that
- * is answered may time out as well. */
+/** Proves that the lost attempts ended in time, and that their rows were sent again. On a busy
+ * machine an attempt that is answered may time out as well. */
 function assertGivenBack({ summary, attempts }: LibraryRun): void {
   assertEquals([summary.state, summary.succeeded, summary.failed], ["done", ROWS, 0]);
   const ended = attempts.filter(({ error }) => error !== undefined);

@@ -89,7 +89,7 @@ Deno.test("a script in a folder without an import map imports mod.ts from an add
       .replace("concurrency: 20", `concurrency: "20"`),
   );
   await dir.write("work/in.jsonl", [{ prompt: "three" }]);
-  // Checked here and run by tests/library/docs_test.ts: the checker reads the library once for all of them.
+  // tests/library/docs_test.ts runs them. Here, one check reads the library once for all.
   const examples = (await pageCode()).map(({ place, code }) => ({
     name: `${place.replaceAll(/\W/g, "_")}.ts`,
     code: code.replaceAll(IMPORTED_FROM, `${repository.url}/`),

@@ -38,7 +38,7 @@ for (
     ["http://a/v1 weight=0", "weight must be"],
     ["http://a/v1 max=1.5", "max must be"],
     ["http://me:secret@a/v1", "must not contain a user name"],
-    ["http://a/v1?key=secret\nhttp://a/v1?key=secret max=2", "twice, with another"],
+    ["http://a/v1?key=secret\nhttp://a/v1?key=secret max=2", "twice, with different"],
     ["http://a/v1 max=100001", "1 to 100000"],
     ["http://a/v1,http://b/v1", "without commas"],
     ["http://a,http://b", "without commas"],

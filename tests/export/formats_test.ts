@@ -154,6 +154,7 @@ Deno.test("toTrainingRow() joins a prefill and the answer that continues from it
 Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
   const image = { role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] };
   const user = { role: "user", content: "hi" };
+  const earlierCall = { role: "assistant", content: "Let me add.", tool_calls: [CALL] };
   const refused: [RowFormat, Partial<Example>, string][] = [
     ["sharegpt", { messages: [image] }, "content that is not text"],
     [
@@ -163,6 +164,7 @@ Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
     ],
     ["alpaca", { messages: [image] }, "content that is not text"],
     ["alpaca", { toolCalls: [CALL] }, "a tool call"],
+    ["alpaca", { messages: [user, earlierCall, user] }, "a tool call"],
     ["sharegpt", { toolCalls: [CUSTOM_CALL] }, "a tool call without a function"],
     ["alpaca", { messages: [user, user] }, "turns other than user and assistant"],
     [

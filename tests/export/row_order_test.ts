@@ -1,4 +1,4 @@
-/** Tests of lib/export/row_order.ts, and of the set of hashes in lib/export/selection.ts. @module */
+/** Tests of lib/export/row_order.ts, and of the hash set in lib/export/selection.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowOrder, RowSpool } from "../../lib/export/row_order.ts";

@@ -2,8 +2,8 @@
  * Compares the ledger of the teacher with the input, the results and the failures. Every trial ends
  * here, however its run ended.
  *
- * An answer that was delivered whole must be a result, a `partial`, or superseded by a later answer of
- * its row. After a crash it may also have been in flight, and the lock file must have said so.
+ * An answer that was delivered whole must be a result, a `partial`, or superseded by a later answer
+ * of its row. After a crash it may also have been in flight, and the lock file must have said so.
  *
  * @module
  */

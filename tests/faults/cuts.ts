@@ -1,6 +1,6 @@
 /**
- * Output files that were cut at any byte of their last three records, as a crash of the machine leaves
- * them: the next run asks the rows whose lines are not whole, and no others.
+ * Output files that were cut at any byte of their last three records, as a crash of the machine
+ * leaves them: the next run asks the rows whose lines are not whole, and no others.
  *
  * @module
  */

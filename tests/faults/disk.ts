@@ -1,5 +1,5 @@
 /**
- * Runs that are killed while their disk is full: a tmpfs of a few kilobytes, which only root can mount.
+ * Runs that are killed while their disk is full: a tmpfs of a few KB, which only root can mount.
  *
  * @module
  */

@@ -26,8 +26,8 @@ export interface EnduranceFigures {
 }
 
 /**
- * Answers this many rows and proves with `verify` that all have a result. The teacher is in the process of the run:
- * HTTP takes four fifths of the time of a row, and the phase "flaky" is over HTTP.
+ * Answers this many rows, and proves with `verify` that all have a result. The teacher is in this
+ * process: HTTP takes four fifths of the time of a row, and the phase "flaky" is over HTTP.
  */
 export async function manyRows(count: number): Promise<EnduranceFigures> {
   await using dir = await tempDir();

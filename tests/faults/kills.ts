@@ -17,13 +17,13 @@ import { delay, within } from "./time.ts";
 export interface KillScenario {
   /** The phase or option. */
   readonly name: string;
-  /** The flags of every run, or of each by its number; that of the last one is `Infinity`. @default [] */
+  /** Flags of every run, or of each by its number; the last has `Infinity`. @default [] */
   readonly flags?: readonly string[] | ((run: number) => readonly string[]);
   /** The teacher's script while runs are killed. @default it answers after 0 to 8 ms */
   readonly script?: TeacherScript;
   /** @default 120 */
   readonly rows?: number;
-  /** Whether the run is killed before it sends, after some POSTs, or as it ends. @default "sending" */
+  /** Whether it is killed before it sends, after some POSTs, or as it ends. @default "sending" */
   readonly moment?: "starting" | "sending" | "ending";
   /** Called before each run that is killed, but the first. @default nothing */
   readonly before?: (dir: TempDir, run: number, rows: number) => Promise<unknown>;
@@ -118,8 +118,8 @@ function rowsOf(count: number, prompt = (i: number) => `prompt ${i}`) {
 }
 
 /**
- * Kills one run after the other over the same files, checks everything after each, and then lets the last
- * one finish.
+ * Kills one run after the other over the same files, checks everything after each, and then lets
+ * the last one finish.
  *
  * @throws {Error} with each broken promise
  */

@@ -1,5 +1,5 @@
 /**
- * Reads JSON lines as the users of a dataset do: with Python's `json`, and with pyarrow where it is there.
+ * Reads JSON Lines as users of a dataset do: with Python's `json`, and with pyarrow if installed.
  *
  * @module
  */

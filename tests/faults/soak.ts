@@ -1,6 +1,6 @@
 /**
- * `deno task soak`: the long fault trials. Prints a table of figures, and ends with 1 where a promise was
- * broken; the seed that it names repeats the trial.
+ * `deno task soak`: the long fault trials. Prints a table of figures, and ends with 1 where a
+ * promise was broken; the seed that it names repeats the trial.
  *
  * @module
  */

@@ -70,7 +70,7 @@ class Trial {
     return new Promise((resolve) => this.#waiting.push({ count, resolve }));
   }
 
-  /** Resolves once no POST has been open for a moment: those of a client that was killed are read. */
+  /** Resolves once no POST has been open for a moment: those of a killed client are read. */
   async quiet(): Promise<void> {
     for (let moments = 0; moments < 2; moments++) {
       await later(10);

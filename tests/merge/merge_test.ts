@@ -1242,7 +1242,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       writeErr(text: string) {
         said += text;
         if (!text.startsWith("Waiting")) return;
-        // `deno task` forwards a signal twice: without a handler, the second would kill the process.
+        // `deno task` forwards a signal twice: without a handler, the second would kill this.
         handlers.get(signal)!();
         handlers.get(signal)!();
       },

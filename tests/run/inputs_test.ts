@@ -65,7 +65,7 @@ Deno.test({
     const path = await dir.write("in/x.jsonl", "a"), stamp = await stampOf(path);
     await Deno.rename(dir.path("in"), dir.path("away"));
     assert(!isUnchanged(path, stamp));
-    // A link to itself stands for a file server that does not answer: both fail without "not found".
+    // A link to itself stands for a silent file server: both fail without "not found".
     await Deno.symlink("in", dir.path("in"));
     assert(isUnchanged(path, stamp));
   },

@@ -17,7 +17,7 @@ class Shards {
   #now = 0;
   readonly ended = new Set<number>();
   readonly dead = new Set<number>();
-  /** Shards whose status does not reach the others, as on a file server that does not answer them. */
+  /** Shards whose status does not reach the others, as on a silent file server. */
   readonly unseen = new Set<number>();
   readonly interrupted = new Set<number>();
 

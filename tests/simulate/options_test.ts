@@ -42,7 +42,8 @@ Deno.test("parseSimulateOptions() says what a value must be", () => {
     "Cannot use simulate.errors 2: it must be a fraction from 0 to 1",
   );
   for (const [text, shown] of [["latency=fast", '"fast"'], ["latency=", '""'], ["latency", '""']]) {
-    const message = `Cannot use simulate.latency ${shown}: it must be milliseconds from 0`;
+    const message =
+      `Cannot use simulate.latency ${shown}: it must be a number of milliseconds from 0`;
     assertThrows(() => parseSimulateOptions(text), TypeError, message);
   }
   assertThrows(() => parseSimulateOptions("tokens=1.5"), RangeError, "a whole number from 0");

@@ -11,7 +11,7 @@ import { tempDir } from "../support/temp.ts";
 const TOKEN = "0123456789abcdef";
 const ACTIVE = { pid: 7, started: "2026-01-01T00:00:00.000Z", running: true, in_flight: 3 };
 
-/** Waits for the silence of `out/x`, during which `meanwhile` happens. Returns how often it waited. */
+/** Waits for the silence of `out/x` while `meanwhile` happens. Returns how often it waited. */
 async function waitsFor(note: string, meanwhile: (path: string) => Promise<unknown>) {
   await using dir = await tempDir();
   const lock = await dir.write("x.lock", note);

@@ -39,8 +39,8 @@ export function assertCurrent(page: string, wanted: string, remedy: string): voi
   assertEquals(there.length, right.length, `Run ${remedy}`);
 }
 
-/** Every line of the generated part, without the spaces that a formatter aligns tables with, and each
- * paragraph as one line. */
+/** Every line of the generated part, without the spaces that a formatter aligns tables with, and
+ * each paragraph as one line. */
 export function generatedLines(page: string): string[] {
   const text = page.slice(page.indexOf(START), page.indexOf(END));
   return text.split("\n\n").flatMap((block) => block.startsWith("|") ? block.split("\n") : block)

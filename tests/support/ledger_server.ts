@@ -138,7 +138,7 @@ export function serveLedger(handler?: LedgerHandler, options: LedgerOptions = {}
   };
 }
 
-/** The body of a chat completion. `extra` overrides its fields, those of `message` and `usage` one by one. */
+/** The body of a chat completion. `extra` overrides fields, in `message` and `usage` one by one. */
 export function chatAnswer(
   content: string | null,
   extra: Record<string, unknown> & { message?: object; usage?: object | null } = {},

@@ -56,7 +56,7 @@ export interface LimitedServer extends AsyncDisposable {
   readonly ledger: readonly LedgerEntry[];
   /** The number of POSTs in progress. */
   readonly inFlight: number;
-  /** How many POSTs were answered with this status; undefined counts those that were not answered. */
+  /** How many POSTs were answered with this status; undefined counts unanswered ones. */
   count(status: number | undefined): number;
   /** Resolves once `count` POSTs have come, in all its lives. */
   untilPosts(count: number): Promise<void>;

@@ -8,15 +8,15 @@
 import { fileURLToPath } from "node:url";
 import { type Io, main } from "../../cli.ts";
 
-// Loaded here, not by the first run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already borrowed")
-// when a second run at the same time reaches an `import()` meanwhile (denoland/deno#36216).
+// Loaded before any run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already
+// borrowed") if another run reaches an `import()` meanwhile (denoland/deno#36216).
 import "../../cli/run_command.ts";
 
 /** The folder of this repository. */
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/[\\/]$/, "");
 
-/** Starts the program as its tasks do, without what only some commands import: a third of the CPU of a start. */
+/** Starts the program as its tasks do, without what few commands import: a third of the CPU. */
 export const DENO_RUN = ["run", "--unstable-lazy-dynamic-imports"] as const;
 
 /** The options of a process. */
@@ -63,8 +63,8 @@ export interface CliProcess extends AsyncDisposable {
   output(): Promise<CliResult>;
 }
 
-/** Runs the command line to its end: in this process unless an option needs one of its own, since starting Deno
- * takes longer than most runs. */
+/** Runs the command line to its end: in this process unless an option needs one of its own, since
+ * starting Deno takes longer than most runs. */
 export async function runCli(args: string[], options: CliOptions = {}): Promise<CliResult> {
   const { cwd, permissions, script, signal, ownProcess = false } = options;
   const needsProcess = [cwd, permissions, script, signal].some((option) => option !== undefined);
@@ -75,8 +75,8 @@ export async function runCli(args: string[], options: CliOptions = {}): Promise<
 
 /**
  * A process that runs command lines one after the other for all tests of a file, where they need
- * permissions, a working folder or programs of their own: starting Deno takes longer than most runs.
- * Make it outside the tests; it starts before the first and ends after the last.
+ * permissions, a working folder or programs of their own: starting Deno takes longer than most
+ * runs. Make it outside the tests; it starts before the first and ends after the last.
  */
 export class CliServer {
   #child?: Deno.ChildProcess;
@@ -133,8 +133,8 @@ async function runHere(args: string[], options: CliOptions): Promise<CliResult> 
 }
 
 /**
- * Starts the command line in this process. It hears signals, but only those that it handles: nothing
- * kills it.
+ * Starts the command line in this process. It hears signals, but only those that it handles:
+ * nothing kills it.
  */
 export function startHere(
   args: string[],

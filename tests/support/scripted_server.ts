@@ -16,15 +16,15 @@ export interface Reply {
   readonly status?: number;
   /** The header fields, but for those that frame the body. @default {} */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body as it goes over the wire; several pieces are several writes. One that comes bit by bit needs
-   * a framing that does not state its length. */
+  /** The body as it goes over the wire; several pieces are several writes. One that comes bit by
+   * bit needs a framing that does not state its length. */
   readonly body: Piece | readonly Piece[] | AsyncIterable<Piece>;
   /**
    * How the end of the body is marked: its length, chunks, or the end of the connection. @default
    * "length"
    */
   readonly framing?: "length" | "chunked" | "close";
-  /** Whether the connection closes before the end of the body that the framing announces. @default false */
+  /** Whether the connection closes before the announced end of the body. @default false */
   readonly breaks?: boolean;
   /** Whether nothing is sent at all: the connection closes. @default false */
   readonly hangsUp?: boolean;
@@ -32,12 +32,12 @@ export interface Reply {
   readonly closes?: boolean;
   /** The delay of that, in milliseconds. @default 0 */
   readonly closesAfterMs?: number;
-  /** Whether nothing follows what was sent, and the connection stays open until the client closes it.
+  /** Whether nothing more is sent, and the connection stays open until the client closes it.
    * @default false */
   readonly stalls?: boolean;
   /** Bytes instead of status line, header fields and body; several pieces are several writes. */
   readonly raw?: Piece | readonly Piece[];
-  /** Bytes before the status line, such as an interim answer; several pieces are several writes. @default none */
+  /** Bytes before the status line, such as an interim answer, one write each. @default none */
   readonly interim?: string | readonly string[];
 }
 
@@ -60,7 +60,7 @@ export interface Post {
   readonly open: number;
 }
 
-/** Replies in turn, to each prompt anew, the last one over and over; or a function that gives them. */
+/** Replies in turn for each prompt, the last one over and over; or a function that gives them. */
 export type Script = readonly Reply[] | ((post: Post) => Reply | Promise<Reply>);
 
 /** A running scripted server. */

@@ -250,8 +250,8 @@ export class QueueingServer implements SimulatedServer {
   }
 }
 
-/** Never refuses and processes all attempts at the same time; the more there are, the slower each of them gets.
- * `speed` gives the tokens a second of one attempt among `inFlight`. */
+/** Never refuses and processes all attempts at the same time; the more there are, the slower each
+ * of them gets. `speed` gives the tokens a second of one attempt among `inFlight`. */
 export class BatchingServer implements SimulatedServer {
   /** Ready when each attempt in the batch has this number of tokens, counted from the start. */
   readonly #ready = new BinaryHeap<{ at: number; attempt: SimulatedAttempt }>((a, b) =>

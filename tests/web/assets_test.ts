@@ -51,7 +51,7 @@ for (const [name, { html, script, style }] of Object.entries(PAGES)) {
   });
 }
 
-/** What browsers of `docs/monitor.md` lack, by name: the pages have no build step that replaces it. */
+/** What browsers of `docs/monitor.md` lack, by name: no build step of the pages replaces it. */
 const TOO_NEW = {
   js:
     /\b(?:URL\.(?:canParse|parse)|(?:is|to)WellFormed|withResolvers|groupBy|fromAsync|Promise\.try|RegExp\.escape|(?:to|from)(?:Base64|Hex)|Iterator\.from)\(|\.(?:values|keys|entries)\(\)\.(?:map|filter|some)\b|^\s*(?:await )?using /m,
@@ -92,7 +92,7 @@ Deno.test("charts do not use the browser's language, which Intl may not know", (
   }
 });
 
-/** The modules of a folder: the comment that each begins with, and the neighbors that it imports. */
+/** The modules of a folder: the comment at the start of each, and the neighbors it imports. */
 async function modulesOf(folder: URL) {
   const modules = new Map<string, { head: string; imports: string[] }>();
   for await (const { name } of Deno.readDir(folder)) {

@@ -62,7 +62,8 @@ const FLEET_FIGURES = [
   ["teachers", "Teachers", ({ teachers }) => teachersText(teachers)],
 ];
 
-/** @template T @typedef {{ title: string, text: (item: T) => string, tone?: (item: T) => string }} Column */
+/** @template T
+ * @typedef {{ title: string, text: (item: T) => string, tone?: (item: T) => string }} Column */
 
 /** @type {Column<FleetView["errors"][number]>[]} */
 const FLEET_ERROR_COLUMNS = [

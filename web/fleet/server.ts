@@ -25,7 +25,7 @@ export interface FleetOptions {
   readonly hostname?: string;
   /** 0 for any free port. @default 0 */
   readonly port?: number;
-  /** Token that a browser must send: 32 or more characters of base64url. @default 192 random bits */
+  /** Token that browsers must send: 32 or more characters of base64url. @default 192 random bits */
   readonly token?: string;
 }
 

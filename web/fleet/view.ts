@@ -9,7 +9,7 @@ export type FleetState =
   | "paused"
   /** A shard that has not started. */
   | "waiting"
-  /** The counter `beat` in the status file has not grown for 3 checks, or the file is unreadable. */
+  /** The counter `beat` in the status file has not grown for 3 checks, or it cannot be read. */
   | "silent"
   /** The counter has not grown for 12 checks. */
   | "dead"

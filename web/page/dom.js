@@ -106,7 +106,7 @@ export function setText(elementOrId, text) {
 
 /**
  * Returns what a page says while its server does not answer.
- * @param {{ isUnknown: boolean }} options whether a server answers, but does not know the page's token
+ * @param {{ isUnknown: boolean }} options whether a server answers that lacks the page's token
  */
 export function lostText({ isUnknown }) {
   return isUnknown

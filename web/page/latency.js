@@ -1,11 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Latency of rows over the whole run: percentiles and a histogram. The bars are SVG, because SVG
- * needs no inline style.
- *
- * @module
- */
+/** Latency of rows over the whole run: percentiles and a histogram. @module */
 
 import { makeValueTable } from "./chart_style.js";
 import { byId, fillRows, make, makeSvg, setAttribute, setShown, setText } from "./dom.js";

@@ -99,8 +99,8 @@ export function isFailing({ failed, succeeded }) {
 
 /** @param {MonitorState["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  // Ignores the state of the run: it changes with each wait for a teacher, and the advice would come
-  // and go with it.
+  // Ignores the state of the run: it changes with each wait for a teacher, and the advice would
+  // come and go with it.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureText(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +

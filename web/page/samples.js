@@ -241,7 +241,7 @@ function makeWhole(sample) {
   }
   if (response !== "" || failure === null) whole.append(makeText("Answer", response));
   if (tool_calls !== "") whole.append(makeText("Tool calls", tool_calls));
-  const note = "Long texts are cut short here; the output file has the full text.";
+  const note = "Long texts are cut short here; the files of the run have the full text.";
   if (sample.is_cut) whole.append(make("p", { class: "note" }, note));
   whole.append(makeFacts([
     ["Finish reason", sample.finish_reason],

@@ -196,7 +196,7 @@ function timeFigure({ state: { ended, history }, snapshot, startMs, nowMs }) {
   const { eta_s, eta_range_s, eta_is_lower_bound } = snapshot;
   const elapsed = formatDuration(snapshot.elapsed_ms);
   if (ended) {
-    // The history also has the runs before a retry; `elapsed_ms` is that of the retry alone.
+    // After a retry, the history begins with the first run, but `elapsed_ms` with the retry.
     const lastMs = Math.max((history.columns.elapsed_s.at(-1) ?? 0) * 1000, snapshot.elapsed_ms);
     return { value: elapsed, note: `ended ${formatMoment(startMs + lastMs, nowMs)}` };
   }

@@ -1,4 +1,4 @@
-/** The files of the page over results, as text. @module */
+/** The files of the data page, as text. @module */
 
 import { type PageFiles, pageOf } from "../assets.ts";
 import actions from "./page/actions.js" with { type: "text" };

@@ -1,6 +1,6 @@
 /**
- * Routes of the data page, and the server of `retort view`. `POST /data/selection` writes the ids of
- * selected rows to `.retort/`. The worker that reads the data saves its index there.
+ * Routes of the data page, and the server of `retort view`. `POST /data/selection` writes the ids
+ * of selected rows to `.retort/`. The worker that reads the data saves its index there.
  *
  * @module
  */
@@ -273,7 +273,7 @@ export function createViewApp(
   return { app, token, cookieName };
 }
 
-/** Serves the page until disposed. The returned `url` is to be opened in a browser: it has the token. */
+/** Serves the page until disposed. The returned `url`, to be opened in a browser, has the token. */
 export function serveView(service: DataSource, options: ServeViewOptions) {
   const { app, token } = createViewApp(service, options);
   return servePage(app, { ...options, token });

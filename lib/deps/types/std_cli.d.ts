@@ -1,6 +1,6 @@
 /**
- * `--` holds the arguments after `--`, and `_` all others that are not flags. Flags are in the order
- * of their first occurrence.
+ * `--` holds the arguments after `--`, and `_` all others that are not flags. Flags are in the
+ * order of their first occurrence.
  */
 export interface ParsedArguments {
   readonly _: string[];
@@ -23,8 +23,8 @@ export declare function parseArgs(
 ): ParsedArguments;
 
 /**
- * Blocks until the user has typed a line, and returns it; null if stdin is not a terminal. Writes to
- * stdout.
+ * Blocks until the user has typed a line, and returns it; null if stdin is not a terminal. Writes
+ * to stdout.
  */
 export declare function promptSecret(
   message?: string,

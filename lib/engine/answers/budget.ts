@@ -31,8 +31,8 @@ export interface BudgetOptions {
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** The end of the reason of a shard that has spent its share. With the same limit, its next run would
- * end at once, because earlier runs count. */
+/** The end of the reason of a shard that has spent its share. With the same limit, its next run
+ * would end at once, because earlier runs count. */
 export const RAISE_ADVICE = "Raise the limit to continue";
 
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */

@@ -17,8 +17,8 @@ import { EMPTY_ANSWER, hasContent, hasReasoning } from "./completion_check.ts";
  *
  * - `error`: the row fails
  * - `keep`: the answer is kept, unless it is empty or only reasoning
- * - `escalate`: after a truncation by the token limit, the row is sent again with twice the limit, up
- *   to `maxTokensCap`; otherwise the row fails
+ * - `escalate`: after a truncation by the token limit, the row is sent again with twice the limit,
+ *   up to `maxTokensCap`; otherwise the row fails
  */
 export type OnTruncated = "error" | "keep" | "escalate";
 

@@ -42,8 +42,8 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
  * except a 429 that is marked retryable.
  *
  * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
- * outage, because it may be replaced soon, and a wrong address as a fault: gateways answer 404 while
- * the server behind them restarts.
+ * outage, because it may be replaced soon, and a wrong address as a fault: gateways answer 404
+ * while the server behind them restarts.
  * @param waitedMs The latency of the attempt.
  */
 export function classify(

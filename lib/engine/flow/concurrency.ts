@@ -169,8 +169,8 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Starts again at 1, for example after an outage, as a careful start up to the last confirmed
-   * limit. */
+  /** Starts again at 1, for example after an outage, and grows as in a careful start until it is
+   * back at the last confirmed limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#confirmedLimit < Infinity) {

@@ -213,7 +213,7 @@ export class Endpoint {
   }
 
   /** Changes the weight and the maximum. What was learned about the teacher stays. */
-  setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
+  change({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Scales the turns so far, as if the teacher had always had this weight.
     this.turns *= weight / this.weight;
     this.weight = weight;
@@ -223,8 +223,8 @@ export class Endpoint {
 
   /** Takes back a teacher that is leaving, with calls in flight, even if it was halted. Continues
    * as carefully as after an outage. */
-  rejoin(share: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
-    this.setShare(share);
+  rejoin(settings: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
+    this.change(settings);
     this.isLeaving = false;
     this.resume();
     this.#load.restart();

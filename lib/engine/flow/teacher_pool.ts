@@ -19,8 +19,7 @@ const STEADY_TICK_MS = 500;
 /** A wait below the clock's precision would end again and again without any time passing. */
 const MIN_WAIT_MS = 0.001;
 
-/** A row goes to the teacher of its key until this teacher has more than this multiple of its share
- * of the attempts in flight. */
+/** `pickForKey` passes over a teacher with more than this many times its share in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
 /** The wait that a throttling teacher requested for a row. */
@@ -46,6 +45,7 @@ export interface Backoff {
 
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
+  /** The share of `rpm` and `tpm` that this process may use: other shards use the rest. */
   #rateShare = 1;
   readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
@@ -71,7 +71,7 @@ export class TeacherPool {
     return sumOf(this.#active, ({ userRate }) => userRate.maxPerSecond);
   }
 
-  /** Whether no teacher can be used: each has left, or is halted. */
+  /** Whether no teacher can be used: each is leaving or halted. */
   get isUnusable(): boolean {
     return this.#endpoints.every(({ isActive }) => !isActive);
   }
@@ -106,7 +106,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
-  /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
+  /** Milliseconds until a teacher's outage and requested wait are over; 0 if none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
@@ -202,7 +202,7 @@ export class TeacherPool {
 
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
-      if (endpoint.teacher === teacher) endpoint.setShare({ weight, maxConcurrency });
+      if (endpoint.teacher === teacher) endpoint.change({ weight, maxConcurrency });
     }
     this.#changed();
   }
@@ -277,7 +277,7 @@ function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): 
 }
 
 /** Among the first `count` endpoints, finds the one with the fewest turns for its weight that is
- * below its share in flight. While few are in flight, their numbers would not show the weights. */
+ * below its share in flight. Turns decide: with few attempts in flight, rounding hides weights. */
 function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,

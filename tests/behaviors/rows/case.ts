@@ -11,9 +11,9 @@ export interface RowCase {
   readonly what: string;
   /** The lines of the input, unchanged. */
   readonly rows: readonly string[];
-  /** The flags of the run; `-o`, `-c 1`, `-m test-model` and `--base-url` are there already. @default [] */
+  /** Flags of the run besides `-o`, `-c 1`, `-m test-model` and `--base-url`. @default [] */
   readonly flags?: readonly string[];
-  /** Files next to the input, by their paths; a text that begins with `->` is a link to what follows. */
+  /** Files next to the input, by path; a text that begins with `->` is a link to what follows. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** The text of each request body, without its braces and `"model":"test-model",`. */
   readonly sent?: readonly string[];

@@ -1,7 +1,7 @@
 /**
  * Rows as files hold them, and what is sent for each: the table of `rows_test.ts` and of
- * `docs/inputs.md`. A file for each topic; a row goes into the file of its topic. After a change, write
- * the page again: `deno run --allow-all tests/behaviors/rows/inputs_page.ts`.
+ * `docs/inputs.md`. A file for each topic; a row goes into the file of its topic. After a change,
+ * write the page again: `deno run --allow-all tests/behaviors/rows/inputs_page.ts`.
  *
  * @module
  */

@@ -13,8 +13,8 @@ import { type TempDir, tempDir } from "../../support/temp.ts";
 import { runInProcess } from "../run_case.ts";
 import type { RowCase } from "./case.ts";
 
-/** Runs it, and fails where something else is sent or written than expected. `$DIR` stands for the folder
- * above that of the input. */
+/** Runs it, and fails where something else is sent or written than expected. `$DIR` stands for the
+ * folder above that of the input. */
 export async function runRow(one: RowCase): Promise<void> {
   await using dir = await tempDir();
   await using server = serveLedger();

@@ -197,7 +197,7 @@ function shellWords(words) {
   return words.map(shellWord).join(" ");
 }
 
-/** Quotes a word for a POSIX shell. PowerShell needs quotes for `@` and `,`. @param {string} word */
+/** Quotes a word for a POSIX shell; for PowerShell, also `@` and `,`. @param {string} word */
 function shellWord(word) {
   return /^[\w%+=:./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -41,8 +41,8 @@ export class Grid {
   /**
    * @param {(from: number, count: number) => Promise<RowPage>} load loads rows, beginning at a
    * place
-   * @param {{ open: (row: ShownRow, place: number) => void, select: () => void, sort: (field: string)
-   * => void }} listener
+   * @param {{ open: (row: ShownRow, place: number) => void, select: () => void, sort: (field:
+   * string) => void }} listener
    */
   constructor(load, listener) {
     this.#pages = new RowPages(load, () => this.draw());

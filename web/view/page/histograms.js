@@ -56,7 +56,7 @@ export class HistogramList {
    * @param {readonly number[]} limits token limits of the runs
    */
   update(all, shown, view, limits) {
-    // A histogram of one value is hidden, unless a range is selected.
+    // A histogram with a single bar is hidden, unless a range is selected.
     const drawn = all.filter(({ field, bins }) =>
       bins.filter(({ count }) => count > 0).length > 1 ||
       view.ranges.some((range) => range.field === field)
@@ -79,14 +79,14 @@ export class HistogramList {
    * @param {Histogram["bins"]} shown
    * @param {Range} range
    */
-  #fill(plot, { bins, most }, shown, { min, max }) {
+  #fill(plot, { bins, most: largest }, shown, { min, max }) {
     const first = Math.max(0, bins.findIndex(({ count }) => count > 0));
     plot.bins = bins.slice(first);
     const counts = new Map(shown.map(({ from, count }) => [from, count]));
     const isInRange = (/** @type {Bin} */ { from, to }) =>
       (min === null || to >= min) && (max === null || from <= max);
     drawBars(plot, plot.bins.map((bin) => isInRange(bin) ? counts.get(bin.from) ?? 0 : 0));
-    setText(plot.endsNote, `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(most)}`);
+    setText(plot.endsNote, `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(largest)}`);
     if (document.activeElement !== plot.min) plot.min.value = String(min ?? "");
     if (document.activeElement !== plot.max) plot.max.value = String(max ?? "");
   }
@@ -204,7 +204,7 @@ function fillBars(group, name, counts, maxCount) {
 /** @param {Plot} plot @param {readonly number[]} limits */
 function showLimits({ bins, limitLines, limitNote }, limits) {
   limitLines.replaceChildren(...limits.map((tokens) => {
-    // A limit above all answers is drawn at the right edge.
+    // A limit above all answers is drawn in the last bar.
     const index = bins.findIndex(({ to }) => to >= tokens);
     const x = String((index === -1 ? bins.length - 1 : index) * BAR_STEP + BAR_WIDTH / 2);
     return makeSvg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });

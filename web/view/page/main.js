@@ -185,7 +185,7 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version changes with each request. Until the files are read,
+    // While the server reads files, the version changes with each request. Until they are read,
     // the overview of all rows is updated only if there is no condition: that needs no request.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");

@@ -43,7 +43,7 @@ const USES_ESCAPE = "input:not([type=checkbox]), select, dialog";
 export class OpenRow {
   #grid;
   #page;
-  /** Whether closing a row has called `history.back()`, and the browser has not stepped back yet. */
+  /** Whether closing a row has called `history.back()`, but the browser has not yet gone back. */
   #isSteppingBack = false;
   /**
    * The history has an entry for the table, and one for rows that are opened from it. They differ
@@ -230,7 +230,7 @@ export class OpenRow {
   }
 
   /**
-   * Reads a row again, with the answers to it from index `samplesFrom` on; null if it cannot be read.
+   * Reads a row again, with its answers from index `samplesFrom` on; null if it cannot be read.
    * @param {string} id
    * @param {number} samplesFrom
    * @returns {Promise<RowDetail | null>}

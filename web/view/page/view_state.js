@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the data page shows: filter, sort order, columns and open row. Also the fields for search and
- * condition.
+ * What the data page shows: filter, sort order, columns and open row. Also the fields for search
+ * and condition.
  *
  * @module
  */
