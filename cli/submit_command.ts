@@ -169,7 +169,9 @@ function refuseRunSettings(settings: Settings, config: Config | undefined): void
   }
   const name = NOT_FOR_SHARDS.find((name) => {
     const value = config?.flags.get(name);
-    return value !== undefined && value !== (name === "resume");
+    // `monitor: true` takes any free port, so several shards of a node can start.
+    const isHarmless = name === "monitor" && value === "";
+    return value !== undefined && value !== (name === "resume") && !isHarmless;
   });
   if (name === undefined) return;
   const path = settings.text("config");

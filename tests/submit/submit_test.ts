@@ -824,7 +824,7 @@ Deno.test("settings of --config count like flags: for the borders, the merge and
     assertStringIncludes(stderr, words);
   }
   const accepted = [
-    `${file}resume: true\ninput_format: txt`,
+    `${file}resume: true\ninput_format: txt\nmonitor: true`,
     `teachers: [{ api_key_file: ${key} }]`,
   ];
   assertExit(await submit(accepted[0]), 0);
