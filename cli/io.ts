@@ -125,8 +125,10 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of text that waits for a stuck reader, in UTF-16 units. Older text is dropped. */
-const MAX_QUEUED_CHARS = 1 << 20;
+/** Limits of text that waits for a stuck reader, and for one that still reads, in UTF-16 units. Older
+ * text is dropped. */
+const MAX_STUCK_CHARS = 1 << 20;
+const MAX_QUEUED_CHARS = 1 << 26;
 
 /** A reader that takes nothing for this time is stuck. A burst of text is kept until then. */
 const STUCK_MS = 1_000;
@@ -165,7 +167,7 @@ export class Output {
     this.#length += text.length;
     const nowMs = performance.now();
     if (this.#writing === undefined) this.#takenMs = nowMs;
-    const maxChars = nowMs - this.#takenMs > STUCK_MS ? MAX_QUEUED_CHARS : Infinity;
+    const maxChars = nowMs - this.#takenMs > STUCK_MS ? MAX_STUCK_CHARS : MAX_QUEUED_CHARS;
     while (this.#length > maxChars && this.#queue.length > 1) {
       this.#length -= this.#queue.shift()!.length;
     }

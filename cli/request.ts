@@ -116,7 +116,11 @@ export async function readUids(settings: Settings) {
   };
 }
 
+/** Matches ids that are names of images or other media. There may be a file of this name. */
+const MEDIA_NAME = /^[^@].*\.(?:png|jpe?g|webp|gif|bmp|tiff?|pdf|wav|mp3|mp4)$/i;
+
 async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {
+  if (MEDIA_NAME.test(settings.text(name) ?? "")) return settings.parts(name);
   const text = await settings.textOrFile(name);
   if (text === undefined || text === settings.text(name)) return settings.parts(name);
   try {

@@ -5,7 +5,7 @@ import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, planFor } from "../lib/shards/mod.ts";
-import type { Config, TeacherSpec } from "./config.ts";
+import type { Config } from "./config.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { flagsOf, typedName } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -22,7 +22,7 @@ import {
   type PreparedJob,
 } from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE, shownHeader } from "./connection.ts";
+import { shownHeader } from "./connection.ts";
 
 /** Time between the scheduler's signal and the kill (`--lead`). */
 const DEFAULT_LEAD_MS = 120_000;
@@ -143,7 +143,7 @@ async function checkRun(
     });
   }
   const request = await readRequest(run, io);
-  refuseVariables(request, io);
+  (await import("./submit_slurm.ts")).refuseVariables(request, io);
   // Nodes may have files that this machine lacks.
   const keyFile = request.settings.text("api-key-file");
   if (keyFile !== undefined && !(await exists(keyFile))) {
@@ -169,7 +169,9 @@ function refuseRunSettings(settings: Settings, config: Config | undefined): void
   }
   const name = NOT_FOR_SHARDS.find((name) => {
     const value = config?.flags.get(name);
-    return value !== undefined && value !== (name === "resume");
+    // `monitor: true` takes any free port, so several shards of a node can start.
+    const isHarmless = name === "monitor" && value === "";
+    return value !== undefined && value !== (name === "resume") && !isHarmless;
   });
   if (name === undefined) return;
   const path = settings.text("config");
@@ -254,45 +256,3 @@ function refuseVisibleSecrets(scheduler: "slurm" | "kubernetes", settings: Setti
  * such as EMPTY, and the names of some switches end in TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
-
-/** Throws if a teacher needs a variable, because shards on Slurm do not get it. */
-function refuseVariables({ settings, config }: RunRequest, io: Pick<Io, "env">): void {
-  if (settings.text("simulate") !== undefined) return;
-  const teachers = config?.teachers ?? [];
-  const headers = teachers.flatMap(({ headers = {} }) =>
-    Object.entries(headers).map(([name, value]) => `${name}=${value}`)
-  );
-  const header = [...settings.list("header"), ...headers].find((text) => text.includes("@env:"));
-  if (header !== undefined) {
-    const attempt = `the --header "${header.split(/[=:]/)[0]}" with @env`;
-    const reason =
-      "shards on Slurm do not get the variable, because Slurm would save it with the job";
-    refuse(`${attempt}: ${reason}`);
-  }
-  const urls = [...settings.list("base-url"), ...teachers.map(({ baseUrl = "" }) => baseUrl)];
-  if (settings.list("before").length === 0 && urls.some((url) => url.startsWith("@env:"))) {
-    throw new UsageError(
-      "Cannot submit a --base-url with @env: shards on Slurm do not get the variable. Write the address, " +
-        "or set the variable with --before",
-    );
-  }
-  refuseKeyInVariable(settings, teachers, io);
-}
-
-function refuseKeyInVariable(
-  settings: Settings,
-  teachers: readonly TeacherSpec[],
-  io: Pick<Io, "env">,
-): void {
-  const withoutFile = teachers.filter(({ apiKeyFile }) => apiKeyFile === undefined);
-  const hasFiles = settings.text("api-key-file") !== undefined ||
-    (teachers.length > 0 && withoutFile.length === 0);
-  const isNamed = withoutFile.some(({ apiKeyEnv }) => apiKeyEnv !== undefined) ||
-    (!hasFiles && settings.text("api-key-env") !== undefined);
-  if (!isNamed && (hasFiles || !io.env(DEFAULT_KEY_VARIABLE))) return;
-  throw new UsageError(
-    `Cannot submit with the key in ${isNamed ? "a variable" : DEFAULT_KEY_VARIABLE}: Slurm would ` +
-      "save it with the job, so shards do not get it. Write the key to a file that only you can read, " +
-      "and name it with --api-key-file",
-  );
-}

@@ -14,7 +14,10 @@ import {
   type SlurmOptions,
   slurmScript,
 } from "../lib/submit/mod.ts";
+import type { TeacherSpec } from "./config.ts";
+import { DEFAULT_KEY_VARIABLE } from "./connection.ts";
 import type { Io } from "./io.ts";
+import type { RunRequest } from "./request.ts";
 import { callTool, queueOf, tryTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { followUpCommand, logsOf, type PreparedJob } from "./submit_job.ts";
@@ -225,4 +228,68 @@ function programOnNodes(): string[] {
     "--allow-env",
     main.protocol === "file:" ? decodeURIComponent(main.pathname) : main.href,
   ];
+}
+
+/** Throws if a teacher needs a variable, because shards on Slurm do not get it, unless a line of
+ * `--before` may set it. */
+export function refuseVariables({ settings, config }: RunRequest, io: Pick<Io, "env">): void {
+  if (settings.text("simulate") !== undefined) return;
+  const teachers = config?.teachers ?? [];
+  const headers = teachers.flatMap(({ headers = {} }) =>
+    Object.entries(headers).map(([name, value]) => `${name}=${value}`)
+  );
+  const needsVariable = (text: string) => {
+    const variable = /@env:(.*)/s.exec(text)?.[1];
+    return variable !== undefined && !maySet(settings, variable);
+  };
+  const header = [...settings.list("header"), ...headers].find(needsVariable);
+  if (header !== undefined) {
+    throw new UsageError(
+      `Cannot submit the --header "${
+        header.split(/[=:]/)[0]
+      }" with @env: shards on Slurm do not get the ` +
+        "variable, because Slurm would save it with the job. Put the key into a file (--api-key-file), " +
+        "or read the variable from a file with --before",
+    );
+  }
+  const urls = [...settings.list("base-url"), ...teachers.map(({ baseUrl = "" }) => baseUrl)];
+  if (urls.some(needsVariable)) {
+    throw new UsageError(
+      "Cannot submit a --base-url with @env: shards on Slurm do not get the variable. Write the address, " +
+        "or set the variable with --before",
+    );
+  }
+  refuseKeyInVariable(settings, teachers, io);
+}
+
+/** Whether a line of `--before` names the variable, or reads a script that may set it. */
+function maySet(settings: Settings, variable: string): boolean {
+  return settings.list("before").some((line) =>
+    line.includes(variable) || /(?:^|[\s;&])(?:\.|source|eval)\s/.test(line)
+  );
+}
+
+function refuseKeyInVariable(
+  settings: Settings,
+  teachers: readonly TeacherSpec[],
+  io: Pick<Io, "env">,
+): void {
+  const withoutFile = teachers.filter(({ apiKeyFile }) => apiKeyFile === undefined);
+  const hasFiles = settings.text("api-key-file") !== undefined ||
+    (teachers.length > 0 && withoutFile.length === 0);
+  const ofAll = hasFiles ? undefined : settings.text("api-key-env");
+  const names = [...withoutFile.map(({ apiKeyEnv }) => apiKeyEnv), ofAll]
+    .filter((name) => name !== undefined);
+  const isUnset = names.length > 0
+    ? names.some((name) => !maySet(settings, name))
+    : !hasFiles && Boolean(io.env(DEFAULT_KEY_VARIABLE));
+  if (!isUnset) return;
+  const isOwn = withoutFile.some(({ apiKeyEnv }) => apiKeyEnv !== undefined);
+  throw new UsageError(
+    `Cannot submit with the key in ${
+      names.length > 0 ? "a variable" : DEFAULT_KEY_VARIABLE
+    }: Slurm ` +
+      "would save it with the job, so shards do not get it. Write the key to a file that only you can " +
+      `read, and name it with ${isOwn ? "api_key_file at the teacher" : "--api-key-file"}`,
+  );
 }

@@ -3,6 +3,7 @@
 import { parseSampleUid } from "../lib/answer.ts";
 import { UsageError } from "../lib/errors.ts";
 import { isList } from "../lib/endpoints/mod.ts";
+import { sortedJson } from "../lib/json.ts";
 import { resampled } from "../lib/params.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai, type Teacher, type TeacherRequest } from "../lib/teacher/mod.ts";
@@ -82,7 +83,11 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
-      settings: JSON.stringify({ ...list, baseUrl: "", weight: 0, maxConcurrency: 0 }),
+      settings: sortedJson({
+        ...list,
+        model: list.model ?? settings.text("model"),
+        ...{ baseUrl: "", weight: 0, maxConcurrency: 0 },
+      }),
       make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup, list.baseUrl),
     })),
     {

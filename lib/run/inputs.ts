@@ -38,7 +38,8 @@ export interface FoundInputs {
 
 /** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
-const RETORT_FILE = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
+const RETORT_FILE =
+  /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json(\.\w+)?$/;
 
 /**
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
@@ -116,12 +117,13 @@ async function readFolder(folder: string): Promise<{ files: string[]; subfolders
 }
 
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
+  if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(name)) return false;
   const plain = withoutCompression(name);
-  if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(plain)) return false;
-  const stem = /^(.*)\.(jsonl|ndjson)$/.exec(plain)?.[1];
+  // Compressed, `x_error.jsonl` may be of another program: only a run file shows that it is not.
+  const stem = plain.replace(RETORT_FILE, "").replace(/\.(jsonl|ndjson)$/, "");
+  const isOutput = ["", ".gz", ".zst"].some((end) => siblings.has(`${stem}.run.json${end}`));
   // Results in the folder of a compressed input have its name, without `.gz`.
-  const isInputOfResults = plain !== name && siblings.has(plain);
-  if (stem !== undefined && siblings.has(`${stem}.run.json`)) return isInputOfResults;
+  if (isOutput) return plain !== name && siblings.has(plain);
   return formatOfName(name) !== undefined;
 }
 

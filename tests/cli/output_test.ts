@@ -56,6 +56,19 @@ Deno.test("Output keeps a burst of text, which the reader has had no time to tak
   assertEquals(stream.text, lines.join(""));
 });
 
+Deno.test("Output drops the oldest text if a reader takes less than is written", async () => {
+  const stream = new FakeStream();
+  const read = Promise.withResolvers<void>();
+  stream.before = () => read.promise;
+  const output = new Output(stream);
+  const text = "x".repeat(1 << 20);
+  for (let number = 0; number < 70; number++) output.write(`${number} ${text}\n`);
+  read.resolve();
+  await output.flush();
+  assert(stream.text.length < 66 << 20, `${stream.text.length} characters`);
+  assert(stream.text.includes("69 x"));
+});
+
 Deno.test("Output keeps a text that is larger than what may wait", async () => {
   const stream = new FakeStream();
   const output = new Output(stream);

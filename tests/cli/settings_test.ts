@@ -228,6 +228,8 @@ Deno.test("Settings.textOrFile() refuses the name of a file without @, which wou
   await assertRejects(() => readUids(settingsOf({ "exclude-uids": uids })), UsageError, "write @");
   assertEquals((await readUids(settingsOf({ uids: `@${uids}` }))).uids, ["a", "b"]);
   assertEquals((await readUids(settingsOf({ uids: "a, b" }))).uids, ["a", "b"]);
+  const image = await dir.write("001.png", "");
+  assertEquals((await readUids(settingsOf({ "exclude-uids": image }))).excludeUids, [image]);
 });
 
 Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a number", async () => {

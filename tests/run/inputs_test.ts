@@ -39,9 +39,12 @@ Deno.test("compressed results are left out, a compressed input beside its result
   await using dir = await tempDir();
   const outputs = ["a.jsonl.gz", "a_error.jsonl.gz", "a.outdated.jsonl.zst", "a.run.json"];
   for (const name of [...outputs, "b.jsonl.gz", "b.jsonl", "b.run.json"]) await dir.write(name, "");
-  const input = dir.path("b.jsonl.gz");
-  assertEquals((await findInputs([dir.root])).files, [input]);
-  assertEquals((await findInputs([dir.path("*.gz")])).files, [input]);
+  for (const name of ["c.jsonl.gz", "c_error.jsonl.gz", "c.run.json.gz"]) await dir.write(name, "");
+  // Another program's data of errors.
+  await dir.write("math_error.jsonl.gz", "");
+  const inputs = ["b.jsonl.gz", "math_error.jsonl.gz"].map((name) => dir.path(name));
+  assertEquals((await findInputs([dir.root])).files, inputs);
+  assertEquals((await findInputs([dir.path("*.gz")])).files, inputs);
 });
 
 Deno.test("patterns match in one folder, and with ** in all below", async () => {

@@ -824,7 +824,7 @@ Deno.test("settings of --config count like flags: for the borders, the merge and
     assertStringIncludes(stderr, words);
   }
   const accepted = [
-    `${file}resume: true\ninput_format: txt`,
+    `${file}resume: true\ninput_format: txt\nmonitor: true`,
     `teachers: [{ api_key_file: ${key} }]`,
   ];
   assertExit(await submit(accepted[0]), 0);
@@ -832,6 +832,16 @@ Deno.test("settings of --config count like flags: for the borders, the merge and
   assertExit(await submit(accepted[1]), 0);
   const onNode = `${file}base_url: "@env:TEACHER_URL"`;
   assertExit(await submit(onNode, "--before", "source serve.sh"), 0);
+  const keys = [
+    `${file}headers: { api-key: "@env:TEACHER_KEY" }`,
+    "api_key_env: TEACHER_KEY",
+    "teachers: [{ api_key_env: TEACHER_KEY }]",
+  ];
+  for (const lines of keys) {
+    assertExit(await submit(lines, "--before", "export TEACHER_KEY=$(cat key)"), 0);
+    const { code } = await submit(lines, "--before", "module load deno");
+    assertEquals(code, 2, lines);
+  }
 });
 
 Deno.test("a file that the merge could not write is refused before the job is in the queue", async () => {
