@@ -146,9 +146,9 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** The start of `x-portkey-provider`, which is no key. Portkey's configuration and accounts may hold
- * keys as JSON. */
-const PORTKEY = /^x-portkey-(?!config|.*(?:guardrails|account))/i;
+/** The start of `x-portkey-provider`, which is no key. Portkey's configuration, metadata and accounts
+ * may hold keys or users as JSON. */
+const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
