@@ -289,7 +289,9 @@ export function textParamNotices(params: Readonly<Record<string, unknown>>): str
 function expectedInstead(name: string, text: string): string | undefined {
   if (NUMBERS.has(name)) return "a number";
   const isSwitch = name === "enable_thinking" || name.startsWith("chat_template_kwargs.");
-  if (isSwitch && /^(?:true|false|yes|no)$/i.test(text)) return "true or false";
+  // A template may take languages, and `no` is Norwegian.
+  const words = /think/.test(name) ? /^(?:true|false|yes|no)$/i : /^(?:true|false)$/i;
+  if (isSwitch && words.test(text)) return "true or false";
   const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
   return (name === "stop" || STRUCTURES.has(name)) && mayBeJson.test(text) ? "JSON" : undefined;
 }
