@@ -152,8 +152,10 @@ const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
-  return /auth|key|token|secret|cookie|pass|cred/i.test(name.replace(PORTKEY, "")) ||
-    /:\/\/(?:[^/]*@|.*\?)/.test(value);
+  const ownName = name.replace(PORTKEY, "");
+  // The host behind Portkey may take a key in its query; the query of a `Referer` is none.
+  const address = ownName === name ? /:\/\/[^/]*@/ : /:\/\/(?:[^/]*@|.*\?)/;
+  return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
 }
 
 /** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */

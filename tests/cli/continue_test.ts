@@ -194,6 +194,7 @@ Deno.test("nextCommand() shows which provider Portkey is to use, and none of its
   const host = "x-portkey-custom-host=http://vllm:8000/v1";
   assertEquals(shown("x-portkey-provider", "openai"), "x-portkey-provider=openai");
   assertEquals(shown("x-portkey-custom-host", "http://vllm:8000/v1"), host);
+  assertEquals(shown("HTTP-Referer", "http://a/?b=1"), "'HTTP-Referer=http://a/?b=1'");
   for (
     const [name, value] of [
       ["x-portkey-api-key", "pk-1"],
