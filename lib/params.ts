@@ -146,14 +146,16 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** The start of `x-portkey-provider`, which is no key. Portkey's configuration and accounts may
- * hold keys as JSON. */
-const PORTKEY = /^x-portkey-(?!config|.*(?:guardrails|account))/i;
+/** The start of `x-portkey-provider`, which is no key. Portkey's configuration, metadata and accounts
+ * may hold keys or users as JSON. */
+const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
-  return /auth|key|token|secret|cookie|pass|cred/i.test(name.replace(PORTKEY, "")) ||
-    /:\/\/(?:[^/]*@|.*\?)/.test(value);
+  const ownName = name.replace(PORTKEY, "");
+  // The host behind Portkey may take a key in its query; the query of a `Referer` is none.
+  const address = ownName === name ? /:\/\/[^/]*@/ : /:\/\/(?:[^/]*@|.*\?)/;
+  return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
 }
 
 /** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */
@@ -289,7 +291,9 @@ export function textParamNotices(params: Readonly<Record<string, unknown>>): str
 function expectedInstead(name: string, text: string): string | undefined {
   if (NUMBERS.has(name)) return "a number";
   const isSwitch = name === "enable_thinking" || name.startsWith("chat_template_kwargs.");
-  if (isSwitch && /^(?:true|false|yes|no)$/i.test(text)) return "true or false";
+  // A template may take languages, and `no` is Norwegian.
+  const words = /think/.test(name) ? /^(?:true|false|yes|no)$/i : /^(?:true|false)$/i;
+  if (isSwitch && words.test(text)) return "true or false";
   const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
   return (name === "stop" || STRUCTURES.has(name)) && mayBeJson.test(text) ? "JSON" : undefined;
 }

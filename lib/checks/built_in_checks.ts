@@ -142,7 +142,11 @@ const MULTIPLE_OF = {
     const validate: ReturnType<Required<FuncKeywordDefinition>["compile"]> = (value: number) => {
       const quotient = value / step;
       const errorBound = 2 * Number.EPSILON * Math.abs(quotient);
-      if (Math.abs(quotient - Math.round(quotient)) <= errorBound) return true;
+      // The bound of 3000000000000001 / 2 is above 0.5, so that it would hide the remainder.
+      const isMultiple = Number.isInteger(step)
+        ? value % step === 0
+        : Math.abs(quotient - Math.round(quotient)) <= errorBound;
+      if (isMultiple) return true;
       validate.errors = [{ message: `must be multiple of ${step}` }];
       return false;
     };

@@ -241,7 +241,7 @@ function isPart(content: unknown): boolean {
 }
 
 const PART_TYPE =
-  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url)?$|^tool_|^reference$/;
+  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^tool_|^reference$/;
 
 /** Returns the JSON text of an answer that the server has parsed, as one that follows a schema. */
 function jsonOf(answer: unknown): string {

@@ -111,8 +111,15 @@ Deno.test("schemaCheck() takes multiples of decimal steps as JSON writes them", 
     const multiples = Array.from({ length: 20_000 }, (_, i) => (i * step).toFixed(digits));
     assertEquals(check(completionOf({ response: `[${multiples}]` }), rowOf()), undefined);
   }
-  for (const [step, answer] of [[0.01, "0.005"], [0.01, "123456.789"], [1, "1.0005"], [3, "10"]]) {
+  const others = [
+    [0.01, "0.005"],
+    [0.01, "123456.789"],
+    [1, "1.0005"],
+    [3, "10"],
+    [2, "3000000000000001"],
+  ] as const;
+  for (const [step, answer] of others) {
     const reason = `Does not match the schema: it must be multiple of ${step}`;
-    assertEquals(await judge({ multipleOf: step }, String(answer)), reason);
+    assertEquals(await judge({ multipleOf: step }, answer), reason);
   }
 });

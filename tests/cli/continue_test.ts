@@ -194,11 +194,13 @@ Deno.test("nextCommand() shows which provider Portkey is to use, and none of its
   const host = "x-portkey-custom-host=http://vllm:8000/v1";
   assertEquals(shown("x-portkey-provider", "openai"), "x-portkey-provider=openai");
   assertEquals(shown("x-portkey-custom-host", "http://vllm:8000/v1"), host);
+  assertEquals(shown("HTTP-Referer", "http://a/?b=1"), "'HTTP-Referer=http://a/?b=1'");
   for (
     const [name, value] of [
       ["x-portkey-api-key", "pk-1"],
       ["X-Portkey-Virtual-Key", "vk-1"],
       ["x-portkey-config", '{"provider":"openai","api_key":"sk-1"}'],
+      ["x-portkey-metadata", '{"_user":"me@example.com"}'],
       ["x-portkey-vertex-service-account-json", '{"private_key":"1"}'],
       ["x-portkey-aws-session-token", "t-1"],
       ["x-portkey-custom-host", "http://me:pass@vllm:8000/v1"],

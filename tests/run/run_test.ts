@@ -351,6 +351,14 @@ Deno.test("a listener that leaves during a later run gets no more events", async
   assertEquals(types.length, 1);
 });
 
+Deno.test("the error of an async listener is ignored", async () => {
+  await using dir = await tempDir();
+  const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
+  const generator = generatorOf(new TestTeacher());
+  generator.on(() => Promise.reject(new Error("Of the listener")));
+  assertEquals((await generator.run(options)).succeeded, 1);
+});
+
 Deno.test("verify() uses the last failure of a row, as a run does", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();

@@ -86,7 +86,7 @@ Deno.test("textParamNotices() names numbers, lists and blocks that a slip has ma
     'The parameter "chat_template_kwargs.enable_thinking" is sent as the text "False": it is not ' +
     "true or false",
   ]);
-  const kwargs = { enable_thinking: false, reasoning_effort: "none" };
+  const kwargs = { enable_thinking: false, reasoning_effort: "none", lang: "no" };
   assertEquals(textParamNotices({ chat_template_kwargs: kwargs }), []);
   const meant = { temperature: 0.7, stop: "[END]", guided_regex: "[a-z]+", tool_choice: "auto" };
   assertEquals(textParamNotices(meant), []);

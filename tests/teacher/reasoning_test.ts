@@ -39,7 +39,8 @@ Deno.test("MessageReader does not mistake a setting for reasoning", () => {
 Deno.test("MessageReader reads the answer from a text, from parts, and from a part alone", () => {
   const part = { type: "text", text: "42" };
   const thinking = { type: "thinking", thinking: [{ type: "text", text: "why" }] };
-  for (const content of ["42", [part], part, ["4", { text: "2" }], [thinking, part]]) {
+  const delta = { type: "text_delta", text: "42" };
+  for (const content of ["42", [part], part, delta, ["4", { text: "2" }], [thinking, part]]) {
     assertEquals(new MessageReader().read({ content }).content, "42");
   }
   for (const content of [null, undefined, {}, [null], [thinking], { type: "image" }]) {
