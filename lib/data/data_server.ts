@@ -38,6 +38,8 @@ interface Selection {
   readonly scanner: Scanner | undefined;
   readonly createdMs: number;
   requestedMs: number;
+  /** Whether its ids are being saved: the page may be in a hidden tab, and request nothing. */
+  isAwaited?: boolean;
   /** The overview of the first `total` rows. A scan may have found more rows since. */
   overview?: Omit<Overview, "scan" | "version">;
   /** The first `count` rows, sorted; `key` is the field and the direction. */
@@ -199,6 +201,7 @@ export class DataServer {
   /** Waits until the search has found all rows. */
   async #allRows(selection: Selection): Promise<Uint32Array> {
     const { scanner, table } = selection;
+    selection.isAwaited = true;
     await scanner?.ended;
     const isOutdated = table !== this.#index.table;
     const problem = isOutdated ? "The files have changed: save again" : scanner?.problem;
@@ -228,7 +231,8 @@ export class DataServer {
     if (cached !== undefined) cached.requestedMs = nowMs;
     this.#keep(
       this.#selections.filter((selection) =>
-        !isScanning(selection) || nowMs - selection.requestedMs < UNWATCHED_MS
+        !isScanning(selection) || selection.isAwaited ||
+        nowMs - selection.requestedMs < UNWATCHED_MS
       ),
     );
     const { version, table } = this.#index;
