@@ -27,12 +27,22 @@ async function assertSums(dir: TempDir, summary: Summary): Promise<void> {
   assertEquals(noted.total, noted.skipped + noted.succeeded + noted.failed + noted.pending);
 }
 
+/** Every tenth attempt fails, so that attempts and rows are not the same. A row fails once at most:
+ * by chance, all five attempts of one could be a tenth. */
+function everyTenthFault() {
+  const failed = new Set<string>();
+  return ({ prompt }: { prompt: string }, { n }: { n: number }) => {
+    if (n % 10 !== 0 || failed.has(prompt)) return undefined;
+    failed.add(prompt);
+    return errorAnswer(500);
+  };
+}
+
 Deno.test("after kill -9 the next summary holds at least what was in flight, and little more", async () => {
   await using dir = await tempDir();
   await using server = serveLimited({
     latencyMs: 100,
-    // Some fail, so that attempts and rows are not the same.
-    answer: (_, { n }) => n % 10 === 0 ? errorAnswer(500) : undefined,
+    answer: everyTenthFault(),
   });
   const input = await dir.write("in.jsonl", numberedRows(ROWS));
   const args = [input, "-o", dir.path("out/"), "-c", String(CONCURRENCY), "--progress", "none"];
@@ -64,7 +74,7 @@ Deno.test("an aborted run counts the calls that it canceled separately", async (
   await using dir = await tempDir();
   await using server = serveLimited({
     latencyMs: 100,
-    answer: (_, { n }) => n % 10 === 0 ? errorAnswer(500) : undefined,
+    answer: everyTenthFault(),
   });
   const options = { rows: ROWS, concurrency: CONCURRENCY };
   const { summary } = await runLibrary(dir, [server], {
