@@ -178,6 +178,7 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
 }
 
 function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): string {
+  if (requests.length === 0) return "No rows to send";
   const firstRequest = requests.length > 1
     ? `the first request of each of ${requests.length} shapes`
     : "the first request";

@@ -60,6 +60,14 @@ Deno.test("a command that is mistyped or in the wrong place is reported", async 
   }
 });
 
+Deno.test("a dry run without any row announces no request", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", "");
+  const args = [input, "-o", dir.path("out/"), "--base-url", "http://127.0.0.1:9/v1", "-m", "m"];
+  const { stdout, stderr } = await runCli([...args, "--allow-empty", "--dry-run"]);
+  assertEquals([stdout, stderr.trim().split("\n").at(-1)], ["null\n", "No rows to send"]);
+});
+
 Deno.test("a file may have a name similar to a command", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
