@@ -142,6 +142,8 @@ export function nextCommand(
   // None of the chosen rows has failed: the failures on disk are those of other rows.
   if (summary.failed === 0) droppedFlags.push("uids", "exclude-uids");
   if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);
+  // Without the flag, the command would pay for the rows that the user has excluded.
+  if (summary.failed === 0 && thisRun?.flags.has("exclude-uids")) return undefined;
   if (summary.failures_on_disk > 0) return commandLine(thisRun, ["retry"], droppedFlags);
   return undefined;
 }
