@@ -10,7 +10,7 @@ import type { Page } from "./deps/playwright.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
-import { section, stateWord } from "./parts.ts";
+import { drawnCanvas, section, stateWord } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
 /** Installs a meter that sums layout shifts without user input. */
@@ -180,9 +180,7 @@ Deno.test("page: charts show events, hide lines, and show a range of time", asyn
   await using visited = await visit(stage.served.url);
   const { page } = visited;
   const chart = page.locator("figure").filter({ hasText: "Rows per second" });
-  const canvas = chart.locator("canvas");
-  await chart.scrollIntoViewIfNeeded();
-  await canvas.waitFor();
+  const canvas = await drawnCanvas(chart);
   const over = chart.locator(".u-over");
   const named = page.locator("#cursor-time").getByText(/in · Paused$/);
   // The chart may still move under the pointer.

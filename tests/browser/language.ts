@@ -6,7 +6,7 @@
 
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
-import { tileShows } from "./parts.ts";
+import { drawnCanvas, tileShows } from "./parts.ts";
 
 Deno.test("language: figures and charts are drawn where the browser's language is not a valid tag", async () => {
   await using job = await startJob(60);
@@ -20,6 +20,5 @@ Deno.test("language: figures and charts are drawn where the browser's language i
   job.teacher.release(12);
   await tileShows(page, "Answered", "12");
   const chart = page.locator("figure").filter({ has: page.locator("canvas") }).first();
-  await chart.scrollIntoViewIfNeeded();
-  await chart.locator("canvas").first().waitFor();
+  await drawnCanvas(chart);
 });

@@ -34,6 +34,20 @@ function exactly(figure: string): RegExp {
   return new RegExp(`^\\s*${RegExp.escape(figure)}(?![\\d.,])`);
 }
 
+/** Scrolls to a chart until it is drawn: what is above may grow and push it out of view again. */
+export async function drawnCanvas(chart: Locator): Promise<Locator> {
+  const canvas = chart.locator("canvas").first();
+  for (let left = 30;; left--) {
+    await chart.scrollIntoViewIfNeeded();
+    try {
+      await canvas.waitFor({ timeout: 2_000 });
+      return canvas;
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
+}
+
 /** A section of the page, by its heading. */
 export function section(page: Page, title: string): Locator {
   return page.getByRole("region", { name: title, exact: true });

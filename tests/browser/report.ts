@@ -7,7 +7,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
-import { section, stateWord, tileShows } from "./parts.ts";
+import { drawnCanvas, section, stateWord, tileShows } from "./parts.ts";
 
 Deno.test("report: shows from disk how the run ended, and asks no server for anything", async () => {
   await using dir = await tempDir();
@@ -44,10 +44,9 @@ Deno.test("report: shows from disk how the run ended, and asks no server for any
   const charts = page.locator("figure.large");
   assertEquals(await charts.count(), 4);
   for (const chart of await charts.all()) {
-    await chart.scrollIntoViewIfNeeded();
-    await chart.locator("canvas").first().waitFor();
+    const canvas = await drawnCanvas(chart);
     assert(
-      await chart.locator("canvas").first().evaluate(hasInk),
+      await canvas.evaluate(hasInk),
       "an empty chart",
     );
   }
