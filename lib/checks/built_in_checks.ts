@@ -133,7 +133,8 @@ async function compile(schema: unknown): Promise<ValidateFunction> {
   }
 }
 
-/** Ajv's own keyword rejects 0.07 as a multiple of 0.01, because 0.07 / 0.01 is above 7. */
+/** Ajv's own keyword rejects 0.07 as a multiple of 0.01, because 0.07 / 0.01 is above 7. Its option
+ * `multipleOfPrecision` is an absolute tolerance, but the error grows with the quotient. */
 const MULTIPLE_OF = {
   keyword: "multipleOf",
   type: "number",

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { tempDir } from "../support/temp.ts";
 import { makeAnswer } from "../web/fake_run.ts";
-import { visit } from "./browser.ts";
+import { type Visit, visit } from "./browser.ts";
 import { section, stateWord, tileShows } from "./parts.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 
@@ -49,15 +49,21 @@ function recordNotifications(): void {
   Reflect.set(globalThis, "Notification", Recorded);
 }
 
-Deno.test("page: a halt is a red banner with the command to copy, notified, and still there after a reload", async () => {
-  await using stage = stageEnding();
-  await using visited = await visit(stage.served.url, {
+/** Opens the page of a run and asks for a notification at its end. */
+async function visitWithNotifications(url: string): Promise<Visit> {
+  const visited = await visit(url, {
     initScript: recordNotifications,
     permissions: ["notifications"],
   });
+  await stateWord(visited.page, "Running").waitFor();
+  await visited.page.getByRole("switch", { name: "Notify me at the end" }).click();
+  return visited;
+}
+
+Deno.test("page: a halt is a red banner with the command to copy, notified, and still there after a reload", async () => {
+  await using stage = stageEnding();
+  await using visited = await visitWithNotifications(stage.served.url);
   const { page } = visited;
-  await stateWord(page, "Running").waitFor();
-  await page.getByRole("switch", { name: "Notify me at the end" }).click();
   const reason = "The teacher rejects all rows (401): Incorrect API key";
   stage.run.emit(makeSnapshot({ ...stage.run.now, state: "halted", reason }));
   stage.run.emit(makeSummary({ state: "halted", reason, pending: 900 }));
@@ -84,13 +90,8 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
 
 Deno.test("page: notifies of the end in a hidden tab, of which browsers draw no frames", async () => {
   await using stage = stageEnding();
-  await using visited = await visit(stage.served.url, {
-    initScript: recordNotifications,
-    permissions: ["notifications"],
-  });
+  await using visited = await visitWithNotifications(stage.served.url);
   const { page } = visited;
-  await stateWord(page, "Running").waitFor();
-  await page.getByRole("switch", { name: "Notify me at the end" }).click();
   await page.evaluate(() => void Reflect.set(globalThis, "requestAnimationFrame", () => 0));
   stage.run.emit(makeSummary({ state: "done" }));
   await page.waitForFunction(() => Reflect.get(globalThis, "notified").length === 1);
