@@ -7,7 +7,7 @@ import { httpRows, peers } from "./http.ts";
 import { type Bench, type Figure, type Measure, renderTable } from "./measure.ts";
 import { failingOnce, queueing, rateLimited, teachersThatJoin, weighted } from "./overload.ts";
 import { modelcallScenario, progressOnOff, progressPerRow } from "./modelcall.ts";
-import { monitorCosts, monitorFrames, monitorSpeed } from "./monitor.ts";
+import { monitorCosts, monitorFolder, monitorFrames, monitorSpeed } from "./monitor.ts";
 import { cpuAndMemoryByRow, cpuByConcurrency, resumeIndex } from "./scale.ts";
 import { shardCosts } from "./shards.ts";
 import { viewRows } from "./view.ts";
@@ -30,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   { name: "monitor: speed", run: monitorSpeed },
   { name: "monitor: costs", run: monitorCosts },
   { name: "monitor: frames", run: monitorFrames },
+  { name: "monitor: folder", run: monitorFolder },
   { name: "overload: rate", run: rateLimited },
   { name: "overload: faults", run: failingOnce },
   { name: "overload: queue", run: queueing },

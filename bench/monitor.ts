@@ -1,4 +1,5 @@
-/** What 50 open pages, ten of which read nothing, cost a run; what a frame costs a page. @module */
+/** What open pages, some of which read nothing, cost a run, what a frame costs a page, and what
+ * `monitor OUT` costs. @module */
 
 import { inChild } from "./child.ts";
 import {
@@ -122,7 +123,8 @@ const MAX_SLOW_PERCENT = 2;
 /** Returns no figures except on Linux: npm has no Chromium for other systems. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
-  const frames = await traceFrames(bench.full ? 200 : 40);
+  // CPU milliseconds of each.
+  const frames = await inBrowser<number[]>("frame_costs.ts", bench.full ? 200 : 40);
   const worst = Math.max(...frames);
   const slowFrames = frames.filter((ms) => ms > MAX_FRAME_MS).length;
   return [{
@@ -141,8 +143,49 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Returns the CPU milliseconds of each frame. Runs with the packages of `tests/browser/`. */
-async function traceFrames(snapshots: number): Promise<number[]> {
+/** What `tests/browser/fleet_costs.ts` prints. */
+interface FolderCosts {
+  readonly runs: number;
+  /** Milliseconds from the visit until the page shows the first runs. */
+  readonly shownMs: number;
+  /** Percent of a core that the program uses while no page is open. */
+  readonly closedPercent: number;
+  /** The same with an open page. */
+  readonly openPercent: number;
+}
+
+/** What `monitor OUT` costs while many runs replace their status files every 5 s. Returns no figures
+ * except on Linux: npm has no Chromium for other systems. */
+export async function monitorFolder(bench: Bench): Promise<Figure[]> {
+  if (Deno.build.os !== "linux") return [];
+  const rounds: FolderCosts[] = [];
+  for (let round = 0; round < bench.rounds(1); round++) {
+    rounds.push(await inBrowser("fleet_costs.ts", bench.full ? 60 : 15));
+  }
+  const [{ runs }] = rounds, name = `monitor of ${runs.toLocaleString("en")} runs`;
+  const shownMs = median(rounds.map((costs) => costs.shownMs));
+  const openPercent = median(rounds.map((costs) => costs.openPercent));
+  const closedPercent = median(rounds.map((costs) => costs.closedPercent));
+  return [
+    {
+      name: `${name}: until the page shows them`,
+      retort: `${formatNumber(shownMs)} ms`,
+      baseline: "",
+      ratios: [],
+      target: atMost(shownMs, 2_000, " ms"),
+    },
+    {
+      name: `${name}: CPU with an open page`,
+      retort: `${formatNumber(openPercent)} % of a core`,
+      baseline: `${formatNumber(closedPercent)} % without a page`,
+      ratios: [],
+      target: atMost(openPercent, 5, " %"),
+    },
+  ];
+}
+
+/** Runs a script with the packages of `tests/browser/`. Returns what it prints as JSON. */
+async function inBrowser<Result>(script: string, option: number): Promise<Result> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -151,11 +194,11 @@ async function traceFrames(snapshots: number): Promise<number[]> {
       "--allow-all",
       "--config",
       `${folder}deno.json`,
-      `${folder}frame_costs.ts`,
-      String(snapshots),
+      `${folder}${script}`,
+      String(option),
     ],
     stderr: "inherit",
   }).output();
-  if (code !== 0) throw new Error(`Cannot trace the page's frames: exit code ${code}, see above`);
+  if (code !== 0) throw new Error(`Cannot measure the page: exit code ${code}, see above`);
   return JSON.parse(new TextDecoder().decode(stdout));
 }

@@ -86,8 +86,9 @@ function schedulerShard(
   if (count !== undefined) return { index: task + (read("RETORT_SHARD_BASE") ?? 0), count };
   const [size, min, max, step] = ["COUNT", "MIN", "MAX", "STEP"]
     .map((name) => read(`SLURM_ARRAY_TASK_${name}`));
+  // `0-2:2,5-6` has as many tasks as `0-6:2`, but not the same ones.
   const isWhole = size !== undefined && size > 1 && min !== undefined && max !== undefined &&
-    step !== undefined && size === (max - min) / step + 1;
+    step !== undefined && size === (max - min) / step + 1 && (task - min) % step === 0;
   if (!isWhole) {
     const reason = slurmTask === undefined
       ? "Kubernetes does not tell it to pods"

@@ -123,7 +123,7 @@ export async function checkShards(
 ): Promise<void> {
   const { shards } = plan;
   const identity = request && identityOfShards(request, shards);
-  if (request?.run.limit !== undefined && rowsBefore(plan, shards - 1) === undefined) {
+  if (request?.run.limit !== undefined && rowsBefore(plan)[shards - 1] === undefined) {
     throw new UsageError(
       "Cannot use --limit with shards of compressed files, whose rows are not counted: leave it " +
         "out, or decompress them",

@@ -193,6 +193,7 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);
   const inputs = plan.inputs.map(({ path }) => path);
+  const rowCounts = rowsBefore(plan);
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const originalFiles = filesOf(inputs.join(", "), ownStem);
@@ -207,7 +208,7 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
       inputs,
       runFile,
       runFileProblem,
-      rowsBefore: rowsBefore(plan, index),
+      rowsBefore: rowCounts[index],
       changes,
     });
   }

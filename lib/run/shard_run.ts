@@ -92,8 +92,9 @@ export async function recordFailedStart(
 }
 
 function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
-  const rowCount = rowsBefore(plan, index);
-  if (rowCount !== undefined) return Math.max(0, limit - rowCount);
+  const rowCounts = rowsBefore(plan);
+  // Without the limits of later shards, the answers of earlier ones could not be merged.
+  if (rowCounts.at(-1) !== undefined) return Math.max(0, limit - rowCounts[index]!);
   throw new UsageError(
     "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
   );

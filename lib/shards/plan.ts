@@ -96,14 +96,17 @@ export async function divide(
     candidates.every(({ divisible }) => divisible.pieces !== undefined);
   if (isInPieces) refuseTooFew(candidates, count, named);
   const total = sumOf(candidates, ({ divisible }) => divisible.size);
-  const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
+  const targets = Array.from(
+    { length: total === 0 ? 0 : count - 1 },
+    (_, i) => total * (i + 1) / count,
+  );
   const inputs: PlannedInput[] = [];
   const starts: ShardStart[] = [{ input: 0, ...START }];
-  let base = 0;
+  let base = 0, nextTarget = 0;
   for (const [input, { path, size, mtime, divisible }] of candidates.entries()) {
     const { size: length, format, jsonColumns } = divisible;
-    const targetsInFile = targets.filter((target) => target > base && target <= base + length)
-      .map((target) => target - base);
+    const targetsInFile: number[] = [];
+    while (targets[nextTarget] <= base + length) targetsInFile.push(targets[nextTarget++] - base);
     const { borders, header, end } = await bordersOf(path, divisible, targetsInFile, signal);
     for (const border of borders) {
       const isEnd = border === undefined || border.byte >= length;
@@ -142,11 +145,11 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
   const isAtOrAfter = (piece: ShardStart, start: ShardStart) =>
     piece.input > start.input || (piece.input === start.input && piece.byte >= start.byte);
   const firstPieces: number[] = [];
+  let nearest = 0;
   for (const [shard, start] of starts.entries()) {
-    const nearest = pieces.findIndex((piece) => isAtOrAfter(piece, start));
+    while (nearest < pieces.length && !isAtOrAfter(pieces[nearest], start)) nearest++;
     // Leaves a piece for each later shard.
-    const last = pieces.length - (starts.length - shard);
-    const index = nearest === -1 ? last : Math.min(nearest, last);
+    const index = Math.min(nearest, pieces.length - (starts.length - shard));
     firstPieces.push(shard === 0 ? 0 : Math.max(index, firstPieces[shard - 1] + 1));
   }
   return firstPieces.map((index) => pieces[index]);
@@ -216,7 +219,7 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
  * have all rows of a trial. If rows of a compressed file are not counted, its share of bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
-  const before = rowsBefore(plan, index);
+  const before = rowsBefore(plan)[index];
   const rowCounts = plan.inputs.map(({ end }) => end?.rows);
   if (before !== undefined && rowCounts.every((count) => count !== undefined)) {
     const ownRows = sumOf(pieces, ({ part }) => part!.to.rows - part!.from.rows);
@@ -230,12 +233,18 @@ export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): 
   return ownBytes / sumOf(plan.inputs, ({ length }) => length);
 }
 
-/** Rows of earlier shards; undefined after a compressed file, whose rows are not counted. */
-export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
-  const start = plan.starts[index];
-  const before = plan.inputs.slice(0, start.input);
-  if (before.some(({ end }) => end === null)) return undefined;
-  return start.rows + sumOf(before, ({ end }) => end!.rows);
+/** Rows before each shard; undefined after a compressed file, whose rows are not counted. Reads each
+ * input once: there may be as many inputs as shards. */
+export function rowsBefore({ inputs, starts }: ShardPlan): (number | undefined)[] {
+  const beforeInputs: (number | undefined)[] = [0];
+  for (const { end } of inputs) {
+    const before = beforeInputs.at(-1);
+    beforeInputs.push(before === undefined || end === null ? undefined : before + end.rows);
+  }
+  return starts.map(({ input, rows }) => {
+    const before = beforeInputs[input];
+    return before === undefined ? undefined : before + rows;
+  });
 }
 
 /** Where a merge with `tidy` moves files, relative to the folder of the outputs. */

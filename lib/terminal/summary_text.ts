@@ -104,7 +104,7 @@ function resultText(
   { total, failures_on_disk, bad_rows }: Summary,
 ): [text: string, color: Color] {
   const unanswered = failures_on_disk + bad_rows;
-  if (total + bad_rows === 0) return ["the input has no rows", "yellow"];
+  if (total + bad_rows === 0) return ["there are no rows", "yellow"];
   if (unanswered === 0) return ["every row has a result", "green"];
   if (unanswered === total + bad_rows) return ["no row has a result", "red"];
   return [withoutResult(unanswered), "yellow"];

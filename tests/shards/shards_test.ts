@@ -10,7 +10,14 @@ import { join } from "../../lib/deps/std_path.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
-import { changeOf, divide, type OwnOutput, planFor, readPlan } from "../../lib/shards/mod.ts";
+import {
+  changeOf,
+  divide,
+  type OwnOutput,
+  planFor,
+  readPlan,
+  rowsBefore,
+} from "../../lib/shards/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { delay } from "../../lib/timer.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -131,6 +138,26 @@ Deno.test("--limit counts over the whole input, and a shard without rows is done
   assertEquals(rows[3], []);
 });
 
+Deno.test("the rows before each of many shards are counted in one pass over the inputs", async () => {
+  await using dir = await tempDir();
+  await dir.write("in.jsonl", prompts(0, 2));
+  const plan = await divide([dir.path("in.jsonl")], 1);
+  const count = 200, [input] = plan.inputs;
+  let reads = 0;
+  const counted = {
+    ...input,
+    get end() {
+      reads++;
+      return input.end;
+    },
+  };
+  const manyInputs = Array.from({ length: count }, () => counted);
+  const starts = Array.from({ length: count }, (_, input) => ({ ...plan.starts[0], input }));
+  const before = rowsBefore({ ...plan, shards: count, inputs: manyInputs, starts });
+  assertEquals(before, starts.map(({ input }) => input * 2));
+  assertEquals(reads < 5 * count, true, `${reads} reads`);
+});
+
 Deno.test("a changed input, other inputs and other reading options are refused", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
@@ -204,11 +231,13 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   assertStringIncludes(mixed.message, "there are 5, row groups of Parquet included. Use at most 5");
   const rows = await runAll(dir, inputs, 3);
   assertEquals(rows.map(({ length }) => length), [500, 1, 1]);
-  await assertRejects(
-    () => runShard(inputs, dir.path("out/"), { limit: 5, shard: { index: 1, count: 3 } }),
-    UsageError,
-    "--limit",
-  );
+  for (const index of [0, 1]) {
+    await assertRejects(
+      () => runShard(inputs, dir.path("out/"), { limit: 5, shard: { index, count: 3 } }),
+      UsageError,
+      "--limit",
+    );
+  }
 });
 
 Deno.test("what cannot be divided is converted into one file, because beside its original a folder holds rows twice", async () => {

@@ -167,7 +167,7 @@ const ENDINGS: readonly [name: string, changes: Partial<Summary>, headline: stri
   ["rows that failed", { failures_on_disk: 2 }, "Finished in 35 s: 2 rows have no result"],
   ["rows that are bad", { bad_rows: 1 }, "Finished in 35 s: 1 row has no result"],
   ["no result at all", { total: 3, failures_on_disk: 3 }, "Finished in 35 s: no row has a result"],
-  ["an input without rows", { total: 0 }, "Finished in 35 s: the input has no rows"],
+  ["an input without rows", { total: 0 }, "Finished in 35 s: there are no rows"],
   [
     "a retry that was interrupted",
     { state: "interrupted", failures_on_disk: 30 },

@@ -15,7 +15,7 @@ import {
   shardStem,
   statOf,
 } from "../../lib/files.ts";
-import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
+import { readPlan, rowsBefore, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import { DEAD_CHECKS, type FleetRow, type FleetView, fleetView, type FoundRun } from "./view.ts";
 
@@ -213,14 +213,12 @@ interface PlannedShard {
 }
 
 function plannedShards(stem: string, plan: ShardPlan): PlannedShard[] {
-  const { shards: count, inputs, starts } = plan;
+  const { shards: count, inputs } = plan;
   const isCounted = inputs.every(({ end }) => end !== null);
-  /** Rows before the start of a shard, or of all inputs. */
-  const rowsBefore = (start?: ShardPlan["starts"][number]) =>
-    sumOf(inputs.slice(0, start?.input), ({ end }) => end!.rows) + (start?.rows ?? 0);
+  const allRows = sumOf(inputs, ({ end }) => end?.rows ?? 0), before = rowsBefore(plan);
   return Array.from({ length: count }, (_, index) => {
     const name = shardStem(stem, { index, count });
-    const rows = isCounted ? rowsBefore(starts[index + 1]) - rowsBefore(starts[index]) : null;
+    const rows = isCounted ? (before[index + 1] ?? allRows) - before[index]! : null;
     return { name, file: `${name}${STATUS_SUFFIX}`, rows };
   });
 }
