@@ -79,7 +79,7 @@ async function prepare(
   const { files } = await findInputs(inputs);
   const shardOutput = await sharedOutput(inputs, files, output);
   const { stem } = shardOutput;
-  const mergedResults = await mergedResultsOf(stem, settings);
+  const mergedResults = mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);

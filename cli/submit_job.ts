@@ -81,7 +81,7 @@ export function followUpCommand(
  * Returns the path of the merged results. Throws if it does not end in `.jsonl`, or is in the
  * folder of the shards.
  */
-export async function mergedResultsOf(stem: string, settings: Settings): Promise<string> {
+export function mergedResultsOf(stem: string, settings: Settings): string {
   const { start, name } = splitPath(stem);
   const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
   if (!file.endsWith(".jsonl")) {
@@ -89,7 +89,7 @@ export async function mergedResultsOf(stem: string, settings: Settings): Promise
       `Cannot merge into "${file}" (--merge): it must be a file that ends in .jsonl`,
     );
   }
-  if (await realFolderOf(file) === await realFolderOf(stem)) {
+  if (realFolderOf(file) === realFolderOf(stem)) {
     const merged = splitPath(file);
     throw new UsageError(
       `Cannot merge into "${file}" (--merge): the shards are in the same folder, and loading it ` +

@@ -86,7 +86,11 @@ export const OWN_FOLDER = ".retort";
 /** Returns the same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS):
  * files created one after the other may then share a number, so the key is their real path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
-  if (ino && Number.isSafeInteger(ino)) return `${dev}:${ino}`;
+  return ino && Number.isSafeInteger(ino) ? `${dev}:${ino}` : realPathOf(path);
+}
+
+/** Returns the absolute path, with links resolved if the file exists. */
+export function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {
@@ -218,9 +222,8 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /** The absolute path of the folder of `path`. Links are resolved if the folder exists. */
-export async function realFolderOf(path: string): Promise<string> {
-  const folder = stdPath.dirname(path);
-  return await Deno.realPath(folder).catch(() => stdPath.resolve(folder));
+export function realFolderOf(path: string): string {
+  return realPathOf(stdPath.dirname(path));
 }
 
 export async function namesIn(folder: string): Promise<string[]> {
@@ -276,11 +279,8 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
   return filled;
 }
 
-/**
- * Synchronous `readFully`: a promise costs more than a small read from the page cache.
- *
- * @param offset @default the current position
- */
+/** Synchronous `readFully`, by default from the current position: a promise costs more than a small
+ * read from the page cache. */
 export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: number): number {
   if (offset !== undefined) file.seekSync(offset, Deno.SeekMode.Start);
   let filled = 0;

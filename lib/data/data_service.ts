@@ -5,13 +5,14 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { statOf } from "../files.ts";
+import { realPathOf, statOf } from "../files.ts";
 import { compressionOfName } from "../formats/mod.ts";
 import type { RunComparison } from "./comparison.ts";
 import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { Facet, Histogram } from "./facets.ts";
 import type { NearStatus, SearchedField } from "./near_duplicates.ts";
-import { findDataFiles, type OpenFiles, openFiles, unpackFiles } from "./open_files.ts";
+import { findDataFiles } from "./find_files.ts";
+import { type OpenFiles, openFiles, unpackFiles } from "./open_files.ts";
 import { READY } from "./scan.ts";
 import type { RowDetail, ShownRow } from "./shown_row.ts";
 
@@ -139,6 +140,8 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #disposables = new AsyncDisposableStack();
   readonly #indexedPaths: Set<string>;
+  /** Folders may also have links to indexed files. */
+  readonly #indexedRealPaths: Set<string>;
   /** Size and time of new files that could not be opened, by path. A file is opened again once one
    * of the two changes. */
   readonly #unreadable = new Map<string, string>();
@@ -159,6 +162,7 @@ export class DataService implements AsyncDisposable {
     this.#paths = paths;
     this.#disposables.use(files);
     this.#indexedPaths = new Set(files.files.map(({ path }) => path));
+    this.#indexedRealPaths = new Set(files.files.map(({ path }) => realPathOf(path)));
     this.notes = files.notes;
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#worker.onerror = (event) => {
@@ -235,7 +239,8 @@ export class DataService implements AsyncDisposable {
       const found = await findDataFiles([path], (file) => this.#indexedPaths.has(file))
         .catch(() => undefined);
       for (const file of found?.runs.keys() ?? []) {
-        if (!this.#indexedPaths.has(file)) files.push(...await this.#openNew(file, run));
+        if (this.#indexedPaths.has(file) || this.#indexedRealPaths.has(realPathOf(file))) continue;
+        files.push(...await this.#openNew(file, run));
       }
     }
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
@@ -254,6 +259,7 @@ export class DataService implements AsyncDisposable {
         await unpackFiles(new Map([[path, run]]), this.#closing.signal),
       );
       this.#indexedPaths.add(path);
+      this.#indexedRealPaths.add(realPathOf(path));
       return files;
     } catch {
       this.#unreadable.set(path, version);

@@ -4,12 +4,15 @@
  * @module
  */
 
+import type { ThinkStyle } from "../answer.ts";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
+import { toAlpaca } from "./alpaca.ts";
 import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
 import type { ExportFormat } from "./mod.ts";
 import { withLogprobs } from "./logprobs.ts";
+import { toShareGpt, toShareGptPair } from "./sharegpt.ts";
 import {
   axolotlHint,
   hubHint,
@@ -20,9 +23,6 @@ import {
 import {
   inStyle,
   type RowStyle,
-  toAlpaca,
-  toShareGpt,
-  toShareGptPair,
   type TrainingRow,
   type Turns,
   turnsOf,
@@ -65,6 +65,7 @@ export type FormatDefinition = MadeFormat | SourceFormat;
 export interface RowContext {
   readonly example: Example;
   readonly tools: readonly unknown[] | undefined;
+  readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly applyStyle: (messages: readonly Message[]) => Message[];
 }
@@ -122,7 +123,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     reasoning: "text",
     turns: "other",
     answerIn: "output",
-    toRow: ({ prompt, answer }, { tools }) => toAlpaca(prompt, answer, tools),
+    toRow: toAlpaca,
     hints: (written) => [
       llamaFactoryHint(written, {
         prompt: "instruction",
@@ -206,6 +207,7 @@ export function toTrainingRow(
   return format.toRow(turns as Turns & { answer: Message }, {
     example,
     tools: example.tools,
+    think: style.think,
     reasoningField: style.reasoningField,
     applyStyle: (messages) => inStyle(messages, style),
   });

@@ -1,6 +1,5 @@
 /**
- * Turns, tools and tool calls in the style of an export, and as LLaMA-Factory reads them: in
- * ShareGPT, turns are text and tool calls are turns of their own; Alpaca has no tool calls.
+ * Turns, tools and tool calls in the style of an export.
  *
  * OpenAI sends arguments of tool calls as JSON text. Chat templates expect an object: given text,
  * they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet needs
@@ -61,7 +60,7 @@ export function hasParts({ messages, answer, rejected }: Example): boolean {
     Array.isArray(answer?.content) || Array.isArray(rejected?.content);
 }
 
-function withThinkStyle(message: Message, think: ThinkStyle | undefined): Message {
+export function withThinkStyle(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
   const {
@@ -73,21 +72,29 @@ function withThinkStyle(message: Message, think: ThinkStyle | undefined): Messag
   } = message;
   const styled = assistantMessage(response, reasoning, undefined, think);
   if (think === "field") styled.reasoning_content ??= "";
-  // A list of parts has no place for tags.
-  if (Array.isArray(message.content)) styled.content = message.content;
+  if (Array.isArray(message.content)) {
+    const tags = styled.content === "" ? [] : [{ type: "text", text: styled.content }];
+    styled.content = [...tags, ...message.content];
+  }
   return { ...rest, ...styled };
 }
 
 /** Reads reasoning from a field, or from `<think>` tags before the content. */
-export function readReasoning(
-  { content, reasoning_content: field, reasoning: short, thinking }: Message,
-): { response: string; reasoning: string } {
-  const text = typeof content === "string" ? content : "";
-  for (const reasoning of [field, short, thinking]) {
-    if (typeof reasoning === "string" && reasoning !== "") return { response: text, reasoning };
-  }
+export function readReasoning(message: Message): { response: string; reasoning: string } {
+  const text = typeof message.content === "string" ? message.content : "";
+  const field = reasoningFieldOf(message);
+  if (field !== undefined) return { response: text, reasoning: field };
   const [start, reasoning] = /^\s*<think>(.*?)<\/think>\s*/s.exec(text) ?? ["", ""];
   return { response: text.slice(start.length), reasoning: reasoning.trim() };
+}
+
+/** The reasoning from a field; undefined if there is none. */
+export function reasoningFieldOf(
+  { reasoning_content: field, reasoning: short, thinking }: Message,
+): string | undefined {
+  return [field, short, thinking].find((value): value is string =>
+    typeof value === "string" && value !== ""
+  );
 }
 
 /** The field that most templates read. */
@@ -175,125 +182,4 @@ function parseArguments(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-const SPEAKERS: Readonly<Record<string, string>> = {
-  system: "system",
-  developer: "system",
-  user: "human",
-  assistant: "gpt",
-  tool: "observation",
-};
-
-interface ShareGptContext {
-  readonly tools: readonly unknown[] | undefined;
-  readonly reasoningField: string;
-}
-
-/** Makes `{"conversations":[{"from","value"}]}`, or says what has no place in it. */
-export function toShareGpt(
-  messages: readonly Message[],
-  { tools, reasoningField }: ShareGptContext,
-): TrainingRow | Unrepresentable {
-  const conversations: TrainingRow[] = [];
-  let observations: string[] = [];
-  for (const message of messages) {
-    const text = textOf(message);
-    const from = Object.hasOwn(SPEAKERS, message.role) ? SPEAKERS[message.role] : undefined;
-    if (from === undefined) return new Unrepresentable(`a message with the role "${message.role}"`);
-    if (text === undefined) return new Unrepresentable("content that is not text");
-    if (from === "observation") {
-      // LLaMA-Factory allows one observation per turn.
-      observations.push(text);
-      if (observations.length === 1) conversations.push({ from, value: text });
-      else conversations.at(-1)!.value = JSON.stringify(observations);
-      continue;
-    }
-    observations = [];
-    const calls = filledList(message.tool_calls);
-    // OpenAI's custom tools have a text as input instead.
-    if (calls?.every((call) => isObject(call) && isObject(call.function)) === false) {
-      return new Unrepresentable("a tool call without a function");
-    }
-    const turn: TrainingRow = calls !== undefined
-      ? { from: "function_call", value: functionCall(text, calls) }
-      : { from, value: text };
-    const { reasoning_content: reasoning } = message;
-    if (reasoning !== undefined) turn[reasoningField] = reasoning;
-    conversations.push(turn);
-  }
-  return withTools({ conversations }, tools);
-}
-
-/** `conversations` is the prompt, and each answer is one turn: `chosen` and `rejected`, or
- * `completion` for a single answer. */
-export function toShareGptPair(
-  { prompt, answer, rejected }: Turns & { readonly answer: Message },
-  context: ShareGptContext,
-): TrainingRow | Unrepresentable {
-  const row = toShareGpt(prompt, context);
-  const answerTurn = shareGptTurn(answer, context);
-  const rejectedTurn = rejected === undefined ? undefined : shareGptTurn(rejected, context);
-  for (const part of [row, answerTurn, rejectedTurn]) {
-    if (part instanceof Unrepresentable) return part;
-  }
-  const { conversations, ...rest } = row as TrainingRow;
-  const answers = rejectedTurn === undefined
-    ? { completion: answerTurn }
-    : { chosen: answerTurn, rejected: rejectedTurn };
-  return { conversations, ...answers, ...rest };
-}
-
-function shareGptTurn(message: Message, context: ShareGptContext): unknown {
-  const row = toShareGpt([message], context);
-  return row instanceof Unrepresentable ? row : (row.conversations as unknown[])[0];
-}
-
-/** Writes tool calls as a JSON array, after any reasoning in its tags. ShareGPT has no place for
- * other text beside them: it is left out, and `TrainerNotes` counts it. */
-function functionCall(text: string, calls: readonly unknown[]): string {
-  const functions = calls.map((call) => {
-    const { name, arguments: args } = (call as { function: Record<string, unknown> }).function;
-    return { name, arguments: argumentsOf(call) ?? args };
-  });
-  const [thought = ""] = THOUGHT.exec(text) ?? [];
-  return thought + JSON.stringify(functions);
-}
-
-export const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
-
-/** Makes `{"instruction","input","output","system","history"}`, or says what has no place in it. */
-export function toAlpaca(
-  prompt: readonly Message[],
-  answer: Message,
-  tools: readonly unknown[] | undefined,
-): TrainingRow | Unrepresentable {
-  if ([...prompt, answer].some((message) => filledList(message.tool_calls) !== undefined)) {
-    return new Unrepresentable("a tool call");
-  }
-  const system: string[] = [];
-  const turns: { role: string; text: string }[] = [];
-  for (const message of prompt) {
-    const text = textOf(message);
-    if (text === undefined) return new Unrepresentable("content that is not text");
-    if (SPEAKERS[message.role] !== "system") turns.push({ role: message.role, text });
-    else if (turns.length === 0) system.push(text);
-    else return new Unrepresentable("a system message after the start");
-  }
-  const history: [string, string][] = [];
-  for (let i = 0; i < turns.length; i++) {
-    const expectedRole = i % 2 === 0 ? "user" : "assistant";
-    if (turns[i].role !== expectedRole) {
-      return new Unrepresentable("turns other than user and assistant");
-    }
-    if (i % 2 === 1) history.push([turns[i - 1].text, turns[i].text]);
-  }
-  if (turns.length % 2 === 0) {
-    return new Unrepresentable("a conversation that does not end with the user");
-  }
-  const instruction = turns.at(-1)!.text;
-  const row: TrainingRow = { instruction, input: "", output: answer.content };
-  if (system.length > 0) row.system = system.join("\n\n");
-  if (history.length > 0) row.history = history;
-  return withTools(row, tools);
 }

@@ -72,7 +72,9 @@ export class RecordReader {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
       this.#number++;
-      if (isBlank(cells, this.#isBytes)) continue;
+      // Below the header, "" is a row of one column, unlike an empty line.
+      const isRow = scan.endsQuoted && !this.#isHeader;
+      if (!isRow && isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       yield { cells, number: this.#number, end: this.#offset + scan.position };
@@ -131,6 +133,8 @@ class RecordScan {
   position = 0;
   /** Whether text follows the closing quote of a cell. */
   hasTextAfterQuote = false;
+  /** Whether the last cell of the last record was quoted. */
+  endsQuoted = false;
   readonly #text: string;
   readonly #delimiter: string;
   readonly #isBytes: boolean;
@@ -161,6 +165,7 @@ class RecordScan {
     if (start === text.length) return undefined;
     if (this.#nextQuote < start) this.#nextQuote = indexIn(text, '"', start);
     if (this.#nextLineFeed < start) this.#nextLineFeed = indexIn(text, "\n", start);
+    this.endsQuoted = false;
     if (this.#nextLineFeed < this.#nextQuote) {
       // In many files, most records have no quotes: such a record needs no search for each cell.
       const line = text.slice(start, this.#nextLineFeed);
@@ -179,6 +184,7 @@ class RecordScan {
       cells.push(isQuoted ? cell.replace(/""/g, '"') : cell);
       start = end + 1;
       if (text[end] === this.#delimiter) continue;
+      this.endsQuoted = isQuoted;
       this.position = Math.min(start, text.length);
       return cells;
     }

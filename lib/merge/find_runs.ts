@@ -14,12 +14,10 @@ import {
   compressedCopyOf,
   filesOf,
   inputFilesOf,
-  InputSequence,
   type OutputFiles,
   type RunFile,
 } from "../run/mod.ts";
 import { rescuedFilesOf } from "../sink/mod.ts";
-import type { RowParser } from "../source/mod.ts";
 import {
   type DivisionOptions,
   findShardRuns,
@@ -253,39 +251,6 @@ export function fewestSamples(runs: readonly MergeRun[]): number {
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
-}
-
-/** Rows of the first piece's file that are in earlier shards; 0 for a run that is not a shard. */
-export function rowsSkippedIn({ pieces }: { readonly pieces: readonly InputPiece[] }): number {
-  return pieces[0]?.part?.from.number ?? 0;
-}
-
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed
- * only if rows have the same uid and different texts. */
-export async function hashesIn(
-  { pieces }: InputSequence,
-  parser: RowParser,
-): Promise<BigUint64Array> {
-  let hashes = new BigUint64Array(1_024);
-  const input = new InputSequence(pieces);
-  await input.open();
-  const skippedRows = rowsSkippedIn(input);
-  for await (const batch of input.rows()) {
-    for (const line of batch) {
-      const row = line.text === undefined ? undefined : parser.parse(line.text);
-      if (row === undefined || "problem" in row) continue;
-      const number = line.number - skippedRows;
-      if (number >= hashes.length) {
-        hashes = new BigUint64Array(hashes.buffer.transfer(2 * number * hashes.BYTES_PER_ELEMENT));
-      }
-      hashes[number] = numberOf(row.contentHash);
-    }
-  }
-  return hashes;
-}
-
-export function numberOf(hash: string): bigint {
-  return BigInt(`0x${hash}`);
 }
 
 const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });

@@ -12,15 +12,13 @@ import { sampleUid } from "../answer.ts";
 import { InputSequence, rowOptionsOf } from "../run/mod.ts";
 import { badRowUid } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
+import { contentHashesOf, numberOf, rowsSkippedIn } from "./content_hashes.ts";
 import {
   compressedProblem,
   expectedRows,
   fewestSamples,
-  hashesIn,
   type MergeRun,
-  numberOf,
   rescuedProblem,
-  rowsSkippedIn,
 } from "./find_runs.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem } from "./output.ts";
 import { type AnswerState, RunLines } from "./run_lines.ts";
@@ -33,7 +31,7 @@ interface RunInput {
   readonly base: number;
   readonly input: InputSequence;
   readonly samples: number;
-  /** From `hashesIn`, once needed. */
+  /** From `contentHashesOf`, once needed. */
   hashes?: BigUint64Array;
 }
 
@@ -197,7 +195,10 @@ export class MergePass {
     reading: Reading,
   ): Promise<void> {
     const earlierInput = this.#inputOf(earlier);
-    const hashes = earlierInput.hashes ??= await hashesIn(earlierInput.input, reading.parser);
+    const hashes = earlierInput.hashes ??= await contentHashesOf(
+      earlierInput.input,
+      reading.parser,
+    );
     const isEqual = hashes[earlier - earlierInput.base] === numberOf(row.contentHash);
     if (isEqual) this.#mergeIdentical(row.uid, earlier, reading);
     else this.#addClash(row, earlier, line, reading);
@@ -263,8 +264,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     // The run has reported the row as bad if an earlier row of its input has the same uid and other
     // content.
-    const isBadRow = lines.has(badRowUid(place.file, place.line));
-    if (isBadRow) return this.#copyBadRow(line, reading);
+    if (lines.has(badRowUid(place.file, place.line))) return this.#copyBadRow(line, reading);
     if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
       const { base, input } = this.#inputOf(earlier);
       const first = input.placeOf(earlier - base + rowsSkippedIn(input)).source;

@@ -223,7 +223,7 @@ async function mergeProven(
   // If rows clash, nothing is proven. The shards must not be moved then, and `files` may be in
   // their folder, where each row would be twice.
   if (tidy && report.clashCount > 0) return report;
-  const movedRuns = tidy ? await runsBeside(files, runs) : [];
+  const movedRuns = tidy ? runsBeside(files, runs) : [];
   if (tidy) {
     refuseOmittedAnswers(report.beyondLimit, pass.failuresBeyondLimit);
     await refuseOverwrite(movedRuns);

@@ -193,14 +193,10 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
 }
 
 /** The runs to move: not the output of an earlier merge to the same files. */
-export async function runsBeside(
-  { lock }: OutputFiles,
-  runs: readonly MergeRun[],
-): Promise<MergeRun[]> {
-  const realPathOf = async (path: string) => inFolder(await realFolderOf(path), basename(path));
-  const ownPath = await realPathOf(lock);
-  const paths = await Promise.all(runs.map(({ originalFiles }) => realPathOf(originalFiles.lock)));
-  return runs.filter((_, i) => paths[i] !== ownPath);
+export function runsBeside({ lock }: OutputFiles, runs: readonly MergeRun[]): MergeRun[] {
+  const placeOf = (path: string) => inFolder(realFolderOf(path), basename(path));
+  const ownPlace = placeOf(lock);
+  return runs.filter(({ originalFiles }) => placeOf(originalFiles.lock) !== ownPlace);
 }
 
 /**

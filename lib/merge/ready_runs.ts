@@ -52,7 +52,7 @@ export async function readyRuns(
     });
     const progress = { done: 0, runs: runs?.length ?? 0 };
     if (runs !== undefined) {
-      if (!tidy) await refuseSameFolder(runs, files, { mayTidy: proof && !partial });
+      if (!tidy) refuseSameFolder(runs, files, { mayTidy: proof && !partial });
       const unfinished = runs.filter((run) => !isDone(run));
       if (unfinished.length === 0 || !mayWait || await hasFailed(unfinished, job)) return runs;
       progress.done = runs.length - unfinished.length;
@@ -109,15 +109,15 @@ function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined
 }
 
 /** Throws if the output is in the folder of its runs, which would then hold each row twice. */
-async function refuseSameFolder(
+function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,
   { mayTidy }: { mayTidy: boolean },
-): Promise<void> {
-  const outputFolder = await realFolderOf(files.results);
+): void {
+  const outputFolder = realFolderOf(files.results);
   for (const { files: { results } } of runs) {
     const isSame = results === files.results;
-    if (!isSame && await realFolderOf(results) !== outputFolder) continue;
+    if (!isSame && realFolderOf(results) !== outputFolder) continue;
     const { start, name } = splitPath(files.results);
     const problem = isSame
       ? "it is one of the runs"

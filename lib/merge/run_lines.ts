@@ -203,13 +203,14 @@ export interface LineSink {
   add(bytes: Uint8Array): void;
 }
 
+export const NEWLINE = new Uint8Array([10]);
+
 type FlushedSink = LineSink & { flush(): Promise<void> };
 
 const BLOCK_BYTES = 1 << 18;
 /** Maximum number of blocks in memory. Lines are roughly in input order, but rows that were in
  * flight together may be far apart. */
 const MAX_BLOCKS = 64;
-const NEWLINE = new Uint8Array([10]);
 
 /** Reads lines of a file in any order, in blocks. Keeps the file open: a run may replace it. */
 class LineFile implements Disposable {

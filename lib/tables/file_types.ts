@@ -177,12 +177,16 @@ function jsonArray(sink: ByteSink): TableWriter {
   });
 }
 
-/** Writes lists and objects as JSON, null as an empty field. */
+/** Writes lists and objects as JSON, null as an empty field. An empty field alone in its row
+ * is quoted, because readers skip empty lines. */
 function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
-  const record = (fields: readonly string[]) => `${fields.map(quoteField).join(",")}\r\n`;
+  const record = (fields: readonly string[]) => fields.map(quoteField).join(",");
   return textTable(sink, {
-    start: record(columns),
-    row: (row) => record(columns.map((name) => fieldOf(cellOf(row as Fields, name)))),
+    start: `${record(columns)}\r\n`,
+    row: (row) => {
+      const text = record(columns.map((name) => fieldOf(cellOf(row as Fields, name))));
+      return `${text || '""'}\r\n`;
+    },
   });
 }
 

@@ -195,10 +195,10 @@ export class MessageReader {
       // A spoken answer consists of audio and its transcript.
       return { content: asText(asObject(message.audio)?.transcript), reasoning: field };
     }
-    if (!Array.isArray(content) && !isPart(content)) {
+    const parts: unknown[] = Array.isArray(content) ? content : [content];
+    if (parts.length > 0 && !parts.some(isPart)) {
       return { content: jsonOf(content), reasoning: field };
     }
-    const parts = Array.isArray(content) ? content : [content];
     return {
       content: parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join(""),
       reasoning: field !== "" || this.#hasReasoningField
@@ -230,9 +230,10 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Whether a content is one part instead of a list. Any other object is the answer itself, and may
- * have members such as `reasoning` and `summary`. */
+/** Whether a content, or an element of it, is a part. Any other object, or a list without parts, is
+ * the answer itself, and may have members such as `reasoning` and `summary`. */
 function isPart(content: unknown): boolean {
+  if (typeof content === "string" || content === null || Array.isArray(content)) return true;
   if (!isObject(content)) return false;
   const { type, text: _, annotations: __, ...others } = content;
   return typeof type === "string"

@@ -20,6 +20,7 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
   for (let from = 0; from < RUNS; from += 100) {
     await Promise.all(Array.from({ length: 100 }, (_, i) => writeStatus(dir, statusOf(from + i))));
   }
+  await writeStatus(dir, statusOf(7, { cost_usd: null, spent_usd: null }));
   await writeStatus(dir, statusOf(613, { state: "halted", ended: true, reason: "<b>no</b> key" }));
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
@@ -35,6 +36,7 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
   assertStringIncludes(await first.innerText(), "halted: <b>no</b> key");
   assertStringIncludes(await page.locator("#fleet-states").innerText(), "1,000 runs: ");
   assertEquals(await page.locator("#fleet-rows").innerText(), "402,000 of 1,000,000 (40.2%)");
+  assertEquals(await page.locator("#fleet-cost").innerText(), "at least $749.25");
   assert((await page.locator("#fleet-eta").innerText()) !== "–");
   await page.locator("#fleet-all").click();
   await page.locator("#fleet-runs tbody tr").nth(RUNS - 1).waitFor();

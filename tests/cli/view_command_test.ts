@@ -5,7 +5,7 @@ import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { monitorCommand, viewCommand } from "../../cli/serve_commands.ts";
 import { Interruption } from "../../cli/exit.ts";
-import { findDataFiles } from "../../lib/data/open_files.ts";
+import { findDataFiles } from "../../lib/data/find_files.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { fakeIo } from "../support/process.ts";
@@ -50,6 +50,28 @@ Deno.test({
     // A file that cannot be looked at is shown with the reason.
     await Deno.symlink("loop.jsonl", dir.path("loop.jsonl"));
     assertEquals([...(await findDataFiles([dir.root])).runs.keys()], [dir.path("loop.jsonl")]);
+  },
+});
+
+Deno.test({
+  name: "a file that is named twice, or in a folder with links to it, is found once",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    const path = await dir.write("out/x.jsonl", "{}\n"), other = dir.path("out/../out/x.jsonl");
+    await dir.write("out/x_error.jsonl", "");
+    await Deno.symlink(path, dir.path("link.jsonl"));
+    const link = dir.path("link.jsonl"), files = [path, dir.path("out/x_error.jsonl")];
+    const { runs, notes } = await findDataFiles([path, path, other, link, dir.path("out")]);
+    assertEquals([...runs.keys()], files);
+    assertEquals(notes, [
+      `"${other}" is left out: it is the same file as "${path}"`,
+      `"${other.replace("x.jsonl", "x_error.jsonl")}" is left out: it is the same file as "${
+        files[1]
+      }"`,
+      `"${link}" is left out: it is the same file as "${path}"`,
+    ]);
+    assertEquals([...(await findDataFiles([dir.root])).runs.values()], [0, 0]);
   },
 });
 

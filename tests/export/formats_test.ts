@@ -103,6 +103,38 @@ Deno.test("toTrainingRow() writes Alpaca with its system message and earlier tur
   });
 });
 
+Deno.test("toTrainingRow() keeps the reasoning of earlier turns, whatever its field", () => {
+  for (const field of ["reasoning_content", "reasoning", "thinking"]) {
+    const messages = [
+      { role: "user", content: "1 + 1?" },
+      { role: "assistant", content: [{ type: "text", text: "2" }], [field]: "Hm" },
+      { role: "user", content: "2 + 2?" },
+    ];
+    const { history } = row("alpaca", { messages }) as { history: unknown };
+    assertEquals(history, [["1 + 1?", "<think>\nHm\n</think>\n\n2"]]);
+    const dropped = row("alpaca", { messages }, "drop") as { history: unknown };
+    assertEquals(dropped.history, [["1 + 1?", "2"]]);
+    const { conversations } = row("sharegpt", { messages }) as { conversations: unknown[] };
+    assertEquals(conversations[1], { from: "gpt", value: "2", reasoning_content: "Hm" });
+  }
+});
+
+Deno.test("toTrainingRow() writes the reasoning of an answer that is a list of parts", () => {
+  const content = [{ type: "text", text: "4" }];
+  const answer = { role: "assistant", content, reasoning: "Easy" };
+  const { messages } = row("messages", { answer }) as { messages: unknown[] };
+  const tags = { type: "text", text: "<think>\nEasy\n</think>\n\n" };
+  assertEquals(messages.at(-1), { role: "assistant", content: [tags, ...content] });
+  assertEquals((row("alpaca", { answer }) as { output: unknown }).output, WRAPPED);
+  const { output } = row("alpaca", { answer }, "drop") as { output: unknown };
+  assertEquals(output, "4");
+  const image = [{ type: "image_url", image_url: { url: "x" } }];
+  assertInstanceOf(
+    row("alpaca", { answer: { role: "assistant", content: image } }),
+    Unrepresentable,
+  );
+});
+
 Deno.test("toTrainingRow() gives reasoning a field of its own in every row or in none", () => {
   const answer = (reasoning: string) => {
     const { messages } = row("messages", { reasoning }, "field") as { messages: unknown[] };

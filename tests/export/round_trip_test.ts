@@ -278,3 +278,13 @@ Deno.test("pairs are read with both of their answers, calls included", async () 
   const conversations = await conversationsIn(dir, "b.parquet");
   assertEquals(conversations.map(({ messages }) => messages.at(-1)!.calls.length), [2, 2, 2]);
 });
+
+Deno.test("a CSV of one column keeps its empty rows", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", '{"a":"x"}\n{"a":""}\n{"a":" "}\n{"a":"y"}\n');
+  const format = "raw";
+  await convertFiles({ input: dir.path("a.jsonl"), output: dir.path("b.csv"), format });
+  assertEquals(await dir.read("b.csv"), 'a\r\nx\r\n""\r\n" "\r\ny\r\n');
+  await convertFiles({ input: dir.path("b.csv"), output: dir.path("c.jsonl"), format });
+  assertEquals(await dir.read("c.jsonl"), await dir.read("a.jsonl"));
+});

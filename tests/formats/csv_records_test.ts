@@ -39,9 +39,11 @@ function recordsOf(text: string): SlowRecord[] | undefined {
   let number = 0;
   for (let i = 0; i < text.length;) {
     const cells: string[] = [];
+    let isQuoted = false;
     for (let isInRecord = true; isInRecord; i++) {
       let cell = "";
-      if (text[i] === '"') {
+      isQuoted = text[i] === '"';
+      if (isQuoted) {
         for (i++; text[i] !== '"' || text[i + 1] === '"'; cell += text[i++]) {
           if (i >= text.length) return undefined;
           if (text[i] === '"') i++;
@@ -54,7 +56,9 @@ function recordsOf(text: string): SlowRecord[] | undefined {
     }
     number++;
     const end = Math.min(i, text.length);
-    if (cells.length > 1 || cells[0].trim() !== "") records.push({ cells, number, end });
+    // Below the header, a quoted cell is a row even if it is empty.
+    const isRow = isQuoted && records.length > 0;
+    if (isRow || cells.length > 1 || cells[0].trim() !== "") records.push({ cells, number, end });
   }
   return records;
 }

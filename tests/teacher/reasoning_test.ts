@@ -55,6 +55,10 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
       { reasoning: "why", answer: "42" },
       { text: "x", label: 3 },
       { summary: "s" },
+      [{ name: "x" }, { name: "y" }],
+      [{ question: "?", reasoning: "why" }],
+      [{ type: "person", text: "Bo" }],
+      [1, 2],
     ]
   ) {
     const read = new MessageReader().read({ content: answer });

@@ -32,6 +32,21 @@ Deno.test("totals are sums, the ETA is that of the slowest, and runs that need a
   assertEquals(view.states, { running: 3, done: 1, halted: 1 });
 });
 
+Deno.test("runs of unknown cost are counted, unless they have sent nothing", async () => {
+  await using dir = await tempDir();
+  const costs = { cost_usd: null, spent_usd: null };
+  await writeStatus(dir, statusOf(0));
+  await writeStatus(dir, statusOf(1, { ...costs, attempts: 0 }));
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
+  const before = watch.view(10);
+  assertEquals([before.cost_usd, before.runs_of_unknown_cost], [0.75, 0]);
+  await writeStatus(dir, statusOf(2, costs));
+  await watch.check();
+  const after = watch.view(10);
+  assertEquals([after.cost_usd, after.runs_of_unknown_cost], [0.75, 1]);
+});
+
 Deno.test("the teachers of a run are all counted, though its status names only some", async () => {
   await using dir = await tempDir();
   const teacher = { address: "http://b/v1", state: "down", in_flight: 0, answered: 0 };

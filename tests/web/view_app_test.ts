@@ -186,6 +186,30 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
   assertEquals(await uids(), ["a", "b", "c", "d"]);
 });
 
+Deno.test({
+  name: "view: another path to a file, or a new link to it, does not show its rows twice",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    const path = await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+    const { root } = dir;
+    await using service = await DataService.open({
+      paths: [path, dir.path("out/../out/x.jsonl"), dir.path("out")],
+      isSaved: false,
+      findMs: 10,
+    });
+    await Deno.symlink(path, dir.path("out/a.jsonl"));
+    // Found with the link, or after it.
+    await dir.write("out/y.jsonl", resultLine({ uid: "b" }));
+    const end = performance.now() + 20_000;
+    while (!service.files.includes(`${root}/out/y.jsonl`)) {
+      assert(performance.now() < end, "the new file was not found");
+      await service.ask("state", {});
+    }
+    assertEquals(service.files, [path, `${root}/out/y.jsonl`]);
+  },
+});
+
 Deno.test("view: a path that was removed does not hide new files in another one", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", resultLine({ uid: "a" }));

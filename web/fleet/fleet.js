@@ -58,7 +58,7 @@ const FLEET_FIGURES = [
   ["rate", "Rows/s", ({ rate_per_s }) => formatRate(rate_per_s)],
   ["flight", "In flight", ({ in_flight }) => formatCount(in_flight)],
   ["eta", "ETA", ({ eta_s }) => etaText(eta_s)],
-  ["cost", "Cost", ({ cost_usd }) => costText(cost_usd)],
+  ["cost", "Cost", totalCostText],
   ["teachers", "Teachers", ({ teachers }) => teachersText(teachers)],
 ];
 
@@ -204,6 +204,11 @@ function totalText(total) {
 /** @param {number | null} seconds */
 function etaText(seconds) {
   return seconds === null ? UNKNOWN : formatDuration(seconds * 1_000);
+}
+
+/** @param {FleetView} view */
+function totalCostText({ cost_usd, runs_of_unknown_cost }) {
+  return `${cost_usd !== null && runs_of_unknown_cost > 0 ? "at least " : ""}${costText(cost_usd)}`;
 }
 
 /** @param {number | null} usd */

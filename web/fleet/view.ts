@@ -57,7 +57,10 @@ export interface FleetView {
    * if the time of such a run is unknown.
    */
   readonly eta_s: number | null;
+  /** The known costs of all runs together; null if none is known. */
   readonly cost_usd: number | null;
+  /** Runs that have sent requests, and whose cost is unknown and not part of `cost_usd`. */
+  readonly runs_of_unknown_cost: number;
   /** Most frequent first. */
   readonly errors: readonly StatusError[];
   /**
@@ -103,7 +106,7 @@ export function fleetView(
     ? null
     : sumOf(rows, (row) => row.total ?? 0);
   const done = sumOf(rows, (row) => row.done), rate = sumOf(rows, (row) => row.rate_per_s);
-  const costs = statuses.map(({ spent_usd, cost_usd }) => spent_usd ?? cost_usd);
+  const costs = statuses.flatMap((status) => costOf(status) ?? []);
   const models = [...new Set(statuses.map(({ model }) => model))].filter((model) => model !== "");
   return {
     name,
@@ -116,7 +119,9 @@ export function fleetView(
     in_flight: sumOf(rows, (row) => row.in_flight),
     rate_per_s: rate,
     eta_s: etaOf(rows, total, done, rate),
-    cost_usd: costs.every((cost) => cost === null) ? null : sumOf(costs, (cost) => cost ?? 0),
+    cost_usd: costs.length === 0 ? null : sumOf(costs, (cost) => cost),
+    runs_of_unknown_cost: statuses
+      .filter((status) => status.attempts > 0 && costOf(status) === null).length,
     errors: errorsOf(statuses),
     teachers: teachersOf(statuses.filter(({ ended }) => !ended)),
     rows: rows.slice(0, maxRows),
@@ -133,8 +138,12 @@ function rowOf({ status, checksWithoutBeat }: FoundRun): FleetRow {
     in_flight: isActive ? status.in_flight : 0,
     rate_per_s: isActive ? status.rate_per_s : 0,
     eta_s: isActive ? status.eta_s : null,
-    cost_usd: status.spent_usd ?? status.cost_usd,
+    cost_usd: costOf(status),
   };
+}
+
+function costOf({ spent_usd, cost_usd }: RunStatus): number | null {
+  return spent_usd ?? cost_usd;
 }
 
 function stateOf({ ended, state }: RunStatus, checksWithoutBeat: number): FleetState {
