@@ -229,8 +229,8 @@ const MEANT_AS_JSON = /^(?:True|False|None|\[.*\]|\{.*\})$/s;
 /** Matches parameters whose text may begin and end with a bracket: `[0-9]+[a-z]`, `{{ text }}`. */
 const BRACKETED_TEXT = /(?:^|[._])(?:chat_template|ebnf|grammar|pattern|regex|suffix)$/;
 
-/** Matches one stop text, such as Llama's `[/INST]`. A list without quotes has commas. */
-const STOP_TEXT = /^[[{][^,']*[\]}]$/;
+/** Matches one stop text, such as Llama's `[/INST]`. `[END]` may be `["END"]` without its quotes. */
+const STOP_TEXT = /^(?:\[\/[^,']*\]|\{[^,']*\})$/;
 
 /** Returns the value of a `-p NAME=VALUE` that is not JSON: a number such as `.7`, or the text. */
 export function paramWithoutJson(name: string, text: string): number | string {

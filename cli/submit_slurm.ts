@@ -274,20 +274,19 @@ function refuseKeyInVariable(
   teachers: readonly TeacherSpec[],
   io: Pick<Io, "env">,
 ): void {
-  const withoutFile = teachers.filter(({ apiKeyFile }) => apiKeyFile === undefined);
-  const hasFiles = settings.text("api-key-file") !== undefined ||
-    (teachers.length > 0 && withoutFile.length === 0);
-  const ofAll = hasFiles ? undefined : settings.text("api-key-env");
-  const names = [...withoutFile.map(({ apiKeyEnv }) => apiKeyEnv), ofAll]
-    .filter((name) => name !== undefined);
-  const isUnset = names.length > 0
-    ? names.some((name) => !maySet(settings, name))
-    : !hasFiles && Boolean(io.env(DEFAULT_KEY_VARIABLE));
-  if (!isUnset) return;
-  const isOwn = withoutFile.some(({ apiKeyEnv }) => apiKeyEnv !== undefined);
+  const named = settings.text("api-key-env");
+  const common = named ?? (io.env(DEFAULT_KEY_VARIABLE) ? DEFAULT_KEY_VARIABLE : undefined);
+  const hasFile = settings.text("api-key-file") !== undefined;
+  const own = teachers.length === 0 ? [{} as TeacherSpec] : teachers;
+  const names = own.flatMap(({ apiKeyEnv, apiKeyFile }) =>
+    apiKeyFile === undefined ? apiKeyEnv ?? (hasFile ? [] : common ?? []) : []
+  );
+  const unset = names.find((name) => !maySet(settings, name));
+  if (unset === undefined) return;
+  const isOwn = teachers.some(({ apiKeyEnv }) => apiKeyEnv === unset);
   throw new UsageError(
     `Cannot submit with the key in ${
-      names.length > 0 ? "a variable" : DEFAULT_KEY_VARIABLE
+      isOwn || named !== undefined ? "a variable" : DEFAULT_KEY_VARIABLE
     }: Slurm ` +
       "would save it with the job, so shards do not get it. Write the key to a file that only you can " +
       `read, and name it with ${isOwn ? "api_key_file at the teacher" : "--api-key-file"}`,

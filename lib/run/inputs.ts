@@ -39,7 +39,7 @@ export interface FoundInputs {
 /** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
 const RETORT_FILE =
-  /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json(\.\w+)?$/;
+  /(_error|(_error)?\.(outdated|duplicates|rescued-\d+))\.jsonl$|\.(run|status)\.json(\.\w+)?$/;
 
 /**
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
@@ -123,7 +123,7 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   const stem = plain.replace(RETORT_FILE, "").replace(/\.(jsonl|ndjson)$/, "");
   const isOutput = ["", ".gz", ".zst"].some((end) => siblings.has(`${stem}.run.json${end}`));
   // Results in the folder of a compressed input have its name, without `.gz`.
-  if (isOutput) return plain !== name && siblings.has(plain);
+  if (isOutput) return plain !== name && siblings.has(plain) && !RETORT_FILE.test(plain);
   return formatOfName(name) !== undefined;
 }
 

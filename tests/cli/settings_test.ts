@@ -247,7 +247,7 @@ Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a 
     const [name, text] = pair.split("=");
     assertEquals(await paramsOf(pair), { [name]: text });
   }
-  for (const pair of ["stop=['END']", "stop=[A, B]", "regex=None", "stop=None"]) {
+  for (const pair of ["stop=[END]", "stop=['END']", "stop=[A, B]", "regex=None", "stop=None"]) {
     await assertRejects(() => paramsOf(pair), UsageError, "not JSON");
   }
   assertEquals(await paramsOf("top_p=.95"), { top_p: 0.95 });

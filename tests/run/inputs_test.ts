@@ -40,6 +40,11 @@ Deno.test("compressed results are left out, a compressed input beside its result
   const outputs = ["a.jsonl.gz", "a_error.jsonl.gz", "a.outdated.jsonl.zst", "a.run.json"];
   for (const name of [...outputs, "b.jsonl.gz", "b.jsonl", "b.run.json"]) await dir.write(name, "");
   for (const name of ["c.jsonl.gz", "c_error.jsonl.gz", "c.run.json.gz"]) await dir.write(name, "");
+  // Backups beside the files that they are copies of.
+  for (const name of ["b_error.jsonl.gz", "b_error.jsonl", "b.outdated.jsonl.gz"]) {
+    await dir.write(name, "");
+  }
+  for (const name of ["b.outdated.jsonl", "b_error.rescued-1.jsonl.gz"]) await dir.write(name, "");
   // Another program's data of errors.
   await dir.write("math_error.jsonl.gz", "");
   const inputs = ["b.jsonl.gz", "math_error.jsonl.gz"].map((name) => dir.path(name));

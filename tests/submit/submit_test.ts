@@ -836,12 +836,17 @@ Deno.test("settings of --config count like flags: for the borders, the merge and
     `${file}headers: { api-key: "@env:TEACHER_KEY" }`,
     "api_key_env: TEACHER_KEY",
     "teachers: [{ api_key_env: TEACHER_KEY }]",
+    "api_key_env: OTHER_KEY\nteachers: [{ api_key_env: TEACHER_KEY }]",
   ];
   for (const lines of keys) {
     assertExit(await submit(lines, "--before", "export TEACHER_KEY=$(cat key)"), 0);
     const { code } = await submit(lines, "--before", "module load deno");
     assertEquals(code, 2, lines);
   }
+  assertExit(await submit("", "--before", "export OPENAI_API_KEY=$(cat key)"), 0);
+  const second = "teachers: [{ api_key_env: TEACHER_KEY }, { base_url: http://b/v1 }]";
+  const { stderr } = await submit(second, "--before", "export TEACHER_KEY=$(cat key)");
+  assertStringIncludes(stderr, "key in OPENAI_API_KEY");
 });
 
 Deno.test("a file that the merge could not write is refused before the job is in the queue", async () => {
