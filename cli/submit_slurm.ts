@@ -5,7 +5,7 @@ import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { exists, namesIn, shardStem } from "../lib/files.ts";
 import { printable, shellWord } from "../lib/printable.ts";
-import { readStatus, statusPathOf } from "../lib/run/mod.ts";
+import { readStatus, statusPathOf, writeStatus } from "../lib/run/mod.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
   MAX_ARRAY_SIZE,
@@ -31,7 +31,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize(io));
   await warnOfQueued(job, io);
-  await deleteFailedStatuses(job);
+  await clearFailedStatuses(job);
   const ids: string[] = [];
   let merge: string;
   try {
@@ -83,11 +83,9 @@ async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   );
 }
 
-/**
- * Deletes the status files of shards that failed. Otherwise, `submit status` would report these
- * shards as failed while the new tasks wait in the queue.
- */
-async function deleteFailedStatuses({ stem, shards }: PreparedJob): Promise<void> {
+/** Clears the state of shards that failed to start. Otherwise, `submit status` would report them as
+ * failed while the new tasks wait in the queue. */
+async function clearFailedStatuses({ stem, shards }: PreparedJob): Promise<void> {
   const pathOf = (index: number) =>
     statusPathOf(`${shardStem(stem, { index, count: shards })}.jsonl`);
   const existing = new Set(await namesIn(dirname(pathOf(0))));
@@ -95,7 +93,11 @@ async function deleteFailedStatuses({ stem, shards }: PreparedJob): Promise<void
     const path = pathOf(index);
     if (!existing.has(basename(path))) continue;
     const status = await readStatus(path);
-    if (status?.ended && status.state === "failed") await Deno.remove(path).catch(() => {});
+    if (!status?.ended || status.state !== "failed") continue;
+    // What earlier runs of the shard have spent counts in its next run.
+    if (status.spent_usd) {
+      await writeStatus(path, { ...status, state: "interrupted", reason: null });
+    } else await Deno.remove(path).catch(() => {});
   }
 }
 

@@ -193,10 +193,10 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);
   const inputs = plan.inputs.map(({ path }) => path);
-  const rowCounts = rowsBefore(plan);
+  const rowCounts = rowsBefore(plan), inputText = inputs.join(", ");
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
-    const originalFiles = filesOf(inputs.join(", "), ownStem);
+    const originalFiles = filesOf(inputText, ownStem);
     const files = await currentFiles(originalFiles, movedNames);
     const { runFile, runFileProblem } = await tryRunFile(files.runJson);
     const binaryColumns = runFile?.rows.binaryColumns;
@@ -206,7 +206,8 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
       originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
       inputs,
-      runFile,
+      // Thousands of shards would each name thousands of files.
+      runFile: runFile && { ...runFile, input: inputText, inputs },
       runFileProblem,
       rowsBefore: rowCounts[index],
       changes,

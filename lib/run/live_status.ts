@@ -255,7 +255,7 @@ export class LiveStatus {
 function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
   return mostUrgentTeachers(teachers, STATUS_LIMITS.teachers).map((i) => {
     const { address, state, in_flight, answered } = teachers[i];
-    return { address: address.slice(0, STATUS_LIMITS.chars), state, in_flight, answered };
+    return { address: address.slice(0, STATUS_LIMITS.address), state, in_flight, answered };
   });
 }
 

@@ -79,4 +79,5 @@ export {
   statusPathOf,
   type StatusTeacher,
   writeFailedStatus,
+  writeStatus,
 } from "./run_status.ts";

@@ -98,7 +98,7 @@ export interface RunStatus {
 }
 
 /** Maximum numbers of entries, and of characters in a text. They keep the file below 8 KB. */
-export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
+export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300, address: 150 };
 
 /** Fields that a status has from the snapshot of a run. */
 export const STATUS_COUNTS = [

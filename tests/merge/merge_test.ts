@@ -9,6 +9,7 @@ import {
   assertEquals,
   assertMatch,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import {
@@ -18,7 +19,7 @@ import {
   TeacherError,
   UsageError,
 } from "../../lib/errors.ts";
-import { mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
+import { findRuns, mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
 import { RunLines } from "../../lib/merge/run_lines.ts";
 import { filesOf, readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { planFor } from "../../lib/shards/mod.ts";
@@ -57,6 +58,18 @@ Deno.test("shards are merged in input order, and the result is the same as that 
   // The first command continues the merged output, and pays for no row twice.
   const again = await runShard(input, output, { ...options, refused: [] });
   assertEquals([again.asked, again.summary.pending], [[], 0]);
+});
+
+Deno.test("a merge keeps the names of the inputs once, not for each of its shards", async () => {
+  await using dir = await tempDir();
+  const inputs = await Promise.all(
+    ["a.jsonl", "b.jsonl"].map((name) => dir.write(name, prompts(0, 4))),
+  );
+  await runShards(inputs, dir.path("out/"), 2);
+  const [one, other] = await findRuns([dir.path("out")], { needsRunFile: true });
+  assertEquals(one.runFile?.inputs, inputs);
+  assertStrictEquals(one.runFile?.inputs, other.runFile?.inputs);
+  assertStrictEquals(one.inputs, other.inputs);
 });
 
 Deno.test("a merge refuses two JSON Schemas, and keeps the one beside shards of a version that did not write it", async () => {

@@ -332,9 +332,15 @@ Deno.test({
       { index: 2, count: 5 },
       new UsageError("no key"),
     );
-    assertStringIncludes(await Deno.readTextFile(status), '"failed"');
+    const failed = JSON.parse(await Deno.readTextFile(status));
+    assertEquals(failed.state, "failed");
+    // This one has spent before: its share of --max-cost must not start anew.
+    const spentStatus = "out/.retort/in-00001-of-00005.status.json";
+    await dir.write(spentStatus, JSON.stringify({ ...failed, spent_usd: 0.5, shard: [1, 5] }));
     const sent = await run(...job, "--parallel=2");
     assertEquals(await dir.exists("out/.retort/in-00002-of-00005.status.json"), false);
+    const { state, reason, spent_usd } = JSON.parse(await dir.read(spentStatus));
+    assertEquals([state, reason, spent_usd], ["interrupted", null, 0.5]);
     assertExit(sent, 0);
     assertStringIncludes(sent.stderr, "Submitted 5 shards as arrays 1, 2, 3, merge as job 4 into ");
     // The fake squeue has a line for each call.
