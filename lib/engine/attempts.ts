@@ -18,7 +18,8 @@ import {
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
-import { type Silence, TeacherNotices } from "./engine_state.ts";
+import { TeacherNotices } from "./engine_state.ts";
+import type { Silence } from "./silence.ts";
 import { type FailedCall, UselessAnswers } from "./evidence.ts";
 import { RowWaits } from "./retry_policy.ts";
 import { TeacherBlame, unfinishedAction } from "./teacher_blame.ts";
@@ -40,6 +41,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   /** Milliseconds until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
   readonly hasSeveralTeachers: () => boolean;
+  readonly hasPresentTeacher: () => boolean;
 }
 
 type Decision = Rejection | undefined;

@@ -7,11 +7,11 @@
 import { formatCountOf, formatDuration } from "../figures.ts";
 import { posixWord } from "../printable.ts";
 import type { RunState } from "../progress/mod.ts";
-import type { Failure } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
+import { Silence } from "./silence.ts";
 import type { AttemptResult, Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
@@ -34,7 +34,7 @@ export const WAIT_FOR_TEACHER_MS = 60_000;
 
 /** The least wait for a teacher to join once rows were finished: a rolling restart takes minutes,
  * and Slurm or Kubernetes jobs (`submit`) never repeat a halted run. */
-const WAIT_AFTER_ROWS_MS = 15 * 60_000;
+export const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
 export class EngineState {
   /** The reasons why no attempt may start: `pause`, or a full disk. */
@@ -83,9 +83,13 @@ export class EngineState {
   }
 
   get #joinWaitMs(): number {
-    const { options: { waitForTeacherMs, hasAnsweredBefore }, delivery } = this.#parts;
-    const hasRows = hasAnsweredBefore || delivery.finished > 0;
-    return Math.max(waitForTeacherMs ?? WAIT_FOR_TEACHER_MS, hasRows ? WAIT_AFTER_ROWS_MS : 0);
+    const waitMs = this.#parts.options.waitForTeacherMs ?? WAIT_FOR_TEACHER_MS;
+    return Math.max(waitMs, this.#hasRows ? WAIT_AFTER_ROWS_MS : 0);
+  }
+
+  get #hasRows(): boolean {
+    const { options: { hasAnsweredBefore = false }, delivery } = this.#parts;
+    return hasAnsweredBefore || delivery.finished > 0;
   }
 
   /** The backoff while all rows that may be sent wait for their retries; otherwise undefined. */
@@ -139,17 +143,19 @@ export class EngineState {
 
   /** Halts the run once it has waited long enough. */
   #waitForTeacher(): void {
-    const { options, now, onHalt } = this.#parts;
+    const { options, pool, now, onHalt } = this.#parts;
+    const isNew = this.#unusableSince === undefined;
+    // The wait for a server at one of the addresses counts: `--wait` is the wait for any teacher.
+    this.#unusableSince ??= (this.#hasRows ? undefined : pool.absentSince) ?? now();
     const { reason } = this.#joinBackoff, waitMs = this.#joinWaitMs;
     const duration = waitMs < Infinity ? ` for ${formatDuration(waitMs)}` : "";
-    if (this.#unusableSince === undefined) {
-      this.#unusableSince = now();
+    if (now() - this.#unusableSince >= waitMs) {
+      onHalt(`No teacher could be used${duration}: ${reason}`);
+    } else if (isNew) {
       const limit = duration === "" ? "" : `${duration} (--wait waits longer)`;
       options.onNotice?.(
         `No teacher can be used: ${reason}. Waiting${limit} for one to join; Ctrl-C stops`,
       );
-    } else if (now() - this.#unusableSince >= waitMs) {
-      onHalt(`No teacher could be used${duration}: ${reason}`);
     }
   }
 
@@ -163,65 +169,6 @@ export class EngineState {
     if (state === this.#lastReported) return;
     this.#lastReported = state;
     this.#parts.options.listener.stateChanged();
-  }
-}
-
-const MIN_SHOWN_MS = 60_000;
-
-/** Time without an answer until the first notice. Each further one is due after twice as long. */
-const FIRST_NOTICE_MS = 5 * 60_000;
-
-/** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,
- * so the user gets a notice of a long wait. */
-export class Silence {
-  readonly #now: () => number;
-  /** The time of the first failure since the last answer. */
-  #since: number | undefined;
-  #isQuota = false;
-  #noticeMs = FIRST_NOTICE_MS;
-
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  /** For example `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
-  get text(): string {
-    if (this.#ms < MIN_SHOWN_MS) return "";
-    return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;
-  }
-
-  get isNoticeDue(): boolean {
-    return this.#ms >= this.#noticeMs;
-  }
-
-  reset(): void {
-    this.#since = undefined;
-  }
-
-  failed({ type }: Failure): void {
-    if (this.#since === undefined) this.#noticeMs = FIRST_NOTICE_MS;
-    this.#since ??= this.#now();
-    this.#isQuota = type === "rate_limit";
-  }
-
-  /** Returns the notice, and doubles the time after which the next one is due. */
-  notice(reason: string): string {
-    while (this.isNoticeDue) this.#noticeMs *= 2;
-    const why = this.#isQuota
-      ? "A quota of a day or a month may be used up"
-      : "The teacher may be down for longer";
-    return `No answer for ${this.#duration} (${reason}). ${why}. The run keeps trying and ` +
-      "continues once there is an answer. Ctrl-C stops it, and the same command continues later; " +
-      "--deadline ends a run by itself";
-  }
-
-  get #ms(): number {
-    return this.#since === undefined ? 0 : this.#now() - this.#since;
-  }
-
-  get #duration(): string {
-    const minutes = Math.floor(this.#ms / 60_000);
-    return minutes < 60 ? `${minutes} min` : formatDuration(minutes * 60_000);
   }
 }
 

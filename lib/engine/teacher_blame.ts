@@ -9,7 +9,7 @@ import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
-import { nameOf, WAIT_FOR_TEACHER_MS } from "./engine_state.ts";
+import { nameOf, WAIT_AFTER_ROWS_MS, WAIT_FOR_TEACHER_MS } from "./engine_state.ts";
 import {
   evidenceIn,
   type EvidenceKind,
@@ -51,11 +51,8 @@ const NOTHING_LISTENS = new Set([
 export class TeacherBlame {
   readonly #options: AttemptsOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
-  /** Since when attempts have found no server. A weak map, because teachers that have left are not
-   * removed. */
-  readonly #absentSince = new WeakMap<Endpoint, number>();
   /** Teachers that were halted because they could not be reached, but may start later. */
-  readonly #lateStarters: Endpoint[] = [];
+  #lateStarters: Endpoint[] = [];
   #hasAnswered: boolean;
   /** Outcomes of held rows whose teachers have left the run. */
   #orphaned: readonly Outcome[] = NO_OUTCOMES;
@@ -70,19 +67,20 @@ export class TeacherBlame {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Called for each attempt that failed without a partial answer. Before any teacher has answered,
-   * halts a teacher whose host does not exist, or that does not start in time. */
+  /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
+   * not exist, or that does not start in time, unless another one may answer. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
-    if (!isUnreachable) this.#absentSince.delete(endpoint);
+    if (!isUnreachable) endpoint.absentSince = undefined;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
-    if (this.#hasAnswered || !isAbsent || endpoint.isHalted) return;
-    const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS, mayTeachersJoin } =
-      this.#options;
-    const since = this.#absentSince.get(endpoint) ?? endpoint.now;
-    if (endpoint.now - since < waitForTeacherMs) {
-      this.#absentSince.set(endpoint, since);
-      endpoint.breaker.latestProbeAt = since + waitForTeacherMs;
+    const { hasAnsweredBefore, hasPresentTeacher, mayTeachersJoin } = this.#options;
+    if (hasAnsweredBefore || !isAbsent || endpoint.hasAnswered || endpoint.isHalted) return;
+    const since = endpoint.absentSince ??= endpoint.now;
+    if (this.#hasAnswered && hasPresentTeacher()) return;
+    const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
+    const waitMs = Math.max(waitForTeacherMs, this.#hasAnswered ? WAIT_AFTER_ROWS_MS : 0);
+    if (endpoint.now - since < waitMs) {
+      endpoint.breaker.latestProbeAt = since + waitMs;
       return;
     }
     const advice = isUnknownHost
@@ -134,10 +132,11 @@ export class TeacherBlame {
 
   /** Called when any teacher has answered, at least in part. */
   answered(): void {
-    if (this.#hasAnswered) return;
+    if (this.#hasAnswered && this.#lateStarters.length === 0) return;
     this.#hasAnswered = true;
     // Had they been asked now, they would not have been halted.
     for (const endpoint of this.#lateStarters) endpoint.resume();
+    this.#lateStarters = [];
   }
 
   /** Called when a teacher has finished an answer, which the checks may still reject. */
@@ -196,8 +195,6 @@ export class TeacherBlame {
     if (endpoint.isHalted) return;
     const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
     endpoint.halt(cause);
-    // It may join again.
-    this.#absentSince.delete(endpoint);
     this.#options.onEndpointHalt(sentence);
     this.#releaseIfHalted(endpoint);
   }

@@ -166,6 +166,48 @@ Deno.test("Engine waits again for an absent teacher that was halted and joins ag
   await fixture.ended;
 });
 
+Deno.test("Engine does not wait twice for the teachers of a list, none of which can be reached", async () => {
+  for (const waitForTeacherMs of [undefined, 3 * MINUTE_MS]) {
+    const options = { code: "ECONNREFUSED", mayTeachersJoin: true, waitForTeacherMs };
+    const { reason, endedAtMs, notices } = await run(options);
+    assertEquals(endedAtMs, (waitForTeacherMs ?? MINUTE_MS) + 100);
+    assertStringIncludes(reason!, "No teacher could be used for");
+    assertEquals(notices.filter((notice) => notice.includes("for one to join")), []);
+  }
+});
+
+Deno.test("Engine halts when only a teacher is left that was never reached", async () => {
+  for (const waitForTeacherMs of [undefined, 20 * MINUTE_MS]) {
+    using clock = new FakeClock();
+    const absent = teacherAt(clock, "http://absent/v1", "ECONNREFUSED", Infinity);
+    const other = teacherAt(clock, "http://other/v1", "ECONNREFUSED", Infinity);
+    const halted = new TimedTeacher(clock, {
+      latencyMs: () => 1_000,
+      refusalMs: 1,
+      refuse: (_, __, now) =>
+        now < MINUTE_MS / 2 ? undefined : new TeacherError("Bad key", {
+          type: "account",
+          status: 401,
+        }),
+    });
+    const fixture = new Fixture({
+      rows: rowsOf(900),
+      teachers: [absent, other, halted].map((teacher) => endpointOf(teacher)),
+      concurrency: 4,
+      now: clock.now,
+      waitForTeacherMs,
+    });
+    await fixture.start();
+    const waitMs = waitForTeacherMs ?? 15 * MINUTE_MS;
+    await clock.advance(waitMs - MINUTE_MS);
+    assertEquals(fixture.engine.haltReason, undefined);
+    await clock.advance(2 * MINUTE_MS);
+    assertStringIncludes(fixture.engine.haltReason!, "/v1 cannot be reached: Cannot connect");
+    await fixture.ended;
+    assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  }
+});
+
 Deno.test("Engine uses a teacher that starts late once another one has answered", async () => {
   for (const code of ["ECONNREFUSED", "ENOTFOUND"]) await startLate(code);
 });
@@ -174,9 +216,13 @@ async function startLate(code: string): Promise<void> {
   using clock = new FakeClock();
   const late = teacherAt(clock, "http://late/v1", code, 3 * MINUTE_MS);
   const joining = teacherAt(clock, "http://joining/v1", "", 0);
+  const refusing = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: () => new TeacherError("Bad key", { type: "account", status: 401 }),
+  });
   const fixture = new Fixture({
     rows: rowsOf(900),
-    teachers: [endpointOf(late)],
+    teachers: [endpointOf(late), endpointOf(refusing)],
     mayTeachersJoin: true,
     concurrency: 4,
     now: clock.now,

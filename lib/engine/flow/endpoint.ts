@@ -63,6 +63,8 @@ export class Endpoint {
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
+  /** Since when attempts have found no server, if there was never an answer. */
+  absentSince: number | undefined;
   #haltReason: string | undefined;
 
   constructor(options: EndpointOptions, context: EndpointContext) {
@@ -226,6 +228,7 @@ export class Endpoint {
   rejoin(settings: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.change(settings);
     this.isLeaving = false;
+    this.absentSince = undefined;
     this.resume();
     this.#load.restart();
   }

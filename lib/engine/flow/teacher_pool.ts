@@ -10,6 +10,7 @@ import { mixHashes } from "../../hash.ts";
 import { Alarm, every } from "../../timer.ts";
 import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
+import { leastUsed } from "./least_used.ts";
 
 const TICK_MS = 100;
 
@@ -83,6 +84,19 @@ export class TeacherPool {
 
   get hasSeveral(): boolean {
     return this.#active.length > 1;
+  }
+
+  /** Whether a server was found at a teacher that can be used, or has not been sought yet. */
+  get hasPresent(): boolean {
+    return this.#active.some(({ absentSince }) => absentSince === undefined);
+  }
+
+  /** Since when no server was found at any teacher; undefined unless that holds for each. */
+  get absentSince(): number | undefined {
+    const times = this.#endpoints.filter(({ isLeaving }) => !isLeaving)
+      .map(({ absentSince = Infinity }) => absentSince);
+    const since = Math.max(...times);
+    return Number.isFinite(since) ? since : undefined;
   }
 
   get #active(): Endpoint[] {
@@ -274,24 +288,4 @@ export class TeacherPool {
 /** The end of the wait that an endpoint requested for a row; -Infinity if none. */
 function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
   return waits.find((wait) => wait.endpoint === endpoint)?.endsAt ?? -Infinity;
-}
-
-/** Among the first `count` endpoints, finds the one with the fewest turns for its weight that is
- * below its share in flight. Turns decide: with few attempts in flight, rounding hides weights. */
-function leastUsed(
-  endpoints: readonly Endpoint[],
-  count: number,
-  sharePerWeight: number,
-): Endpoint | undefined {
-  let best: Endpoint | undefined;
-  for (let i = 0; i < count; i++) {
-    const endpoint = endpoints[i];
-    // An endpoint that is being probed may exceed its share: hung attempts must not block the
-    // probe.
-    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
-    if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
-      best = endpoint;
-    }
-  }
-  return best;
 }
