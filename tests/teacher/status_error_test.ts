@@ -36,8 +36,12 @@ Deno.test("statusError() quotes the teacher's message", () => {
     ],
     [[{ error: { message: "listed" } }], "listed"],
     [{ error: { code: 7 } }, '{"code":7}'],
+    [{ detail: { message: "no quota" } }, "no quota"],
+    [{ error_message: "no model" }, "no model"],
+    [{ errorMessage: "no tokens" }, "no tokens"],
     [{ detail: [{}, { msg: "field required" }] }, "field required"],
     [{ base_resp: { status_code: 0, status_msg: "success" }, msg: "busy" }, "busy"],
+    [{ base_resp: { status_msg: "success" }, msg: "busy" }, "busy"],
     [{ error: { message: "x".repeat(2_000) } }, "x".repeat(1_000)],
     [{ error: { message: '"quoted"' } }, '"quoted"'],
     [
@@ -135,6 +139,8 @@ Deno.test("statusError() includes the code, the most specific if there are sever
     [{ error: { code: 403, message: "m", metadata: { flagged_input: "x" } } }, "flagged_input"],
     [{ error: "Model is overloaded", error_type: "overloaded" }, "overloaded"],
     [{ error: "m", code: "A whole sentence of words" }, undefined],
+    [{ error: "m", code: "x".repeat(101) }, undefined],
+    [{ prompt_feedback: { block_reason: "SAFETY" } }, "content_filter"],
     [{ detail: "Not Found" }, undefined],
     ["text", undefined],
   ];
@@ -148,6 +154,12 @@ Deno.test("statusError() quotes the provider behind a router, but not a request 
   const failed = (message: string, metadata: object) =>
     refused(400, JSON.stringify({ error: { message, metadata } })).message;
   assertEquals(failed(router, { raw: '{"status":7}', provider_name: "P" }), `${router} (from P)`);
+  const flat = { message: router, metadata: { raw: "no capacity", provider_name: "P" } };
+  assertEquals(refused(400, JSON.stringify(flat)).message, "no capacity (from P)");
+  const raw = { error: { message: "no such route" } };
+  assertEquals(failed(router, { raw, provider_name: "P" }), "no such route (from P)");
+  const body = JSON.stringify({ error: { message: router, metadata: { provider_name: "P" } } });
+  assertEquals(refused(404, body, {}, false).message, `${router} (from P)`);
   const quoted = `${"Wrong: ".padEnd(160, "x")} provider returned error`;
   assertEquals(failed(quoted, { provider_name: "P" }), quoted);
 });
@@ -225,6 +237,7 @@ Deno.test("statusError() names where a redirect leads, without its secrets", () 
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
   assertEquals(error.status, 307);
   assertStringIncludes(error.message, "Give the final address as the base URL");
+  assertStringIncludes(refused(307, "").message, "redirects (307) to another place");
   const bases = {
     "https://h.example/v2/chat/completions?token=abc": "https://h.example/v2?token=[redacted]",
     "/v2/chat/completions": "http://h/v2",
