@@ -174,9 +174,7 @@ function innermost(body: unknown, levels = 3): unknown {
     return innermost(detail, levels - 1);
   }
   const unread = asText(asObject(asObject(error)?.value)?.error_message);
-  const message = levels === 0 ? "" : (unread || errorMessage(body) || "").trim();
-  if (!/^[[{]/.test(message)) return body;
-  const inner = parseJson(message);
+  const inner = parseJson(unread || errorMessage(body) || "");
   const isErrorBody = inner !== undefined && errorMessage(inner) !== undefined;
   return isErrorBody ? innermost(inner, levels - 1) : body;
 }
@@ -202,12 +200,11 @@ function relayedError(
   const inner = typeof metadata.raw === "string" ? parseJson(raw) : metadata.raw;
   const stated = errorMessage(inner) || (asObject(inner) === undefined && !isPage(raw) ? raw : "");
   const message = /\s/.test(stated) ? stated : [routerMessage, stated].filter(Boolean).join(": ");
-  const shown = message.slice(0, MAX_MESSAGE_CHARS);
   return {
     body: inner,
     // A 401 that names no provider may be about the user's key.
     isRelayed: metadata.is_byok !== true && (provider !== "" || status !== 401),
-    message: provider === "" ? message : `${shown} (from ${provider})`,
+    message: provider === "" ? message : `${message} (from ${provider})`,
   };
 }
 

@@ -286,6 +286,17 @@ Deno.test("Engine leaves rows pending that another server answered when their te
   assertEquals([fixture.outcomes, fixture.toldFailed], [[], 0]);
 });
 
+Deno.test("Engine fails rows at once that another server answered after their teacher had answered", async () => {
+  const page = new TeacherError("A web page", { type: "response", status: 200, code: "web_page" });
+  const fixture = new Fixture({ rows: rowsOf(6), concurrency: 2, maxAttempts: 1 });
+  await fixture.start();
+  await fixture.teacher.call("0").answer();
+  for (const uid of ["1", "2", "3", "4"]) await fixture.teacher.call(uid).refuse(page);
+  assertEquals(fixture.settledUids.toSorted(), ["0", "1", "2", "3", "4"]);
+  await fixture.teacher.call("5").answer();
+  await fixture.ended;
+});
+
 Deno.test("Engine sends refused rows to another teacher when theirs then refuses the key", async () => {
   const good = new FakeTeacher(), bad = new FakeTeacher();
   const fixture = new Fixture({
@@ -411,6 +422,18 @@ for (
         params: { max_tokens: 5 },
       }),
     }],
+    [
+      "the model has refused in a whole answer",
+      (uid) => uid === "9" ? completionOf({ response: "I can't help with that." }) : truncated(),
+      {
+        policy: new AnswerPolicy({
+          onTruncated: "error",
+          isRefusal: (text) => text.startsWith("I can't"),
+          checks: [],
+          params: { max_tokens: 5 },
+        }),
+      },
+    ],
     ["earlier rows were answered with these settings", truncated, { isProven: true }],
   ] as [string, (uid: string) => Completion, Partial<FixtureOptions>][]
 ) {
@@ -419,6 +442,12 @@ for (
     assertEquals([fixture.engine.state, notices], ["done", []]);
   });
 }
+
+Deno.test("Engine counts empty answers with tokens as useless", async () => {
+  const empty = completionOf({ response: "", usage: { promptTokens: 1, completionTokens: 2 } });
+  const { notices } = await runTruncated(() => empty, { rows: rowsOf(30), maxAttempts: 1 });
+  assertEquals(notices.map((notice) => notice.slice(0, 26)), ["None of the 20 answers so "]);
+});
 
 Deno.test("Engine sends all rows without a careful start, whose answers are useless", async () => {
   const { fixture, notices } = await runTruncated(truncated, { isCareful: false });

@@ -50,3 +50,17 @@ for (const finishReason of [null, ""]) {
     assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending none");
   });
 }
+
+Deno.test("haltWords() quotes a finish reason for the shell", () => {
+  const partial = { ...completionOf(), finishReason: "max turns" } as Completion;
+  const error = new TeacherError("No reason", { partial });
+  assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending 'max turns'");
+});
+
+Deno.test("haltWords() names what answers instead of a teacher", () => {
+  const wordsOf = (code: string) => haltWords("otherServer", 3, new TeacherError("m", { code }))[0];
+  for (const code of ["web_page", "other_api", "no_http"]) {
+    assertEquals(wordsOf(code), "is not an OpenAI-compatible endpoint");
+  }
+  assertEquals(wordsOf("odd"), "has not answered any row; last error");
+});

@@ -61,6 +61,22 @@ Deno.test("a journal leaves no empty file where no line had to go to it", async 
   assertEquals(await dir.names(), ["moved"]);
 });
 
+Deno.test("a journal closes although its empty file cannot be removed", async () => {
+  await using dir = await tempDir();
+  const { remove } = Deno;
+  try {
+    await using journal = await open(dir);
+    await Deno.rename(dir.path("x.jsonl"), dir.path("moved"));
+    await journal.check();
+    assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
+    Deno.remove = () => Promise.reject(diskError("EROFS", "Read-only file system"));
+    await journal.close();
+  } finally {
+    Deno.remove = remove;
+  }
+  assertEquals((await dir.names()).sort(), ["moved", "x.rescued-1.jsonl"]);
+});
+
 Deno.test("a journal keeps all lines of a deleted file, also those of earlier runs", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", `${line("a")}\n`);
@@ -192,6 +208,30 @@ Deno.test("a file that replaces the output is noticed where inodes are too large
   } finally {
     Deno.stat = stat;
     Deno.FsFile.prototype.stat = statOfHandle;
+  }
+});
+
+Deno.test("a file whose path and handle have different numbers counts as the same, even if it cannot be opened again", async () => {
+  await using dir = await tempDir();
+  const { stat, open: openFile } = Deno;
+  // As on some overlays and network drives.
+  Deno.stat = async (path) => {
+    const info = await stat(path);
+    return { ...info, ino: (info.ino ?? 0) + 1 };
+  };
+  let refused = 0;
+  Deno.open = (path, options) => {
+    if (path !== dir.path("x.jsonl") || !options?.read || options.write) {
+      return openFile(path, options);
+    }
+    refused++;
+    return Promise.reject(diskError("EMFILE", "Too many open files"));
+  };
+  try {
+    await using journal = await open(dir);
+    assertEquals([refused, await journal.check()], [1, undefined]);
+  } finally {
+    Object.assign(Deno, { stat, open: openFile });
   }
 });
 

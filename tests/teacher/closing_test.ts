@@ -193,6 +193,16 @@ Deno.test("ReusePolicy takes an idle timeout from the closes that it sees", () =
   assert(!reuse.isSingleUse);
 });
 
+Deno.test("ReusePolicy watches one of the first connections briefly, and all others for longer", () => {
+  const early = new ReusePolicy(), late = new ReusePolicy();
+  early.attempts = 1;
+  late.attempts = 1_000;
+  const [trialMs, otherMs] = [early.watchMs(0), early.watchMs(0)];
+  assertGreater(trialMs, 0);
+  assertGreater(otherMs, trialMs);
+  assertEquals(late.watchMs(0), otherMs);
+});
+
 Deno.test("ReusePolicy is not misled by the few closes of a server that nearly always leaves connections open", () => {
   const reuse = new ReusePolicy();
   for (let round = 0; round < 20; round++) {

@@ -36,6 +36,18 @@ Deno.test("statusError() quotes the teacher's message", () => {
     ],
     [[{ error: { message: "listed" } }], "listed"],
     [{ error: { code: 7 } }, '{"code":7}'],
+    [{ detail: { message: "no quota" } }, "no quota"],
+    [{ error_message: "no model" }, "no model"],
+    [{ errorMessage: "no tokens" }, "no tokens"],
+    [{ detail: [{}, { msg: "field required" }] }, "field required"],
+    [{ base_resp: { status_code: 0, status_msg: "success" }, msg: "busy" }, "busy"],
+    [{ base_resp: { status_msg: "success" }, msg: "busy" }, "busy"],
+    [{ error: { message: "x".repeat(2_000) } }, "x".repeat(1_000)],
+    [{ error: { message: '"quoted"' } }, '"quoted"'],
+    [
+      { message: JSON.stringify({ message: JSON.stringify({ error: { message: "inner" } }) }) },
+      "inner",
+    ],
   ];
   for (const [body, words] of bodies) {
     assertEquals(refused(400, JSON.stringify(body)).message, words);
@@ -81,6 +93,16 @@ Deno.test("statusError() shows no half of a key that the start of a web page end
   }
 });
 
+Deno.test("statusError() shows no half of a key where a provider's message is cut", () => {
+  const key = "sk-0123456789abcdef", message = "Provider returned error";
+  const raw = "x ".repeat(495) + key.repeat(20);
+  const text = JSON.stringify({ error: { message, metadata: { raw, provider_name: "P" } } });
+  const context = { ...CONTEXT, redact: (words: string) => words.replaceAll(key, "[redacted]") };
+  const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
+  const response = { status: 502, headers: {}, text, waitedMs: 0, now: NOW };
+  assertEquals(statusError({ ...response, address, context }).message.includes("sk-0"), false);
+});
+
 Deno.test("statusError() derives the type from the status", () => {
   const derived = [400, 401, 404, 408, 409, 422, 429, 500, 529].map((status) =>
     `${status} ${refused(status, "").type}`
@@ -117,12 +139,41 @@ Deno.test("statusError() includes the code, the most specific if there are sever
     [{ error: { code: 403, message: "m", metadata: { flagged_input: "x" } } }, "flagged_input"],
     [{ error: "Model is overloaded", error_type: "overloaded" }, "overloaded"],
     [{ error: "m", code: "A whole sentence of words" }, undefined],
+    [{ error: "m", code: "x".repeat(101) }, undefined],
+    [{ prompt_feedback: { block_reason: "SAFETY" } }, "content_filter"],
     [{ detail: "Not Found" }, undefined],
     ["text", undefined],
   ];
   for (const [body, code] of bodies) {
     assertEquals(refused(400, JSON.stringify(body)).code, code, JSON.stringify(body));
   }
+});
+
+Deno.test("statusError() quotes the provider behind a router, but not a request in the message", () => {
+  const router = "Provider returned error";
+  const failed = (message: string, metadata: object) =>
+    refused(400, JSON.stringify({ error: { message, metadata } })).message;
+  assertEquals(failed(router, { raw: '{"status":7}', provider_name: "P" }), `${router} (from P)`);
+  const flat = { message: router, metadata: { raw: "no capacity", provider_name: "P" } };
+  assertEquals(refused(400, JSON.stringify(flat)).message, "no capacity (from P)");
+  const raw = { error: { message: "no such route" } };
+  assertEquals(failed(router, { raw, provider_name: "P" }), "no such route (from P)");
+  const body = JSON.stringify({ error: { message: router, metadata: { provider_name: "P" } } });
+  assertEquals(refused(404, body, {}, false).message, `${router} (from P)`);
+  const quoted = `${"Wrong: ".padEnd(160, "x")} provider returned error`;
+  assertEquals(failed(quoted, { provider_name: "P" }), quoted);
+});
+
+Deno.test("statusError() reads the code that only the gateway states", () => {
+  const inner = JSON.stringify({ error: { message: "m" } });
+  const { code, message } = refused(400, JSON.stringify({ message: inner, code: "odd_code" }));
+  assertEquals([code, message], ["odd_code", "m"]);
+});
+
+Deno.test("statusError() reads errors in errors of any depth without overflowing the stack", () => {
+  const levels = 50_000;
+  const text = '{"error":{},"detail":'.repeat(levels) + '{"error":{}}' + "}".repeat(levels);
+  assertEquals(refused(500, text).type, "server");
 });
 
 Deno.test("statusError() keeps secrets out of the code, too", () => {
@@ -158,6 +209,10 @@ Deno.test("the reset of an exhausted limit is waited for at most a minute, and o
   assertEquals(waitOf(429, used), 6_120);
   assertEquals(waitOf(400, used, '{"code":"daily_quota_exceeded","message":"No"}'), 6_120);
   assertEquals(waitOf(503, { ...used, ...tokens }), 60_000);
+  const headers = { "X-RateLimit-Remaining-Requests": 0, "X-RateLimit-Reset-Requests": "6.12s" };
+  const relayed = JSON.stringify({ error: { message: "m", metadata: { headers } } });
+  assertEquals(waitOf(429, {}, relayed), 6_120);
+  assertEquals(waitOf(429, {}, JSON.stringify({ message: relayed })), 6_120);
   assertEquals(waitOf(500, used), undefined);
   assertEquals(waitOf(408, used), undefined);
   assertEquals(waitOf(429, { ...used, "retry-after": "1" }), 1_000);
@@ -165,11 +220,11 @@ Deno.test("the reset of an exhausted limit is waited for at most a minute, and o
 });
 
 Deno.test("statusError() reads Google's retry delay in the body, and ignores nonsense", () => {
-  const waits = ["34.07s", "-1s", "99999999s", "soon"].map((retryDelay) => {
+  const waits = ["34.07s", "1.0005s", "-1s", "99999999s", "soon"].map((retryDelay) => {
     const details = [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay }];
     return refused(429, JSON.stringify([{ error: { message: "m", details } }])).retryAfterMs;
   });
-  assertEquals(waits, [34_070, undefined, undefined, undefined]);
+  assertEquals(waits, [34_070, 1_001, undefined, undefined, undefined]);
 });
 
 Deno.test("statusError() hints at a missing /v1, but only if it is missing", () => {
@@ -182,6 +237,7 @@ Deno.test("statusError() names where a redirect leads, without its secrets", () 
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
   assertEquals(error.status, 307);
   assertStringIncludes(error.message, "Give the final address as the base URL");
+  assertStringIncludes(refused(307, "").message, "redirects (307) to another place");
   const bases = {
     "https://h.example/v2/chat/completions?token=abc": "https://h.example/v2?token=[redacted]",
     "/v2/chat/completions": "http://h/v2",
