@@ -47,6 +47,14 @@ for (const finishReason of [null, ""]) {
   Deno.test(`haltWords() names the flag that accepts the finish reason ${JSON.stringify(finishReason)}`, () => {
     const partial = { ...completionOf(), finishReason } as Completion;
     const error = new TeacherError("No reason", { partial });
-    assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending none");
+    assertStringIncludes(haltWords("endings", 3, error, true)[1]!, "--accept-ending none");
   });
 }
+
+Deno.test("haltWords() advises no one to accept answers that were interrupted", () => {
+  const partial = { ...completionOf(), finishReason: "", doubt: "use -c 1" };
+  const error = new TeacherError("No reason: use -c 1", { partial });
+  assertEquals(haltWords("endings", 20, error, true)[1], undefined);
+  // This teacher may mark no answer.
+  assertStringIncludes(haltWords("endings", 3, error, false)[1]!, "--accept-ending none");
+});
