@@ -145,13 +145,16 @@ export function evidenceIn(
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
 }
 
-/** Returns what the teacher did with `count` rows, and what the user can do. The error is that of
- * the last row. */
+/** Returns what the teacher did with `count` rows, and what the user can do unless the error says
+ * so. The error is that of the last row.
+ *
+ * @param hasAnswered Whether the teacher has given a good answer. */
 export function haltWords(
   kind: EvidenceKind,
   count: number,
   { message, partial, code = "" }: TeacherError,
-): [what: string, advice: string] {
+  hasAnswered: boolean,
+): [what: string, advice?: string] {
   if (kind === "rejections") {
     const what = `rejected ${count} consecutive rows with the same message`;
     return [what, adviceForRejections(count, message)];
@@ -159,6 +162,8 @@ export function haltWords(
   if (kind === "endings") {
     const word = posixWord(partial?.finishReason || NO_REASON);
     const what = `did not mark its answers to ${count} rows as complete`;
+    // The teacher has marked others: those that it interrupted must not be accepted.
+    if (hasAnswered && partial?.doubt !== undefined) return [what];
     return [what, `If they are complete anyway, add --accept-ending ${word}`];
   }
   return OTHER_SERVER_CODES.has(code)

@@ -164,7 +164,7 @@ export class TeacherBlame {
   #haltIfConclusive(endpoint: Endpoint, call: FailedCall, kind: EvidenceKind): void {
     const { count, isConclusive } = this.#evidenceAgainst(endpoint)[kind];
     if (!isConclusive) return;
-    const [what, advice] = haltWords(kind, count, call.error);
+    const [what, advice] = haltWords(kind, count, call.error, endpoint.hasAnswered);
     this.#halt(endpoint, what, call.failure, advice);
   }
 

@@ -31,6 +31,8 @@ import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 export interface StreamHabits {
   /** Whether only `[DONE]` ends an answer: some servers for Gemini write `stop` into each chunk. */
   endsByDoneOnly: boolean;
+  /** Whether an answer had a finish reason: one without it was interrupted. */
+  namesEndings?: boolean;
 }
 
 export class StreamReader implements EventSink {
@@ -122,8 +124,10 @@ export class StreamReader implements EventSink {
       finishReason,
       ttftMs,
     }, this.#context);
-    const isInterrupted = this.done && finishReason === "" && hasOthers;
-    return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
+    if (finishReason !== "") this.#habits.namesEndings = true;
+    if (!this.done || finishReason !== "" || !hasOthers) return completion;
+    const notice = this.#habits.namesEndings ? `An answer broke off: ${INTERRUPTED}` : undefined;
+    return { ...completion, doubt: INTERRUPTED, notice };
   }
 
   onObject(object: JsonObject, text: string): void {
@@ -279,7 +283,6 @@ const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave 
 
 /** Deeper values are replaced, not merged. Fields such as `logprobs` have about three levels. */
 const MAX_LEVELS = 16;
-
 /** Lists grow in place: copying them for each token would take quadratic time. */
 function merge(kept: unknown, value: unknown, levels = MAX_LEVELS): unknown {
   if (Array.isArray(value)) {

@@ -259,6 +259,7 @@ export function noticesOf(
     ...format.notices?.(params) ?? [],
     ...unknownParamNotices(Object.keys(params)),
     ...textParamNotices(params),
+    ...guidedNotices(Object.keys(params)),
   ];
   const isPlain = address.startsWith("http:");
   if (isPlain && (ca !== undefined || clientCert !== undefined || insecureTls === true)) {
@@ -276,6 +277,16 @@ export function noticesOf(
     );
   }
   return notices;
+}
+
+/** vLLM ignores what the names match, and says so only in its own log. */
+function guidedNotices(names: readonly string[]): string[] {
+  const guided = /^guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)/;
+  return names.filter((name) => guided.test(name)).map((name) => {
+    const successor = name.replace(guided, "structured_outputs.");
+    return `The parameter "${name}" has no effect on vLLM since version 0.12: ` +
+      `there it is "${successor}"`;
+  });
 }
 
 function asksForLogprobs({ logprobs, include }: Params): boolean {

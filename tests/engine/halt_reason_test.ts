@@ -47,20 +47,29 @@ for (const finishReason of [null, ""]) {
   Deno.test(`haltWords() names the flag that accepts the finish reason ${JSON.stringify(finishReason)}`, () => {
     const partial = { ...completionOf(), finishReason } as Completion;
     const error = new TeacherError("No reason", { partial });
-    assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending none");
+    assertStringIncludes(haltWords("endings", 3, error, true)[1]!, "--accept-ending none");
   });
 }
 
 Deno.test("haltWords() quotes a finish reason for the shell", () => {
   const partial = { ...completionOf(), finishReason: "max turns" } as Completion;
   const error = new TeacherError("No reason", { partial });
-  assertStringIncludes(haltWords("endings", 3, error)[1], "--accept-ending 'max turns'");
+  assertStringIncludes(haltWords("endings", 3, error, false)[1]!, "--accept-ending 'max turns'");
 });
 
 Deno.test("haltWords() names what answers instead of a teacher", () => {
-  const wordsOf = (code: string) => haltWords("otherServer", 3, new TeacherError("m", { code }))[0];
+  const wordsOf = (code: string) =>
+    haltWords("otherServer", 3, new TeacherError("m", { code }), false)[0];
   for (const code of ["web_page", "other_api", "no_http"]) {
     assertEquals(wordsOf(code), "is not an OpenAI-compatible endpoint");
   }
   assertEquals(wordsOf("odd"), "has not answered any row; last error");
+});
+
+Deno.test("haltWords() advises no one to accept answers that were interrupted", () => {
+  const partial = { ...completionOf(), finishReason: "", doubt: "use -c 1" };
+  const error = new TeacherError("No reason: use -c 1", { partial });
+  assertEquals(haltWords("endings", 20, error, true)[1], undefined);
+  // This teacher may mark no answer.
+  assertStringIncludes(haltWords("endings", 3, error, false)[1]!, "--accept-ending none");
 });

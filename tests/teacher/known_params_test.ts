@@ -64,6 +64,24 @@ Deno.test("an unknown parameter is announced at the start and by --dry-run, and 
   assertEquals(server.requests.map(({ body }) => body.temprature), [0.7, 0.7, 0.7]);
 });
 
+Deno.test("the start names the successors of parameters that vLLM ignores, also those of rows", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const row = { prompt: "own", params: { guided_json: { type: "object" } } };
+  const input = await dir.write("in.jsonl", [...numberedRows(2), row]);
+  const params = ["-p", 'guided_choice=["a","b"]', "-p", 'structured_outputs.choice=["a","b"]'];
+  const result = await distill(server, [input, "-o", dir.path("out/"), ...params]);
+  assertExit(result, 0);
+  assertEquals(
+    result.stderr.match(/The parameter .*/g),
+    ["json", "choice"].map((name) =>
+      `The parameter "guided_${name}" has no effect on vLLM since version 0.12: ` +
+      `there it is "structured_outputs.${name}"`
+    ),
+  );
+  assertEquals(server.requests.map(({ body }) => body.guided_choice), Array(3).fill(["a", "b"]));
+});
+
 Deno.test("textParamNotices() names numbers, lists and blocks that a slip has made a text", () => {
   const slips = {
     temperature: "0,7",

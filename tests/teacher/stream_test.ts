@@ -100,6 +100,24 @@ Deno.test("StreamReader trusts only [DONE] once content has followed a finish re
   assertEquals(second.completion(0).finishReason, "");
 });
 
+Deno.test("StreamReader gives a notice of interrupted answers of a teacher that marks others", () => {
+  const habits = { endsByDoneOnly: false };
+  const completionOf = (more: object, hasOthers: boolean) => {
+    const stream = new StreamReader(200, CONTEXT, habits);
+    stream.feed(event({ content: "4" }, more));
+    stream.feed(bytes("data: [DONE]\n\n"));
+    return stream.completion(0, hasOthers);
+  };
+  const interrupted = () => {
+    const { doubt = "", notice = "" } = completionOf({}, true);
+    return [doubt, notice].map((text) => text.includes("use -c 1 or leave out --stream"));
+  };
+  assertEquals(interrupted(), [true, false]);
+  assertEquals(completionOf({ finish_reason: "stop" }, true).doubt, undefined);
+  assertEquals(interrupted(), [true, true]);
+  assertEquals(completionOf({}, false).notice, undefined);
+});
+
 Deno.test("a stop counts after a placeholder in each chunk, and not after a more specific reason", () => {
   const cases: [earlier: unknown, said: string][] = [
     ["not_finished", "stop"],
