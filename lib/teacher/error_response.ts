@@ -120,12 +120,14 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-/** 524 is Cloudflare's status for a server that does not answer in time. */
-function gatewayAdvice({ status, context, waitedMs }: StatusErrorOptions): string | undefined {
-  if (status !== 504 && status !== 524 || waitedMs < MIN_GATEWAY_WAIT_MS) return undefined;
-  return `A gateway did not wait for the answer: ${
-    remedyFor(context.isStreamed)
-  }, or raise its timeout`;
+/** 524 is Cloudflare's status for a server that does not answer in time, 408 that of LiteLLM and
+ * Portkey. With 408 and a page, a web server says that the request came late. */
+function gatewayAdvice(options: StatusErrorOptions): string | undefined {
+  const { status, text, context, waitedMs } = options;
+  const isTimeout = status === 408 ? !isPage(text) : status === 504 || status === 524;
+  if (!isTimeout || waitedMs < MIN_GATEWAY_WAIT_MS) return undefined;
+  const remedy = remedyFor(context.isStreamed);
+  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */

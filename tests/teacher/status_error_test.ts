@@ -60,6 +60,10 @@ Deno.test("statusError() says what helps where a gateway does not wait for the a
   assertMatch(statusError({ ...options, address, context }).message, /: lower -c, or raise/);
   const stated = { error: { message: "Deadline expired", status: "DEADLINE_EXCEEDED" } };
   assertEquals(refused(504, JSON.stringify(stated)).message, "Deadline expired");
+  const timeout = JSON.stringify({ error: { message: "litellm.Timeout: Request timed out." } });
+  assertMatch(refused(408, timeout).notice!, /\(408 from http:\/\/h\/v1\).* sent twice at most$/);
+  // The request came late, not the answer.
+  assertEquals(refused(408, "<html><h1>408 Request Time-out</h1></html>").notice, undefined);
   // It has not waited: the teacher is away.
   const early = statusError({ ...options, address, context, waitedMs: 30 });
   assertEquals([early.message, early.notice], [

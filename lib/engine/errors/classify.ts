@@ -205,6 +205,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) {
     return VERDICTS.overload;
   }
+  // A gateway has stopped waiting. Web servers send a page if the request itself is late.
+  if (status === 408 && error.code !== "web_page") return VERDICTS.timeout;
   if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return VERDICTS.fault;
   if (isRelayed) return verdictOnRelayed(error);
   if (isFiltered(message, error.code)) return VERDICTS.filter;
