@@ -140,7 +140,7 @@ const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
-  rate_limit: [1002, 1039, 1041],
+  rate_limit: [1002, 1039, 1041, 2056],
   invalid_api_key: [1004, 2049],
   insufficient_balance: [1008],
   content_filter: [1026, 1027],
@@ -251,7 +251,7 @@ function gatewayMessage(body: JsonObject): string {
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
   const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(body.base_resp)?.status_msg);
   return minimax || asText(body.msg) || asText(body.error_msg) || asText(body.error_message) ||
-    asText(body.errorMessage) || asText(firstObject(body.errors)?.message);
+    asText(body.errorMessage) || asText(body.Message) || asText(firstObject(body.errors)?.message);
 }
 
 function minimaxCode(body: JsonObject): string | undefined {
