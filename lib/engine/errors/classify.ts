@@ -182,7 +182,10 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
-  if (isAbout("backend", error.message)) return VERDICTS.fault;
+  // MiniMax sends 500 for text that its filter blocks. A page is from a firewall.
+  const { message, code } = error;
+  if (code !== "web_page" && isFiltered(message, code)) return VERDICTS.filter;
+  if (isAbout("backend", message)) return VERDICTS.fault;
   return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
 }
 

@@ -221,7 +221,7 @@ const TOPICS = {
     /(?:output|prompt|content|response) blocked|requires moderation|limited access to this content|content (?:management|filtering) policy/i,
     /contentpolicyviolation|usage (?:polic(?:y|ies)|guidelines)|content exists risk|considered high risk/i,
     /guardrail \S{0,12}(?:polic|violat|intervened|triggered|blocked)|(?:blocked by|violated|triggered) (?:\S+ ){0,2}guardrail/i,
-    /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|敏感|违规内容|不合规/i,
+    /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|new_sensitive|敏感|违规内容|不合规/i,
   ],
 };
 

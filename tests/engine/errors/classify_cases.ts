@@ -1809,6 +1809,23 @@ export const GROUPS: readonly CaseGroup[] = [
       success: false,
       error: [{ code: 2017, message: "Response blocked due to security configurations" }],
     }, FILTERED),
+    on(
+      "MiniMax: blocked, with status 500",
+      500,
+      { type: "error", error: { type: "server_error", message: "output new_sensitive (1027)" } },
+      FILTERED,
+    ),
+    on("a firewall", 503, "<html><h1>Your request was blocked</h1></html>", OVERLOAD),
+    stated("MiniMax: blocked, in a stream", {
+      type: "unprocessable_entity_error",
+      message: "output new_sensitive (1027)",
+      http_code: "422",
+    }, FILTERED),
+    stated("MiniMax: a parameter, in a stream", {
+      type: "bad_request_error",
+      message: "no (2013)",
+      http_code: "400",
+    }, FAIL),
     on("LiteLLM: guardrail", 400, openai("Violated guardrail policy", "None", "400"), FILTERED),
     on(
       "Volcengine: sensitive",
