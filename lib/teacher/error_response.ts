@@ -7,7 +7,7 @@ import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
 import { isPage, pageText } from "./content_coding.ts";
 import { remedyFor } from "./interruptions.ts";
-import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
+import { asObject, firstObject, type JsonObject, parseErrorBody, parseJson } from "./json.ts";
 import { type Address, baseUrlAt, redactAddress } from "./network.ts";
 import {
   exhaustion,
@@ -36,7 +36,7 @@ const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
   const { status, headers, context, now } = options, { redact } = context;
-  const sent = parseJson(options.text);
+  const sent = parseErrorBody(options.text);
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs;

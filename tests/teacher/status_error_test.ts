@@ -48,6 +48,15 @@ Deno.test("statusError() quotes the teacher's message", () => {
   assertEquals(refused(503, "").message, "The teacher answered 503 without a message");
 });
 
+Deno.test("statusError() reads an error that is sent as an event", () => {
+  const error = JSON.stringify({ error: { message: "No more", code: "insufficient_quota" } });
+  for (const text of [`data: ${error}\n\ndata: [DONE]\n\n`, `event: error\ndata:${error}\n\n`]) {
+    const { message, code } = refused(500, text);
+    assertEquals([message, code], ["No more", "insufficient_quota"]);
+  }
+  assertEquals(refused(500, "data: none\n\n").message, "data: none");
+});
+
 Deno.test("statusError() says what helps where a gateway does not wait for the answer", () => {
   const page = "<html><title>504 Gateway Time-out</title></html>";
   assertMatch(refused(504, page).message, /use --stream, or raise its timeout: 504 Gateway/);
