@@ -116,7 +116,10 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
  * 200, "", `{}`, or an object of such values means none. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
-  return isStated(answer.error) ? answer.error : undefined;
+  if (isStated(answer.error)) return answer.error;
+  // Groq says here why it stopped a stream early.
+  const groqError = asObject(answer.x_groq)?.error;
+  return isStated(groqError) ? groqError : undefined;
 }
 
 const NO_ERROR = /^(?:none|null|nil|false|ok|success)?$/i;

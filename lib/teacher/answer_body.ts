@@ -282,10 +282,11 @@ function errorFrom(
   });
 }
 
-/** The status, from 400 to 599, that an error states in its fields, as OpenRouter's errors do. */
+/** The status, from 400 to 599, that an error states in its fields, as those of OpenRouter and
+ * MiniMax (`http_code`) do. */
 function statedStatus(error: unknown): number | undefined {
-  const { code, status, status_code: statusCode } = asObject(error) ?? {};
-  for (const value of [code, status, statusCode]) {
+  const { code, status, status_code: statusCode, http_code: httpCode } = asObject(error) ?? {};
+  for (const value of [code, status, statusCode, httpCode]) {
     const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
     if (Number.isInteger(number) && number >= 400 && number <= 599) return number;
   }

@@ -7,7 +7,7 @@ import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
 import { isPage, pageText } from "./content_coding.ts";
 import { remedyFor } from "./interruptions.ts";
-import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
+import { asObject, firstObject, type JsonObject, parseErrorBody, parseJson } from "./json.ts";
 import { type Address, baseUrlAt, redactAddress } from "./network.ts";
 import {
   exhaustion,
@@ -36,7 +36,7 @@ const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
   const { status, headers, context, now } = options, { redact } = context;
-  const sent = parseJson(options.text);
+  const sent = parseErrorBody(options.text);
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs;
@@ -120,12 +120,14 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-/** 524 is Cloudflare's status for a server that does not answer in time. */
-function gatewayAdvice({ status, context, waitedMs }: StatusErrorOptions): string | undefined {
-  if (status !== 504 && status !== 524 || waitedMs < MIN_GATEWAY_WAIT_MS) return undefined;
-  return `A gateway did not wait for the answer: ${
-    remedyFor(context.isStreamed)
-  }, or raise its timeout`;
+/** 524 is Cloudflare's status for a server that does not answer in time, 408 that of LiteLLM and
+ * Portkey. With 408 and a page, a web server says that the request came late. */
+function gatewayAdvice(options: StatusErrorOptions): string | undefined {
+  const { status, text, context, waitedMs } = options;
+  const isTimeout = status === 408 ? !isPage(text) : status === 504 || status === 524;
+  if (!isTimeout || waitedMs < MIN_GATEWAY_WAIT_MS) return undefined;
+  const remedy = remedyFor(context.isStreamed);
+  return `A gateway did not wait for the answer: ${remedy}, or raise its timeout`;
 }
 
 /** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */
@@ -138,7 +140,7 @@ const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
-  rate_limit: [1002, 1039, 1041],
+  rate_limit: [1002, 1039, 1041, 2056],
   invalid_api_key: [1004, 2049],
   insufficient_balance: [1008],
   content_filter: [1026, 1027],
@@ -246,7 +248,7 @@ function gatewayMessage(body: JsonObject): string {
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
   const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(body.base_resp)?.status_msg);
   return minimax || asText(body.msg) || asText(body.error_msg) || asText(body.error_message) ||
-    asText(body.errorMessage) || asText(firstObject(body.errors)?.message);
+    asText(body.errorMessage) || asText(body.Message) || asText(firstObject(body.errors)?.message);
 }
 
 function minimaxCode(body: JsonObject): string | undefined {

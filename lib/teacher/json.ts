@@ -35,6 +35,12 @@ export function parseJson(text: string): unknown {
   return value === undefined ? parsedJson(repairedJson(text)) : value;
 }
 
+/** Parses the body of an error. LiteLLM sends errors of streams as an event, whatever the status. */
+export function parseErrorBody(text: string): unknown {
+  const event = /^\s*(?:event:[^\n]*\n\s*)?data:(.*)/.exec(text)?.[1];
+  return parseJson(event ?? text);
+}
+
 export function isCompleteJson(text = ""): boolean {
   // Rules out most texts without parsing them.
   return /[}\]]\s*$/.test(text.slice(-8)) && isJson(text);

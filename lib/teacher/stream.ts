@@ -163,7 +163,8 @@ export class StreamReader implements EventSink {
     const choice = position < 0 ? undefined : (chunk.choices as JsonObject[])[position];
     const error = errorIn(choice, chunk);
     if (error !== undefined) return this.onError(error, chunk);
-    if (choice === undefined && !("choices" in chunk)) {
+    // MiniMax's errors have null as `choices`.
+    if (choice === undefined && (chunk.choices ?? null) === null) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
       if (errorMessage(chunk) !== undefined) {
         this.error = missingChoiceError(chunk, "choice", "", this.#origin);

@@ -228,6 +228,22 @@ export const BROKEN_ANSWERS: ServerGroup = {
       expected: { failure: { error: { type: "filtered", attempts: 1, message: /sensitive/ } } },
     },
     {
+      who: "MiniMax",
+      sends: "`base_resp`: sensitive output",
+      script: [events([delta("4"), {
+        choices: null,
+        base_resp: { status_code: 1027, status_msg: "output new_sensitive" },
+      }])],
+      flags: STREAM,
+      expected: { failure: { error: { type: "filtered", attempts: 1, message: /sensitive/ } } },
+    },
+    passing(
+      "Groq",
+      "`x_groq.error` next to `stop`: why it stopped early",
+      events([delta("4"), finish("stop", { x_groq: { id: "r", error: "over_capacity" } }), DONE]),
+      STREAM,
+    ),
+    {
       who: "Gemini, through a gateway",
       sends: "`promptFeedback.blockReason`",
       script: [json({ promptFeedback: { blockReason: "PROHIBITED_CONTENT" } })],

@@ -60,6 +60,15 @@ Deno.test("statusError() quotes the teacher's message", () => {
   assertEquals(refused(503, "").message, "The teacher answered 503 without a message");
 });
 
+Deno.test("statusError() reads an error that is sent as an event", () => {
+  const error = JSON.stringify({ error: { message: "No more", code: "insufficient_quota" } });
+  for (const text of [`data: ${error}\n\ndata: [DONE]\n\n`, `event: error\ndata:${error}\n\n`]) {
+    const { message, code } = refused(500, text);
+    assertEquals([message, code], ["No more", "insufficient_quota"]);
+  }
+  assertEquals(refused(500, "data: none\n\n").message, "data: none");
+});
+
 Deno.test("statusError() says what helps where a gateway does not wait for the answer", () => {
   const page = "<html><title>504 Gateway Time-out</title></html>";
   assertMatch(refused(504, page).message, /use --stream, or raise its timeout: 504 Gateway/);
@@ -72,6 +81,10 @@ Deno.test("statusError() says what helps where a gateway does not wait for the a
   assertMatch(statusError({ ...options, address, context }).message, /: lower -c, or raise/);
   const stated = { error: { message: "Deadline expired", status: "DEADLINE_EXCEEDED" } };
   assertEquals(refused(504, JSON.stringify(stated)).message, "Deadline expired");
+  const timeout = JSON.stringify({ error: { message: "litellm.Timeout: Request timed out." } });
+  assertMatch(refused(408, timeout).notice!, /\(408 from http:\/\/h\/v1\).* sent twice at most$/);
+  // The request came late, not the answer.
+  assertEquals(refused(408, "<html><h1>408 Request Time-out</h1></html>").notice, undefined);
   // It has not waited: the teacher is away.
   const early = statusError({ ...options, address, context, waitedMs: 30 });
   assertEquals([early.message, early.notice], [

@@ -146,6 +146,7 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
 function verdictByCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
+  if (meaning === "billing" && isAbout("allocation", error.message)) return VERDICTS.rate_limit;
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
   // A gateway such as New API blames the model with a 5xx while it has no server for the model.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
@@ -181,15 +182,18 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
-  if (isAbout("backend", error.message)) return VERDICTS.fault;
+  // MiniMax sends 500 for text that its filter blocks. A page is from a firewall.
+  const { message, code } = error;
+  if (code !== "web_page" && isFiltered(message, code)) return VERDICTS.filter;
+  if (isAbout("backend", message)) return VERDICTS.fault;
   return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
 }
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
+  if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
   if (status === 401 && !isRelayed) return VERDICTS.key;
   if (status === 413 || neverFits(message)) return VERDICTS.row;
-  if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
   if (status === 402 && error.retryAfterMs !== undefined) return VERDICTS.rate_limit;
   if (status === 402 && !isRelayed) return VERDICTS.billing;
   if (status === 429) {
@@ -205,11 +209,14 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) {
     return VERDICTS.overload;
   }
+  if (isFiltered(message, error.code)) return VERDICTS.filter;
+  // A gateway has stopped waiting. Web servers send a page if the request itself is late.
+  if (status === 408 && error.code !== "web_page") return VERDICTS.timeout;
   if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return VERDICTS.fault;
   if (isRelayed) return verdictOnRelayed(error);
-  if (isFiltered(message, error.code)) return VERDICTS.filter;
-  // Firewalls answer some prompts with a web page: the key may be fine.
-  if (status === 403 && error.code === "web_page") return FAIL;
+  // Firewalls answer some prompts with a web page, and Together sends 403 for long prompts: the key
+  // may be fine.
+  if (status === 403 && (error.code === "web_page" || isTooLong(message))) return FAIL;
   if (isAbout("clientCertificate", message)) return VERDICTS.client_certificate;
   if (isAbout("plainHttp", message)) return VERDICTS.plain_http;
   if (isAbout("endpoint", message)) return VERDICTS.endpoint;
@@ -222,7 +229,6 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
 /** Decides on a 4xx that a router relays. A rejected key, account or path is the router's, not the
  * user's: another attempt may reach another provider. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
-  if (isFiltered(message, code)) return VERDICTS.filter;
   if (isAbout("model", message)) return VERDICTS.model;
   if (isAbout("region", message)) return VERDICTS.permission;
   const blamesRequest = !isAbout("fault", message) && isAboutRequest(message, code);

@@ -25,6 +25,9 @@ const CODES = {
     "accountoverdueerror setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
+    // DashScope, Google, Vercel
+    "allocationquota.freetieronly billing_disabled insufficient_g1_credits_balance",
+    "customer_verification_required",
   ],
   key: [
     "invalid_api_key api_key_invalid api_key_required account_deactivated",
@@ -32,16 +35,19 @@ const CODES = {
     // LiteLLM: without a database, only its master key is valid.
     "no_db_connection token_not_found_in_db expired_key auth_error",
   ],
-  permission: ["unsupported_country_region_territory"],
+  permission: ["unsupported_country_region_territory organization_restricted"],
   model: [
     "model_not_found model_not_available model_not_supported model_decommissioned",
     "invalid_model deploymentnotfound dedicated_endpoint_not_running key_model_access_denied",
+    // Groq
+    "model_terms_required model_permission_blocked_org model_permission_blocked_project",
   ],
   // `isFilterWord()` recognizes most other codes.
   filter: [
     "content_filter content_policy_violation data_inspection_failed flagged_input",
-    // Proxies that use New API
+    // Proxies that use New API, guardrails of Portkey
     "prompt_blocked",
+    "hooks_failed",
   ],
   row: [
     "weight_exceeds_budget",
@@ -55,8 +61,12 @@ const CODES = {
     "image_parse_error image_too_large failed_to_download_image",
     UNREADABLE_FILE,
   ],
-  // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
-  rate_limit: ["openrouter_in_flight_budget"],
+  rate_limit: [
+    // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
+    "openrouter_in_flight_budget",
+    // DashScope, Cerebras
+    "limit_requests limit_burst_rate queue_exceeded",
+  ],
   // Anthropic. `isOverloadCode()` recognizes most other codes.
   overload: ["overloaded_error"],
   // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
@@ -108,8 +118,12 @@ const TOPICS = {
   money: [
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
-    /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) limit/i,
-    /budget has been exceeded|exceeded ?budget|crossed budget|over budget|\bin arrears\b|\boverdue\b/i,
+    /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) (?:limit|cap)/i,
+    /\bcredits? (?:are|is) (?:depleted|exhausted)|spend limit (?:reached|exceeded)|^key limit exceeded/i,
+    /budget (?:has been exceeded|exhausted|limit reached)|exceeded ?budget|crossed budget|over budget/i,
+    /\bin arrears\b|\boverdue\b|(?:package|plan) has expired|invalid_payment_instrument|套餐已到期/i,
+    // OpenAI, whose code a gateway may drop. Gemini begins in the same way if it throttles.
+    /exceeded your current quota.{1,150}platform\.openai\.com/i,
     /account \S+ is suspended|account is not active|account is in good standing/i,
     /requires more credits/i,
   ],
@@ -118,20 +132,23 @@ const TOPICS = {
     /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
     /额度(?:不足|已用尽)/,
   ],
+  /** DashScope sends the code `insufficient_quota` for tokens per minute, too. */
+  allocation: [/(?<!\b(?:week|month) )allocated quota exceeded|\/error-code#token-limit/i],
   /** The API key is invalid or missing, but the status is not 401. */
   key: [
     // xAI percent-encodes its message.
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
     /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
-    /token (?:is |has )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
+    /token (?:included in the request )?(?:is |has )?(?:invalid|expired)|invalid access token|reported as leaked|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
   ],
   rateLimit: [
     /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
     /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
     /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
     /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
-    /限流|过于频繁|并发超限/,
+    // The first words are Azure API Management's.
+    /\bout of call volume quota|限流|过于频繁|并发超限|(?:并发数|频率)过高|流量限制|请求过多|访问量过大/i,
   ],
   /** The server is overloaded. Only for errors in a 2xx response. */
   load: [
@@ -143,8 +160,8 @@ const TOPICS = {
    * another server's error. The patterns are narrow: messages about a request may name parameters
    * such as `timeout`. */
   crash: [
-    /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
-    /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
+    /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|degraded function|out of memory/i,
+    /^channel error|(?:temporarily|service|currently) unavailable|internal server error|no models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
   /** The server failed. Only for errors whose status says nothing: it is 2xx, or a router relays
@@ -167,19 +184,28 @@ const TOPICS = {
   clientCertificate: [/no required SSL certificate|the SSL certificate error/i],
   /** A TLS server received plain HTTP: nginx, Go. */
   plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
-  region: [/location is not supported|country, region,? or territory not supported/i],
+  region: [
+    /location is not supported|country, region,? or territory not supported/i,
+    /not available in your country|not allowed from unsupported countries/i,
+  ],
   /** The model exists, but not at this endpoint: OpenAI, GitHub Copilot and Azure. */
   endpoint: [
     /only supported in v1\/\w+|not a chat model|chat model and not supported in|not accessible via the \/\w+/i,
     /completion operation does not work with the specified model/i,
   ],
   model: [
-    /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
+    /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is |was )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
     /(?:not have )?access to (?:the )?model\b|not found the model|unable to access (?:\S+ )?model/i,
     /\b(?:invalid|unknown) model\b|not a valid model|model identifier is invalid|^model: /i,
     /no endpoints (?:found|available) (?:for|matching)|no allowed providers/i,
     /deployment for this resource does not exist|\bno models? (?:is |are )?(?:currently )?loaded/i,
+    // LiteLLM, Databricks, Cloudflare, OpenRouter, NVIDIA, Zhipu
+    /no healthy deployments for this model|given endpoint does not exist|no such model\b/i,
+    /all providers have been ignored|^Function '[^']*': Not found|模型不存在/i,
+    // Bedrock, Vertex AI
+    /model version has reached the end of its life|model use case details have not been submitted/i,
+    /on-demand throughput isn['’]t supported|malformed publisher model|unexpected model name/i,
   ],
   /** A 404 about a file in the row, or about a kind of input that the model does not support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
@@ -192,10 +218,10 @@ const TOPICS = {
   ],
   filter: [
     /(?:input|output|prompt|content|request|response|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
-    /(?:output|prompt|content) blocked|requires moderation|content (?:management|filtering) policy/i,
+    /(?:output|prompt|content|response) blocked|requires moderation|limited access to this content|content (?:management|filtering) policy/i,
     /contentpolicyviolation|usage (?:polic(?:y|ies)|guidelines)|content exists risk|considered high risk/i,
     /guardrail \S{0,12}(?:polic|violat|intervened|triggered|blocked)|(?:blocked by|violated|triggered) (?:\S+ ){0,2}guardrail/i,
-    /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|敏感|违规内容|不合规/i,
+    /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|new_sensitive|敏感|违规内容|不合规/i,
   ],
 };
 
@@ -233,6 +259,9 @@ const TOO_LONG = [
   /exceeded this model context window limit|input tokens exceed the configured limit/i,
   /input token count is \d+ but (?:the )?model only supports|model is loaded with context length of only/i,
   /reduce the length of the (?:messages|prompt|input)/i,
+  // SambaNova, Scaleway, MiniMax, LiteLLM
+  /maximum supported sequence length is|exceeded maximum context window|context window exceeds limit/i,
+  /ContextWindowExceededError/,
   // Zhipu, and gateways in China
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];

@@ -18,7 +18,7 @@ export type FailureCause =
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
-  /** Retort, or a gateway (504), stopped waiting for an answer that may be billed. */
+  /** Retort, or a gateway (504, 408), stopped waiting for an answer that may be billed. */
   | "timeout"
   /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
   | "fault"

@@ -244,6 +244,16 @@ export const GROUPS: readonly CaseGroup[] = [
       KEY,
     ),
     on("nothing but a status", 401, "", KEY),
+    on("Databricks: wrong key", 403, { error_code: "403", message: "Invalid access token." }, KEY),
+    on("AWS: expired", 403, {
+      Message: "The security token included in the request is expired",
+    }, KEY),
+    on(
+      "Gemini: a key that Google found in public",
+      403,
+      google(403, "PERMISSION_DENIED", "Your API key was reported as leaked."),
+      KEY,
+    ),
     on(
       "LiteLLM without a database: wrong key",
       400,
@@ -291,6 +301,16 @@ export const GROUPS: readonly CaseGroup[] = [
         "429",
       ),
       { ...halts("upstream"), isAboutModel: true },
+    ),
+    on(
+      "LiteLLM: the provider's bill at OpenAI",
+      429,
+      openai(
+        `litellm.RateLimitError: RateLimitError: OpenAIException - ${QUOTA} For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.`,
+        "throttling_error",
+        "429",
+      ),
+      halts("upstream"),
     ),
     on(
       "LiteLLM: the provider's bill, older",
@@ -345,6 +365,24 @@ export const GROUPS: readonly CaseGroup[] = [
       "Anthropic: no permission",
       403,
       anthropic("permission_error", "Your API key does not have permission to use this resource."),
+      PERMISSION,
+    ),
+    on(
+      "Gemini: country of the free tier",
+      400,
+      google(400, "FAILED_PRECONDITION", "The free tier is not available in your country."),
+      PERMISSION,
+    ),
+    on(
+      "Bedrock: country",
+      400,
+      { message: "Access to Anthropic models is not allowed from unsupported countries." },
+      PERMISSION,
+    ),
+    on(
+      "Groq: restricted",
+      400,
+      openai("Organization is restricted", "invalid_request_error", "organization_restricted"),
       PERMISSION,
     ),
     on("nothing but a status", 403, "", PERMISSION),
@@ -534,6 +572,66 @@ export const GROUPS: readonly CaseGroup[] = [
       BILLING,
     ),
     on(
+      "Gemini: no prepaid credit",
+      429,
+      google(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."),
+      BILLING,
+    ),
+    on(
+      "Gemini: the project's limit",
+      429,
+      google(429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap."),
+      BILLING,
+    ),
+    on(
+      "Google: no billing account",
+      403,
+      google(403, "PERMISSION_DENIED", "This API method requires billing to be enabled.", [
+        { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "BILLING_DISABLED" },
+      ]),
+      BILLING,
+    ),
+    on(
+      "DashScope: the free tier",
+      403,
+      openai(
+        "The free tier of the model has been exhausted.",
+        "AllocationQuota.FreeTierOnly",
+        "AllocationQuota.FreeTierOnly",
+      ),
+      BILLING,
+    ),
+    on(
+      "DashScope: a week's tokens",
+      429,
+      openai("week allocated quota exceeded.", "insufficient_quota", "insufficient_quota"),
+      BILLING,
+    ),
+    on("Zhipu: the plan is over", 429, {
+      error: { code: "1309", message: "您的 GLM Coding Plan 套餐已到期，暂无法使用" },
+    }, BILLING),
+    on("Z.ai: the plan is over", 429, {
+      error: { code: "1309", message: "Your GLM Coding Plan package has expired" },
+    }, BILLING),
+    on("Portkey: budget", 412, { status: "failure", message: "Budget exhausted" }, BILLING),
+    on("Cloudflare's AI gateway: spend limit", 429, {
+      success: false,
+      error: [{ code: 2021, message: "Spend limit reached" }],
+    }, BILLING),
+    on("LiteLLM: budget of a user", 429, { detail: "Max budget limit reached." }, BILLING),
+    on(
+      "OpenRouter: the key's limit, without its source",
+      403,
+      openrouter(403, "Key limit exceeded (total limit)."),
+      BILLING,
+    ),
+    on(
+      "Vercel: no card",
+      403,
+      openai("AI Gateway requires a valid credit card", "customer_verification_required"),
+      BILLING,
+    ),
+    on(
       "Gemini: a paid model on the free tier",
       429,
       google(429, "RESOURCE_EXHAUSTED", `${QUOTA} * Quota exceeded, limit: 0, model: gemini-9`, [
@@ -696,6 +794,71 @@ export const GROUPS: readonly CaseGroup[] = [
       openai("/chat/completions: Invalid model name passed in model=x", "None", "400"),
       MODEL,
     ),
+    on(
+      "LiteLLM with any model name",
+      400,
+      openai(
+        "litellm.BadRequestError: You passed in model=x. There are no healthy deployments for this model",
+        "invalid_request_error",
+        "400",
+      ),
+      MODEL,
+    ),
+    on("Databricks", 404, {
+      error_code: "RESOURCE_DOES_NOT_EXIST",
+      message: "The given endpoint does not exist, please retry after checking",
+    }, MODEL),
+    on("Zhipu", 400, { error: { code: "1211", message: "模型不存在，请检查模型代码。" } }, MODEL),
+    on("Cloudflare", 400, {
+      errors: [{ code: 5007, message: "AiError: No such model @cf/x or task" }],
+    }, MODEL),
+    on("NVIDIA", 404, {
+      status: 404,
+      title: "Not Found",
+      detail: "Function 'f': Not found for account 'a'",
+    }, MODEL),
+    on(
+      "Vertex AI",
+      404,
+      google(404, "NOT_FOUND", "Publisher Model `projects/p/models/x` was not found"),
+      MODEL,
+    ),
+    on(
+      "Vertex AI: a name of another form",
+      400,
+      google(400, "INVALID_ARGUMENT", "Malformed publisher model `x`"),
+      MODEL,
+    ),
+    on(
+      "Bedrock: retired",
+      404,
+      { message: "This model version has reached the end of its life." },
+      MODEL,
+    ),
+    on(
+      "Bedrock: needs an inference profile",
+      400,
+      { message: "Invocation of model ID x with on-demand throughput isn’t supported." },
+      MODEL,
+    ),
+    on(
+      "Bedrock: a form is missing",
+      404,
+      { message: "Model use case details have not been submitted for this account." },
+      MODEL,
+    ),
+    on(
+      "Groq: terms",
+      400,
+      openai("The model requires terms acceptance", "x", "model_terms_required"),
+      MODEL,
+    ),
+    on(
+      "OpenRouter: no provider is allowed",
+      404,
+      openrouter(404, "All providers have been ignored."),
+      MODEL,
+    ),
   ]),
   group("The address", [
     on("FastAPI: no such path", 404, { detail: "Not Found" }, ADDRESS),
@@ -778,6 +941,44 @@ export const GROUPS: readonly CaseGroup[] = [
       429,
       openai("Requests throttling triggered.", "Throttling.RateQuota", "Throttling.RateQuota"),
       RATE_LIMIT,
+    ),
+    on(
+      "DashScope: a minute's tokens",
+      429,
+      openai(
+        "Allocated quota exceeded, please increase your quota limit.",
+        "insufficient_quota",
+        "insufficient_quota",
+      ),
+      RATE_LIMIT,
+    ),
+    on(
+      "DashScope: a minute's tokens, in other words",
+      429,
+      openai(
+        `${QUOTA} For details, see: https://help.aliyun.com/zh/model-studio/error-code#token-limit`,
+        "insufficient_quota",
+        "insufficient_quota",
+      ),
+      RATE_LIMIT,
+    ),
+    stated("DashScope: in a stream", {
+      code: "limit_burst_rate",
+      message: "Request rate increased too quickly.",
+    }, RATE_LIMIT),
+    stated("Cerebras: in a stream", {
+      code: "queue_exceeded",
+      message: "We're experiencing high traffic right now!",
+    }, RATE_LIMIT),
+    on("Zhipu: concurrency", 400, {
+      error: { code: "1302", message: "您当前使用该API的并发数过高，请降低并发" },
+    }, RATE_LIMIT),
+    on(
+      "Azure API Management: quota",
+      403,
+      { statusCode: 403, message: "Out of call volume quota. Quota will be replenished in 10:00." },
+      asksFor(600_000),
+      { "retry-after": "600" },
     ),
     on("watsonx: quota", 403, {
       errors: [{
@@ -1093,7 +1294,19 @@ export const GROUPS: readonly CaseGroup[] = [
       error: "Request failed during generation",
       error_type: "generation",
     }, FAULT),
-    on("OpenRouter: too slow", 408, openrouter(408, "Request timed out"), FAULT),
+    on("OpenRouter: too slow", 408, openrouter(408, "Request timed out"), SLOW),
+    on(
+      "LiteLLM: too slow",
+      408,
+      openai("litellm.Timeout: APITimeoutError - Request timed out.", "x", "408"),
+      SLOW,
+    ),
+    on("HAProxy: the request came late", 408, "<html><body><h1>408 Request Time-out</h1>", FAULT),
+    on("NVIDIA", 400, {
+      status: 400,
+      title: "Bad Request",
+      detail: "Function id 'f': DEGRADED function cannot be invoked",
+    }, FAULT),
     on("Anthropic: conflict", 409, anthropic("conflict_error", "Conflict"), FAULT),
     on("too early", 425, "", FAULT),
     on("locked for now", 423, "Locked", FAULT),
@@ -1234,6 +1447,16 @@ export const GROUPS: readonly CaseGroup[] = [
     without("MiniMax: wrong key", minimax(1004, "login fail"), KEY),
     without("MiniMax: no credit", minimax(1008, "insufficient balance"), BILLING),
     without("MiniMax: too many requests", minimax(1002, "rate limit"), RATE_LIMIT),
+    without(
+      "MiniMax: too many tokens in five hours",
+      minimax(2056, "usage limit exceeded"),
+      RATE_LIMIT,
+    ),
+    without(
+      "MiniMax: prompt too long",
+      minimax(2013, "invalid params, context window exceeds limit"),
+      ROW,
+    ),
     without("MiniMax: filter", minimax(1026, "input new_sensitive"), FILTERED),
     without("MiniMax: something broke", minimax(1000, "unknown error"), FAULT),
     without("Gemini: filter", { promptFeedback: { blockReason: "SAFETY" } }, FILTERED),
@@ -1409,6 +1632,30 @@ export const GROUPS: readonly CaseGroup[] = [
       ),
       ROW,
     ),
+    on(
+      "LiteLLM: prompt too long",
+      400,
+      openai("litellm.ContextWindowExceededError: this is too much", "x", "400"),
+      ROW,
+    ),
+    on(
+      "Together: prompt too long",
+      403,
+      openai(
+        "Input validation error: `inputs` must have less than 4095 tokens. Given: 9000",
+        "invalid_request_error",
+      ),
+      ROW,
+    ),
+    on(
+      "SambaNova: prompt too long",
+      400,
+      openai(
+        "The provided prompt is 9000 tokens long, but the maximum supported sequence length is just 8192!",
+        "BadRequest",
+      ),
+      ROW,
+    ),
     on("Zhipu: prompt too long", 400, { error: { code: "1261", message: "Prompt 超长" } }, ROW),
     on(
       "OpenAI: prompt too long",
@@ -1542,6 +1789,43 @@ export const GROUPS: readonly CaseGroup[] = [
       ),
       FILTERED,
     ),
+    on(
+      "OpenAI: limited for safety",
+      400,
+      openai(
+        "Invalid prompt: we've limited access to this content for safety reasons.",
+        "invalid_request_error",
+        "invalid_prompt",
+      ),
+      FILTERED,
+    ),
+    on(
+      "Portkey: guardrail",
+      446,
+      openai("The guardrail checks defined in the config failed.", "hooks_failed"),
+      FILTERED,
+    ),
+    on("Cloudflare's AI gateway: guardrail", 424, {
+      success: false,
+      error: [{ code: 2017, message: "Response blocked due to security configurations" }],
+    }, FILTERED),
+    on(
+      "MiniMax: blocked, with status 500",
+      500,
+      { type: "error", error: { type: "server_error", message: "output new_sensitive (1027)" } },
+      FILTERED,
+    ),
+    on("a firewall", 503, "<html><h1>Your request was blocked</h1></html>", OVERLOAD),
+    stated("MiniMax: blocked, in a stream", {
+      type: "unprocessable_entity_error",
+      message: "output new_sensitive (1027)",
+      http_code: "422",
+    }, FILTERED),
+    stated("MiniMax: a parameter, in a stream", {
+      type: "bad_request_error",
+      message: "no (2013)",
+      http_code: "400",
+    }, FAIL),
     on("LiteLLM: guardrail", 400, openai("Violated guardrail policy", "None", "400"), FILTERED),
     on(
       "Volcengine: sensitive",

@@ -36,6 +36,9 @@ Deno.test("classify() treats a 504 that comes at once as a fault: the server may
   const error = new TeacherError("Gateway Time-out", { status: 504 });
   assertEquals(classify(error, true, 4_999).cause, "fault");
   assertEquals(classify(error, true, 5_000).cause, "timeout");
+  const late = new TeacherError("Request timed out", { status: 408 });
+  assertEquals(classify(late, true, 4_999).cause, "fault");
+  assertEquals(classify(late, true, 5_000).cause, "timeout");
   const own = new TeacherError("Too slow", { type: "timeout" });
   assertEquals(classify(own, true, 10).cause, "timeout");
 });
