@@ -14,6 +14,7 @@ export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
 export { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
 export { failuresOf, openFiles } from "./open_files.ts";
+export { requireJsonLines } from "./results_format.ts";
 export {
   type DataRequests,
   DataService,
