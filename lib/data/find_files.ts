@@ -19,6 +19,7 @@ import {
 } from "../files.ts";
 import { withoutCompression } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
+import { requireJsonLines } from "./results_format.ts";
 
 /** Files of runs and merges that do not count as results or failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
@@ -31,7 +32,7 @@ const MAX_DEPTH = 4;
  *
  * @param isIndexed Whether a file is in the index, and so must not be left out. @default none is
  * @returns The files, each with the index of its path, and a note about each file left out.
- * @throws {UsageError} If a path does not exist, cannot be read or is a pipe.
+ * @throws {UsageError} If a path does not exist, cannot be read, is a pipe or has another format.
  */
 export async function findDataFiles(
   paths: readonly string[],
@@ -42,9 +43,6 @@ export async function findDataFiles(
   for (const [index, path] of paths.entries()) {
     const files = new Set<string>();
     const info = await infoOf(path);
-    if (info === undefined) {
-      throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
-    }
     if (isPipe(info)) {
       const problem = `it is ${kindOf(info)}, which cannot be read again`;
       throw new UsageError(`Cannot open "${path}": ${problem}. Write its content to a file first`);
@@ -53,9 +51,10 @@ export async function findDataFiles(
       await addFolder(path, files, 0);
       notes.push(...leaveOutCopies(files, isIndexed), ...await leaveOutMerged(files, isIndexed));
     } else {
+      await requireJsonLines(path);
       files.add(path);
       const failures = failuresOf(path);
-      if (failures !== undefined && (await infoOf(failures))?.isFile) files.add(failures);
+      if (failures !== undefined && (await statOf(failures))?.isFile) files.add(failures);
     }
     for (const file of files) {
       if (runs.has(file)) continue;
@@ -113,12 +112,13 @@ function isPipe(info: Deno.FileInfo | undefined): boolean {
   return info !== undefined && !info.isFile && !info.isDirectory;
 }
 
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+async function infoOf(path: string): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw new UsageError(`Cannot open "${path}": ${systemReason(cause)}`, { cause });
+    const isMissing = cause instanceof Deno.errors.NotFound;
+    const reason = isMissing ? "there is no such file or folder" : systemReason(cause);
+    throw new UsageError(`Cannot open "${path}": ${reason}`, { cause });
   }
 }
 

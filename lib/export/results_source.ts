@@ -4,7 +4,7 @@
  * @module
  */
 
-import { failuresOf } from "../data/mod.ts";
+import { failuresOf, requireJsonLines } from "../data/mod.ts";
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, formatUsd } from "../figures.ts";
@@ -66,15 +66,22 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
-      const counts = await file.index((example, place) =>
-        this.#admit(example, place, verdictOf(example))
-      );
+      const counts = await this.#indexed(file, verdictOf);
       this.rowCount += counts.rows;
       this.lineCount += counts.lines;
       this.failedRowCount += counts.failedRows;
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
     this.#unrestoredRows.throwIfAny();
+  }
+
+  async #indexed(file: ResultsFile, verdictOf: (example: Example) => Verdict) {
+    try {
+      return await file.index((example, place) => this.#admit(example, place, verdictOf(example)));
+    } catch (error) {
+      if (error instanceof DamagedFileError) await requireJsonLines(file.path);
+      throw error;
+    }
   }
 
   /** Returns whether the example is written, or throws if the format has no place for it. */
@@ -250,9 +257,7 @@ class ResultsFile implements Disposable {
     try {
       text = this.#decoder.decode(bytes);
     } catch {
-      const hint = place.endsWith(" line 1")
-        ? ': "convert" reads compressed results and Parquet'
-        : "";
+      const hint = place.endsWith(" line 1") ? ': "convert" reads compressed results' : "";
       throw this.#damage(place, `invalid UTF-8${hint}`);
     }
     const example = this.#reader.read(text);

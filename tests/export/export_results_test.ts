@@ -231,13 +231,23 @@ Deno.test("exportResults() names a damaged line and its problem", async () => {
   }
   await dir.write("out.jsonl", new Uint8Array([0x1f, 0x8b, 8, 0]));
   const { message } = await assertRejects(() => exportFrom(dir), DamagedFileError);
-  assert(message.endsWith('line 1: invalid UTF-8: "convert" reads compressed results and Parquet'));
+  assert(message.endsWith('line 1: invalid UTF-8: "convert" reads compressed results'));
+  await dir.write("out.jsonl", `[${good},\n${good}]\n`);
+  await assertRejects(
+    () => exportFrom(dir),
+    UsageError,
+    "it is a JSON array, and results are read",
+  );
 });
 
 Deno.test("exportResults() refuses what cannot be exported, before it writes", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ messages: [user("a"), user("b")] }) + "\n");
   const refused: [Partial<ExportOptions>, string][] = [
+    [
+      { format: "raw", think: "drop" },
+      'think "drop" with the format raw: its rows stay as they are',
+    ],
     [{ format: "alpaca", think: "field" }, "use think wrap or drop"],
     [{ format: "alpaca" }, "line 1 as alpaca: the format has no place for turns other than user"],
     [{ results: [] }, "name one"],
@@ -424,9 +434,28 @@ Deno.test("exportResults() names the files that LLaMA-Factory reads, for rows wi
 Deno.test("exportResults() names the file type for Axolotl by what was written, not by the extension", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" })}\n`);
-  for (const [file, type] of [["a.jsonl.gz", "json"], ["a.sft", "json"], ["a.csv.zst", "csv"]]) {
+  for (
+    const [file, type] of [["a.jsonl.gz", "json"], ["a.sft", "json"], ["a.parquet", "parquet"]]
+  ) {
     const { hints } = await exportFrom(dir, { format: "messages", output: dir.path(file) });
     assert(hints[0].text.includes(`ds_type: ${type}\n`), `${file}: ${hints[0].text}`);
+  }
+});
+
+Deno.test("exportResults() gives no advice for lists about CSV, where they are text", async () => {
+  await using dir = await tempDir();
+  const calls = ['{"city":"Oslo"}', '{"day":1}'].map((args, index) => ({
+    id: `call${index}`,
+    type: "function",
+    function: { name: "weather", arguments: args },
+  }));
+  await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" }, { toolCalls: calls })}\n`);
+  for (const [file, format] of [["a.csv", "messages"], ["b.csv.zst", "sharegpt"]] as const) {
+    const { hints, notes } = await exportFrom(dir, { format, output: dir.path(file) });
+    const { place, text } = hints.at(-1)!;
+    assertEquals(place, "Axolotl");
+    assert(text.includes("lists only from .jsonl, .json and .parquet: use one"), text);
+    assertEquals(notes.filter((note) => note.includes("datasets 4.8")), []);
   }
 });
 
