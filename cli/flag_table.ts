@@ -240,7 +240,7 @@ export const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
     ["--volume CLAIM:DIR", "Kubernetes: claim of a shared volume"],
     ["--secret NAME[/KEY]", "Kubernetes: secret that holds the key"],
     ["--namespace NAME", "Kubernetes: namespace"],
-    ["--send", "submit the job right away, as deno task submit does"],
+    ["--send", "submit the job instead of printing it"],
   ],
   Server: [
     ["--port N", "the port to listen on (simulate: 8000, others: any)", {

@@ -231,7 +231,7 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
   }
   const onSlurm = "Slurm does not queue its running shards again, but starts waiting ones. ";
   const detail = kinds[0] === "none" ? "" : onSlurm;
-  const advice = "Call deno task submit cancel where the scheduler can be reached";
+  const advice = "Cancel it again where the scheduler can be reached";
   io.writeErr(`The job ${name} may still be there. ${detail}${advice}\n`);
   return EXIT_FAILED_ROWS;
 }

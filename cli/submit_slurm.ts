@@ -116,7 +116,7 @@ function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
       `Cannot print ${formatCount(job.shards)} shards as one array: by default, Slurm allows ${
         formatCount(MAX_ARRAY_SIZE)
       } ` +
-        "tasks. Use deno task submit, which submits several arrays, or use fewer shards",
+        "tasks. Add --send, which submits several arrays, or use fewer shards",
     );
   }
   io.writeOut(slurmScript(job, arrays[0], options));

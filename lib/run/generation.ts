@@ -11,7 +11,7 @@ import { IdTable } from "../index/mod.ts";
 import { type FinishedRow, finishedRow, type GivenRow, type Outcome, type Row } from "../row.ts";
 import type { RowImages, RowParser } from "../source/mod.ts";
 import type { ResponseGeneratorOptions } from "./options.ts";
-import { MAX_TURN_MS } from "../timer.ts";
+import { delay, MAX_TURN_MS } from "../timer.ts";
 import { type ActiveRun, engineOptions } from "./active_run.ts";
 import { type AdmissionOptions, admit, fileProblem } from "./plan.ts";
 import { sampleRow } from "./input_rows.ts";
@@ -116,6 +116,8 @@ export class Generation<T> {
   readonly #handoff = new Handoff<T>();
   readonly #samples: number;
   readonly #admission: AdmissionOptions;
+  /** Resolves once the caller's iterator is closed. */
+  #valuesClosed: Promise<void> = Promise.resolve();
 
   constructor(options: GenerationOptions<T>) {
     const { duplicates, samples = 1 } = options;
@@ -135,6 +137,9 @@ export class Generation<T> {
    * outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
+    const closed = Promise.withResolvers<void>();
+    this.#valuesClosed = closed.promise;
+    using _reading = { [Symbol.dispose]: closed.resolve };
     let index = 0;
     let turnDueAt = performance.now() + MAX_TURN_MS;
     for await (const value of values) {
@@ -158,7 +163,8 @@ export class Generation<T> {
     }
   }
 
-  /** If the consumer leaves early, aborts the calls and waits for them. */
+  /** If the consumer leaves early, aborts the calls and waits for them. Closes the caller's iterator
+   * in any case. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const endLimit = limitAbort(engine);
     const finished = engine.run().finally(() => {
@@ -177,8 +183,16 @@ export class Generation<T> {
       engine.abort();
       this.#handoff.abandon();
       await finished.catch(() => {});
+      await this.#closeValues();
     }
     await finished;
+  }
+
+  /** The engine does not wait for a value that is being read: it may never come. */
+  async #closeValues(): Promise<void> {
+    const closed = new AbortController();
+    this.#valuesClosed.then(() => closed.abort());
+    await delay(ABORT_TIMEOUT_MS, closed.signal);
   }
 
   /** Returns the row, or the problem of a value that cannot be sent; undefined for a duplicate. */

@@ -4,8 +4,9 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
-import { makeSummary } from "../progress/fixtures.ts";
+import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { tempDir } from "../support/temp.ts";
+import { makeAnswer } from "../web/fake_run.ts";
 import { visit, type VisitOptions } from "./browser.ts";
 import { overflow, section, stateWord, violations } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
@@ -118,6 +119,20 @@ async function cutOff(page: Page): Promise<string[]> {
       .map(({ element }) => element.outerHTML)
   );
 }
+
+Deno.test("page: percentiles at the right edge of the histogram are named beside their lines, inside the window", async () => {
+  await using stage = stageRun();
+  stage.run.emit(makeRunStart());
+  const latencies = [...Array(8).fill(100), ...Array(8).fill(1_000)];
+  stage.run.now = makeSnapshot({ latency_ms: { p50: 100, p90: 1_000, p99: 1_000, max: 1_000 } });
+  stage.run.emit(stage.run.now);
+  stage.run.settle(latencies.map((latencyMs, i) => ({ ...makeAnswer(`row-${i}`), latencyMs })));
+  stage.strike(4);
+  await using visited = await visit(stage.served.url, { width: 360 });
+  const { page } = visited;
+  await page.getByText("p90", { exact: true }).last().waitFor();
+  assertEquals(await overflow(page), 0);
+});
 
 Deno.test("page: the keyboard gets everywhere, in order, and shows where it is", async () => {
   await using scene = await open("running", {});

@@ -9,7 +9,7 @@ import type { Locator, Page } from "./deps/playwright.ts";
 import { tempDir } from "../support/temp.ts";
 import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
-import { section } from "./parts.ts";
+import { overflow, section } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
 const MARKDOWN = `# The result
@@ -48,6 +48,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   long: LONG,
   deep: ">".repeat(5_000),
   nested: "1. **one**\n   - two\n",
+  wide: `\`\`\`python\n${"print(1); ".repeat(100)}\n\`\`\`\n\n| ${"z".repeat(500)} |\n| --- |\n`,
 };
 
 function stageTexts(): StagedRun {
@@ -151,6 +152,18 @@ Deno.test("page: a bullet inside a numbered list is a bullet", async () => {
     all.map((one) => getComputedStyle(one).listStyleType)
   );
   assertEquals(await markers, ["decimal", "disc"]);
+});
+
+Deno.test("page: a long line of code does not push the buttons of its answer out of the window", async () => {
+  await using stage = stageTexts();
+  await using visited = await visit(stage.served.url);
+  const { page } = visited;
+  const answer = await openAnswer(page, "wide");
+  await answer.locator(".code").waitFor();
+  for (const width of [1_440, 360]) {
+    await page.setViewportSize({ width, height: 900 });
+    assertEquals([width, await overflow(page)], [width, 0]);
+  }
 });
 
 Deno.test("page: without a clipboard, as at a network address, Copy copies the text itself", async () => {

@@ -340,6 +340,26 @@ Deno.test("leaving early aborts the calls in flight and keeps the teacher open",
   assertEquals([teacher.requests.length, teacher.aborted, teacher.closed], [3, 2, 0]);
 });
 
+Deno.test("a loop that is left has closed its source, unless the source never answers", async () => {
+  const closed: string[] = [];
+  async function* endless() {
+    try {
+      while (true) yield "a";
+    } finally {
+      closed.push("endless");
+    }
+  }
+  async function* stuck() {
+    yield "a";
+    await never();
+  }
+  for (const concurrency of [1, 20]) {
+    for await (const _ of distill(endless(), { teacher: new Echo(), concurrency })) break;
+  }
+  assertEquals(closed, ["endless", "endless"]);
+  for await (const _ of distill(stuck(), { teacher: new Echo() })) break;
+});
+
 Deno.test("return() and await using end a generator that waits for an answer", async () => {
   const asked = Promise.withResolvers<void>();
   const teacher = new Echo(() => {

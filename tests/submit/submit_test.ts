@@ -354,6 +354,9 @@ Deno.test({
       await dir.read("calls"),
       dependencies.map((one) => `sbatch --parsable${one}\n`).join(""),
     );
+    const printed = await run("slurm", input, "-o", dir.path("many/"), "-m=m", "--shards=2000");
+    assertExit(printed, 2);
+    assertStringIncludes(printed.stderr, "Add --send, which submits several arrays");
     const refused = await run(...job);
     assertExit(refused, 6);
     assertStringIncludes(refused.stderr, "QOS limit. Of 3 arrays and the merge, 5, 6, 7 are in");
@@ -450,7 +453,7 @@ const CANCELS: [string, Tools, CliServer | string[] | undefined, number, string[
     3,
     [
       "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
-      "may still be there. Call deno task submit cancel where the scheduler can be reached",
+      "may still be there. Cancel it again where the scheduler can be reached",
     ],
   ],
   ["a job, perhaps, that Slurm may hold", { ...EVERY_TOOL, squeue: NO_SLURM }, undefined, 3, [

@@ -97,6 +97,8 @@ export class LatencyView {
       makeLine,
       ({ element, word }, { name, position }) => {
         element.style.left = `${(position * 100).toFixed(2)}%`;
+        // On the side where there is room.
+        word.style.right = position > 0.5 ? "0" : "";
         setText(word, name);
         setAttribute(element, "class", name);
       },
