@@ -282,10 +282,9 @@ function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean 
 /** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Deeper values are replaced, not merged. Fields such as `logprobs` have about three levels. */
-const MAX_LEVELS = 16;
-/** Lists grow in place: copying them for each token would take quadratic time. */
-function merge(kept: unknown, value: unknown, levels = MAX_LEVELS): unknown {
+/** Lists grow in place: copying them for each token would take quadratic time. Values below
+ * `levels` are replaced, not merged; fields such as `logprobs` have about three levels. */
+function merge(kept: unknown, value: unknown, levels = 16): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];
     for (const element of value) list.push(element);
