@@ -30,8 +30,8 @@ interface Evidence {
   readonly endings: RepeatedBadAnswers;
   /** Rows that something other than a teacher may have answered, such as a web server. */
   readonly otherServer: RepeatedBadAnswers;
-  /** Rows that timed out before the teacher has answered any. They are held until the teacher
-   * answers, or is found to be down, and never halt it. */
+  /** Rows that timed out before the teacher has answered any, or while it answered none. They are
+   * held until the teacher answers, or is found to be down, and never halt it. */
   readonly timeouts: RepeatedBadAnswers;
   readonly all: readonly RepeatedBadAnswers[];
 }
@@ -116,7 +116,8 @@ export class TeacherBlame {
     if (kind === undefined) {
       const isTimeout = call.classification.cause === "timeout" &&
         work.faults < this.#options.retryPolicy.maxAttempts;
-      if (!isTimeout || endpoint.hasAnswered || endpoint.isDown) return [outcome];
+      const isUp = endpoint.hasAnswered && endpoint.breaker.hasRespondedSince(work.startedAt);
+      if (!isTimeout || isUp || endpoint.isDown) return [outcome];
       return this.#evidenceAgainst(endpoint).timeouts.addLast({ outcome, work });
     }
     const failed = this.#evidenceAgainst(endpoint)[kind].addLast({ outcome, work });

@@ -21,7 +21,7 @@ import {
 } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { Findings } from "./findings.ts";
-import { infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
+import { infoOf, isUnchanged, stamp, stampOf } from "./input_files.ts";
 import { clashProblem, fileProblem, KeptRows, MAX_KEPT_CHARS, Todo } from "./plan.ts";
 
 interface OpenPiece extends InputPiece {

@@ -1,33 +1,17 @@
 /**
- * The input files of a run: expands folders and patterns, checks that files can be read twice, and
- * copies standard input, which can be read only once.
+ * The input files of a run: expands folders and patterns.
  *
  * @module
  */
 
 import { formatCount, formatCountOf } from "../figures.ts";
-import { similarName } from "../similar_name.ts";
-import { SinkError, SourceError } from "../errors.ts";
-import {
-  formatOfName,
-  INPUT_EXTENSIONS,
-  INPUT_FORMATS,
-  withoutCompression,
-} from "../formats/mod.ts";
-import {
-  isFolder,
-  isMissing,
-  kindOf,
-  namesIn,
-  statOf,
-  type StdPath,
-  systemReason,
-  withoutSeparator,
-} from "../files.ts";
+import { SourceError } from "../errors.ts";
+import { formatOfName, INPUT_EXTENSIONS, withoutCompression } from "../formats/mod.ts";
+import { isFolder, realPathOf, statOf, type StdPath, systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as stdPath from "../deps/std_path.ts";
 
-const { basename, dirname, join } = stdPath;
+const { join } = stdPath;
 
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
@@ -44,8 +28,8 @@ const RETORT_FILE =
 /**
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
  * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files (`.x`,
- * `_x`), files of unknown formats and files written by Retort are left out and counted. A folder or
- * pattern without any other file is returned as it is.
+ * `_x`), files of unknown formats, files written by Retort and links to other files of the folder or
+ * pattern are left out and counted. A folder or pattern without any other file is returned as it is.
  *
  * @param signal Aborts the search, which may take minutes for `**`.
  * @throws {SourceError} when a folder cannot be read
@@ -66,15 +50,38 @@ export async function findInputs(
       : await inputsMatching(input, signal);
     // The run reports the missing files together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
-    files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
+    const distinctPaths = await withoutLinks(paths.length > 1 ? sortNaturally(paths) : paths);
+    files.push(...distinctPaths);
+    const linkCount = paths.length - distinctPaths.length;
+    if (linkCount > 0) {
+      const links = formatCountOf(linkCount, "link");
+      notes.push(
+        `${input}: ${links} to ${linkCount === 1 ? "another file" : "other files"} left out`,
+      );
+    }
     if (skipped > 0 && paths.length > 0) {
       notes.push(
-        `${input}: ${formatCountOf(paths.length, "file")} read, ${formatCount(skipped)} left out ` +
+        `${input}: ${formatCountOf(distinctPaths.length, "file")} read, ${
+          formatCount(skipped)
+        } left out ` +
           "(hidden, of other formats, or written by Retort)",
       );
     }
   }
   return { files: [...new Set(files)], notes };
+}
+
+/** Leaves out links to other files of the list, whose rows would be paid for twice. */
+async function withoutLinks(paths: readonly string[]): Promise<readonly string[]> {
+  const links = new Set<string>();
+  for (const path of paths) if ((await Deno.lstat(path)).isSymlink) links.add(path);
+  if (links.size === 0) return paths;
+  const found = new Set(paths.filter((path) => !links.has(path)).map(realPathOf));
+  return paths.filter((path) => {
+    const realPath = realPathOf(path), isRepeated = links.has(path) && found.has(realPath);
+    found.add(realPath);
+    return !isRepeated;
+  });
 }
 
 function sortNaturally(names: readonly string[]): string[] {
@@ -204,97 +211,4 @@ const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zs
 /** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
 export function nameOf(input: string, rules: Pick<StdPath, "basename"> = stdPath): string {
   return input === "-" ? "stdin" : rules.basename(input).replace(INPUT_ENDING, "");
-}
-
-/** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
-const DEVICE = /^\/(dev|proc)\//;
-const PIPE_ADVICE = "Write it to a file first";
-/** Advice for a run without shards, the only command that copies standard input. */
-export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
-
-/** The size and modification time of a file, to notice changes. */
-export async function stampOf(path: string): Promise<string> {
-  return stamp(await infoOf(path));
-}
-
-/** Whether the size and the modification time are the same. Synchronous, because it is called for
- * each chunk that is read, or each batch of rows, and takes 3 µs. */
-export function isUnchanged(path: string, earlierStamp: string): boolean {
-  try {
-    return stamp(Deno.statSync(path)) === earlierStamp;
-  } catch (error) {
-    // Other errors do not show a change: a file server may be down for a moment.
-    return !isMissing(error);
-  }
-}
-
-export function stamp({ size, mtime }: Deno.FileInfo): string {
-  return `${size}:${mtime?.getTime()}`;
-}
-
-/** @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe */
-export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE): Promise<void> {
-  const info = await infoOf(path, pipeAdvice);
-  if (info.isFile) return;
-  const problem = info.isDirectory
-    ? `Cannot read "${path}": it is a folder without a .` +
-      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file. To read a ` +
-      "hidden file, or one that Retort has written, name it"
-    : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${pipeAdvice}`;
-  throw new SourceError(problem, { path });
-}
-
-/** @throws {SourceError} with advice, when there is no such file or it cannot be read */
-export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<Deno.FileInfo> {
-  try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    const advice = DEVICE.test(path)
-      ? `. ${pipeAdvice}`
-      : PATTERN.test(path)
-      ? ", and no input file matches it as a pattern"
-      : cause instanceof Deno.errors.NotFound
-      ? await adviceForMissing(withoutSeparator(path))
-      : "";
-    throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}${advice}`, {
-      path,
-      cause,
-    });
-  }
-}
-
-async function adviceForMissing(path: string): Promise<string> {
-  const target = await Deno.readLink(path).catch(() => undefined);
-  if (target !== undefined) return `: it is a link to "${target}"`;
-  const name = basename(path);
-  const where = stdPath.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
-  try {
-    const names = await namesIn(dirname(path));
-    if (names.length === 0) return where;
-    if (names.includes(name)) return ": its name is not UTF-8. Rename it";
-    const similar = similarName(name, names);
-    return similar === undefined
-      ? where
-      : `. Did you mean "${path.slice(0, -name.length)}${similar}"?`;
-  } catch {
-    return where;
-  }
-}
-
-/** Copies a stream, which may never end, to a new file that only its owner can read. */
-export async function spool(
-  stream: ReadableStream<Uint8Array>,
-  path: string,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    // `Deno.writeFile(path, stream, { signal })` leaks a resource that it creates for the signal.
-    const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-    await stream.pipeTo(file.writable, { signal });
-  } catch (cause) {
-    throw new SinkError(`Cannot write standard input to "${path}": ${systemReason(cause)}`, {
-      path,
-      cause,
-    });
-  }
 }

@@ -35,7 +35,8 @@ export {
 export { InputSequence } from "./input_rows.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
-export { checkReadableTwice, findInputs, inputFilesOf, stampOf } from "./inputs.ts";
+export { checkReadableTwice, stampOf } from "./input_files.ts";
+export { findInputs, inputFilesOf } from "./inputs.ts";
 export type {
   AnsweredRow,
   OneOrMany,

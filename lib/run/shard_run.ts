@@ -22,7 +22,7 @@ import {
   shareOfInput,
 } from "../shards/mod.ts";
 import { checkOutputs, filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";
-import { checkReadableTwice } from "./inputs.ts";
+import { checkReadableTwice } from "./input_files.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, STATUS_ENDING, writeFailedStatus } from "./run_status.ts";
 

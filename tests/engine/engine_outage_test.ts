@@ -146,6 +146,22 @@ for (
   });
 }
 
+for (const concurrency of [1, 4, 8]) {
+  Deno.test(`Engine fails no row while a gateway waits in vain for a teacher that has answered before, ${concurrency} at once`, async () => {
+    using clock = new FakeClock();
+    const bench = new Bench(clock, { source: endlessRows(), concurrency }, 60_000);
+    await bench.fixture.start();
+    await clock.advance(20_000);
+    assertGreater(bench.fixture.outcomes.length, 10);
+    bench.refuse = away;
+    await clock.advance(24 * MINUTE_MS);
+    bench.refuse = () => undefined;
+    await clock.advance(5 * MINUTE_MS);
+    assertEquals([bench.failedRows, bench.fixture.engine.state], [0, "running"]);
+    await bench.end();
+  });
+}
+
 Deno.test("Engine fails rows one by one where a gateway waits in vain for a quarter of an hour", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 }, 60_000);

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
-import { findInputs, isUnchanged, stampOf } from "../../lib/run/inputs.ts";
+import { isUnchanged, stampOf } from "../../lib/run/input_files.ts";
+import { findInputs } from "../../lib/run/inputs.ts";
 import { tempDir } from "../support/temp.ts";
 
 async function folder() {
@@ -33,6 +34,26 @@ Deno.test("a folder gives its files in natural order, without hidden, other and 
   assertEquals(notes, [
     `${dir.root}: 3 files read, 5 left out (hidden, of other formats, or written by Retort)`,
   ]);
+});
+
+Deno.test({
+  name:
+    "links to other files of a folder or pattern are left out, links to files elsewhere are not",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    await dir.write("in/b.jsonl", "");
+    await dir.write("blobs/1", "");
+    const links = { "a.jsonl": "b.jsonl", "c.jsonl": "../blobs/1", "d.jsonl": "../blobs/1" };
+    for (const [name, target] of Object.entries(links)) {
+      await Deno.symlink(target, dir.path(`in/${name}`));
+    }
+    for (const input of ["in", "in/*.jsonl"].map((name) => dir.path(name))) {
+      const { files, notes } = await findInputs([input]);
+      assertEquals(files, ["b.jsonl", "c.jsonl"].map((name) => dir.path(`in/${name}`)));
+      assertEquals(notes, [`${input}: 2 links to other files left out`]);
+    }
+  },
 });
 
 Deno.test("compressed results are left out, a compressed input beside its results is not", async () => {

@@ -73,6 +73,11 @@ export class CircuitBreaker {
     return Math.min(this.#probeAt, this.latestProbeAt);
   }
 
+  /** Whether the teacher has responded since an attempt was sent that has failed now. */
+  hasRespondedSince(startedAt: number): boolean {
+    return this.#sinceAnyAnswer.since > startedAt;
+  }
+
   /** While the teacher is down, the attempt is a probe. */
   sent(): void {
     this.#attempts++;

@@ -1,0 +1,108 @@
+/**
+ * Single input files: checks that they can be read twice, notices changes, and copies standard
+ * input, which can be read only once.
+ *
+ * @module
+ */
+
+import { similarName } from "../similar_name.ts";
+import { SinkError, SourceError } from "../errors.ts";
+import { INPUT_FORMATS } from "../formats/mod.ts";
+import { isMissing, kindOf, namesIn, systemReason, withoutSeparator } from "../files.ts";
+import * as stdPath from "../deps/std_path.ts";
+import { PATTERN } from "./inputs.ts";
+
+const { basename, dirname } = stdPath;
+
+/** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
+const DEVICE = /^\/(dev|proc)\//;
+const PIPE_ADVICE = "Write it to a file first";
+/** Advice for a run without shards, the only command that copies standard input. */
+export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
+
+/** The size and modification time of a file, to notice changes. */
+export async function stampOf(path: string): Promise<string> {
+  return stamp(await infoOf(path));
+}
+
+/** Whether the size and the modification time are the same. Synchronous, because it is called for
+ * each chunk that is read, or each batch of rows, and takes 3 µs. */
+export function isUnchanged(path: string, earlierStamp: string): boolean {
+  try {
+    return stamp(Deno.statSync(path)) === earlierStamp;
+  } catch (error) {
+    // Other errors do not show a change: a file server may be down for a moment.
+    return !isMissing(error);
+  }
+}
+
+export function stamp({ size, mtime }: Deno.FileInfo): string {
+  return `${size}:${mtime?.getTime()}`;
+}
+
+/** @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe */
+export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE): Promise<void> {
+  const info = await infoOf(path, pipeAdvice);
+  if (info.isFile) return;
+  const problem = info.isDirectory
+    ? `Cannot read "${path}": it is a folder without a .` +
+      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file. To read a ` +
+      "hidden file, or one that Retort has written, name it"
+    : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${pipeAdvice}`;
+  throw new SourceError(problem, { path });
+}
+
+/** @throws {SourceError} with advice, when there is no such file or it cannot be read */
+export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<Deno.FileInfo> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    const advice = DEVICE.test(path)
+      ? `. ${pipeAdvice}`
+      : PATTERN.test(path)
+      ? ", and no input file matches it as a pattern"
+      : cause instanceof Deno.errors.NotFound
+      ? await adviceForMissing(withoutSeparator(path))
+      : "";
+    throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}${advice}`, {
+      path,
+      cause,
+    });
+  }
+}
+
+async function adviceForMissing(path: string): Promise<string> {
+  const target = await Deno.readLink(path).catch(() => undefined);
+  if (target !== undefined) return `: it is a link to "${target}"`;
+  const name = basename(path);
+  const where = stdPath.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
+  try {
+    const names = await namesIn(dirname(path));
+    if (names.length === 0) return where;
+    if (names.includes(name)) return ": its name is not UTF-8. Rename it";
+    const similar = similarName(name, names);
+    return similar === undefined
+      ? where
+      : `. Did you mean "${path.slice(0, -name.length)}${similar}"?`;
+  } catch {
+    return where;
+  }
+}
+
+/** Copies a stream, which may never end, to a new file that only its owner can read. */
+export async function spool(
+  stream: ReadableStream<Uint8Array>,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    // `Deno.writeFile(path, stream, { signal })` leaks a resource that it creates for the signal.
+    const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+    await stream.pipeTo(file.writable, { signal });
+  } catch (cause) {
+    throw new SinkError(`Cannot write standard input to "${path}": ${systemReason(cause)}`, {
+      path,
+      cause,
+    });
+  }
+}
