@@ -42,8 +42,8 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
  * except a 429 that is marked retryable.
  *
  * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
- * outage, because it may be replaced soon, and a wrong address as a fault: gateways answer 404
- * while the server behind them restarts.
+ * outage, because it may be replaced soon, and a wrong address as a fault, unless it is marked as
+ * final: gateways answer 404 while the server behind them restarts.
  * @param waitedMs The latency of the attempt.
  */
 export function classify(
@@ -56,7 +56,7 @@ export function classify(
   const isEarly = error.status !== undefined && waitedMs < MIN_GATEWAY_WAIT_MS;
   const isFault = reported === VERDICTS.timeout
     ? isEarly
-    : reported === VERDICTS.address && hasAnswered;
+    : reported === VERDICTS.address && hasAnswered && error.retryable !== false;
   const verdict: Verdict = isFault ? VERDICTS.fault : reported;
   const { cause, type = typeOf(error, cause), ...rest } = verdict;
   const isLoad = cause === "load";

@@ -55,6 +55,8 @@ Deno.test("classify() treats a wrong address as a fault once the teacher has ans
     const error = new TeacherError("Moved", { status });
     assertEquals([classify(error).action, classify(error, true).cause], ["halt", "fault"]);
     assertEquals(classify(error, true).type, "server");
+    const final = new TeacherError("Moved", { status, retryable: false });
+    assertEquals(classify(final, true).action, "halt");
   }
   for (const error of [{ status: 401 }, { status: 404, code: "model_not_found" }]) {
     assertEquals(classify(new TeacherError("Wrong", error), true).action, "halt");
