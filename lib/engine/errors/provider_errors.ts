@@ -252,9 +252,13 @@ const LIMIT_AND_CONTEXT = [
   /exceed context limit: \d+ \+ (?<limit>\d+) > (?<context>\d+)/i,
 ];
 
+export function isAboutTokenLimit(message: string): boolean {
+  return TOKEN_LIMIT.test(searchedPart(message));
+}
+
 export function isTooLong(message: string): boolean {
   const words = searchedPart(message);
-  if (TOKEN_LIMIT.test(words)) return leavesNoRoom(words);
+  if (isAboutTokenLimit(message)) return leavesNoRoom(words);
   return TOO_LONG.some((pattern) => pattern.test(words));
 }
 
