@@ -16,7 +16,7 @@ import {
   unfinishedError,
 } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { type Classification, classify } from "./errors/mod.ts";
+import { type Classification, classify, isAboutTokenLimit } from "./errors/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
 import { TeacherNotices } from "./engine_state.ts";
 import type { Silence } from "./silence.ts";
@@ -270,6 +270,7 @@ export class Attempts {
   /** Fails the row, unless it is held back because its teacher may be the cause. */
   #failed(work: Work, call: FailedCall, paidAnswer: Outcome | undefined): AttemptResult {
     this.#reportFailure(work, call, "failed");
+    if (work.rejected !== undefined) this.#useless.failed(work.rejected.failure);
     const outcome = work.outcome(undefined, call.failure);
     const outcomes = this.#blame.spent(work, call, outcome);
     if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
@@ -287,9 +288,14 @@ export class Attempts {
   }
 }
 
-/** If the model is the problem, and the row itself names it, only that row fails. */
+/** Only the row fails if the model is the problem, and the row itself names it, or if the teacher
+ * rejects the token limit that was raised for this row (`escalate`). */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, work.endpoint.hasAnswered, work.latencyMs);
+  const hasRaisedLimit = work.rejected?.failure.type === "truncated";
+  if (hasRaisedLimit && classification.cause === "request" && isAboutTokenLimit(error.message)) {
+    return { ...classification, cause: "row" };
+  }
   if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;
   return { action: "fail", cause: "request", type: "request" };
 }

@@ -72,6 +72,41 @@ Deno.test("--on-truncated escalate retries with twice the tokens, up to --max-to
   assertEquals((await dir.rows("out/in_error.jsonl"))[0].error.type, "truncated");
 });
 
+Deno.test("a raised token limit that the teacher rejects fails its row, and does not halt the run", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ prompt, body }) => {
+    if (prompt === "prompt 6") return Response.json(chatAnswer("whole"));
+    const error = { message: `max_tokens=${body.max_tokens} cannot be greater than 100` };
+    if (body.max_tokens > 100) return Response.json({ error }, { status: 400 });
+    const usage = { completion_tokens: body.max_tokens };
+    return Response.json(chatAnswer("…", { finish_reason: "length", usage }));
+  });
+  const input = await dir.write("in.jsonl", numberedRows(7));
+  const flags = ["--max-tokens", "100", "--on-truncated", "escalate"];
+  assertExit(await distill(server, [input, "-o", dir.path("out/"), "-c", "1", ...flags]), 3);
+  assertEquals(server.posts, 13);
+  assertEquals((await dir.rows("out/in.jsonl")).map(({ response }) => response), ["whole"]);
+  const failed = (await dir.rows("out/in_error.jsonl")).filter(({ error }) => error.final);
+  assertEquals(
+    failed.map(({ error, partial }) => [error.type, partial.response]),
+    Array(6).fill(["request", "…"]),
+  );
+});
+
+Deno.test("rows whose raised token limit is rejected count as unusable answers", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ body }) => {
+    const error = { message: `max_tokens=${body.max_tokens} cannot be greater than 100` };
+    if (body.max_tokens > 100) return Response.json({ error }, { status: 400 });
+    return Response.json(chatAnswer("…", { finish_reason: "length" }));
+  });
+  const input = await dir.write("in.jsonl", numberedRows(20));
+  const flags = ["--max-tokens", "100", "--on-truncated", "escalate"];
+  const result = await distill(server, [input, "-o", dir.path("out/"), ...flags]);
+  assertExit(result, 3);
+  assertStringIncludes(result.stderr, "None of the 20 answers so far could be used");
+});
+
 Deno.test("--samples requests several answers, later the missing ones, and verify counts them", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();

@@ -8,4 +8,5 @@
  */
 
 export { classify } from "./classify.ts";
+export { isAboutTokenLimit } from "./provider_errors.ts";
 export { type Classification, OTHER_SERVER } from "./verdicts.ts";

@@ -209,8 +209,12 @@ const TOPICS = {
   ],
   /** A 404 about a file in the row, or about a kind of input that the model does not support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
-  /** llama.cpp answers 500 to images and audio if its model takes none. */
-  input: [/\b(?:image|audio|video)s? input is not supported/i],
+  /** llama.cpp answers 500 to images and audio if its model takes none, and llama-cpp-python to
+   * parameters that FastAPI finds invalid. */
+  input: [
+    /\b(?:image|audio|video)s? input is not supported/i,
+    /^\d+ validation errors?(?: for \w*Request\b|:\s+\{[^}]{0,80}'loc': \('body')/,
+  ],
   /** The request is at fault. Only for errors whose status says nothing. */
   request: [
     /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
@@ -277,9 +281,13 @@ const LIMIT_AND_CONTEXT = [
   /exceed context limit: \d+ \+ (?<limit>\d+) > (?<context>\d+)/i,
 ];
 
+export function isAboutTokenLimit(message: string): boolean {
+  return TOKEN_LIMIT.test(searchedPart(message));
+}
+
 export function isTooLong(message: string): boolean {
   const words = searchedPart(message);
-  if (TOKEN_LIMIT.test(words)) return leavesNoRoom(words);
+  if (isAboutTokenLimit(message)) return leavesNoRoom(words);
   return TOO_LONG.some((pattern) => pattern.test(words));
 }
 

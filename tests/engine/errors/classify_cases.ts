@@ -1707,6 +1707,17 @@ export const GROUPS: readonly CaseGroup[] = [
         type: "server_error",
       },
     }, { ...FAIL, type: "server" }),
+    on("llama-cpp-python: parameter", 500, {
+      error: {
+        message:
+          "1 validation error:\n  {'type': 'float_parsing', 'loc': ('body', 'temperature'), " +
+          "'msg': 'Input should be a valid number, unable to parse string as a number', 'input': " +
+          "'abc'}\n\n  File \"llama_cpp/server/app.py\", line 376, in create_chat_completion",
+        type: "internal_server_error",
+        param: null,
+        code: null,
+      },
+    }, { ...FAIL, type: "server" }),
     on("Mistral: parameter", 422, {
       object: "error",
       message: {
