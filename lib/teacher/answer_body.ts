@@ -218,7 +218,9 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
   const isJson = /^[[{"]/.test(start);
   // Some gateways report errors in plain text.
   if (!isJson && start.length <= MAX_MESSAGE_CHARS) {
-    return errorFrom({ error: start.trimEnd() }, undefined, origin, true);
+    // LiteLLM answers `null` where its provider sends 422.
+    const what = parseJson(start) === undefined ? "" : "The answer is not a JSON object: ";
+    return errorFrom({ error: what + start.trimEnd() }, undefined, origin, true);
   }
   const code = isJson ? "broken_answer" : "other_api";
   const problem = start.startsWith("{") ? "damaged or incomplete JSON" : "not a JSON object";

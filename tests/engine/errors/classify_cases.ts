@@ -1442,6 +1442,7 @@ export const GROUPS: readonly CaseGroup[] = [
     without("no choice", { choices: [] }, BROKEN),
     without("a proxy, in plain text", "upstream connect error or disconnect", FAULT),
     without("a gateway, in plain text", "Insufficient balance", BILLING),
+    without("LiteLLM: its provider sent 422", "null", UNKNOWN),
     without("a web page", PAGE, { ...BROKEN, otherServer: "certain" }),
     without("another API", { status: "ok" }, UNKNOWN),
     without("MiniMax: wrong key", minimax(1004, "login fail"), KEY),
