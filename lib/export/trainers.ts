@@ -70,7 +70,8 @@ export class TrainerNotes {
         "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
       ];
     }
-    const differenceNotes = this.#difference === undefined ? [] : [
+    const hasLists = KINDS[this.#options.fileType.kind].hasLists;
+    const differenceNotes = this.#difference === undefined || !hasLists ? [] : [
       `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
       "or newer; older versions give each call the keys of all others. " +
       "--tool-arguments string loads everywhere",
@@ -213,7 +214,7 @@ export function uploadCommand(folder: string): string {
 }
 
 interface KindForTrainers {
-  /** Whether LLaMA-Factory reads lists from files of this type: in CSV, every cell is text. */
+  /** Whether trainers read lists from files of this type: in CSV, every cell is text. */
   readonly hasLists: boolean;
   /** Axolotl's `ds_type`. */
   readonly axolotl: string;
@@ -225,6 +226,8 @@ const KINDS: Readonly<Record<FileKind, KindForTrainers>> = {
   csv: { hasLists: false, axolotl: "csv" },
   parquet: { hasLists: true, axolotl: "parquet" },
 };
+
+const KINDS_WITH_LISTS = FILE_KINDS.filter((kind) => KINDS[kind].hasLists);
 
 const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
@@ -241,15 +244,13 @@ export function llamaFactoryHint(
 ): LoaderHint {
   const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
   const needsLists = columns.some((column) => LIST_COLUMNS.has(column));
-  const extensions = FILE_KINDS.filter((kind) => KINDS[kind].hasLists || !needsLists)
-    .map((kind) => `.${kind}`);
+  const kinds = needsLists ? KINDS_WITH_LISTS : FILE_KINDS;
   // LLaMA-Factory recognizes types by the last extension.
-  if (!extensions.some((extension) => path.endsWith(extension))) {
-    const list = `${extensions.slice(0, -1).join(", ")} and ${extensions.at(-1)}`;
+  if (!kinds.some((kind) => path.endsWith(`.${kind}`))) {
     return {
       place: "LLaMA-Factory",
-      text: `It reads ${needsLists ? "lists" : "this format"} only from uncompressed ${list}: ` +
-        "use one of these extensions",
+      text: `It reads ${needsLists ? "lists" : "this format"} only from uncompressed ` +
+        `${extensionsOf(kinds)}: use one of these extensions`,
     };
   }
   const present = Object.entries(names).filter(([, column]) => columns.includes(column));
@@ -260,13 +261,31 @@ export function llamaFactoryHint(
   };
 }
 
-/** @param fields Further YAML lines of the entry. */
+/**
+ * The entry for the configuration of Axolotl, or why Axolotl cannot read the file.
+ *
+ * @param fields Further YAML lines of the entry.
+ */
 export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
+  const { hasLists, axolotl } = KINDS[fileTypeOf(path).kind];
+  if (!hasLists) {
+    return {
+      place: "Axolotl",
+      text: `It reads lists only from ${
+        extensionsOf(KINDS_WITH_LISTS)
+      }: use one of these extensions`,
+    };
+  }
   const lines = [
-    `ds_type: ${KINDS[fileTypeOf(path).kind].axolotl}`,
+    `ds_type: ${axolotl}`,
     "type: chat_template",
     ...fields,
   ];
   const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
   return { place: "the configuration of Axolotl", text };
+}
+
+function extensionsOf(kinds: readonly FileKind[]): string {
+  const extensions = kinds.map((kind) => `.${kind}`);
+  return `${extensions.slice(0, -1).join(", ")} and ${extensions.at(-1)}`;
 }

@@ -424,9 +424,28 @@ Deno.test("exportResults() names the files that LLaMA-Factory reads, for rows wi
 Deno.test("exportResults() names the file type for Axolotl by what was written, not by the extension", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" })}\n`);
-  for (const [file, type] of [["a.jsonl.gz", "json"], ["a.sft", "json"], ["a.csv.zst", "csv"]]) {
+  for (
+    const [file, type] of [["a.jsonl.gz", "json"], ["a.sft", "json"], ["a.parquet", "parquet"]]
+  ) {
     const { hints } = await exportFrom(dir, { format: "messages", output: dir.path(file) });
     assert(hints[0].text.includes(`ds_type: ${type}\n`), `${file}: ${hints[0].text}`);
+  }
+});
+
+Deno.test("exportResults() gives no advice for lists about CSV, where they are text", async () => {
+  await using dir = await tempDir();
+  const calls = ['{"city":"Oslo"}', '{"day":1}'].map((args, index) => ({
+    id: `call${index}`,
+    type: "function",
+    function: { name: "weather", arguments: args },
+  }));
+  await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" }, { tool_calls: calls })}\n`);
+  for (const [file, format] of [["a.csv", "messages"], ["b.csv.zst", "sharegpt"]] as const) {
+    const { hints, notes } = await exportFrom(dir, { format, output: dir.path(file) });
+    const { place, text } = hints.at(-1)!;
+    assertEquals(place, "Axolotl");
+    assert(text.includes("lists only from .jsonl, .json and .parquet: use one"), text);
+    assertEquals(notes.filter((note) => note.includes("datasets 4.8")), []);
   }
 });
 
