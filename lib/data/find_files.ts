@@ -19,6 +19,7 @@ import {
 } from "../files.ts";
 import { withoutCompression } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
+import { requireJsonLines } from "./results_format.ts";
 
 /** Files of runs and merges that do not count as results or failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
@@ -31,7 +32,7 @@ const MAX_DEPTH = 4;
  *
  * @param isIndexed Whether a file is in the index, and so must not be left out. @default none is
  * @returns The files, each with the index of its path, and a note about each file left out.
- * @throws {UsageError} If a path does not exist, cannot be read or is a pipe.
+ * @throws {UsageError} If a path does not exist, cannot be read, is a pipe or has another format.
  */
 export async function findDataFiles(
   paths: readonly string[],
@@ -53,6 +54,7 @@ export async function findDataFiles(
       await addFolder(path, files, 0);
       notes.push(...leaveOutCopies(files, isIndexed), ...await leaveOutMerged(files, isIndexed));
     } else {
+      await requireJsonLines(path);
       files.add(path);
       const failures = failuresOf(path);
       if (failures !== undefined && (await infoOf(failures))?.isFile) files.add(failures);

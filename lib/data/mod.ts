@@ -15,6 +15,7 @@ export { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
 export { failuresOf } from "./find_files.ts";
 export { openFiles } from "./open_files.ts";
+export { requireJsonLines } from "./results_format.ts";
 export {
   type DataRequests,
   DataService,

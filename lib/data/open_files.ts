@@ -21,8 +21,8 @@ export interface OpenFiles extends AsyncDisposable {
 /**
  * Finds the files in paths, and decompresses compressed ones.
  *
- * @throws {UsageError} If a path does not exist, cannot be read or is a pipe, or a compressed file
- * is damaged.
+ * @throws {UsageError} If a path does not exist, cannot be read, is a pipe or has another format, or
+ * a compressed file is damaged.
  * @throws {SinkError} If a copy cannot be written.
  */
 export async function openFiles(

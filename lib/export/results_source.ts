@@ -4,7 +4,7 @@
  * @module
  */
 
-import { failuresOf } from "../data/mod.ts";
+import { failuresOf, requireJsonLines } from "../data/mod.ts";
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, formatUsd } from "../figures.ts";
@@ -51,6 +51,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths } = options;
     const files = await Promise.all(paths.map(async (path) => {
+      await requireJsonLines(path);
       const run = await readRunFile(`${stemOf(path)}.run.json`);
       return new ResultsFile(path, run, options);
     }));
@@ -250,9 +251,7 @@ class ResultsFile implements Disposable {
     try {
       text = this.#decoder.decode(bytes);
     } catch {
-      const hint = place.endsWith(" line 1")
-        ? ': "convert" reads compressed results and Parquet'
-        : "";
+      const hint = place.endsWith(" line 1") ? ': "convert" reads compressed results' : "";
       throw this.#damage(place, `invalid UTF-8${hint}`);
     }
     const example = this.#reader.read(text);

@@ -22,6 +22,7 @@ export {
   withoutCompression,
 } from "./bytes.ts";
 export {
+  formatOf,
   formatOfName,
   type Input,
   INPUT_EXTENSIONS,

@@ -103,6 +103,28 @@ Deno.test("stats: says what it cannot count", async () => {
   }
 });
 
+Deno.test("stats: refuses results in other formats, whose last line may look like the only row", async () => {
+  await using dir = await tempDir();
+  const line = resultLine({ uid: "a" }).trim();
+  await dir.write("x.json", `[\n${line},\n${line}\n]\n`);
+  await dir.write("y.jsonl", `[\n${line},\n${line}\n]\n`);
+  await dir.write("z.csv", "uid,response\na,b\n");
+  await dir.write("table.jsonl", "PAR1\0PAR1");
+  for (
+    const [name, what] of [
+      ["x.json", "a JSON array"],
+      ["y.jsonl", "a JSON array"],
+      ["z.csv", "a CSV file"],
+      ["table.jsonl", "a Parquet file"],
+    ]
+  ) {
+    const { message } = await assertRejects(() => stats(dir.path(name)), UsageError);
+    assert(message.includes(`${name}": it is ${what}, and results are read from JSON`), message);
+  }
+  await dir.write("lines.txt", `${line}\n`);
+  assert(/Rows +1\n/.test((await stats(dir.path("lines.txt"))).out));
+});
+
 Deno.test("stats: compares two runs", async () => {
   await using dir = await tempDir();
   await dir.write("a.jsonl", resultLine({ uid: "x", response: "It is 1,000" }));

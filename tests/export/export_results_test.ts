@@ -231,7 +231,13 @@ Deno.test("exportResults() names a damaged line and its problem", async () => {
   }
   await dir.write("out.jsonl", new Uint8Array([0x1f, 0x8b, 8, 0]));
   const { message } = await assertRejects(() => exportFrom(dir), DamagedFileError);
-  assert(message.endsWith('line 1: invalid UTF-8: "convert" reads compressed results and Parquet'));
+  assert(message.endsWith('line 1: invalid UTF-8: "convert" reads compressed results'));
+  await dir.write("out.jsonl", `[${good},\n${good}]\n`);
+  await assertRejects(
+    () => exportFrom(dir),
+    UsageError,
+    "it is a JSON array, and results are read",
+  );
 });
 
 Deno.test("exportResults() refuses what cannot be exported, before it writes", async () => {
@@ -439,7 +445,7 @@ Deno.test("exportResults() gives no advice for lists about CSV, where they are t
     type: "function",
     function: { name: "weather", arguments: args },
   }));
-  await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" }, { tool_calls: calls })}\n`);
+  await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" }, { toolCalls: calls })}\n`);
   for (const [file, format] of [["a.csv", "messages"], ["b.csv.zst", "sharegpt"]] as const) {
     const { hints, notes } = await exportFrom(dir, { format, output: dir.path(file) });
     const { place, text } = hints.at(-1)!;
