@@ -140,13 +140,14 @@ async function runAndReport(
 function printEnd(
   summary: Summary,
   continueCommand: string | undefined,
-  { progress, isQuiet }: RunRequest,
+  { progress, isQuiet, generator }: RunRequest,
   io: Io,
 ): void {
   if (progress !== "json" && !isQuiet) {
     io.writeErr(summaryText(summary, {
       continueCommand,
       exportCommand: commandToExport(summary, io.program),
+      escalates: generator.onTruncated === "escalate",
       isColored: usesColor(io),
     }));
   } else if (summary.state === "halted") {

@@ -25,12 +25,15 @@ const MAX_TEACHER_LINES = 4;
 const MAX_ERROR_CELLS = 100;
 const UNCOUNTED = "unknown: it needs token counts (usage), which no answer had, and a price";
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
+const ESCALATED_ADVICE = "with a higher --max-tokens-cap";
 
 export interface SummaryTextOptions {
   /** The command that continues the run or retries failures. @default none is shown */
   continueCommand?: string;
   /** The command that exports the results, shown once all rows are done. @default none is shown */
   exportCommand?: string;
+  /** Whether the run has `--on-truncated escalate`. @default false */
+  escalates?: boolean;
   /** Whether to use colors. The caller checks `NO_COLOR`. */
   isColored: boolean;
 }
@@ -48,13 +51,14 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
     ...errorLines(summary),
     ...fileLines(summary),
   ];
-  const { continueCommand, exportCommand } = options;
+  const { continueCommand, exportCommand, escalates = false } = options;
   const isUnfinished = summary.state !== "done" || summary.pending > 0;
   if (continueCommand !== undefined && isUnfinished) {
     lines.push(["To continue", continueCommand]);
   } else if (continueCommand !== undefined && summary.failures_on_disk > 0) {
     lines.push(["To retry", continueCommand]);
-    if (hasTruncated(summary)) lines.push(["", TRUNCATED_ADVICE]);
+    const advice = escalates ? ESCALATED_ADVICE : TRUNCATED_ADVICE;
+    if (hasTruncated(summary)) lines.push(["", advice]);
   }
   if (exportCommand !== undefined && !isUnfinished) lines.push(["To export", exportCommand]);
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);

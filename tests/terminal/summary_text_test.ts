@@ -142,15 +142,16 @@ Deno.test("summaryText() shows the concurrency that auto found, if any", () => {
 });
 
 Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
-  const last = (type: string, failed: number) => {
+  const last = (type: string, failed: number, escalates?: boolean) => {
     const actions = { failed, retried: 2, halted: 0 };
     const errors = [makeErrorGroup({ type, actions, action: "retried", status: null })];
     const summary = makeSummary({ failed: 1, failures_on_disk: 1, errors });
-    const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
+    const text = summaryText(summary, { isColored: false, continueCommand: COMMAND, escalates });
     return text.trimEnd().split("\n").at(-1)!.trim();
   };
   const advice = "with a higher --max-tokens, or --on-truncated escalate";
   assertEquals(last("truncated", 1), advice);
+  assertEquals(last("truncated", 1, true), "with a higher --max-tokens-cap");
   assertEquals(last("truncated", 0), `To retry  ${COMMAND}`);
   assertEquals(last("rejected", 1), `To retry  ${COMMAND}`);
 });
