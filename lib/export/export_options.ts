@@ -133,7 +133,8 @@ export interface ResolvedExport extends WriteOptions {
 export function resolveExport(options: ExportOptions): ResolvedExport {
   checkOptions(options, EXPORT_RULES);
   requireOptions("export", options, ["results", "output", "format"], EXPORT_RULES);
-  const { format, think = "wrap", results } = options;
+  const { format, results } = options;
+  const { think = FORMATS[format].rows === "as they are" ? undefined : "wrap" } = options;
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
   if (FORMATS[format].rows === "pairs") checkPreference(options);
@@ -195,6 +196,11 @@ function checkReasoning(
   think: ThinkStyle | undefined,
   reasoningField: string,
 ): void {
+  if (FORMATS[format].rows === "as they are" && think !== undefined) {
+    throw new UsageError(
+      `Cannot use think "${think}" with the format ${format}: its rows stay as they are`,
+    );
+  }
   if (FORMATS[format].reasoning === "text" && think === "field") {
     throw new UsageError(`Cannot write reasoning as a field of ${format}: use think wrap or drop`);
   }

@@ -51,7 +51,6 @@ export class ResultsSource implements ExampleSource, Disposable {
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths } = options;
     const files = await Promise.all(paths.map(async (path) => {
-      await requireJsonLines(path);
       const run = await readRunFile(`${stemOf(path)}.run.json`);
       return new ResultsFile(path, run, options);
     }));
@@ -67,15 +66,22 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
-      const counts = await file.index((example, place) =>
-        this.#admit(example, place, verdictOf(example))
-      );
+      const counts = await this.#indexed(file, verdictOf);
       this.rowCount += counts.rows;
       this.lineCount += counts.lines;
       this.failedRowCount += counts.failedRows;
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
     this.#unrestoredRows.throwIfAny();
+  }
+
+  async #indexed(file: ResultsFile, verdictOf: (example: Example) => Verdict) {
+    try {
+      return await file.index((example, place) => this.#admit(example, place, verdictOf(example)));
+    } catch (error) {
+      if (error instanceof DamagedFileError) await requireJsonLines(file.path);
+      throw error;
+    }
   }
 
   /** Returns whether the example is written, or throws if the format has no place for it. */

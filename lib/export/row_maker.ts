@@ -130,6 +130,10 @@ export class RowMaker {
     for (const pair of pairs) {
       const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
       const { completion, tools, ...rest } = chosen;
+      if (jsonOf(completion) === jsonOf(rejected.completion)) {
+        this.#pairs!.equalRows++;
+        continue;
+      }
       const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
       if (tools !== undefined) row.tools = tools;
       yield* this.#rowsToWrite(pair[0], row);

@@ -118,6 +118,8 @@ export type Pair = readonly [chosen: Example, rejected: Example];
 /** Pairs the best answer to each prompt with the worst. All answers to rows from one place in the
  * input must be added one after another. */
 export class Pairs {
+  /** Rows left out because both answers are written the same. */
+  equalRows = 0;
   readonly #scoreOf: (example: Example) => number;
   readonly #answers: Example[] = [];
   #singleRows = 0;
@@ -166,6 +168,7 @@ export class Pairs {
     return [
       ...leftOutNotes(this.#singleRows, "row", "with one answer: a pair needs two"),
       ...leftOutNotes(this.#tiedRows, "row", "whose answers --prefer ranks as equal"),
+      ...leftOutNotes(this.equalRows, "row", "whose best and worst answers are the same"),
       ...leftOutNotes(this.#unscoredAnswers, "answer", "without a number in the field of --prefer"),
     ];
   }

@@ -198,7 +198,7 @@ function refuseEmpty(
 function noPairsError({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(
-    `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
+    `Cannot export "${names}": no row has two different answers that --prefer ${prefer} ranks differently. ` +
       "A pair needs a run with --samples 2 or more. Add --allow-empty if that is meant",
   );
 }

@@ -244,6 +244,10 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ messages: [user("a"), user("b")] }) + "\n");
   const refused: [Partial<ExportOptions>, string][] = [
+    [
+      { format: "raw", think: "drop" },
+      'think "drop" with the format raw: its rows stay as they are',
+    ],
     [{ format: "alpaca", think: "field" }, "use think wrap or drop"],
     [{ format: "alpaca" }, "line 1 as alpaca: the format has no place for turns other than user"],
     [{ results: [] }, "name one"],

@@ -1,6 +1,7 @@
 /** The output of every export format is an input again, with the same conversations. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { jsonOf } from "../../lib/json.ts";
 import { ExampleReader } from "../../lib/export/example.ts";
 import { FORMATS, toTrainingRow } from "../../lib/export/formats.ts";
 import {
@@ -145,18 +146,24 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
   const definition = FORMATS[format];
   const generator = new Generator(EXPORT_FORMATS.indexOf(format) + 1);
   const reader = new ExampleReader({}, undefined);
-  const hasPlace = (line: string) => {
+  const rowOf = (line: string) => {
     const example = reader.read(line);
-    if (typeof example === "string" || definition.rows === "as they are") return true;
+    if (typeof example === "string" || definition.rows === "as they are") return example;
     const style = { think: "wrap", reasoningField: "reasoning_content", hasParts: false } as const;
-    const row = toTrainingRow(example, definition, { ...style, toolArguments: "string" });
-    return !(row instanceof Unrepresentable);
+    return toTrainingRow(example, definition, { ...style, toolArguments: "string" });
+  };
+  const hasPlace = ([line, ...others]: string[]) => {
+    const row = rowOf(line);
+    if (row instanceof Unrepresentable) return false;
+    // ShareGPT leaves out text that comes with calls. A pair needs two answers that differ.
+    return definition.rows !== "pairs" ||
+      others.some((other) => jsonOf(row) !== jsonOf(rowOf(other)));
   };
   const rows: string[][] = [];
   for (let number = 1; rows.length < ROWS; number++) {
     assert(number < 10 * ROWS, `${format} has a place for ${rows.length} of ${number} rows`);
     const lines = generator.lines(number);
-    if (hasPlace(lines[0])) rows.push(lines);
+    if (hasPlace(lines)) rows.push(lines);
   }
   await dir.write("out.jsonl", rows.map(([first]) => `${first}\n`).join(""));
   await exported(dir, "messages", "reference.jsonl");

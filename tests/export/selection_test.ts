@@ -281,7 +281,7 @@ Deno.test("preference pairs the best with the worst answer, and counts rows that
   await assertRejects(
     () => exportFrom(dir, none),
     UsageError,
-    "no row has two answers that --prefer shortest ranks differently. A pair needs a run with --samples 2",
+    "no row has two different answers that --prefer shortest ranks differently. A pair needs a run with --samples 2",
   );
   assertEquals(await dir.exists("none.jsonl"), false);
   assertEquals((await exportFrom(dir, { ...none, allowEmpty: true })).rows, 0);
@@ -289,6 +289,37 @@ Deno.test("preference pairs the best with the worst answer, and counts rows that
   await exportFrom(dir, { format, prefer: "completion_tokens" });
   assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "s");
   await assertRejects(() => exportFrom(dir, { format }), UsageError, "--prefer");
+});
+
+Deno.test("preference leaves out pairs whose answers are written the same", async () => {
+  await using dir = await tempDir();
+  const answer = (line: number, sample: number, response: string, reasoning: string) =>
+    resultLineOf({ id: line, prompt: `p${line}` }, {
+      response,
+      reasoning,
+      source: `p.jsonl:${line}`,
+      sample,
+      usage: {
+        promptTokens: 1,
+        completionTokens: reasoning.length,
+        reasoningTokens: 0,
+        cachedTokens: 0,
+      },
+    });
+  const lines = [
+    answer(1, 0, "42", "a"),
+    answer(1, 1, "42", "long"),
+    answer(2, 0, "1", "a"),
+    answer(2, 1, "2", "long"),
+  ];
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  for (const format of ["preference", "preference-sharegpt"] as const) {
+    const options = { format, prefer: "completion_tokens" };
+    const { rows, notes } = await exportFrom(dir, { ...options, think: "drop" });
+    assertEquals(rows, 1);
+    assertEquals(notes.at(-1), "Left out 1 row whose best and worst answers are the same");
+    assertEquals((await exportFrom(dir, options)).rows, 2, "their reasoning differs");
+  }
 });
 
 Deno.test("preference pairs only answers to one prompt, also where rows share a place in the input", async () => {
