@@ -206,10 +206,11 @@ export class NearDuplicates {
       comparedCount++;
       const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
       if (root === otherRoot) return true;
-      if (
-        this.#texts.areSamplesOfOneRow(this.#rows[index], this.#rows[other]) ||
-        !this.#isNear(index, other)
-      ) continue;
+      // Samples with the same text join, so that their copies are not two groups.
+      const areNear = this.#texts.areSamplesOfOneRow(this.#rows[index], this.#rows[other])
+        ? this.#equalBins(index, other) === BINS
+        : this.#isNear(index, other);
+      if (!areNear) continue;
       this.#group[Math.max(root, otherRoot)] = Math.min(root, otherRoot);
       return true;
     }
@@ -217,10 +218,7 @@ export class NearDuplicates {
   }
 
   #isNear(a: number, b: number): boolean {
-    let equalBins = 0;
-    for (let bin = 0; bin < BINS; bin++) {
-      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
-    }
+    const equalBins = this.#equalBins(a, b);
     // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, too
     // low to read both texts again.
     if (equalBins === BINS) return true;
@@ -230,6 +228,14 @@ export class NearDuplicates {
     let sharedCount = 0;
     for (const shingle of shingles) if (otherShingles.has(shingle)) sharedCount++;
     return sharedCount / (shingles.size + otherShingles.size - sharedCount) >= MIN_SIMILARITY;
+  }
+
+  #equalBins(a: number, b: number): number {
+    let count = 0;
+    for (let bin = 0; bin < BINS; bin++) {
+      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) count++;
+    }
+    return count;
   }
 
   /** Returns the root of the group, and shortens the path to it. */
