@@ -192,8 +192,7 @@ export async function openToRead(path: string): Promise<Deno.FsFile> {
 /** Reads a text without its byte order mark, which editors on Windows write. */
 export async function readTextOf(path: string): Promise<string> {
   await refuseSpecialFile(path);
-  const text = await Deno.readTextFile(path);
-  return text.startsWith("\ufeff") ? text.slice(1) : text;
+  return (await Deno.readTextFile(path)).replace(/^\ufeff/, "");
 }
 
 async function refuseSpecialFile(path: string): Promise<void> {

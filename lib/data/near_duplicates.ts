@@ -206,11 +206,7 @@ export class NearDuplicates {
       comparedCount++;
       const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
       if (root === otherRoot) return true;
-      // Samples with the same text join, so that their copies are not two groups.
-      const areNear = this.#texts.areSamplesOfOneRow(this.#rows[index], this.#rows[other])
-        ? this.#equalBins(index, other) === BINS
-        : this.#isNear(index, other);
-      if (!areNear) continue;
+      if (!this.#isNear(index, other)) continue;
       this.#group[Math.max(root, otherRoot)] = Math.min(root, otherRoot);
       return true;
     }
@@ -218,24 +214,21 @@ export class NearDuplicates {
   }
 
   #isNear(a: number, b: number): boolean {
-    const equalBins = this.#equalBins(a, b);
+    let equalBins = 0;
+    for (let bin = 0; bin < BINS; bin++) {
+      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
+    }
     // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, too
     // low to read both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
+    // Samples with the same text have joined above, so that their copies are one group.
+    if (this.#texts.areSamplesOfOneRow(this.#rows[a], this.#rows[b])) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);
     let sharedCount = 0;
     for (const shingle of shingles) if (otherShingles.has(shingle)) sharedCount++;
     return sharedCount / (shingles.size + otherShingles.size - sharedCount) >= MIN_SIMILARITY;
-  }
-
-  #equalBins(a: number, b: number): number {
-    let count = 0;
-    for (let bin = 0; bin < BINS; bin++) {
-      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) count++;
-    }
-    return count;
   }
 
   /** Returns the root of the group, and shortens the path to it. */
