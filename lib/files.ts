@@ -189,9 +189,10 @@ export async function openToRead(path: string): Promise<Deno.FsFile> {
   return await Deno.open(path);
 }
 
+/** Reads a text without its byte order mark, which editors on Windows write. */
 export async function readTextOf(path: string): Promise<string> {
   await refuseSpecialFile(path);
-  return await Deno.readTextFile(path);
+  return (await Deno.readTextFile(path)).replace(/^\ufeff/, "");
 }
 
 async function refuseSpecialFile(path: string): Promise<void> {

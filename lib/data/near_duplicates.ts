@@ -206,10 +206,7 @@ export class NearDuplicates {
       comparedCount++;
       const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
       if (root === otherRoot) return true;
-      if (
-        this.#texts.areSamplesOfOneRow(this.#rows[index], this.#rows[other]) ||
-        !this.#isNear(index, other)
-      ) continue;
+      if (!this.#isNear(index, other)) continue;
       this.#group[Math.max(root, otherRoot)] = Math.min(root, otherRoot);
       return true;
     }
@@ -225,6 +222,8 @@ export class NearDuplicates {
     // low to read both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
+    // Samples with the same text have joined above, so that their copies are one group.
+    if (this.#texts.areSamplesOfOneRow(this.#rows[a], this.#rows[b])) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);
     let sharedCount = 0;

@@ -30,9 +30,9 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   ];
   const usage = [
     ...options.mixedShapes ? [] : shapeProblem(findings),
-    ...options.changed === undefined
-      ? [...changedProblem(findings), ...rewrittenProblem(findings)]
-      : [],
+    ...options.changed === undefined ? changedProblem(findings) : [],
+    // "keep" keeps no answer of a row with another id: it would be sent again.
+    ...options.changed === "reask" ? [] : rewrittenProblem(findings),
   ];
   if (source.length + usage.length === 0 && !options.allowEmpty) {
     source.push(...emptyProblem(findings));

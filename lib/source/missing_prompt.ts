@@ -52,12 +52,22 @@ const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body"
 const NON_PROMPT_NAMES =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
-export function missingPrompt(row: Fields): RowProblem {
+/** @param promptField The field of `--prompt-field`, which the row does not have. */
+export function missingPrompt(row: Fields, promptField?: string): RowProblem {
+  const requested = promptField === undefined ? "" : `${JSON.stringify(promptField)}, `;
   return new RowProblem(
-    'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
+    `no prompt found: expected ${requested}"messages", "prompt", "conversations", "question" or ` +
       `"instruction", or a template: ${describeFields(row)}`,
-    () => promptHint(row),
+    () => pathHint(row, promptField) ?? promptHint(row),
   );
+}
+
+/** Advice for a `--prompt-field` that is a path, such as `meta.question`. */
+function pathHint(row: Fields, promptField: string | undefined): string | undefined {
+  const value = promptField?.split(".").reduce<unknown>(ownField, row);
+  return typeof value === "string"
+    ? `use --template ${posixWord(`{{${promptField}}}`)}, which takes nested fields`
+    : undefined;
 }
 
 const MAX_SHOWN_FIELDS = 10;

@@ -72,7 +72,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (isSet(row.rejected) && holdsConversation(row.chosen)) return "chosen";
   // No other field has a prompt, so the error must name the empty list.
   if (isSet(row.messages)) return "messages";
-  return isSet(row.conversations) ? "conversations" : missingPrompt(row);
+  return isSet(row.conversations) ? "conversations" : missingPrompt(row, options.promptField);
 }
 
 export function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean {

@@ -82,7 +82,8 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
   const [fieldType, valueType] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
   const quotedNumber = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
-  const advisedValue = isText ? numberOf(value) : quotedNumber;
+  const isList = /in$/.test(operator);
+  const advisedValue = isList ? undefined : isText ? numberOf(value) : quotedNumber;
   const advice = advisedValue === undefined
     ? `no ${fieldType} ${isSize ? "is less or greater than" : "equals"} a ${valueType}`
     : `compare it with a ${fieldType}: ${name} ${operator} ${advisedValue}`;
@@ -95,11 +96,12 @@ function numberOf(text: string): number | bigint | undefined {
   return typeof number === "bigint" || Number.isFinite(number) ? number : undefined;
 }
 
-/** Comparisons with a number or text, including those in alternatives. */
-export function comparisonsIn(parts: readonly Part[]): Comparison[] {
-  return parts.flatMap(({ comparison, alternatives = [] }) => [
+/** Comparisons with a number or text, including those in alternatives, under `not` and of `in`. */
+export function comparisonsIn(parts: NonNullable<Part["inner"]>): Comparison[] {
+  return parts.flatMap(({ comparison, alternatives = [], inner = [] }) => [
     ...comparison === undefined ? [] : [comparison],
     ...alternatives.flatMap(comparisonsIn),
+    ...comparisonsIn(inner),
   ]);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Grammar and evaluation of conditions.
+ * Grammar of conditions.
  *
  * ```text
  * condition   = conjunction { "or" conjunction }
@@ -17,6 +17,7 @@
  * @module
  */
 
+import { COMPARISONS, isEqual } from "./operators.ts";
 import {
   isNamed,
   isNumber,
@@ -43,14 +44,17 @@ export interface Part {
   readonly comparison?: Comparison;
   /** The parts of each condition, if this part is several conditions joined by `or`. */
   readonly alternatives?: readonly (readonly Part[])[];
+  /** The comparisons under `not` and of `in`, which only notes look at. */
+  readonly inner?: readonly Pick<Part, "comparison" | "alternatives" | "inner">[];
 }
 
 export interface Comparison {
   readonly path: readonly string[];
-  /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
+  /** `==`, `!=`, `<`, `<=`, `>` or `>=`; in notes also `in` and `not in`. */
   readonly operator: string;
+  /** Of `in`, the first value of the list. */
   readonly value: number | bigint | string;
-  /** The value as the user wrote it. */
+  /** The value or the list as the user wrote it. */
   readonly valueText: string;
 }
 
@@ -90,23 +94,6 @@ export function parseWhere(text: string): Where {
     matches: (row, ...others) => test((path) => valueAt([row, ...others], path)),
   };
 }
-
-const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
-  "==": isEqual,
-  "!=": (a, b) => !isEqual(a, b),
-  "<": (a, b) => order(a, b) < 0,
-  "<=": (a, b) => order(a, b) <= 0,
-  ">": (a, b) => order(a, b) > 0,
-  ">=": (a, b) => order(a, b) >= 0,
-  "contains": (a, b) =>
-    typeof a === "string"
-      ? typeof b === "string" && a.includes(b)
-      : Array.isArray(a) && a.some((item) => isEqual(item, b)),
-  "icontains": (a, b) =>
-    typeof b === "string" &&
-    (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
-      a.some((item) => typeof item === "string" && item.toLowerCase() === b.toLowerCase())),
-};
 
 /** Maximum depth of brackets and `not`: the stack has room for a few thousand levels. */
 const MAX_DEPTH = 200;
@@ -173,8 +160,8 @@ class Parser {
     try {
       const makePart = this.#beginPart();
       if (this.#take("not")) {
-        const test = allOf(this.#negation());
-        return [makePart({ test: (lookup) => !test(lookup) })];
+        const inner = this.#negation(), test = allOf(inner);
+        return [makePart({ test: (lookup) => !test(lookup), inner })];
       }
       if (!this.#take("(")) return [makePart(this.#comparison())];
       const parts = this.condition();
@@ -202,12 +189,15 @@ class Parser {
     const isNegated = operator === "not" && this.#tokens[this.#next + 1].kind === "in";
     if (isNegated) this.#next++;
     if (this.#take("in")) {
+      const listStart = this.#tokens[this.#next].start;
       const choices = this.#choices();
+      const valueText = this.#text.slice(listStart, this.#tokens[this.#next].start).trim();
+      const comparison = listComparison(left, isNegated ? "not in" : "in", choices, valueText);
       const test = (lookup: Lookup) => {
         const value = left.read(lookup);
         return choices.some((choice) => isEqual(value, choice.read(lookup))) !== isNegated;
       };
-      return { test };
+      return { test, inner: [{ comparison }] };
     }
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }
@@ -270,6 +260,21 @@ function allOf(parts: readonly Part[]): Part["test"] {
   return (lookup) => parts.every(({ test }) => test(lookup));
 }
 
+/** The comparison of `in` if its values are all numbers or all texts. */
+function listComparison(
+  { path }: Operand,
+  operator: string,
+  choices: readonly Operand[],
+  valueText: string,
+): Comparison | undefined {
+  const [{ constant: value }] = choices;
+  if (path === undefined || (typeof value !== "string" && !isNumber(value))) return undefined;
+  const areAlike = choices.every(({ constant }) =>
+    isNumber(value) ? isNumber(constant) : typeof constant === "string"
+  );
+  return areAlike ? { path, operator, value, valueText } : undefined;
+}
+
 function comparisonOf(operator: string, left: Operand, right: Operand): BarePart {
   const compare = COMPARISONS[operator];
   const test = (lookup: Lookup) => compare(left.read(lookup), right.read(lookup));
@@ -281,18 +286,4 @@ function comparisonOf(operator: string, left: Operand, right: Operand): BarePart
   const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
   const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
   return { test, comparison, needle };
-}
-
-function isEqual(a: unknown, b: unknown): boolean {
-  return a === b || (isNumber(a) && isNumber(b) && order(a, b) === 0);
-}
-
-/** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
-function order(a: unknown, b: unknown): number {
-  if (typeof a === "bigint" && typeof b === "bigint") return a < b ? -1 : a > b ? 1 : 0;
-  // Compared as floats, because the page shows floats rounded: 1.2345678901234568e20 is shown as
-  // 123456789012345680000, but is exactly 123456789012345683968.
-  if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
-  if (typeof a !== "string" || typeof b !== "string") return NaN;
-  return a < b ? -1 : a > b ? 1 : 0;
 }

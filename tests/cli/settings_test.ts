@@ -56,6 +56,12 @@ Deno.test("Settings.textOrFile() reads the file after an @", async () => {
     await settingsOf({ system: `@${path}` }).textOrFile("system"),
     "Be brief.\nBe kind.\n",
   );
+  const fromWindows = await dir.write("notepad.txt", "\ufeffSolve: {{question}}");
+  assertEquals(
+    await settingsOf({ template: `@${fromWindows}` }).textOrFile("template"),
+    "Solve: {{question}}",
+    "a byte order mark is not sent",
+  );
   assertEquals(await settingsOf({ system: "a@b" }).textOrFile("system"), "a@b");
   assertEquals(await settingsOf({}).textOrFile("system"), undefined);
   const missing = dir.path("none.txt");
@@ -172,6 +178,9 @@ Deno.test("Settings.jsonFile() reads JSON, and names a file that is not JSON", a
   await using dir = await tempDir();
   const read = (path: string) => settingsOf({ "json-schema": path }).jsonFile("json-schema");
   assertEquals(await read(await dir.write("s.json", '{"type": "object"}')), { type: "object" });
+  assertEquals(await read(await dir.write("bom.json", '\ufeff{"type": "object"}')), {
+    type: "object",
+  });
   assertEquals(await settingsOf({}).jsonFile("json-schema"), undefined);
   const broken = await dir.write("broken.json", "{type: object}");
   for (

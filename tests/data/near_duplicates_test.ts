@@ -21,7 +21,15 @@ function edited(words: readonly string[], count: number): string {
   return copy.join(" ");
 }
 
-function copiesIn(texts: readonly string[], rowOf: (at: number) => number = (at) => at): number[] {
+function copiesIn(texts: readonly string[], rowOf?: (at: number) => number): number[] {
+  return [...firstRowsIn(texts, rowOf).keys()].toSorted((a, b) => a - b);
+}
+
+/** The first row of the group of each copy. */
+function firstRowsIn(
+  texts: readonly string[],
+  rowOf: (at: number) => number = (at) => at,
+): Map<number, number> {
   const rows = Uint32Array.from(texts, (_, at) => at);
   const steps = new NearDuplicates(rows, {
     textAt: (row) => texts[row],
@@ -29,7 +37,7 @@ function copiesIn(texts: readonly string[], rowOf: (at: number) => number = (at)
   }).find();
   let step = steps.next();
   for (; !step.done; step = steps.next()) assert(step.value >= 0 && step.value <= 1);
-  return [...step.value.keys()].toSorted((a, b) => a - b);
+  return step.value;
 }
 
 Deno.test("near duplicates: small edits are found, other texts are not", () => {
@@ -48,6 +56,12 @@ Deno.test("near duplicates: case and white space do not matter, samples of one r
   assertEquals(copiesIn([text, text.toUpperCase().replaceAll(" ", "\n\n")]), [1]);
   assertEquals(copiesIn([text, text, text], (at) => at === 1 ? 0 : at), [2]);
   assertEquals(copiesIn(["Yes, it is.", "Yes, it is.", ""]), []);
+});
+
+Deno.test("near duplicates: rows with the same prompt are one group, in whatever order their samples were answered", () => {
+  const text = someText().join(" ");
+  const rows = [0, 1, 0, 1, 1, 0];
+  assertEquals([...firstRowsIn(rows.map(() => text), (at) => rows[at])], [[1, 0], [3, 0], [4, 0]]);
 });
 
 Deno.test("a search for near duplicates that runs out of memory fails with the reason", async () => {

@@ -117,7 +117,7 @@ Deno.test("rows whose ids another program has changed are not paid for again una
   const written = '{"prompt":"a","n":1}\n{"prompt":"b","n":2}\n{"prompt":"c"}\n';
   for (const rows of [written.replaceAll('"n"', '"id"'), written]) {
     await dir.write("in.jsonl", rows);
-    for (const flags of [[], ["--dry-run"]]) {
+    for (const flags of [[], ["--dry-run"], ["--changed", "keep"]]) {
       const refused = await distill(server, [...args, ...flags]);
       assertExit(refused, 2);
       assertStringIncludes(

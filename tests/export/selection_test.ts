@@ -66,6 +66,13 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
   for (const advice of ['uid == "9007199254740993"', "latency_ms == 9007199254740993"]) {
     assert(message.includes(advice), message);
   }
+  const negated = 'score not in (3, 8) and not (latency_ms == "0" or score in ("3", 5))';
+  assertEquals((await exportFrom(dir, { where: negated })).notes, [
+    'The field "score" in score not in (3, 8) has only texts, as columns of CSV do: no text equals a ' +
+    "number",
+    'The field "latency_ms" in latency_ms == "0" has only numbers: compare it with a number: ' +
+    "latency_ms == 0",
+  ]);
   const where = 'score != "1" and (lang == "en" or distill.model == "m" or status == "answered")';
   assertEquals((await exportFrom(dir, { where })).notes, []);
 });

@@ -412,3 +412,17 @@ Deno.test("parse() names the fields of a row without a prompt", () => {
   assertEquals(String(read(prototype)).endsWith('the row has the fields "__proto__"'), true);
   assertEquals(String(read({})).endsWith("the row is empty"), true);
 });
+
+Deno.test("parse() names the field of --prompt-field, and what takes it if it is a path", () => {
+  const promptField = "meta.q";
+  const problem = read({ meta: { q: "nested" } }, { promptField });
+  assertEquals(String(problem).includes('expected "meta.q", "messages", '), true, String(problem));
+  assertEquals(
+    hintOf({ meta: { q: "nested" } }, { promptField }),
+    "use --template '{{meta.q}}', which takes nested fields",
+  );
+  assertEquals(
+    hintOf({ meta: { q: 1 }, query: "why?" }, { promptField }),
+    "use --prompt-field query",
+  );
+});
