@@ -34,12 +34,25 @@ import { nextStep } from "../../web/page/problems.js";
 import { filesText, nearText, noteTexts } from "../../web/view/page/status.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
-import type { Summary, TeacherStatus } from "../../lib/progress/mod.ts";
+import type { RunStart, Summary, TeacherStatus } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/monitor_state.ts";
 import { makeErrorGroup, makeSummary, makeTeacher } from "../progress/fixtures.ts";
 import { makeSnapshotMessage, makeState, makeWireSnapshot } from "./page_fixture.ts";
 
 const NOW_MS = 1_000_000;
+
+/** The start of a run over files. */
+const RUN: RunStart = {
+  type: "run-start",
+  time: new Date(NOW_MS).toISOString(),
+  model: "m",
+  teacher: "http://gpu1:8000/v1",
+  total: 200,
+  skipped: 0,
+  pending: 200,
+  concurrency: 8,
+  concurrency_is_auto: false,
+};
 
 function storeOf(snapshot: Partial<WireSnapshot>, changes: Partial<MonitorState> = {}): RunStore {
   const store = new RunStore();
@@ -66,6 +79,22 @@ Deno.test("each state has a word, an icon and a color of its own meaning", () =>
   assertEquals(wordOf("draining"), ["Draining", "drain", "calm"]);
   assertEquals(wordOf("halted"), ["Halted", "stop", "bad"]);
   assertEquals(wordOf("done"), ["Done", "check", "good"]);
+});
+
+Deno.test("the rows of generate(), which has no summary, do not end with an error, or with advice about files", () => {
+  const errors = [makeErrorGroup({ actions: { retried: 0, failed: 30, halted: 0 } })];
+  const stateOf = (state: WireSnapshot["state"], changes: Partial<MonitorState>) =>
+    storeOf({ state, reason: null, failed: 30, succeeded: 70, errors }, changes);
+  const wordOf = (state: WireSnapshot["state"], run: MonitorState["run"]) => {
+    const { word, detail } = describeState(stateOf(state, { run, ended: true }), NOW_MS);
+    return `${word} ${detail}`.trim();
+  };
+  assertEquals(wordOf("done", null), "Done");
+  assertEquals(wordOf("halted", null), "Halted rows are left");
+  assertEquals(wordOf("running", null), "Ended");
+  assertEquals(wordOf("preparing", null), "Ended with an error; see the terminal");
+  assertEquals(wordOf("done", RUN), "Ended with an error; see the terminal");
+  assertEquals(nextStep(stateOf("running", { run: null }).state)?.words.includes("Ctrl-C"), false);
 });
 
 Deno.test("a run with many failing rows is not shown as plain Running, and says why they fail", () => {
@@ -146,7 +175,7 @@ Deno.test("rows that fail are named although a teacher cools down", () => {
 Deno.test("each kind of end has its text: done, stopped, halted, or with an error", () => {
   const endOf = (summary: MonitorState["summary"]) => {
     const { word, detail } = describeState(
-      storeOf({ reason: null }, { ended: true, summary }),
+      storeOf({ reason: null }, { run: RUN, ended: true, summary }),
       NOW_MS,
     );
     return `${word} ${detail}`;
@@ -374,7 +403,8 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   const stepOf = (failed: number) => {
     const actions = { retried: 0, failed, halted: 0 };
     const errors = [makeErrorGroup({ type: "truncated", actions })];
-    return nextStep(storeOf({ state: "running", failed, succeeded: 170, errors }).state);
+    const snapshot = { state: "running" as const, failed, succeeded: 170, errors };
+    return nextStep(storeOf(snapshot, { run: RUN }).state);
   };
   assertEquals([stepOf(18), stepOf(19)], [null, null]);
   const step = stepOf(30);

@@ -57,11 +57,11 @@ export function mainReason(errors) {
 /**
  * Suggests stopping a run in which many rows fail, or continuing, retrying or exporting a run that
  * has ended.
- * @param {Pick<MonitorState, "about" | "ended" | "summary" | "snapshot">} state
+ * @param {Pick<MonitorState, "about" | "ended" | "run" | "summary" | "snapshot">} state
  * @returns {NextStep | null}
  */
-export function nextStep({ about, ended, summary, snapshot }) {
-  if (summary === null) return ended ? null : stopStep(snapshot);
+export function nextStep({ about, ended, run, summary, snapshot }) {
+  if (summary === null) return ended ? null : stopStep(snapshot, run !== null);
   const { failures_on_disk: failed, pending } = summary;
   const isComplete = summary.state === "done" && failed + pending === 0;
   // Some runs have no command that continues them: then the first one is the export.
@@ -97,15 +97,19 @@ export function isFailing({ failed, succeeded }) {
   return failed >= MIN_FAILED_ROWS && failed >= MIN_FAILED_SHARE * (failed + succeeded);
 }
 
-/** @param {MonitorState["snapshot"]} snapshot @returns {NextStep | null} */
-function stopStep(snapshot) {
+/**
+ * @param {MonitorState["snapshot"]} snapshot
+ * @param {boolean} isOnDisk false for the rows of `generate()`: the program keeps their answers
+ * @returns {NextStep | null}
+ */
+function stopStep(snapshot, isOnDisk) {
   // Ignores the state of the run: it changes with each wait for a teacher, and the advice would
   // come and go with it.
   if (snapshot === null || !isFailing(snapshot)) return null;
-  const words =
-    `${failureText(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
-    "terminal: every answer is kept, and the command to continue is printed";
-  return { tone: "wait", icon: "alert", words, command: "" };
+  const failure = failureText(snapshot.failed, snapshot.errors);
+  const advice = ". To stop now, press Ctrl-C in the terminal: every answer is kept, and the " +
+    "command to continue is printed";
+  return { tone: "wait", icon: "alert", words: failure + (isOnDisk ? advice : ""), command: "" };
 }
 
 /**

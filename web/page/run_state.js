@@ -62,22 +62,26 @@ export function describeState(store, nowMs) {
       };
     case "draining":
       return { tone: "calm", icon: "drain", word: "Draining", detail: drainingDetail(state) };
-    case "halted":
-      return { tone: "bad", icon: "stop", word: "Halted", detail: why || "rows are left" };
     default:
-      return { tone: "good", icon: "check", word: "Done", detail: "" };
+      return describeLastState(snapshot);
   }
 }
 
+/** @param {WireSnapshot} snapshot @returns {StateDescription} */
+function describeLastState({ state, reason }) {
+  return state === "halted"
+    ? { tone: "bad", icon: "stop", word: "Halted", detail: reason || "rows are left" }
+    : { tone: "good", icon: "check", word: "Done", detail: "" };
+}
+
 /** @param {MonitorState} state @returns {StateDescription} */
-function describeEnd({ summary, snapshot }) {
+function describeEnd({ run, summary, snapshot }) {
   if (summary === null) {
-    return {
-      tone: "bad",
-      icon: "stop",
-      word: "Ended",
-      detail: snapshot?.reason ?? "with an error; see the terminal",
-    };
+    // The rows of `generate()` have no start and no summary. A run over files has failed.
+    const isFiles = run !== null || snapshot === null || snapshot.state === "preparing";
+    if (!isFiles && /done|halted/.test(snapshot.state)) return describeLastState(snapshot);
+    const detail = snapshot?.reason ?? (isFiles ? "with an error; see the terminal" : "");
+    return { tone: isFiles ? "bad" : "wait", icon: "stop", word: "Ended", detail };
   }
   const duration = `after ${formatDuration(summary.elapsed_ms)}`;
   const pendingText = summary.pending > 0 ? `, ${formatCountOf(summary.pending, "row")} left` : "";

@@ -259,8 +259,9 @@ function checkMaxCost(usd: number): void {
 }
 
 function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
+  // A teacher of the library's user may have neither a model nor an address.
   const names = unpriced.map(({ model, address }) =>
-    `"${model ?? ""}"${address ? ` at ${address}` : ""}`
+    `${model ? `"${model}"` : "the teacher"}${address ? ` at ${address}` : ""}`
   );
   const whose = names.length === 0 ? "" : ` of ${[...new Set(names)].join(", ")}`;
   const limit = formatUsd(maxCostUsd);

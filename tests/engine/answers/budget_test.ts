@@ -141,6 +141,9 @@ Deno.test("a limit to the cost needs a price, and the message says where one is 
       "http://127.0.0.1:8000/v1 is not known. Add --price-in and --price-out, US dollars per " +
       "million tokens",
   );
+  const nameless = [{ complete: TEACHER.complete }];
+  const limit = () => new Budget({ maxCostUsd: 10, unpriced: nameless });
+  assertThrows(limit, UsageError, "the price of the teacher is not known");
   const budget = new Budget({ maxCompletionTokens: 5 });
   assertThrows(() => budget.setMaxCost(1), UsageError, "the price is not known");
   budget.setMaxCost(null);
