@@ -272,9 +272,8 @@ export class Attempts {
     this.#reportFailure(work, call, "failed");
     if (work.rejected !== undefined) this.#useless.failed(work.rejected.failure);
     const outcome = work.outcome(undefined, call.failure);
-    const outcomes = this.#blame.spent(work, call, outcome);
-    if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
-    return { kind: "failed", outcomes, paidAnswer };
+    const outcomes = this.#blame.spent(work, call, outcome), isHeld = !outcomes.includes(outcome);
+    return isHeld ? { kind: "failed", outcomes, paidAnswer } : { kind: "failed", outcomes };
   }
 
   #reportFailure(work: Work, call: FailedCall, action: FailureAction): void {

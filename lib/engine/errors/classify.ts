@@ -5,16 +5,12 @@ import { type FailureType, MIN_GATEWAY_WAIT_MS, type TeacherError } from "../../
 import { DAY_MS } from "../../timer.ts";
 import {
   codeMeaning,
-  isAbout,
-  isAboutRequest,
   isFaultCode,
-  isFiltered,
   isLoadCode,
   isOverloadCode,
   isRateCode,
-  isTooLong,
-  neverFits,
-} from "./provider_errors.ts";
+} from "./provider_codes.ts";
+import { isAbout, isAboutRequest, isFiltered, isTooLong, neverFits } from "./provider_messages.ts";
 import {
   ADJUSTED,
   BROKEN_ANSWER_VERDICTS,

@@ -8,5 +8,5 @@
  */
 
 export { classify } from "./classify.ts";
-export { isAboutTokenLimit } from "./provider_errors.ts";
+export { isAboutTokenLimit } from "./provider_messages.ts";
 export { type Classification, OTHER_SERVER } from "./verdicts.ts";

@@ -1,7 +1,7 @@
 /** What a failed attempt can mean for its row and its teacher, and what to advise. @module */
 
 import type { FailureType } from "../../errors.ts";
-import type { CodeMeaning } from "./provider_errors.ts";
+import type { CodeMeaning } from "./provider_codes.ts";
 
 export type FailureCause =
   /** The teacher cannot answer any row: the key, the account, the model or the address, for
@@ -102,7 +102,7 @@ export const VERDICTS = {
   ),
 } satisfies Record<CodeMeaning | MeaningWithoutCodes, Verdict>;
 
-/** Verdicts that no list of codes (`CODES` in `provider_errors.ts`) leads to. */
+/** Verdicts that no list of codes (`CODES` in `provider_codes.ts`) leads to. */
 type MeaningWithoutCodes =
   | "fault"
   | "timeout"
