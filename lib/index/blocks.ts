@@ -4,24 +4,16 @@
  * @module
  */
 
-/** Smaller arrays would waste most of a page. */
-const MIN_MAPPED_BYTES = 4_096;
+/** Smaller arrays, as of the thousands of tables that a run may have, are not worth a mapping. */
+const MIN_MAPPED_BYTES = 16_384;
 
-export function newBytes(length: number): Uint8Array {
-  return new Uint8Array(newBuffer(length), 0, length);
-}
-
+/** A large array has a resizable buffer, because V8 maps the pages of such a buffer for it alone.
+ * Other buffers are in the heap of the C library, which keeps the gaps that freed ones leave: 8 MB
+ * after the first pass over 1,000,000 rows. */
 export function newWords(length: number): Uint32Array {
-  return new Uint32Array(newBuffer(length * Uint32Array.BYTES_PER_ELEMENT), 0, length);
-}
-
-/** A large buffer is resizable, because V8 maps the pages of such a buffer for it alone. Other
- * buffers are in the heap of the C library, which keeps the gaps that freed ones leave: 9 MB after
- * the first pass over 1,000,000 rows. */
-function newBuffer(byteLength: number): ArrayBuffer {
-  return byteLength < MIN_MAPPED_BYTES
-    ? new ArrayBuffer(byteLength)
-    : new ArrayBuffer(byteLength, { maxByteLength: byteLength });
+  const byteLength = length * Uint32Array.BYTES_PER_ELEMENT;
+  if (byteLength < MIN_MAPPED_BYTES) return new Uint32Array(length);
+  return new Uint32Array(new ArrayBuffer(byteLength, { maxByteLength: byteLength }), 0, length);
 }
 
 /** Frees the memory of an array now: the garbage collector would be late. */

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { free, newBytes, newWords } from "./blocks.ts";
+import { free, newWords } from "./blocks.ts";
 import { hexWordAt, hexWordIn, isKey, KEY_WORDS, mix, murmur3, readKey } from "../hash.ts";
 
 /** The id is in the results file. */
@@ -259,7 +259,7 @@ export class IdTable implements Disposable {
     // Not `newWords`: keys outlive the table, and reading them back would take half as long again.
     enlarge(this.#keys, new Uint32Array(entries * KEY_WORDS));
     enlarge(this.#fingerprints, newWords(entries * FINGERPRINT_WORDS));
-    enlarge(this.#flags, newBytes(entries));
+    enlarge(this.#flags, new Uint8Array(entries));
     this.#entryCapacity = block * BLOCK_ENTRIES + entries;
   }
 
