@@ -12,6 +12,7 @@
  * @module
  */
 
+import { free, newWords } from "./blocks.ts";
 import { hexWordAt, hexWordIn, isKey, KEY_WORDS, mix, murmur3, readKey } from "../hash.ts";
 
 /** The id is in the results file. */
@@ -165,7 +166,7 @@ export class IdTable implements Disposable {
   /** @param line From 1. */
   setLine(slot: number, line: number): void {
     const lines = this.#lines ??= [];
-    (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
+    (lines[slot >>> BLOCK_BITS] ??= newWords(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
   /** The line, from 1; 0 if none is set. */
@@ -255,8 +256,9 @@ export class IdTable implements Disposable {
       larger.set(blocks[block] ?? []);
       blocks[block] = larger;
     };
+    // Not `newWords`: keys outlive the table, and reading them back would take half as long again.
     enlarge(this.#keys, new Uint32Array(entries * KEY_WORDS));
-    enlarge(this.#fingerprints, new Uint32Array(entries * FINGERPRINT_WORDS));
+    enlarge(this.#fingerprints, newWords(entries * FINGERPRINT_WORDS));
     enlarge(this.#flags, new Uint8Array(entries));
     this.#entryCapacity = block * BLOCK_ENTRIES + entries;
   }
@@ -275,10 +277,6 @@ export class IdTable implements Disposable {
     }
     this.#key.set(key);
   }
-}
-
-function free({ buffer }: { buffer: ArrayBufferLike }): void {
-  (buffer as ArrayBuffer).transfer(0);
 }
 
 export function blockOf(slot: number): number {

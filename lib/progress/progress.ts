@@ -133,9 +133,7 @@ export class Progress {
   /** Returns a snapshot, and samples the counters for the forecast. */
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
-    const gauges = this.#options.gauges();
-    const { cpuPercent, rssBytes } = this.#options.meter.read(nowMs);
-    this.#forecast.observe(nowMs, gauges, this.#counters);
+    const { gauges, cpuPercent, rssBytes } = this.#observe(nowMs);
     return {
       type: "snapshot",
       state: this.#stateOf(gauges),
@@ -156,6 +154,12 @@ export class Progress {
       cpu_percent: cpuPercent,
       rss_bytes: rssBytes,
     };
+  }
+
+  #observe(nowMs: number) {
+    const gauges = this.#options.gauges();
+    this.#forecast.observe(nowMs, gauges, this.#counters);
+    return { gauges, ...this.#options.meter.read(nowMs) };
   }
 
   /** Emits a last snapshot if the run has started. Counting and `emit` continue. */
@@ -228,8 +232,6 @@ export class Progress {
     const nowMs = this.#options.now();
     this.#lag.record(Math.max(0, nowMs - this.#dueMs));
     this.#dueMs = nowMs + this.#beatMs;
-    this.#forecast.observe(nowMs, this.#options.gauges(), this.#counters);
-    this.#options.meter.read(nowMs);
     const finished = this.#counters.settled - this.#settledAtSnapshot;
     const isDue = this.#hasNewState || finished >= this.#options.updateInterval ||
       nowMs - this.#snapshotMs >= DUE_AGE_MS;
@@ -238,6 +240,8 @@ export class Progress {
       this.#snapshotMs = nowMs;
       this.#settledAtSnapshot = this.#counters.settled;
       this.emit(this.snapshot());
+    } else {
+      this.#observe(nowMs);
     }
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }

@@ -1,7 +1,7 @@
 /**
  * What the first pass keeps for the second:
  * - for each answer, one byte that says whether to request it;
- * - 20 bytes for an id that is a hash: hashing again would take a fifth of the engine's time a row;
+ * - 16 bytes for an id that is a hash: hashing again would take a fifth of the engine's time a row;
  * - the rows of a small input.
  *
  * @module
@@ -11,6 +11,7 @@ import { parseSampleUid, sampleUid } from "../answer.ts";
 import type { Line } from "../formats/mod.ts";
 import { blockOf, type IdTable, SEEN, uidIn } from "../index/mod.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
+import { NumberQueue, SlotQueue } from "./queues.ts";
 
 export interface AdmissionOptions {
   /** The ids of the outputs and of earlier rows. Ids with the flag `SEEN` are taken. */
@@ -201,36 +202,10 @@ export class Plan {
   }
 }
 
-/** A queue of numbers below 2^32, in blocks that are freed as numbers are taken. */
-class NumberQueue {
-  readonly #blocks: Uint32Array[] = [];
-  #lastBlockLength = 0;
-  #takenFromFirst = 0;
-
-  push(number: number): void {
-    const capacity = this.#blocks.at(-1)?.length ?? 0;
-    if (this.#lastBlockLength === capacity) {
-      // Small at first, because a run may have thousands of inputs.
-      this.#blocks.push(new Uint32Array(Math.min(4_096, Math.max(16, capacity * 2))));
-      this.#lastBlockLength = 0;
-    }
-    this.#blocks.at(-1)![this.#lastBlockLength++] = number;
-  }
-
-  /** Call it only while a number is left. */
-  shift(): number {
-    if (this.#takenFromFirst === this.#blocks[0].length) {
-      this.#blocks.shift();
-      this.#takenFromFirst = 0;
-    }
-    return this.#blocks[0][this.#takenFromFirst++];
-  }
-}
-
 /** A queue of ids of 32 hex digits, kept as slots of the table of ids. Frees memory as ids are
  * taken. */
 export class KeptUids {
-  readonly #slots = new NumberQueue();
+  readonly #slots = new SlotQueue();
   #keys: Uint32Array[] = [];
   /** The number of ids left in each block of keys. */
   readonly #remainingCounts: number[] = [];

@@ -55,6 +55,16 @@ Deno.test("Progress beats seldom while nothing finishes, and in time for what fi
   bench.progress.stop();
 });
 
+Deno.test("Progress reads the gauges once a beat, with or without a snapshot", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  const before = bench.gaugeReads;
+  bench.clock.advance(10_000);
+  assertEquals([bench.gaugeReads - before, bench.snapshots.length], [20, 10]);
+  bench.progress.stop();
+});
+
 Deno.test("Progress takes the update interval that it is given", () => {
   const bench = new Bench({ updateInterval: 1 });
   bench.listen();
