@@ -69,8 +69,8 @@ export function isFilterWord(word: string): boolean {
 export class Endings {
   readonly #acceptedReasons: ReadonlySet<string>;
 
-  /** @param acceptedReasons More finish reasons that count as complete; `none` accepts answers
-   * without one. */
+  /** @param acceptedReasons More finish reasons of complete answers; `none` accepts answers without
+   * a finish reason. */
   constructor(acceptedReasons: readonly string[] = []) {
     this.#acceptedReasons = new Set(acceptedReasons.map(normalized));
   }
@@ -116,7 +116,7 @@ export function checkEndings(words: readonly string[]): void {
       const flaw = ending === "filter" ? "filtered" : "truncated";
       throw new RangeError(
         `Cannot accept the ending ${shown} (--accept-ending): it marks a ${flaw} answer; ` +
-          "--on-truncated keep keeps those",
+          "--on-truncated keep keeps truncated and filtered answers",
       );
     }
   }
@@ -205,7 +205,7 @@ export function originOf(
   }
   const replaced = replacedFields(distill.replaced);
   const candidates = [
-    // The line's own `uid` is the one that the run made.
+    // The line's own `uid` is the id that the run made.
     ...uidFields.map((field) => replaced[field] ?? (field === "uid" ? undefined : line[field])),
     replaced.uid,
     line.custom_id,
@@ -241,7 +241,7 @@ function replacedFields(replaced: unknown): Readonly<Record<string, unknown>> {
   return isObject(fields) ? fields : {};
 }
 
-/** The id of a sample: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */
+/** The id of a sample: the row's own id for the first sample (0), then `<uid>#1`, `<uid>#2`, … */
 export function sampleUid(uid: string, sample: number): string {
   return sample === 0 ? uid : `${uid}#${sample}`;
 }

@@ -29,7 +29,7 @@ import { imagesIn, type RowImages } from "./source/mod.ts";
  * typed answer, and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
   /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
-   * rejecting it; `false` rejects without one. */
+   * rejecting it; `false` rejects it without a reason. */
   validate?: (answer: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 
@@ -115,7 +115,7 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
  * Turns files of rows into files of results: continues an earlier run, sends the rows that are
- * pending (with `retry`, those that have failed), and resolves when everything is on disk. Does not
+ * pending (with `retry`, rows that have failed), and resolves when everything is on disk. Does not
  * close the teacher.
  *
  * @param input Files, folders or patterns, as paths or `file:` URLs.

@@ -193,8 +193,8 @@ export class TeacherError extends RetortError {
 /** The error code for a row that names an unreadable file. Nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
-/** A gateway waits at least this long for an answer before it sends 504. One that sends 504 sooner
- * cannot reach the teacher, so nothing was billed. */
+/** A gateway waits at least this long for an answer before it sends 504. A gateway that sends 504
+ * sooner cannot reach the teacher, so nothing was billed. */
 export const MIN_GATEWAY_WAIT_MS = 5_000;
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
@@ -219,7 +219,7 @@ export interface SinkErrorOptions extends ErrorOptions {
 export class SinkError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "SinkError";
-  /** The output file; undefined if the error is not about one. */
+  /** The output file; undefined if the error is not about one file. */
   readonly path: string | undefined;
 
   /** Creates an error about an output file. */

@@ -98,7 +98,7 @@ export function realPathOf(path: string): string {
   }
 }
 
-/** Keyed by error name or code. Not by class: the bundle for Node lacks Deno's error classes. */
+/** Keyed by error name or code, not by class: the bundle for Node lacks Deno's error classes. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -144,7 +144,7 @@ class SpecialFileError extends Error {}
  * `Requires all access to "/proc/x", run again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
-  if (kind === "all") return `Retort may not open files in ${SYSTEM_FOLDERS}: name another place`;
+  if (kind === "all") return `Retort may not open files in ${SYSTEM_FOLDERS}: name another path`;
   return `Retort was started without the permission for it (--allow-${kind ?? "read"})`;
 }
 
@@ -293,7 +293,7 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** Writes until all bytes are written: one write may take fewer. */
+/** Writes until all bytes are written: a single write may stop earlier. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));

@@ -15,7 +15,7 @@ const HOOK = "retortInterruptibleWork";
 const SCRIPT = new Script(`${HOOK}()`);
 
 /** Runs `work`, and stops it after `maxMs`. Returns whether it ended by itself. Costs 12 µs a call.
- * Only for workers: `work` is kept in a global variable, one at a time. */
+ * Only for workers, because a global variable holds `work`. */
 export function endsWithin(maxMs: number, work: () => void): boolean {
   Object.assign(globalThis, { [HOOK]: work });
   try {

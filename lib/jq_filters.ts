@@ -119,7 +119,7 @@ export function tableFilter(line: string): string | undefined {
 
 /**
  * The filter for JSON over several lines: objects one after the other, as jq writes them, or one
- * object: a row, a table, or one that contains the list of rows.
+ * object, which is a row, is a table, or contains the list of rows.
  *
  * @param text The beginning of the file.
  */

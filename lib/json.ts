@@ -247,7 +247,7 @@ export interface Member {
 
 export interface Remainder {
   readonly text: string;
-  /** The JSON text of each value, by name; the last one of a repeated name. Has no prototype. */
+  /** The JSON text of each value, by name; of a repeated name, the last value. Has no prototype. */
   readonly removed: Record<string, string>;
 }
 

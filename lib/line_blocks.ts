@@ -121,7 +121,7 @@ export type LineKind = "results" | "failures";
 
 export const LINE_START = '{"uid":"';
 
-/** What shows that Retort did not write the line; undefined if it may have. */
+/** What shows that Retort did not write the line; undefined if Retort may have written it. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (!isObject(value) || !("uid" in value)) return 'it has no "uid"';
   const { uid, prompt_hash: hash, error } = value;
@@ -177,7 +177,7 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-/** Whether the line begins like those that Retort writes; zeros do not count. */
+/** Whether the line begins like lines that Retort writes; zeros are ignored. */
 export function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, LINE_START.length));
   return LINE_START.startsWith(start.replaceAll("\0", ""));

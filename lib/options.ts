@@ -35,7 +35,7 @@ export const callback: OptionRule = {
   expected: "a function",
   isType: (value) => typeof value === "function",
 };
-/** A `Map` or `Headers` has no fields, and would count as empty. */
+/** A `Map` or `Headers` has no fields, and would be read as an empty object. */
 export const record: OptionRule = {
   expected: "an object with a field for each name",
   isType: (value) => isObject(value) && !(Symbol.iterator in value),

@@ -146,14 +146,14 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** The start of `x-portkey-provider`, which is no key. Portkey's configuration, metadata and accounts
- * may hold keys or users as JSON. */
+/** Matches the start of Portkey's header names, in which "key" does not mean a key, as in
+ * `x-portkey-provider`. Leaves out headers that may contain keys or users as JSON. */
 const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
   const ownName = name.replace(PORTKEY, "");
-  // The host behind Portkey may take a key in its query; the query of a `Referer` is none.
+  // The host behind Portkey may take a key in its query; the query of a `Referer` is no secret.
   const address = ownName === name ? /:\/\/[^/]*@/ : /:\/\/(?:[^/]*@|.*\?)/;
   return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
 }

@@ -80,8 +80,8 @@ export class ResponseGenerator {
   on(listener: RunListener): () => void {
     checkListener(listener);
     const listeners = this.#listeners;
-    // Each later run adds this to a list of its own. Returns the promise of an async listener,
-    // whose error is then ignored: unhandled, it would end the process.
+    // Each later run adds this function to a list of its own. It returns the promise of an async
+    // listener, so that an error is ignored: unhandled, the error would end the process.
     const callWhileListed: RunListener = (event) =>
       listeners.has(callWhileListed) ? listener(event) : undefined;
     listeners.add(callWhileListed);

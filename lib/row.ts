@@ -132,7 +132,7 @@ export type RowFigures = Pick<
 
 /**
  * A row whose line is written but may not be on disk yet. Contains no texts: V8 copies what
- * outlives its young generation, and waiting rows with texts and answers took a fifth of the
+ * outlives its young generation, and waiting rows with texts and answers would take a fifth of the
  * engine's time.
  */
 export interface FinishedRow extends RowFigures {

@@ -42,7 +42,7 @@ Deno.test("systemReason() names what is wrong in a user's words", () => {
       new Deno.errors.NotCapable(
         'Requires all access to "/proc/x", run again with the --allow-all flag',
       ),
-      "Retort may not open files in /proc, /sys and most of /dev: name another place",
+      "Retort may not open files in /proc, /sys and most of /dev: name another path",
     ],
     [
       new Deno.errors.NotCapable(

@@ -143,7 +143,7 @@ const MULTIPLE_OF = {
     const validate: ReturnType<Required<FuncKeywordDefinition>["compile"]> = (value: number) => {
       const quotient = value / step;
       const errorBound = 2 * Number.EPSILON * Math.abs(quotient);
-      // The bound of 3000000000000001 / 2 is above 0.5, so that it would hide the remainder.
+      // The bound of 3000000000000001 / 2 is above 0.5, so it would hide the remainder.
       const isMultiple = Number.isInteger(step)
         ? value % step === 0
         : Math.abs(quotient - Math.round(quotient)) <= errorBound;
@@ -205,7 +205,7 @@ function shortJson(value: unknown): string {
 
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
-/** Accepts a schema, or one inside of `{"type":"json_schema","json_schema":{…}}`,
+/** Returns a schema that is given alone or inside of `{"type":"json_schema","json_schema":{…}}`,
  * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. */
 function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema: unknown } {
   if (!isObject(value)) return { schema: value };
@@ -226,8 +226,8 @@ function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema:
   };
 }
 
-/** Returns the schema to send to teachers; undefined for the schemas `true` and `false`. Its name
- * is that of the `response_format`, its title or `answer`. */
+/** Returns the schema to send to teachers; undefined for the schemas `true` and `false`. It is sent
+ * under the name in the `response_format`, otherwise its title or `answer`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const { schema } = unwrapped;

@@ -13,7 +13,8 @@ import { inspect } from "node:util";
 export interface Unchecked {
   /** Why the answer could not be checked. */
   readonly unchecked: string;
-  /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
+  /** Whether the row fails. Otherwise, it stays pending, and the next run checks the answer, or
+   * requests another answer if raw fields were kept. */
   readonly isFinal: boolean;
   /** Why the run is halted; undefined if it continues. */
   readonly halt?: string;
@@ -246,7 +247,7 @@ export function validateCheck(validate: Validate): Check {
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Turns a function that returns and throws what `Validate` may into a check. */
+/** Makes a check of a function that may return and throw the same as a `Validate`. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {

@@ -111,7 +111,7 @@ export class Attempts {
       return this.#answered(work, completion!, ending);
     }
     const result = this.#attemptFailed(work, asTeacherError(thrown));
-    // Follows the failure, which may have halted the teacher or the run.
+    // Called after the failure was handled, because that may have halted the teacher or the run.
     this.#options.onEnd();
     return result;
   }
@@ -128,8 +128,8 @@ export class Attempts {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
     }
-    // An earlier run rejected this answer for its ending, and counted that: this rejection does not
-    // count, too.
+    // An earlier run rejected this answer for its ending and counted that, so this rejection is not
+    // counted.
     if (!isUnchecked) return { kind: "retry", delayMs: 0 };
     return this.#rejected(work, completion, rejection);
   }
@@ -287,8 +287,8 @@ export class Attempts {
   }
 }
 
-/** Only the row fails if the model is the problem, and the row itself names it, or if the teacher
- * rejects the token limit that was raised for this row (`escalate`). */
+/** Classifies an error. Only the row is to blame if it names the model that is the problem, or if
+ * the teacher rejects the token limit that was raised for this row (`escalate`). */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, work.endpoint.hasAnswered, work.latencyMs);
   const hasRaisedLimit = work.rejected?.failure.type === "truncated";

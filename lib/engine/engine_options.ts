@@ -41,7 +41,7 @@ export interface EngineOptions {
    * @default false: a caller's iterable may need an outcome to produce its next row */
   readsAhead?: boolean;
   teachers: readonly EndpointOptions[];
-  /** Whether teachers may join during the run. It then waits while none can be used.
+  /** Whether teachers may join during the run. If so, the run waits while no teacher can be used.
    * @default false */
   mayTeachersJoin?: boolean;
   sink: OutcomeSink;

@@ -32,7 +32,7 @@ export interface EngineParts {
 /** The default of `waitForTeacherMs` if the host exists. */
 export const WAIT_FOR_TEACHER_MS = 60_000;
 
-/** The least wait for a teacher to join once rows were finished: a rolling restart takes minutes,
+/** The minimum wait for a teacher to join once rows were finished: a rolling restart takes minutes,
  * and Slurm or Kubernetes jobs (`submit`) never repeat a halted run. */
 export const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
@@ -56,7 +56,7 @@ export class EngineState {
     const { isClosed } = this.#parts.lanes, isPaused = this.gates.has("pause");
     if (isClosed && this.#end !== undefined) return this.#end;
     if (isPaused && !isClosed) return "paused";
-    // Also after Ctrl-C: the answers in memory are what the run waits for.
+    // Reported after Ctrl-C, too: the run waits until the answers in memory can be written.
     if (this.gates.size > (isPaused ? 1 : 0)) return "disk_full";
     if (isClosed) return this.isDone() ? "done" : "draining";
     return this.backoff === undefined ? "running" : "backing_off";
@@ -145,7 +145,7 @@ export class EngineState {
   #waitForTeacher(): void {
     const { options, pool, now, onHalt } = this.#parts;
     const isNew = this.#unusableSince === undefined;
-    // The wait for a server at one of the addresses counts: `--wait` is the wait for any teacher.
+    // Includes the time in which no server was found: `--wait` limits the wait for any teacher.
     this.#unusableSince ??= (this.#hasRows ? undefined : pool.absentSince) ?? now();
     const { reason } = this.#joinBackoff, waitMs = this.#joinWaitMs;
     const duration = waitMs < Infinity ? ` for ${formatDuration(waitMs)}` : "";

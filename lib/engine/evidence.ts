@@ -33,8 +33,8 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers. One is enough if it leaves no
- * doubt (`isCertain`), such as a web page. */
+/** A row counts against its teacher after this many bad answers. One bad answer is enough if it
+ * leaves no doubt (`isCertain`), as a web page does. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
@@ -145,8 +145,8 @@ export function evidenceIn(
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
 }
 
-/** Returns what the teacher did with `count` rows, and what the user can do unless the error says
- * so. The error is that of the last row.
+/** Returns what the teacher did with `count` rows, and advice for the user where there is any. The
+ * error is that of the last row.
  *
  * @param hasAnswered Whether the teacher has given a good answer. */
 export function haltWords(
@@ -162,7 +162,8 @@ export function haltWords(
   if (kind === "endings") {
     const word = posixWord(partial?.finishReason || NO_REASON);
     const what = `did not mark its answers to ${count} rows as complete`;
-    // The teacher has marked others: those that it interrupted must not be accepted.
+    // The teacher has marked other answers as complete. So it interrupted these, and they must not
+    // be accepted.
     if (hasAnswered && partial?.doubt !== undefined) return [what];
     return [what, `If they are complete anyway, add --accept-ending ${word}`];
   }

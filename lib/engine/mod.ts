@@ -1,5 +1,5 @@
 /**
- * Schedules rows: which is sent, to which teacher, and when.
+ * Schedules rows: decides which row is sent next, to which teacher, and when.
  *
  * In: rows from a source. Out: an outcome for each row, given to a sink. The engine knows teachers,
  * sinks and sources only by their interfaces; it reads no files itself and prints nothing.

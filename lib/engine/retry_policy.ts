@@ -19,7 +19,7 @@ export interface RetryPolicyOptions {
   random?: () => number;
 }
 
-/** The upper bound of the first wait. Doubles with every wait. */
+/** The upper bound of the first wait. The bound doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
 /** Replaces `BACKOFF_BASE_MS` after a rate limit without a requested wait, if the teacher throttles
@@ -44,7 +44,8 @@ const JITTER = 0.1;
 /** An attempt that timed out may have been billed, so its row is sent again only once. */
 const MAX_TIMEOUTS = 2;
 
-/** More than for faults, because throttling says nothing about the row. */
+/** A row fails after this many throttled attempts, or after `maxAttempts` if that is higher. The
+ * number is higher than for faults, because throttling says nothing about the row. */
 const MAX_THROTTLED = 20;
 
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
@@ -128,7 +129,7 @@ export class RowWaits {
     work.timeoutMs = this.#timeLeftMs(work);
   }
 
-  /** Counts a failed attempt. */
+  /** Counts a failed attempt, and returns the wait until the next one. */
   failed(
     work: Work,
     classification: Classification,

@@ -1,5 +1,5 @@
 /**
- * How long no teacher has answered, for users.
+ * Tells users how long no teacher has answered.
  *
  * @module
  */
@@ -9,7 +9,8 @@ import type { Failure } from "../row.ts";
 
 const MIN_SHOWN_MS = 60_000;
 
-/** Time without an answer until the first notice. Each further one is due after twice as long. */
+/** Time without an answer until the first notice. Each further notice is due after twice the
+ * time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
 /** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,

@@ -30,8 +30,8 @@ interface Evidence {
   readonly endings: RepeatedBadAnswers;
   /** Rows that something other than a teacher may have answered, such as a web server. */
   readonly otherServer: RepeatedBadAnswers;
-  /** Rows that timed out before the teacher has answered any, or while it answered none. They are
-   * held until the teacher answers, or is found to be down, and never halt it. */
+  /** Rows that timed out before the teacher answered any row, or while it answered none. They are
+   * held until the teacher answers or is found to be down, and never halt it. */
   readonly timeouts: RepeatedBadAnswers;
   readonly all: readonly RepeatedBadAnswers[];
 }
@@ -68,7 +68,7 @@ export class TeacherBlame {
   }
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
-   * not exist, or that does not start in time, unless another one may answer. */
+   * not exist, or that does not start in time, unless another teacher may answer. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     if (!isUnreachable) endpoint.absentSince = undefined;
@@ -87,7 +87,7 @@ export class TeacherBlame {
       ? "Check the address (--base-url); --wait waits until the name can be looked up"
       : "Start it, or check the address (--base-url); --wait waits until it has started";
     this.#halt(endpoint, "cannot be reached", failure, advice);
-    // A pod on a list may get its host name late.
+    // The host name of a new pod may be known only some time after the pod has joined.
     if (!isUnknownHost || mayTeachersJoin) this.#lateStarters.push(endpoint);
   }
 
@@ -126,7 +126,7 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** Called before a teacher joins, perhaps again: one that was halted may have been repaired. */
+  /** Called before a teacher joins or rejoins: a halted teacher may have been repaired. */
   joins(teacher: Teacher): void {
     this.#forget((endpoint) => endpoint.teacher === teacher && endpoint.isHalted);
   }
@@ -135,7 +135,7 @@ export class TeacherBlame {
   answered(): void {
     if (this.#hasAnswered && this.#lateStarters.length === 0) return;
     this.#hasAnswered = true;
-    // Had they been asked now, they would not have been halted.
+    // If they had failed only now, they would not have been halted.
     for (const endpoint of this.#lateStarters) endpoint.resume();
     this.#lateStarters = [];
   }
@@ -170,7 +170,7 @@ export class TeacherBlame {
   }
 
   /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401 follows
-   * two equal rejections. Attempts that were in flight at the halt may hold more rows. */
+   * two equal rejections. Called again for rows whose attempts were in flight at the halt. */
   #releaseIfHalted(endpoint: Endpoint): void {
     if (!endpoint.isHalted) return;
     const all = this.#evidence.get(endpoint)?.all ?? [];

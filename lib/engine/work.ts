@@ -15,7 +15,7 @@ import type { Endpoint, RequestedWait, SentAttempt } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested. The row's time limit excludes it. */
 export interface ExcludedWait {
-  /** On the clock `rowNow`, which stands still while nothing can be sent. */
+  /** When the wait began, on the clock `rowNow`, which stops while nothing can be sent. */
   readonly since: number;
   /** The time until a teacher accepts the row. If the row waits longer, the rest counts. */
   readonly maxMs: number;
@@ -53,7 +53,7 @@ export class Work implements SentAttempt {
   latencyMs = 0;
   /** US dollars for all attempts; null once the cost of any attempt is unknown. */
   costUsd: number | null = 0;
-  /** The last answer that was not accepted; of partial ones, the longest. */
+  /** The last answer that was not accepted; of partial answers, the longest. */
   rejected: RejectedAnswer | undefined;
   /** An answer of an earlier run that this run may accept. It is checked before the row is sent. */
   undecided: Completion | undefined;
@@ -120,8 +120,8 @@ export class Work implements SentAttempt {
     return true;
   }
 
-  /** The outcome of a row that is sent again because its answer was not accepted. Written first,
-   * so the answer survives a crash. */
+  /** The outcome of a row that is sent again because its answer was not accepted. The sink gets the
+   * outcome before the row is sent, so that the answer survives a crash. */
   pendingOutcome(): Outcome {
     const { completion, failure } = this.rejected!;
     const { resamples: resample, isUnchecked } = this;
@@ -170,7 +170,8 @@ export function asTeacherError(thrown: unknown): TeacherError {
   return new TeacherError(describeThrown(thrown), { type: "teacher", cause: thrown });
 }
 
-/** A teacher may be built on another copy of Retort. Its errors are not instances of this class. */
+/** A teacher may be built on another copy of Retort. Its errors are instances of that copy's
+ * class. */
 function isTeacherError(thrown: unknown): thrown is TeacherError {
   return thrown instanceof TeacherError ||
     thrown instanceof Error && thrown.name === "TeacherError";

@@ -1,5 +1,5 @@
 /**
- * Chooses the next row, a due retry or a new row, and its teacher.
+ * Chooses the row that is sent next, which is a due retry or a new row, and its teacher.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { RetryQueue } from "./retry_policy.ts";
 import { Work } from "./work.ts";
 
-/** A row that no teacher accepts yet is tried again after this time at most: a teacher may join
+/** A row that no teacher accepts yet is offered again after this time at most: a teacher may join
  * meanwhile. */
 const MAX_OFFER_WAIT_MS = 1_000;
 /** The wait if no teacher can take the row although `soonestMs` is 0: a teacher that requests no
@@ -62,8 +62,8 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether the buffer and the retry queue are empty. Retries that are not due count as well; the
-   * source may have more rows. */
+  /** Whether the buffer and the retry queue are empty. The queue holds retries until they are due;
+   * the source may have more rows. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -93,8 +93,8 @@ export class WorkQueue {
    *
    * @param isFull Whether the retry queue is full. Then no new row may be taken. */
   next(isFull: boolean): Work | undefined {
-    // Lanes often ask while the queue is empty. This condition then saves `pick()`, which reads the
-    // clock.
+    // Lanes often ask while the queue is empty. This condition then saves a call of `pick()`, which
+    // reads the clock.
     while (!this.isEmpty) {
       const picked = this.#options.pool.pick();
       if (picked === undefined) return undefined;

@@ -43,7 +43,7 @@ const MILLION = 1e6;
 
 const PRICE_IN = "--price-in (priceIn)", PRICE_OUT = "--price-out (priceOut)";
 
-/** @throws {RangeError} if a price that another one needs is missing */
+/** @throws {RangeError} if a price is set without another price that it requires */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   if (priceCached !== undefined && priceIn === undefined) {
     throw aloneError("--price-cached (priceCached)", `${PRICE_IN} and ${PRICE_OUT}`);
@@ -86,7 +86,7 @@ export async function pricesOf(
   const tier = asText(options.params?.service_tier) || undefined;
   const lists = teachers.some(mayBePublic) ? await import("./public_prices.ts") : undefined;
   const prices = new Map<Teacher, KnownPrice | undefined>();
-  // Teachers of a list may join later.
+  // Teachers may join during the run.
   const priceAt = (teacher: Teacher) => {
     if (!prices.has(teacher)) prices.set(teacher, findPrice(lists, teacher, tier, options.now));
     return prices.get(teacher);

@@ -47,8 +47,8 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** A row may name another model. If that model's price is unknown, it counts as the teacher's own:
- * if the answer counted as free, budgets would not hold. */
+/** Returns the cost of answers, even where a row names another model. If the price of that model is
+ * unknown, the teacher's own price applies: with free answers, budgets would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,

@@ -10,9 +10,9 @@
  * A clause has the prices of prompt and of completion tokens. The prices of `cached` prompt tokens,
  * of tokens `written` to the cache and of `reasoning` tokens follow if they differ. A word before
  * the prices says what they apply to: a service tier, prompts longer than the number after `>`, or
- * both (`flex>272000`). Without a word, they are those of the standard tier. Prices after `at`
- * apply only on some days (1 is Monday) and hours, in UTC. After `+8`, the days, but not the hours,
- * are those of UTC+8. `request` is a price per request, `region` a factor on all token prices.
+ * both (`flex>272000`). Prices without a word are for the standard tier. Prices after `at` apply
+ * only on some days (1 is Monday) and hours, in UTC. After `+8`, the days, but not the hours, are
+ * in UTC+8. `request` is a price per request, `region` a factor on all token prices.
  *
  * @module
  */
@@ -166,7 +166,7 @@ export interface PublicPrice {
   knowsTier(tier: string): boolean;
 }
 
-/** Names of the standard tier, and of tiers that cost as much. */
+/** Names of the standard tier, and of tiers with the same prices. */
 const STANDARD_TIERS = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
 /** The tier's name in `public_prices.json`; "" is the standard tier. */

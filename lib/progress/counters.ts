@@ -134,7 +134,8 @@ export interface ErrorGroup {
   type: string;
   /** The HTTP status; null without a response. */
   status: number | null;
-  /** The first attempt's message, at most 200 characters. Others may differ in numbers and ids. */
+  /** The message of the first attempt, at most 200 characters. Later messages may differ in numbers
+   * and ids. */
   message: string;
   /** The number of failed attempts. */
   count: number;
@@ -150,8 +151,8 @@ export interface ErrorGroup {
   last_seen: string;
 }
 
-/** What followed a failed attempt: another one (`retried`), the failure of the row (`failed`), or
- * the end of the run (`halted`). */
+/** What followed a failed attempt: another attempt (`retried`), the failure of the row (`failed`),
+ * or the end of the run (`halted`). */
 export type FailureAction = "retried" | "failed" | "halted";
 
 /** Further causes are counted together, as "other". */
@@ -202,7 +203,8 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** Most frequent first, "other" last. Returns the same list until a count changes. */
+  /** Lists groups, the most frequent first, "other" last. Returns the same list until a count
+   * changes. */
   list(): readonly ErrorGroup[] {
     return this.#list ??= this.#build();
   }

@@ -102,7 +102,7 @@ export interface Summary extends
   failures_on_disk: number;
   /** Input lines that are not rows (`skipBadRows`). */
   bad_rows: number;
-  /** Rows that were merged into an identical one. */
+  /** Rows that were merged into an identical row. */
   merged_duplicates: number;
   /** Attempts whose answer was kept. */
   succeeded_attempts: number;
@@ -209,8 +209,8 @@ export interface Snapshot {
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */
   budget_usd: number | null;
-  /** A new budget must be above this, or the run ends; for a shard, a new budget of all shards.
-   * Null if no price is known. */
+  /** A new budget must be above this, or the run ends; for a shard, the new budget is that of all
+   * shards together. Null if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;

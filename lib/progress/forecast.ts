@@ -135,7 +135,7 @@ const MIN_SPREAD = 0.05;
 /** A range wider than this factor would say nothing. */
 const MAX_SPREAD = 4;
 
-/** If nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */
+/** If nothing finishes, the last estimate is kept, with a range up to this multiple of it. */
 const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {

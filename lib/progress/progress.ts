@@ -34,8 +34,8 @@ const BEAT_MS = 100;
 /** The interval while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
-/** Listeners get a snapshot at least this often. A beat emits one a little early, because the next
- * beat would be too late. */
+/** Listeners get a snapshot at least this often. A beat emits the snapshot a little early, because
+ * the next beat would be too late. */
 const SNAPSHOT_MS = 1000;
 const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
@@ -162,7 +162,8 @@ export class Progress {
     return { gauges, ...this.#options.meter.read(nowMs) };
   }
 
-  /** Emits a last snapshot if the run has started. Counting and `emit` continue. */
+  /** Ends the beats, and emits a last snapshot if the run has started. Counting and `emit` still
+   * work. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -268,7 +269,7 @@ export class Progress {
   }
 }
 
-/** Copies, because events are frozen. */
+/** Returns copies, because events are frozen. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
   return teachers().map((teacher) => ({ ...teacher, reason: printableOrNull(teacher.reason) }));
 }

@@ -5,8 +5,8 @@
  * of 20 min, the first minutes show only those of 1 s. Two figures avoid this bias:
  *
  * - **The cohorts.** Rows are grouped by the order in which they were sent (`sequence`). Once every
- *   row of the first cohorts has finished, their mean is unbiased. Cohorts count only up to the
- *   first unfinished one: those without a long row finish first.
+ *   row of the first cohorts has finished, their mean is unbiased. Cohorts after the first
+ *   unfinished cohort are left out, because cohorts without a long row finish first.
  * - **The floor.** The busy time of all lanes, divided by the rows sent. Rows in flight count with
  *   their time so far, so the floor can only be too small, and grows while a long row is in flight.
  *   Busy time is the number of attempts in flight, integrated over time, so that no row needs a
@@ -130,7 +130,7 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /** @param costUsd Null if it is unknown: the row counts as the mean of the others. */
+  /** @param costUsd Null if it is unknown: the mean of the other rows is assumed. */
   settled(sequence: number, busyMs: number, costUsd: number | null): void {
     const cohort = this.#cohortAt(Math.floor(sequence / this.#cohortRows));
     cohort.settled++;

@@ -2,8 +2,8 @@
  * The chat completions API of a simulated teacher: parses requests, and builds answers (JSON or
  * server-sent events) and errors.
  *
- * An answer depends only on the options, the prompt, its token limit and its seed. So a run can be
- * repeated, and each result can be matched with its row.
+ * An answer depends only on the options, and on the prompt, the token limit and the seed of the
+ * request. So a run can be repeated, and each result can be matched with its row.
  *
  * @module
  */

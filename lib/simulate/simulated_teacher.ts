@@ -28,7 +28,7 @@ import {
 
 /** How a simulated teacher behaves, and where it listens. */
 export interface SimulatedTeacherOptions extends SimulateOptions {
-  /** The port on 127.0.0.1. @default a free one */
+  /** The port on 127.0.0.1. @default a free port */
   port?: number;
   /** A monotonic clock for the `rpm` limit, in milliseconds. @default performance.now */
   now?: () => number;
@@ -38,7 +38,7 @@ export interface SimulatedTeacherOptions extends SimulateOptions {
 export interface SimulatedTeacher extends AsyncDisposable {
   /** The base URL: `http://127.0.0.1:PORT/v1`. */
   readonly url: string;
-  /** The given port on 127.0.0.1, or the free one that was chosen. */
+  /** The given port on 127.0.0.1, or the free port that was chosen. */
   readonly port: number;
   /** Requests for chat completions so far, rejected ones included. */
   readonly posts: number;
@@ -135,7 +135,7 @@ class RequestHandler {
 
   answer(request: Request): Response | Promise<Response> {
     const { method, url } = request;
-    // `new URL` would take a good part of a request's time.
+    // `new URL` would take much of a request's time.
     const path = url.slice(url.indexOf("/", "http://".length)).replace(/[?#].*$/, "");
     if (method === "POST" && path === "/v1/chat/completions") return this.#complete(request);
     if (method === "GET" && path === "/v1/models") return modelsResponse();

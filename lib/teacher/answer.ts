@@ -113,7 +113,7 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
 }
 
 /** The error in a choice or in the answer around it. Some servers always send `error`: null, false,
- * 200, "", `{}`, or an object of such values means none. */
+ * 200, "", `{}`, or an object of only these values, means that there is no error. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   if (isStated(answer.error)) return answer.error;
@@ -233,8 +233,8 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Whether a content, or an element of it, is a part. Any other object, or a list without parts, is
- * the answer itself, and may have members such as `reasoning` and `summary`. */
+/** Whether the content of a message, or an element of its list, is a part. Any other object, or a
+ * list without parts, is the answer itself, and may have members such as `reasoning`. */
 function isPart(content: unknown): boolean {
   if (typeof content === "string" || content === null || Array.isArray(content)) return true;
   if (!isObject(content)) return false;
@@ -247,7 +247,7 @@ function isPart(content: unknown): boolean {
 const PART_TYPE =
   /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^tool_|^reference$/;
 
-/** Returns the JSON text of an answer that the server has parsed, as one that follows a schema. */
+/** Returns the JSON text of an answer that the server has parsed, for example by a schema. */
 function jsonOf(answer: unknown): string {
   return isTooDeep(answer) ? "" : JSON.stringify(answer);
 }

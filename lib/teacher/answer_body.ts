@@ -197,7 +197,7 @@ export interface Origin {
   readonly redact: Redact;
 }
 
-/** @param envelope The object around `error`. Its fields count too (TGI:
+/** @param envelope The object around `error`. Its fields are read, too (TGI:
  * `"error_type": "overloaded"`). */
 export function statedError(error: unknown, origin: Origin, envelope?: JsonObject): TeacherError {
   return errorFrom({ ...envelope, error }, statedStatus(error), origin);

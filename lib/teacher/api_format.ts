@@ -20,8 +20,8 @@ export interface Additions {
   /** The `response_format` of chat completions; undefined if no schema is requested, or the
    * parameters set `response_format` or tools. */
   readonly responseFormat: JsonObject | undefined;
-  /** Records that the field is added. False if it must not be, because the teacher has rejected
-   * it. */
+  /** Records that the field is added. Returns false if it must not be added, because the teacher
+   * has rejected it. */
   readonly add: (field: Addition) => boolean;
 }
 
@@ -82,8 +82,8 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** For base models: they continue one text and know no roles. Like old chat servers, they answer
- * with choices that have a `text`. */
+/** The endpoint for base models, which continue one text and know no roles. The choices of its
+ * answers have a `text`, like those of old chat servers. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",

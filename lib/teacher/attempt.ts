@@ -83,7 +83,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request; on an idle connection after `watchMs`, in case the server has closed it. */
+  /** Sends the request. An idle connection is watched first, in case the server has closed it. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -111,8 +111,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (this.#isSettled) return;
     const stream = this.#stream;
     if (stream !== undefined) {
-      // No longer complete if the stream continued, or if another stream has shown that this
-      // teacher ends streams only with `[DONE]`.
+      // The answer is no longer complete if the stream continued, or if another stream has shown
+      // that this teacher ends streams only with `[DONE]`.
       if (!stream.isWhole) this.completeAt = -1;
       else if (this.completeAt < 0) this.completeAt = this.#shared.deadlines.now();
     } else if (this.#body.hasNewObject()) {
@@ -185,7 +185,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   onBodyEnd(error: Error | undefined = this.#connectionError): void {
     if (this.#isSettled) return;
     try {
-      // The status counts, even if the body of an error is incomplete.
+      // The status decides, even if the body of an error is incomplete.
       if (this.#status >= 300) this.#fail(this.#statusError());
       else if (error === undefined) this.#finish();
       else this.#finishEarly(error);

@@ -69,8 +69,8 @@ const TICKS_PER_USD = 1e10;
 
 /**
  * Reads token counts. Null if the counts of the answer are unknown, or all are 0, because some
- * servers count nothing: the answer would be free, and no cost limit would be reached. If such a
- * server states the cost, all counts are 0.
+ * servers count nothing: the answer would be free, and no cost limit would be reached. If a server
+ * states only the cost, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */
@@ -120,7 +120,7 @@ function restOf(total: number | undefined, part: number | undefined): number | u
   return total === undefined || part === undefined || total < part ? undefined : total - part;
 }
 
-/** Tokens of reasoning that only the total counts. Gemini bills them as completion tokens, even
+/** Tokens of reasoning that only the total includes. Gemini bills them as completion tokens, even
  * behind gateways. */
 function uncountedReasoning(
   total: number | undefined,

@@ -50,8 +50,8 @@ export class Connection {
   isDisposed = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another socket since. If undici then fails the request without having started it, it
-   * wrote none of its bytes: the request may be sent on another connection. */
+   * needed another socket since. If the request then fails before it was started, undici wrote none
+   * of its bytes, so it may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;
@@ -202,8 +202,8 @@ export class Connection {
 }
 
 /** Lets undici read what arrived before a reset. Sockets announce bytes one turn later, and Deno
- * may have polled the reset by then: it destroys the socket, so that a complete answer would be
- * lost, and paid for again. */
+ * may have polled the reset by then. Deno then destroys the socket, and a complete answer would be
+ * lost and paid for again. */
 function readBeforeReset(socket: Socket): void {
   const destroy = socket.destroy.bind(socket);
   socket.destroy = (error?: Error & { syscall?: string }) => {
@@ -283,8 +283,8 @@ class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Ends lines in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Two
- * different ones stay, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends lines in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Different
+ * lengths stay, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

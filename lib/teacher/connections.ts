@@ -1,5 +1,5 @@
-/** The connections to one teacher. A request takes a free one from a stack; undici's `Pool` would
- * search all of them. The engine's concurrency limits their number. @module */
+/** The connections to one teacher. A request takes a free connection from a stack; undici's `Pool`
+ * would search all of them. The engine's concurrency limits their number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, MAX_REACTION_MS, NO_HTTP2 } from "./connection.ts";
@@ -110,7 +110,7 @@ export class Connections {
     else this.#scheduleHangUp();
   }
 
-  /** llama.cpp's server has a fixed number of threads, and an open connection keeps one. */
+  /** llama.cpp's server has a fixed number of threads, and an open connection occupies a thread. */
   #scheduleHangUp(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;

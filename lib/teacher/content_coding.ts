@@ -211,7 +211,7 @@ function firstCharacters(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, MAX_FIELD_LENGTH));
 }
 
-/** A single chunk is not copied. */
+/** Joins chunks. A single chunk is not copied. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length <= 1) return chunks[0] ?? NOTHING;
   const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));

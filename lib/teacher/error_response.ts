@@ -106,7 +106,7 @@ function messageOf(
 ): string {
   if (status >= 300 && status < 400) {
     const location = fieldText(headers.location);
-    const target = location === "" ? "another place" : JSON.stringify(redactAddress(location));
+    const target = location === "" ? "another address" : JSON.stringify(redactAddress(location));
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       `redirects are not followed. Give ${baseUrlAt(location, address)} as the base URL`;
   }
@@ -120,8 +120,8 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-/** 524 is Cloudflare's status for a server that does not answer in time, 408 that of LiteLLM and
- * Portkey. With 408 and a page, a web server says that the request came late. */
+/** Returns advice if a gateway did not wait for the answer. Cloudflare then sends 524, LiteLLM and
+ * Portkey 408. With 408 and a page, a web server says that the request came late. */
 function gatewayAdvice(options: StatusErrorOptions): string | undefined {
   const { status, text, context, waitedMs } = options;
   const isTimeout = status === 408 ? !isPage(text) : status === 504 || status === 524;

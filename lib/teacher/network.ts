@@ -183,7 +183,7 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
   const settings = { ca, cert: clientCert, key: clientKey };
-  // Left out otherwise: `true` would override NODE_TLS_REJECT_UNAUTHORIZED=0.
+  // Otherwise, the field is left out: `true` would override NODE_TLS_REJECT_UNAUTHORIZED=0.
   return insecureTls === true ? { ...settings, rejectUnauthorized: false } : settings;
 }
 

@@ -27,8 +27,8 @@ const MIN_UNIX_MS = 1e12;
 /**
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
- * Of several token limits, the one with the smallest remaining share counts. Ignores negative
- * values, and a reset more than a day away. Returns undefined without such fields.
+ * Of several token limits, returns the limit with the smallest remaining share. Ignores negative
+ * values, and a reset more than a day away. Returns undefined if there are no such fields.
  *
  * @param now Unix time in milliseconds.
  * @param ageMs The time since the fields arrived. If a limit was reset meanwhile, what remained of

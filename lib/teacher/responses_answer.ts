@@ -92,7 +92,8 @@ function toolCallOf(
   };
 }
 
-/** In `/responses`, `input_tokens` and `output_tokens` count, even if `prompt_tokens` is 0. */
+/** In `/responses`, the counts are `input_tokens` and `output_tokens`, even if there is a
+ * `prompt_tokens` of 0. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;

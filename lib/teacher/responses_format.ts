@@ -14,7 +14,7 @@ export const RESPONSES: ApiFormat = {
   params(params, additions) {
     const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
-      // A parameter may be called "constructor", and every object inherits that.
+      // A parameter may be called "constructor", and every object inherits a member of that name.
       const isTranslated = Object.hasOwn(TRANSLATIONS, name);
       merge(fields, isTranslated ? TRANSLATIONS[name](value) : { [name]: value });
     }
@@ -155,7 +155,7 @@ function callOf(call: unknown): JsonObject {
   return { type: "function_call", call_id: id, name, arguments: args };
 }
 
-/** The text of a content, with the text parts of a list joined. */
+/** The text of a message's content. The text parts of a list are joined. */
 export function promptText(content: unknown): string {
   if (!Array.isArray(content)) return asText(content);
   return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))

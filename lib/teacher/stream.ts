@@ -31,7 +31,7 @@ import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 export interface StreamHabits {
   /** Whether only `[DONE]` ends an answer: some servers for Gemini write `stop` into each chunk. */
   endsByDoneOnly: boolean;
-  /** Whether an answer had a finish reason: one without it was interrupted. */
+  /** Whether any answer had a finish reason: an answer without a finish reason was interrupted. */
   namesEndings?: boolean;
 }
 
@@ -105,7 +105,7 @@ export class StreamReader implements EventSink {
     return this.#tokens > before;
   }
 
-  /** Reads an event without an empty line after it. Sets `error` if the stream had no answer. */
+  /** Reads a last event that lacks its empty line. Sets `error` if the stream had no answer. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;

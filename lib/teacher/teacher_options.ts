@@ -43,7 +43,8 @@ export interface OpenAICompatibleOptions {
   endpoint?: EndpointName | undefined;
   /** The model for rows whose parameters have no `model`. */
   model: string;
-  /** Sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere. @default none */
+  /** The key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and never shown.
+   * @default none */
   apiKey?: string | undefined;
   /** Whether answers are streamed as server-sent events. @default false */
   stream?: boolean | undefined;
@@ -279,7 +280,7 @@ export function noticesOf(
   return notices;
 }
 
-/** vLLM ignores what the names match, and says so only in its own log. */
+/** vLLM ignores the parameters of its earlier versions, and says so only in its own log. */
 function guidedNotices(names: readonly string[]): string[] {
   const guided = /^guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)/;
   return names.filter((name) => guided.test(name)).map((name) => {

@@ -126,7 +126,7 @@ interface CallPart {
 
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // Some servers give all calls the same index: the last one counts.
+  // Some servers give all calls the same index, which then stands for the last call.
   readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 

@@ -250,7 +250,7 @@ Deno.test("statusError() names where a redirect leads, without its secrets", () 
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
   assertEquals(error.status, 307);
   assertStringIncludes(error.message, "Give the final address as the base URL");
-  assertStringIncludes(refused(307, "").message, "redirects (307) to another place");
+  assertStringIncludes(refused(307, "").message, "redirects (307) to another address");
   const bases = {
     "https://h.example/v2/chat/completions?token=abc": "https://h.example/v2?token=[redacted]",
     "/v2/chat/completions": "http://h/v2",

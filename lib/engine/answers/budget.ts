@@ -31,8 +31,8 @@ export interface BudgetOptions {
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** The end of the reason of a shard that has spent its share. With the same limit, its next run
- * would end at once, because earlier runs count. */
+/** Ends the reason why a shard that has spent its share was halted. With the same limit, the next
+ * run of the shard would end at once, because the cost of earlier runs is included. */
 export const RAISE_ADVICE = "Raise the limit to continue";
 
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
@@ -259,7 +259,7 @@ function checkMaxCost(usd: number): void {
 }
 
 function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
-  // A teacher of the library's user may have neither a model nor an address.
+  // A custom teacher may have neither a model nor an address.
   const names = unpriced.map(({ model, address }) =>
     `${model ? `"${model}"` : "the teacher"}${address ? ` at ${address}` : ""}`
   );

@@ -12,8 +12,8 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
-/** Returns a value as a completion with valid fields and token counts; undefined if it is none,
- * because a custom teacher in JavaScript may return anything. */
+/** Returns a value as a completion with valid fields and token counts; undefined if it is not a
+ * completion. A custom teacher in JavaScript may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
@@ -123,8 +123,8 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Ollama's cloud and LiteLLM send such an answer if the server behind them has failed. Gemini
- * sometimes sends one, too. */
+/** Whether an answer is empty and its tokens were not counted. Ollama's cloud and LiteLLM send
+ * that if the server behind them has failed, and Gemini sometimes does. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

@@ -48,9 +48,10 @@ export interface AnswerPolicyOptions {
   /** More finish reasons that count as complete. `none` stands for a null or empty finish reason.
    * @default [] */
   readonly acceptEndings?: readonly string[];
-  /** Returns whether an answer is a refusal, which is rejected. @default none is detected */
+  /** Returns whether an answer is a refusal and therefore rejected.
+   * @default refusals are not detected */
   readonly isRefusal?: (response: string) => boolean;
-  /** Run in this order. An answer is accepted only if all checks accept it. */
+  /** The checks, in the order in which they run. An answer is accepted only if all accept it. */
   readonly checks: readonly Check[];
   /** The parameters of the run. A row's own parameters override them; the merged parameters contain
    * the row's first token limit. */
@@ -136,7 +137,7 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed. It may also fail on another answer, and answers cost money.
+    // The check timed out or crashed. It may fail on another answer, too, and answers cost money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }
@@ -244,7 +245,8 @@ function describeLimit(params: Params, { usage }: Completion): string {
   return tokens > 0 ? `the teacher's own token limit (after ${tokens} tokens)` : "the token limit";
 }
 
-/** A row without a cap has no token limit either, so `escalate` would have nothing to raise. */
+/** Returns what the user can do about truncated answers. A row without a cap has no token limit
+ * either, so `escalate` would have nothing to raise. */
 function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
   const flag = "--max-tokens-cap (maxTokensCap)";
   if (onTruncated === "escalate") return cap === undefined ? `add ${flag}` : `raise ${flag}`;
@@ -255,9 +257,9 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
 
 /** Rejects an answer whose check was interrupted by the end of the run. */
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Do not change the message with "answer was": earlier versions recognize an unchecked answer by
-  // it. An answer with raw fields (the option `keep`), which a failures line lacks, is requested
-  // again.
+  // Keep the message with "answer was": earlier versions recognize an unchecked answer by it. They
+  // request an answer with raw fields (the option `keep`) again, because a failures line lacks
+  // these fields.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: failureOf("rejected", message), action: "repeat", params };

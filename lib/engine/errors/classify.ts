@@ -37,9 +37,9 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
  * `x-should-retry`) is obeyed, as in the OpenAI SDKs. Errors that the user must fix halt anyway,
  * except a 429 that is marked retryable.
  *
- * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
- * outage, because it may be replaced soon, and a wrong address as a fault, unless it is marked as
- * final: gateways answer 404 while the server behind them restarts.
+ * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate is an
+ * outage, because it may be replaced soon. A wrong address is then a fault unless the teacher
+ * marks it as final, because gateways answer 404 while the server behind them restarts.
  * @param waitedMs The latency of the attempt.
  */
 export function classify(
@@ -66,7 +66,7 @@ export function classify(
   };
 }
 
-/** Advises to check the gateway instead of the user's account if the gateway relays the error. */
+/** Advises the user to check the gateway, not the account, if the gateway relays the error. */
 function withUpstream(verdict: Verdict, { message }: TeacherError): Verdict {
   const isRelayed = ACCOUNT_ADVICE.has(verdict.advice) && isAbout("upstream", message);
   return isRelayed ? { ...verdict, advice: VERDICTS.upstream.advice } : verdict;
@@ -110,14 +110,15 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
-/** Blames a content filter or this row if the message does, or else leaves open whether something
- * that all rows share is the cause (`FAIL`). */
+/** Returns the verdict on a rejected request. If the message names neither a content filter nor
+ * something in this row, the cause may be something that all rows share (`FAIL`). */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
 }
 
-/** Connection errors that end when the server gets another certificate or configuration. */
+/** Codes of connection errors that end when the server gets another certificate or
+ * configuration. */
 const MAY_BE_REPLACED: ReadonlySet<string | undefined> = new Set(["certificate", "no_handshake"]);
 
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
@@ -178,7 +179,7 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
-  // MiniMax sends 500 for text that its filter blocks. A page is from a firewall.
+  // MiniMax sends 500 for text that its filter blocks. A web page is from a firewall.
   const { message, code } = error;
   if (code !== "web_page" && isFiltered(message, code)) return VERDICTS.filter;
   if (isAbout("backend", message)) return VERDICTS.fault;

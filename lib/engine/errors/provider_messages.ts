@@ -1,5 +1,5 @@
-/** Error messages of providers, from documentation and reports of users, for errors whose status and
- * code say too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
+/** Error messages of providers, from documentation and reports of users, for errors whose status
+ * and code say too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
 
 import { isFilterWord } from "../../answer.ts";
 
@@ -67,7 +67,8 @@ const TOPICS = {
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   ],
-  /** With 503, but no overload: the server behind Varnish or Fastly broke, or was too slow. */
+  /** The status is 503, but nothing is overloaded: the server behind Varnish or Fastly failed or
+   * was too slow. */
   backend: [/\bbackend (?:fetch failed|read error)|\bfirst byte timeout/i],
   /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`.
    * The first part may be repeated, and a word added: `VertexAIException BadRequestError - …`.

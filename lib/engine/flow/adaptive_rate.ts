@@ -33,8 +33,8 @@ const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at most. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Beyond the rate before a decrease, growth is as fast as if the decrease had been by this
- * fraction: after a small one, a multiple of that rate would take a minute to reach. */
+/** Above the rate before a decrease, growth is as fast as after a decrease by this fraction. After
+ * a small decrease, the rate would otherwise take a minute to reach a multiple of that rate. */
 const BEYOND_DECREASE = 0.5;
 /** The rate from which `BEYOND_DECREASE` applies. Below it, throttling shows too late that a rate
  * is too high. */
@@ -46,7 +46,7 @@ const DOUBLING_MS = 1_000;
 
 const REFRESH_MS = 100;
 
-/** A limit counts as used, and grows, while at least this fraction of it is used. */
+/** A limit grows only while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
 const BOTTLENECK_FRACTION = 0.9;
@@ -210,13 +210,14 @@ const LONGEST_WINDOW_MS = 5_000;
 const SHORTEST_WINDOW_MS = 1_000;
 const METER = { slotMs: 100, windowMs: LONGEST_WINDOW_MS, minSpanMs: SHORTEST_WINDOW_MS };
 
-/** A rate is steady if its last second is below this multiple of its last five seconds. */
+/** A rate is steady if the rate of the last second is at most this multiple of the rate of the last
+ * five seconds. */
 const MAX_STEADY_FACTOR = 1.5;
 
 /** CUBIC's K: the time until the size before a decrease is reached again. */
 export const RECOVERY_MS = 15_000;
 
-/** The growth of a limit after a decrease: CUBIC, RFC 9438. Sizes have any unit. */
+/** The growth of a limit after a decrease: CUBIC, RFC 9438. Sizes may have any unit. */
 export class CubicGrowth {
   #decreasedAt = 0;
   #from = Infinity;
@@ -226,7 +227,7 @@ export class CubicGrowth {
   /**
    * @param to The reduced size.
    * @param from The size that was too high.
-   * @param scaleBeyond Growth beyond `from` is as fast as after a decrease by this much.
+   * @param scaleBeyond Growth above `from` is as fast as after a decrease by this number.
    */
   decrease(now: number, to: number, from: number, scaleBeyond: number = from - to): void {
     this.#scaleBeyond = scaleBeyond;

@@ -20,7 +20,7 @@ const MIN_FAULTS_MS = 300;
 const MIN_FAILED_SHARE = 0.9;
 
 /** This many throttled rows since the last answer count as an outage if `MIN_THROTTLING_MS` have
- * passed. */
+ * passed since the first failure. */
 const THROTTLED_FOR_OUTAGE = 10;
 
 const MIN_THROTTLING_MS = 5_000;

@@ -39,20 +39,20 @@ interface StartGrowth {
   readonly linearFrom: number;
 }
 
-/** 1, 3, 9, 27, 81 attempts. With a factor of 2, a start with 200 lanes takes the latency of one
- * more answer; with 4, twice as many attempts are throttled. */
+/** Allows 1, 3, 9, 27, 81 attempts. With a factor of 2, a start with 200 lanes would take longer by
+ * the latency of an answer; with 4, twice as many attempts would be throttled. */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
-/** Used after an outage, and for a limit that explores: it is first measured at 32. */
+/** Used after an outage, and for a limit that explores, whose first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };
-/** A careful start doubles after this time without throttling or another step: answers may take
- * an hour. */
+/** The limit of a careful start doubles after this time without throttling or another step: answers
+ * may take an hour. */
 const QUIET_MS = 10_000;
 /** The limit counts as used while at least this fraction of it is in flight, and for `USED_FOR_MS`
  * afterwards: when the last of several simultaneous answers arrives, few attempts are in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** A longer gap between two calls of this class does not count as time: the process was stopped, or
- * nothing was in flight. Otherwise `tick()` is called at least twice a second. */
+/** A longer gap between two calls to this class is ignored: the process was stopped, or nothing was
+ * in flight. Otherwise, `tick()` is called at least twice a second. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {
@@ -119,9 +119,9 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /** Handles an attempt that was throttled, timed out or not connected. A burst of such attempts
-   * counts once: attempts made before the last decrease or right after it are ignored, unless the
-   * streak of throttled attempts is too long to be chance (`isInLongStreak`). */
+  /** Handles an attempt that was throttled, timed out or could not connect. A burst of them counts
+   * once: attempts made before the last decrease or right after it are ignored, unless the streak
+   * of throttled attempts is too long to be chance (`isInLongStreak`). */
   congested(
     { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
     isInLongStreak = false,
@@ -142,7 +142,7 @@ export class ConcurrencyLimit {
   decrease(from: number, towards: number): void {
     const size = this.#exactLimit;
     if (this.#isConfirmed && this.#start === undefined) this.#confirmedLimit = size;
-    // 15 % of a small limit would grow back at once.
+    // A decrease by 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER_GROWTH * this.#startThrottledAt) {
       this.#start = Math.max(1, Math.floor(to));
@@ -169,8 +169,8 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Starts again at 1, for example after an outage, and grows as in a careful start until it is
-   * back at the last confirmed limit. */
+  /** Starts again at 1, for example after an outage. The limit then grows as in a careful start
+   * until it is back at the last confirmed limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#confirmedLimit < Infinity) {

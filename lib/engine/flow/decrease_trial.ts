@@ -31,8 +31,8 @@ export const FEW_IN_FLIGHT = 8;
 /** If few attempts are in flight and return within this time on average, only the rate is limited:
  * fewer attempts in flight would mean a single lane, and many teachers accept more. */
 const QUICK_MS = 50;
-/** During a trial, a teacher at its capacity still throttles this fraction of the share before,
- * because attempts arrive together by chance. */
+/** During a trial, a teacher at its capacity still throttles this fraction of the share that it
+ * throttled before, because attempts arrive together by chance. */
 const REMAINING_FRACTION = 0.35;
 /** The log likelihood ratio at odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
@@ -40,7 +40,7 @@ const INEFFECTIVE_AT = Math.log(100);
 const EFFECTIVE_AT = -Math.log(20);
 /** Fewer attempts cannot measure the share to tolerate after an ineffective trial. */
 const MIN_ATTEMPTS = 24;
-/** After this many attempts, the more likely result counts. */
+/** After this many attempts, the trial ends with the more likely result. */
 const MAX_ATTEMPTS = 240;
 /** The evidence for "effective" must last this long: the last attempts may still be throttled. */
 const SETTLING_MS = 1_000;

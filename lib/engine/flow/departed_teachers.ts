@@ -19,7 +19,8 @@ export class DepartedTeachers {
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
     const finalStatus = { ...status, state: "left" as const, ...idle };
     const previous = this.#named.get(key);
-    // Changed in place: an endpoint of the same address and model that left before adds to it, too.
+    // Changes the object in place: an endpoint of the same address and model that left before also
+    // adds its later counts to this object.
     const total = Object.assign(previous ?? {}, withCountsOf(finalStatus, previous));
     this.#named.delete(key);
     this.#named.set(key, total);

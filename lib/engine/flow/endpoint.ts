@@ -58,12 +58,13 @@ export class Endpoint {
   #runConcurrency: number;
   readonly #load: LoadControl;
   readonly breaker: CircuitBreaker;
-  /** Part of `status()`. Teachers of one address and model share it once they have left. */
+  /** Part of `status()`. Teachers of one address and model share this object once they have
+   * left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
-  /** Since when attempts have found no server, if there was never an answer. */
+  /** Since when attempts have found no server; undefined if one was found. */
   absentSince: number | undefined;
   #haltReason: string | undefined;
 
@@ -112,8 +113,8 @@ export class Endpoint {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why the teacher was halted; otherwise its last error from load, a fault or an outage; ""
-   * without either. */
+  /** Why the teacher was halted; otherwise its last error from load, a fault or an outage; "" if
+   * there was none. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
   }
@@ -179,9 +180,9 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
-    // An error that neither load nor a fault caused counts as a response, even without a status, as
-    // from a custom teacher. Two kinds say nothing about an outage: a file of the row that cannot
-    // be read, and a reason to halt, such as a bad certificate.
+    // An error that neither load nor a fault caused counts as a response, even if it has no status
+    // because a custom teacher threw it. Two kinds of error say nothing about an outage: a file of
+    // the row that cannot be read, and a reason to halt, such as a bad certificate.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };

@@ -1,5 +1,5 @@
 /**
- * The choice among teachers that have room.
+ * Chooses among the teachers that have room.
  *
  * @module
  */

@@ -35,7 +35,7 @@ export interface SentAttempt {
   readonly inFlightAtStart: number;
 }
 
-/** An attempt that was throttled, timed out or not connected. */
+/** An attempt that was throttled, timed out or could not connect. */
 export interface CongestedAttempt extends SentAttempt {
   /** Attempts in flight when this attempt ended, including it. */
   readonly inFlight: number;
@@ -54,7 +54,7 @@ const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()`
  * is called if the teacher gave no sign of trouble, and `congested()` if the attempt was throttled,
- * timed out or not connected. */
+ * timed out or could not connect. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -139,10 +139,10 @@ export class LoadControl {
     this.userRate.ended(partial);
   }
 
-  /** Handles an attempt that was throttled, timed out or not connected. Returns whether throttling
-   * is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a
-   * used-up quota (`closed`). If the teacher requests a wait and would throttle other attempts,
-   * too, all attempts wait. */
+  /** Handles an attempt that was throttled, timed out or could not connect. Returns whether
+   * throttling is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due
+   * to a used-up quota (`closed`). If the teacher requests a wait and would throttle other
+   * attempts, too, all attempts wait. */
   congested(
     { ticket, startedAt, inFlightAtStart }: SentAttempt,
     inFlight: number,
@@ -218,8 +218,8 @@ export class LoadControl {
   }
 
   /**
-   * Returns to the load before a quota's window closed: throttling at its end said nothing about
-   * limit, rate or bursts.
+   * Returns to the load at which a quota's window closed: the throttling at the end of the window
+   * said nothing about limit, rate or bursts.
    *
    * @param limit The limit to return to; undefined if no window has opened.
    */

@@ -3,7 +3,7 @@
  * window opens, without saying when.
  *
  * Such a teacher throttles everything although nothing is in flight, and sending less does not
- * help. So limit and rate stay, probes find out when the next window opens, and this window gets as
+ * help. So limit and rate stay, probes find out when the next window opens, and that window gets as
  * many requests as the last one accepted.
  *
  * @module
@@ -117,7 +117,8 @@ export class QuotaWindow {
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
 
-  /** Accepts a probe that was not throttled in time. Returns what `answered()` returns. */
+  /** Treats a probe as accepted once it would have been throttled by now (`GRACE_MS`). Returns what
+   * `answered()` returns. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -169,7 +170,7 @@ export class QuotaWindow {
 
   #close(streak: Streak, now: number): void {
     const accepted = streak.ticket - this.#firstTicket - (this.#throttled - streak.count);
-    // A window that closes again at once was never open.
+    // A window that closes again at once was never open, so the quota stays.
     if (this.#quota === undefined || accepted >= MIN_QUOTA) this.#quota = Math.max(0, accepted);
     this.#closed = { streak, ticket: this.#lastTicket };
     this.#openingTicket = Infinity;

@@ -1,6 +1,6 @@
 /**
- * How fast attempts are sent to one teacher: limited by the user (`--rpm`, `--tpm`) and by headers
- * of answers, and evenly spaced.
+ * Decides how fast attempts are sent to one teacher: enforces the limits of the user (`--rpm`,
+ * `--tpm`) and of the headers of answers, and spaces attempts evenly.
  *
  * @module
  */

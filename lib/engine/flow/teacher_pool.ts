@@ -86,12 +86,13 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether a server was found at a teacher that can be used, or has not been sought yet. */
+  /** Whether, for any teacher that can be used, a server was found or no attempt was made yet. */
   get hasPresent(): boolean {
     return this.#active.some(({ absentSince }) => absentSince === undefined);
   }
 
-  /** Since when no server was found at any teacher; undefined unless that holds for each. */
+  /** Since when attempts have found no server for any teacher; undefined if one was found, or if a
+   * teacher was not tried yet. */
   get absentSince(): number | undefined {
     const times = this.#endpoints.filter(({ isLeaving }) => !isLeaving)
       .map(({ absentSince = Infinity }) => absentSince);
@@ -120,7 +121,8 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
-  /** Milliseconds until a teacher's outage and requested wait are over; 0 if none is active. */
+  /** Milliseconds until a teacher's outage and requested wait are over; 0 if no teacher is
+   * active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
