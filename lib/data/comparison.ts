@@ -29,7 +29,7 @@ export interface RunComparison {
   readonly agreement: Readonly<Record<Agreement, number>>;
   /** Rows with different answers where one or both lack a final answer. */
   readonly without_final_answer: number;
-  /** In the order in which the user named them. */
+  /** The two runs, in the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 

@@ -97,7 +97,8 @@ export class DataIndex {
   addFiles(paths: readonly IndexedPath[]): void {
     for (const { path, readPath, run = 0 } of paths) {
       const file = new DataFile(path, { readPath });
-      // Otherwise the next refresh would take the file for another one if it was read before.
+      // Records the inode: without it, the next refresh would take a file that was read in the
+      // meantime for a replaced one.
       file.refresh();
       this.files.push(file);
       this.runs.push(run);
@@ -172,7 +173,8 @@ export class DataIndex {
     for (const file of this.files) file.close();
   }
 
-  /** Named after all files, of which a run may have created some later. */
+  /** The path of the saved index. Computed on each access, because its name depends on all files, and
+   * a run may create some of them later. */
   get #indexPath(): string | undefined {
     const paths = this.files.map(({ mark }) => mark.path);
     // A saved index would not recognize decompressed copies, because each process makes new ones.
@@ -182,8 +184,8 @@ export class DataIndex {
     return mayPersist ? inFolder(dirname(paths[0]), `.retort/view-${name}.index`) : undefined;
   }
 
-  /** Makes room for all unread rows at once, because each enlargement copies all columns. Their
-   * number is estimated from the mean length of lines, plus 2 %. */
+  /** Makes room for all unread rows at once, because each enlargement copies all columns. The number
+   * of rows is estimated from the mean length of lines, plus 2 %. */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {
@@ -213,8 +215,8 @@ export class DataIndex {
       if (columns.costUsd[row] !== -1) continue;
       const promptTokens = columns.promptTokens[row];
       const completionTokens = columns.completionTokens[row];
-      // Every prompt has tokens, so the usage of an answer without prompt tokens is unknown, and so
-      // is that of a failure without any tokens.
+      // Every prompt has tokens, so the usage of an answer without prompt tokens is unknown. The
+      // same holds for a failure without any tokens.
       const hasUsage = promptTokens > 0 || (!this.table.isAnswered(row) && completionTokens > 0);
       if (!hasUsage) continue;
       const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];

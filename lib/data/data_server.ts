@@ -38,7 +38,8 @@ interface Selection {
   readonly scanner: Scanner | undefined;
   readonly createdMs: number;
   requestedMs: number;
-  /** Whether its ids are being saved: the page may be in a hidden tab, and request nothing. */
+  /** Whether a request waits for the ids of all its rows. The page may be in a hidden tab, and send
+   * no other request in the meantime. */
   isAwaited?: boolean;
   /** The overview of the first `total` rows. A scan may have found more rows since. */
   overview?: Omit<Overview, "scan" | "version">;

@@ -36,7 +36,7 @@ export interface ScanStatus {
 }
 
 export interface RowPage {
-  /** Rows that meet the condition; so far, if a scan is running. */
+  /** The number of rows that meet the condition, as far as they were found if a scan is running. */
   readonly total: number;
   /** Null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
@@ -93,8 +93,8 @@ export interface DataRequests {
     out: RowDetail | undefined;
   };
   /**
-   * The index of a row among those of a query; -1 if it is not one of them. If no row with this uid
-   * has the id, the first one with the uid is meant.
+   * The index of a row in the result of a query; -1 if it is not in the result. Looks for the row
+   * with the id or, if that does not have the uid, for the first row with the uid.
    */
   locate: { in: Query & { readonly uid: string; readonly id: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
@@ -142,8 +142,8 @@ export class DataService implements AsyncDisposable {
   readonly #indexedPaths: Set<string>;
   /** Folders may also have links to indexed files. */
   readonly #indexedRealPaths: Set<string>;
-  /** Size and time of new files that could not be opened, by path. A file is opened again once one
-   * of the two changes. */
+  /** Size and time of new files that could not be opened, by path. Opening a file is tried again
+   * once one of the two changes. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;

@@ -78,12 +78,13 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/** Keeps null and "" out of a facet: they stand for a missing field, as answers have no failure. */
+/** Keeps null and "" out of a facet: they mean that a row lacks the field, as an answer has no
+ * failure. */
 function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
   return values.map((value) => value === null || value === "" ? undefined : value);
 }
 
-/** @param values The value of each code; undefined for one that is not listed. */
+/** @param values The value of each code; undefined for a code that is not listed. */
 function facet(
   field: string,
   title: string,

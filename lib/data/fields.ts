@@ -75,7 +75,7 @@ export function getterOf(
   if (builtIn === ABSENT) return own;
   return {
     valueAt: (row) => {
-      // A row's own field takes precedence, also if it is null.
+      // A row's own field takes precedence, even if it is null.
       const value = own.valueAt(row);
       return value === undefined ? builtIn.valueAt(row) : value;
     },

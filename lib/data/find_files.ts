@@ -21,7 +21,7 @@ import { withoutCompression } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
 import { requireJsonLines } from "./results_format.ts";
 
-/** Files of runs and merges that do not count as results or failures. */
+/** Matches files of runs and merges that are neither results nor failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
@@ -30,7 +30,7 @@ const MAX_DEPTH = 4;
  * file. Each file is found once, whatever its paths. If a folder has a file twice, compressed and
  * not, or both shards and their merge, leaves out one of the two.
  *
- * @param isIndexed Whether a file is in the index, and so must not be left out. @default none is
+ * @param isIndexed Whether a file is in the index, and so must not be left out. @default no file is
  * @returns The files, each with the index of its path, and a note about each file left out.
  * @throws {UsageError} If a path does not exist, cannot be read, is a pipe or has another format.
  */
@@ -203,8 +203,8 @@ function plainStem(path: string): string {
   return stemOf(withoutCompression(path));
 }
 
-/** The stems that the shards of a merge may have: its own stem, and that without one of its
- * folders, such as `out/sub/x` for `out/merged/sub/x`. */
+/** The stems that the shards of a merge may have: the stem of the merge, and the same stem without
+ * one of its folders, such as `out/sub/x` for `out/merged/sub/x`. */
 function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;

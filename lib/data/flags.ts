@@ -232,8 +232,8 @@ const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
  * Whether over half of the answer's letters (for Latin and Greek, over 80 %) are of a script with
- * under 20 % of the prompt's letters. Of a script that the prompt lacks, except Latin and Greek,
- * over 5 % suffice. Compares samples of both texts; false if either has few letters.
+ * under 20 % of the prompt's letters. If the prompt lacks the script, and it is neither Latin nor
+ * Greek, over 5 % suffice. Compares samples of both texts; false if either has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
@@ -269,7 +269,7 @@ function countScripts(text: string, counts: Uint16Array): number {
   return sum;
 }
 
-/** Ranges of UTF-16 code units: the first one, the first one after the range, and the script. */
+/** Ranges of UTF-16 code units: the first unit, the first unit after the range, and the script. */
 const RANGES = [
   [0x41, 0x5b, LATIN],
   [0x61, 0x7b, LATIN],

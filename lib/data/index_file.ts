@@ -36,9 +36,9 @@ interface Header {
 interface SavedField {
   readonly path: readonly string[];
   readonly values: readonly Scalar[] | null;
-  /** Number of codes saved. */
+  /** The number of saved codes. */
   readonly codes: number;
-  /** Number of values in `OwnField.numbers` saved; -1 if the field has none. */
+  /** The number of saved `OwnField.numbers`; -1 if the field has none. */
   readonly numbers: number;
   readonly isRounded: boolean;
 }
@@ -49,7 +49,8 @@ interface SavedIndex {
 }
 
 /** Reads a saved index. Returns undefined if there is none for this version and files with these
- * names, in whatever folder: it may have been moved. `DataFile.resume` checks their content. */
+ * names. The folder of the files may differ, because it may have been moved. `DataFile.resume` checks
+ * their content. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);

@@ -207,7 +207,7 @@ function sourceFile(source: string): string {
   return source.replace(/(?::\d+|\[\d+\])$/, "");
 }
 
-/** Longer numbers stay `Infinity`, as they are as floats: `BigInt` would take too long. */
+/** Longer integers stay `Infinity`, as `JSON.parse` reads them: `BigInt` would take too long. */
 const LONG_INTEGER = /^-?\d{16,309}$/;
 
 /** Returns `parsed`, the value of `text`, with whole numbers beyond 2^53 as `bigint`. */

@@ -6,7 +6,7 @@
  * 2. Rows whose signatures agree in a band of bins are compared.
  * 3. Two rows are near if their signatures are equal, or if their shingles have a high Jaccard
  *    similarity.
- * 4. Near rows are joined to groups (union-find).
+ * 4. Near rows are joined into groups (union-find).
  *
  * @module
  */
@@ -28,7 +28,7 @@ export interface NearStatus {
   readonly state: "running" | "done" | "cancelled" | "failed";
   /** Groups of near duplicates; 0 until the search is done. */
   readonly groups: number;
-  /** Rows in the groups, except the first row of each and other samples of that row. */
+  /** Rows in the groups, except the first row of each group and other samples of that row. */
   readonly copies: number;
   readonly problem: string | null;
 }
@@ -148,7 +148,7 @@ export class NearDuplicates {
   /**
    * Reads and compares the texts in short steps. After each step, yields the share that is done.
    *
-   * @returns For each copy, the first row of its group. Other samples of that row are no copies.
+   * @returns For each copy, the first row of its group. Other samples of that row are not copies.
    */
   *find(): Generator<number, Map<number, number>> {
     for (const [index, row] of this.#rows.entries()) {
@@ -218,8 +218,8 @@ export class NearDuplicates {
     for (let bin = 0; bin < BINS; bin++) {
       if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
     }
-    // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, too
-    // low to read both texts again.
+    // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, which
+    // does not justify reading both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
     // Samples with the same text have joined above, so that their copies are one group.

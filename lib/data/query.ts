@@ -138,7 +138,8 @@ function radixSort(
 ): Uint32Array<ArrayBuffer> {
   const { length } = rows;
   const bits = new Uint32Array(keys.buffer);
-  // Makes bits sort like the numbers: flips all bits of a negative one, the sign bit of another.
+  // Makes bits sort like the numbers: flips all bits of a negative number, and only the sign bit of
+  // any other number.
   for (let i = 0; i < length; i++) {
     // Turns -0 into 0.
     if (keys[i] === 0) keys[i] = 0;

@@ -1,5 +1,5 @@
 /**
- * Refuses results in other formats than JSON Lines: line by line, only few of their lines would be
+ * Refuses results in formats other than JSON Lines: read line by line, few of their lines would be
  * rows.
  *
  * @module
@@ -22,7 +22,7 @@ const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
  * @throws {UsageError} If the file has another format.
  */
 export async function requireJsonLines(path: string): Promise<void> {
-  // Lines may be in a file of any name, also `.txt`, whose lines are prompts in an input.
+  // Results may be in a file of any name. Only in an input does `.txt` mean one prompt a line.
   if (formatOfName(path) === "txt" || !(await statOf(path))?.isFile) return;
   const format = await formatOf(path, path).catch(() => undefined);
   const what = format && OTHER_FORMATS[format];

@@ -225,8 +225,8 @@ export function rowOfId({ table }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   const { columns, length } = table;
   for (let row = 0; row < length; row++) {
-    const isPlace = columns.offset[row] === offset && columns.file[row] === file;
-    if (isPlace && !table.isGone(row)) return row;
+    const isMatch = columns.offset[row] === offset && columns.file[row] === file;
+    if (isMatch && !table.isGone(row)) return row;
   }
   return undefined;
 }

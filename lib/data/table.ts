@@ -226,7 +226,7 @@ export class Table {
     for (const name of ownFields(line)) {
       this.fieldNames.add(name);
       const value = line[name];
-      // An object, too: the field is then read from lines.
+      // Also for an object: its field then stores nothing, so that conditions read it from lines.
       this.#field(name, 1)?.set(row, value, this.#capacity);
       if (Array.isArray(value)) continue;
       for (const [inner, innerValue] of Object.entries(objectOf(value))) {

@@ -122,7 +122,7 @@ function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   return runParsers.get(isContinued);
 }
 
-/** Not used: without a uid, the parser would derive one, and take three times as long. */
+/** A uid that nothing reads. Without it, the parser would derive one, and take three times as long. */
 const ANY_UID = "";
 
 /** The fields that turns show in full; none for a bad row. */
@@ -174,7 +174,8 @@ export function parseExactly(text: string): unknown {
 }
 
 /**
- * `JSON.stringify`, or a note if the value is nested too deeply for it. `JSON.parse` has no limit.
+ * Like `JSON.stringify`, but returns a note if the value is nested too deeply for it. `JSON.parse`
+ * has no such limit.
  */
 export function jsonText(value: unknown, indent?: number): string {
   try {

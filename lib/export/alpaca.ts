@@ -13,7 +13,7 @@ const SYSTEM_ROLES = ["system", "developer"];
 
 interface AlpacaContext {
   readonly tools: readonly unknown[] | undefined;
-  /** Also where the reasoning of earlier turns goes. */
+  /** How the reasoning of earlier turns is written; that of the answer is written already. */
   readonly think: ThinkStyle | undefined;
 }
 

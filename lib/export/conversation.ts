@@ -22,7 +22,7 @@ import { readReasoning } from "./turns.ts";
 export interface Place {
   readonly file: string;
   readonly line: number;
-  /** Whether the text is the file's own, not made from cells of a table. */
+  /** Whether the text is taken from the file as it is, not made from the cells of a table. */
   readonly isVerbatim: boolean;
 }
 
@@ -75,8 +75,10 @@ export class ConversationReader {
       if (result instanceof RowProblem) return result;
       const { inputUid: rowUid } = originOf(json, this.#uidField);
       const example = { ...origin, rowUid, tools, ...result };
-      const hasOtherHash = !isVerbatim && !isTextOnly(row);
-      return hasOtherHash || this.#isAsSent(row, text, json) ? example : withoutMessages(example);
+      const mayHaveOtherHash = !isVerbatim && !isTextOnly(row);
+      return mayHaveOtherHash || this.#isAsSent(row, text, json)
+        ? example
+        : withoutMessages(example);
     }
     if (last?.role === "assistant") {
       const messages = row.messages.slice(0, -1);
@@ -165,7 +167,7 @@ export class ConversationReader {
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
     if (conversation instanceof RowProblem) {
-      // The problem names a place in the whole conversation. Users know the field.
+      // The problem names an index in the whole conversation, but users know only the field.
       const problem = conversation.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
         const isInList = Array.isArray(value) && index !== undefined;
         return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;
@@ -180,8 +182,8 @@ export class ConversationReader {
   }
 }
 
-/** Whether a row of a table has the `prompt_hash` that was sent. Structs of a column have the same
- * keys in one order, so tool calls, parts and parameters may have another hash. */
+/** Whether a row keeps its `prompt_hash` in a table. There, all structs of a column have the same
+ * keys in the same order, so tool calls, parts and parameters may change the hash. */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&
     messages.every((message) =>
@@ -195,7 +197,7 @@ function withoutMessages(example: Example): Example {
     ...example,
     get messages(): never {
       throw new NotRestored(
-        "the messages that it was sent with cannot be restored: the prompt_hash differs",
+        "the messages that were sent cannot be restored: the prompt_hash differs",
       );
     },
   };

@@ -111,9 +111,9 @@ function splitsOf({ rows, validationRows }: CardContent): string {
   return `${training} rows for training, ${formatCount(validationRows)} for validation`;
 }
 
-/** Lists no data files under `configs:`: the `datasets` library finds them by their names anyway.
- * With `configs:`, it keys its cache by the patterns instead of the files: after a second export to
- * a folder of the same name, it returned the rows of the first. */
+/** Lists no data files under `configs:`, because the `datasets` library finds them by their names.
+ * With `configs:`, the library keys its cache by the patterns instead of the files: after a second
+ * export to a folder of the same name, it would return the rows of the first. */
 function yamlOf({ license, rows }: CardContent, name: string): string {
   const lines = [
     license === undefined ? "# license: choose one, such as apache-2.0" : `license: ${license}`,

@@ -111,7 +111,7 @@ export class DatasetFolder implements Targets {
   }
 
   async finish(written: WrittenRows): Promise<void> {
-    // Without training rows, the split gets a file that has only the columns.
+    // Without training rows, their split still gets a file, which has only the columns.
     if (written.rows === written.validationRows) await this.#train.open();
     await this.#train.finish();
     await this.#validation.finish();
@@ -149,7 +149,7 @@ export class DatasetFolder implements Targets {
     if (this.#isFinished) return;
     this.#train.abandonFile();
     this.#validation.abandonFile();
-    // Must not hide the error that led to the cleanup.
+    // An error of the cleanup must not hide the error that led to it.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
     await removeIfThere(this.#lock.path).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
@@ -230,7 +230,7 @@ class SplitFiles {
     }
   }
 
-  /** Closes the current file, which will be removed, without a footer. */
+  /** Closes the current file without writing its footer, because the file will be removed. */
   abandonFile(): void {
     this.#file?.close();
     this.#file = undefined;

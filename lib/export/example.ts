@@ -79,7 +79,7 @@ export class ExampleReader {
   /** A parser for each parameter set: files have one or two. */
   readonly #parsers = new Map<string, RowParser>();
 
-  /** @param run Has the options that the caller omits. */
+  /** @param run The run file, which has the options that the caller omits. */
   constructor(rows: RowOptions, run: RunFile | undefined) {
     this.#rows = rowOptionsOf(run, rows);
     this.#paramSets = run?.params ?? {};
@@ -120,8 +120,8 @@ export class ExampleReader {
     };
   }
 
-  /** Restores what the run sent, as `prompt_hash` proves. If the hash differs, the messages are
-   * those of `final_messages`. */
+  /** Restores what the run sent. If `prompt_hash` shows that the row no longer makes that prompt,
+   * takes the messages from `final_messages`. */
   #sentRequest(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
@@ -191,10 +191,10 @@ function parseFields(text: string): ResultFields | string {
   return value as unknown as ResultFields;
 }
 
-/** The messages of a row cannot be restored as they were sent. */
+/** An error for a row whose messages cannot be restored as they were sent. */
 export class NotRestored extends UsageError {}
 
-/** The first and last of some times, "" without any. ISO 8601 in UTC sorts as text. */
+/** The first and the last time; "" if there are none. Times in ISO 8601 and UTC sort as text. */
 export class Times {
   count = 0;
   first = "";

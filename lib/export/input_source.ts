@@ -179,11 +179,11 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 }
 
 const RESTORE_HINT =
-  "repeat the --system, --template and --prompt-field of the run that answered it, " +
+  "repeat the --system, --template and --prompt-field of the run that wrote the answers, " +
   "or use the command export";
 /** A template may insert values that Parquet changes: `1.0` becomes `1`, and objects get nulls. */
 const TABLE_HINT =
-  "repeat the --system, --template and --prompt-field of the run that answered it. If they are the " +
+  "repeat the --system, --template and --prompt-field of the run that wrote the answers. If they are the " +
   "same, the table has changed a number or an object in the prompt: convert the run's results " +
   "file (.jsonl) instead";
 

@@ -57,7 +57,7 @@ export async function convertFiles(options: ConvertOptions): Promise<ExportRepor
 export interface ExportReport {
   /** Number of rows in the training set, including validation rows. */
   readonly rows: number;
-  /** Number of validation rows among them. */
+  /** Number of validation rows, which `rows` includes. */
   readonly validationRows: number;
   /** File of the validation rows. @default none: there is no split, or the output is a folder */
   readonly validationPath?: string;

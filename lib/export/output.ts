@@ -9,8 +9,8 @@ import { UsageError } from "../errors.ts";
 import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
 import { orCannotWrite, Replacement } from "../sink/mod.ts";
 
-/** Where an export writes. Writes are not buffered, so pass large pieces. If disposed before
- * `finish`, no file is written. */
+/** Where an export writes. Writes are not buffered, so pass large pieces. If an output is disposed
+ * before `finish`, no file is written. */
 export interface Output extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Renames a new file into place, or ends writing to the stream. */

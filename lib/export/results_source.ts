@@ -118,7 +118,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   #orderOf(file: ResultsFile): Uint32Array {
     const order = file.inInputOrder();
     for (let i = 1; i < order.length; i++) {
-      if (file.haveOneUid(order[i - 1], order[i])) this.repeatedRowCount++;
+      if (file.haveSameUid(order[i - 1], order[i])) this.repeatedRowCount++;
     }
     return order;
   }
@@ -230,10 +230,10 @@ class ResultsFile implements Disposable {
     return this.#order.inInputOrder();
   }
 
-  /** Whether two lines have the same origin and uid. The origin alone does not tell: if the row
-   * there was edited, its answers have different uids. */
-  haveOneUid(one: number, other: number): boolean {
-    return this.#order.haveOneOrigin(one, other) &&
+  /** Whether two lines have the same origin and uid. If the row at an origin was edited, its answers
+   * may have different uids. */
+  haveSameUid(one: number, other: number): boolean {
+    return this.#order.haveSameOrigin(one, other) &&
       this.exampleAt(one).result.uid === this.exampleAt(other).result.uid;
   }
 

@@ -12,8 +12,8 @@ import { MAX_SAMPLES } from "../params.ts";
 import { cannotWrite } from "../sink/mod.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
-/** With this number, sort keys are safe integers for up to 900 inputs. With more inputs, the
- * samples of a row may be out of order. */
+/** Keeps sort keys within the safe integers for up to 900 inputs. With more inputs, the samples of a
+ * row may be out of order. */
 const LINES_PER_FILE = 1e10;
 
 /** Which input row a results line answers, and with which sample. */
@@ -81,7 +81,7 @@ export class RowOrder {
     return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
-  haveOneOrigin(index: number, other: number): boolean {
+  haveSameOrigin(index: number, other: number): boolean {
     return this.#keys.at(index) === this.#keys.at(other);
   }
 
@@ -158,7 +158,7 @@ export class RowSpool implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
-  /** The paths of the files, and their first rows. */
+  /** The path of each file, and the index of its first row. */
   readonly #files: { readonly path: string; readonly start: number }[] = [];
   /** The length in bytes of each row in the file: its line number, a space and its text. */
   readonly #lengths = new Numbers(Uint32Array);

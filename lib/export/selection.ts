@@ -115,8 +115,8 @@ export class Selection {
 
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** Pairs the best answer to each prompt with the worst. All answers to rows from one place in the
- * input must be added one after another. */
+/** Pairs the best answer to each prompt with the worst. Answers to the same line of the same input
+ * must be added one after another. */
 export class Pairs {
   /** Rows left out because both answers are written the same. */
   equalRows = 0;
@@ -130,20 +130,20 @@ export class Pairs {
     this.#scoreOf = scoreOf(prefer);
   }
 
-  /** Adds an answer. If its row is in another place than that of the answer before, returns the
-   * pairs of the place before. */
+  /** Adds an answer. If its row is on another line than the row of the previous answer, returns the
+   * pairs of the previous line. */
   add(example: Example): readonly Pair[] {
     const [first] = this.#answers;
-    const isSamePlace = first?.line === example.line && first.file === example.file;
-    const pairs = isSamePlace ? [] : this.end();
+    const isSameLine = first?.line === example.line && first.file === example.file;
+    const pairs = isSameLine ? [] : this.end();
     this.#answers.push(example);
     return pairs;
   }
 
-  /** Returns the pairs of the last place. */
+  /** Returns the pairs of the last line. */
   end(): readonly Pair[] {
     const promptOf = ({ messages, tools }: Example) => jsonOf([messages, tools]);
-    // One place may have several prompts: the row was edited, or two inputs have the same name.
+    // A line may have several prompts: its row was edited, or two inputs have the same name.
     const answersByPrompt = Map.groupBy(this.#answers.splice(0), promptOf);
     return [...answersByPrompt.values()].map((answers) => this.#pairOf(answers))
       .filter((pair) => pair !== undefined);

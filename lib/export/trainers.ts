@@ -1,6 +1,6 @@
 /**
- * Configuration for trainers, the upload command, and notes on what trainers would misread. Each
- * such case was seen in training with the loader that its note names.
+ * Configuration for trainers, the upload command, and notes on what trainers would misread. Each of
+ * these notes describes what was seen in training with the loader that it names.
  *
  * @module
  */

@@ -184,7 +184,7 @@ function refuseEmpty(
   const conditions = [
     where === undefined ? [] : "meets --where",
     uids === undefined ? [] : "is named by --uids",
-    excludeUids === undefined ? [] : "is left by --exclude-uids",
+    excludeUids === undefined ? [] : "remains after --exclude-uids",
   ].flat();
   const hasUnselected = lineCount > 0 && conditions.length > 0;
   const reasons = [`no ${what} ${conditions.join(" and ")}`, ...selection.conditionNotes()];
@@ -210,7 +210,7 @@ export interface Targets extends AsyncDisposable {
   readonly validationPath?: string;
   /** Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow): Promise<void> | undefined;
-  /** Puts the outputs in place. If disposed before that, no file is written. */
+  /** Moves the outputs into place. If the targets are disposed before that, no file is written. */
   finish(written: WrittenRows): Promise<void>;
 }
 
@@ -241,7 +241,7 @@ function pathsOf({ output, validation }: ResolvedExport): string[] {
   return validation > 0 ? [output, validationPathOf(output)] : [output];
 }
 
-/** `train.validation.jsonl.gz` for `train.jsonl.gz`. The extension may be unknown. */
+/** `train.validation.jsonl.gz` for `train.jsonl.gz`. The path may also have another extension. */
 function validationPathOf(path: string): string {
   const withoutExtension = withoutFormat(path);
   const stem = withoutExtension === path ? path.replace(/\.\w+$/, "") : withoutExtension;

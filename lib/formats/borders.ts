@@ -57,7 +57,7 @@ export interface Divisible {
 }
 
 export interface FoundBorders {
-  /** For each target, the first border at or after it; else the end. */
+  /** For each target, the first border at or after it, or the end if there is none. */
   readonly borders: readonly Border[];
   readonly end: Border;
   readonly header: number;
@@ -150,8 +150,9 @@ const SPACE = 32;
 class BorderFinder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The first border at or after this byte is selected. */
+  /** The next target. The first border at or after it is selected. */
   target: number;
+  /** Number of the last row so far, as `Line.number` counts. */
   number = 0;
   /** Number of rows so far, without blank lines. */
   rows = 0;

@@ -12,6 +12,7 @@ import { SourceError } from "../errors.ts";
 import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
 import {
+  compressedTwice,
   foreignBytes,
   foreignFormatError,
   foreignText,
@@ -29,7 +30,7 @@ export type Compression = "gzip" | "zstd";
 interface CompressionDefinition {
   /** In lower case, the usual one first. */
   readonly extensions: readonly string[];
-  /** Whether a file begins like this. No text does. */
+  /** Whether the first bytes of a file show this compression. They occur in no text. */
   readonly isStart: (start: Uint8Array) => boolean;
   readonly compress: () => Transform;
   readonly decompress: () => Transform;
@@ -101,8 +102,11 @@ export async function isCompressed(path: string, name: string): Promise<boolean>
 
 /** Whether a file is compressed, judging by its first bytes alone. */
 export async function holdsCompressed(path: string): Promise<boolean> {
-  const first = await startOf(path, path);
-  return COMPRESSION_NAMES.some((name) => COMPRESSIONS[name].isStart(first));
+  return hasCompressedStart(await startOf(path, path));
+}
+
+function hasCompressedStart(start: Uint8Array): boolean {
+  return COMPRESSION_NAMES.some((name) => COMPRESSIONS[name].isStart(start));
 }
 
 /** The first bytes of a file as they are, compressed or not. */
@@ -141,11 +145,21 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   const bytes = compression === undefined ? whole : decompressed(whole, name, compression);
   let isFirst = true;
   for await (const chunk of bytes) {
-    const foreign = isFirst ? foreignBytes(chunk, name) : undefined;
-    if (foreign !== undefined) throw foreignFormatError(name, foreign);
+    if (isFirst) refuseForeign(chunk, name, compression);
     isFirst = false;
     yield chunk;
   }
+}
+
+/** @param start The first bytes of the file, decompressed. */
+function refuseForeign(
+  start: Uint8Array,
+  name: string,
+  compression: Compression | undefined,
+): void {
+  const isTwice = compression !== undefined && hasCompressedStart(start);
+  const foreign = isTwice ? compressedTwice(name, compression) : foreignBytes(start, name);
+  if (foreign !== undefined) throw foreignFormatError(name, foreign);
 }
 
 /** Counts the chunks of all passes over an input. */
@@ -262,7 +276,7 @@ async function* decompressed(
   const { decompress, check } = COMPRESSIONS[compression];
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // Reading `transform` throws the same failure.
+  // Reading `transform` throws the same error.
   const writing = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isUtf8 } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { isJson } from "../json.ts";
@@ -22,6 +22,8 @@ export { bytesAsText, RecordReader } from "./csv_records.ts";
 
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
+/** Maximum number of bytes of an incomplete character. */
+const MAX_PARTIAL = 3;
 
 /** Reads rows of a table. `Line.number` counts the header as row 1. No batch has rows of two
  * chunks. */
@@ -146,16 +148,22 @@ export async function* decodeChunks(
 ): AsyncGenerator<Piece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let line = 1;
+  /** The last bytes of the chunk before, in which a character may have begun. */
+  let before = new Uint8Array();
   const decode = (chunk?: Uint8Array) => {
     try {
       return decoder.decode(chunk, { stream: chunk !== undefined });
     } catch (cause) {
-      throw notUtf8(name, line + (chunk === undefined ? 0 : linesBeforeInvalid(chunk)), cause);
+      const linesBefore = chunk === undefined ? 0 : linesBeforeInvalid(before, chunk);
+      throw notUtf8(name, line + linesBefore, cause);
     }
   };
   for await (const chunk of chunks) {
     const text = decode(chunk);
     line += lineFeedsIn(chunk);
+    before = new Uint8Array(
+      Buffer.concat([before, chunk.subarray(-MAX_PARTIAL)]).subarray(-MAX_PARTIAL),
+    );
     yield { text, isLast: false };
   }
   yield { text: decode(), isLast: true };
@@ -167,10 +175,15 @@ function lineFeedsIn(chunk: Uint8Array): number {
   return count;
 }
 
-function linesBeforeInvalid(chunk: Uint8Array): number {
+/** Counts the lines of a chunk before its first invalid one. */
+function linesBeforeInvalid(before: Uint8Array, chunk: Uint8Array): number {
+  const tail = before.subarray(before.lastIndexOf(LINE_FEED) + 1);
+  // Without the end of a character whose first bytes are not in `before`.
+  const start = tail.findIndex((byte) => (byte & 0xc0) !== 0x80);
+  const bytes = Buffer.concat([tail.subarray(start === -1 ? tail.length : start), chunk]);
   let lines = 0;
-  for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
-    if (!isUtf8(chunk.subarray(start, end))) break;
+  for (let start = 0, end; (end = bytes.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
+    if (!isUtf8(bytes.subarray(start, end))) break;
     lines++;
   }
   return lines;

@@ -45,7 +45,8 @@ export class RecordReader {
   #isHeader = true;
   /** Length of `#rest` up to its last line feed, which may be inside a quoted cell. */
   #completeChars = 0;
-  /** Length of `#rest` at which it is searched again, because a row may span many pieces. */
+  /** Length of `#rest` from which it is searched again. Searching it with each piece would take
+   * quadratic time for a row that spans many pieces. */
   #retryChars = 0;
 
   /**
@@ -84,7 +85,8 @@ export class RecordReader {
     this.#keepRest(scan, piece);
   }
 
-  /** Adds a piece. Returns undefined if no record can end in it. */
+  /** Adds a piece. Returns undefined if no record can end in it, or if it is too early to search for
+   * the end of a long row again. */
   #scanWith({ text, isLast }: Piece): RecordScan | undefined {
     const lineFeed = text.lastIndexOf("\n");
     if (lineFeed !== -1) this.#completeChars = this.#rest.length + lineFeed + 1;
@@ -108,15 +110,15 @@ export class RecordReader {
   #checkLength(): void {
     if (this.#rest.length <= MAX_ROW_CHARS) return;
     const problem = `it is longer than ${MAX_ROW_CHARS / 2 ** 20} MiB`;
-    const advice = "Close the quote in it that is never closed, or shorten the row";
+    const advice = "Close its open quote, or shorten the row";
     throw this.#badRow(`${problem}. ${advice}`);
   }
 
   #misplacedQuote({ hasTextAfterQuote }: RecordScan): SourceError {
     const problem = hasTextAfterQuote
-      ? "a cell that is not quoted contains a quote"
+      ? "text follows the closing quote of a cell"
       : "a quote is opened and never closed";
-    return this.#badRow(`${problem}. Quote the cell, and write each quote in it twice`);
+    return this.#badRow(`${problem}. Quote the whole cell, and write each quote in it twice`);
   }
 
   #badRow(problem: string): SourceError {

@@ -7,19 +7,32 @@
 
 import { SourceError } from "../errors.ts";
 import { parsedJson } from "../json.ts";
-import { posixWord } from "../printable.ts";
 import { filterOf, tableFilter } from "../jq_filters.ts";
+import {
+  fromUtf16,
+  fromUtf32,
+  fromZip,
+  TO_JSON_LINES,
+  toLineFeeds,
+  unpackedWith,
+  withJq,
+} from "./conversion_advice.ts";
 
-/** A format that is not read, or only with `--input-format`. */
+/** A format that Retort does not read, or reads only with `--input-format`. */
 export interface ForeignFormat {
   /** A phrase that follows `it is ` in messages. */
   readonly what: string;
   /** A sentence that says what to do, often with a command. */
   readonly advice: string;
+  /** Whether Retort reads the format with `--input-format`. @default false */
+  readonly isReadable?: boolean;
 }
 
-export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  const formats = advice.startsWith("Add --input-format")
+export function foreignFormatError(
+  name: string,
+  { what, advice, isReadable }: ForeignFormat,
+): SourceError {
+  const formats = isReadable
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
   return inputError(name, `it is ${what}${formats}. ${advice}`);
@@ -29,29 +42,24 @@ export function inputError(name: string, problem: string, cause?: unknown): Sour
   return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }
 
-/** A text, or a function that returns one for the path of the file. */
+/** A text, or a function that returns the text for the path of the file. */
 type Advice = string | ((path: string) => string);
 
-const STANDARD_INPUT = "-";
-
-const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
 const OTHER_FILE = "Name another file";
 
-/** Formats by their first bytes after decompression, so a gzip file here was compressed twice.
- * Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
+/** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, the bytes after
+ * the letters occur in no text. */
 const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
-  ["a Parquet file", "Add --input-format parquet", "PAR1"],
   ["compressed with xz", unpackedWith("xz -dc"), "\xfd7zXZ\0"],
   ["a zip archive", fromZip, "PK\x03\x04"],
   ["an empty zip archive", OTHER_FILE, "PK\x05\x06"],
   ["compressed with zstd", unpackedWith("zstd -dc"), "\x28\xb5\x2f\xfd"],
   ["compressed with lzma", unpackedWith("xz -dc"), "\x5d\0\0"],
   ["compressed with zlib", unpackedWith("pigz -dcz"), "x\x01", "x\x9c", "x\xda"],
-  ["compressed with bzip2", unpackedWith("bzip2 -dc"), "BZh"],
   ["compressed with lz4", unpackedWith("lz4 -dc"), "\x04\x22\x4d\x18"],
   ["a 7z archive", unpackedWith("7z x -so"), "7z\xbc\xaf\x27\x1c"],
   ["a rar archive", unpackedWith("unrar p -inul"), "Rar!\x1a"],
-  ["compressed with gzip twice", unpackedWith("gzip -dc"), "\x1f\x8b"],
+  ["compressed with gzip", unpackedWith("gzip -dc"), "\x1f\x8b"],
   ["an Arrow file", TO_JSON_LINES, "ARROW1\0"],
   ["an Arrow stream", TO_JSON_LINES, "\xff\xff\xff\xff"],
   ["an Avro file", TO_JSON_LINES, "Obj\x01"],
@@ -60,7 +68,6 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["a NumPy array", TO_JSON_LINES, "\x93NUMPY"],
   ["a Python pickle", TO_JSON_LINES, "\x80\x04\x95", "\x80\x05\x95"],
   ["an Excel or Word file", TO_JSON_LINES, "\xd0\xcf\x11\xe0"],
-  ["a PDF", TO_JSON_LINES, "%PDF"],
   ["an image", OTHER_FILE, "\x89PNG", "\xff\xd8\xff"],
   ["a model", OTHER_FILE, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
   ["UTF-32 text", fromUtf32, "\xff\xfe\0\0", "\0\0\xfe\xff"],
@@ -71,6 +78,33 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
 /** A tar archive begins with the name of its first file. */
 const TAR = { offset: 257, text: "ustar" };
 
+/** Formats whose first bytes are letters, so that a text may begin with them, too. */
+const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp])[] = [
+  ["an ORC file", TO_JSON_LINES, lettersOfBinary("ORC")],
+  ["compressed with bzip2", unpackedWith("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
+  ["a PDF", TO_JSON_LINES, /^%PDF-\d\.\d\s*[\r\n]/],
+];
+
+const PARQUET = lettersOfBinary("PAR1");
+
+/** Matches letters only before a control character, which a text does not contain, except tabs and
+ * line ends. Matches bytes as Latin-1: 0x80 to 0x9f are bytes of UTF-8, as in `ORC’s`. */
+function lettersOfBinary(letters: string): RegExp {
+  return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t\\r\\n\\x80-\\x9f]`, "u");
+}
+
+export function isParquetStart(start: Uint8Array): boolean {
+  return PARQUET.test(latin1(start.subarray(0, START_BYTES)));
+}
+
+/** The number of bytes at the start of a file in which formats are recognized. */
+const START_BYTES = 512;
+
+/** @param outer The compression of the file, which contains compressed bytes. */
+export function compressedTwice(path: string, outer: "gzip" | "zstd"): ForeignFormat {
+  return { what: "compressed twice", advice: unpackedWith(`${outer} -dc`)(path) };
+}
+
 export function needsDictionary(path: string): ForeignFormat {
   return {
     what: "compressed with a zstd dictionary",
@@ -78,21 +112,23 @@ export function needsDictionary(path: string): ForeignFormat {
   };
 }
 
-/** Matches bytes as Latin-1. Text may begin with these letters, but then has no control characters
- * except tabs and line ends; 0x80 to 0x9f are bytes of UTF-8, as in `ORC’s`. */
-const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
-
 /** The format that the first bytes show; undefined if they may be text. */
 export function foreignBytes(start: Uint8Array, path: string): ForeignFormat | undefined {
+  if (isParquetStart(start)) return readableAs("parquet", "a Parquet file");
   const [what, advice] = formatOfBytes(start) ?? [];
   if (what === undefined || advice === undefined) return undefined;
   return { what, advice: typeof advice === "string" ? advice : advice(path) };
 }
 
-function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...string[]] | undefined {
-  const text = latin1(start.subarray(0, 512));
-  if (ORC.test(text)) return ["an ORC file", TO_JSON_LINES];
-  const known = SIGNATURES.find(([, , ...starts]) => starts.some((each) => text.startsWith(each)));
+function readableAs(inputFormat: string, what: string): ForeignFormat {
+  return { what, advice: `Add --input-format ${inputFormat}`, isReadable: true };
+}
+
+function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[]] | undefined {
+  const text = latin1(start.subarray(0, START_BYTES));
+  const known =
+    SIGNATURES.find(([, , ...starts]) => starts.some((each) => text.startsWith(each))) ??
+      PATTERNS.find(([, , pattern]) => pattern.test(text));
   if (known !== undefined) return known;
   if (text.startsWith(TAR.text, TAR.offset)) return ["a tar archive", unpackedWith("tar -xOf")];
   // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
@@ -138,7 +174,7 @@ export function foreignText(
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     return {
       what: "a web page",
-      advice: "A download gave a page instead of the file: download it again",
+      advice: "The download returned a web page instead of the file: download it again",
     };
   }
   if (line.startsWith("version https://git-lfs.github.com/")) {
@@ -149,7 +185,7 @@ export function foreignText(
   }
   if (line.startsWith("[") && !isMessageArray(line)) {
     return isOnlyLine || parsedJson(line) === undefined
-      ? { what: "a JSON array", advice: "Add --input-format json" }
+      ? readableAs("json", "a JSON array")
       : { what: "JSON Lines of arrays, not of objects", advice: withJq(path, "'.[]'") };
   }
   // A complete object and a comma are an element of a list, not the start of an object.
@@ -167,10 +203,10 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));
   if (extension === "tsv" || (delimiter === "\t" && extension !== "txt")) {
-    return { what: "a TSV file", advice: "Add --input-format tsv" };
+    return readableAs("tsv", "a TSV file");
   }
   if (extension === "csv" || (delimiter !== undefined && extension !== "txt")) {
-    return { what: "a CSV file", advice: "Add --input-format csv" };
+    return readableAs("csv", "a CSV file");
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
     const advice =
@@ -178,7 +214,7 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
     return { what: "a YAML file", advice };
   }
   if (extension !== "txt" && extension !== "md") return undefined;
-  return { what: "plain text", advice: "Add --input-format txt" };
+  return readableAs("txt", "plain text");
 }
 
 /** Whether a line has at least two names, none of them a sentence. */
@@ -194,86 +230,6 @@ export function isMessageArray(line: string): boolean {
   if (messages === undefined) return /^\[\s*\{\s*"(role|from)"/.test(line);
   const [first] = messages;
   return typeof first === "object" && first !== null && ("role" in first || "from" in first);
-}
-
-/** Many formats are zip archives with another extension. */
-function fromZip(path: string): string {
-  const isArchive = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
-  return isArchive ? unpackedWith("unzip -p")(path) : TO_JSON_LINES;
-}
-
-function withJq(path: string, filter: string): string {
-  return `Convert it: jq -c ${filter} ${pathWord(path)} > ${pathWord(nameInJsonLines(path))}`;
-}
-
-function fromUtf16(path: string): string {
-  return unicodeAdvice(path, "UTF-16");
-}
-
-function fromUtf32(path: string): string {
-  return unicodeAdvice(path, "UTF-32");
-}
-
-type UnicodeEncoding = "UTF-16" | "UTF-32";
-
-/** Not from `Deno.build`, which the bundle for Node lacks. */
-const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
-
-/** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */
-export function unicodeAdvice(
-  path: string,
-  encoding: UnicodeEncoding,
-  isWindows = IS_WINDOWS,
-): string {
-  const from = pathWord(path), to = pathWord(nameBeside(path));
-  if (!isWindows) return `Convert it: iconv -f ${encoding} -t UTF-8 ${from} > ${to}`;
-  const name = encoding === "UTF-16" ? "Unicode" : "UTF32";
-  return `Convert it in PowerShell: Get-Content -Encoding ${name} ${from} | ` +
-    `Set-Content -Encoding UTF8 ${to}`;
-}
-
-function toLineFeeds(path: string): string {
-  return `Convert it: tr '\\r' '\\n' < ${pathWord(path)} > ${pathWord(nameBeside(path))}`;
-}
-
-function unpackedWith(command: string): (path: string) => string {
-  return (path) => {
-    // `command` would only decompress the archive, not extract its files.
-    const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
-    return `Unpack it: ${tool} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
-  };
-}
-
-const TAR_NAME = /\.(?:tar\.\w{1,5}|t[bglx]z2?)$/i;
-
-const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
-
-/** Names of single compressed files. */
-const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
-
-/** `x.2.csv` for `x.csv`. */
-function nameBeside(path: string): string {
-  const isNamed = path !== STANDARD_INPUT && EXTENSION.test(path);
-  return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
-}
-
-/** `x.csv` for `x.csv.xz`; `x` for `x.xz`, because its content is not known. */
-function unpackedName(path: string): string {
-  const inner = path.replace(/\.\w{1,7}$/, "");
-  if (EXTENSION.test(inner)) return inner;
-  if (ONE_FILE.test(path) && !TAR_NAME.test(path)) return path.replace(ONE_FILE, "");
-  return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
-}
-
-/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` for `x.jsonl`. */
-function nameInJsonLines(path: string): string {
-  if (path === STANDARD_INPUT) return "FILE.jsonl";
-  const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");
-  return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
-}
-
-function pathWord(path: string): string {
-  return path === STANDARD_INPUT ? "FILE" : posixWord(path);
 }
 
 function latin1(bytes: Uint8Array): string {

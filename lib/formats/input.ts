@@ -15,7 +15,7 @@ import {
   startOf,
   withoutCompression,
 } from "./bytes.ts";
-import { foreignFormatError, isMessageArray } from "./foreign_format.ts";
+import { foreignFormatError, isMessageArray, isParquetStart } from "./foreign_format.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 import type { ExactType } from "./parquet_values.ts";
 
@@ -186,7 +186,7 @@ export async function formatOf(path: string, name: string): Promise<InputFormat>
   if (byName === "txt") await refuseRows(path, name);
   // Users confuse `.json` and `.jsonl`.
   if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
-  if (await isParquet(path, name)) return "parquet";
+  if (isParquetStart(await startOf(path, name))) return "parquet";
   return isArray(await firstText(path, name), byName) ? "json" : "jsonl";
 }
 
@@ -197,16 +197,12 @@ async function refuseRows(path: string, name: string): Promise<void> {
   throw foreignFormatError(name, {
     what,
     advice: `Add --input-format ${format}, or --input-format txt if each line is a prompt`,
+    isReadable: true,
   });
 }
 
-async function isParquet(path: string, name: string): Promise<boolean> {
-  const start = await startOf(path, name);
-  return new TextDecoder().decode(start.subarray(0, 4)) === "PAR1";
-}
-
 /** Whether the text is one JSON array, not JSON Lines with a list of messages per line. In JSON
- * Lines, the first line is complete JSON and other lines follow it, or its elements have roles. */
+ * Lines, the first line is complete JSON before other lines, or a list of objects with roles. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -223,8 +219,9 @@ const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 
 /**
- * Recognizes rows in a file named as plain text: what the text is, and the format to read it. Most
- * of the first lines must be rows: prompts may begin with a brace or contain commas, as code does.
+ * Recognizes rows in a file named as plain text. Returns what the text is, and the format that reads
+ * it. Most of the first lines must be rows: prompts may begin with a brace or contain commas, as
+ * code does.
  */
 function rowsInText(start: string): readonly [what: string, InputFormat] | undefined {
   const text = start.trimStart();

@@ -59,7 +59,7 @@ class ArrayScanner {
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
   #pieceBytes = 0;
-  /** Finished elements: the index of the current one in messages. */
+  /** Number of finished elements, which is the index of the current one in messages. */
   #number: number;
   /** Where the current chunk begins in the stream, in bytes. */
   #offset = 0;

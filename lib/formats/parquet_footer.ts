@@ -134,11 +134,7 @@ async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   if (end === ENCRYPTED_MAGIC) throw inputError(name, ENCRYPTED);
   if (start !== MAGIC && end !== MAGIC) {
     const foreign = foreignBytes(head, name);
-    if (foreign !== undefined) {
-      // `foreignBytes` expects decompressed bytes, in which gzip would be a second compression.
-      const what = foreign.what.replace(" twice", "");
-      throw foreignFormatError(name, { ...foreign, what });
-    }
+    if (foreign !== undefined) throw foreignFormatError(name, foreign);
     throw inputError(name, "it is not a Parquet file. Name its format with --input-format");
   }
   if (end !== MAGIC || size < MAGIC.length + TAIL_BYTES) {
@@ -278,7 +274,7 @@ function skip(reader: Reader, type: number): void {
       for (;;) {
         const byte = reader.view.getUint8(reader.offset++);
         if (byte === 0) return;
-        // The upper bits are the difference to the last field's id; if 0, the id follows.
+        // The upper bits are the field's id minus the previous field's; if 0, the id follows.
         if (byte >> 4 === 0) readVarInt(reader);
         skip(reader, byte & 15);
       }

@@ -61,14 +61,14 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
-  /** Values not loaded, including nulls. */
+  /** Number of values that are not loaded yet, including nulls. */
   #valuesLeft: number;
   #page = NO_PAGE;
   /** Loaded pages after `#page`. */
   readonly #pages: Page[] = [];
-  /** Entries read from `#page`, including nulls. */
+  /** Number of entries read from `#page`, including nulls. */
   #position = 0;
-  /** Values read from `#page`. */
+  /** Number of values read from `#page`, without nulls. */
   #valuePosition = 0;
   #rowsBegun = 0;
   #rowsRead = 0;
@@ -96,7 +96,7 @@ export class LeafColumn {
       const header = await this.#chunk.nextHeader();
       const bytes = await this.#chunk.nextBytes(header.compressed_page_size);
       if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
-        throw new Error("the checksum of a page differs");
+        throw new Error("a page does not match its checksum");
       }
       this.#checkSizes(header);
       if (header.type === "DICTIONARY_PAGE") {
@@ -107,7 +107,8 @@ export class LeafColumn {
     }
   }
 
-  /** Checks the sizes in a header: decoding allocates as much, and most pages have no checksum. */
+  /** Checks the sizes in a header: decoding allocates memory of these sizes, and most pages have no
+   * checksum that would show damage. */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);

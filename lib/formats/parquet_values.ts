@@ -223,7 +223,8 @@ function bigEndian(bytes: Uint8Array): bigint {
 const UNIX_EPOCH_DAY = 2_440_588n;
 const NANOSECONDS_PER_DAY = 86_400_000_000_000n;
 
-/** Nanoseconds since 1970. INT96 has those of the day in the low 64 bits, then the Julian day. */
+/** Nanoseconds since 1970. INT96 stores the nanoseconds of the day in its low 64 bits, and the Julian
+ * day above them. */
 function nanosecondsOf(value: bigint): bigint {
   const days = (value >> 64n) - UNIX_EPOCH_DAY;
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);

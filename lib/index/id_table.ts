@@ -26,8 +26,8 @@ export const ASK_AGAIN = 16;
 /** The answer with the id is still missing. */
 export const IS_PENDING = 32;
 
-/** Number of the lower bits of a slot, which give the position in a block. The upper bits number
- * the block. */
+/** How many of the lower bits of a slot give the position in its block. The upper bits are the
+ * number of the block. */
 const BLOCK_BITS = 12;
 /** A growing table adds blocks of this many entries and copies no full one. */
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;
@@ -52,8 +52,8 @@ export class IdTable implements Disposable {
   #entryCapacity = 0;
   /** The number of entries at which the index grows. */
   #maxSize = 0;
-  /** Number of the lower bits of a bucket, which store the number of its entry plus 1; 0 marks a
-   * free bucket. The upper bits store bits of the hash. */
+  /** How many of the lower bits of a bucket store the number of its entry plus 1; a free bucket is
+   * 0. The upper bits store bits of the hash. */
   #entryBits = 0;
   #size = 0;
   /** Set by `#probe` if it does not find the key: a free bucket for the key, and the hash bits to
@@ -77,7 +77,7 @@ export class IdTable implements Disposable {
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
   }
 
-  /** Frees the memory now, as it is large and the garbage collector would be late. */
+  /** Frees the memory at once: it is large, and the garbage collector would free it late. */
   [Symbol.dispose](): void {
     for (const block of this.releaseKeys()) free(block);
   }
@@ -108,7 +108,7 @@ export class IdTable implements Disposable {
     return this.#insertKey();
   }
 
-  /** `insert` for an id in a JSON string in a buffer, without creating a string. Returns -1 if the
+  /** Like `insert`, for an id that is a JSON string in a buffer. Creates no string. Returns -1 if the
    * JSON string must be parsed first, because it has escapes or is not UTF-8. */
   insertBytes(bytes: Uint8Array, start: number, end: number): number {
     return readKey(bytes, start, end, this.#key) ? this.#insertKey() : -1;
@@ -131,7 +131,7 @@ export class IdTable implements Disposable {
     this.#setFingerprint(slot, hexWordAt(hex, 0), hexWordAt(hex, 8));
   }
 
-  /** `setFingerprint` with the hex digits at `start` in a buffer. */
+  /** Like `setFingerprint`, with the hex digits at `start` in a buffer. */
   setFingerprintBytes(slot: number, bytes: Uint8Array, start: number): void {
     this.#setFingerprint(slot, hexWordIn(bytes, start), hexWordIn(bytes, start + 8));
   }
@@ -153,8 +153,8 @@ export class IdTable implements Disposable {
       this.#fingerprintWord(slot, 1) === hexWordAt(hex, 8);
   }
 
-  /** Uses the fingerprint as a counter, for an id that stands for no row, such as one for the
-   * copies of a uid. Returns the new count. */
+  /** Uses the fingerprint as a counter, and returns the new count. For ids that belong to no row,
+   * such as an id that counts the copies of a uid. */
   countUp(slot: number): number {
     return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }
@@ -169,13 +169,13 @@ export class IdTable implements Disposable {
     (lines[slot >>> BLOCK_BITS] ??= newWords(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** The line, from 1; 0 if none is set. */
+  /** The line of the slot, from 1; 0 if none is set. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** Counts ids that have all flags of `all` and none of `none`, and, if `fingerprints` are given,
-   * one of these (16 lower-case hex digits each). */
+  /** Counts ids that have all flags of `all` and none of `none`. With `fingerprints`, each of 16
+   * lower-case hex digits, counts only ids that have one of them. */
   count(
     { all = 0, none = 0, fingerprints }: {
       all?: number;

@@ -49,7 +49,7 @@ export function withImages(
     if (row[name] === undefined || templateFields.has(name) || !mayBeRecording(row[name])) continue;
     // A template uses only the fields that it names; any other prompt may refer to the recording.
     if (reading.shape === "template") reading.leaveOut(name);
-    else return new RowProblem(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
+    else return new RowProblem(`"${name}" cannot be sent: only images can`, () => TEXT_ALONE);
   }
   const [name, second] = IMAGE_FIELDS
     .filter((field) => mayHoldImages(row[field]) && !templateFields.has(field));
@@ -65,8 +65,8 @@ export function withImages(
 class ImagePlacer {
   readonly #field: ImageField;
   readonly #reading: Reading;
-  /** How many images the messages have places for, so far. */
-  #placedCount = 0;
+  /** Number of placeholders found in the messages so far. */
+  #placeholderCount = 0;
   #problem: RowProblem | undefined;
 
   constructor(field: ImageField, reading: Reading) {
@@ -78,18 +78,18 @@ class ImagePlacer {
   placeIn(messages: Message[], hasField: boolean): Message[] | RowProblem {
     const { name, values } = this.#field;
     const placed = messages.map((message) => this.#message(message, hasField));
-    if (this.#placedCount === 0 && values.length > 0 && this.#reading.shape === "template") {
+    if (this.#placeholderCount === 0 && values.length > 0 && this.#reading.shape === "template") {
       this.#reading.leaveOut(name);
       return messages;
     }
     if (this.#problem !== undefined) return this.#problem;
-    if (this.#placedCount === values.length) return placed;
+    if (this.#placeholderCount === values.length) return placed;
     return new RowProblem(
       `"${name}" must have one image for each ${PLACEHOLDER} in the prompt: ` +
         `it has ${formatCountOf(values.length, "image")} for ` +
-        formatCountOf(this.#placedCount, "place"),
+        formatCountOf(this.#placeholderCount, "placeholder"),
       () =>
-        values.length > this.#placedCount
+        values.length > this.#placeholderCount
           ? `put ${PLACEHOLDER} into the prompt, or ${TEXT_ALONE}`
           : "",
     );
@@ -136,7 +136,7 @@ class ImagePlacer {
 
   #nextImage(): Part {
     const { name, values } = this.#field;
-    const index = this.#placedCount++;
+    const index = this.#placeholderCount++;
     // Too few images: `placeIn` reports both counts.
     if (index >= values.length) return {};
     return this.#image(values[index], `${name}[${index}]`);
@@ -212,7 +212,7 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // The value has no bytes: the message is the same as for bytes of another type.
+    // A value without bytes gets the same message as bytes of another type.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }

@@ -46,7 +46,7 @@ const COMMON_NAMES = [
   "title",
 ];
 
-/** Fields with these names count only if they contain a sentence. */
+/** A field with one of these names is suggested only if it contains more than one word. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 const NON_PROMPT_NAMES =
@@ -219,7 +219,7 @@ function mayBePrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
 }
 
-/** Whether a text has two words or more; true for other values. */
+/** Whether a text has more than one word; true for other values. */
 function mayBeSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }

@@ -47,7 +47,7 @@ export interface RowParserOptions {
   readonly promptField?: string;
   /** Fields with the uid, tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
-  /** Tries `uidField` after `id`, as an earlier version did. @default false */
+  /** Whether `uidField` is tried after `id`, as in an earlier version. @default false */
   readonly uidFieldLast?: boolean;
   /** The run's parameters. Only `continue_final_message` is used. */
   readonly runParams?: Params;
@@ -56,13 +56,13 @@ export interface RowParserOptions {
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** Maximum depth of a row. Python's `json` cannot read deeper results. */
+/** Maximum depth of a row. Deeper results would exceed Python's default recursion limit in `json`. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
 export class RowParser {
-  readonly #prompts: PromptOptions;
+  readonly #promptOptions: PromptOptions;
   readonly #templateFields: ReadonlySet<string>;
   readonly #uidFields: readonly string[];
   /** `continue_final_message` of the run; rows override it. */
@@ -73,7 +73,7 @@ export class RowParser {
   constructor(options: RowParserOptions = {}) {
     const { system, promptField, runParams, uidFieldLast, problemOf } = options;
     const template = options.template === undefined ? undefined : compileTemplate(options.template);
-    this.#prompts = { system, promptField, template };
+    this.#promptOptions = { system, promptField, template };
     this.#templateFields = template?.fields ?? NO_FIELDS;
     this.#uidFields = uidFieldsOf(options.uidField, { uidFieldLast });
     this.#runKeepsPrefill = runParams?.continue_final_message;
@@ -88,7 +88,7 @@ export class RowParser {
   parse(text: string, knownUid?: string): ParsedRow | RowProblem {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return json;
-    const shape = detectShape(json, this.#prompts);
+    const shape = detectShape(json, this.#promptOptions);
     if (shape instanceof RowProblem) return shape;
     const request = this.#requestOf(json, text, shape);
     if (request instanceof RowProblem) return request;
@@ -108,7 +108,7 @@ export class RowParser {
    */
   earlierRequests(text: string, isArray = false): RowRequest[] {
     // Templates and prompt fields do not apply to bare arrays.
-    const options = isArray ? { system: this.#prompts.system } : this.#prompts;
+    const options = isArray ? { system: this.#promptOptions.system } : this.#promptOptions;
     const oldest = earlierRequest(text, {
       ...options,
       keepsPrefill: this.#runKeepsPrefill === true,
@@ -130,11 +130,11 @@ export class RowParser {
     return undefined;
   }
 
-  /** The request of the version that reduced turns with tool calls to the calls. */
+  /** The request that an earlier version sent, which kept only the calls of a turn with calls. */
   #callsOnlyRequest(text: string): RowRequest | undefined {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return undefined;
-    const shape = detectShape(json, this.#prompts);
+    const shape = detectShape(json, this.#promptOptions);
     if (shape instanceof RowProblem) return undefined;
     const request = this.#requestOf(json, text, shape, true);
     return request instanceof RowProblem
@@ -162,7 +162,7 @@ export class RowParser {
 
   /** The fields that the messages contain in full. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
-    const names = textFields(shape, this.#prompts);
+    const names = textFields(shape, this.#promptOptions);
     // A template that names `a.b` has `a` among its fields, but sends only a part of it.
     const isPart = (name: string) => names.some((other) => other.startsWith(`${name}.`));
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
@@ -198,7 +198,7 @@ export class RowParser {
     const keepsPrefill = (params?.continue_final_message ?? this.#runKeepsPrefill) === true;
     const reading = new Reading(shape, text, keepsPrefill, this.#templateFields);
     reading.readsCallsOnly = readsCallsOnly;
-    const messages = messagesOf(json, this.#prompts, reading);
+    const messages = messagesOf(json, this.#promptOptions, reading);
     return messages instanceof RowProblem ? messages : { messages, params, reading };
   }
 
@@ -206,7 +206,7 @@ export class RowParser {
     let used = this.#usedFields.get(shape);
     if (used === undefined) {
       const parameters = shape === "openai-batch" ? [] : ["params", "tools"];
-      const prompts = fieldsUsed(shape, this.#prompts);
+      const prompts = fieldsUsed(shape, this.#promptOptions);
       used = new Set([...this.#uidFields, ...parameters, ...prompts]);
       this.#usedFields.set(shape, used);
     }

@@ -28,7 +28,7 @@ export class RowProblem {
 
 const MAX_SHOWN_CHARS = 40;
 
-/** `"NAME" must be WANTED: current value is …`, or `it is missing`. */
+/** Returns the problem `"NAME" must be WANTED: current value is …`, or `…: it is missing`. */
 export function mustBe(
   name: string,
   wanted: string,
@@ -38,7 +38,7 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
 }
 
-/** `current value is …`, or `it is missing`. Texts are shortened, because prompts are long. */
+/** Returns `current value is …` or `it is missing`. Shortens texts, because prompts are long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }
@@ -120,7 +120,7 @@ export class ParsedRow {
   readonly params: Params | undefined;
   /** The JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Fields with names that Retort writes in results. */
+  /** Fields of the row whose names Retort uses for its own fields in results. */
   readonly clashes: readonly string[];
   /** Whether the uid is a hash of the row, because no field has a uid. */
   readonly isUidDerived: boolean;

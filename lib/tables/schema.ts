@@ -1,6 +1,6 @@
 /**
- * Types of a table's columns, found in a first pass over all rows. So the last row may add a
- * column, and readers need not guess types from the first rows.
+ * Types of a table's columns, found in a first pass over all rows, so that even the last row may add
+ * a column, and readers need not guess types from the first rows.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export class Schema {
   }
 }
 
-/** The row's own value. A column or field may be called `toString`, which every object inherits. */
+/** Returns the row's own value: a column may be called `toString`, which every object inherits. */
 export function cellOf(row: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }

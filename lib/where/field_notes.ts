@@ -1,6 +1,6 @@
 /**
- * Notes about likely mistakes in a condition: a misspelled field is null in every row, and a number
- * is never equal to a text, nor less or greater.
+ * Notes about likely mistakes in a condition: a misspelled field is null in every row, and a text
+ * never equals a number, nor is it less or greater than one.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
-/** Finds fields of a condition that no row of an export has, or that never have the type of the
- * value that they are compared with. */
+/** Finds fields of a condition that no row of an export has, and fields whose values never have the
+ * type of the value in the condition. */
 export class FieldNotes {
-  /** Fields that no row has had so far. Names begin with `distill.` if the condition names them
-   * so. */
+  /** Fields that no row has had so far, by name. A name begins with `distill.` if the condition
+   * writes it that way. */
   readonly #absentFields: Map<string, readonly string[]>;
-  /** Comparisons whose field has not had a value of the compared type so far. */
+  /** Comparisons whose field has not had a value of the condition's type so far. */
   readonly #comparisons: Set<Comparison>;
-  /** Comparisons with a number whose field has been a text, or the reverse. */
+  /** Comparisons whose field had a text where the condition has a number, or the reverse. */
   readonly #mistypedComparisons = new Set<Comparison>();
   readonly #knownNames = new Set<string>();
 
@@ -66,6 +66,7 @@ export class FieldNotes {
   }
 }
 
+/** Once more names than this are known, names of further rows are not added. */
 const MAX_KNOWN_NAMES = 1_000;
 
 export function absentNote(name: string, knownNames: Iterable<string>): string {
@@ -78,7 +79,7 @@ export function absentNote(name: string, knownNames: Iterable<string>): string {
 /** A note about a field that has only texts but is compared with a number, or the reverse. */
 export function typeNote({ path, operator, value, valueText }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
-  const found = isText ? "only numbers" : "only texts, as columns of CSV do";
+  const found = isText ? "only numbers" : "only texts, like every column of a CSV file";
   const [fieldType, valueType] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
   const quotedNumber = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;

@@ -1,5 +1,5 @@
 /**
- * Operators of conditions: what compares two values.
+ * The operators of conditions that compare two values.
  *
  * @module
  */

@@ -44,7 +44,7 @@ export interface Part {
   readonly comparison?: Comparison;
   /** The parts of each condition, if this part is several conditions joined by `or`. */
   readonly alternatives?: readonly (readonly Part[])[];
-  /** The comparisons under `not` and of `in`, which only notes look at. */
+  /** The comparisons inside `not`, and those that `in` makes. Only notes read them. */
   readonly inner?: readonly Pick<Part, "comparison" | "alternatives" | "inner">[];
 }
 
@@ -52,7 +52,7 @@ export interface Comparison {
   readonly path: readonly string[];
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`; in notes also `in` and `not in`. */
   readonly operator: string;
-  /** Of `in`, the first value of the list. */
+  /** The constant on the right; for `in`, the first value of the list. */
   readonly value: number | bigint | string;
   /** The value or the list as the user wrote it. */
   readonly valueText: string;
@@ -68,7 +68,7 @@ export interface Where {
   /** Whether a row meets the condition. Fields that the row lacks are read from `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   readonly paths: readonly (readonly string[])[];
-  /** All must be true. */
+  /** The parts of the condition, all of which must be true. */
   readonly parts: readonly Part[];
 }
 
@@ -121,7 +121,7 @@ class Parser {
     this.#tokens = tokensOf(text);
   }
 
-  /** Parses a condition. All parts must be true. */
+  /** Parses a condition. All of the parts that it returns must be true. */
   condition(): readonly Part[] {
     const makePart = this.#beginPart();
     const alternatives = [this.#conjunction()];
@@ -138,7 +138,7 @@ class Parser {
     return token;
   }
 
-  /** Returns a function that gives a part its text and paths: those of the tokens read since. */
+  /** Returns a function that adds the text and the paths of the tokens read since to a part. */
   #beginPart(): (part: BarePart) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;

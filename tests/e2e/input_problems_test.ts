@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { unicodeAdvice } from "../../lib/formats/foreign_format.ts";
+import { unicodeAdvice } from "../../lib/formats/conversion_advice.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { POSIX, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -86,7 +86,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "a tar archive",
     "tar -xOf",
   ],
-  ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "compressed with gzip twice", "gzip -dc"],
+  ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "compressed twice", "gzip -dc"],
   ["x.xlsx", bytes("PK\x03\x04\x14\0\x06"), "a zip archive", "Convert it to JSON Lines"],
   ["run.yaml", "input: a.jsonl\n", "a YAML file", "name it with --config"],
   ["z.jsonl", `["prompt"]\n["a"]\n`, "JSON Lines of arrays", "jq"],

@@ -212,7 +212,7 @@ Deno.test("results in any type of file are converted only with the template that
       () => convert(dir, results, "b.jsonl", { format: "messages" }),
       SourceError,
     );
-    assertStringIncludes(message, "2 rows: the messages that it was sent with", kind);
+    assertStringIncludes(message, "2 rows: the messages that were sent cannot be restored", kind);
     await convert(dir, results, "b.jsonl", { format: "messages", template, replace: true });
     const prompts = (await dir.rows("b.jsonl")).map(({ messages }) => messages[0]);
     assertEquals(prompts, [user("On rain"), user("On snow")], kind);

@@ -68,7 +68,7 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
   }
   const negated = 'score not in (3, 8) and not (latency_ms == "0" or score in ("3", 5))';
   assertEquals((await exportFrom(dir, { where: negated })).notes, [
-    'The field "score" in score not in (3, 8) has only texts, as columns of CSV do: no text equals a ' +
+    'The field "score" in score not in (3, 8) has only texts, like every column of a CSV file: no text equals a ' +
     "number",
     'The field "latency_ms" in latency_ms == "0" has only numbers: compare it with a number: ' +
     "latency_ms == 0",

@@ -4,6 +4,7 @@ import {
   assertEquals,
   assertGreater,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
@@ -80,6 +81,16 @@ async function readEnds(bytes: Uint8Array, sizeOf: () => number) {
   return ends;
 }
 
+Deno.test("invalid UTF-8 is reported with its line, wherever a chunk divides a character", async () => {
+  const before = new TextEncoder().encode("a\n汉字\n🌍é\n漢\n");
+  const bytes = new Uint8Array([...before, 0x61, 0xff, 0x0a, 0x62, 0x0a]);
+  for (let size = 1; size <= bytes.length; size++) {
+    const reading = Array.fromAsync(decodeChunks(inChunks(bytes, () => size), "x.csv"));
+    const { message } = await assertRejects(() => reading, SourceError);
+    assertStringIncludes(message, 'Cannot read "x.csv" line 5: invalid UTF-8', `${size} bytes`);
+  }
+});
+
 Deno.test("the records of any text are read, and their ends found, in chunks of any size", async () => {
   const below = randomBelow(), sizeOf = () => 1 + below(12);
   let complete = 0;
@@ -106,7 +117,7 @@ Deno.test("a misplaced quote in a part of a file is reported with its row in the
   assertThrows(
     () => [...reader.read({ text: 'h\na\n"b" c\n', isLast: true })],
     SourceError,
-    'Cannot read "x.csv" row 9: a cell that is not quoted contains a quote',
+    'Cannot read "x.csv" row 9: text follows the closing quote of a cell',
   );
 });
 

@@ -146,7 +146,7 @@ Deno.test("CSV that is cut, ragged or in another encoding is reported with its r
   await assertRejects(
     () => read(inside),
     SourceError,
-    "row 2: a cell that is not quoted contains a quote",
+    "row 2: text follows the closing quote of a cell",
   );
   const ragged = await read(await file(dir, "ragged.csv", "a,b\n1\n1,2\n"));
   assertEquals(ragged.texts, ["has 1 cell where the header has 2", '{"a":"1","b":"2"}']);

@@ -10,7 +10,8 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
-import { foreignText, unicodeAdvice } from "../../lib/formats/foreign_format.ts";
+import { unicodeAdvice } from "../../lib/formats/conversion_advice.ts";
+import { foreignText } from "../../lib/formats/foreign_format.ts";
 import { openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { distillFiles, type Teacher } from "../../mod.ts";
@@ -162,7 +163,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["wide.tsv", "prompt\tid\na\t1\t2\n", /wide\.tsv:2: has 3 cells where the header has 2/],
   ["twice.csv", "prompt,prompt\na,b\n", /two columns are called "prompt"/],
   ["open.csv", 'prompt,id\n"a,1\nb,2\n', /row 2: a quote is opened and never closed/],
-  ["quotes.csv", 'prompt,id\n"x"y,2\n', /row 2: a cell that is not quoted contains a quote/],
+  ["quotes.csv", 'prompt,id\n"x"y,2\n', /row 2: text follows the closing quote of a cell/],
   ["latin1.csv", latin1("prompt,id\na,1\ncafé,2\n"), /line 3: invalid UTF-8/],
   ["zeros.csv", "prompt,id\na\0,1\n", /zeros\.csv:2: contains NUL bytes/],
   ["zeros.txt", "a\nb\0\n", /zeros\.txt:2: contains NUL bytes/],
@@ -218,7 +219,18 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["arrays.json", '[{"prompt":"a"}][{"prompt":"b"}]', /text after the closing "\]"/],
   ["text.jsonl.gz", LINES, /it is not compressed, but .*\. Rename it without "\.gz"/],
   ["member.jsonl.gz", new Uint8Array([...GZIP, ...GZIP.subarray(0, 20)]), /unexpected end of file/],
-  ["twice.jsonl.gz", new Uint8Array(gzipSync(ZSTD)), /it is compressed with zstd.*zstd -dc/],
+  ["twice.jsonl.gz", new Uint8Array(gzipSync(ZSTD)), /it is compressed twice.*: gzip -dc/],
+  ["twice.jsonl.zst", new Uint8Array(zstdCompressSync(GZIP)), /it is compressed twice.*: zstd -dc/],
+  [
+    "pretty.json.gz",
+    new Uint8Array(gzipSync('{\n  "prompt": "a"\n}\n')),
+    /: gzip -dc \S+pretty\.json\.gz \| jq -c \. > \S+pretty\.jsonl$/,
+  ],
+  [
+    "carriage.csv.zst",
+    new Uint8Array(zstdCompressSync("prompt\ra\r")),
+    /: zstd -dc \S+carriage\.csv\.zst \| tr '\\r' '\\n' > \S+carriage\.csv$/,
+  ],
   ["dictionary.jsonl.zst", ZSTD_OF_DICTIONARY, /a zstd dictionary.*zstd -dc -D DICTIONARY/],
   ["lines.jsonl.zz", new Uint8Array(deflateSync(LINES)), /it is compressed with zlib/],
   ["lines.jsonl.lzma", new Uint8Array([0x5d, 0, 0, 0x80, 0]), /it is compressed with lzma.*xz -dc/],
@@ -244,7 +256,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
 ];
 
 for (const [name, content, message] of CASES) {
-  Deno.test(`${name} is refused with its place`, async () => {
+  Deno.test(`${name} is refused with its path`, async () => {
     await using dir = await tempDir();
     const bytes = typeof content === "string" ? encoder.encode(content) : content;
     const input = await dir.write(`in/${name}`, bytes);
@@ -309,6 +321,9 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
   ["commas.txt", "Hello, world\nred, green\nprompt,engineering\n", 3],
   ["header.txt", "prompt,id\nWhat is it?\nWho, when, and why?\n", 3],
   ["GGUF.txt", "GGUF or GPTQ?\n", 1],
+  ["PAR1.txt", "PAR1 is the start of which files?\n", 1],
+  ["BZh.txt", "BZh91 or BZh11?\n", 1],
+  ["PDF.txt", "%PDF-1.7 is the start of which files?\n", 1],
   ["Rar.txt", "Rar! Who says so?\n", 1],
   ["lines.json", LINES, 200],
   ["zstd.jsonl.gz", ZSTD, 200],
@@ -419,7 +434,7 @@ for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
   });
 }
 
-Deno.test("UTF-16 text is converted by what the system has", () => {
+Deno.test("the advice for UTF-16 text names a tool that the system has", () => {
   const [posix, windows] = [false, true].map((isWindows) =>
     unicodeAdvice("my rows.jsonl", "UTF-16", isWindows)
   );

@@ -121,7 +121,7 @@ export const IMAGES: RowGroup = {
       sent: [user(image(PNG_URL), text("What?"))],
     },
     {
-      what: "places among content parts (TRL)",
+      what: "placeholders among content parts (TRL)",
       rows: [
         '{"prompt":[{"role":"user","content":[{"type":"image","text":null},{"type":"text","text":"What?"}]}],"images":["https://a.example/1.png"]}',
       ],
@@ -181,7 +181,7 @@ export const IMAGES: RowGroup = {
       what: "a list without images",
       rows: [row("[]")],
       bad: '"images" must have one image for each <image> in the prompt: it has 0 images for ' +
-        "1 place",
+        "1 placeholder",
     },
     {
       what: "two columns of images",
@@ -189,16 +189,16 @@ export const IMAGES: RowGroup = {
       bad: '"images" and "image" must not both contain images',
     },
     {
-      what: "fewer places than images",
+      what: "fewer placeholders than images",
       rows: [row('["https://a.example/1.png"]', "What?")],
       bad: '"images" must have one image for each <image> in the prompt: it has 1 image for ' +
-        "0 places",
+        "0 placeholders",
     },
     {
-      what: "more places than images",
+      what: "more placeholders than images",
       rows: [row('["https://a.example/1.png"]', "<image><image>What?")],
       bad: '"images" must have one image for each <image> in the prompt: it has 1 image for ' +
-        "2 places",
+        "2 placeholders",
     },
     refused("a path outside the folder", "/etc/passwd", IN_FOLDER),
     refused("a path that leads out of the folder", "../secret.png", IN_FOLDER, {
@@ -255,12 +255,12 @@ export const IMAGES: RowGroup = {
     {
       what: "videos",
       rows: ['{"prompt":"<video>What?","videos":["1.mp4"]}'],
-      bad: '"videos" cannot be sent, only images can',
+      bad: '"videos" cannot be sent: only images can',
     },
     {
       what: "a recording",
       rows: ['{"question":"Who speaks?","audio":{"path":"1.wav"}}'],
-      bad: '"audio" cannot be sent, only images can',
+      bad: '"audio" cannot be sent: only images can',
     },
   ],
 };

@@ -1,0 +1,107 @@
+/**
+ * Advice on how to convert or unpack a file in another format, as commands that users can paste.
+ *
+ * @module
+ */
+
+import { posixWord } from "../printable.ts";
+
+export const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
+
+const STANDARD_INPUT = "-";
+
+/** Many formats are zip archives with another extension. */
+export function fromZip(path: string): string {
+  const isPlainZip = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
+  return isPlainZip ? unpackedWith("unzip -p")(path) : TO_JSON_LINES;
+}
+
+export function withJq(path: string, filter: string): string {
+  const command = readingFrom(path, `jq -c ${filter}`);
+  return `Convert it: ${command} > ${pathWord(nameInJsonLines(path))}`;
+}
+
+/** Adds the file to a command that reads it, decompressed if its name ends like a compressed one. */
+function readingFrom(path: string, command: string, redirection = ""): string {
+  const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
+  if (extension === undefined) return `${command} ${redirection}${word}`;
+  return `${extension.startsWith("z") ? "zstd" : "gzip"} -dc ${word} | ${command}`;
+}
+
+/** The compressions that Retort reads. */
+const COMPRESSED = /\.(gz|zstd?)$/i;
+
+export function fromUtf16(path: string): string {
+  return unicodeAdvice(path, "UTF-16");
+}
+
+export function fromUtf32(path: string): string {
+  return unicodeAdvice(path, "UTF-32");
+}
+
+type UnicodeEncoding = "UTF-16" | "UTF-32";
+
+/** Not from `Deno.build`, which the bundle for Node lacks. */
+const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
+
+/** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */
+export function unicodeAdvice(
+  path: string,
+  encoding: UnicodeEncoding,
+  isWindows = IS_WINDOWS,
+): string {
+  const to = pathWord(nameBeside(path));
+  if (!isWindows) {
+    return `Convert it: ${readingFrom(path, `iconv -f ${encoding} -t UTF-8`)} > ${to}`;
+  }
+  const name = encoding === "UTF-16" ? "Unicode" : "UTF32";
+  return `Convert it in PowerShell: Get-Content -Encoding ${name} ${pathWord(path)} | ` +
+    `Set-Content -Encoding UTF8 ${to}`;
+}
+
+export function toLineFeeds(path: string): string {
+  const command = readingFrom(path, "tr '\\r' '\\n'", "< ");
+  return `Convert it: ${command} > ${pathWord(nameBeside(path))}`;
+}
+
+export function unpackedWith(command: string): (path: string) => string {
+  return (path) => {
+    // `command` would only decompress the archive, not extract its files.
+    const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
+    return `Unpack it: ${tool} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
+  };
+}
+
+const TAR_NAME = /\.(?:tar\.\w{1,5}|t[bglx]z2?)$/i;
+
+const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
+
+/** Names of single compressed files. */
+const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
+
+/** `x.2.csv` for `x.csv`, `x.csv` for `x.csv.gz`. */
+function nameBeside(path: string): string {
+  const plain = path.replace(COMPRESSED, "");
+  if (plain !== path && EXTENSION.test(plain)) return plain;
+  const isNamed = path !== STANDARD_INPUT && EXTENSION.test(path);
+  return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
+}
+
+/** `x.csv` for `x.csv.xz`; `x` for `x.xz`, because its content is not known. */
+function unpackedName(path: string): string {
+  const inner = path.replace(/\.\w{1,7}$/, "");
+  if (EXTENSION.test(inner)) return inner;
+  if (ONE_FILE.test(path) && !TAR_NAME.test(path)) return path.replace(ONE_FILE, "");
+  return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
+}
+
+/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` for `x.jsonl`. */
+function nameInJsonLines(path: string): string {
+  if (path === STANDARD_INPUT) return "FILE.jsonl";
+  const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");
+  return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
+}
+
+function pathWord(path: string): string {
+  return path === STANDARD_INPUT ? "FILE" : posixWord(path);
+}
