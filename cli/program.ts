@@ -45,7 +45,7 @@ export function programOf(start: ProcessStart): string {
 function executableOf(start: ProcessStart): string {
   const { execPath, folder, os } = start;
   const name = basename(execPath);
-  const [path] = findInPath(start, [name]);
+  const path = findInPath(start, name);
   if (path !== undefined && realPathOf(path) === execPath) return programWord(name, os);
   return programWord(fromHere(execPath, folder), os);
 }
@@ -86,21 +86,20 @@ function configAbove(folder: string): string | undefined {
 function isInstalled(start: ProcessStart): boolean {
   const { mainModule } = start;
   const jsrPackage = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\//.exec(mainModule)?.[1];
-  const names = [PROGRAM_NAME, `${PROGRAM_NAME}.cmd`];
-  return findInPath(start, names).slice(0, 1).some((path) => {
-    const text = readBeginning(path);
-    return text.includes(mainModule) ||
-      (jsrPackage !== undefined && text.includes(`jsr:${jsrPackage}`));
-  });
+  const path = findInPath(start, PROGRAM_NAME, ".cmd");
+  if (path === undefined) return false;
+  const text = readBeginning(path);
+  return text.includes(mainModule) ||
+    (jsrPackage !== undefined && text.includes(`jsr:${jsrPackage}`));
 }
 
 function denoOf(start: ProcessStart): string {
   const runner = runnerOf(start);
   if (runner !== undefined) return `${runner} deno@${start.denoVersion}`;
   if (!start.isGranted("read")) return "deno";
-  return findInPath(start, ["deno", "deno.exe"]).length > 0
-    ? "deno"
-    : programWord(start.execPath, start.os);
+  return findInPath(start, "deno", ".exe") === undefined
+    ? programWord(start.execPath, start.os)
+    : "deno";
 }
 
 /** Returns the tool that has downloaded Deno to a cache outside of PATH, such as `npx -y`. */
@@ -135,15 +134,25 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** Returns the paths of these files in PATH; none without the permission to read. */
+/**
+ * Returns the path of the first such file in PATH; undefined without the permission to read.
+ *
+ * @param extension The extension that the file may have on Windows.
+ */
 export function findInPath(
-  { env, isGranted, os }: Pick<ProcessStart, "env" | "isGranted" | "os">,
-  names: readonly string[],
-): string[] {
-  if (!isGranted("read")) return [];
-  const separator = (os ?? Deno.build.os) === "windows" ? ";" : ":";
-  const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");
-  return folders.flatMap((folder) => names.map((name) => join(folder, name))).filter(isFile);
+  { env, isGranted, os = Deno.build.os }: Pick<ProcessStart, "env" | "isGranted" | "os">,
+  name: string,
+  extension = "",
+): string | undefined {
+  if (!isGranted("read")) return undefined;
+  const isWindows = os === "windows";
+  const names = isWindows ? [name, name + extension] : [name];
+  for (const folder of (env("PATH") ?? "").split(isWindows ? ";" : ":")) {
+    if (folder === "") continue;
+    const path = names.map((name) => join(folder, name)).find(isFile);
+    if (path !== undefined) return path;
+  }
+  return undefined;
 }
 
 function isFile(path: string): boolean {

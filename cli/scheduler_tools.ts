@@ -29,7 +29,7 @@ export async function tryTool(
     // Deno may deny this permission because the tool is not installed. Searching for the tool needs
     // the permission to read: Deno would prompt the user for it.
     const isMissing = isGranted({ name: "read" }) &&
-      findInPath({ env, isGranted: () => true }, [tool, `${tool}.exe`]).length === 0;
+      findInPath({ env, isGranted: () => true }, tool, ".exe") === undefined;
     return { kind: isMissing ? "missing" : "refused" };
   }
   try {

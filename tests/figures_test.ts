@@ -71,9 +71,26 @@ check(
 );
 
 check("formatBytes() is short", formatBytes, [
+  [0, "0 B"],
+  [999, "999 B"],
+  [1_000, "1 kB"],
   [85_400_000, "85 MB"],
+  [999_400_000, "999 MB"],
+  [999_600_000, "1 GB"],
   [1_250_000_000, "1.3 GB"],
+  [2_000_000_000, "2 GB"],
+  [1.54e12, "1.5 TB"],
+  [1.54e18, "1540 PB"],
 ]);
+
+Deno.test("formatBytes() does not depend on the language of the system", async () => {
+  const figures = JSON.stringify(import.meta.resolve("../lib/figures.ts"));
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", `console.log((await import(${figures})).formatBytes(1.24e9))`],
+    env: { LANG: "ar_EG.UTF-8", LC_ALL: "ar_EG.UTF-8" },
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "1.2 GB\n");
+});
 
 check("formatUsd() shows cents, and more where there are none", formatUsd, [
   [0, "$0.00"],

@@ -52,6 +52,20 @@ Deno.test("programOf() names a Deno that is not on the path", POSIX, async () =>
   assertEquals(programOf({ ...at, env }), "'/opt/my deno/deno' run -A ./cli.ts");
 });
 
+Deno.test(
+  "programOf() ignores programs for Windows elsewhere, as in the path of WSL",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const folder = dir.path("repo");
+    const at = await start(dir, { execPath: "/opt/deno", folder });
+    await Deno.remove(dir.path("bin/deno"));
+    await dir.write("bin/deno.exe", "");
+    await dir.write("bin/retort.cmd", `deno run -A ${at.mainModule}`);
+    assertEquals(programOf(at), "/opt/deno run -A ./cli.ts");
+  },
+);
+
 Deno.test("programOf() begins a command of Windows so that PowerShell runs it", async () => {
   await using dir = await tempDir();
   const at = await start(dir, { isStandalone: true, folder: dir.path("data"), os: "windows" });
