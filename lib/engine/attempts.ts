@@ -245,7 +245,7 @@ export class Attempts {
     let paidAnswer: Outcome | undefined;
     if (partial === undefined) this.#blame.failed(endpoint, call);
     else {
-      this.#blame.answered();
+      this.#blame.answeredPartly(endpoint);
       this.#countCost(work, partial);
       if (work.keepPartial(partial, failure)) paidAnswer = work.pendingOutcome();
     }

@@ -68,13 +68,15 @@ export class TeacherBlame {
   }
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
-   * not exist, or that does not start in time, unless another teacher may answer. */
+   * not exist, or that does not start in time. Once any teacher has answered, the others are halted
+   * later, and only if no teacher is left that may answer. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     if (!isUnreachable) endpoint.absentSince = undefined;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
     const { hasAnsweredBefore, hasPresentTeacher, mayTeachersJoin } = this.#options;
-    if (hasAnsweredBefore || !isAbsent || endpoint.hasAnswered || endpoint.isHalted) return;
+    const hasAnswered = endpoint.hasAnswered || endpoint.hasAnsweredPartly;
+    if (hasAnsweredBefore || !isAbsent || hasAnswered || endpoint.isHalted) return;
     const since = endpoint.absentSince ??= endpoint.now;
     if (this.#hasAnswered && hasPresentTeacher()) return;
     const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
@@ -129,6 +131,13 @@ export class TeacherBlame {
   /** Called before a teacher joins or rejoins: a halted teacher may have been repaired. */
   joins(teacher: Teacher): void {
     this.#forget((endpoint) => endpoint.teacher === teacher && endpoint.isHalted);
+  }
+
+  /** Called when a failed attempt has brought a part of an answer. */
+  answeredPartly(endpoint: Endpoint): void {
+    endpoint.hasAnsweredPartly = true;
+    endpoint.absentSince = undefined;
+    this.answered();
   }
 
   /** Called when any teacher has answered, at least in part. */

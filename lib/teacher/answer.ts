@@ -238,14 +238,16 @@ export function refusalOf({ refusal, content }: JsonObject): string {
 function isPart(content: unknown): boolean {
   if (typeof content === "string" || content === null || Array.isArray(content)) return true;
   if (!isObject(content)) return false;
-  const { type, text: _, annotations: __, ...others } = content;
+  const { type } = content;
   return typeof type === "string"
     ? PART_TYPE.test(type) || REASONING_PART.test(type)
-    : Object.keys(others).length === 0;
+    : Object.keys(content).every((name) => PART_MEMBER.test(name));
 }
 
 const PART_TYPE =
-  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^tool_|^reference$/;
+  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^(?:server_)?tool_|^reference$/;
+/** Members of parts without a type. Gemini's have a signature. */
+const PART_MEMBER = /^(?:type|text|annotations|thought(?:_s|S)ignature)$/;
 
 /** Returns the JSON text of an answer that the server has parsed, for example by a schema. */
 function jsonOf(answer: unknown): string {

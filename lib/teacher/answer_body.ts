@@ -230,13 +230,16 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
 /** Matches messages with which gateways report success, and empty messages. */
 const SAYS_SUCCESS = /^(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?$/i;
 
-/**
- * Makes the error of a response without a choice, or with a choice without a message: many servers
+/** Whether a chunk without choices and without a stated `error` reports a problem. */
+export function statesProblem(chunk: JsonObject): boolean {
+  return !SAYS_SUCCESS.test(errorMessage({ ...chunk, error: undefined })?.trim() ?? "");
+}
+
+/** Makes the error of a response without a choice, or with a choice without a message: many servers
  * report errors like this. Unless the error has a status, it may be retried and does not count as a
  * rejection of the row.
  *
- * @param missing What the object lacks, in words that follow "no".
- */
+ * @param missing What the object lacks, in words that follow "no". */
 export function missingChoiceError(
   answer: JsonObject,
   missing: string,

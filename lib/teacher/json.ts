@@ -37,7 +37,7 @@ export function parseJson(text: string): unknown {
 
 /** Parses the body of an error. LiteLLM sends errors of streams as an event, whatever the status. */
 export function parseErrorBody(text: string): unknown {
-  const event = /^\s*(?:event:[^\n]*\n\s*)?data:(.*)/.exec(text)?.[1];
+  const event = /^\s*(?:event:[^\n]*\n\s*)?data:([^\r\n]*)/.exec(text)?.[1];
   return parseJson(event ?? text);
 }
 

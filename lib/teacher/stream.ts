@@ -17,11 +17,11 @@ import {
   type Origin,
   otherAnswer,
   statedError,
+  statesProblem,
   unwrapped,
 } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
-import { errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
@@ -166,7 +166,7 @@ export class StreamReader implements EventSink {
     // MiniMax's errors have null as `choices`.
     if (choice === undefined && (chunk.choices ?? null) === null) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
-      if (errorMessage(chunk) !== undefined) {
+      if (statesProblem(chunk)) {
         this.error = missingChoiceError(chunk, "choice", "", this.#origin);
         return;
       }

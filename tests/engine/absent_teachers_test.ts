@@ -8,7 +8,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/
 import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
+import { completionOf, endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
 const MINUTE_MS = 60_000;
@@ -140,6 +140,22 @@ Deno.test("Engine waits for a teacher that is lost once one has answered", async
   await clock.advance(15 * MINUTE_MS);
   await fixture.ended;
   assertEquals(fixture.outcomes.length, 50);
+});
+
+Deno.test("Engine waits for a teacher that is lost once it has answered in part", async () => {
+  using clock = new FakeClock();
+  const absent = unreachable("ECONNREFUSED"), partial = completionOf({ finishReason: "" });
+  const errors = [absent, new TeacherError("It broke", { type: "network", partial })];
+  const teacher = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: (_, __, now) => errors.shift() ?? (now < 40 * MINUTE_MS ? absent : undefined),
+  });
+  const fixture = new Fixture({ rows: rowsOf(9), teacher, concurrency: 1, now: clock.now });
+  await fixture.start();
+  await clock.advance(45 * MINUTE_MS);
+  assertEquals(fixture.engine.haltReason, undefined);
+  assertEquals(fixture.outcomes.length, 9);
+  await fixture.ended;
 });
 
 Deno.test("Engine waits again for an absent teacher that was halted and joins again", async () => {

@@ -40,10 +40,14 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
   const part = { type: "text", text: "42" };
   const thinking = { type: "thinking", thinking: [{ type: "text", text: "why" }] };
   const delta = { type: "text_delta", text: "42" };
-  for (const content of ["42", [part], part, delta, ["4", { text: "2" }], [thinking, part]]) {
+  const signed = { text: "42", thoughtSignature: "c2ln" };
+  for (
+    const content of ["42", [part], part, delta, ["4", { text: "2" }], [thinking, part], [signed]]
+  ) {
     assertEquals(new MessageReader().read({ content }).content, "42");
   }
-  for (const content of [null, undefined, {}, [null], [thinking], { type: "image" }]) {
+  const search = { type: "server_tool_use", name: "web_search" };
+  for (const content of [null, undefined, {}, [null], [thinking], { type: "image" }, [search]]) {
     assertEquals(new MessageReader().read({ content }).content, "");
   }
   assertEquals(new MessageReader().read({ content: 3 }).content, "3");

@@ -61,10 +61,10 @@ Deno.test("statusError() quotes the teacher's message", () => {
 });
 
 Deno.test("statusError() reads an error that is sent as an event", () => {
-  const error = JSON.stringify({ error: { message: "No more", code: "insufficient_quota" } });
+  const error = JSON.stringify({ error: { message: "No\u2028more", code: "insufficient_quota" } });
   for (const text of [`data: ${error}\n\ndata: [DONE]\n\n`, `event: error\ndata:${error}\n\n`]) {
     const { message, code } = refused(500, text);
-    assertEquals([message, code], ["No more", "insufficient_quota"]);
+    assertEquals([message, code], ["No\u2028more", "insufficient_quota"]);
   }
   assertEquals(refused(500, "data: none\n\n").message, "data: none");
 });

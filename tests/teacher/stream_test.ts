@@ -196,6 +196,25 @@ Deno.test("StreamReader reads a legacy function call", () => {
   ]);
 });
 
+Deno.test("StreamReader takes no report of success without choices for an error", () => {
+  const reports = [{ code: 0, msg: "success" }, { message: "ok" }, { error: {} }, {
+    error: "none",
+  }];
+  for (const report of reports) {
+    for (const envelope of [report, { choices: null, ...report }]) {
+      const stream = reader(), line = bytes(`data: ${JSON.stringify(envelope)}\n\n`);
+      stream.feed(line);
+      stream.feed(event({ content: "42" }, { finish_reason: "stop" }));
+      stream.feed(line);
+      stream.end();
+      assertEquals([stream.error, stream.completion(0).response], [undefined, "42"]);
+    }
+  }
+  const failed = reader();
+  failed.feed(bytes('data: {"choices":null,"msg":"busy"}\n\n'));
+  assertEquals(failed.error?.message, "busy");
+});
+
 Deno.test("StreamReader stops at an error, whatever follows", () => {
   const stated = reader();
   stated.feed(bytes('data: {"error":{"message":"overloaded","code":529}}\n\ndata: [DONE]\n\n'));

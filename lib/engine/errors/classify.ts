@@ -179,12 +179,21 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
-  // MiniMax sends 500 for text that its filter blocks. A web page is from a firewall.
-  const { message, code } = error;
-  if (code !== "web_page" && isFiltered(message, code)) return VERDICTS.filter;
-  if (isAbout("backend", message)) return VERDICTS.fault;
-  return loadVerdict(error) ?? SERVER_VERDICTS.get(status) ?? VERDICTS.fault;
+  if (isAbout("backend", error.message)) return VERDICTS.fault;
+  const verdict = loadVerdict(error) ?? SERVER_VERDICTS.get(status);
+  // MiniMax sends 500 for text that its filter blocks.
+  return verdict ?? (isBlocked(error) ? VERDICTS.filter : VERDICTS.fault);
 }
+
+/** Whether a filter blocked the row although the status states a fault. False if the filter itself
+ * failed, and for a web page, which is from a firewall. */
+function isBlocked({ message, code = "" }: TeacherError): boolean {
+  return isFiltered(message, code) && !isAbout("fault", message) && !FILTER_FAILED.test(code) &&
+    code !== "web_page";
+}
+
+const FILTER_FAILED =
+  /(?:filter|policy|moderation|guardrail|safety)_?(?:check|service)?_?(?:error|fail|timeout|unavailable)/i;
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
@@ -206,10 +215,9 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) {
     return VERDICTS.overload;
   }
+  if (isAbout("crash", message)) return VERDICTS.fault;
+  if (FAULT_STATUSES.has(status)) return verdictOnFault(error, status);
   if (isFiltered(message, error.code)) return VERDICTS.filter;
-  // A gateway has stopped waiting. Web servers send a page if the request itself is late.
-  if (status === 408 && error.code !== "web_page") return VERDICTS.timeout;
-  if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return VERDICTS.fault;
   if (isRelayed) return verdictOnRelayed(error);
   // Firewalls answer some prompts with a web page, and Together sends 403 for long prompts: the key
   // may be fine.
@@ -221,6 +229,12 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isAbout("key", message)) return VERDICTS.key;
   if (status === 403 || isAbout("region", message)) return VERDICTS.permission;
   return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? VERDICTS.address : FAIL;
+}
+
+function verdictOnFault(error: TeacherError, status: number): Verdict {
+  if (isBlocked(error)) return VERDICTS.filter;
+  // A gateway has stopped waiting. Web servers send a page if the request itself is late.
+  return status === 408 && error.code !== "web_page" ? VERDICTS.timeout : VERDICTS.fault;
 }
 
 /** Decides on a 4xx that a router relays. A rejected key, account or path is the router's, not the

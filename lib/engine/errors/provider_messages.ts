@@ -15,12 +15,12 @@ const TOPICS = {
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
     /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) (?:limit|cap)/i,
     /\bcredits? (?:are|is) (?:depleted|exhausted)|spend limit (?:reached|exceeded)|^key limit exceeded/i,
-    /budget (?:has been exceeded|exhausted|limit reached)|exceeded ?budget|crossed budget|over budget/i,
+    /(?<!\b(?:retry|time|latency|error|tokens?|thinking|reasoning) )budget (?:has been exceeded|exhausted|limit reached)/i,
     /\bin arrears\b|\boverdue\b|(?:package|plan) has expired|invalid_payment_instrument|套餐已到期/i,
     // OpenAI, whose code a gateway may drop. Gemini begins in the same way if it throttles.
     /exceeded your current quota.{1,150}platform\.openai\.com/i,
     /account \S+ is suspended|account is not active|account is in good standing/i,
-    /requires more credits/i,
+    /requires more credits|exceeded ?budget|crossed budget|over budget/i,
   ],
   /** The quota is used up, but neither the status nor the code means a rate limit. */
   quota: [

@@ -64,8 +64,9 @@ export class Endpoint {
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
-  /** Since when attempts have found no server; undefined if one was found. */
+  /** Since when attempts have found no server, if there was never an answer, not even in part. */
   absentSince: number | undefined;
+  hasAnsweredPartly = false;
   #haltReason: string | undefined;
 
   constructor(options: EndpointOptions, context: EndpointContext) {
