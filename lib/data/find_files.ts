@@ -86,9 +86,10 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
   } catch (cause) {
     throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
   }
-  // Failures files follow their results files.
+  // Failures files follow their results files, and links the files that they may lead to.
   const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
   entries.sort((a, b) =>
+    Number(a.isSymlink) - Number(b.isSymlink) ||
     stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
   );
   for (const { name, isDirectory } of entries) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { realPathOf } from "../files.ts";
 import { withoutCompression } from "../formats/mod.ts";
 import { asText, exactJson, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
@@ -31,17 +32,11 @@ export interface RunHints {
   readonly input?: string;
 }
 
-/** Reads the run file of a results or failures file; `{}` if it is missing or damaged. */
+/** Reads the run file of a results or failures file, or of the file that a link leads to; `{}` if it
+ * is missing or damaged. */
 export function readHints(path: string): RunHints {
-  let file: JsonObject;
-  try {
-    const runFile = runFileOf(path);
-    // Opening a pipe would wait forever.
-    if (!Deno.statSync(runFile).isFile) return {};
-    file = objectOf(JSON.parse(Deno.readTextFileSync(runFile)));
-  } catch {
-    return {};
-  }
+  const file = readRunFile(runFileOf(path)) ?? readRunFile(runFileOf(realPathOf(path)));
+  if (file === undefined) return {};
   const identity = objectOf(file.identity);
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
   return {
@@ -54,6 +49,17 @@ export function readHints(path: string): RunHints {
     input: text(file.input),
     params: objectOf(file.params) as RunHints["params"],
   };
+}
+
+function readRunFile(path: string): JsonObject | undefined {
+  try {
+    // Opening a pipe would wait forever.
+    return Deno.statSync(path).isFile
+      ? objectOf(JSON.parse(Deno.readTextFileSync(path)))
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function runFileOf(path: string): string {

@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
-import { formatOf, formatOfName, type InputFormat } from "../formats/mod.ts";
+import { firstText, formatOf, formatOfName, type InputFormat } from "../formats/mod.ts";
 
 const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
   json: "a JSON array",
@@ -22,13 +22,20 @@ const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
  * @throws {UsageError} If the file has another format.
  */
 export async function requireJsonLines(path: string): Promise<void> {
-  // Results may be in a file of any name. Only in an input does `.txt` mean one prompt a line.
-  if (formatOfName(path) === "txt" || !(await statOf(path))?.isFile) return;
-  const format = await formatOf(path, path).catch(() => undefined);
+  if (!(await statOf(path))?.isFile) return;
+  const format = await formatIn(path).catch(() => undefined);
   const what = format && OTHER_FORMATS[format];
   if (what === undefined) return;
   throw new UsageError(
     `Cannot open "${path}": it is ${what}, and results are read from JSON Lines. "convert" writes ` +
       "it as JSON Lines",
   );
+}
+
+/** The format by the content, because lines may be in a file of any name. Only tables are recognized
+ * by their name. */
+async function formatIn(path: string): Promise<InputFormat> {
+  const format = await formatOf(path, ""), named = formatOfName(path);
+  if (format !== "jsonl" || (named !== "csv" && named !== "tsv")) return format;
+  return (await firstText(path, path)).trimStart().startsWith("{") ? format : named;
 }

@@ -43,6 +43,7 @@ export class RecordReader {
   #offset = 0;
   #number = 0;
   #isHeader = true;
+  #hasOneColumn = false;
   /** Length of `#rest` up to its last line feed, which may be inside a quoted cell. */
   #completeChars = 0;
   /** Length of `#rest` from which it is searched again. Searching it with each piece would take
@@ -73,13 +74,15 @@ export class RecordReader {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
       this.#number++;
-      // Below the header, "" is a row of one column, unlike an empty line.
-      const isRow = scan.endsQuoted && !this.#isHeader;
+      // In a table of one column, "" is a row, unlike an empty line.
+      const isRow = scan.endsQuoted && this.#hasOneColumn;
       if (!isRow && isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       yield { cells, number: this.#number, end: this.#offset + scan.position };
-      if (this.#isHeader && numberBefore !== undefined) this.#number = numberBefore;
+      if (!this.#isHeader) continue;
+      if (numberBefore !== undefined) this.#number = numberBefore;
+      this.#hasOneColumn = last === 0;
       this.#isHeader = false;
     }
     this.#keepRest(scan, piece);

@@ -15,7 +15,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Fields that are read without a flag. A name that nearly equals one of these is probably a
  * typo. */
-const DEFAULT_NAMES = ["prompt", "question", "instruction", "messages", "conversations"];
+const DEFAULT_NAMES = ["messages", "prompt", "conversations", "question", "instruction"];
 
 /** Names that other datasets give to prompts, the least ambiguous first. */
 const COMMON_NAMES = [
@@ -54,10 +54,14 @@ const NON_PROMPT_NAMES =
 
 /** @param promptField The field of `--prompt-field`, which the row does not have. */
 export function missingPrompt(row: Fields, promptField?: string): RowProblem {
-  const requested = promptField === undefined ? "" : `${JSON.stringify(promptField)}, `;
+  const fields = new Set(
+    promptField === undefined ? DEFAULT_NAMES : [promptField, ...DEFAULT_NAMES],
+  );
+  const names = Array.from(fields, (name) => JSON.stringify(name)), last = names.pop();
   return new RowProblem(
-    `no prompt found: expected ${requested}"messages", "prompt", "conversations", "question" or ` +
-      `"instruction", or a template: ${describeFields(row)}`,
+    `no prompt found: expected ${names.join(", ")} or ${last}, or a template: ${
+      describeFields(row)
+    }`,
     () => pathHint(row, promptField) ?? promptHint(row),
   );
 }

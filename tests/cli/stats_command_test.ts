@@ -110,19 +110,23 @@ Deno.test("stats: refuses results in other formats, whose last line may look lik
   await dir.write("y.jsonl", `[\n${line},\n${line}\n]\n`);
   await dir.write("z.csv", "uid,response\na,b\n");
   await dir.write("table.jsonl", "PAR1\0PAR1");
+  await dir.write("array.txt", `[\n${line},\n${line}\n]\n`);
   for (
     const [name, what] of [
       ["x.json", "a JSON array"],
       ["y.jsonl", "a JSON array"],
       ["z.csv", "a CSV file"],
       ["table.jsonl", "a Parquet file"],
+      ["array.txt", "a JSON array"],
     ]
   ) {
     const { message } = await assertRejects(() => stats(dir.path(name)), UsageError);
     assert(message.includes(`${name}": it is ${what}, and results are read from JSON`), message);
   }
-  await dir.write("lines.txt", `${line}\n`);
-  assert(/Rows +1\n/.test((await stats(dir.path("lines.txt"))).out));
+  for (const name of ["lines.txt", "lines.csv", "lines.parquet"]) {
+    await dir.write(name, `${line}\n`);
+    assert(/Rows +1\n/.test((await stats(dir.path(name))).out), name);
+  }
 });
 
 Deno.test("stats: compares two runs", async () => {

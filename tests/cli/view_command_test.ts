@@ -72,6 +72,9 @@ Deno.test({
       `"${link}" is left out: it is the same file as "${path}"`,
     ]);
     assertEquals([...(await findDataFiles([dir.root])).runs.values()], [0, 0]);
+    // The run file is beside the file, not beside the link.
+    await Deno.symlink("x.jsonl", dir.path("out/latest.jsonl"));
+    assertEquals([...(await findDataFiles([dir.path("out")])).runs.keys()], files);
   },
 });
 

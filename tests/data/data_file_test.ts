@@ -96,6 +96,21 @@ Deno.test("data file: the run of an empty file is known", async () => {
   file.close();
 });
 
+Deno.test({
+  name: "data file: the run of a file that a link leads to is known",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    await dir.write("out/x.run.json", JSON.stringify({ identity: { template: "{{q}}" } }));
+    await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+    await Deno.symlink("out/x.jsonl", dir.path("latest.jsonl"));
+    const file = new DataFile(dir.path("latest.jsonl"));
+    file.refresh();
+    assertEquals([readAll(file), file.hints.template], [["a"], "{{q}}"]);
+    file.close();
+  },
+});
+
 function a5MB(start: string): string {
   return start + "x".repeat(5_000_000);
 }

@@ -57,8 +57,8 @@ function recordsOf(text: string): SlowRecord[] | undefined {
     }
     number++;
     const end = Math.min(i, text.length);
-    // Below the header, a quoted cell is a row even if it is empty.
-    const isRow = isQuoted && records.length > 0;
+    // In a table of one column, a quoted cell is a row even if it is empty.
+    const isRow = isQuoted && records[0]?.cells.length === 1;
     if (isRow || cells.length > 1 || cells[0].trim() !== "") records.push({ cells, number, end });
   }
   return records;

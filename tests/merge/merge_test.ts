@@ -20,6 +20,7 @@ import {
   UsageError,
 } from "../../lib/errors.ts";
 import { findRuns, mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
+import { distinctIn } from "../../lib/merge/merge_runs.ts";
 import { RunLines } from "../../lib/merge/run_lines.ts";
 import { filesOf, readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { planFor } from "../../lib/shards/mod.ts";
@@ -70,6 +71,9 @@ Deno.test("a merge keeps the names of the inputs once, not for each of its shard
   assertEquals(one.runFile?.inputs, inputs);
   assertStrictEquals(one.runFile?.inputs, other.runFile?.inputs);
   assertStrictEquals(one.inputs, other.inputs);
+  assertStrictEquals(one.changes, other.changes);
+  const names = Array.from({ length: 12_000 }, (_, i) => `part-${i}.jsonl`);
+  assertEquals(distinctIn([names.slice(0, 1), ...names.map(() => names)]), names);
 });
 
 Deno.test("a merge refuses two JSON Schemas, and keeps the one beside shards of a version that did not write it", async () => {

@@ -425,4 +425,7 @@ Deno.test("parse() names the field of --prompt-field, and what takes it if it is
     hintOf({ meta: { q: 1 }, query: "why?" }, { promptField }),
     "use --prompt-field query",
   );
+  const expected =
+    'expected "question", "messages", "prompt", "conversations" or "instruction", or';
+  assertEquals(String(read({ text: "a" }, { promptField: "question" })).includes(expected), true);
 });
