@@ -248,7 +248,7 @@ function printClashes(
 }
 
 function reportText(report: MergeReport, results: string): string {
-  const { failures, duplicates, movedTo } = report;
+  const { failures, duplicates, movedFolders } = report;
   const hasFailures = report.failed + report.badRows + report.pending > 0;
   return `${
     [
@@ -273,7 +273,8 @@ function reportText(report: MergeReport, results: string): string {
       `Results    ${printable(results)}`,
       ...hasFailures ? [`Failures   ${printable(failures!)}`] : [],
       ...duplicates === null ? [] : [`Duplicates ${printable(duplicates)}`],
-      ...movedTo === null ? [] : [`Shards     ${printable(movedTo)}`],
+      ...movedFolders.slice(0, MAX_LISTED).map((folder) => `Shards     ${printable(folder)}`),
+      ...moreLine(movedFolders.length - MAX_LISTED),
     ].join("\n")
   }\n`;
 }

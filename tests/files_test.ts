@@ -13,7 +13,7 @@ import {
 } from "../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { ifThere, removeIfThere, systemReason } from "../lib/files.ts";
-import { refuseStream } from "../lib/sink/mod.ts";
+import { refuseLongName, refuseStream } from "../lib/sink/mod.ts";
 import { CliServer, runCli } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 
@@ -81,6 +81,18 @@ Deno.test("an output is not written to a hidden stream of another file", () => {
   for (const path of ["C:\\out\\x.jsonl", "c:x.jsonl", "\\\\?\\C:\\out\\x.jsonl", "x.jsonl"]) {
     refuseStream(path, "windows");
   }
+});
+
+Deno.test("an output whose temporary file would have too long a name is refused with advice", () => {
+  const nameOf = (length: number) => `out/${"é".repeat(length / 2)}.run.json`;
+  refuseLongName(nameOf(224), "linux");
+  assertThrows(
+    () => refuseLongName(nameOf(226), "linux"),
+    UsageError,
+    "1 byte too long. Name a shorter",
+  );
+  refuseLongName(nameOf(450), "windows");
+  assertThrows(() => refuseLongName(nameOf(454), "windows"), UsageError, "2 characters too long");
 });
 
 /** With the permissions of the task `distill`. */

@@ -53,10 +53,7 @@ export interface MonitoredRun {
 /** Time between beats, and minimum time between snapshots to a page. */
 export const BEAT_MS = 500;
 
-/**
- * Beats without a snapshot (2 s) until the hub takes one itself. Pages turn gray after 5 s without
- * a message.
- */
+/** Beats without a snapshot (2 s) until the hub takes one. Pages turn gray after 5 s of silence. */
 const SILENT_BEATS = 4;
 
 /** Beats between snapshots to a hidden page (4 s), so that it is not gray when it is shown. */
@@ -160,13 +157,14 @@ export class Hub {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.finish();
-    for (const page of this.#pages) page.close(CLOSE.goingAway, "the run has ended");
+    // An active run continues: its pages say that the connection is lost.
+    if (this.#run.snapshot() === undefined) this.finish();
+    for (const page of this.#pages) page.close(CLOSE.goingAway, "the monitor is closed");
     this.#pages.clear();
   }
 
   #admit(page: PageLink): void {
-    if (this.#isClosed) return page.close(CLOSE.goingAway, "the run has ended");
+    if (this.#isClosed) return page.close(CLOSE.goingAway, "the monitor is closed");
     if (this.#pages.size >= MAX_PAGES) return page.close(CLOSE.tryLater, "too many pages");
     page.lastHeardMs = this.#now();
     this.#pages.add(page);

@@ -100,7 +100,8 @@ export interface Monitor extends Disposable {
   report(): string;
   /** Notifies pages that the run has ended, and keeps them open. */
   finish(): void;
-  /** Notifies pages that the run has ended, closes them and stops listening to the run. */
+  /** Closes the pages and stops listening to the run. Unless a run is active, pages are notified
+   * that it has ended. */
   close(): void;
 }
 
@@ -119,8 +120,8 @@ export interface ServedMonitor extends AsyncDisposable {
   /** The record and the app of the served monitor. */
   readonly monitor: Monitor;
   /**
-   * Notifies pages that the run has ended, and closes their sockets and the port, without waiting
-   * for pages. A page that has stopped reading keeps the runtime alive until its connection ends.
+   * Closes the sockets of pages and the port, without waiting for pages. Unless a run is active,
+   * pages are notified that it has ended. A page that has stopped reading keeps the runtime alive until its connection ends.
    */
   close(): Promise<void>;
 }

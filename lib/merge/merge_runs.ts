@@ -122,7 +122,9 @@ async function claimOutput(files: OutputFiles, { replace }: MergeOptions): Promi
 async function outputFiles(output: string): Promise<OutputFiles> {
   if (output.endsWith(".jsonl")) return filesOf("", output.slice(0, -".jsonl".length));
   const isFolderName = endsWithSeparator(output) || await isFolder(output);
-  const file = isFolderName
+  const file = output === "-"
+    ? "all.jsonl"
+    : isFolderName
     ? inFolder(output, "all.jsonl")
     : `${output.replace(/\.\w*$/, "")}.jsonl`;
   throw new UsageError(
@@ -238,7 +240,8 @@ async function mergeProven(
     await dropRecovered(files.failures, pass.recoveredUids);
     await writeMergedRunFile(files, runs, report.pending);
   });
-  return { ...report, ...paths, movedTo: movedRuns.length > 0 ? await tidyUp(movedRuns) : null };
+  const movedFolders = await tidyUp(movedRuns);
+  return { ...report, ...paths, movedFolders, movedTo: movedFolders.at(-1) ?? null };
 }
 
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {

@@ -128,7 +128,9 @@ export interface MergeReport {
   readonly failures: string | null;
   /** Path of the file with the later answers of clashing rows; null if there are none. */
   readonly duplicates: string | null;
-  /** The folder to which shards were moved; null if none were. */
+  /** The folders to which shards were moved, each with a `/` at the end. */
+  readonly movedFolders: readonly string[];
+  /** The last of `movedFolders`; null if no shards were moved. */
   readonly movedTo: string | null;
 }
 

@@ -167,6 +167,7 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
     results: null,
     failures: null,
     duplicates: null,
+    movedFolders: [],
     movedTo: null,
   };
 }
@@ -200,15 +201,16 @@ export function runsBeside({ lock }: OutputFiles, runs: readonly MergeRun[]): Me
 }
 
 /**
- * Moves the files of each run to `.retort/shards/` in the run's folder. Returns the path of that
- * folder for the last run, with a `/` at the end.
+ * Moves the files of each run to `.retort/shards/` in the run's folder. Returns the paths
+ * of these folders, each with a `/` at the end.
  *
  * @throws {LockedError} If a run is active. The files of earlier runs have then been moved.
  */
-export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
-  let target = "";
+export async function tidyUp(runs: readonly MergeRun[]): Promise<string[]> {
+  const folders = new Set<string>();
   for (const { originalFiles: { results, failures, runJson, lock } } of runs) {
-    target = movedFolderOf(results);
+    const target = movedFolderOf(results);
+    folders.add(`${target}/`);
     await orCannotWrite(target, () => Deno.mkdir(target, { recursive: true }));
     // The run file is moved first. Without it, the shard refuses to run again, even if the merge
     // crashes now.
@@ -221,7 +223,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     // The lock file is moved once the lock is released.
     await moveIfThere(lock, target);
   }
-  return `${target}/`;
+  return [...folders];
 }
 
 /** Throws if `tidyUp` would replace files of an earlier merge, for example that of another input

@@ -279,15 +279,6 @@ export class RunNotices {
     );
   }
 
-  /** Warns that answers go to another file, because the output can no longer be synced, or its disk
-   * is full and the run must end. */
-  warnRescued(path: string, isTemporary: boolean): void {
-    const next = isTemporary
-      ? "Move this file next to the output before the next run, which adds them"
-      : "The next run adds them to the output";
-    this.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
-  }
-
   start(): void {
     const notices = this.#heldNotices ?? [];
     this.#heldNotices = undefined;

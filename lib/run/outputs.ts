@@ -22,7 +22,7 @@ import {
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import type { MergedResults, OwnOutput } from "../shards/mod.ts";
-import { outdatedPathOf, refuseStream } from "../sink/mod.ts";
+import { outdatedPathOf, refuseLongName, refuseStream } from "../sink/mod.ts";
 import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";
 import { readRunFile } from "./run_file.ts";
 
@@ -190,6 +190,7 @@ export async function checkOutputs(
   files: readonly OutputFiles[],
 ): Promise<void> {
   for (const { results } of files) refuseStream(results);
+  for (const { runJson } of files) refuseLongName(runJson);
   checkOwners(files, (path) => path);
   const [inputStats, stats] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
   const inputsByKey = new Map([...inputStats].map(([path, info]) => [fileKeyOf(path, info), path]));
@@ -294,6 +295,5 @@ async function checkSiblings(
 }
 
 function siblingOf(results: string): string {
-  const stem = stemOf(results);
-  return results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
+  return stemOf(results) + (results.endsWith(".jsonl") ? ".ndjson" : ".jsonl");
 }

@@ -9,7 +9,7 @@ import { lineFormat } from "./resolve_options.ts";
 import { type Identity, identityOf } from "./run_file.ts";
 import { Jobs, makeJobs } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
-import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
+import { DisplacedAnswers, OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { crashedInFlight, crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
 import {
@@ -35,11 +35,13 @@ export class Run {
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
   readonly stalledOutputs: StalledOutputs;
+  readonly #displacedAnswers: DisplacedAnswers;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.activeRun.progress);
     this.stalledOutputs = new StalledOutputs(this.#notices, () => this.#engine);
+    this.#displacedAnswers = new DisplacedAnswers(this.#notices);
     this.#options = resolveRunOptions(options, context.generator);
     this.#selection = new UidSelection(options.uids, options.excludeUids);
     this.#identity = identityOf({
@@ -50,7 +52,11 @@ export class Run {
     });
   }
 
-  async execute(): Promise<Summary> {
+  execute(): Promise<Summary> {
+    return this.#displacedAnswers.after(this.#execute());
+  }
+
+  async #execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
       await this.#jobs.each((job) => job.checkReadable());
@@ -157,7 +163,7 @@ export class Run {
       onStall: (error) => this.stalledOutputs.add(index, job, error),
       onRecover: () => this.stalledOutputs.remove(index),
       onBroken: (error) => this.#stopForLostOutput(error),
-      onRescue: (path, isTemporary) => this.#notices.warnRescued(path, isTemporary),
+      onRescue: (...file) => this.#displacedAnswers.add(job.files.results, ...file),
       onUnlocked: (path, reason) => {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { dirname } from "../deps/std_path.ts";
 import type { Engine } from "../engine/mod.ts";
 import { SinkError } from "../errors.ts";
 import { hasContent } from "../files.ts";
@@ -203,5 +204,43 @@ export class StalledOutputs {
   end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
     for (const job of this.#stalledJobs.values()) job.sink?.[ending]();
+  }
+}
+
+/** Files in the folder for temporary files that hold answers, because no file in the folder of the
+ * output could be written. A run does not find them by itself. */
+export class DisplacedAnswers {
+  readonly #notices: RunNotices;
+  readonly #paths: string[] = [];
+  #folder = "";
+
+  constructor(notices: RunNotices) {
+    this.#notices = notices;
+  }
+
+  /** Warns that answers are in another file, because the output can no longer be synced, or its
+   * disk is full and the run must end. */
+  add(output: string, path: string, isTemporary: boolean): void {
+    if (isTemporary) this.#paths.push(path);
+    // All outputs of a run are in one folder.
+    this.#folder = `${dirname(output)}/`;
+    const next = isTemporary
+      ? "Move this file next to the output before the next run, which adds them"
+      : "The next run adds them to the output";
+    this.#notices.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
+  }
+
+  /** Settles as the run does if there are no such files. Otherwise rejects, with what to do first:
+   * the same command would pay for these answers again. */
+  async after<T>(run: Promise<T>): Promise<T> {
+    const [result] = await Promise.allSettled([run]);
+    if (this.#paths.length === 0) return await run;
+    const cause = result.status === "rejected" ? result.reason : undefined;
+    const problem = cause instanceof Error ? cause.message : "The disk of the output is full";
+    throw new SinkError(
+      `${problem}\nBefore the next run, move ${listOf(this.#paths)} to "${this.#folder}": ` +
+        "its answers would be paid for again",
+      { cause },
+    );
   }
 }

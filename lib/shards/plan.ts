@@ -284,11 +284,12 @@ export async function readPlan(path: string): Promise<ShardPlan | undefined> {
 }
 
 function isPlan(plan: ShardPlan): boolean {
+  const isBorder = ({ byte, number, rows }: Border) =>
+    [byte, number, rows].every(Number.isSafeInteger);
   return typeof plan?.retort === "string" && Array.isArray(plan.inputs) &&
     Array.isArray(plan.starts) && plan.starts.length === plan.shards &&
-    plan.starts.every(({ input, byte, number, rows }) =>
-      [input, byte, number, rows].every(Number.isSafeInteger)
-    );
+    plan.starts.every((start) => Number.isSafeInteger(start.input) && isBorder(start)) &&
+    plan.inputs.every(({ end }) => end === null || isBorder(end));
 }
 
 /** Writes a plan file. Without file locks (`--no-lock`), shards that start together all write the

@@ -7,9 +7,10 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { RetortError, SinkError, UsageError } from "../errors.ts";
+import { RetortError, SinkError } from "../errors.ts";
 import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
+import { refuseStream } from "./file_names.ts";
 import { tryLock } from "./lock_file.ts";
 
 export interface ReplacementOptions {
@@ -103,20 +104,6 @@ export class Replacement implements AsyncDisposable {
     this.#file?.close();
     this.#file = undefined;
   }
-}
-
-/**
- * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
- * `llama3`.
- *
- * @throws {UsageError}
- */
-export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
-  if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
-  throw new UsageError(
-    `Cannot write "${path}": on Windows, the part after the colon names a hidden stream of another ` +
-      "file. Name another output",
-  );
 }
 
 function leftoverPattern(target: string): RegExp {

@@ -14,7 +14,6 @@ export {
   createTemporary,
   modeMadeFrom,
   orCannotWrite,
-  refuseStream,
   removeLeftovers,
   Replacement,
   type ReplacementOptions,
@@ -25,6 +24,7 @@ export {
   untilSynced,
   writeFileDurably,
 } from "./durable_file.ts";
+export { refuseLongName, refuseStream } from "./file_names.ts";
 export {
   isPendingIndexLine,
   isPendingLine,

@@ -89,7 +89,8 @@ async function writeDurably(path: string, text: string, options: Deno.OpenOption
 
 export interface LastResortOptions {
   readonly mode?: number;
-  /** Called for each new file. `isTemporary`: it is in the folder for temporary files. */
+  /** Called once the first lines are durable in a new file. `isTemporary`: it is in the folder for
+   * temporary files. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
   /** Whether lines that cannot be written are tried again each second, until `giveUp`. @default
@@ -103,6 +104,8 @@ interface Place {
   path?: string;
   /** The size before a failed write, which may have left part of a line. */
   sizeBefore?: number;
+  /** Whether `onFile` was called: lines are there. */
+  isUsed?: boolean;
 }
 
 /** Writes answers that arrive after fdatasync has failed, or after the run may no longer wait for
@@ -171,20 +174,20 @@ export class LastResort {
     place.sizeBefore = (await Deno.stat(place.path)).size;
     await writeDurably(place.path, lines, { append: true });
     place.sizeBefore = undefined;
+    if (!place.isUsed) this.#options.onFile?.(place.path, place.isTemporary);
+    place.isUsed = true;
   }
 
   async #create({ isTemporary }: Place): Promise<string> {
-    const { mode, onFile, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } =
-      this.#options;
+    const { mode, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } = this.#options;
     const output = isTemporary
       ? inFolder(await makeFolder(), basename(this.#output))
       : this.#output;
     // The user moves the temporary file beside the output, where another rescued file may be. So
     // their numbers must differ.
-    const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
-    const path = await createRescuedFile(output, mode, lastNumber);
-    onFile?.(path, isTemporary);
-    return path;
+    const other = isTemporary ? this.#beside : this.#temporary;
+    const lastNumber = other.path === undefined ? 0 : numberOf(other.path);
+    return await createRescuedFile(output, mode, lastNumber);
   }
 }
 

@@ -882,6 +882,27 @@ Deno.test("shards that ran with --no-lock are merged where the filesystem has no
   }
 });
 
+Deno.test("a merge into something else than a .jsonl file is refused, with a name that is possible", async () => {
+  await using dir = await tempDir();
+  for (const [output, name] of [["-", "all.jsonl"], ["x.csv", "x.jsonl"], ["m/", "m/all.jsonl"]]) {
+    const merge = () => mergeRuns({ outputs: dir.path("out"), output });
+    const { message } = await assertRejects(merge, UsageError);
+    assertEquals(message.split("such as ")[1], `-o ${name}`);
+  }
+});
+
+Deno.test("a merge with --tidy reports each folder to which it has moved shards", async () => {
+  await using dir = await tempDir();
+  const outputs = ["a", "b", "a/c"].map((name) => dir.path(name));
+  for (const [i, output] of outputs.entries()) {
+    await runShard(await dir.write(`${i}.jsonl`, prompts(2 * i, 2 * i + 2)), `${output}/`, {});
+  }
+  await runShard(await dir.write("4.jsonl", prompts(8, 9)), `${outputs[0]}/`, {});
+  const report = await mergeRuns({ outputs, output: dir.path("a/x.jsonl"), tidy: true });
+  const folders = outputs.map((output) => `${output}/.retort/shards/`);
+  assertEquals([report.movedFolders, report.movedTo], [folders, folders[2]]);
+});
+
 Deno.test("the next merge with --tidy adds new runs to the output in their folder, and moves only these", async () => {
   await using dir = await tempDir();
   const out = dir.path("out/");

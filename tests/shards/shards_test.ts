@@ -198,13 +198,17 @@ Deno.test("a changed input, other inputs and other reading options are refused",
 Deno.test("shards that start at once scan the input once, and incomplete borders are written again", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 200));
-  await dir.write("out/.retort/in.shards-4.json", '{"retort":"0.1.0","sha');
+  const planPath = await dir.write("out/.retort/in.shards-4.json", '{"retort":"0.1.0","sha');
   const runs = await Promise.all(
     [0, 1, 2, 3].map((index) => runShard(input, dir.path("out/"), { shard: { index, count: 4 } })),
   );
   assertEquals(runs.flatMap(({ asked }) => asked).length, 200);
-  const plan = await readPlan(dir.path("out/.retort/in.shards-4.json"));
+  const plan = await readPlan(planPath);
   assertEquals(plan?.starts.map(({ rows }) => rows).at(-1), 200 - runs[3].asked.length);
+  for (const inputs of [[{ ...plan!.inputs[0], end: undefined }], [null]]) {
+    await Deno.writeTextFile(planPath, JSON.stringify({ ...plan, inputs }));
+    assertEquals(await readPlan(planPath), undefined);
+  }
 });
 
 async function gzip(dir: TempDir, name: string, text: string): Promise<string> {

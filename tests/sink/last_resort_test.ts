@@ -36,20 +36,59 @@ Deno.test("LastResort uses one temporary folder, also after a write there has fa
   const files: string[] = [];
   const lastResort = new LastResort(output, {
     makeFolder: () => Promise.resolve(dir.path(`tmp${++folders}`)),
-    onFile: (path) => {
-      files.push(path);
-      // The file cannot be opened until this is removed.
-      Deno.removeSync(path);
-      Deno.mkdirSync(path);
-    },
+    onFile: (path) => files.push(path),
   });
-  await assertRejects(() => lastResort.append("1\n"), SinkError);
+  await lastResort.append("1\n");
+  // The file cannot be opened until this is removed.
+  await Deno.remove(files[0]);
+  await Deno.mkdir(files[0]);
+  await assertRejects(() => lastResort.append("2\n"), SinkError);
   await assertRejects(() => lastResort.append("2\n"), SinkError);
   await Deno.remove(files[0]);
   await dir.write("tmp1/x.rescued-1.jsonl", "1\n2");
   await lastResort.append("3\n");
   assertEquals(files, [dir.path("tmp1/x.rescued-1.jsonl")]);
   assertEquals(await dir.read("tmp1/x.rescued-1.jsonl"), "1\n3\n");
+});
+
+Deno.test("LastResort names a file only once lines are in it", async () => {
+  await using dir = await tempDir();
+  const files: string[] = [];
+  const lastResort = new LastResort(dir.path("out/x.jsonl"), {
+    makeFolder: () => Promise.resolve(dir.path("tmp")),
+    onFile: (path) => files.push(path),
+  });
+  const { sync } = Deno.FsFile.prototype;
+  // The folder can be synced, but not the first file.
+  Deno.FsFile.prototype.sync = async function () {
+    if (!(await this.stat()).isFile) return await sync.call(this);
+    Deno.FsFile.prototype.sync = sync;
+    throw new Error("full");
+  };
+  try {
+    await lastResort.append("1\n");
+  } finally {
+    Deno.FsFile.prototype.sync = sync;
+  }
+  assertEquals(files, [dir.path("tmp/x.rescued-2.jsonl")]);
+});
+
+Deno.test("LastResort numbers a file next to the output after its temporary file", async () => {
+  await using dir = await tempDir();
+  const output = `${await dir.write("full", "")}/x.jsonl`;
+  const files: string[] = [];
+  const lastResort = new LastResort(output, {
+    makeFolder: () => Promise.resolve(dir.path("tmp")),
+    onFile: (path) => files.push(path),
+    retries: true,
+  });
+  await lastResort.append("1\n");
+  // The temporary file takes no more; there is space for the output again.
+  await Deno.remove(files[0]);
+  await Deno.mkdir(files[0]);
+  await Deno.remove(dir.path("full"));
+  await lastResort.append("2\n");
+  assertEquals(files, [dir.path("tmp/x.rescued-1.jsonl"), dir.path("full/x.rescued-2.jsonl")]);
 });
 
 Deno.test("LastResort tries again if no disk has room, until it gives up", async () => {

@@ -336,6 +336,15 @@ Deno.test("Hub.close() notifies pages, closes all sockets with 1001 and stops fo
   assertEquals(stage.open().socket.closedWith, 1001);
 });
 
+Deno.test("Hub.close() does not say that a run has ended that continues", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  stage.run.now = makeSnapshot();
+  socket.taken();
+  stage.hub.close();
+  assertEquals([socket.messages, socket.closedWith], [[], 1001]);
+});
+
 Deno.test("Hub.close() does not repeat the end of the run", () => {
   const stage = new Stage();
   const { socket } = stage.open();
