@@ -162,6 +162,21 @@ for (const concurrency of [1, 4, 8]) {
   });
 }
 
+Deno.test("Engine fails no row that times out twice when its teacher falls silent between the two", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), concurrency: 1 }, 60_000);
+  bench.refuse = (uid) => bench.fixture.outcomes.length === 0 && uid !== "0" ? undefined : away();
+  await bench.fixture.start();
+  await clock.advance(30 * MINUTE_MS);
+  const { asked } = bench.teacher;
+  assertEquals([asked[0], asked[1], asked[2]], ["0", "1", "0"]);
+  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [1, 0]);
+  bench.refuse = () => undefined;
+  await clock.advance(5 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
+});
+
 Deno.test("Engine fails rows one by one where a gateway waits in vain for a quarter of an hour", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 }, 60_000);
