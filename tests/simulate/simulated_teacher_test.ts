@@ -229,7 +229,7 @@ Deno.test("serveSimulatedTeacher() refuses options that it does not know, and wr
 
 Deno.test("serveSimulatedTeacher() says when its port is taken", async () => {
   await using teacher = serve();
-  const message = `Cannot listen on port ${teacher.port}: another program does`;
+  const message = `Cannot listen on port ${teacher.port}: another program uses it`;
   assertThrows(() => serve({ port: teacher.port }), UsageError, message);
 });
 
