@@ -203,7 +203,7 @@ async function refuseSpecialFile(path: string): Promise<void> {
 /** Why a path must not be opened like a file; undefined for files, folders, `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
-  return `it is ${kindOf(info)}. Write its content to a file and name that`;
+  return `it is ${kindOf(info)}. Write its content to a file, and name that file`;
 }
 
 export function kindOf(info: Deno.FileInfo): string {

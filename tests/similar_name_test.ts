@@ -1,7 +1,7 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
 import { similarName, suggestion } from "../lib/similar_name.ts";
 
-Deno.test("a misspelt name has a similar one, and another word has none", () => {
+Deno.test("a misspelled name has a similar name, and another word has none", () => {
   const cases: [word: string, names: string[], expected: string | undefined][] = [
     ["modl", ["prompt", "model"], "model"],
     ["retyr", ["retry"], "retry"],

@@ -12,7 +12,7 @@ Deno.test("after() calls back once the time has passed, however long", async () 
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("after() does not call back once it was called off", async () => {
+Deno.test("after() does not call back once it was canceled", async () => {
   using clock = new FakeClock();
   let calls = 0;
   const callOff = after(3 * MAX_TIMER_MS, () => calls++);

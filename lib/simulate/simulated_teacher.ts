@@ -112,7 +112,7 @@ function listen(
     return Deno.serve(options, (request) => handler.answer(request));
   } catch (cause) {
     if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
-    const problem = `Cannot listen on port ${port}: another program does. Name another port`;
+    const problem = `Cannot listen on port ${port}: another program uses it. Choose another port`;
     throw new UsageError(problem, { cause });
   }
 }

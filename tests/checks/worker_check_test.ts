@@ -60,7 +60,7 @@ function verdictsOn(answers: readonly string[], later: readonly string[] = []) {
 
 const failed = (unchecked: string) => ({ unchecked, isFinal: true });
 
-Deno.test("WorkerCheck sends the answers after one that could not be checked again", async () => {
+Deno.test("WorkerCheck sends the answers again that followed an answer that could not be checked", async () => {
   assertEquals(await verdictsOn(["a", "b", "c!", "d!", "e", "f!", "g"]), {
     verdicts: [
       "said a",

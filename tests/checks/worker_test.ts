@@ -55,7 +55,7 @@ Deno.test("an answer whose check throws ends the batch", () => {
   );
 });
 
-Deno.test("an answer that takes too long is blamed on the check that it was in", () => {
+Deno.test("the verdict on an answer that takes too long names the check that was running", () => {
   const checks = new Map<
     "the reject pattern (--reject-pattern)" | "the JSON Schema (--json-schema)",
     Check

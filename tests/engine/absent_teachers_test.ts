@@ -129,7 +129,7 @@ Deno.test("Engine continues with one of two teachers when the other is absent", 
   assertStringIncludes(notices[0], "http://absent/v1 cannot be reached");
 });
 
-Deno.test("Engine waits for a teacher that is lost once one has answered", async () => {
+Deno.test("Engine waits for a teacher that is lost after it has answered", async () => {
   using clock = new FakeClock();
   const teacher = new TimedTeacher(clock, {
     latencyMs: () => 1_000,
@@ -224,7 +224,7 @@ Deno.test("Engine halts when only a teacher is left that was never reached", asy
   }
 });
 
-Deno.test("Engine uses a teacher that starts late once another one has answered", async () => {
+Deno.test("Engine uses a teacher that starts late once another teacher has answered", async () => {
   for (const code of ["ECONNREFUSED", "ENOTFOUND"]) await startLate(code);
 });
 

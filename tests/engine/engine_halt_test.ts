@@ -399,7 +399,7 @@ async function runTruncated(
 const truncated = () => completionOf({ finishReason: "length" });
 const PROBLEM = "The answer stopped at the token limit (max_tokens 5)";
 
-Deno.test("Engine tells of 20 useless answers from the start, and halts after 1,000", async () => {
+Deno.test("Engine gives a notice of 20 useless answers from the start, and halts after 1,000", async () => {
   const { fixture, notices } = await runTruncated(truncated);
   assertEquals(notices, [
     `None of the 20 answers so far could be used, although they may be billed. The last: ${PROBLEM}`,

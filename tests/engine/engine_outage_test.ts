@@ -162,6 +162,21 @@ for (const concurrency of [1, 4, 8]) {
   });
 }
 
+Deno.test("Engine fails no row that times out twice when its teacher falls silent between the two", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), concurrency: 1 }, 60_000);
+  bench.refuse = (uid) => bench.fixture.outcomes.length === 0 && uid !== "0" ? undefined : away();
+  await bench.fixture.start();
+  await clock.advance(30 * MINUTE_MS);
+  const { asked } = bench.teacher;
+  assertEquals([asked[0], asked[1], asked[2]], ["0", "1", "0"]);
+  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [1, 0]);
+  bench.refuse = () => undefined;
+  await clock.advance(5 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals([bench.fixture.outcomes.length, bench.failedRows], [30, 0]);
+});
+
 Deno.test("Engine fails rows one by one where a gateway waits in vain for a quarter of an hour", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 4 }, 60_000);
@@ -184,7 +199,7 @@ Deno.test("Engine sends rows twice that a gateway never waits for, if they are a
   assertEquals(bench.failedRows, 5);
 });
 
-Deno.test("Engine fails rows that timed out once another one is answered", async () => {
+Deno.test("Engine fails rows that timed out once another row is answered", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { rows: rowsOf(30), isCareful: true, concurrency: 2 }, 60_000);
   bench.refuse = (uid) => Number(uid) < 3 ? away() : undefined;
@@ -280,7 +295,7 @@ Deno.test("Engine takes a rejection by a teacher without status codes for a sign
   await bench.end();
 });
 
-Deno.test("Engine probes with new rows as long as there are some", async () => {
+Deno.test("Engine probes with new rows while there are any", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { source: endlessRows() });
   bench.refuse = broken;
@@ -369,7 +384,7 @@ for (
   });
 }
 
-Deno.test("Engine reports an address that does not respond, once, also if it is one of several", async () => {
+Deno.test("Engine reports once that an address does not respond, also if there are several", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const absent = {
@@ -389,7 +404,7 @@ Deno.test("Engine reports an address that does not respond, once, also if it is 
   await bench.end();
 });
 
-Deno.test("Engine does not ask whether a teacher is running that sends errors", async () => {
+Deno.test("Engine does not ask whether a teacher that sends errors is running", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const address = "http://broken/v1";
@@ -408,7 +423,7 @@ Deno.test("Engine does not ask whether a teacher is running that sends errors", 
   await bench.end();
 });
 
-Deno.test("Engine says of a quota that is used up how long nothing was answered, and tells it again and again", async () => {
+Deno.test("Engine says of a quota that is used up how long nothing was answered, and repeats it", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const bench = new Bench(clock, {

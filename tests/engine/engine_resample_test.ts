@@ -256,7 +256,7 @@ Deno.test("Engine keeps answers that came before the teacher refused all rows", 
   assertEquals([fixture.outcomes, fixture.engine.state], [[], "halted"]);
 });
 
-Deno.test("Engine gives a sink that keeps no answers the last one of each row that stays pending", async () => {
+Deno.test("Engine gives a sink that keeps no answers the last answer of each row that stays pending", async () => {
   const fixture = resampling({ rows: rowsOf(2), concurrency: 1 });
   await fixture.start();
   fixture.engine.closeGate("pause");

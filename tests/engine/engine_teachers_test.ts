@@ -229,7 +229,7 @@ Deno.test("Engine gives a teacher that joins the same share of its rate limit as
   await fixture.ended;
 });
 
-Deno.test("Engine changes the weight and limit of a teacher in its place, and knows one again that has left", async () => {
+Deno.test("Engine changes the weight and limit of a teacher that stays, and recognizes a teacher that has left", async () => {
   using clock = new FakeClock();
   const [a, b] = ["a", "b"].map((address) =>
     Object.assign(new TimedTeacher(clock, { latencyMs: () => 100 }), { address })
@@ -447,7 +447,7 @@ Deno.test("with affinity, Engine probes a teacher that was down while the other 
   await fixture.ended;
 });
 
-Deno.test("a row whose last answer shows that its teacher finishes none goes to another one", async () => {
+Deno.test("rows whose answers show that their teacher finishes no answer go to another teacher", async () => {
   const { a, b, fixture } = await startPair({ rows: rowsOf(8), maxAttempts: 1, keeps: true });
   while (!fixture.hasEnded) {
     await a.open[0]?.answer({ finishReason: "" });

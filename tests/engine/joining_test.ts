@@ -72,7 +72,7 @@ Deno.test("with affinity, rows of one prefix stay at one teacher while it has ro
   assert(single.wallMs <= 1.1 * without.wallMs, `${single.wallMs} and ${without.wallMs}`);
 });
 
-Deno.test("prefixes follow weights, and only those of a teacher that leaves move, until it is back", async () => {
+Deno.test("teachers get prefixes by weight, and only the prefixes of a teacher that leaves move, until it is back", async () => {
   using clock = new FakeClock();
   const tenants = 80, weights = [4, 1, 1, 1, 1];
   const teachers = weights.map((_, n) =>

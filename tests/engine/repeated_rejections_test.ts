@@ -44,7 +44,7 @@ Deno.test("RepeatedRejections holds rows back, and finds after three that they a
   assertEquals(rejections.failHeld(), []);
 });
 
-Deno.test("RepeatedRejections fails rows once another was rejected with another message or status", () => {
+Deno.test("RepeatedRejections fails held rows once a row was rejected with another message or status", () => {
   const rejections = newRejections();
   for (let round = 0; round < 10; round++) {
     rejections.addLast(refused("a", "Too long"));
@@ -66,7 +66,7 @@ Deno.test("RepeatedRejections treats messages that differ only in ids as the sam
   assertEquals(rejections.isConclusive, true);
 });
 
-Deno.test("RepeatedRejections fails all held rows once one has succeeded, and requires twenty from then on", () => {
+Deno.test("RepeatedRejections fails all held rows once a row has succeeded, and requires twenty from then on", () => {
   const rejections = newRejections();
   addAll(rejections, 2);
   assertEquals(uids(succeed(rejections)), ["0", "1"]);

@@ -109,7 +109,7 @@ Deno.test("Progress projects the cost from the cost of rows, and knows none with
   bench.progress.stop();
 });
 
-Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of the time before when it continues", () => {
+Deno.test("Progress has no rate while a run is held with nothing in flight, and afterwards none from before the pause", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
   settleFor(20, bench);
@@ -127,7 +127,7 @@ Deno.test("Progress has no rate as soon as a run is held with nothing in flight,
   bench.progress.stop();
 });
 
-Deno.test("Progress takes rows that finish as a run is held for no rate of that moment", () => {
+Deno.test("Progress does not derive a rate from the moment in which a run is held", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
   bench.clock.advance(4_000);

@@ -119,7 +119,7 @@ Deno.test("Projection lets the lower bound grow with rows that never end", () =>
   assertGreater(at(300_000).seconds!, at(60_000).seconds! * 4);
 });
 
-Deno.test("Projection does not take finished cohorts for all while an early one continues", () => {
+Deno.test("Projection does not take finished cohorts for all cohorts while an early cohort continues", () => {
   // Row 3 takes ten minutes: the cohorts after its own finish, but are not the first ones.
   const looks = simulate(Array.from({ length: 6000 }, (_, i) => i === 3 ? 600_000 : 2000), 20);
   for (const { atMs, isLowerBound } of looks) {
@@ -274,7 +274,7 @@ Deno.test("Projection gives what was spent when all rows are done, and for free 
   assertEquals(projection.projectCost(3, 0.5), { usd: 0.5, isLowerBound: false, errorUsd: 0 });
 });
 
-Deno.test("Projection counts what rows after the finished cohorts have cost", () => {
+Deno.test("Projection includes the cost of rows after the finished cohorts", () => {
   const projection = new Projection(20, 1000, 0);
   for (let sequence = 0; sequence < 200; sequence++) {
     projection.settled(sequence, 1000, sequence < 160 ? 0.01 : 1);

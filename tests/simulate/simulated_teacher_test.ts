@@ -151,7 +151,7 @@ Deno.test("serveSimulatedTeacher() answers 429 past its capacity, and frees it a
   assertEquals(await Promise.all(both), [200, 200]);
 });
 
-Deno.test("serveSimulatedTeacher() frees the place of a stream that is not read further", async () => {
+Deno.test("serveSimulatedTeacher() frees the capacity of a stream that is not read further", async () => {
   await using teacher = serve({ capacity: 1, latency: 1_000 });
   const streamed = await post(teacher, chat("1", { stream: true }));
   assertEquals(await statusOf(post(teacher, chat("2"))), 429);
@@ -229,7 +229,7 @@ Deno.test("serveSimulatedTeacher() refuses options that it does not know, and wr
 
 Deno.test("serveSimulatedTeacher() says when its port is taken", async () => {
   await using teacher = serve();
-  const message = `Cannot listen on port ${teacher.port}: another program does`;
+  const message = `Cannot listen on port ${teacher.port}: another program uses it`;
   assertThrows(() => serve({ port: teacher.port }), UsageError, message);
 });
 

@@ -357,7 +357,7 @@ Deno.test("an answer after 100 Continue is read as it is, even one that begins a
   await teacher.close?.();
 });
 
-Deno.test("chunks whose lines end in LF alone are no odd head: nothing is said to be accepted from now on", async () => {
+Deno.test("chunks whose lines end in LF alone are no odd head: no message says that they are accepted from now on", async () => {
   const raw = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\n{}\n0\n\n";
   await using server = serveScript(() => ({ body: "", raw }));
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url });

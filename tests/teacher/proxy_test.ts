@@ -73,7 +73,7 @@ Deno.test("a proxy whose password cannot be decoded is refused, and not shown", 
   }
 });
 
-Deno.test("a proxy without a scheme is one of http://", async () => {
+Deno.test("a proxy without a scheme is taken for an http:// proxy", async () => {
   for (const proxy of ["me:hidden@p:3128", "proxy.example:3128", "127.0.0.1:3128", "p"]) {
     const make = { model: "m", baseUrl: "https://teacher.invalid/v1", proxy };
     await openaiCompatible(make).close();

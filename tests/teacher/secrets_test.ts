@@ -67,7 +67,7 @@ Deno.test("redactor() leaves other text unchanged", () => {
   assertEquals(redactor([])("\\u0041"), "\\u0041");
 });
 
-Deno.test("redactor() finds each place of each secret", () => {
+Deno.test("redactor() finds each occurrence of each secret", () => {
   const redact = redactor(["key/one", "key/one/two", "pässword", "a%2Fb%41c"]);
   assertEquals(
     redact("key/one key%2Fone%2Ftwo p%C3%A4ssword a%2Fb%41c a/bAc key\\/one"),

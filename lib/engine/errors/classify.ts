@@ -21,8 +21,8 @@ import {
   halt,
   SERVER_VERDICTS,
   UNKNOWN_ENDING,
-  UNKNOWN_TEXT,
   UNREACHABLE,
+  UNRECOGNIZED,
   type Verdict,
   VERDICTS,
 } from "./verdicts.ts";
@@ -107,7 +107,7 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   // Errors in 2xx responses are marked retryable, because many do not say what is wrong. The row
   // fails if the error clearly blames it.
   if (status === undefined || status >= 300) return VERDICTS.fault;
-  return verdict === FAIL ? UNKNOWN_TEXT : verdict;
+  return verdict === FAIL ? UNRECOGNIZED : verdict;
 }
 
 /** Returns the verdict on a rejected request. If the message names neither a content filter nor
@@ -172,7 +172,7 @@ function verdictByMessage(error: TeacherError): Verdict {
   if (isRelayed || isAbout("fault", message)) return VERDICTS.fault;
   if (isAbout("path", message)) return VERDICTS.address;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
-  return isAboutRequest(message, code) ? FAIL : UNKNOWN_TEXT;
+  return isAboutRequest(message, code) ? FAIL : UNRECOGNIZED;
 }
 
 function verdictOnServerError(error: TeacherError, status: number): Verdict {

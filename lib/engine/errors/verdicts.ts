@@ -134,12 +134,12 @@ export const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", typ
 /** A 2xx response with neither a completion nor an error. */
 const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
 /** A 2xx response that may not be a teacher's: Ollama's own API, or `{"code":7,"msg":"oh"}`. */
-export const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
+export const UNRECOGNIZED: Verdict = { ...BROKEN, otherServer: "probable" };
 export const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
   // From another web server, or from a captive portal.
   ["web_page", { ...BROKEN, otherServer: "certain" }],
-  ["other_api", UNKNOWN_TEXT],
+  ["other_api", UNRECOGNIZED],
 ]);
 
 /** Verdicts on connection errors by error code. Other codes are faults. */

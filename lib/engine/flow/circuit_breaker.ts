@@ -59,6 +59,7 @@ export class CircuitBreaker {
   #probeAt = 0;
   /** The next probe is made at this time at the latest, even if its interval is longer. */
   latestProbeAt = Infinity;
+  #respondedAt = -Infinity;
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
@@ -73,9 +74,8 @@ export class CircuitBreaker {
     return Math.min(this.#probeAt, this.latestProbeAt);
   }
 
-  /** Whether the teacher has responded since an attempt was sent that has failed now. */
-  hasRespondedSince(startedAt: number): boolean {
-    return this.#sinceAnyAnswer.since > startedAt;
+  hasRespondedSince(time: number): boolean {
+    return this.#respondedAt > time;
   }
 
   /** While the teacher is down, the attempt is a probe. */
@@ -88,10 +88,11 @@ export class CircuitBreaker {
   /** Called when the teacher answers, or rejects a request for a reason other than load or a fault.
    * Returns whether an outage ends. */
   responded(startedAt: number): boolean {
+    this.#respondedAt = this.#options.now();
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
       // The attempt was made before the outage, so the teacher may still be down.
       this.#probeMs = PROBE_BASE_MS;
-      this.#probeAt = this.#options.now();
+      this.#probeAt = this.#respondedAt;
       return false;
     }
     if (this.#sinceAnyAnswer.length > 0) this.#sinceAnyAnswer = new Streak();

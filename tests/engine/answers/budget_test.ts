@@ -201,7 +201,7 @@ Deno.test("answers without token counts cost the mean of the others", () => {
   assertEquals(budget.costUsd, 10.5);
 });
 
-Deno.test("answers without token counts that came first count once one has them", () => {
+Deno.test("answers without token counts that came first are estimated once an answer has counts", () => {
   const dear = endpointOf({ ...TEACHER }), cheap = endpointOf({ ...TEACHER });
   const budget = new Budget({
     priceOf: (completion, teacher) => {
@@ -227,7 +227,7 @@ Deno.test("tokens of answers that came before the first count are estimated", ()
   assertStringIncludes(budget.exhaustedReason!, "1,200 completion tokens of at most 1,000");
 });
 
-Deno.test("an answer that states its cost without token counts counts at that cost, but not as 0 tokens", () => {
+Deno.test("an answer with a stated cost but no token counts costs that much, and is not taken for 0 tokens", () => {
   const budget = new Budget({
     priceOf: ({ usage }) => usage?.costUsd,
     maxCostUsd: 10,
@@ -256,7 +256,7 @@ Deno.test("an answer without token counts has the price of its own teacher", () 
   assertStringIncludes(budget.exhaustedReason!, "has cost $10.00");
 });
 
-Deno.test("an answer whose cost is not stated costs the mean of those that state it", () => {
+Deno.test("an answer without a stated cost costs the mean of the answers that state it", () => {
   const budget = new Budget({ priceOf: ({ usage }) => usage?.costUsd, maxCostUsd: 10 });
   const unstated = () => budget.add(answer({ completionTokens: 7 }), ENDPOINT);
   assertEquals([unstated(), budget.costUsd], [null, null]);

@@ -49,7 +49,7 @@ Deno.test("asCompletion() corrects counts that cannot be summed, and leaves othe
   }
 });
 
-Deno.test("counts of a custom teacher that are no counts do not spoil the sums of a run", async () => {
+Deno.test("invalid counts of a custom teacher do not spoil the sums of a run", async () => {
   await using dir = await tempDir();
   await dir.write("in.jsonl", [0, 1, 2, 3].map((i) => ({ prompt: String(i) })));
   const usages = [{ promptTokens: NaN, completionTokens: 1 }, {

@@ -20,7 +20,7 @@ function answeredOf(fields: Partial<AnsweredAttempt>): AnsweredAttempt {
   return { ...cost, row: rowOf(), params: {}, resamples: 0, ...fields };
 }
 
-function classify(
+function decide(
   policy: AnswerPolicy,
   fields: Partial<Completion>,
   { own, ...attempt }: Partial<AnsweredAttempt> & { own?: Params } = {},
@@ -76,8 +76,8 @@ for (
 ) {
   const both: [OnTruncated, string | undefined][] = [["error", types[0]], ["keep", types[1]]];
   for (const [onTruncated, type] of both) {
-    Deno.test(`classify() with "${onTruncated}" says ${type ?? "nothing"} of ${what}`, () => {
-      const rejection = classify(acceptanceOf({ onTruncated }), fields);
+    Deno.test(`decide() with "${onTruncated}" says ${type ?? "nothing"} of ${what}`, () => {
+      const rejection = decide(acceptanceOf({ onTruncated }), fields);
       assertEquals<string | undefined>(rejection?.failure.type, type);
       if (rejection === undefined) return;
       assertEquals(rejection.failure.status, null);
@@ -87,12 +87,12 @@ for (
   }
 }
 
-Deno.test("classify() treats missing content as empty", () => {
+Deno.test("decide() treats missing content as empty", () => {
   const bare = { response: null, finishReason: null, toolCalls: null, usage: undefined, model: "" };
   const policy = acceptanceOf({ checks: [passes] });
-  assertEquals(classify(policy, bare as unknown as Completion)?.failure.type, "empty");
+  assertEquals(decide(policy, bare as unknown as Completion)?.failure.type, "empty");
   const call = { ...bare, toolCalls: TOOL_CALLS };
-  assertEquals(classify(policy, call as unknown as Completion), undefined);
+  assertEquals(decide(policy, call as unknown as Completion), undefined);
 });
 
 const usage = { promptTokens: 5, completionTokens: 4_000, reasoningTokens: 4_000 };
@@ -160,20 +160,20 @@ for (
     ],
   ] as [Partial<Completion>, Params, OnTruncated, string, Partial<AnswerPolicyOptions>?][]
 ) {
-  Deno.test(`classify() says: ${message}`, () => {
+  Deno.test(`decide() says: ${message}`, () => {
     const policy = acceptanceOf({ onTruncated, ...options });
-    assertEquals(classify(policy, fields, { params })?.failure.message, message);
+    assertEquals(decide(policy, fields, { params })?.failure.message, message);
   });
 }
 
-Deno.test("classify() with escalate asks for longer answers, to 8 times the run's limit", () => {
+Deno.test("decide() with escalate asks for longer answers, to 8 times the run's limit", () => {
   const first = { max_tokens: 100, temperature: 0 };
   const policy = acceptanceOf({ onTruncated: "escalate", params: first });
   const limits: unknown[] = [];
   let params: Params | undefined = first;
   while (params !== undefined) {
     limits.push(params.max_tokens);
-    const rejection: Rejection | undefined = classify(policy, cut, { params });
+    const rejection: Rejection | undefined = decide(policy, cut, { params });
     assertEquals(rejection?.failure.type, "truncated");
     assertEquals(rejection?.action, rejection?.params === undefined ? "fail" : "escalate");
     params = rejection?.params;
@@ -182,7 +182,7 @@ Deno.test("classify() with escalate asks for longer answers, to 8 times the run'
   assertEquals(first, { max_tokens: 100, temperature: 0 });
 });
 
-Deno.test("classify() with escalate raises a limit again only if that made the answer longer", () => {
+Deno.test("decide() with escalate raises a limit again only if that made the answer longer", () => {
   const policy = acceptanceOf({ onTruncated: "escalate", params: { max_tokens: 1_000 } });
   const ofTokens = (completionTokens: number) => ({
     ...cut,
@@ -193,7 +193,7 @@ Deno.test("classify() with escalate raises a limit again only if that made the a
     const rejected = earlier === undefined
       ? undefined
       : { completion: completionOf(ofTokens(earlier)), failure };
-    return classify(policy, ofTokens(tokens), { params: { max_tokens: 2_000 }, rejected });
+    return decide(policy, ofTokens(tokens), { params: { max_tokens: 2_000 }, rejected });
   };
   assertEquals(after(640, 640)?.action, "fail");
   assertEquals(
@@ -208,14 +208,14 @@ Deno.test("classify() with escalate raises a limit again only if that made the a
   for (const tokens of [2_000, 1_998, 0]) assertEquals(after(tokens, tokens)?.action, "escalate");
 });
 
-Deno.test("classify() with escalate counts from a row's own limit, and keeps to the cap", () => {
+Deno.test("decide() with escalate counts from a row's own limit, and keeps to the cap", () => {
   const options = { onTruncated: "escalate", params: { max_tokens: 100 } } as const;
   const own = { max_tokens: 10 };
   const last = { params: { max_tokens: 60 }, own };
-  assertEquals(classify(acceptanceOf(options), cut, last)?.params, { max_tokens: 80 });
+  assertEquals(decide(acceptanceOf(options), cut, last)?.params, { max_tokens: 80 });
   const capped = acceptanceOf({ ...options, maxTokensCap: 70 });
-  assertEquals(classify(capped, cut, last)?.params, { max_tokens: 70 });
-  assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.action, "fail");
+  assertEquals(decide(capped, cut, last)?.params, { max_tokens: 70 });
+  assertEquals(decide(capped, cut, { params: { max_tokens: 70 }, own })?.action, "fail");
 });
 
 Deno.test("resumedParams() resumes with the row's last seed and limit, within what this run allows", () => {
@@ -238,27 +238,27 @@ Deno.test("resumedParams() resumes with the row's last seed and limit, within wh
   assertEquals(resumedParams(escalating, { resample: 0, maxTokens: 400 }, own).max_tokens, 160);
 });
 
-Deno.test("classify() with escalate sets a limit where there is none, if it knows how long and how far", () => {
+Deno.test("decide() with escalate sets a limit where there is none, if the answer's length and a cap are known", () => {
   const capped = acceptanceOf({ onTruncated: "escalate", maxTokensCap: 6_000 });
-  assertEquals(classify(capped, { ...onlyReasoning, usage })?.params, { max_tokens: 6_000 });
-  assertEquals(classify(capped, cut)?.action, "fail");
+  assertEquals(decide(capped, { ...onlyReasoning, usage })?.params, { max_tokens: 6_000 });
+  assertEquals(decide(capped, cut)?.action, "fail");
   const uncapped = acceptanceOf({ onTruncated: "escalate" });
-  assertEquals(classify(uncapped, { ...cut, usage })?.action, "fail");
+  assertEquals(decide(uncapped, { ...cut, usage })?.action, "fail");
 });
 
-Deno.test("classify() with escalate does not resend an answer that no token limit has cut off", () => {
+Deno.test("decide() with escalate does not resend an answer that no token limit has cut off", () => {
   const policy = acceptanceOf({ onTruncated: "escalate", resample: 5 });
   for (const finishReason of ["content_filter", "SAFETY", "refusal", "model_length"]) {
     assertEquals(
-      classify(policy, { finishReason }, { params: { max_tokens: 9 } })?.action,
+      decide(policy, { finishReason }, { params: { max_tokens: 9 } })?.action,
       "fail",
       finishReason,
     );
   }
 });
 
-Deno.test("classify() gives the reason of the first check that has one", () => {
-  const rejection = classify(
+Deno.test("decide() gives the reason of the first check that has one", () => {
+  const rejection = decide(
     acceptanceOf({ checks: [passes, rejects("one"), rejects("two")] }),
     {},
   );
@@ -277,14 +277,14 @@ for (
     ["is followed by one that rejects later", [passesLater, rejectsLater("two")], "two"],
   ] as [string, Check[], string | undefined][]
 ) {
-  Deno.test(`classify() waits for a check that takes its time and ${what}`, async () => {
+  Deno.test(`decide() waits for a check that takes its time and ${what}`, async () => {
     const judged = acceptanceOf({ checks }).decide(completionOf(), answeredOf({}));
     assertEquals(judged instanceof Promise, true);
     assertEquals((await judged)?.failure.message, message);
   });
 }
 
-Deno.test("classify() calls each check once", async () => {
+Deno.test("decide() calls each check once", async () => {
   const asked: string[] = [];
   const checks: Check[] = ["a", "b", "c"].map((name) => () => {
     asked.push(name);
@@ -294,28 +294,28 @@ Deno.test("classify() calls each check once", async () => {
   assertEquals(asked, ["a", "b", "c"]);
 });
 
-Deno.test("classify() calls checks only for complete answers and for cut-off ones that are kept", () => {
+Deno.test("decide() calls checks only for complete answers and for truncated answers that are kept", () => {
   const checks = [rejects("no")];
-  assertEquals(classify(acceptanceOf({ checks }), cut)?.failure.type, "truncated");
-  assertEquals(classify(acceptanceOf({ checks }), { response: "" })?.failure.type, "empty");
+  assertEquals(decide(acceptanceOf({ checks }), cut)?.failure.type, "truncated");
+  assertEquals(decide(acceptanceOf({ checks }), { response: "" })?.failure.type, "empty");
   const keeping = acceptanceOf({ checks, onTruncated: "keep" });
-  assertEquals(classify(keeping, cut)?.failure.type, "rejected");
+  assertEquals(decide(keeping, cut)?.failure.type, "rejected");
 });
 
-Deno.test("classify() resends a row with an empty or rejected answer as often as allowed", () => {
+Deno.test("decide() resends a row with an empty or rejected answer as often as allowed", () => {
   const policy = acceptanceOf({ checks: [rejects("no")], resample: 2 });
   const params = { seed: 7 };
   for (const fields of [{}, { response: "" }]) {
-    const actions = [0, 1, 2].map((resamples) => classify(policy, fields, { resamples })?.action);
+    const actions = [0, 1, 2].map((resamples) => decide(policy, fields, { resamples })?.action);
     assertEquals(actions, ["resample", "resample", "fail"]);
-    assertEquals(classify(policy, fields, { params })?.params, { seed: 1_007 });
+    assertEquals(decide(policy, fields, { params })?.params, { seed: 1_007 });
   }
   assertEquals(params, { seed: 7 });
-  assertEquals(classify(policy, cut)?.action, "fail");
-  assertEquals(classify(policy, filtered)?.action, "fail");
+  assertEquals(decide(policy, cut)?.action, "fail");
+  assertEquals(decide(policy, filtered)?.action, "fail");
 });
 
-Deno.test("classify() also resends after a slow check", async () => {
+Deno.test("decide() also resends after a slow check", async () => {
   const policy = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
   const params = { temperature: 1 };
   const first = await policy.decide(completionOf(), answeredOf({ params }));

@@ -199,7 +199,7 @@ Deno.test("HillClimb measures nothing while its limit is not used", () => {
   assertEquals(limit.value, before);
 });
 
-Deno.test("HillClimb keeps what it has measured when its ceiling is set without a need", () => {
+Deno.test("HillClimb keeps what it has measured when its ceiling is set to the same value", () => {
   for (const raise of [0, 1]) {
     const time = { now: 0 };
     const explorer = new HillClimb({ ceiling: 500, now: () => time.now, random: () => 0.5 });

@@ -310,7 +310,7 @@ Deno.test("rows whose earlier answer is now accepted do not use the limit", asyn
   }
 });
 
-Deno.test("an answer that states its cost without token counts counts as the mean of the others", () => {
+Deno.test("an answer with a stated cost but no token counts uses the mean tokens of the others", () => {
   const delayAfter = (promptTokens: number, completionTokens: number) => {
     const limiter = new RateLimiter({ rpm: undefined, tpm: 60_000, now: () => 0 });
     for (let i = 0; i < 20; i++) {
