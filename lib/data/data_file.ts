@@ -24,7 +24,7 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 export interface DataFileOptions {
   /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
-  /** Maximum size of a line; longer ones count as damaged. @default 134217728 (128 MiB) */
+  /** Maximum size of a line. A longer line is reported as damaged. @default 134217728 (128 MiB) */
   readonly maxLineBytes?: number;
 }
 
@@ -161,7 +161,7 @@ export class DataFile {
     }
   }
 
-  /** Skips a block of a line that is too long. Only the first block counts as damage. */
+  /** Skips a block of a line that is too long. Reports the line as damaged with its first block. */
   #skip(bytes: Uint8Array, isEnd: boolean): void {
     const { mark } = this;
     DataFile.#buffer = new Uint8Array(0);

@@ -43,7 +43,7 @@ export interface IndexedPath {
 /** The index is rebuilt if this share of its rows is gone. */
 const MAX_GONE_SHARE = 0.3;
 
-/** A file modified within this time counts as being written by a run. */
+/** A run is assumed to write to a file that was modified within this time. */
 const LIVE_MS = 10_000;
 
 export class DataIndex {

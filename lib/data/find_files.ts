@@ -138,7 +138,7 @@ function leaveOutCopies(files: Set<string>, isIndexed: (path: string) => boolean
 type Division = readonly { readonly path: string; readonly count: number }[];
 
 /**
- * Removes shards if `files` also has their merge, so that no row counts twice. The merge of
+ * Removes shards if `files` also has their merge, so that no row is read twice. The merge of
  * `out/x-00000-of-00002.jsonl` is `out/x.jsonl` or, from `submit`, `out/merged/x.jsonl`. Removes
  * the merge instead if one of its shards is already indexed, or if all shards are in `files` and
  * one is newer. Returns a note about what was removed, for each merge.

@@ -64,7 +64,7 @@ export const FLAGS = [
     title: "Duplicate",
     help:
       "An earlier row has the same answer, and the answer is longer than 64 characters or the " +
-      "prompt is the same too. Samples of one row do not count",
+      "prompt is the same too. Samples of one row are not duplicates",
   },
 ] as const;
 

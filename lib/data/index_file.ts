@@ -133,7 +133,7 @@ function indexMode(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }
 
-/** A file that was removed counts as private. */
+/** The permissions of a file; none if it was removed, so that the index is private. */
 function modeOf(path: string): number {
   try {
     return Deno.statSync(path).mode ?? 0o666;

@@ -126,7 +126,7 @@ const TEMPLATE_MARKS =
 
 /** Whether the tokens add up to the answer, not counting reasoning and special tokens. The text of
  * tool calls is not kept: with them, the tokens need only contain the answer. Tokens without texts
- * cannot be compared, and count as equal. */
+ * are accepted, because they cannot be compared. */
 function isTextOf(
   positions: readonly TokenPosition[],
   { response, reasoning, toolCalls }: Example,

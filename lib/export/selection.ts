@@ -174,7 +174,7 @@ export class Pairs {
   }
 }
 
-/** Returns a function that scores answers: larger is better, and NaN is no score. */
+/** Returns a function that scores answers: a larger score is better, and NaN means no score. */
 function scoreOf(prefer: string): (example: Example) => number {
   if (prefer === "shortest") return ({ response }) => -response.length;
   if (prefer === "longest") return ({ response }) => response.length;

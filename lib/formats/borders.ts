@@ -35,7 +35,7 @@ export interface InputPart {
 
 /** An input, or a part of it. */
 export interface InputPiece {
-  /** The path to read: for standard input, that of its copy. */
+  /** The path to read: for standard input, the path of its copy. */
   readonly path: string;
   /** The name that the user gave, for messages. */
   readonly name: string;

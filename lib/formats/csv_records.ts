@@ -10,13 +10,13 @@ import { SourceError } from "../errors.ts";
 export interface RecordOptions {
   readonly name: string;
   readonly delimiter: string;
-  /** The number of the row before this part of a file. @default that of the header */
+  /** The number of the row before this part of a file. @default the number of the header */
   readonly numberBefore?: number;
 }
 
 export interface CsvRecord {
   readonly cells: string[];
-  /** The header is number 1. Blank records count. */
+  /** The number of the record. The header is number 1, and blank records are counted, too. */
   readonly number: number;
   /** The offset after the record, in characters. */
   readonly end: number;

@@ -111,7 +111,7 @@ class SchemaReader {
     const position = within(parent, element);
     if (element.repetition_type !== "REPEATED") return this.#content(element, position);
     const { definition, repetition } = position;
-    // Such a list is empty at the definition level below that of its elements. It is never null.
+    // This list is never null. It is empty at the level below the definition level of its elements.
     const list = { kind: "list", definition: definition - 1, repetition } as const;
     return { ...list, element: this.#content(element, position) };
   }

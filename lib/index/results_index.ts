@@ -39,8 +39,8 @@ interface IndexedFile {
 
 /**
  * Inserts the ids of a file into the table, and returns the number of lines. Prompt hashes become
- * fingerprints, unless the id already has a result or `onLine` returns false. A missing file counts
- * as empty.
+ * fingerprints, unless the id already has a result or `onLine` returns false. A missing file is
+ * treated as empty.
  *
  * @throws {DamagedFileError} If a line is not one that Retort writes to files of this kind.
  */
@@ -121,7 +121,7 @@ class LineScanner {
     if (characters[hashEnd] !== '"' || !areHexDigits(block, hashStart, hashEnd)) return false;
     const slot = this.#table.insertBytes(block, uidStart, uidEnd);
     if (slot === -1) return false;
-    // The last failure of a row counts, but a result outranks it.
+    // The last failure of a row replaces the hash of earlier ones, but never the hash of a result.
     const hadResult = this.#table.has(slot, HAS_RESULT);
     this.#line.moveTo(block, start, end, uidStart, uidEnd);
     const storesHash = this.#onLine(slot, this.#line) !== false;

@@ -167,8 +167,8 @@ export function oldAnswerProblem(text: string, field: string): RowProblem | unde
   );
 }
 
-/** Finds the last label that begins an answer. A label that is only mentioned, as in a prompt about
- * the format, does not count. */
+/** Finds the last label that begins an answer. Skips labels that are only mentioned, as in a prompt
+ * about the format. */
 function lastLabel(text: string, label: string): number {
   let start = text.lastIndexOf(label);
   while (

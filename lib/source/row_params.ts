@@ -70,7 +70,7 @@ function typeOf(value: unknown): string {
 
 /** Returns the parameters of a row: in an OpenAI Batch row, `body` without the messages; in a raw
  * request body, all fields but the messages, ids and metadata without `store`; otherwise `params`
- * and `tools`. Members of `extra_body` count as parameters. */
+ * and `tools`. Members of `extra_body` are parameters, too. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;

@@ -31,7 +31,7 @@ import {
 /** Returns the value of a field in a row, or null. */
 export type Lookup = (path: readonly string[]) => unknown;
 
-/** A condition that `and` joins to others, or that stands alone. */
+/** A condition that `and` joins to others, or an entire condition without `and`. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;

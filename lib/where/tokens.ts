@@ -197,7 +197,7 @@ export function patternOf(text: string): Pattern {
 const MIN_REQUIRED_LENGTH = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
-/** Any other atom or token, such as a class or a bracket. Its text counts as unknown, even for
+/** Any other atom or token, such as a class or a bracket. Its text is treated as unknown, even for
  * `\12`, which may be a back reference or an octal number. */
 const OTHER =
   /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|\d+|c?.)|./su;

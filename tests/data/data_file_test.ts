@@ -75,7 +75,7 @@ Deno.test("data file: a byte order mark before a single line without a line feed
   file.close();
 });
 
-Deno.test("data file: of a removed file, nothing is known", async () => {
+Deno.test("data file: size, rows and run of a removed file are forgotten", async () => {
   await using dir = await tempDir();
   await dir.write("x.run.json", '{"input":"in.jsonl"}');
   const file = new DataFile(await dir.write("x.jsonl", resultLine({ uid: "a" })));
@@ -115,7 +115,7 @@ function a5MB(start: string): string {
   return start + "x".repeat(5_000_000);
 }
 
-Deno.test("data file: growth past a short start is growth, and another start is another file", async () => {
+Deno.test("data file: a file that grew past a short start is the same, one with another start is not", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x.jsonl", failureLine("0"));
   const file = new DataFile(path);

@@ -359,7 +359,7 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   index.refresh();
   await index.readAll();
   assertEquals(uids(index), ["x", "y", "z", "w"]);
-  // Cut, then rewritten in place.
+  // Truncated, then rewritten in place.
   await Deno.truncate(path, line("x").length);
   index.refresh();
   await index.readAll();
@@ -649,7 +649,7 @@ Deno.test("index: opens compressed files and folders, and the failures next to r
   }
 });
 
-Deno.test("index: the detail of a row has no field that its turns show", async () => {
+Deno.test("index: the detail of a row omits fields that its turns show", async () => {
   await using dir = await tempDir();
   const turns = [{ role: "user", content: "q" }];
   const own = { conversation: turns, system: "s", output: "a", lang: "en" };
@@ -664,7 +664,7 @@ Deno.test("index: the detail of a row has no field that its turns show", async (
   index.close();
 });
 
-Deno.test("index: every answer to a row can be reached, with its own among the first that are shown", async () => {
+Deno.test("index: every answer to a row can be reached, and the first that are shown include the row", async () => {
   await using dir = await tempDir();
   for (const count of [2, 51, 120]) {
     const lines = Array.from({ length: count }, (_, n) => {

@@ -51,7 +51,7 @@ Deno.test("near duplicates: small edits are found, other texts are not", () => {
   assertEquals(found.filter((row) => row < 60 || row >= 120), []);
 });
 
-Deno.test("near duplicates: case and white space do not matter, samples of one row and short texts do not count", () => {
+Deno.test("near duplicates: case and white space do not matter, samples of one row and short texts are left out", () => {
   const text = someText().join(" ");
   assertEquals(copiesIn([text, text.toUpperCase().replaceAll(" ", "\n\n")]), [1]);
   assertEquals(copiesIn([text, text, text], (at) => at === 1 ? 0 : at), [2]);

@@ -1,4 +1,4 @@
-/** Tests of rows that have fields with the names of Retort's: both can be used. @module */
+/** Rows with fields that are named like Retort's own: conditions can use both. @module */
 
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -162,7 +162,7 @@ Deno.test("own names: the search in prompts finds what was asked", async () => {
   index.close();
 });
 
-Deno.test("own names: what only the page computes can be combined with texts there", async () => {
+Deno.test("own names: fields that only the page computes can be combined with texts there", async () => {
   await using dir = await tempDir();
   const { index, server } = await openServer(
     dir,

@@ -155,7 +155,7 @@ Deno.test("scan: prompts with images from a field are found", async () => {
   index.close();
 });
 
-Deno.test("scan: parts of lines in a file that was replaced are no rows", async () => {
+Deno.test("scan: parts of lines in a file that was replaced are not rows", async () => {
   await using dir = await tempDir();
   const line = (uid: string) =>
     resultLine({ uid, own: { meta: { response_id: "r1" }, pad: "x".repeat(500) } });

@@ -21,7 +21,7 @@ function utf16(text: string, mark: boolean): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(units.flatMap((unit) => [unit & 255, unit >> 8]));
 }
 
-/** Files that are no JSON Lines: name, content, what it is, and the way out. */
+/** Files in other formats than JSON Lines: name, content, what the message says, and its advice. */
 const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice: string][] = [
   [
     "d.json",

@@ -75,7 +75,7 @@ Deno.test("Parquet keeps the digits of integers in a column with fractions, and 
   }
 });
 
-Deno.test("a row without a column that every object inherits has no value in it", async () => {
+Deno.test("a row without a column has no value there, even if every object inherits the name", async () => {
   await using dir = await tempDir();
   await dir.write("a.jsonl", [{ id: 1, toString: "x", m: { valueOf: 2 } }, { id: 2, m: {} }]);
   await convert(dir, "a.jsonl", "b.csv", { columns: ["id", "toString"] });
@@ -260,7 +260,7 @@ Deno.test("prompts without an answer are conversations; formats that need one re
   assertEquals(await dir.exists("c.jsonl"), false);
 });
 
-Deno.test("a problem of an answer is named by its place in the field of the answer", async () => {
+Deno.test("a problem in an answer is reported with its index in the field of the answer", async () => {
   await using dir = await tempDir();
   const prompt = [user("p"), assistant("a"), user("q")];
   const call = { role: "assistant", tool_calls: [{ function: { name: "f", arguments: "{}" } }] };
@@ -283,7 +283,7 @@ Deno.test("a problem of an answer is named by its place in the field of the answ
   }
 });
 
-Deno.test("content is a list of parts in all messages if only a rejected answer has one", async () => {
+Deno.test("content is a list of parts in all messages if only a rejected answer has a list", async () => {
   await using dir = await tempDir();
   const part = { type: "text", text: "b" };
   const rejected = [{ role: "assistant", content: [part] }];

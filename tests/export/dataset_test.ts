@@ -64,7 +64,7 @@ Deno.test("a dataset has Parquet for each split, a card with its origin, and an 
   assertEquals([uid.startsWith("r"), model, tokens, ending], [true, "qwen3", 1_000, "stop"]);
 });
 
-Deno.test("no text of others becomes Markdown in a card", async () => {
+Deno.test("no file name, model or parameter becomes Markdown in a card", async () => {
   await using dir = await tempDir();
   const owned = "x`\n\n# Owned <b>";
   const line = resultLineOf({ id: "r", prompt: "p" }, { response: "a", modelAsked: owned });
@@ -126,7 +126,7 @@ Deno.test("only a dataset of Retort is replaced, and its license is kept", async
   }
 });
 
-Deno.test("a dataset that cannot be written leaves nothing behind", async () => {
+Deno.test("a dataset that cannot be written leaves no files behind", async () => {
   await using dir = await tempDir();
   await dir.write("a.jsonl", '{"prompt":"p","answer":"a"}\n{"nothing":1}\n');
   const options = {
@@ -138,7 +138,7 @@ Deno.test("a dataset that cannot be written leaves nothing behind", async () => 
   assertEquals(await dir.names(), ["a.jsonl"]);
 });
 
-Deno.test("what a dataset leaves whose card cannot be written is removed by the next export", async () => {
+Deno.test("an export removes what an earlier one left because it could not write the card", async () => {
   await using dir = await tempDir();
   await writeResults(dir);
   await exportDataset(dir);
@@ -154,7 +154,7 @@ Deno.test("what a dataset leaves whose card cannot be written is removed by the 
   assertEquals((await dir.names("set")).toSorted(), ["README.md", "data"]);
 });
 
-Deno.test("a dataset is cleared of what exports that were killed have left, and of nothing else", async () => {
+Deno.test("an export to a dataset removes only what killed exports have left", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);
   await exportDataset(dir);
@@ -183,7 +183,7 @@ Deno.test("a dataset is cleared of what exports that were killed have left, and 
   assertEquals(await dir.names("set"), others);
 });
 
-Deno.test("a disk that reports a full quota late, or cannot rename, is named", async () => {
+Deno.test("an export fails with the reason if the disk reports a full quota late, or cannot rename", async () => {
   const quota = () => Promise.reject(new Error("Disk quota exceeded (os error 122)"));
   const { rename } = Deno, { sync } = Deno.FsFile.prototype;
   for (const break_ of [() => Deno.FsFile.prototype.sync = quota, () => Deno.rename = quota]) {

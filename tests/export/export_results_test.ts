@@ -105,7 +105,7 @@ Deno.test("exportResults() reads how rows were sent from run.json", async () => 
   }]);
 });
 
-Deno.test("exportResults() refuses options that yield other messages than those sent", async () => {
+Deno.test("exportResults() refuses options that yield messages other than those that were sent", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }, {}, { system: "Be kind" }) + "\n");
   const error = await assertRejects(() => exportFrom(dir), UsageError);
@@ -171,7 +171,7 @@ Deno.test("exportResults() restores renamed fields, and exact numbers", async ()
   assert(text.startsWith('{"messages":[{"role":"user","content":"hi","w":1.0}'), text);
 });
 
-Deno.test("exportResults() writes U+FFFD for halves of surrogate pairs, of the row too", async () => {
+Deno.test("exportResults() writes U+FFFD for halves of surrogate pairs, also in fields of the row", async () => {
   await using dir = await tempDir();
   const line = resultLineOf({ prompt: "p\ud83d" }, { response: "HERE" });
   // As earlier versions wrote it.
@@ -368,7 +368,7 @@ Deno.test("exportResults() notes how trainers treat the rows", async () => {
   assert((await notesOf(["{}"], {}, "why")).includes("need --think field"));
 });
 
-Deno.test("exportResults() makes content lists of parts in every message where one has an image", async () => {
+Deno.test("exportResults() writes every content as a list of parts if a message has an image", async () => {
   await using dir = await tempDir();
   const image = { type: "image_url", image_url: { url: "https://x/y.png" } };
   const lines = [
@@ -397,7 +397,7 @@ Deno.test("exportResults() writes raw rows with text and images as Parquet", asy
   assertEquals(back.map(({ messages }) => messages[0].content), ["t", [image]]);
 });
 
-Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the columns that are there", async () => {
+Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the columns of the file", async () => {
   await using dir = await tempDir();
   const line = resultLineOf({ prompt: "p", tools: [ADD] });
   await dir.write("out.jsonl", `${line}\n`);
@@ -442,7 +442,7 @@ Deno.test("exportResults() names the file type for Axolotl by what was written, 
   }
 });
 
-Deno.test("exportResults() gives no advice for lists about CSV, where they are text", async () => {
+Deno.test("exportResults() gives no advice about lists in CSV, where they are text", async () => {
   await using dir = await tempDir();
   const calls = ['{"city":"Oslo"}', '{"day":1}'].map((args, index) => ({
     id: `call${index}`,

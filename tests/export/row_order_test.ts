@@ -68,7 +68,7 @@ Deno.test("RowOrder sorts more lines than one block holds", () => {
   assertEquals(order.position(139_999), { offset: 139_999, byteLength: 139_999 % 7 });
 });
 
-Deno.test("RowSpool uses the folder for temporary files where the output's takes none", async () => {
+Deno.test("RowSpool uses the folder for temporary files if the folder of the output accepts no file", async () => {
   await using spool = await RowSpool.open("/dev/fd/");
   spool.add("row", "file", 3);
   await spool.flush();

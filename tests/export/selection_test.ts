@@ -329,7 +329,7 @@ Deno.test("preference leaves out pairs whose answers are written the same", asyn
   }
 });
 
-Deno.test("preference pairs only answers to one prompt, also where rows share a place in the input", async () => {
+Deno.test("preference pairs only answers to one prompt, even if rows share a line number", async () => {
   await using dir = await tempDir();
   const answer = (prompt: string, source: string, sample: number) =>
     resultLineOf({ prompt }, { response: `${prompt}: ${"long ".repeat(sample)}`, source, sample });
@@ -384,7 +384,7 @@ Deno.test("the extension determines the format, and impossible formats are refus
   );
 });
 
-/** Three rows of one template, then three of another, as `--allow-mixed --changed keep` leaves. */
+/** Three rows of one template, then three of another, as after `--allow-mixed --changed keep`. */
 async function writeMixed(dir: TempDir) {
   const lines = [1, 2, 3, 4, 5, 6].map((i) => {
     const template = i <= 3 ? "OLD {{prompt}}" : "NEW {{prompt}}";

@@ -75,7 +75,7 @@ for (const [name, text] of Object.entries(FILES)) {
   });
 }
 
-Deno.test("parts of an input are of about one size", async () => {
+Deno.test("the parts of an input have about the same size", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", Array.from({ length: 1_000 }, (_, id) => ({ id })));
   const sizes = (await inParts(path, "in.jsonl", 8)).map((part) => part.length);

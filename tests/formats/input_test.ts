@@ -1,5 +1,5 @@
 /**
- * Tests of lib/formats/: each format gives the same rows, twice, with the places that users count.
+ * Tests of lib/formats/: each format gives the same rows, twice, numbered as users count them.
  * @module
  */
 
@@ -138,7 +138,7 @@ Deno.test("CSV columns of JSON are detected, and named ones are used", async () 
   await assertRejects(() => read(path, { jsonColumns: ["m"] }), SourceError, 'no column "m"');
 });
 
-Deno.test("CSV that is cut, ragged or in another encoding is reported with its row", async () => {
+Deno.test("CSV that is truncated, ragged or in another encoding is reported with its row", async () => {
   await using dir = await tempDir();
   const open = await file(dir, "open.csv", 'a,b\n1,2\n3,"4\n5,6\n');
   await assertRejects(() => read(open), SourceError, "row 3: a quote is opened and never closed");

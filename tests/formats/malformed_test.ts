@@ -1,4 +1,4 @@
-/** Malformed files: a clear message with the place, no request, nothing written. @module */
+/** Malformed files: a clear message with the path, no request, nothing written. @module */
 
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import {
@@ -38,7 +38,7 @@ function cut(bytes: Uint8Array, share = 0.6): Uint8Array {
   return bytes.slice(0, Math.floor(bytes.length * share));
 }
 
-/** Fills the pages of a Parquet file with zeros, and keeps its footer. */
+/** Fills the first pages of a Parquet file with 0xff, and keeps its footer. */
 function withoutPages(bytes: Uint8Array): Uint8Array {
   const damaged = bytes.slice();
   damaged.fill(0xff, 4, 600);
@@ -68,7 +68,7 @@ function withFooterOf(bytes: Uint8Array, length: number): Uint8Array {
   return changed;
 }
 
-/** Pages without a checksum in which a value is repeated 2^31 times: decoding it took minutes. */
+/** Makes a page repeat a value 2^31 times, which would take minutes to decode. It has no checksum. */
 function withEndlessRun(bytes: Uint8Array): Uint8Array {
   const changed = bytes.slice();
   changed.set([0xa8, 0xfc, 0xff, 0xfe, 0xff], 696);
@@ -382,7 +382,7 @@ function indented(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }
 
-/** Files of the rows `JQ_ROWS`, or of those that are given. */
+/** Files of the rows `JQ_ROWS` or of the rows after the text. */
 const FOR_JQ: [name: string, text: string, rows?: object[]][] = [
   ...Object.entries(TABLES).map(([name, text]) => [`a table by ${name}`, text] as [string, string]),
   ...Object.entries(TABLES).map(([name, text]) =>

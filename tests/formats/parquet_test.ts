@@ -66,7 +66,7 @@ Deno.test("a Parquet column of bytes is refused unless it is named", async () =>
   ]);
 });
 
-Deno.test("a Parquet file that was cut is reported as such", async () => {
+Deno.test("a truncated Parquet file is reported as such", async () => {
   await using dir = await tempDir();
   const bytes = await Deno.readFile(here("values.parquet"));
   for (const length of [4, 100, bytes.length - 1]) {
@@ -80,7 +80,7 @@ Deno.test("a Parquet file that was cut is reported as such", async () => {
   }
 });
 
-Deno.test("a Parquet file with a damaged footer is reported as such, wherever that is damaged", async () => {
+Deno.test("a Parquet file with a damaged footer is reported as such, wherever the damage is", async () => {
   await using dir = await tempDir();
   const bytes = await Deno.readFile(here("values.parquet"));
   const start = bytes.length - 8 - new DataView(bytes.buffer).getUint32(bytes.length - 8, true);

@@ -16,7 +16,7 @@ Deno.test("IdTable finds what was inserted and nothing else", () => {
   assertEquals(table.size, 1);
 });
 
-Deno.test("IdTable gives a new id no flags and an empty check", () => {
+Deno.test("IdTable gives a new id no flags and an empty fingerprint", () => {
   const table = new IdTable();
   const slot = table.insert("a");
   for (const flag of FLAGS) assertEquals(table.has(slot, flag), false);
@@ -39,7 +39,7 @@ Deno.test("IdTable keeps each flag separately", () => {
   assertEquals(table.size, 2);
 });
 
-Deno.test("IdTable keeps the check with the id, from text and from bytes", () => {
+Deno.test("IdTable keeps the fingerprint with the id, from text and from bytes", () => {
   const table = new IdTable();
   const slot = table.insert("a");
   table.setFingerprint(slot, HASH);
@@ -54,7 +54,7 @@ Deno.test("IdTable keeps the check with the id, from text and from bytes", () =>
   assertEquals(table.fingerprintEquals(slot, HASH), true);
 });
 
-Deno.test("IdTable accepts a check of which one half is zero", () => {
+Deno.test("IdTable accepts a fingerprint of which one half is zero", () => {
   const table = new IdTable();
   for (const hex of ["0000000000000001", "0000000100000000", "ffffffff00000000"]) {
     const slot = table.insert(hex);
@@ -128,7 +128,7 @@ function fill(table: IdTable, portion: number, uidOf: (number: number) => string
   return performance.now() - startedAt;
 }
 
-// Users may make up ids whose few different digits are at any one place.
+// Users may choose ids that differ in only a few digits, at any position.
 for (let digits = 4; digits <= 32; digits += 4) {
   Deno.test(`IdTable distinguishes 60,000 hex ids that differ in the digits up to ${digits}`, () => {
     const table = new IdTable();

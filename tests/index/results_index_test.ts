@@ -32,7 +32,7 @@ async function indexOf(path: string): Promise<{ table: IdTable; seen: Seen[] }> 
     places.push({ offset, byteLength });
     assertEquals([line.includes('"uid"'), line.includes("}}}}")], [true, text.includes("}}}}")]);
   });
-  // Half a line at the end counts, but has no id.
+  // Half a line at the end is counted as a line, but has no id.
   assert(count >= (seen.at(-1)?.number ?? 0));
   const bytes = seen.length === 0 ? new Uint8Array() : await Deno.readFile(path);
   const texts = places.map(({ offset, byteLength }) =>

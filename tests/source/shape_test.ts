@@ -378,7 +378,7 @@ Deno.test("rows in a list are found beside other lists, also if their messages a
   }
 });
 
-Deno.test("a table without a header is advised to get one", () => {
+Deno.test("for a table without a header, the advice is to add one", () => {
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
   assertEquals(
@@ -413,7 +413,7 @@ Deno.test("parse() names the fields of a row without a prompt", () => {
   assertEquals(String(read({})).endsWith("the row is empty"), true);
 });
 
-Deno.test("parse() names the field of --prompt-field, and what takes it if it is a path", () => {
+Deno.test("parse() names the field of --prompt-field, and advises a template if the field is a path", () => {
   const promptField = "meta.q";
   const problem = read({ meta: { q: "nested" } }, { promptField });
   assertEquals(String(problem).includes('expected "meta.q", "messages", '), true, String(problem));

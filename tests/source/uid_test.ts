@@ -15,7 +15,7 @@ Deno.test("givenUid() reads the named fields, uid, custom_id, id, in this order"
   assertEquals(uidOf('{"A":[1],"id":"3"}', ["A"])?.slice(0, 8), 'bad: "A"');
 });
 
-Deno.test("givenUid() reads the named fields last where an earlier version has begun", () => {
+Deno.test("givenUid() reads the named fields last in a run that an earlier version began", () => {
   const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
   assertEquals(uidOf(JSON.stringify(row), ["A", "B"], true), "1");
   assertEquals(uidOf(JSON.stringify({ ...row, uid: null }), ["A", "B"], true), "2");
@@ -35,7 +35,7 @@ Deno.test("givenUid() gives numbers as they were written", () => {
   assertEquals(uidOf('{"id":0}'), "0");
 });
 
-Deno.test("givenUid() is not misled by another place that looks like the number", () => {
+Deno.test("givenUid() is not misled by other text that looks like the number", () => {
   assertEquals(uidOf('{"meta":{"id":7},"id":7.0}'), "7.0");
   assertEquals(uidOf('{"q":"a\\"id\\":7,","id":7.0}'), "7.0");
   assertEquals(uidOf('{"a\\"id":7,"id":7.0}'), "7.0");
