@@ -103,7 +103,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /**
    * The teacher's code or type of the error (`insufficient_quota`). For connections, the system's
    * code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_handshake`, `no_tls`,
-   * `wants_tls` or `no_http`. @default none
+   * `wants_tls`, `no_http` or `no_permission`. @default none
    */
   code?: string | undefined;
   /**

@@ -187,17 +187,17 @@ export function adviceForRejections(count: number, message = ""): string {
     rows;
 }
 
-/** After this many useless answers, the user gets a notice. */
+/** After this many rows with useless answers, the user gets a notice. */
 const NOTICE_AFTER = 20;
-/** After this many useless answers, the run is halted. */
+/** After this many rows with useless answers, the run is halted. */
 const HALT_AFTER = 1_000;
 
 interface UselessAnswersOptions extends Pick<EngineOptions, "isProven" | "isCareful" | "onNotice"> {
   readonly onHalt: (reason: string) => void;
 }
 
-/** Counts truncated and empty answers until a whole answer arrives. Without this, a token limit
- * that is too low, for example, would be noticed only once all rows were paid for. */
+/** Counts rows whose answers are truncated or empty until a whole answer arrives. Without this, a
+ * token limit that is too low, for example, would be noticed only once all rows were paid for. */
 export class UselessAnswers {
   readonly #options: UselessAnswersOptions;
   #hasWholeAnswer: boolean;
@@ -222,7 +222,7 @@ export class UselessAnswers {
     if (this.#count !== NOTICE_AFTER && this.#count !== HALT_AFTER) return;
     const { isCareful, onNotice, onHalt } = this.#options;
     const problem =
-      `None of the ${formatCount(this.#count)} answers so far could be used, although ` +
+      `None of the answers to ${formatCount(this.#count)} rows so far could be used, although ` +
       `they may be billed. The last: ${message}`;
     if (this.#count === NOTICE_AFTER) onNotice?.(problem);
     else if (isCareful) onHalt(`${problem}. To send all rows anyway, add --no-careful-start`);

@@ -72,7 +72,6 @@ export class TeacherBlame {
    * later, and only if no teacher is left that may answer. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
-    if (!isUnreachable) endpoint.absentSince = undefined;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
     const { hasAnsweredBefore, hasPresentTeacher, mayTeachersJoin } = this.#options;
     const hasAnswered = endpoint.hasAnswered || endpoint.hasAnsweredPartly;

@@ -62,8 +62,8 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether the buffer and the retry queue are empty. The queue holds retries until they are due;
-   * the source may have more rows. */
+  /** Whether the buffer and the retry queue are empty: no retry waits, due or not. The source may
+   * have more rows. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }

@@ -249,7 +249,7 @@ const PART_TYPE =
 /** Members of parts without a type. Gemini's have a signature. */
 const PART_MEMBER = /^(?:type|text|annotations|thought(?:_s|S)ignature)$/;
 
-/** Returns the JSON text of an answer that the server has parsed, for example by a schema. */
+/** Returns the JSON text of an answer that the server has parsed, as some do if it has a schema. */
 function jsonOf(answer: unknown): string {
   return isTooDeep(answer) ? "" : JSON.stringify(answer);
 }

@@ -37,8 +37,8 @@ export interface TimedAttempt {
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was complete before the response ended, or that of a stream seemed to be;
-   * otherwise -1. */
+  /** When the answer was complete (in a stream, seemed to be) before the response ended; otherwise
+   * -1. */
   readonly completeAt: number;
   /** Updates `completeAt`, and settles a JSON response that is complete but does not end: some
    * servers send no last chunk. Called in each sweep. */

@@ -31,7 +31,7 @@ import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 export interface StreamHabits {
   /** Whether only `[DONE]` ends an answer: some servers for Gemini write `stop` into each chunk. */
   endsByDoneOnly: boolean;
-  /** Whether any answer had a finish reason: an answer without a finish reason was interrupted. */
+  /** Whether any answer had a finish reason. If so, an answer without it was interrupted. */
   namesEndings?: boolean;
 }
 

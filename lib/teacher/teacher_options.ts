@@ -280,7 +280,7 @@ export function noticesOf(
   return notices;
 }
 
-/** vLLM ignores the parameters of its earlier versions, and says so only in its own log. */
+/** vLLM ignores these parameters of its earlier versions, and says so only in its own log. */
 function guidedNotices(names: readonly string[]): string[] {
   const guided = /^guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)/;
   return names.filter((name) => guided.test(name)).map((name) => {

@@ -104,7 +104,7 @@ Deno.test("rows whose raised token limit is rejected count as unusable answers",
   const flags = ["--max-tokens", "100", "--on-truncated", "escalate"];
   const result = await distill(server, [input, "-o", dir.path("out/"), ...flags]);
   assertExit(result, 3);
-  assertStringIncludes(result.stderr, "None of the 20 answers so far could be used");
+  assertStringIncludes(result.stderr, "None of the answers to 20 rows so far could be used");
 });
 
 Deno.test("--samples requests several answers, later the missing ones, and verify counts them", async () => {

@@ -9,7 +9,7 @@ import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { completionOf, endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
-import { TimedTeacher } from "./timed_teacher.ts";
+import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -127,6 +127,27 @@ Deno.test("Engine continues with one of two teachers when the other is absent", 
   assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
   assertEquals(notices.length, 1);
   assertStringIncludes(notices[0], "http://absent/v1 cannot be reached");
+});
+
+Deno.test("Engine continues with a teacher that starts late when the other stays absent", async () => {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const absent = teacherAt(clock, "http://absent/v1", "ECONNREFUSED", Infinity);
+  const late = teacherAt(clock, "http://late/v1", "ECONNREFUSED", 10_000);
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [endpointOf(absent), endpointOf(late)],
+    concurrency: 4,
+    now: clock.now,
+    onNotice: (message) => notices.push(message),
+  });
+  await fixture.start();
+  await clock.advance(30 * MINUTE_MS);
+  assertEquals(notices.filter((notice) => notice.includes("cannot be reached")), []);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["down", "up"]);
+  fixture.engine.abort();
+  await clock.advance(MINUTE_MS);
+  await fixture.ended;
 });
 
 Deno.test("Engine waits for a teacher that is lost after it has answered", async () => {

@@ -402,11 +402,11 @@ const PROBLEM = "The answer stopped at the token limit (max_tokens 5)";
 Deno.test("Engine gives a notice of 20 useless answers from the start, and halts after 1,000", async () => {
   const { fixture, notices } = await runTruncated(truncated);
   assertEquals(notices, [
-    `None of the 20 answers so far could be used, although they may be billed. The last: ${PROBLEM}`,
+    `None of the answers to 20 rows so far could be used, although they may be billed. The last: ${PROBLEM}`,
   ]);
   assertEquals(
     fixture.engine.haltReason,
-    `None of the 1,000 answers so far could be used, although they may be billed. The last: ${PROBLEM}` +
+    `None of the answers to 1,000 rows so far could be used, although they may be billed. The last: ${PROBLEM}` +
       ". To send all rows anyway, add --no-careful-start",
   );
   assertEquals(fixture.outcomes.length, 1_000);
@@ -446,7 +446,15 @@ for (
 Deno.test("Engine counts empty answers with tokens as useless", async () => {
   const empty = completionOf({ response: "", usage: { promptTokens: 1, completionTokens: 2 } });
   const { notices } = await runTruncated(() => empty, { rows: rowsOf(30), maxAttempts: 1 });
-  assertEquals(notices.map((notice) => notice.slice(0, 26)), ["None of the 20 answers so "]);
+  assertEquals(notices.map((notice) => notice.slice(0, 30)), ["None of the answers to 20 rows"]);
+});
+
+Deno.test("Engine counts a row with several useless answers once", async () => {
+  const policy = new AnswerPolicy({ onTruncated: "error", resample: 2, checks: [], params: {} });
+  const empty = completionOf({ response: "", usage: { promptTokens: 1, completionTokens: 2 } });
+  const { fixture, notices } = await runTruncated(() => empty, { rows: rowsOf(20), policy });
+  assertEquals(fixture.attempts, 60);
+  assertEquals(notices.map((notice) => notice.slice(0, 30)), ["None of the answers to 20 rows"]);
 });
 
 Deno.test("Engine sends all rows without a careful start, whose answers are useless", async () => {

@@ -257,9 +257,9 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
 
 /** Rejects an answer whose check was interrupted by the end of the run. */
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Keep the message with "answer was": earlier versions recognize an unchecked answer by it. They
-  // request an answer with raw fields (the option `keep`) again, because a failures line lacks
-  // these fields.
+  // Keep "answer was" in the message: earlier versions recognize an unchecked answer by it. An
+  // answer with raw fields (the option `keep`) has another message, so that they request it again:
+  // a failures line lacks these fields.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: failureOf("rejected", message), action: "repeat", params };

@@ -33,8 +33,8 @@ const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at most. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Above the rate before a decrease, growth is as fast as after a decrease by this fraction. After
- * a small decrease, the rate would otherwise take a minute to reach a multiple of that rate. */
+/** Above the rate before a decrease, growth is as fast as after a decrease by this fraction.
+ * Otherwise, a multiple of that rate would be reached a minute after a small decrease. */
 const BEYOND_DECREASE = 0.5;
 /** The rate from which `BEYOND_DECREASE` applies. Below it, throttling shows too late that a rate
  * is too high. */

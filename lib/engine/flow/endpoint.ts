@@ -158,6 +158,7 @@ export class Endpoint {
 
   answered(sent: SentAttempt, completion: Completion): void {
     const inFlight = this.inFlight--;
+    this.absentSince = undefined;
     this.counts.answered++;
     this.counts.completion_tokens += completion.usage?.completionTokens ?? 0;
     this.#responded(sent);
@@ -177,6 +178,7 @@ export class Endpoint {
   ): FailureEffect {
     this.#context.onFailure?.();
     const inFlight = this.inFlight--;
+    if (!error.isUnreachable) this.absentSince = undefined;
     this.counts.failed++;
     const { cause, action } = classification;
     this.#load.failed(error.partial);

@@ -117,8 +117,8 @@ export class QuotaWindow {
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
 
-  /** Treats a probe as accepted once it would have been throttled by now (`GRACE_MS`). Returns what
-   * `answered()` returns. */
+  /** Treats a probe as accepted if it was not throttled within the usual time (`GRACE_MS`). Returns
+   * what `answered()` returns. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);

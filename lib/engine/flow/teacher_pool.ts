@@ -165,8 +165,8 @@ export class TeacherPool {
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
-  /** Picks the teacher with the fewest attempts in flight for its weight, among those that have
-   * room and request no further wait for the row. */
+  /** Picks the teacher with the fewest attempts in flight for its weight, among the teachers that
+   * have room and request no further wait for the row. */
   pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined;
