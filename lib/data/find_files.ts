@@ -173,7 +173,7 @@ async function leaveOutMerged(
 function noteOf(merge: string, shards: readonly string[], leavesOutMerge: boolean): string {
   const names = shards.length === 1
     ? `"${shards[0]}"`
-    : `"${shards[0]}" and ${formatCountOf(shards.length - 1, "other file")} of its shards`;
+    : `"${shards[0]}" and ${formatCountOf(shards.length - 1, "other file")} of shards`;
   return leavesOutMerge
     ? `"${merge}" is left out: it is an older merge of ${names}`
     : `${names} ${shards.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;

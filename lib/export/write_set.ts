@@ -61,7 +61,7 @@ async function distinctFiles(
 function repetitionNotes(count: number): string[] {
   if (count === 0) return [];
   const lines = formatCountOf(count, "line"), repeat = count === 1 ? "repeats" : "repeat";
-  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names them`];
+  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names such lines`];
 }
 
 function failureNotes(count: number): string[] {

@@ -25,7 +25,7 @@ export function withJq(path: string, filter: string): string {
 function readingFrom(path: string, command: string, redirection = ""): string {
   const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
   if (extension === undefined) return `${command} ${redirection}${word}`;
-  return `${extension.startsWith("z") ? "zstd" : "gzip"} -dc ${word} | ${command}`;
+  return `${/^z/i.test(extension) ? "zstd" : "gzip"} -dc ${word} | ${command}`;
 }
 
 /** The compressions that Retort reads. */

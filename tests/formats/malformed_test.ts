@@ -227,9 +227,9 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
     /: gzip -dc \S+pretty\.json\.gz \| jq -c \. > \S+pretty\.jsonl$/,
   ],
   [
-    "carriage.csv.zst",
+    "carriage.csv.ZST",
     new Uint8Array(zstdCompressSync("prompt\ra\r")),
-    /: zstd -dc \S+carriage\.csv\.zst \| tr '\\r' '\\n' > \S+carriage\.csv$/,
+    /: zstd -dc \S+carriage\.csv\.ZST \| tr '\\r' '\\n' > \S+carriage\.csv$/,
   ],
   ["dictionary.jsonl.zst", ZSTD_OF_DICTIONARY, /a zstd dictionary.*zstd -dc -D DICTIONARY/],
   ["lines.jsonl.zz", new Uint8Array(deflateSync(LINES)), /it is compressed with zlib/],
