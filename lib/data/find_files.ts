@@ -199,7 +199,7 @@ function shardOf(path: string): ReturnType<typeof parseShardStem> {
   return parseShardStem(withSlashes(plainStem(path)).replace(FAILURES, ""));
 }
 
-/** `out/x` for `out/x.jsonl.gz`. */
+/** Returns `out/x` for `out/x.jsonl.gz`. */
 function plainStem(path: string): string {
   return stemOf(withoutCompression(path));
 }

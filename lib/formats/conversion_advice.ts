@@ -79,7 +79,7 @@ const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 /** Names of single compressed files. */
 const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
 
-/** `x.2.csv` for `x.csv`, `x.csv` for `x.csv.gz`. */
+/** Returns `x.2.csv` for `x.csv`, and `x.csv` for `x.csv.gz`. */
 function nameBeside(path: string): string {
   const plain = path.replace(COMPRESSED, "");
   if (plain !== path && EXTENSION.test(plain)) return plain;
@@ -87,7 +87,7 @@ function nameBeside(path: string): string {
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** `x.csv` for `x.csv.xz`; `x` for `x.xz`, because its content is not known. */
+/** Returns `x.csv` for `x.csv.xz`, and `x` for `x.xz`, whose content is not known. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;
@@ -95,7 +95,7 @@ function unpackedName(path: string): string {
   return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 
-/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` for `x.jsonl`. */
+/** Returns `x.jsonl` for `x.parquet` or `x.jsonl.xz`, and `x.2.jsonl` for `x.jsonl`. */
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");
