@@ -31,15 +31,20 @@ function readingFrom(path: string, command: string, redirection = ""): string {
 /** The compressions that Retort reads. */
 const COMPRESSED = /\.(gz|zstd?)$/i;
 
-export function fromUtf16(path: string): string {
-  return unicodeAdvice(path, "UTF-16");
-}
+/** Encodings of text, with their names in PowerShell. `UTF-16` and `UTF-32` need a byte order mark:
+ * without it, iconv assumes an order. */
+const POWERSHELL_NAMES = {
+  "UTF-16": "Unicode",
+  "UTF-16LE": "Unicode",
+  "UTF-16BE": "BigEndianUnicode",
+  "UTF-32": "UTF32",
+} as const;
 
-export function fromUtf32(path: string): string {
-  return unicodeAdvice(path, "UTF-32");
-}
+type UnicodeEncoding = keyof typeof POWERSHELL_NAMES;
 
-type UnicodeEncoding = "UTF-16" | "UTF-32";
+export function fromUnicode(encoding: UnicodeEncoding): (path: string) => string {
+  return (path) => unicodeAdvice(path, encoding);
+}
 
 /** Not from `Deno.build`, which the bundle for Node lacks. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
@@ -54,7 +59,7 @@ export function unicodeAdvice(
   if (!isWindows) {
     return `Convert it: ${readingFrom(path, `iconv -f ${encoding} -t UTF-8`)} > ${to}`;
   }
-  const name = encoding === "UTF-16" ? "Unicode" : "UTF32";
+  const name = POWERSHELL_NAMES[encoding];
   return `Convert it in PowerShell: Get-Content -Encoding ${name} ${pathWord(path)} | ` +
     `Set-Content -Encoding UTF8 ${to}`;
 }
