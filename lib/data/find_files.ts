@@ -173,7 +173,7 @@ async function leaveOutMerged(
 function noteOf(merge: string, shards: readonly string[], leavesOutMerge: boolean): string {
   const names = shards.length === 1
     ? `"${shards[0]}"`
-    : `"${shards[0]}" and ${formatCountOf(shards.length - 1, "other file")} of its shards`;
+    : `"${shards[0]}" and ${formatCountOf(shards.length - 1, "other file")} of shards`;
   return leavesOutMerge
     ? `"${merge}" is left out: it is an older merge of ${names}`
     : `${names} ${shards.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
@@ -199,7 +199,7 @@ function shardOf(path: string): ReturnType<typeof parseShardStem> {
   return parseShardStem(withSlashes(plainStem(path)).replace(FAILURES, ""));
 }
 
-/** `out/x` for `out/x.jsonl.gz`. */
+/** Returns `out/x` for `out/x.jsonl.gz`. */
 function plainStem(path: string): string {
   return stemOf(withoutCompression(path));
 }

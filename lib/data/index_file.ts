@@ -260,7 +260,7 @@ function holdsBytes(file: Deno.FsFile, offset: number, { count, hash }: HashedBy
   return readFullySync(file, bytes, offset) === count && (count === 0 || hashOf(bytes) === hash);
 }
 
-/** Counts a block as read. */
+/** Records that a block was read. */
 export function advance(mark: FileMark, block: Uint8Array): void {
   if (block.length === 0) return;
   if (mark.end === 0) mark.first = hashedBytes(block.subarray(0, MARK_BYTES));

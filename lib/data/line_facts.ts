@@ -242,7 +242,7 @@ function keepInteger(_key: string, value: unknown, { source }: { source?: string
   return source !== undefined && LONG_INTEGER.test(source) ? BigInt(source) : value;
 }
 
-/** `JSON.stringify`, with each `bigint` as a number. */
+/** Like `JSON.stringify`, but writes each `bigint` as a number. */
 export function jsonWithBigInts(value: unknown, indent?: number): string {
   return JSON.stringify(
     value,

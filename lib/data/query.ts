@@ -227,7 +227,8 @@ export function checkComputable(
 }
 
 /**
- * Computes derived fields for commands. Pass all lines in order: `duplicate` needs earlier ones.
+ * Computes derived fields for commands. Pass all lines in order: the flag `duplicate` depends on the
+ * lines before.
  */
 export class DerivedFields {
   readonly #hints: RunHints;

@@ -27,8 +27,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 /** Maximum gap between lines of a block. Reading a small gap is cheaper than skipping it. */
 const MAX_GAP_BYTES = 1 << 16;
 
-/** Calls `search` to search a block, for example with a time limit. May call it again if it was
- * interrupted: it starts over at the first row of the block, `ScanJob.rows[index]`. */
+/** Calls `search` to search a block, for example with a time limit. May call it again after an
+ * interruption: the search then starts over at the first row of the block, `ScanJob.rows[index]`. */
 export type BlockRunner = (index: number, search: () => void) => void;
 
 export class Scan implements Disposable {

@@ -67,7 +67,7 @@ export interface RowDetail extends ShownRow {
     readonly message: string;
     readonly status: number | null;
   } | null;
-  /** The line. */
+  /** The text of the line. */
   readonly raw: string;
   /** Whether `raw`, and perhaps other texts, were shortened. */
   readonly is_cut: boolean;

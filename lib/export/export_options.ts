@@ -183,8 +183,8 @@ function resolveWrite(
   }
   if (validation > 0 && !isFolder && !(isPath && /\.\w+$/.test(output))) {
     throw new UsageError(
-      "Cannot write validation rows: the name of their file is derived from that of the output. Name a " +
-        "file with an extension, as in train.jsonl",
+      "Cannot write validation rows: the name of their file is derived from the name of the output. Name " +
+        "a file with an extension, as in train.jsonl",
     );
   }
   const defaults = { reasoningField, toolArguments, validation, maxRows };

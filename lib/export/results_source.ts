@@ -123,7 +123,8 @@ export class ResultsSource implements ExampleSource, Disposable {
     return order;
   }
 
-  /** 32 bits are enough for a line and its file: all files have fewer than 2^32 lines. */
+  /** Numbers the lines over all files. The numbers fit into 32 bits: the files together have fewer
+   * than 2^32 lines. */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.rowCount);

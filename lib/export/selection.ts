@@ -47,7 +47,7 @@ export class Selection {
   /** Whether a row is selected. With `dedupe`, a second call for the same row returns false. */
   selects(example: Example): boolean {
     const { result } = example;
-    // Computed for every row, because the field `duplicate` depends on earlier rows.
+    // Computed for every row, because the flag `duplicate` depends on earlier rows.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {

@@ -61,7 +61,7 @@ async function distinctFiles(
 function repetitionNotes(count: number): string[] {
   if (count === 0) return [];
   const lines = formatCountOf(count, "line"), repeat = count === 1 ? "repeats" : "repeat";
-  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names them`];
+  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names such lines`];
 }
 
 function failureNotes(count: number): string[] {
@@ -241,7 +241,7 @@ function pathsOf({ output, validation }: ResolvedExport): string[] {
   return validation > 0 ? [output, validationPathOf(output)] : [output];
 }
 
-/** `train.validation.jsonl.gz` for `train.jsonl.gz`. The path may also have another extension. */
+/** Returns `train.validation.jsonl.gz` for `train.jsonl.gz`. Other extensions are kept, too. */
 function validationPathOf(path: string): string {
   const withoutExtension = withoutFormat(path);
   const stem = withoutExtension === path ? path.replace(/\.\w+$/, "") : withoutExtension;

@@ -78,7 +78,7 @@ export function compressionOfName(path: string): Compression | undefined {
   return COMPRESSION_NAMES.find((name) => COMPRESSIONS[name].extensions.includes(extension));
 }
 
-/** `x.csv` for `x.csv.gz`. */
+/** Returns `x.csv` for `x.csv.gz`. */
 export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }

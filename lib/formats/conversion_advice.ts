@@ -25,21 +25,26 @@ export function withJq(path: string, filter: string): string {
 function readingFrom(path: string, command: string, redirection = ""): string {
   const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
   if (extension === undefined) return `${command} ${redirection}${word}`;
-  return `${extension.startsWith("z") ? "zstd" : "gzip"} -dc ${word} | ${command}`;
+  return `${/^z/i.test(extension) ? "zstd" : "gzip"} -dc ${word} | ${command}`;
 }
 
 /** The compressions that Retort reads. */
 const COMPRESSED = /\.(gz|zstd?)$/i;
 
-export function fromUtf16(path: string): string {
-  return unicodeAdvice(path, "UTF-16");
-}
+/** Encodings of text, with their names in PowerShell. `UTF-16` and `UTF-32` need a byte order mark:
+ * without it, iconv assumes an order. */
+const POWERSHELL_NAMES = {
+  "UTF-16": "Unicode",
+  "UTF-16LE": "Unicode",
+  "UTF-16BE": "BigEndianUnicode",
+  "UTF-32": "UTF32",
+} as const;
 
-export function fromUtf32(path: string): string {
-  return unicodeAdvice(path, "UTF-32");
-}
+type UnicodeEncoding = keyof typeof POWERSHELL_NAMES;
 
-type UnicodeEncoding = "UTF-16" | "UTF-32";
+export function fromUnicode(encoding: UnicodeEncoding): (path: string) => string {
+  return (path) => unicodeAdvice(path, encoding);
+}
 
 /** Not from `Deno.build`, which the bundle for Node lacks. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
@@ -54,7 +59,7 @@ export function unicodeAdvice(
   if (!isWindows) {
     return `Convert it: ${readingFrom(path, `iconv -f ${encoding} -t UTF-8`)} > ${to}`;
   }
-  const name = encoding === "UTF-16" ? "Unicode" : "UTF32";
+  const name = POWERSHELL_NAMES[encoding];
   return `Convert it in PowerShell: Get-Content -Encoding ${name} ${pathWord(path)} | ` +
     `Set-Content -Encoding UTF8 ${to}`;
 }
@@ -79,7 +84,7 @@ const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 /** Names of single compressed files. */
 const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
 
-/** `x.2.csv` for `x.csv`, `x.csv` for `x.csv.gz`. */
+/** Returns `x.2.csv` for `x.csv`, and `x.csv` for `x.csv.gz`. */
 function nameBeside(path: string): string {
   const plain = path.replace(COMPRESSED, "");
   if (plain !== path && EXTENSION.test(plain)) return plain;
@@ -87,7 +92,7 @@ function nameBeside(path: string): string {
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** `x.csv` for `x.csv.xz`; `x` for `x.xz`, because its content is not known. */
+/** Returns `x.csv` for `x.csv.xz`, and `x` for `x.xz`, whose content is not known. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;
@@ -95,7 +100,7 @@ function unpackedName(path: string): string {
   return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 
-/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` for `x.jsonl`. */
+/** Returns `x.jsonl` for `x.parquet` or `x.jsonl.xz`, and `x.2.jsonl` for `x.jsonl`. */
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");

@@ -9,8 +9,7 @@ import { SourceError } from "../errors.ts";
 import { parsedJson } from "../json.ts";
 import { filterOf, tableFilter } from "../jq_filters.ts";
 import {
-  fromUtf16,
-  fromUtf32,
+  fromUnicode,
   fromZip,
   TO_JSON_LINES,
   toLineFeeds,
@@ -70,8 +69,8 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["an Excel or Word file", TO_JSON_LINES, "\xd0\xcf\x11\xe0"],
   ["an image", OTHER_FILE, "\x89PNG", "\xff\xd8\xff"],
   ["a model", OTHER_FILE, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
-  ["UTF-32 text", fromUtf32, "\xff\xfe\0\0", "\0\0\xfe\xff"],
-  ["UTF-16 text", fromUtf16, "\xff\xfe", "\xfe\xff"],
+  ["UTF-32 text", fromUnicode("UTF-32"), "\xff\xfe\0\0", "\0\0\xfe\xff"],
+  ["UTF-16 text", fromUnicode("UTF-16"), "\xff\xfe", "\xfe\xff"],
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
@@ -87,8 +86,8 @@ const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp]
 
 const PARQUET = lettersOfBinary("PAR1");
 
-/** Matches letters only before a control character, which a text does not contain, except tabs and
- * line ends. Matches bytes as Latin-1: 0x80 to 0x9f are bytes of UTF-8, as in `ORC’s`. */
+/** Matches letters that a control character other than a tab or line end follows: no text has one.
+ * Matches bytes as Latin-1, in which 0x80 to 0x9f are bytes of UTF-8, as in `ORC’s`. */
 function lettersOfBinary(letters: string): RegExp {
   return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t\\r\\n\\x80-\\x9f]`, "u");
 }
@@ -132,9 +131,8 @@ function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[
   if (known !== undefined) return known;
   if (text.startsWith(TAR.text, TAR.offset)) return ["a tar archive", unpackedWith("tar -xOf")];
   // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
-  if (/^\s*(?:[^\0]\0){2}/.test(text) || /^(?:\0[^\0]){2}/.test(text)) {
-    return ["UTF-16 text", fromUtf16];
-  }
+  if (/^\s*(?:[^\0]\0){2}/.test(text)) return ["UTF-16 text", fromUnicode("UTF-16LE")];
+  if (/^(?:\0[^\0]){2}/.test(text)) return ["UTF-16 text", fromUnicode("UTF-16BE")];
   if (hasOnlyCarriageReturns(start)) {
     return ["text whose lines end with a carriage return alone", toLineFeeds];
   }

@@ -10,7 +10,7 @@ import { holdsNumber, isSet, parseLossless, withoutNulls } from "./json_values.t
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
-/** `retort export` writes reasoning like this before the calls of a turn. */
+/** Matches reasoning before the calls of a turn, as `retort export` writes it. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
 /**

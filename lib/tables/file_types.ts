@@ -146,7 +146,7 @@ function isFileKind(format: InputFormat): format is FileKind {
   return Object.hasOwn(KINDS, format);
 }
 
-/** `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
+/** Returns `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
 function extensionList(): string {
   const [compressing, plain] = [true, false].map((compressesItself) =>
     FILE_KINDS.filter((kind) => (KINDS[kind].compressesItself ?? false) === compressesItself)

@@ -60,8 +60,8 @@ export class ParquetTable implements TableWriter {
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
-    // polars and duckdb know the JSON type only by its older annotation, the converted type. Set
-    // before the rows are written, it would make hyparquet-writer serialize the JSON text again.
+    // polars and duckdb know the JSON type only by its older annotation, the converted type. If it
+    // were set before the rows are written, hyparquet-writer would serialize the JSON text again.
     for (const element of this.#schema) {
       if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
     }

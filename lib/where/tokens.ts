@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** `value`, `path` or `end`; an operator, bracket or keyword itself, such as `==` or `and`. */
+  /** `value`, `path` or `end`, or the operator, bracket or keyword itself, such as `==` or `and`. */
   readonly kind: string;
   /** The index of the first character in the condition. */
   readonly start: number;

@@ -166,7 +166,7 @@ Deno.test("stats: counts the rows of shards once if their merge is there too, an
   await dir.write("out/merged/sub/x.run.json", JSON.stringify({ merged: { pending: 0 } }));
   const merged = await rowsIn();
   assertEquals([merged.total, merged.notes], [6, 2], merged.err);
-  assert(/x-00000-of-00002.jsonl" and 2 other files of its shards are left out/.test(merged.err));
+  assert(/x-00000-of-00002.jsonl" and 2 other files of shards are left out/.test(merged.err));
   // The shards were continued: their merge is out of date.
   await writeAt("out/x-00001-of-00002.jsonl", b + resultLine({ uid: "d" }), new Date("2026-01-03"));
   const continued = await rowsIn();

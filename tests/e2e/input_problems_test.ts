@@ -71,7 +71,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "UTF-16 text",
     unicodeAdvice("DIR/q.jsonl", "UTF-16"),
   ],
-  ["r.jsonl", utf16(ROWS, false), "UTF-16 text", unicodeAdvice("DIR/r.jsonl", "UTF-16")],
+  ["r.jsonl", utf16(ROWS, false), "UTF-16 text", unicodeAdvice("DIR/r.jsonl", "UTF-16LE")],
   ["s.jsonl", new Uint8Array(5_000), "filled with NUL bytes", "copy or download it again"],
   ["t.jsonl", "<!DOCTYPE html>\n<html>\n", "a web page", "download it again"],
   [

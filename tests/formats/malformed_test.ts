@@ -175,7 +175,16 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["names.csv", "prompt,,\na,,\n", /two columns are called ""/],
   ["trailing.csv", "prompt,id\na,1,\n", /trailing\.csv:2: has 3 cells where the header has 2/],
   ["marks.csv", new Uint8Array([0xfe, 0xff, 0, 0x61]), /UTF-16 text.*marks\.csv.*marks\.2\.csv/],
-  ["none.csv", "prompt,id\n".replaceAll(/./gs, "$&\0"), /it is UTF-16 text/],
+  [
+    "none.csv",
+    "prompt,id\n".replaceAll(/./gs, "$&\0"),
+    /UTF-16 text.*-f UTF-16LE|-Encoding Unicode/,
+  ],
+  [
+    "big.csv",
+    "prompt,id\n".replaceAll(/./gs, "\0$&"),
+    /it is UTF-16 text.*(-f UTF-16BE|-Encoding BigEndianUnicode)/,
+  ],
   [
     "utf32.jsonl",
     new Uint8Array([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]),
@@ -227,9 +236,9 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
     /: gzip -dc \S+pretty\.json\.gz \| jq -c \. > \S+pretty\.jsonl$/,
   ],
   [
-    "carriage.csv.zst",
+    "carriage.csv.ZST",
     new Uint8Array(zstdCompressSync("prompt\ra\r")),
-    /: zstd -dc \S+carriage\.csv\.zst \| tr '\\r' '\\n' > \S+carriage\.csv$/,
+    /: zstd -dc \S+carriage\.csv\.ZST \| tr '\\r' '\\n' > \S+carriage\.csv$/,
   ],
   ["dictionary.jsonl.zst", ZSTD_OF_DICTIONARY, /a zstd dictionary.*zstd -dc -D DICTIONARY/],
   ["lines.jsonl.zz", new Uint8Array(deflateSync(LINES)), /it is compressed with zlib/],
