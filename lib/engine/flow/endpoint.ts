@@ -160,6 +160,7 @@ export class Endpoint {
     const inFlight = this.inFlight--;
     this.absentSince = undefined;
     this.counts.answered++;
+    this.absentSince = undefined;
     this.counts.completion_tokens += completion.usage?.completionTokens ?? 0;
     this.#responded(sent);
     this.#load.answered(sent, inFlight, completion);
