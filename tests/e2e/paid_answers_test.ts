@@ -258,9 +258,9 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
   {
     name: "escalations that are all refused alike",
     rows: 200,
-    second: () => errorAnswer(400, "max_tokens is too large"),
+    second: () => errorAnswer(400, "seed is not supported"),
     code: 5,
-    stderr: /max_tokens is too large/,
+    stderr: /seed is not supported/,
   },
   {
     name: "an input that shrinks",
