@@ -21,7 +21,7 @@ import {
 } from "../index/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { asText } from "../json.ts";
-import type { EarlierAnswer, Row } from "../row.ts";
+import type { EarlierAnswer, Outcome, Row } from "../row.ts";
 import {
   type BadRow,
   badRowUid,
@@ -29,6 +29,7 @@ import {
   isBadRowLine,
   isPendingIndexLine,
   type LinePlace,
+  LinePlaces,
   LineSet,
   readEarlierAnswer,
 } from "../sink/mod.ts";
@@ -54,16 +55,15 @@ export class FailureLedger {
   readonly #badRows = new Map<string, { readonly lineNumber: number; readonly hash: string }>();
   /** By uid, the lines of failed rows that this run sends again and that have not finished yet. */
   readonly #retriedLines = new Map<string, number>();
+  /** The lines of failed rows that this run sends again, if they hold a paid answer. */
+  readonly #paidLines = new LinePlaces();
   /** By uid, the last paid answer of each row that has no accepted one. */
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
-  readonly #keepsUnfinished: boolean;
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
 
-  /** @param keepsUnfinished Whether this run may accept answers that failed as `unfinished`. */
-  constructor(path: string, keepsUnfinished = false) {
+  constructor(path: string) {
     this.#path = path;
-    this.#keepsUnfinished = keepsUnfinished;
   }
 
   /**
@@ -112,6 +112,17 @@ export class FailureLedger {
     if (this.#unaccepted.size === 0) return undefined;
     const place = this.#unaccepted.get(row.uid)?.place;
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
+  }
+
+  /** Adds the answer that was paid for before the retry to the outcome of a row that has failed again
+   * without one: the new line replaces that of the earlier run. */
+  withEarlierAnswer(outcome: Outcome): Outcome {
+    const { row, failure, completion } = outcome;
+    if (failure === undefined || completion !== undefined) return outcome;
+    const number = this.#retriedLines.get(row.uid);
+    const place = number === undefined ? undefined : this.#paidLines.get(number);
+    const earlier = place && readEarlierAnswer(this.#path, place, row, "");
+    return { ...outcome, completion: earlier?.rejected?.completion };
   }
 
   /** Keeps a row pending. This run has added `addedLines` lines, the last of them for the row. */
@@ -167,9 +178,10 @@ export class FailureLedger {
     table.set(slot, HAS_FAILURE);
     if (isAsked) table.set(slot, ASK_AGAIN);
     else table.clear(slot, ASK_AGAIN);
-    if (this.#keepsUnfinished && isAsked && isUnfinished(line)) {
-      this.#unaccepted.set(line.uid(), { place: placeOf(line) });
-    }
+    if (!isAsked || !line.includes('"partial"')) return;
+    this.#paidLines.add(line.number, placeOf(line));
+    // This run may accept an ending that the earlier one did not.
+    if (isUnfinished(line)) this.#unaccepted.set(line.uid(), { place: placeOf(line) });
   }
 
   #setUnaccepted(uid: string, answer: UnacceptedAnswer): void {

@@ -56,8 +56,7 @@ export class Job {
     this.files = files;
     this.findings = new Findings(files.input);
     this.#jobOptions = jobOptions;
-    const { acceptEndings = [] } = jobOptions.context.generator;
-    this.#ledger = new FailureLedger(files.failures, acceptEndings.length > 0);
+    this.#ledger = new FailureLedger(files.failures);
   }
 
   /** Sets `findings.unreadable` if the input cannot be read twice. */
@@ -90,8 +89,8 @@ export class Job {
   }
 
   async claim(shared?: SharedLock): Promise<void> {
-    const claim = await claimOutput(this.files, { ...this.#jobOptions, shared });
-    ({ lock: this.lock, mode: this.#mode } = claim);
+    const options = { ...this.#jobOptions, shared };
+    ({ lock: this.lock, mode: this.#mode } = await claimOutput(this.files, options));
     await this.checkIdentity();
   }
 
@@ -132,10 +131,8 @@ export class Job {
     const findings = await this.#orUnreadable(preflight(input, {
       name: this.files.input,
       parser: this.#parser,
-      table,
-      duplicates,
       samples: this.#samples,
-      limit,
+      ...{ table, duplicates, limit, signal },
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       selection,
@@ -144,7 +141,6 @@ export class Job {
       isOnDisk: (bad) => this.#ledger.hasBadRow(bad),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
-      signal,
     }));
     if (findings === undefined) return;
     findings.failedAgain = this.#ledger.failedAgain;
@@ -223,6 +219,10 @@ export class Job {
 
   async moveAway(paths: string[]): Promise<void> {
     await this.sink?.moveAway(paths);
+  }
+
+  put(outcome: Outcome): Promise<void> {
+    return this.sink!.put(this.#ledger.withEarlierAnswer(outcome));
   }
 
   /** Writes a rejected answer to the failures file, before its row is sent again. */

@@ -217,7 +217,7 @@ export class Run {
       source: this.#jobs.rows(),
       readsAhead: true,
       sink: {
-        put: (outcome) => jobs[outcome.row.input].sink!.put(outcome),
+        put: (outcome) => jobs[outcome.row.input].put(outcome),
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
       lastModelOf: lastModelsOf(jobs.map(({ files }) => files.results)),

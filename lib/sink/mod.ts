@@ -30,6 +30,7 @@ export {
   isPendingLine,
   lastModelsOf,
   type LinePlace,
+  LinePlaces,
   readEarlierAnswer,
   restoreRow,
 } from "./read_line.ts";

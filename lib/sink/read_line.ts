@@ -24,6 +24,31 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
+/** Places of lines by their numbers, which must be added in ascending order. A `Map` would take four
+ * times the memory. */
+export class LinePlaces {
+  readonly #numbers: number[] = [];
+  readonly #offsets: number[] = [];
+  readonly #byteLengths: number[] = [];
+
+  add(number: number, { offset, byteLength }: LinePlace): void {
+    this.#numbers.push(number);
+    this.#offsets.push(offset);
+    this.#byteLengths.push(byteLength);
+  }
+
+  get(number: number): LinePlace | undefined {
+    let low = 0, high = this.#numbers.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#numbers[middle] < number) low = middle + 1;
+      else high = middle;
+    }
+    if (this.#numbers[low] !== number) return undefined;
+    return { offset: this.#offsets[low], byteLength: this.#byteLengths[low] };
+  }
+}
+
 /** Whether a failures line says that its row is still pending. Lines of earlier versions have no
  * `final`, and count as final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {

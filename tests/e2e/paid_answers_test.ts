@@ -258,9 +258,9 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
   {
     name: "escalations that are all refused alike",
     rows: 200,
-    second: () => errorAnswer(400, "max_tokens is too large"),
+    second: () => errorAnswer(400, "seed is not supported"),
     code: 5,
-    stderr: /max_tokens is too large/,
+    stderr: /seed is not supported/,
   },
   {
     name: "an input that shrinks",
@@ -336,6 +336,28 @@ Deno.test("a row that fails after it was continued keeps the answer that an earl
   assertEquals([error.type, error.final, partial.response], ["server", true, "half 1"]);
   assertEquals([partial.finish_reason, partial.completion_tokens], ["length", 100]);
   assertEquals(others, []);
+});
+
+Deno.test("a retried row that fails without an answer keeps the one that an earlier run paid for", async () => {
+  await using dir = await tempDir();
+  await using paid = servePaid(({ n }) =>
+    n === 1 ? { text: "half", finishReason: "length" } : n < 4 ? errorAnswer(500) : { text: "new" }
+  );
+  const { server } = paid;
+  const args = await argsOf(dir, 1, "--max-tokens", "100", "--max-attempts", "1");
+  assertExit(await distill(server, args), 3);
+  for (const flags of [["--retry"], ["--retry", "--max-tokens", "200"]]) {
+    assertExit(await distill(server, [...args, ...flags]), 3);
+    const lines = await failuresOf(dir);
+    assertEquals(lines.map(({ error, partial }) => [error.type, partial.response]), [
+      ["server", "half 1"],
+    ]);
+    const { summary } = JSON.parse(await dir.read("out/in.run.json"));
+    assertEquals([summary.completion_tokens, summary.wasted_completion_tokens], [0, 0]);
+  }
+  assertExit(await distill(server, [...args, "--retry"]), 0);
+  assertEquals((await dir.rows("out/in.jsonl")).map(({ response }) => response), ["new 4"]);
+  assertEquals(await failuresOf(dir), []);
 });
 
 Deno.test("a row starts over where it was edited, or is sent with other parameters", async () => {

@@ -27,16 +27,15 @@ const pending = (uid: string, resample = 1, text = "{}") =>
 async function ledgerOf(
   dir: TempDir,
   lines: readonly string[],
-  { results = [], retry = false, keepsUnfinished = false }: {
+  { results = [], retry = false }: {
     results?: string[];
     retry?: RetryFilter;
-    keepsUnfinished?: boolean;
   } = {},
 ) {
   const path = await dir.write("x_error.jsonl", lines.map((line) => `${line}\n`).join(""));
   const table = new IdTable();
   for (const uid of results) table.set(table.insert(uid), HAS_RESULT);
-  const ledger = new FailureLedger(path, keepsUnfinished);
+  const ledger = new FailureLedger(path);
   await ledger.read(table, retry);
   const has = (uid: string, flag: number) => table.has(table.find(uid), flag);
   return {
@@ -192,7 +191,7 @@ Deno.test("FailureLedger forgets an unfinished answer once its row has failed ot
       FORMAT,
     );
   const lines = [unfinished("a"), failed("a"), unfinished("b"), unfinished("c")];
-  const { ledger } = await ledgerOf(dir, lines, { retry: true, keepsUnfinished: true });
+  const { ledger } = await ledgerOf(dir, lines, { retry: true });
   const answers = () =>
     ["a", "b", "c"].map((uid) => ledger.earlierOf(row(uid), "p1")?.rejected?.completion.response);
   assertEquals(answers(), [undefined, "half", "half"]);
