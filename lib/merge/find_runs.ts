@@ -56,7 +56,7 @@ export interface FindOptions extends DivisionOptions {
 /**
  * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
- * @throws {NoRunsError} If an output holds no runs, or if `shards` is set and none is divided.
+ * @throws {NoRunsError} If an output holds no runs, or if `shards` is set and no output is divided.
  * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
@@ -217,7 +217,7 @@ export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {
   const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
-  return copy && `"${results}" is missing, and "${copy}" is there: decompress it`;
+  return copy && `"${results}" is missing, but "${copy}" is a compressed copy: decompress it`;
 }
 
 /** Returns a message if answers of a run are in files of rescued lines. */

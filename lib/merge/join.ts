@@ -70,7 +70,7 @@ class JoinPass {
   }
 
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
-    // Results are added first, because a failure does not count if its row has a result.
+    // Results are added first, because a failure is dropped if its row has a result.
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
     }

@@ -57,7 +57,7 @@ export class MergePass {
    * and results beyond the samples of the row's first run. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
-  /** Uids that the current run gave to rows of other content than an earlier run. */
+  /** Uids that the current run and an earlier run gave to rows with different content. */
   readonly #clashingUids = new Set<string>();
   readonly #isPartial: boolean;
   readonly #samples: number;
@@ -80,7 +80,7 @@ export class MergePass {
     this.#clashingUids.clear();
     const input = new InputSequence(run.pieces);
     await input.open();
-    // A run that has not started will have as many samples as others.
+    // A run that has not started will have as many samples as the others.
     const samples = run.runFile === undefined ? this.#samples : run.runFile.rows.samples ?? 1;
     this.#inputs.push({ base: this.#lastNumber, input, samples });
     try {
@@ -208,7 +208,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // Nothing is missing without a failures line: a run without --skip-bad-rows would not start.
+    // No answer is missing if the row has no failures line: only --skip-bad-rows writes that line.
     lines.copy(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
@@ -218,7 +218,7 @@ export class MergePass {
     const rows = this.#rows, { samples, lines } = reading;
     const { samples: samplesBefore } = this.#inputOf(earlier);
     this.report.duplicatesOfRuns++;
-    // Its answers are those of the other row.
+    // This run's answers belong to its row with the other content.
     if (this.#clashingUids.has(rowUid)) return;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(rowUid, sample), slot = rows.find(uid);
@@ -262,8 +262,8 @@ export class MergePass {
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // The run has reported the row as bad if an earlier row of its input has the same uid and other
-    // content.
+    // The run has reported the row as bad if an earlier row of its input has the same uid and
+    // different content.
     if (lines.has(badRowUid(place.file, place.line))) return this.#copyBadRow(line, reading);
     if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
       const { base, input } = this.#inputOf(earlier);

@@ -168,8 +168,8 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** The first run whose run file tells its JSON Schema: those of earlier versions do not. If there
- * is none, the first run with a run file. */
+/** The first run whose run file states the JSON Schema, which earlier versions did not write. If
+ * there is none, the first run with a run file. */
 function runWithSchema(runs: readonly MergeRun[]): MergeRun | undefined {
   return runs.find(({ runFile }) => runFile?.identity.json_schema !== undefined) ??
     runs.find(({ runFile }) => runFile !== undefined);
@@ -207,8 +207,8 @@ function changesOf(runs: readonly MergeRun[]): string[] {
   return distinctIn(runs.map(({ changes }) => changes));
 }
 
-/** The distinct texts of lists. Shards share theirs: for 12,000 inputs in as many shards, an array of
- * all the texts would be too long for V8. */
+/** The distinct texts of several lists. Shards share one list: for 12,000 inputs in as many shards,
+ * an array of all the texts would be too long for V8. */
 export function distinctIn(lists: readonly (readonly string[])[]): string[] {
   return [...new Set([...new Set(lists)].flat())];
 }
@@ -229,7 +229,7 @@ async function mergeProven(
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
   // If rows clash, nothing is proven. The shards must not be moved then, and `files` may be in
-  // their folder, where each row would be twice.
+  // their folder, which would hold each row twice.
   if (tidy && report.clashCount > 0) return report;
   const movedRuns = tidy ? runsBeside(files, runs) : [];
   if (tidy) {

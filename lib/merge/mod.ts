@@ -2,6 +2,9 @@
  * Merges the outputs of shards, or of runs over split inputs, into one results and one failures
  * file in input order, and proves that each row is there once.
  *
+ * In: the files of runs and, for the proof, their inputs. Out: the merged files and a report. Never
+ * sends a row, and never changes the files of a run: it can only move them.
+ *
  * @module
  */
 
@@ -27,8 +30,8 @@ export interface MergeOptions {
   waitMs?: number;
   /** Called after each check while some runs are not done, about every 2 s. @default none */
   onWait?: (progress: WaitProgress) => void;
-  /** The id of the submission to wait for. It runs shards again that an earlier submission left
-   * halted, so these are awaited, too. @default any submission */
+  /** The id of the submission to wait for. The submission also restarts shards that an earlier one
+   * left halted, so the merge waits for these, too. @default any submission */
   job?: string;
   /**
    * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If two
@@ -42,8 +45,8 @@ export interface MergeOptions {
   /** Whether to replace results that an earlier merge has written. @default false */
   replace?: boolean;
   /**
-   * The `limit` of the runs: only the first rows of the input count. If the runs are not shards,
-   * the limit applies to the input of each.
+   * The `limit` of the runs: the merge leaves out later rows of the input. If the runs are not
+   * shards, the limit applies to the input of each.
    * @default all
    */
   limit?: number;
@@ -111,9 +114,9 @@ export interface MergeReport {
   readonly changed: number;
   /** Results that `limit` leaves out: of later rows, or of rows not in the input. */
   readonly beyondLimit: number;
-  /** The first 20 rows that share a uid with an earlier row of other content. */
+  /** The first 20 rows that share a uid with an earlier row but have different content. */
   readonly clashes: readonly Clash[];
-  /** All rows that share a uid with an earlier row of other content. */
+  /** The number of rows that share a uid with an earlier row but have different content. */
   readonly clashCount: number;
   /** Why runs are incomplete; empty if all are complete. */
   readonly problems: readonly MergeProblem[];
@@ -140,7 +143,7 @@ export interface MergeReport {
  * written completely or not at all. The files of the runs are not changed; `tidy` moves them.
  *
  * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, unless
- * `partial` is set and none is damaged. A row takes 37 bytes of memory, and each answer 49 more
+ * `partial` is set and no shard is damaged. A row takes 37 bytes of memory, and each answer 49 more
  * while its shard is read.
  *
  * @example

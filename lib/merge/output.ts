@@ -25,7 +25,7 @@ import type { Clash, MergeProblem, MergeReport } from "./mod.ts";
 import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
-/** Where a filesystem has no locks, runs need --no-lock, which \`merge\` does not have. */
+/** A merge needs no locks where the filesystem has none: `merge` has no flag `--no-lock`. */
 export const LOCK_OPTIONS = { required: false };
 
 /** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
@@ -90,7 +90,7 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
   return {
     results,
     failures,
-    /** Answers of rows that share a uid with an earlier row of other content. */
+    /** Answers of rows that share a uid with an earlier row but have different content. */
     duplicates,
     async flush(): Promise<void> {
       await results.flush();
@@ -226,7 +226,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string[]> {
   return [...folders];
 }
 
-/** Throws if `tidyUp` would replace files of an earlier merge, for example that of another input
+/** Throws if `tidyUp` would replace files of an earlier merge, for example a merge of another input
  * with the same name. */
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {

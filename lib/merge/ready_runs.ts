@@ -91,7 +91,7 @@ async function hasFailedStatus(
   for (const output of outputs) {
     const { folder, name } = await folderAndName(output);
     const failures = (await runStatuses(folder)).filter((status) => isFailure(status, job));
-    // With a job, all runs of that job count; otherwise, only runs of this output.
+    // All runs of a job are shards of the output. Without a job, other runs may be in the folder.
     if (failures.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;
@@ -102,7 +102,8 @@ function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
 
-/** Whether a run was halted, or failed to start or to end. Only runs of `onlyJob` count, if set. */
+/** Whether a run was halted, or failed to start or to end. False for runs of other jobs than
+ * `onlyJob`, if that is set. */
 function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
   if (onlyJob !== undefined && job !== onlyJob) return false;
   return ended && (state === "halted" || state === "failed");
@@ -175,7 +176,7 @@ async function namesakeNear(folder: string, path: string): Promise<string | unde
 }
 
 /** Whether a file may hold results. Reads JSONL only, because a JSON array may be one line of
- * gigabytes. A file that cannot be read may: a notice must not fail the merge. */
+ * gigabytes. Returns true for a file that cannot be read: a notice must not fail the merge. */
 async function mayBeResults(path: string): Promise<boolean> {
   return RESULTS_EXTENSION.test(path) && await holdsOwnLines(path, "results").catch(() => true);
 }

@@ -64,7 +64,7 @@ export class RunLines implements Disposable {
     await failures.index("failures", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = isPendingIndexLine(line);
-      // A retry that has not ended wrote the pending line: the earlier failure still counts.
+      // An unfinished retry wrote the pending line: the earlier failure is still the row's outcome.
       if (isPending && table.has(slot, HAS_FAILURE)) {
         retryLines.set(slot, failures.add(line));
         return false;
@@ -232,7 +232,7 @@ class LineFile implements Disposable {
     return new LineFile(path, file);
   }
 
-  /** A missing file counts as empty. */
+  /** Reads nothing if the file is missing. */
   async index(kind: LineKind, table: IdTable, onLine: OnLine, signal?: AbortSignal): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.seek(0, Deno.SeekMode.Start);

@@ -123,12 +123,13 @@ export class ActiveRun {
     if (teacherList === undefined) return;
     let count = teachers.length, maximum = autoConcurrency(count);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
-      // New teachers first: otherwise, a run might have no teacher for a moment, and say so.
+      // Adds new teachers before it removes others: otherwise, a run might briefly have no teacher,
+      // and report that.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       count += joined.length - left.length;
-      // A number that the caller has set stays.
+      // A limit that was set during the run is kept.
       if (isExploring && this.#concurrency === maximum && autoConcurrency(count) > maximum) {
         this.setConcurrency(maximum = autoConcurrency(count));
       }
@@ -225,9 +226,9 @@ export class ActiveRun {
   }
 }
 
-/** What `ActiveRun.prepare` creates from the options of the generator (`generator`). */
+/** What `ActiveRun.prepare` creates. */
 export interface RunContext {
-  /** The options of the generator. */
+  /** The options from which the rest was created. */
   readonly generator: ResolvedOptions;
   readonly activeRun: ActiveRun;
   readonly policy: AnswerPolicy;

@@ -106,7 +106,7 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
 
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces.length > 0) return pieces.map(({ path }) => path);
-  // A shard without rows. If `input` is several names, joined by commas, no file has that name.
+  // The shard has no rows. If `input` holds several names, joined by commas, no file has that name.
   return await statOf(input) === undefined ? [] : [input];
 }
 

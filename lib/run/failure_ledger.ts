@@ -4,8 +4,8 @@
  * A row may have two valid lines: a final failure, and a later line of an unfinished retry. Such a
  * row counts as failed until it has a result.
  *
- * Lines are identified by number. Uids are kept only for rows in flight, bad rows, and rows with an
- * answer of an earlier run that may still count.
+ * Lines are identified by number. Uids are kept only for rows in flight, bad rows, and rows whose
+ * paid answer was not accepted.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export type RetryFilter = NonNullable<RunOptions["retry"]>;
 /** An answer that was paid for but not accepted, so that its row is sent again. */
 interface UnacceptedAnswer {
   /** The number of its line, if the row is pending: the line is outdated once the row has a newer
-   * one. Undefined for a retried row that failed as `unfinished`. */
+   * line. Undefined for a retried row that failed as `unfinished`. */
   readonly pendingLine?: number;
   /** Where the line is, if an earlier run wrote it. */
   readonly place?: LinePlace;
@@ -57,7 +57,7 @@ export class FailureLedger {
   readonly #retriedLines = new Map<string, number>();
   /** The lines of failed rows that this run sends again, if they hold a paid answer. */
   readonly #paidLines = new LinePlaces();
-  /** By uid, the last paid answer of each row that has no accepted one. */
+  /** By uid, the last paid answer of each row that has no accepted answer. */
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
@@ -90,9 +90,9 @@ export class FailureLedger {
     }, signal);
   }
 
-  /** Whether the file has a line for this bad row. `dropRepairedRows` then keeps the line. If the
-   * row was edited and is still bad, it needs a new line. */
-  hasBadRow({ file, line, problem, text, bytes }: BadRow): boolean {
+  /** Keeps the file's line for this bad row, which `dropRepairedRows` would remove. Returns whether
+   * there is one: a row that was edited and is still bad needs a new line. */
+  keepBadRow({ file, line, problem, text, bytes }: BadRow): boolean {
     const uid = badRowUid(file, line);
     const hash = badRowHash(problem, text ?? bytes?.toBase64() ?? "");
     return this.#badRows.get(uid)?.hash === hash && this.#badRows.delete(uid);

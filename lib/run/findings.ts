@@ -51,24 +51,25 @@ export class Findings {
   missingPromptField: string | undefined;
   /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
-  /** Rows that were edited since an answer succeeded or failed, except failed ones of a retry. */
+  /** Rows that were edited after they were answered or had failed. Failed rows that a retry sends
+   * are not counted. */
   changed = 0;
   /** The number of rows that this version sends differently from the version that answered them, by
    * difference (`images are sent`). */
   readonly resent = new Map<string, number>();
-  /** Ids of results to replace: the row was edited, or the user has chosen them. */
+  /** Ids of results to replace: the row was edited, or the user has chosen to request it again. */
   readonly outdatedUids = new Set<string>();
   /** Results that the user has chosen to request again. */
   reasked = 0;
-  /** Results without a row or sample in the run; 0 if the run may not read all rows. */
+  /** Results without a row or sample in the run; 0 if the run might leave out rows. */
   orphans = 0;
-  /** Orphans with the prompt of a new row. The row has got another id, so it would be paid for
-   * again: if the id is a hash of the row, a program that writes `1.0` for `1` changes it. */
+  /** Orphans with the prompt of a new row. The row has a different id now, so it would be paid for
+   * again. An id that is a hash of the row changes if a program writes `1.0` for `1`. */
   rewritten = 0;
   /** Prompt hashes of the first rows without an outcome. */
   readonly newPrompts = new Set<string>();
-  /** Results that the output had when its last run ended and lacks now. Only those whose rows may
-   * be sent again count. */
+  /** Results that the output had when its last run ended and lacks now. At most the number of
+   * answers to request. */
   lost = 0;
   /** Results that the user has chosen and that are not requested again. */
   leftAnswered = 0;
@@ -83,8 +84,9 @@ export class Findings {
   promptTokens = 0;
   /** Answers to request for rows that set a token limit. */
   readonly rowTokenLimits: RowTokenLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
-  /** The first row of each shape, and the first one to send. */
+  /** The first row of each shape. */
   readonly firstRows = new Map<string, ParsedRow>();
+  /** The first row to send of each shape. */
   readonly firstToAsk = new Map<string, ParsedRow>();
   /** The input, which both passes read. */
   sequence: InputSequence | undefined;
@@ -123,8 +125,8 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Sets `orphans` and `rewritten`. Samples beyond those of this run have the prompt of their row,
-   * and are not `rewritten`: an earlier run with more samples has left them. */
+  /** Sets `orphans` and `rewritten`. A sample beyond those of this run has the prompt of its row,
+   * but is not `rewritten`: an earlier run with more samples wrote it. */
   async countOrphans(table: IdTable, resultsPaths: readonly string[]): Promise<void> {
     const flags = { all: HAS_RESULT, none: SEEN };
     const countRewritten = () => table.count({ ...flags, fingerprints: this.newPrompts });

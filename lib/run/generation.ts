@@ -188,7 +188,8 @@ export class Generation<T> {
     await finished;
   }
 
-  /** The engine does not wait for a value that is being read: it may never come. */
+  /** Waits until the caller's iterator is closed, but only briefly: the value that it is about to
+   * yield may never come. */
   async #closeValues(): Promise<void> {
     const closed = new AbortController();
     this.#valuesClosed.then(() => closed.abort());

@@ -31,7 +31,8 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   const usage = [
     ...options.mixedShapes ? [] : shapeProblem(findings),
     ...options.changed === undefined ? changedProblem(findings) : [],
-    // "keep" keeps no answer of a row with another id: it would be sent again.
+    // `--changed keep` cannot keep the answer of a row whose id has changed: the row would be sent
+    // again.
     ...options.changed === "reask" ? [] : rewrittenProblem(findings),
   ];
   if (source.length + usage.length === 0 && !options.allowEmpty) {
@@ -135,11 +136,9 @@ function rewrittenProblem(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ rewritten }) => rewritten);
   if (count === 0) return [];
   return [
-    `Cannot continue: for ${
-      formatCountOf(count, "result")
-    }, the input has no row with the id, but ` +
-    "one with the prompt. An id was added or changed, or another program wrote rows without an id " +
-    "in another way (1.0 for 1), so such rows would be paid for again. Use the input as it was, or " +
+    `Cannot continue: for ${formatCountOf(count, "result")}, the input has no row with the same ` +
+    "id, but a row with the same prompt. An id was added or changed, or a program rewrote rows that " +
+    "have no id (1.0 for 1), so these rows would be paid for again. Use the input as it was, or " +
     "add --changed reask to send them as new rows",
   ];
 }

@@ -126,10 +126,10 @@ async function readFolder(folder: string): Promise<{ files: string[]; subfolders
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(name)) return false;
   const plain = withoutCompression(name);
-  // Compressed, `x_error.jsonl` may be of another program: only a run file shows that it is not.
+  // A compressed `x_error.jsonl` may be another program's: only a run file shows that it is not.
   const stem = plain.replace(RETORT_FILE, "").replace(/\.(jsonl|ndjson)$/, "");
   const isOutput = ["", ".gz", ".zst"].some((end) => siblings.has(`${stem}.run.json${end}`));
-  // Results in the folder of a compressed input have its name, without `.gz`.
+  // If the results are beside their compressed input, `x.jsonl.gz` is the input of `x.jsonl`.
   if (isOutput) return plain !== name && siblings.has(plain) && !RETORT_FILE.test(plain);
   return formatOfName(name) !== undefined;
 }

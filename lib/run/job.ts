@@ -115,7 +115,7 @@ export class Job {
     const { duplicates, imagesRoot } = context.generator, signal = this.#signal;
     this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
     const { results, pieces, mergedInputs } = this.files, kind = "results";
-    // A merge may have rows of inputs that this run does not read.
+    // A merged output may hold rows of inputs that this run does not read.
     const readsAllInputs = (mergedInputs?.length ?? 0) <= pieces.length;
     const resultsPaths = [results, ...await rescuedFilesOf(results, kind)];
     let resultLines = 0;
@@ -136,9 +136,9 @@ export class Job {
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       selection,
-      // A retry that this run continues has moved old answers away: the rest are its own.
+      // A retry that this run continues has moved the old answers away: the others are its own.
       reaskAnswered: options.reaskAnswered && this.#retry?.before === undefined,
-      isOnDisk: (bad) => this.#ledger.hasBadRow(bad),
+      isOnDisk: (bad) => this.#ledger.keepBadRow(bad),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
     }));
@@ -146,7 +146,7 @@ export class Job {
     findings.failedAgain = this.#ledger.failedAgain;
     if (options.resume !== false && !options.retry) {
       const before = summaryOf(this.#earlierRun?.summary, this.files.results)?.succeeded ?? 0;
-      // Of the lost results, those whose rows are gone from the input, too, are not sent again.
+      // A lost result whose row is also gone from the input is not requested again.
       findings.lost = Math.max(0, Math.min(before - resultLines, findings.plan.toAsk));
     }
     if (readsAllInputs && this.#readsAllRows) await findings.countOrphans(table, resultsPaths);

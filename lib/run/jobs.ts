@@ -287,8 +287,8 @@ export async function refuseSameNames(
     throw new UsageError(
       `Cannot write the results of both "${input}" and "${other}" to "${dirname(firstLock)}": ` +
         (areOne
-          ? "they are one file. Name it once"
-          : "their names are one on this filesystem. Run them into two folders"),
+          ? "they are the same file. Name it once"
+          : "their names are the same on this filesystem. Run them into two folders"),
     );
   }
 }

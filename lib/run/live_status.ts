@@ -84,8 +84,8 @@ export class Heartbeat {
     this.#note(Math.max(unwrittenRows, doubled), { running: true });
   }
 
-  /** Writes the last note; a second call does nothing. `lostCalls`, calls whose answers could not
-   * be written, count as after a crash. */
+  /** Writes the last note; a second call does nothing. If the answers of `lostCalls` calls could
+   * not be written, the note is that of a crashed run with these calls in flight. */
   stop(lostCalls = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -112,7 +112,8 @@ export class Heartbeat {
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // The start identifies a run: the next holder of the lock writes a note with its process id.
+    // The start of a run identifies it. The process id does not: the next holder of the lock puts
+    // its own into the note.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }

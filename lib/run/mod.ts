@@ -1,10 +1,10 @@
 /**
- * Runs over files or over an iterable of rows. A run over files checks the inputs, claims the
+ * A run over files, or over an iterable of rows. A run over files checks the inputs, claims the
  * outputs, sends the rows, and sums up.
  *
  * In: options, and input files or an iterable. Out: results and failures on disk and a summary, or
  * outcomes. Also verifies outputs, and reads the status of runs. This folder puts source, index,
- * engine and sink together.
+ * engine and sink together. Never prints, and never reads the environment.
  *
  * @module
  */

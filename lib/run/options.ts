@@ -119,7 +119,8 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * with twice the limit; otherwise, the answer is a failure.
    * @default "error" */
   onTruncated?: "error" | "keep" | "escalate";
-  /** The highest token limit that `onTruncated: "escalate"` may set. An error with other values.
+  /** The highest token limit that `onTruncated: "escalate"` may set. With another value of
+   * `onTruncated`, this option is refused.
    * @default 8 times the first limit; without a first limit, no row is sent again */
   maxTokensCap?: number;
   /** Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
@@ -145,7 +146,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
   /** Keeps only answers for which this function returns `true` or nothing. `false` rejects the
-   * answer. A text rejects it, too, and is the reason. */
+   * answer. A string also rejects it, and states the reason. */
   validate?: Validate;
   /** Maximum number of times a row is sent again because its answer was empty, refused or rejected
    * by a check.
@@ -226,7 +227,7 @@ export interface RunOptions {
   /** Whether a lock is required. `false` continues without one if the filesystem has none.
    * @default true */
   lock?: boolean;
-  /** With `never`, a power cut may lose rows that count as done. @default "always" */
+  /** With `never`, a power cut may lose rows that were reported as finished. @default "always" */
   fsync?: "always" | "never";
   /** Adds `final_messages` to each results line. @default false */
   finalMessages?: boolean;

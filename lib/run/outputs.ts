@@ -86,8 +86,8 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: runFile.input, pieces, mergedInputs };
 }
 
-/** The inputs of the merge that `runJson` describes, if one of these is named like one of `files`.
- * Paths are not compared, because folders may have moved. */
+/** The inputs of the merge that `runJson` describes, if one of them has the same name as one of
+ * `files`. Paths are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,
   files: readonly string[],
@@ -243,7 +243,7 @@ function checkOwners(
       const owner = owners.get(key);
       if (owner !== undefined) {
         const advice = stdPath.resolve(owner) === stdPath.resolve(output.input)
-          ? "they are one file. Name it once"
+          ? "they are the same file. Name it once"
           : "run them into two folders, or with --shard 0/1 into one file";
         throw new UsageError(
           `Cannot write "${path}" for both "${owner}" and "${output.input}": ${advice}`,

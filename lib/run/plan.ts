@@ -1,7 +1,8 @@
 /**
  * What the first pass keeps for the second:
  * - for each answer, one byte that says whether to request it;
- * - 16 bytes for an id that is a hash: hashing again would take a fifth of the engine's time a row;
+ * - 16 bytes for an id that is a hash: hashing again would take a fifth of the engine's time for a
+ *   row;
  * - the rows of a small input.
  *
  * @module
@@ -241,7 +242,7 @@ export class KeptRows {
   readonly #parsedRows: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** A small compressed file may contain much text. */
+  /** Whether to read the file again instead: a small compressed file may hold a lot of text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsedRows.length > MAX_KEPT_LINES;
   }

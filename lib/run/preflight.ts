@@ -221,8 +221,8 @@ class FirstPass {
 
 const LINE_FEED = 10;
 const SAMPLE_BYTES = 1 << 16;
-/** A larger file is sampled in several places, because it may be sorted. With 64 KB of short rows
- * at its start, a file of 1 GB took 290 MB of memory too much. */
+/** A larger file is sampled in several places, because it may be sorted. If only the start is
+ * sampled, and it holds 64 KB of short rows, a file of 1 GB takes 290 MB of memory too much. */
 const MAX_UNSPREAD_BYTES = 1 << 26;
 const SAMPLE_PLACES = 16;
 /** The estimate for a file that cannot be read, and the minimum for a large file. */

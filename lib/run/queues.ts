@@ -32,13 +32,13 @@ export class NumberQueue {
 
 /**
  * A queue of slots of a table of ids. Stores each sequence with equal steps as three numbers: the
- * slots of new rows follow each other, or have one step for all samples. Slots without any order
- * take 6 bytes each. Call `shift` only after the last `push`.
+ * slots of new rows are consecutive or, with several samples, equally spaced. Slots without any
+ * order take 6 bytes each. Call `shift` only after the last `push`.
  */
 export class SlotQueue {
   readonly #ended = new NumberQueue();
   #endedCount = 0;
-  /** The sequence that `push` extends. Once no other is left, `shift` takes it. */
+  /** The sequence that `push` extends. `shift` takes from it once no other sequence is left. */
   #last = { first: 0, step: 0, length: 0 };
   /** The sequence that `shift` takes from. */
   #current = { first: 0, step: 0, length: 0 };

@@ -112,7 +112,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-/** Options that others replace: each teacher has its own `rpm`, `check` stands for `validate`, … */
+/** Options that others replace: each teacher has its own `rpm`, `check` replaces `validate`, … */
 type ReplacedName =
   | "teacher"
   | "rpm"
@@ -180,7 +180,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.flatMap(({ teacher }) => teacher.address || [])),
-    // Output lines state these parameters, and the caller may change its object during the run.
+    // A copy, because output lines state these parameters, and the caller may change its object.
     params: { ...params },
     check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat
@@ -205,7 +205,7 @@ export function autoConcurrency(teachers: number): number {
   return Math.min(MAX_CONCURRENCY, 1_024 * teachers);
 }
 
-/** `uidFieldLast`: `id` is read before `uidField`, as in the version that began the output. */
+/** With `uidFieldLast`, `id` is read before `uidField`, as in the version that began the output. */
 export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "uidFieldLast"> = {},

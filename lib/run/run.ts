@@ -227,7 +227,7 @@ export class Run {
     });
   }
 
-  /** Starts no more calls. Those in flight finish, because they are paid for. */
+  /** Starts no more calls. Calls in flight finish, because they are paid for. */
   #stopForLostOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();

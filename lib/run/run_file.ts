@@ -1,7 +1,7 @@
 /**
- * `<name>.run.json`: the settings of a results file, and how its rows are read; and the comparison
- * of settings, so that answers with different ones are not mixed by accident. Users may edit or
- * replace the file, so its content is checked.
+ * `<name>.run.json` holds the settings of a results file, and how its rows are read. Runs compare
+ * their settings with it, so that answers with different settings are not mixed by accident. Users
+ * may edit or replace the file, so its content is checked.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export function jsonId(value: unknown): string {
 }
 
 /** A retry that has sent rows and is not done. The same command continues it. Rows that have failed
- * again since the retry began wait for the next one, as if there had been no interruption. */
+ * again since it began wait for the next retry, as if there had been no interruption. */
 export interface UnfinishedRetry {
   /** When it began: ISO 8601. */
   readonly since: string;
@@ -188,7 +188,7 @@ export async function writeRunFile(
   await writeFileDurably(path, content, { ...options, followsLinks: false });
 }
 
-/** Comparing values with some 10,000 levels overflows the stack. */
+/** Comparing values with about 10,000 levels overflows the stack. */
 const MAX_LEVELS = 500;
 
 const REQUIRED: ReadonlySet<string> = new Set(["identity", "identity.model", "rows"]);
@@ -268,7 +268,7 @@ export function checkSameIdentity(
   );
 }
 
-/** Rows may have failed because of these. */
+/** Settings that a retry may change, because rows may have failed because of them. */
 const RETRY_MAY_CHANGE: readonly (keyof Identity)[] = ["params", "json_schema"];
 
 export function identityDifferences(

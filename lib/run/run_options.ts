@@ -181,8 +181,8 @@ export function missingUidsNotices(missing: readonly string[], place = ""): stri
   return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
 }
 
-/** The id of a retry. An interrupted retry is continued by the next one with the same id. Computed
- * once for all inputs of a run, because every chosen id is hashed. */
+/** The id of a retry. The next retry with the same id continues an interrupted one. Computed once
+ * for all inputs of a run, because every chosen id is hashed. */
 export function retryIdOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -197,8 +197,8 @@ export function retryIdOf(
 /** The checks that a retry compares. Functions cannot be compared. */
 type CheckName = Exclude<keyof CheckOptions, "check" | "checksOnThisThread">;
 
-/** Options besides the identity that decide which rows are sent and whether they fail. With other
- * choices, users expect rows that have just failed to be sent again. */
+/** Options besides the identity that decide which rows are sent and whether they fail. A user who
+ * changes one of them expects rows that have just failed to be sent again. */
 function choicesOf(
   { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -238,8 +238,8 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/** The entry in the run file after a run, or while it continues. A run that sends nothing leaves
- * that of another retry. */
+/** The entry in the run file after a run, or while it continues. A run that sends nothing keeps the
+ * entry of another retry. */
 export function unfinishedAfter(
   retry: Retry | undefined,
   earlier: UnfinishedRetry | undefined,

@@ -100,7 +100,7 @@ export interface RunStatus {
 /** Maximum numbers of entries, and of characters in a text. They keep the file below 8 KB. */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300, address: 150 };
 
-/** Fields that a status has from the snapshot of a run. */
+/** Fields that a status takes from the snapshot of a run. */
 export const STATUS_COUNTS = [
   "skipped",
   "succeeded",
@@ -146,7 +146,7 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 
 /**
  * Parses a status; undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions
- * and programs may have written the file, so other invalid fields count as 0, empty or unknown.
+ * and programs may have written the file, so other invalid fields are read as 0, empty or unknown.
  *
  * @throws {SyntaxError} when the text is not JSON, such as half a file
  */

@@ -93,7 +93,8 @@ export async function recordFailedStart(
 
 function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
   const rowCounts = rowsBefore(plan);
-  // Without the limits of later shards, the answers of earlier ones could not be merged.
+  // The limit of the last shard must be known, too: if later shards could not run, the answers of
+  // this one could not be merged.
   if (rowCounts.at(-1) !== undefined) return Math.max(0, limit - rowCounts[index]!);
   throw new UsageError(
     "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
@@ -110,8 +111,8 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/** The runs of other shards that have results: only of the first and of the neighbors. A thousand
- * shards that read all run files would read a million. */
+/** The runs of shard 0 and of the two neighbors of this shard, if they have results. If a thousand
+ * shards read all run files, they would read a million. */
 export async function answeredNear(
   runJson: string,
   shard: Shard,
@@ -131,7 +132,7 @@ export async function answeredNear(
   return runs;
 }
 
-/** A shard counts as silent after this many polls without a new heartbeat. */
+/** A shard is silent after this many polls without a new heartbeat. */
 const SILENT_POLLS = 3;
 /** Average number of status files per poll. A thousand shards that read all of them would read a
  * million files every 5 s. */
@@ -266,7 +267,7 @@ export class OtherShards {
     for (const other of this.#others.values()) {
       const { status, silentPolls } = other, isSilent = silentPolls >= SILENT_POLLS;
       if (isDone(other)) done++;
-      // An interrupted shard may start again at once, so it still counts.
+      // An interrupted shard may start again at once, so it is unfinished until it is silent.
       if (isDone(other) || isSilent) unfinished--;
       if (status.ended || isSilent) continue;
       active++;

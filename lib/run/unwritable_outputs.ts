@@ -29,9 +29,9 @@ const MIN_APART_MS = 900;
 export interface OutputWatchOptions {
   /** A monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** @default a timer */
+  /** The pause before a problem is checked again. @default a timer */
   readonly delay?: (ms: number) => Promise<unknown>;
-  /** @default whether its size on disk is above 0 */
+  /** Whether a file holds lines. @default whether its size on disk is above 0 */
   readonly hasContent?: (path: string) => Promise<boolean>;
 }
 
@@ -199,8 +199,8 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** Writes waiting lines to other files, because the run must end, but its answers are paid for.
-   * `abandon` tries that once, and drops them if it fails. */
+  /** Writes waiting lines to other files: the run must end, and its answers are paid for. `abandon`
+   * tries once, and drops the lines if that fails. */
   end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
     for (const job of this.#stalledJobs.values()) job.sink?.[ending]();
@@ -239,7 +239,7 @@ export class DisplacedAnswers {
     const problem = cause instanceof Error ? cause.message : "The disk of the output is full";
     throw new SinkError(
       `${problem}\nBefore the next run, move ${listOf(this.#paths)} to "${this.#folder}": ` +
-        "its answers would be paid for again",
+        "otherwise, it would pay for these answers again",
       { cause },
     );
   }

@@ -98,7 +98,7 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   const output = pathOf(options.output), { shard } = options;
   if (shard !== undefined) return [await verifyShard(shard, inputs, files, options)];
   const outputs = await outputFilesOf(files, output);
-  // Without this check, rows whose answers are in shards would count as pending.
+  // Without this check, rows whose answers are in shards would be reported as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
     const [{ results }] = outputs;
@@ -246,7 +246,7 @@ export class Audit {
         const rowSlot = this.table.find(rowUid);
         if (sample === 0 || rowSlot === -1 || !this.table.has(rowSlot, SEEN)) continue;
         const slot = this.table.find(row.uid);
-        // -1: an active run has written it since `readResults`.
+        // If there is no slot, an active run has written the line since `readResults`.
         if (slot !== -1) this.table.set(slot, SEEN);
       }
     }

@@ -156,8 +156,8 @@ interface ReadOptions {
 }
 
 interface NamedInput extends Pick<PlannedInput, "path"> {
-  /** Undefined if the plan file is lost and nothing is at the path: a file with the same name then
-   * counts as a copy. */
+  /** Undefined if the plan file is lost and nothing is at the path: a file with the same name is
+   * then taken for a copy. */
   readonly size: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Finds answers that an output folder already has, of runs without `--shard` and of merges, and
+ * Finds the answers of runs without `--shard` and of merges that an output folder already has, and
  * tells whether a file is a copy of another.
  *
  * @module
@@ -165,8 +165,8 @@ export async function mergedAnswers(
   }
 }
 
-/** Whether `file` is the file at `path`, or a copy. If nothing is at `path`, it counts as a copy,
- * because the folder may have been moved. An empty file never counts. */
+/** Whether `file` is the file at `path`, or a copy. Returns true if nothing is at `path`, because
+ * the folder may have been moved. Returns false for an empty file. */
 export async function isCopyOf(file: string, path: string): Promise<boolean> {
   const [info, other] = await Promise.all([statOf(file), statOf(path)]);
   if (info === undefined || info.size === 0) return false;

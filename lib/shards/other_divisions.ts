@@ -57,8 +57,8 @@ export async function refuseOtherDivisions(
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   const { start } = splitPath(stem), planned = await plannedDivisions(start);
-  // This division counts even if its plan file is lost: an unchanged input gets the same borders
-  // again.
+  // Finds this division even if its plan file is lost: it can be continued, because an unchanged
+  // input gets the same borders again.
   const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
@@ -166,7 +166,7 @@ const POLL_MS = 100;
 export async function refuseStarted(output: OwnOutput, run: StartedShard): Promise<void> {
   const { stem, wholeResults } = output, { shard, signal } = run;
   const hasStarted = await areAnswersNear(stem, shard);
-  // `firstAnswers` counts locked results, too, but those of this shard do not exist yet.
+  // `firstAnswers` also finds locked results, but not those of this shard, which do not exist yet.
   const isContinued = async () =>
     hasStarted || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>

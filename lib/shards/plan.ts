@@ -216,7 +216,8 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
 }
 
 /** A shard's share of the first `limit` rows of the input (`--limit`): the first of 100 shards may
- * have all rows of a trial. If rows of a compressed file are not counted, its share of bytes. */
+ * have all rows of a trial. With a compressed file, whose rows are not counted, the shard's share
+ * of all bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
   const before = rowsBefore(plan)[index];

@@ -43,7 +43,7 @@ export interface JournalOptions<T> {
   readonly onUnlocked?: (path: string, reason: string) => void;
   /** Maximum number of rows written but not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
-  /** With "never", written rows count as durable. @default "always" */
+  /** With "never", written rows are reported as durable. @default "always" */
   readonly fsync?: "always" | "never";
   /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
@@ -60,9 +60,10 @@ export interface JournalOptions<T> {
 type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "now" | "delay">;
 
 export const RETRY_DELAY_MS = 1_000;
-/** A longer write did more than copy into the page cache: the disk counts as slow. */
+/** A write that takes longer did more than copy into the page cache: the disk is slow. */
 const SLOW_WRITE_MS = 5;
-/** How long a disk counts as slow: it can block this thread only once in this time. */
+/** For how long writes use another thread after a slow write: in this time, the disk can block this
+ * thread only once. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes always use another thread, because copying them takes long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
@@ -76,7 +77,7 @@ export class Appender {
   readonly #giveUp = new AbortController();
   /** The size of all whole lines, in bytes. */
   #size: number;
-  /** When the disk stops counting as slow, on the clock `#now`. */
+  /** Until when writes use another thread, on the clock `#now`. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Why the last write failed; undefined unless it is retried. */

@@ -141,8 +141,8 @@ function isInUse(error: unknown): boolean {
     /\(os error (5|32|33)\)/.test(String(error));
 }
 
-/** Waits for a sync. Ignores that the filesystem has none: macOS, for example, cannot sync files on
- * most network drives. Their servers decide when bytes are safe. */
+/** Waits for a sync. Ignores the error of a filesystem that cannot sync: macOS, for example, cannot
+ * sync files on most network drives. Their servers decide when bytes are safe. */
 export async function untilSynced(sync: Promise<void>): Promise<void> {
   await sync.catch((error) => {
     if (!isNotSupported(error)) throw error;
@@ -188,7 +188,7 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
-/** Who may read and write a file. If no one may write, those who may read count as writers. */
+/** Who may read and write a file. If no one may write it, its readers are taken as its writers. */
 function accessTo(mode: number): number {
   return (mode & WRITE) === 0 ? mode | (mode & READ) >> 1 : mode;
 }

@@ -24,7 +24,7 @@ export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build
 
 /** The length that filesystems allow: in bytes or, on Windows, in UTF-16 units. */
 const MAX_NAME_LENGTH = 255;
-/** Of the same length as that of each temporary file. */
+/** An example of the ending of a temporary file's name. All endings have this length. */
 const TEMPORARY_ENDING = ".0123456789abcdef.tmp";
 
 /** Throws if the file could not be replaced: its temporary file would have too long a name. */

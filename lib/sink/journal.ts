@@ -16,7 +16,7 @@
  *
  * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not: the
  * kernel may have dropped the pages, and would report success the next time. The journal is then
- * broken, and lines that were not synced never count as durable.
+ * broken, and lines that were not synced are never reported as durable.
  *
  * @module
  */
@@ -128,7 +128,7 @@ export class Journal<T> implements AsyncDisposable {
 
   /** Appends a line, given without its newline. Resolves once the batch is written; rejects with a
    * `SinkError` if it never will be. Once there is a last resort, the line goes there, and the
-   * record never counts as durable. */
+   * record is never reported as durable. */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
       this.#lateRows++;

@@ -57,8 +57,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const members = rowMembersOf(row);
-  // `replaced` need not repeat a `uid` that Retort kept. It repeats one like `doc#2`, with which
-  // the line would otherwise look like the third sample of the row `doc`.
+  // `replaced` need not repeat a `uid` that Retort kept, except a uid like `doc#2`: without it, the
+  // line would look like the third sample of the row `doc`.
   if (
     members.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
     JSON.parse(members.replaced.uid) === row.uid
@@ -154,10 +154,10 @@ export function withoutBraces(text: string): string {
   return inside.trim() === "" ? "" : inside;
 }
 
-/** The line up to the row's own fields, without a closing brace. Retort's first fields come before
- * them. */
+/** The beginning of a line: Retort's first fields, then the row's own fields, without a closing
+ * brace. */
 function headOf(row: Row, membersText: string): string {
-  // Without `toWellFormed`, because the row is written unchanged.
+  // The uid must stay as it is in the row, so it is not made well-formed.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
   return membersText === "" ? head : `${head},${membersText}`;
 }

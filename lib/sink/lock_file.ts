@@ -103,8 +103,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file, without white space at its end and the NULs that a power cut leaves. Of
- * a larger file, only the start. */
+/** The text of a lock file, without white space at its end and the NULs that a power cut leaves.
+ * Returns only the start of a file that is too large for a lock file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -175,8 +175,8 @@ export function lockedElsewhere(path: string): LockedError {
  * Whether a file may be on a network filesystem or in a bucket. Locks there may hold on one machine
  * only, without an error: those of BeeGFS, of NFS with `nolock`, of Lustre with `localflock`, of
  * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). Known only on Linux: such
- * filesystems have the major device number 0. Overlay, tmpfs and btrfs have it, too, but count as
- * local if they hold `/` or `/tmp`.
+ * filesystems have the major device number 0. Overlay, tmpfs and btrfs have it, too, but are taken
+ * as local if they hold `/` or `/tmp`.
  */
 export async function mayBeRemote({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
   if (Deno.build.os !== "linux" || (dev >>> 8 & 0xfff) !== 0) return false;

@@ -1,5 +1,5 @@
 /**
- * Durable output: a row counts as done once its line is on disk.
+ * Durable output: a row is done once its line is on disk.
  *
  * Writes outcomes as lines of results and failures, locks the output, and repairs what a crash
  * left. Restores rows and earlier answers from these lines. Never reads the input. A file that

@@ -196,7 +196,7 @@ export class RecentLines {
     return lines;
   }
 
-  /** Undoes `takeAll`. The lines count as new. */
+  /** Undoes `takeAll`, but treats the lines as new. */
   putBack(lines: readonly string[]): void {
     const newer = this.#newerLines;
     this.#newerLines = [];

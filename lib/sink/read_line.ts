@@ -1,5 +1,6 @@
 /**
- * Reads lines of an earlier run: the row as in the input, its uid, and the answer to a pending row.
+ * Reads lines of an earlier run: the row as in the input, its uid, and an answer that was not
+ * accepted.
  *
  * @module
  */
@@ -49,13 +50,13 @@ export class LinePlaces {
   }
 }
 
-/** Whether a failures line says that its row is still pending. Lines of earlier versions have no
- * `final`, and count as final. */
+/** Whether a failures line says that its row is still pending. Lines of earlier versions, without
+ * `final`, are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** Each pending line contains one of these texts. Other lines may, too, in the fields of the
+/** Each pending line contains one of these texts. Other lines may contain them in the fields of the
  * row. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
@@ -67,8 +68,9 @@ export function isPendingIndexLine(
 }
 
 /**
- * Reads the answer in a pending line. Undefined if the prompt was edited, or if the line is another
- * row's. If the parameters differ, `next` is undefined: the row starts over, but keeps the answer.
+ * Reads the answer that a failures line keeps for a row to send again. Undefined if the prompt was
+ * edited, or if the line is another row's. If the parameters differ, `next` is undefined: the row
+ * starts over, but keeps the answer.
  *
  * @throws {SinkError} If the file cannot be read, or has been changed.
  */
@@ -107,7 +109,7 @@ function lineAt(path: string, { offset, byteLength }: LinePlace): OutputLine {
     if (count < byteLength) throw new Error("it was truncated while the run read it");
     return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    // The index gave this place. If it holds no JSON, the file was replaced since.
+    // The index found a line at this place. If it is not JSON, the file has been replaced since.
     const isChanged = cause instanceof SyntaxError;
     throw cannotRead(path, isChanged ? new Error("it was changed while the run read it") : cause);
   }
@@ -161,8 +163,8 @@ const TAIL_BYTES = 64 * 1024;
 const MAX_TAILS = 64;
 
 /** Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up which
- * model a teacher's server named in its last answer; undefined if no line that was read is from
- * it. */
+ * model a teacher's server named in its last answer. The function returns undefined for a teacher
+ * without an answer in these lines. */
 export function lastModelsOf(
   paths: readonly string[],
 ): (teacher: Pick<Teacher, "address" | "model">) => string | undefined {

@@ -25,13 +25,13 @@ export type TailRepair =
   | { readonly kind: "cut"; readonly keptAt: string };
 
 const BLOCK_BYTES = 64 * 1024;
-/** A longer last line counts as damaged: Retort writes none, and it may not fit in a string. */
+/** A longer last line is treated as damaged: Retort writes none, and it may not fit in a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 
-/** Makes a file end with a whole line. If a JSON object without its newline, or before NUL bytes,
- * is all that is damaged, completes that line. Otherwise, moves the damaged lines at the end to
- * `<name>.tail-<number>`. Reads backwards, only as far as necessary. */
+/** Makes a file end with a whole line. If the only damage is that the last JSON object lacks its
+ * newline, or is followed by NUL bytes, completes that line. Otherwise, moves the damaged lines at
+ * the end to `<name>.tail-<number>`. Reads backwards, only as far as necessary. */
 export async function repairTail(path: string): Promise<TailRepair> {
   return await orCannotWrite(path, async () => {
     using file = await ifThere(Deno.open(path, { read: true, write: true }));

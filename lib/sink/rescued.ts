@@ -104,7 +104,7 @@ interface Place {
   path?: string;
   /** The size before a failed write, which may have left part of a line. */
   sizeBefore?: number;
-  /** Whether `onFile` was called: lines are there. */
+  /** Whether `onFile` was called: the file holds lines. */
   isUsed?: boolean;
 }
 
@@ -221,7 +221,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   return mergedLines;
 }
 
-/** Returns the key of a line. A line is not added if the output file has one with this key. */
+/** Returns the key of a line. A line is not added if the output file has one with the same key. */
 type KeyOf = (text: string, path: string, number: number) => string;
 
 /** Results have one line for each uid, failures may have several. */

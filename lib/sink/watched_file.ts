@@ -46,13 +46,14 @@ export class WatchedFile implements JournalFile {
   readonly #path: string;
   readonly #startSize: number;
   readonly #identity: FileIdentity;
-  /** Whether the file has the same inode when opened again. FUSE may number files anew. */
+  /** Whether the file has the same inode when opened again. FUSE may give it a new number. */
   #keepsInode = true;
   readonly #mode: number | undefined;
   #handles: Handles;
   /** Handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /** The size of the original file if all lines had gone there. All offsets count like this. */
+  /** The size that the original file would have if all lines had gone there. All offsets are
+   * positions in such a file. */
   #end: number;
   #durableEnd: number;
   /** The offset after the last whole line. */

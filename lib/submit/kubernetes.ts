@@ -27,7 +27,7 @@ export interface KubernetesOptions {
 
 const MAX_RESTARTS = 20;
 /** Exit codes that end a shard instead of restarting it: wrong usage, bad input or a damaged file
- * (2), and halted by a teacher, a budget or a deadline (5). */
+ * (2), or a halt by a teacher, a budget or a deadline (5). */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
 /** A request, not a limit: checks of patterns and schemas use a second thread. */

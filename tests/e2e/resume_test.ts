@@ -122,7 +122,7 @@ Deno.test("rows whose ids another program has changed are not paid for again una
       assertExit(refused, 2);
       assertStringIncludes(
         refused.stderr,
-        "for 2 results, the input has no row with the id, but one with the prompt",
+        "for 2 results, the input has no row with the same id, but a row with the same prompt",
       );
     }
   }

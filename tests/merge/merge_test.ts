@@ -387,7 +387,7 @@ Deno.test({
   },
 });
 
-Deno.test("several inputs are not added to the results of a run over another one", async () => {
+Deno.test("several inputs are not added to the results of a run over another input", async () => {
   await using dir = await tempDir();
   const [a, b, c] = await Promise.all(
     ["a", "b", "c"].map((name) => dir.write(`${name}.jsonl`, [{ prompt: name }])),
@@ -882,7 +882,7 @@ Deno.test("shards that ran with --no-lock are merged where the filesystem has no
   }
 });
 
-Deno.test("a merge into something else than a .jsonl file is refused, with a name that is possible", async () => {
+Deno.test("a merge into anything but a .jsonl file is refused, with a name that works", async () => {
   await using dir = await tempDir();
   for (const [output, name] of [["-", "all.jsonl"], ["x.csv", "x.jsonl"], ["m/", "m/all.jsonl"]]) {
     const merge = () => mergeRuns({ outputs: dir.path("out"), output });
@@ -1252,7 +1252,7 @@ for (const extension of ["gz", "zst", "zstd"]) {
     });
     assertEquals(problems.map(({ run, kind }) => [run, kind]), [["shard 1 of 2", "damaged"]]);
     const join = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), proof: false };
-    await assertRejects(() => mergeRuns(join), DamagedFileError, `"${copy}" is there`);
+    await assertRejects(() => mergeRuns(join), DamagedFileError, `"${copy}" is a compressed copy`);
     await Deno.rename(dir.path("out/.retort"), dir.path("moved"));
     await assertRejects(() => mergeRuns(join), UsageError, `${copy}", which is compressed`);
     await Deno.rename(dir.path("moved"), dir.path("out/.retort"));
@@ -1312,7 +1312,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   });
 }
 
-Deno.test("borders without answers do not count, and what the choice among several names works", async () => {
+Deno.test("a merge ignores borders without answers, and each choice that it names works", async () => {
   await using dir = await tempDir();
   const a = await dir.write("a.jsonl", prompts(0, 10));
   const b = await dir.write("b.jsonl", prompts(10, 20));
@@ -1350,7 +1350,7 @@ Deno.test("borders without answers do not count, and what the choice among sever
   await assertRejects(() => merge(dir.path("2/")), UsageError, "and other runs");
 });
 
-Deno.test("each way out of a refused merge works when it is pasted", async () => {
+Deno.test("each command that a refused merge advises works when pasted", async () => {
   await using dir = await tempDir();
   const input = await dir.write("it's in.jsonl", prompts(0, 10));
   const out = dir.path("o u't/");
@@ -1390,7 +1390,7 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
 });
 
-Deno.test("results without a run file, and inputs that are not there, are refused with a way out", async () => {
+Deno.test("results without a run file, and missing inputs, are refused with advice", async () => {
   await using dir = await tempDir();
   const a = await dir.write("a.jsonl", prompts(0, 10)),
     b = await dir.write("b.jsonl", prompts(10, 15));

@@ -53,7 +53,7 @@ Deno.test("admit() keeps 30,000 rows with few ids", () => {
   assertEquals([ids.has("2"), ids.has("2~10000"), ids.has("2~10001")], [true, true, false]);
 });
 
-Deno.test("admit() refuses whichever comes later of a row and another one's sample", () => {
+Deno.test("admit() refuses a row with the id of an earlier row's sample, and the reverse", () => {
   const refused = 'uid "a#1" belongs to an earlier row already, or to one of the 2 samples of "a"';
   assertEquals(admitAll([A, A1, A2, A1], { samples: 2 }), ["a", refused, "a#2", refused]);
   const needs = 'uid "a" needs "a#1" for one of its 2 samples, which belongs to an earlier row ' +

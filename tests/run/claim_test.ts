@@ -32,7 +32,7 @@ for (
   });
 }
 
-Deno.test("of files of rescued lines that a run drops, a crash leaves none that the next run does not find", async () => {
+Deno.test("a crash while a run deletes files of rescued lines leaves none that the next run cannot find", async () => {
   const numbers = [1, 2, 3, 4, 5];
   const { remove } = Deno;
   for (let removals = 0; removals <= 13; removals++) {
@@ -92,14 +92,15 @@ Deno.test("two outputs that are one file, where the filesystem ignores case or a
   await refuseSameNames([files[0], files[2]], list());
   const refusal = async (files: OutputFiles[], ...names: string[]) =>
     (await assertRejects(() => refuseSameNames(files, list(...names)), UsageError)).message;
-  const advice = 'and "[^"]*/in/data.jsonl" to "[^"]*": their names are one .* into two folders$';
+  const advice =
+    'and "[^"]*/in/data.jsonl" to "[^"]*": their names are the same .* into two folders$';
   assertMatch(await refusal(files, "Data.lock", "other.lock"), new RegExp(advice));
   // Folders may be listed in another form.
   assertMatch(await refusal(accents, "e\u0301.lock"), /into two folders$/);
   // As on a filesystem that ignores case, both names lead to one input.
   await dir.write("in/Data.jsonl", "");
   await Deno.link(dir.path("in/Data.jsonl"), dir.path("in/data.jsonl"));
-  assertMatch(await refusal(files, "Data.lock"), /they are one file\. Name it once$/);
+  assertMatch(await refusal(files, "Data.lock"), /they are the same file\. Name it once$/);
 });
 
 Deno.test("outputs whose names differ in case are written where the filesystem tells them apart", async () => {
@@ -122,7 +123,7 @@ Deno.test("a run refuses two outputs that are one file before it locks them", as
   try {
     const teacher = { model: "m", complete: () => Promise.reject(new Error("called")) };
     const run = () => distillFiles(inputs, dir.path("out/"), { teacher });
-    await assertRejects(run, UsageError, "their names are one on this filesystem");
+    await assertRejects(run, UsageError, "their names are the same on this filesystem");
     assertEquals(await dir.read("out/a.lock"), "");
   } finally {
     Deno.readDir = readDir;

@@ -158,9 +158,9 @@ Deno.test("FailureLedger distinguishes rows from bad ones whatever their uid beg
   const lines = [badRow(3, "["), failed("bad_row:in.jsonl:7"), badRow(4, "{"), badRow(3, "{")];
   const { ledger, hasFailed, tidied } = await ledgerOf(dir, lines);
   assertEquals(hasFailed("bad_row:in.jsonl:7"), true);
-  const hasBadRow = (line: number, text = "{") =>
-    ledger.hasBadRow({ file: "in.jsonl", line, problem: "No", text });
-  assertEquals([3, 7, 9].map((line) => hasBadRow(line)), [true, false, false]);
+  const keepBadRow = (line: number, text = "{") =>
+    ledger.keepBadRow({ file: "in.jsonl", line, problem: "No", text });
+  assertEquals([3, 7, 9].map((line) => keepBadRow(line)), [true, false, false]);
   // The first pass has not found line 4 of the input again as a bad row.
   ledger.dropRepairedRows();
   assertEquals(await tidied(), [2, 4]);

@@ -40,7 +40,7 @@ Deno.test("Heartbeat never records less than what is in flight, and seldom write
   run.heartbeat.stop();
 });
 
-Deno.test("Heartbeat records what may be in flight if that is less than twice as many", () => {
+Deno.test("Heartbeat does not double its note beyond the number of calls that may be in flight", () => {
   const run = new TestRun(20);
   run.startUpTo(20);
   assertEquals(run.notes.at(-1)!.in_flight, 20);
@@ -81,7 +81,7 @@ Deno.test("Heartbeat.stop() records abandoned answers like a crash", () => {
   assertEquals(crashedInFlight([run.notes.at(-1)]), 2);
 });
 
-Deno.test("crashedInFlight() counts a run over several inputs once, and several runs all", () => {
+Deno.test("crashedInFlight() counts a run over several inputs once, and adds up several runs", () => {
   const note = { pid: 1, started: "a", running: true, in_flight: 20 };
   const sameRun = { ...note, pid: 2, in_flight: 18 };
   const other = { ...note, started: "b", in_flight: 3 };

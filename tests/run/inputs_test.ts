@@ -80,7 +80,7 @@ Deno.test("patterns match in one folder, and with ** in all below", async () => 
   assertEquals((await findInputs([dir.path("**/*.parquet")])).files, [dir.path("deep/x.parquet")]);
 });
 
-Deno.test("files are taken as they are, and so is what holds no file", async () => {
+Deno.test("files are returned as they were named, as are folders and patterns without files", async () => {
   await using dir = await folder();
   const names = ["-", "a.jsonl", dir.path("empty"), dir.path("*.parquet")];
   assertEquals(await findInputs(names), { files: names, notes: [] });

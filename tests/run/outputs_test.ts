@@ -106,8 +106,8 @@ for (
   });
 }
 
-Deno.test("outputFilesOf() says how to name an input once that was named twice", async () => {
-  const advice = "they are one file. Name it once";
+Deno.test("outputFilesOf() advises to name an input once if it was named twice", async () => {
+  const advice = "they are the same file. Name it once";
   for (const inputs of [["a.jsonl", "./a.jsonl"], ["a.jsonl", "x/../a.jsonl"]]) {
     assertStringIncludes(await refusal(inputs, "out"), advice);
   }
@@ -247,7 +247,7 @@ for (const name of ["a.run.json", "a.lock", "a.outdated.jsonl"]) {
   });
 }
 
-Deno.test("makeFolders() makes what is missing and leaves what is there", async () => {
+Deno.test("makeFolders() creates missing folders and leaves existing ones", async () => {
   await using dir = await tempDir();
   const files = await outputFilesOf(["a.jsonl", "b.jsonl"], dir.path("x/y/z/"));
   await makeFolders(files);

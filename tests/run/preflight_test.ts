@@ -285,7 +285,7 @@ function misnamed(rows: readonly Row[]): string[] {
     .map(({ source }) => source);
 }
 
-Deno.test("the second pass gives each row the id that the first one has made", async () => {
+Deno.test("the second pass gives each row the id that it got in the first pass", async () => {
   await using dir = await tempDir();
   const rows = unnamedRows(5_000, "q").flatMap((row, i) =>
     i % 7 === 0 ? [row, { id: i, ...row }] : i % 11 === 0 ? [row, row] : [row]
@@ -358,7 +358,7 @@ async function rewritten(name: string, keepsTime: boolean): Promise<void> {
   assertEquals(misnamed(rows), []);
 }
 
-Deno.test("the second pass stops if a row was inserted at the top, whatever names the rows", async () => {
+Deno.test("the second pass stops if a row was inserted at the top, whatever the ids of the rows are", async () => {
   await using dir = await tempDir();
   const rows = Array.from({ length: 2_000 }, (_, id) => ({ id, prompt: `p ${id}`.padEnd(400) }));
   const path = await dir.write("in.jsonl", rows);

@@ -64,7 +64,7 @@ Deno.test("describeInput() names the models in rows, which determine the cost", 
   ]);
 });
 
-Deno.test("describeInput() says that no row has the field of --uid-field, and what names rows then", () => {
+Deno.test("describeInput() says that no row has the field of --uid-field, and what their ids are instead", () => {
   const shape = "prompt";
   const hashed = findingsOf({ rows: 2, shape });
   const named = findingsOf({ input: "b.jsonl", rows: 2, shape });

@@ -137,7 +137,7 @@ Deno.test("the error about inputs has the place of the only problem, and none if
   }
 });
 
-Deno.test("stop() while a run claims its outputs claims no more of them", async () => {
+Deno.test("stop() while a run claims its outputs ends the claiming", async () => {
   await using dir = await tempDir();
   const input = [];
   for (const name of ["a", "b", "c"]) input.push(await dir.write(`${name}.jsonl`, rowsOf(name)));
@@ -208,7 +208,7 @@ Deno.test("stop() before all bad rows are in the failures file makes a run that 
   assertEquals(teacher.asked, ["a", "b"]);
 });
 
-Deno.test("setConcurrency() and pause() count while a run is being prepared", async () => {
+Deno.test("setConcurrency() and pause() take effect while a run is being prepared", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();
   const generator = generatorOf(teacher);
@@ -383,7 +383,7 @@ const NO_LOCKS: readonly [code: string, message: string][] = [
 
 for (const [code, message] of NO_LOCKS) {
   Deno.test({
-    name: `results that cannot be locked (${code}) are written anyway, which is said once`,
+    name: `results that cannot be locked (${code}) are written anyway, and this is reported once`,
     ignore: Deno.build.os === "windows",
     async fn() {
       await using dir = await tempDir();

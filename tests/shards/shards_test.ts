@@ -244,7 +244,7 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   }
 });
 
-Deno.test("what cannot be divided is converted into one file, because beside its original a folder holds rows twice", async () => {
+Deno.test("an input that cannot be divided is converted into one file elsewhere: beside the originals, a folder would hold rows twice", async () => {
   await using dir = await tempDir();
   const lines = prompts(0, 4).map((row) => `${JSON.stringify(row)}\n`).join("");
   await Deno.mkdir(dir.path("in"));
@@ -277,7 +277,7 @@ Deno.test("Parquet without row groups is divided into empty shards, as are other
   assertStringIncludes(advice.message, "Use at most 2 shards");
 });
 
-Deno.test("an input that is not there is refused in the words of a run without shards, before any folder is made", async () => {
+Deno.test("a missing input is refused with the message of a run without shards, before any folder is created", async () => {
   await using dir = await tempDir();
   await dir.write("in.jsonl", prompts(0, 1));
   const shard = { index: 0, count: 2 };
@@ -294,7 +294,8 @@ Deno.test("an input that is not there is refused in the words of a run without s
 });
 
 Deno.test({
-  name: "no one reads in a shard what he may not read in its inputs, whose names may be long",
+  name:
+    "only users who may read the inputs of a shard may read its results, however long the names are",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();
@@ -398,7 +399,7 @@ Deno.test("an input that is gone is reported as an input, not as an output", asy
   await assertRejects(() => changeOf(input, planned), SourceError, "no such file");
 });
 
-Deno.test("answers of one number of shards are not paid for again by another one", async () => {
+Deno.test("answers of shards are not paid for again by another number of shards", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const output = dir.path("out/");
@@ -613,7 +614,7 @@ Deno.test("answers that a merge has moved away are not paid for again, nor those
   assertEquals(message.includes("retort merge"), false);
 });
 
-Deno.test("answers that a merge has moved away count whether the run ends in .jsonl or .ndjson", async () => {
+Deno.test("answers that a merge has moved away are found whether the output ends in .jsonl or .ndjson", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in/a.jsonl", prompts(0, 5)), output = dir.path("out/");
   await runShard(input, dir.path("out/a.ndjson"), {});
@@ -622,7 +623,7 @@ Deno.test("answers that a merge has moved away count whether the run ends in .js
   await assertRejects(again, UsageError, "a merge has moved its answers");
 });
 
-Deno.test("the way out of moved shards does not name their input as the merged results", async () => {
+Deno.test("the advice for moved shards does not name their input as the merged results", async () => {
   await using dir = await tempDir();
   const input = await dir.write("out/in.jsonl", prompts(0, 10)), output = dir.path("out/");
   await runShards(input, output, 2);
@@ -633,7 +634,7 @@ Deno.test("the way out of moved shards does not name their input as the merged r
   assertStringIncludes(message, "run their inputs with -o and the merged results");
 });
 
-Deno.test("rescued lines without their results count as answers", async () => {
+Deno.test("rescued lines are answers even if the results are gone", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const first = { shard: { index: 0, count: 2 } }, other = { shard: { index: 0, count: 3 } };
@@ -712,7 +713,7 @@ for (const kind of ["files", "a folder", "a pattern"]) {
   });
 }
 
-Deno.test("failed rows of another division, or of a run over whole files, are not sent again without a word", async () => {
+Deno.test("a run is refused if it would send failed rows of another division, or of a run over whole files, again", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4)), output = dir.path("out/");
   const refused = prompts(0, 4).map(({ prompt }) => prompt);
@@ -839,7 +840,7 @@ Deno.test("an empty file, a merge of other files and shards that start at once a
   assertEquals((await Promise.all(runs)).flatMap(({ asked }) => asked).length, 40);
 });
 
-Deno.test("the ways out of a changed input work", async () => {
+Deno.test("the advice for a changed input works", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
   await runShards(input, output, 2);

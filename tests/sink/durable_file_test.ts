@@ -56,7 +56,8 @@ Deno.test("Replacement never writes to an existing file or through an existing l
 });
 
 Deno.test({
-  name: "Replacement keeps the permissions of a file, and gives a new one the given ones",
+  name:
+    "Replacement keeps the permissions of a file, and gives a new file those that were requested",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();
@@ -73,7 +74,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "modeMadeFrom() lets those write who may read files that are read-only",
+  name: "modeMadeFrom() lets users write who may read all of the read-only sources",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();
@@ -159,7 +160,7 @@ Deno.test("Replacement removes what killed processes have left of the same file,
   assertEquals(await dir.names(), ["x.jsonl", ...others].toSorted());
 });
 
-Deno.test("Replacement writes elsewhere where its file was taken for a leftover before it was locked", async () => {
+Deno.test("Replacement takes another name if its file was removed as a leftover before it was locked", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.jsonl");
   const { open } = Deno;

@@ -305,7 +305,7 @@ Deno.test("Journal trims before the next try if trimming failed too", async () =
   assertEquals(await dir.read("x"), "abc\n");
 });
 
-Deno.test("Journal.abandon() ends a stall: lines go to another file, nothing more is called durable", async () => {
+Deno.test("Journal.abandon() ends a stall: lines go to another file, and none is reported as durable", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const manual = new ManualDelay();
@@ -495,7 +495,7 @@ Deno.test("Journal.rescue() moves what waits for disk space, and all that follow
   await assertRejects(() => journal.close(), SinkError, "Cannot write");
 });
 
-Deno.test("Journal.rescue() counts lines once that the disk takes after all", async () => {
+Deno.test("Journal.rescue() counts lines once if the disk accepts them after all", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk(), manual = new ManualDelay();
   const journal = await Journal.open<number>(dir.path("x"), {

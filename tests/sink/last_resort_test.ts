@@ -5,7 +5,7 @@ import { SinkError } from "../../lib/errors.ts";
 import { LastResort } from "../../lib/sink/rescued.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("LastResort goes to another folder if that of the output takes no more", async () => {
+Deno.test("LastResort writes to another folder if that of the output accepts no lines", async () => {
   await using dir = await tempDir();
   // Nothing can be written below a file.
   const output = `${await dir.write("full", "")}/x.jsonl`;

@@ -274,7 +274,7 @@ Deno.test("SharedLock keeps others from every output that was claimed, and from 
   using _b = await acquireLock(paths[1], { shared: again });
 });
 
-Deno.test("earlier versions take no lock file of an output that a shared lock holds for theirs", async () => {
+Deno.test("earlier versions do not recognize a lock file that names a shared lock as theirs", async () => {
   await using dir = await tempDir();
   const path = dir.path("a.lock");
   // How earlier versions recognize their lock files.

@@ -27,7 +27,7 @@ async function waitsFor(note: string, meanwhile: (path: string) => Promise<unkno
   return waits;
 }
 
-Deno.test("an output is refused if the run of another machine writes to it, and only then", async () => {
+Deno.test("an output is refused if a run on another machine writes to it, and only then", async () => {
   const note = noteLine(ACTIVE, TOKEN);
   const writes: Array<(path: string) => Promise<unknown>> = [
     (path) => Deno.writeTextFile(path, "{} "),
@@ -54,7 +54,7 @@ Deno.test("an output is refused if the run of another machine writes to it, and 
   assertEquals(await waitsFor(noteLine({ ...ACTIVE, running: false }, TOKEN), writes[0]), 0);
 });
 
-Deno.test("a run of this machine is refused at once, and as such if it starts meanwhile", async () => {
+Deno.test("a run is refused at once while another one on this machine runs, or if that starts during the wait", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x.lock", noteLine(ACTIVE, TOKEN));
   let lock: Lock | undefined;
@@ -70,7 +70,7 @@ Deno.test("a run of this machine is refused at once, and as such if it starts me
 });
 
 Deno.test({
-  name: "the locks of disks, and of what / and /tmp are on, hold for all processes that see them",
+  name: "only network filesystems may be remote, not disks nor the filesystems of / and /tmp",
   ignore: Deno.build.os !== "linux",
   async fn() {
     for (const path of ["/", "/tmp"]) assert(!(await mayBeRemote(await Deno.stat(path))));

@@ -126,7 +126,7 @@ Deno.test("a journal recreates a removed folder", async () => {
   assertEquals((await dir.rows("out/x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
 });
 
-Deno.test("only acknowledged bytes count as missing", async () => {
+Deno.test("only the loss of acknowledged bytes is reported", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", `${line("a")}\n`);
   await using journal = await open(dir, "never");
@@ -142,7 +142,7 @@ Deno.test("only acknowledged bytes count as missing", async () => {
   assertEquals(await dir.read("x.jsonl"), "");
 });
 
-Deno.test("bytes that the writer itself trimmed do not count as missing, even if a sync ran during their write", async () => {
+Deno.test("bytes that the writer itself trimmed are not reported as lost, even if a sync ran during their write", async () => {
   await using dir = await tempDir();
   const file = await WatchedFile.open(dir.path("x.jsonl"));
   try {
@@ -211,7 +211,7 @@ Deno.test("a file that replaces the output is noticed where inodes are too large
   }
 });
 
-Deno.test("a file whose path and handle have different numbers counts as the same, even if it cannot be opened again", async () => {
+Deno.test("a file whose path and handle have different numbers is taken as the same, even if it cannot be opened again", async () => {
   await using dir = await tempDir();
   const { stat, open: openFile } = Deno;
   // As on some overlays and network drives.
@@ -235,7 +235,7 @@ Deno.test("a file whose path and handle have different numbers counts as the sam
   }
 });
 
-Deno.test("a network drive that macOS cannot sync takes lines and replaced files, and other failures count", async () => {
+Deno.test("a network drive that macOS cannot sync accepts lines and replaced files, and other failures are reported", async () => {
   await using dir = await tempDir();
   const { sync, syncData } = Deno.FsFile.prototype;
   let message = "Operation not supported (os error 45)";

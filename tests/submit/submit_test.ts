@@ -700,7 +700,7 @@ for (
   });
 }
 
-Deno.test("what Kubernetes takes for its values is taken", () => {
+Deno.test("values that Kubernetes accepts are accepted", () => {
   const { secret, memory, namespace, claim, mountPath } = optionsOf({
     ...{ secret: "my.secret/API_KEY.1", memory: "1.5Gi", namespace: "team-1" },
     volume: "shared.claim:/mnt/my data",
