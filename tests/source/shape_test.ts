@@ -386,6 +386,15 @@ Deno.test("for a row that is a single message, the advice is to make a row of th
   assertEquals(hintOf({ from: "a@b.example", content: "a b" }), "use --prompt-field content");
 });
 
+Deno.test("for a row that is a text, the advice is a command that makes rows of texts", () => {
+  const command = "jq -c '(.[]? // .) | {prompt: .}'";
+  assertEquals(
+    hintOf("What is it?"),
+    `if the texts are prompts, make rows of them with ${command}`,
+  );
+  assertEquals(hintOf(3), "");
+});
+
 Deno.test("for a table without a header, the advice is to add one", () => {
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
