@@ -66,6 +66,11 @@ export function holdsQuestion(object: object): boolean {
 const QUESTION_NAMES =
   /^(?:user_prompt|prompt_text|input_text|query|problem|user_input|user_message|inputs?)$/i;
 
+function isListOfMessages(value: unknown): boolean {
+  const [first] = Array.isArray(value) ? value : [];
+  return isObject(first) && ("role" in first || "from" in first);
+}
+
 /** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
   /** Matches the start of the line. If the line is truncated, it cannot be parsed for `fits`, and
@@ -90,6 +95,8 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
     start: /^\{\s*"[^"]*"\s*:\s*(\{\s*"\d+"|\[\s*(["\d-]|true|false|null))/,
     fits: (table) => {
       const columns = Object.values(table);
+      // A row may have as many images as messages.
+      if (columns.some(isListOfMessages)) return false;
       return columns.every(isObject) ||
         columns.every((column) =>
           Array.isArray(column) && column.length === (columns[0] as unknown[]).length

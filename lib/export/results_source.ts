@@ -258,7 +258,8 @@ class ResultsFile implements Disposable {
     try {
       text = this.#decoder.decode(bytes);
     } catch {
-      const hint = place.endsWith(" line 1") ? ': "convert" reads compressed results' : "";
+      const mayBeCompressed = place.endsWith(" line 1");
+      const hint = mayBeCompressed ? '. If the file is compressed, use "convert"' : "";
       throw this.#damage(place, `invalid UTF-8${hint}`);
     }
     const example = this.#reader.read(text);

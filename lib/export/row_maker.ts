@@ -82,7 +82,7 @@ export class RowMaker {
     const missing = requestedNames.find((name) => !columns.has(name));
     if (missing !== undefined && columns.size > 0) {
       throw new UsageError(
-        `Cannot export the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
+        `Cannot write the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
       );
     }
     const types = requestedNames.flatMap((name) => {

@@ -90,11 +90,25 @@ function promptHint(row: Fields): string {
 function fieldHint(row: Fields): string {
   const field = likelyPromptField(row);
   const flag = field === undefined ? "" : `use --prompt-field ${posixWord(field)}`;
+  if (isMessage(row) && flag !== "") {
+    return `${MESSAGE_HINT}; if each row is a prompt, ${flag}`;
+  }
   if (!Object.keys(row).some(looksLikeValue)) return flag;
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
   return flag === "" ? header : `${flag}; ${header}`;
 }
+
+/** Whether a row is a message of a conversation, not a conversation. */
+function isMessage({ role, from, content, value }: Fields): boolean {
+  const text = content ?? value;
+  return typeof text === "string" &&
+    /^(?:system|user|human|assistant|gpt)$/.test(`${role ?? from}`);
+}
+
+/** The command accepts a list of messages, and one message per line. */
+const MESSAGE_HINT = "if the file is one conversation, make a row of it with " +
+  "jq -sc '{messages: flatten(1)}'";
 
 /** Advice for an object that contains the rows: "" if no command extracts them, undefined for other
  * objects. */

@@ -224,7 +224,8 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
     return new RowProblem(`not JSON: ${reason}`, () => notJsonHint(text));
   }
   if (typeof value !== "object" || value === null) {
-    return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
+    const problem = `must be an object or an array: ${currentValue(value)}`;
+    return new RowProblem(problem, () => typeof value === "string" ? TEXTS_HINT : "");
   }
   // A fixed limit, because the depth that fits the stack depends on the caller.
   if (text.length > MAX_DEPTH && isTooDeep(value, MAX_DEPTH)) {
@@ -232,6 +233,10 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
   }
   return value as ParsedJson;
 }
+
+/** The command accepts a list of texts, and one text per line. */
+const TEXTS_HINT =
+  "if the texts are prompts, make rows of them with jq -c '(.[]? // .) | {prompt: .}'";
 
 function notJsonHint(text: string): string {
   if (text.includes("\0")) return "NUL bytes: the file was not written completely";

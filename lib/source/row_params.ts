@@ -135,7 +135,7 @@ const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
 function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isEmptyCell(value)) return undefined;
   const tools = typeof value === "string" ? parsed(value) : value;
-  if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
+  if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or its JSON text", value);
   if (tools.length === 0) return undefined;
   const converted: unknown[] = [];
   for (let i = 0; i < tools.length; i++) {

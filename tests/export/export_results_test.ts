@@ -231,7 +231,7 @@ Deno.test("exportResults() names a damaged line and its problem", async () => {
   }
   await dir.write("out.jsonl", new Uint8Array([0x1f, 0x8b, 8, 0]));
   const { message } = await assertRejects(() => exportFrom(dir), DamagedFileError);
-  assert(message.endsWith('line 1: invalid UTF-8: "convert" reads compressed results'));
+  assert(message.endsWith('line 1: invalid UTF-8. If the file is compressed, use "convert"'));
   await dir.write("out.jsonl", `[${good},\n${good}]\n`);
   await assertRejects(
     () => exportFrom(dir),

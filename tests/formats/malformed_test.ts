@@ -194,6 +194,11 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["remarks.json", '/* a */ [{"prompt":"a"}]', /it is JSON with comments/],
   ["columns.json", '{"prompt":["a","b"],"id":[1,2]}', /it is a table in one JSON object.*jq -c/],
   ["list.jsonl", '{"id":[1],"prompt":"hi"}', /"id" must be a string or a number/],
+  [
+    "images.jsonl",
+    '{"images":["a","b"],"messages":[{"role":"user","content":"<image>?"},{"role":"user"}]}',
+    /images\.jsonl:1: "messages\[1\]\.content" must be a string/,
+  ],
   ["pandas.json", '{"prompt":{"0":"a","1":"b"}}', /it is a table in one JSON object.*jq -c/],
   [
     "split.json",

@@ -61,7 +61,7 @@ Deno.test("parse() refuses params and tools of a wrong type", () => {
   );
   assertEquals(
     paramsOf('{"prompt":"p","tools":{}}'),
-    '"tools" must be an array of tools, or that as JSON text: current value is an object',
+    '"tools" must be an array of tools, or its JSON text: current value is an object',
   );
   assertEquals(
     paramsOf('{"prompt":"p","params":{"messages":[]}}'),

@@ -378,6 +378,23 @@ Deno.test("rows in a list are found beside other lists, also if their messages a
   }
 });
 
+Deno.test("for a row that is a single message, the advice is to make a row of the conversation", () => {
+  const conversation = "if the file is one conversation, make a row of it with " +
+    "jq -sc '{messages: flatten(1)}'; if each row is a prompt, use --prompt-field";
+  assertEquals(hintOf({ role: "user", content: "a b" }), `${conversation} content`);
+  assertEquals(hintOf({ from: "gpt", value: "a b" }), `${conversation} value`);
+  assertEquals(hintOf({ from: "a@b.example", content: "a b" }), "use --prompt-field content");
+});
+
+Deno.test("for a row that is a text, the advice is a command that makes rows of texts", () => {
+  const command = "jq -c '(.[]? // .) | {prompt: .}'";
+  assertEquals(
+    hintOf("What is it?"),
+    `if the texts are prompts, make rows of them with ${command}`,
+  );
+  assertEquals(hintOf(3), "");
+});
+
 Deno.test("for a table without a header, the advice is to add one", () => {
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";

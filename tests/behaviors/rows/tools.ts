@@ -91,7 +91,7 @@ export const TOOLS: RowGroup = {
     {
       what: "text that is not JSON",
       rows: ['{"prompt":"hi","tools":"search"}'],
-      bad: '"tools" must be an array of tools, or that as JSON text: current value is "search"',
+      bad: '"tools" must be an array of tools, or its JSON text: current value is "search"',
     },
     {
       what: "a call and its answer (LLaMA-Factory)",
