@@ -42,7 +42,7 @@ export function exitCodeOfSignal(signal: StopSignal): number {
   return SIGNAL_CODE_BASE + SIGNAL_NUMBERS[signal];
 }
 
-/** How many failed rows still count as success. */
+/** How many rows may fail without an exit code of failure. */
 export interface Allowance {
   /** A number of rows, or a percentage of all rows. */
   readonly value: number;

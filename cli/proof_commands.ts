@@ -53,7 +53,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (verifications.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
     verifications.every(({ rows, badRows }) => rows + badRows === 0);
-  // An input emptied by accident must not count as complete.
+  // An input that was emptied by accident must not be reported as complete.
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));
   }
