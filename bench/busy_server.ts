@@ -22,7 +22,10 @@ export interface BusyOptions {
   readonly burst?: number;
   /** Fraction of the prompts whose first request gets 500, after the latency. @default 0 */
   readonly failing?: number;
-  /** Requests processed at the same time. Others queue without a timeout. @default no limit */
+  /**
+   * Maximum number of requests processed at once. Others queue, without a timeout. @default no
+   * limit
+   */
   readonly slots?: number;
 }
 

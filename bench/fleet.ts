@@ -27,7 +27,7 @@ export interface FleetJob {
 
 /** Time until a shard that ended early starts again: Slurm waits for more than two minutes. */
 const REQUEUE_S = 150;
-/** Time until the first call of a shard, which reads its input twice before. */
+/** Time from the start of a shard to its first call: it first reads its input twice. */
 const START_S = 3;
 
 export interface FleetOutcome {

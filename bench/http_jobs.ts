@@ -1,6 +1,6 @@
 /**
- * Jobs over HTTP: runs of Retort, and bare undici loops, with the retries of the OpenAI SDKs or of
- * the caller.
+ * Jobs over HTTP: runs of Retort, and bare undici loops. The loops retry as the OpenAI SDKs do, or
+ * as the caller decides.
  * @module
  */
 

@@ -48,7 +48,7 @@ export interface Rounds<A, B> {
   readonly theirs: readonly B[];
 }
 
-/** Measures in the order ABBA, so that a machine that slows down affects both sides. */
+/** Measures in the order ABBA, so that a machine that slows down affects both sides equally. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,
@@ -109,7 +109,7 @@ function formatRatios(ratios: readonly number[]): string {
   return `${text} (${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))})`;
 }
 
-/** With three decimals, because ratios near 1 differ in the third. */
+/** Shows three decimals, because ratios near 1 differ in the third; below 0.1, two digits. */
 function formatRatio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }

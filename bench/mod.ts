@@ -1,4 +1,6 @@
-/** `deno task bench`: what Retort costs, compared with the simplest code for the same. @module */
+/**
+ * `deno task bench`: what Retort costs, compared with the simplest code for the same job. @module
+ */
 
 import { parseArgs } from "node:util";
 import { engineAlone, schedulerTurns } from "./engine.ts";
@@ -64,7 +66,9 @@ async function main(args: string[]): Promise<void> {
   if (values.help) return console.log(HELP);
   const measures = MEASURES.filter(({ name }) => containsIgnoringCase(name, values.only));
   if (measures.length === 0) {
-    throw new RangeError(`Cannot measure "${values.only}": no measure has such a name\n\n${HELP}`);
+    throw new RangeError(
+      `Cannot measure "${values.only}": no measure has a name with this text\n\n${HELP}`,
+    );
   }
   const figures = await runMeasures(measures, benchOf(values));
   console.log(values.json ? JSON.stringify(figures, null, 2) : renderTable(figures));

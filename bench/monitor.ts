@@ -103,7 +103,9 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
   return {
     name: "monitor: the largest snapshot of a page",
     retort: `${formatNumber(kibibytes)} KiB`,
-    baseline: `${formatNumber(snapshotBytes / KIBIBYTE)} KiB, the whole one of --progress json`,
+    baseline: `${
+      formatNumber(snapshotBytes / KIBIBYTE)
+    } KiB, the whole snapshot of --progress json`,
     ratios: [kibibytes * KIBIBYTE / snapshotBytes],
     target: atMost(kibibytes, 8, " KiB"),
     note:
@@ -123,7 +125,7 @@ const MAX_SLOW_PERCENT = 2;
 /** Returns no figures except on Linux: npm has no Chromium for other systems. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
-  // CPU milliseconds of each.
+  // CPU milliseconds of each frame.
   const frames = await inBrowser<number[]>("frame_costs.ts", bench.full ? 200 : 40);
   const worst = Math.max(...frames);
   const slowFrames = frames.filter((ms) => ms > MAX_FRAME_MS).length;
@@ -154,8 +156,10 @@ interface FolderCosts {
   readonly openPercent: number;
 }
 
-/** What `monitor OUT` costs while many runs replace their status files every 5 s. Returns no figures
- * except on Linux: npm has no Chromium for other systems. */
+/**
+ * What `monitor OUT` costs while many runs replace their status files every 5 s. Returns no figures
+ * except on Linux: npm has no Chromium for other systems.
+ */
 export async function monitorFolder(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
   const rounds: FolderCosts[] = [];

@@ -32,10 +32,12 @@ const CONCURRENCY = 64;
 /** Time in which V8 compiles the code and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/** Time from opening pages to measuring: a new page gets the whole state, which must not count. */
+/**
+ * Time from opening pages to measuring: the whole state, which a new page gets, is not measured.
+ */
 const OPENING_MS = 300;
 
-/** Measures one run, alternately with and without pages: two runs differ more than by the pages. */
+/** Measures one run with and without pages in turn: the difference between two runs is larger. */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {

@@ -52,7 +52,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalledPages = Array.from({ length: options.stalled }, () => openStalled(options));
   openings.push(...stalledPages);
   await Promise.all(openings);
-  // Messages while pages open do not count, except for the largest snapshot.
+  // Messages sent while pages open are not counted, but the largest snapshot may be one of them.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");

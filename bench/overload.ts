@@ -225,7 +225,7 @@ export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
   const { busy, shares, failed, repeated, late, answered, simulatedMs } = result;
   if (failed + repeated + late > 0) {
     throw new Error(
-      `${failed} rows failed, ${repeated} were sent twice, ${late} to teachers that left`,
+      `${failed} rows failed, ${repeated} were sent twice, ${late} were sent to teachers that left`,
     );
   }
   const worstDeviation = Math.max(...shares.map((share) => Math.abs(share - 1)));

@@ -60,7 +60,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   }, {
     name: "view: a run during the indexing",
     retort: `${formatNumber(median(during.ours))} rows/s`,
-    baseline: `${formatNumber(median(during.theirs))} rows/s without`,
+    baseline: `${formatNumber(median(during.theirs))} rows/s without indexing`,
     ratios: speeds,
     target: atLeast(median(speeds), 0.9),
     note: "teacher in process, no latency, nothing written; alternately with indexing and without",

@@ -178,7 +178,7 @@ const TEACHER_RULES: OptionRules<TeacherSpec> = {
   thinkTags: THINK_TAGS,
 };
 
-/** By the key in the file, such as `base_url`. */
+/** Rules by the key in the file, such as `base_url`. */
 const RULES_BY_KEY: ReadonlyMap<string, [keyof TeacherSpec, OptionRule]> = new Map(
   Object.entries(TEACHER_RULES).map(([field, rule]) => [
     field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
@@ -241,7 +241,7 @@ export interface TeacherSpec {
   readonly rpm?: number;
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
-  /** Added to the header fields of `--header`, or replacing one of the same name. */
+  /** Added to the header fields of `--header`. Replaces those with the same name. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
   /** PEM file of the only certificate authorities that are trusted. */
   readonly caFile?: string;

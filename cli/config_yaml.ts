@@ -14,7 +14,7 @@ import { redactAddress } from "../lib/teacher/mod.ts";
 /** Maximum size of the file. A device or data set given by mistake is not read. */
 const MAX_BYTES = 1_000_000;
 
-/** Maximum number of values, nested ones included. A value counts again for each of its aliases. */
+/** Maximum number of values, including nested ones. A value is counted again for each alias. */
 const MAX_VALUES = 100_000;
 
 const MAX_LEVELS = 64;
@@ -42,7 +42,7 @@ export async function readYaml(path: string, fail: Fail): Promise<unknown> {
     );
   }
   if (holdsLongInteger(value)) {
-    return fail("it has an integer beyond ±2^53, which YAML does not keep: use -p NAME=VALUE");
+    return fail("it has an integer beyond ±2^53, which would be rounded: use -p NAME=VALUE");
   }
   return value;
 }

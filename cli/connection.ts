@@ -30,7 +30,7 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Typed keys, by the file or variable without a key. Teachers may share one. */
+  /** Keys that the user typed, by the file or variable that has none. Teachers may share a key. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -43,8 +43,8 @@ export class Keys {
    * Reads a key, or prompts for it. Returns undefined if there is no key and it is optional, or
    * after a warning.
    *
-   * @param missing The error if the user named no place and the default variable is empty. @default
-   * the key is optional
+   * @param missing The error if the user named no file or variable, and the default variable is
+   * empty. @default the key is optional
    */
   async read(place: KeyPlace, host: string, missing?: string): Promise<string | undefined> {
     const { file, variable = DEFAULT_KEY_VARIABLE } = place;
@@ -108,7 +108,7 @@ const MAX_PLAIN_NAME_LENGTH = 15;
 
 /** Reads a variable. Returns undefined if it is not set, or if `name` is not a valid name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
-  // Deno would throw an error that quotes such text, and keys often end in "=".
+  // For an invalid name, Deno throws an error that quotes it. It may be a key: many end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 
@@ -146,7 +146,7 @@ const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Header fields that contain a key. With one of them, the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
-/** Reads header fields and the variables that they name. The last field of a name counts. */
+/** Reads header fields and the variables that they name. The last field of each name is sent. */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">) {
   const headers: Record<string, string> = {};
   // Values of variables, which messages must hide: alone, and with the scheme (`Bearer …`).

@@ -16,7 +16,7 @@ import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 
 /**
- * Flags that delete what is answered; `resume` stands for --no-resume. If the next command repeated
+ * Flags that delete answers (`resume` stands for --no-resume). If the next command repeated
  * them, the answers of this run would be paid for twice.
  */
 const DELETING_FLAGS = ["resume", "overwrite"];
@@ -47,9 +47,9 @@ export interface NextArgs {
 }
 
 /**
- * Returns the arguments of the next commands. No flag can undo `resume: false` or `retry` of the
- * `--config` file. So the arguments have the file's settings as flags, not the file itself: both if
- * it sets `resume: false`, only `pendingRows` if it sets `retry`.
+ * Returns the arguments of the next commands. No flag can undo `resume: false` or `retry` in the
+ * `--config` file. If the file sets `resume: false`, both commands have its settings as flags, not
+ * the file itself; if it sets `retry`, only `pendingRows` does.
  *
  * Pending rows need the parameters and the schema of the run before a retry. If the retry changed
  * the parameters, `pendingRows` has those of the run. If it changed the schema, `pendingRows` is

@@ -42,7 +42,7 @@ export function exitCodeOfSignal(signal: StopSignal): number {
   return SIGNAL_CODE_BASE + SIGNAL_NUMBERS[signal];
 }
 
-/** How many failed rows still count as success. */
+/** How many rows may fail without an exit code of failure. */
 export interface Allowance {
   /** A number of rows, or a percentage of all rows. */
   readonly value: number;
@@ -100,9 +100,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * At the first signal, the run sends nothing more and waits for its calls; for `graceMs` at most
- * after SIGTERM or SIGHUP, or once a parent that is npm, npx or `deno task` has ended. The second
- * signal aborts the calls and, within 2 s, ends the process.
+ * At the first signal, the run sends nothing more and waits for its calls. It waits `graceMs` at
+ * most after SIGTERM or SIGHUP, or once the npm, npx or `deno task` that started it has ended. The
+ * second signal aborts the calls and, within 2 s, ends the process.
  */
 export function listenForSignals(
   generator: ResponseGenerator,

@@ -94,7 +94,9 @@ export interface Io {
   readonly folders?: { readonly user: string; readonly start: string };
 }
 
-/** A signal this soon repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart. */
+/**
+ * A signal within this time repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart.
+ */
 const SAME_SIGNAL_MS = 500;
 
 /** Time from the second signal to `end`. A main thread that is not blocked exits after 1.5 s. */
@@ -125,13 +127,17 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limits of text that waits for a stuck reader, and for one that still reads, in UTF-16 units. Older
- * text is dropped. */
+/**
+ * Limits of text that waits for a stuck reader, and for one that still reads, in UTF-16 units.
+ * Older text is dropped.
+ */
 const MAX_STUCK_CHARS = 1 << 20;
 const MAX_QUEUED_CHARS = 1 << 26;
 
-/** Short texts are joined up to about this length while they wait: dropping 160,000 lines one by one
- * took 8 s, because each shift of a long array moves all others. */
+/**
+ * Short texts are joined up to about this length while they wait: dropping 160,000 lines one by one
+ * took 8 s, because each shift of a long array moves all others.
+ */
 const BLOCK_CHARS = 1 << 14;
 
 /** A reader that takes nothing for this time is stuck. A burst of text is kept until then. */

@@ -34,7 +34,10 @@ export interface ProcessStart {
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
-/** `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
+/**
+ * Returns the words that start this program: `retort`, `deno task distill`,
+ * `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, …
+ */
 export function programOf(start: ProcessStart): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
@@ -135,7 +138,8 @@ function pathOfUrl(url: string): string {
 }
 
 /**
- * Returns the path of the first such file in PATH; undefined without the permission to read.
+ * Returns the path of the first file with this name in PATH; undefined if there is none, or without
+ * the permission to read.
  *
  * @param extension The extension that the file may have on Windows.
  */
@@ -171,7 +175,7 @@ function realPathOf(path: string): string {
   }
 }
 
-/** How much of a script is read. Those of `deno install` are shorter. */
+/** Number of bytes of a script that are read. Scripts of `deno install` are shorter. */
 const SCRIPT_BYTES = 4_096;
 
 function readBeginning(path: string): string {
@@ -212,7 +216,7 @@ export async function refuseFormerFolder(
   }
 }
 
-/** Whether there is a run file, or results without one (older versions). */
+/** Whether there is a run file or, from older versions, a results file without one. */
 async function hasRun(results: string): Promise<boolean> {
   const infos = await Promise.all([`${stemOf(results)}.run.json`, results].map(statOf));
   return infos.some((info) => info?.isFile);

@@ -53,7 +53,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (verifications.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
     verifications.every(({ rows, badRows }) => rows + badRows === 0);
-  // An input emptied by accident must not count as complete.
+  // An input that was emptied by accident must not be reported as complete.
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));
   }
@@ -198,9 +198,11 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
   ]));
 }
 
-/** Returns advice for incomplete runs, with a command that adds `--partial`. That flag excludes
- * `--tidy`, without which a merge cannot write to the folder of the shards: the command then names
- * a path in `merged/`. */
+/**
+ * Returns advice for incomplete runs, with a command that adds `--partial`. The command cannot have
+ * `--tidy` as well. Without `--tidy`, a merge cannot write to the folder of the shards, so the
+ * command then names a path in `merged/`.
+ */
 function partialAdvice(options: MergeOptions): string {
   const { outputs, output, tidy, shards, limit, replace } = options;
   const { start, name } = splitPath(pathOf(output));

@@ -116,7 +116,7 @@ export async function readUids(settings: Settings) {
   };
 }
 
-/** Matches ids that are names of images or other media. There may be a file of this name. */
+/** Matches an id that is the name of an image or other media: such a file is no list of ids. */
 const MEDIA_NAME = /^[^@].*\.(?:png|jpe?g|webp|gif|bmp|tiff?|pdf|wav|mp3|mp4)$/i;
 
 async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {
@@ -258,7 +258,8 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
-/** Returns `.7` as `0.7`: text that is not JSON is sent as a string. Undefined for words. */
+/** Returns a number as JSON (`.7` as `0.7`), because text that is not JSON is sent as a string.
+ * Returns undefined for words. */
 function numberText(text: string): string | undefined {
   const number = text.trim() === "" ? NaN : Number(text);
   if (!Number.isFinite(number)) return undefined;

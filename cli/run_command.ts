@@ -216,7 +216,7 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    // Each run of a shard subtracts the cost of earlier runs from its share of the budget itself.
+    // A run of a shard itself subtracts the cost of earlier runs from its share of the budget.
     const leftUsd = run.shard === undefined ? budgetLeftUsd(monitor, summary) : null;
     if (leftUsd !== null && leftUsd <= 0) {
       say("Failed rows are not retried: the budget is spent");
@@ -246,7 +246,10 @@ function budgetLeftUsd(monitor: Monitor, { cost_usd }: Summary): number | null {
 /** Longest text of a setting on the page, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
-/** Returns what page and report show: settings and, once there is a summary, the next commands. */
+/**
+ * Returns what the page and the report show: settings and, once there is a summary, the next
+ * commands.
+ */
 export function aboutRun(
   args: ParsedArgs,
   nextArgs: () => NextArgs,

@@ -14,7 +14,9 @@ export type ToolResult =
   | { readonly kind: "missing" }
   /** Retort was started without the permission to run the program. */
   | { readonly kind: "refused" }
-  /** `error` is the program's stderr or else its exit code; or why it could not start. */
+  /**
+   * `error` is the program's stderr or else its exit code or, if it could not start, the reason.
+   */
   | { readonly kind: "failed"; readonly error: string };
 
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
@@ -26,8 +28,8 @@ export async function tryTool(
   input = "",
 ): Promise<ToolResult> {
   if (!isGranted({ name: "run", command: tool })) {
-    // Deno may deny this permission because the tool is not installed. Searching for the tool needs
-    // the permission to read: Deno would prompt the user for it.
+    // Deno may deny this permission because the tool is not installed. The search for the tool
+    // needs the permission to read; without it, Deno would prompt the user.
     const isMissing = isGranted({ name: "read" }) &&
       findInPath({ env, isGranted: () => true }, tool, ".exe") === undefined;
     return { kind: isMissing ? "missing" : "refused" };

@@ -96,8 +96,8 @@ function show(page: ServedPage, io: Io): AsyncDisposable {
 const POLL_MS = 20;
 
 /**
- * Waits until there is a row, or a file is read to its end. Does not wait in an empty folder, whose
- * files may come much later. Throws if no file can be read.
+ * Waits until there is a row, or all files are read to their ends. Does not wait in an empty
+ * folder, whose files may come much later. Throws if no file can be read.
  */
 async function waitForFirstRow(
   service: DataService,

@@ -95,7 +95,10 @@ export class Settings {
     }
   }
 
-  /** Returns an error that names the flag, the value and, if that set it, the `--config` file. */
+  /**
+   * Returns an error that names the flag, its value and, if the value is from there, the `--config`
+   * file.
+   */
   wrong(name: string, problem: string, options?: ErrorOptions): UsageError {
     const place = this.#flags.has(name) ? "" : ` of "${this.#flags.get("config")}"`;
     const value = JSON.stringify(this.text(name));
@@ -229,7 +232,9 @@ const MEANT_AS_JSON = /^(?:True|False|None|\[.*\]|\{.*\})$/s;
 /** Matches parameters whose text may begin and end with a bracket: `[0-9]+[a-z]`, `{{ text }}`. */
 const BRACKETED_TEXT = /(?:^|[._])(?:chat_template|ebnf|grammar|pattern|regex|suffix)$/;
 
-/** Matches one stop text, such as Llama's `[/INST]`. `[END]` may be `["END"]` without its quotes. */
+/**
+ * Matches one stop text, such as Llama's `[/INST]`. `[END]` may be `["END"]` without its quotes.
+ */
 const STOP_TEXT = /^(?:\[\/[^,']*\]|\{[^,']*\})$/;
 
 /** Returns the value of a `-p NAME=VALUE` that is not JSON: a number such as `.7`, or the text. */
@@ -241,12 +246,12 @@ export function paramWithoutJson(name: string, text: string): number | string {
   const asText = shellWord(`${name}=${JSON.stringify(text)}`);
   throw new UsageError(
     `Cannot use -p ${JSON.stringify(`${name}=${text}`)}: the value is not JSON, which has true, ` +
-      "false and null, and texts in double quotes. Put the whole into single quotes for the " +
-      `shell, as in -p 'stop=["END"]'. If that text is meant: -p ${asText}`,
+      "false and null, and strings in double quotes. Put the whole argument in single quotes for the " +
+      `shell, as in -p 'stop=["END"]'. To send the text as it is: -p ${asText}`,
   );
 }
 
-/** NaN for a text that is not a number. */
+/** Returns NaN for a text that is not a number. */
 function numberIn(text: string): number {
   const digits = text.replaceAll("_", "").trim();
   return digits === "" ? NaN : Number(digits);

@@ -106,5 +106,5 @@ function numberOf(name: string, io: Pick<Io, "env">, errorFor: ErrorFor): number
   if (text === undefined || text === "") return undefined;
   const number = Number(text);
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw errorFor(`the variable ${name} is ${JSON.stringify(text)}, and must be a whole number`);
+  throw errorFor(`the variable ${name} is ${JSON.stringify(text)}, but must be a whole number`);
 }

@@ -157,7 +157,11 @@ async function checkRun(
   return request;
 }
 
-/** Settings that keep shards from starting, ending or continuing: `submit` takes no such flags. */
+/**
+ * Settings that shards cannot have, so `submit` has no flags for them: with these, a shard would
+ * send nothing, start over when it is requeued, take the port of another, or replace another's
+ * report.
+ */
 const NOT_FOR_SHARDS = ["dry-run", "resume", "monitor", "report"];
 
 function refuseRunSettings(settings: Settings, config: Config | undefined): void {
@@ -176,7 +180,7 @@ function refuseRunSettings(settings: Settings, config: Config | undefined): void
   if (name === undefined) return;
   const path = settings.text("config");
   throw new UsageError(
-    `Cannot submit with ${name} in "${path}": every shard would use it. Name a copy without it`,
+    `Cannot submit with ${name} in "${path}": every shard would use it. Name a copy of the file without it`,
   );
 }
 
@@ -251,8 +255,8 @@ function refuseVisibleSecrets(scheduler: "slurm" | "kubernetes", settings: Setti
 }
 
 /**
- * An assignment of a literal to a variable that is named like a secret. Paths and command
- * substitutions are allowed, and so are values of under 8 characters: local servers accept any key,
- * such as EMPTY, and the names of some switches end in TOKEN.
+ * Matches an assignment of a literal to a variable that is named like a secret. Paths and command
+ * substitutions are allowed, and so are values shorter than 8 characters: local servers accept any
+ * key, such as EMPTY, and the names of some switches end in TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;

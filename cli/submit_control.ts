@@ -60,7 +60,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     rows += runCounts.rows;
     done += runCounts.done;
     failed += runCounts.failed;
-    // One line more than is printed shows that there are more.
+    // Keeps one line more than is printed, which shows that there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
@@ -103,7 +103,7 @@ function stateOf(
 ): { state: string; detail: string } {
   if (runFileProblem !== undefined) return { state: "damaged", detail: `: ${runFileProblem}` };
   const summary = runFile?.summary;
-  // An empty shard counts as done, even if it has not started.
+  // An empty shard is done, even if it has not started.
   if (pieces.length === 0 || summary?.state === "done" && summary.pending === 0) {
     return { state: "done", detail: "" };
   }
@@ -218,13 +218,13 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
     );
     return EXIT_FAILED_ROWS;
   }
-  // A job has one scheduler. Once it is canceled there, the other does not count: a login node of
-  // Slurm may have a kubectl without a cluster.
+  // A job has one scheduler. Once it is canceled there, the outcome at the other does not matter: a
+  // login node of Slurm may have a kubectl without a cluster.
   if (kinds.includes("canceled")) {
     io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
     return EXIT_DONE;
   }
-  // A missing tool counts as no job if another scheduler has answered.
+  // If one scheduler has answered, a missing tool of the other means that no job is there.
   if (kinds.includes("none") && kinds.every((kind) => kind === "none" || kind === "missing")) {
     io.writeErr(`Nothing to cancel: there is no job of this output (${name})\n`);
     return EXIT_DONE;

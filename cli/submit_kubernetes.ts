@@ -52,7 +52,7 @@ export async function submitToKubernetes(
   io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
 }
 
-/** Warns of what only this machine has, so that no shard could start. */
+/** Warns of inputs and variables that only this machine has: without them, no shard could start. */
 export function warnOfMissing(
   inputs: readonly string[],
   settings: Settings,
@@ -80,9 +80,9 @@ function warnOfMissingVariables(
 }
 
 /**
- * The variables that a run here would read for its teachers.
+ * Returns the variables that a run here would read for its teachers.
  *
- * @param teachers Those of the configuration.
+ * @param teachers The teachers of the configuration.
  */
 function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: Io): string[] {
   if (settings.text("simulate") !== undefined) return [];
@@ -98,7 +98,7 @@ function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: I
   if (withoutOwnKey.length === 0 || settings.text("api-key-file") !== undefined) return names;
   const keyVariable = settings.text("api-key-env");
   if (keyVariable !== undefined) return [...names, keyVariable];
-  // Servers without TLS, or in a list, are the user's own, which rarely need a key.
+  // Servers without TLS or in a list are usually the user's own, and rarely need a key.
   const areOwn = withoutOwnKey.every(({ baseUrl }: TeacherSpec) => {
     const ownUrls = baseUrl === undefined ? urls : [baseUrl];
     return ownUrls.length > 0 && ownUrls.every((url) => /^(@|(dns\+)?http:)/.test(url));
@@ -145,7 +145,7 @@ function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: 
   );
 }
 
-/** One file: neither a folder nor a pattern. */
+/** Matches the path of one file, not a folder or a pattern. */
 const PLAIN_FILE = /^[^*?{[]+\.\w+$/;
 
 /**

@@ -68,7 +68,7 @@ function refuseLineBreaks(paths: readonly string[]): void {
   );
 }
 
-/** Warns if an earlier job is in the queue: Slurm, unlike Kubernetes, accepts two of one name. */
+/** Warns if an earlier job is in the queue: Slurm, unlike Kubernetes, accepts two with one name. */
 async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   const queue = await queueOf([job.name], "%i", io);
   const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;
@@ -94,7 +94,8 @@ async function clearFailedStatuses({ stem, shards }: PreparedJob): Promise<void>
     if (!existing.has(basename(path))) continue;
     const status = await readStatus(path);
     if (!status?.ended || status.state !== "failed") continue;
-    // What earlier runs of the shard have spent counts in its next run.
+    // The next run of the shard subtracts what earlier runs have spent from its share of the
+    // budget.
     if (status.spent_usd) {
       await writeStatus(path, { ...status, state: "interrupted", reason: null });
     } else await Deno.remove(path).catch(() => {});
@@ -167,7 +168,8 @@ function directiveValue(settings: Settings, name: string): string | undefined {
   );
 }
 
-/** Matches Slurm's time limits except plain numbers: minutes for Slurm, but seconds for Retort. */
+/** Matches Slurm's time limits, but no plain numbers: Slurm reads them as minutes, Retort as
+ * seconds. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
@@ -233,8 +235,8 @@ function programOnNodes(): string[] {
   ];
 }
 
-/** Throws if a teacher needs a variable, because shards on Slurm do not get it, unless a line of
- * `--before` may set it. */
+/** Throws if a teacher needs a variable that no line of `--before` may set: shards on Slurm do
+ * not get the variables of this machine. */
 export function refuseVariables({ settings, config }: RunRequest, io: Pick<Io, "env">): void {
   if (settings.text("simulate") !== undefined) return;
   const teachers = config?.teachers ?? [];

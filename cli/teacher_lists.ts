@@ -151,8 +151,8 @@ class ListedTeachers implements AsyncDisposable {
     return listedTeacher.entries.size === 1 ? placeOf(listedTeacher) : undefined;
   }
 
-  /** Forgets the changes of earlier runs, such as the one before a retry of the page: each run
-   * begins with the first teachers of the lists. Teachers that have joined since may join again. */
+  /** Forgets the changes of earlier runs, such as the run before a retry from the page: each run
+   * begins with the teachers that the lists named at first. Later teachers may join again. */
   reset(lists: readonly OpenList[]): void {
     this.#changing = this.#changing.then(() => {
       for (const [key, { entries }] of this.#byKey) {

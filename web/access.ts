@@ -37,8 +37,8 @@ const HEADERS = {
 export const HTML_TYPE = "text/html; charset=utf-8";
 
 const NO_TOKEN =
-  "Open the address that Retort printed: it contains the token. If you opened that one, " +
-  "allow cookies for this address: one holds the token";
+  "Open the address that Retort printed: it contains the token. If you did, allow cookies for this " +
+  "address: a cookie holds the token";
 
 /** Reloads the page without the token. For browsers, a reload is same-site; a redirect is not. */
 const CONTINUE_PAGE = `<!DOCTYPE html>
@@ -143,10 +143,10 @@ function isSameSecret(candidate: string | undefined, secret: string): boolean {
 }
 
 /**
- * Whether `Host` names this server. Accepted are loopback names with any port (an `ssh -L` tunnel
- * has another port), and the address that the server listens on. Any other name may belong to an
- * attacker and resolve to this machine (DNS rebinding). A server on a wildcard address also accepts
- * any IP address, because addresses cannot be rebound.
+ * Whether `Host` names this server. Loopback names are accepted with any port (an `ssh -L` tunnel
+ * has another port), and so is the address that the server listens on. Any other name may belong to
+ * an attacker and resolve to this machine (DNS rebinding). A server on a wildcard address also
+ * accepts any IP address, because addresses cannot be rebound.
  */
 function isOwnHost(hostField: string | null, hostname: string): boolean {
   const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;

@@ -179,7 +179,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     return "Resumed";
   },
   concurrency(body, { run }) {
-    const concurrency = onlyField("concurrency", body, isCount, "a whole number from 1");
+    const concurrency = onlyField("concurrency", body, isCount, "a whole number, 1 or more");
     run.setConcurrency(concurrency);
     return `Concurrency set to ${concurrency}`;
   },

@@ -1,6 +1,6 @@
 /**
- * The files of the run's page, and what all pages share. Imported as text, so that local runs,
- * imports from a URL and the executable can serve them.
+ * The files of the run's page, and what all pages share. The files are imported as text, so that
+ * local runs, imports from a URL and the executable can serve them.
  *
  * @module
  */

@@ -41,8 +41,8 @@ export interface Reading extends Counts, WindowPercentiles {
 }
 
 /**
- * A period of the run. Counters and concurrency are those at its end, `lag_ms` and `rss_bytes` the
- * maximum of its readings.
+ * A period of the run. Counters and concurrency are the values at its end; `lag_ms` and `rss_bytes`
+ * are the maximums of its readings.
  */
 interface Point extends Counts {
   /** Index on the time axis, in units of `#pointS`. */
@@ -189,7 +189,7 @@ const MAX_MARKS = 60;
 /** Longest text of a mark, in UTF-16 units. */
 const MAX_MARK_TEXT = 80;
 
-/** Throttled attempts between two snapshots that count as a burst. */
+/** Minimum number of throttled attempts between two snapshots for a mark. */
 const BURST = 5;
 
 /**
@@ -205,7 +205,7 @@ const FROM_MONITOR = / \(from the monitor\)$/;
 
 /**
  * Events on the time axis of the charts: pauses, failed writes, bursts of throttled attempts,
- * teachers that went down, were halted or came back, and used controls.
+ * teachers that went down, were halted or came back, and controls that were used.
  */
 export class Marks {
   #marks: ChartMark[] = [];
@@ -259,7 +259,7 @@ export class Marks {
     return this.#record(marks);
   }
 
-  /** Adds a mark if the notice is of a used control (see `useControl`). */
+  /** Adds a mark if the notice says that a control was used (see `useControl`). */
   observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);

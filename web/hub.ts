@@ -180,7 +180,8 @@ export class Hub {
       this.#notify({ type: "notice", notice: this.record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
-      // Hidden pages get it now: until this run ends, their title would say that the last one has.
+      // Hidden pages get it now. Otherwise their title would say that the run has ended, because
+      // the previous one has.
       this.#sendHello([...this.#pages].filter(({ isVisible }) => !isVisible));
     } else {
       // Sent at once: the process may end before the next beat.

@@ -59,11 +59,11 @@ export interface RunAbout {
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
-/** Endings and tokens of answers: of each finished row, its last one. */
+/** Endings and tokens of the last answer of each finished row. */
 export interface AnswerFigures {
   /**
    * Number of answers by ending, kept or not. The answer of a row that failed as truncated or
-   * filtered counts as `limit` or `filter`, unless its finish reason means `context`.
+   * filtered is counted as `limit` or `filter`, unless its finish reason means `context`.
    */
   endings: Partial<Record<Ending, number>>;
   /** Number of answers by finish reason, kept or not, most frequent first: up to 8, and `other`. */

@@ -93,9 +93,10 @@ export interface EndMessage extends Typed<"end"> {
 }
 
 /**
- * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes of
- * silence a page counts as lost, and does not keep the server of an ended run alive. Other messages
- * close the socket: binary ones with 1003, more than 256 characters with 1009, the rest with 1008.
+ * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes
+ * without a message, the server considers the page lost, and a lost page does not keep the server
+ * of an ended run alive. Other messages close the socket: binary ones with 1003, more than 256
+ * characters with 1009, the rest with 1008.
  */
 export interface PageMessage {
   /**

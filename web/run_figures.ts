@@ -15,7 +15,10 @@ import { cut } from "../lib/printable.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
-/** Maximum number of finish reasons that are counted by name. Further ones count as "other". */
+/**
+ * Maximum number of finish reasons that are counted by name. Further reasons are counted as
+ * "other".
+ */
 const MAX_REASONS = 8;
 
 /** Longest finish reason that is shown, in UTF-16 units. */
@@ -27,7 +30,7 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   filtered: "filter",
 };
 
-/** Maximum length of an answer. Longer ones count as this long. */
+/** Maximum length of an answer. A longer answer is recorded with this length. */
 const MAX_LENGTH_TOKENS = 10_000_000;
 
 const RATE_WINDOW_MS = 30_000;
@@ -121,7 +124,7 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Counts failed rows, too. Their latency counts if they have an answer. */
+  /** Counts failed rows, too. Records their latency if they have an answer. */
   #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);

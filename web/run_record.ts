@@ -103,7 +103,7 @@ export class RunRecord {
   /**
    * Adds the latest snapshot to the history.
    *
-   * @param lagMs How late the monitor's last beat was; snapshots have only percentiles of it.
+   * @param lagMs How late the monitor's last beat was; snapshots have only percentiles of the lag.
    */
   addPoint(lagMs: number): void {
     if (this.snapshot === undefined) return;
@@ -243,7 +243,7 @@ function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
 }
 
-/** Sums up teachers that have left in one entry. Returns none if none has left. */
+/** Sums up teachers that have left in one entry. Returns no entry if no teacher has left. */
 function sumOfDeparted(departed: readonly TeacherStatus[]): TeacherStatus[] {
   if (departed.length < 2) return [...departed];
   const count = sumOf(departed, ({ teachers = 1 }) => teachers);

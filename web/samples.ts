@@ -194,8 +194,8 @@ function weightOf({ row, completion }: Outcome): number {
 }
 
 /**
- * The last user message, or else the last message. Parts other than text are replaced with their
- * type, such as `[image_url]`.
+ * Returns the last user message, or else the last message. Parts other than text are replaced with
+ * their type, such as `[image_url]`.
  */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);

@@ -91,7 +91,7 @@ export interface Monitor extends Disposable {
   retryWhenDone: boolean;
   /**
    * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
-   * and may be reloading. The data page counts as open for 10 s after each of its requests.
+   * and may be reloading. The data page is considered open for 10 s after each request.
    */
   readonly isWatched: boolean;
   /** Returns the recorded state of the run. */
@@ -121,7 +121,8 @@ export interface ServedMonitor extends AsyncDisposable {
   readonly monitor: Monitor;
   /**
    * Closes the sockets of pages and the port, without waiting for pages. Unless a run is active,
-   * pages are notified that it has ended. A page that has stopped reading keeps the runtime alive until its connection ends.
+   * pages are notified that it has ended. A page that has stopped reading keeps the runtime alive
+   * until its connection ends.
    */
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green
 
 export type Paint = (text: string, color: Color | undefined) => string;
 
-/** Returns text unchanged unless `isColored`. */
+/** Returns a function that colors text; unless `isColored`, it returns the text unchanged. */
 export function createPaint(isColored: boolean): Paint {
   if (!isColored) return (text) => text;
   return (text, color) =>

@@ -206,8 +206,8 @@ export interface PlainOptions {
   now?: () => number;
 }
 
-/** Minimum age of the last line for a change to or from `backing_off`, which may happen several
- * times a second. */
+/** A change to or from `backing_off`, which may happen several times a second, is written only once
+ * the last line is this old. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */

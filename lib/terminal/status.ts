@@ -47,8 +47,10 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/** Age of a run from which the lower bound of the ETA is shown. `web/page/run_state.js` has the
- * same constant. */
+/**
+ * Minimum age of a run for its ETA to be shown as a lower bound. `web/page/run_state.js` has the
+ * same constant.
+ */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
@@ -234,7 +236,7 @@ export function noticeSegment({ level, message }: Notice): Segment {
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
 }
 
-/** What stands between a state and its time, as in `down, next check at 12:03:07`. */
+/** Words between a state and its time, as in `down, next check at 12:03:07`. */
 const UNTIL_WORDS: Partial<Record<TeacherStatus["state"], string>> = {
   cooling_down: " until",
   down: ", next check at",
@@ -243,8 +245,10 @@ const UNTIL_WORDS: Partial<Record<TeacherStatus["state"], string>> = {
 export const MAX_NAME_CELLS = 40;
 const MAX_REASON_CELLS = 40;
 
-/** `1 of 2 teachers up: gpu2:8000 down (connection refused)`. No text if all teachers are up, or
- * if there is only one, whose state the run shows. Teachers that have left do not count. */
+/**
+ * Returns `1 of 2 teachers up: gpu2:8000 down (connection refused)`; no text if all teachers are
+ * up, or if there is only one, whose state the run shows. Ignores teachers that have left.
+ */
 export function teacherTroubleText(statuses: readonly TeacherStatus[]): string[] {
   const present = statuses.filter(({ state }) => state !== "left");
   const notUp = present.filter(({ state }) => state !== "up");

@@ -195,7 +195,7 @@ function attemptsText(summary: Summary): string {
 
 function crashText(count: string): string {
   const calls = count === "1" ? "1 call was" : `${count} calls at most were`;
-  return `${calls} in flight when the last run crashed, may be billed twice`;
+  return `${calls} in flight when the last run crashed, and may be billed twice`;
 }
 
 function teachersLines({ teachers }: Summary): Line[] {

@@ -682,7 +682,7 @@ Deno.test("data page: an answer of very many blocks is shown raw, and one of man
   assertEquals(await page.locator("#detail-body .md-table").count(), 0);
 });
 
-Deno.test("data page: keeps its rows while its server is gone, and says so if it was started again", async () => {
+Deno.test("data page: keeps its rows while its server is gone, and says so if it was restarted", async () => {
   await using dir = await tempDir();
   await dir.write("out/x.jsonl", someFiles()["x.jsonl"]);
   await using service = await DataService.open({ paths: [dir.path("out")] });

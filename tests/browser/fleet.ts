@@ -71,7 +71,7 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-Deno.test("the page of all runs says that its program is gone, or was started again", async () => {
+Deno.test("the page of all runs says that its program is gone, or was restarted", async () => {
   await using dir = await tempDir();
   await writeStatus(dir, statusOf(1));
   const watch = new FolderWatch(dir.path("out"));
@@ -83,6 +83,6 @@ Deno.test("the page of all runs says that its program is gone, or was started ag
   await first[Symbol.asyncDispose]();
   await page.getByText("No response from the program that serves this page").waitFor();
   await using _second = serveFleet(watch, { port: Number(new URL(first.url).port) });
-  await page.getByText("Open the address that it printed then").waitFor();
+  await page.getByText("Open the address that it has printed").waitFor();
   await page.getByText(nameOf(1)).waitFor();
 });

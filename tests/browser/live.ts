@@ -98,7 +98,7 @@ Deno.test("page: one that loses its run turns gray, shows its age, and recovers 
   await tileShows(page, "Answered", "30");
 });
 
-Deno.test("page: one whose program was started again says what to open", async () => {
+Deno.test("page: a page whose program was restarted says what to open", async () => {
   await using job = await startJob(100);
   await using tunnel = openTunnel(job.served.port);
   const url = job.served.url.replace(`:${job.served.port}`, `:${tunnel.port}`);
@@ -107,12 +107,12 @@ Deno.test("page: one whose program was started again says what to open", async (
   });
   const { page } = visited;
   await stateWord(page, "Running").waitFor();
-  // A program that was started again does not know the cookie either.
+  // A program that was restarted does not know the cookie either.
   await page.context().clearCookies();
   tunnel.cut();
   tunnel.restore();
   await page.getByRole("banner").getByText(
-    /^The program of this page was started again\. Open/,
+    /^The program that serves this page was restarted\. Open/,
   ).waitFor();
 });
 

@@ -245,7 +245,7 @@ Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a 
   const paramsOf = (pair: string) => readParams(settingsOf({ param: [pair] }), {});
   for (const value of ["True", "False", "None", "[END]", "['END']", "{type: json_object}"]) {
     const error = await assertRejects(() => paramsOf(`a.b=${value}`), UsageError);
-    const meant = /If that text is meant: -p '(.+)'$/.exec(error.message)?.[1] ?? "";
+    const meant = /To send the text as it is: -p '(.+)'$/.exec(error.message)?.[1] ?? "";
     assertEquals(await paramsOf(meant.replaceAll("'\\''", "'")), { a: { b: value } });
   }
   for (const text of ["none", "[", "a]", "falsey", "stop.", "1."]) {

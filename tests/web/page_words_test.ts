@@ -25,7 +25,7 @@ import {
 } from "../../web/page/figures.js";
 import {
   describeState,
-  lastResultTexts,
+  lastRowTexts,
   limitText,
   missingEtaText,
   sampleCountText,
@@ -146,7 +146,7 @@ Deno.test("a running run counts and names teachers that are not up among more th
   ]);
   const down = [...teachers.slice(0, 3), ...Array(37).fill(teachers[34])];
   const many = describeState(storeOf({ state: "running", teachers: down }), NOW_MS);
-  assertMatch(many.detail, /^37 of 40 teachers not up\. .* is down/);
+  assertMatch(many.detail, /^37 of 40 teachers are not up\. .* is down/);
 });
 
 Deno.test("a running run names teachers that are not up", () => {
@@ -211,7 +211,7 @@ Deno.test("a run that is done with failures counts them, and is green only witho
     "bad",
   ]);
   assertEquals(endOf({ ...whole, bad_rows: 1, pending: 2 }), [
-    "Done, not complete",
+    "Done, incomplete",
     "wait",
     "alert",
     "2 left, 1 bad line skipped, after 1m 00s",
@@ -239,11 +239,11 @@ Deno.test("a list of samples that holds a part of the rows shows the total", () 
   ]);
 });
 
-Deno.test("the last result on disk has a time, and an age while the run continues", () => {
+Deno.test("the last row on disk has a time, and an age while the run continues", () => {
   const last_durable = new Date(NOW_MS - 3_000).toISOString();
-  assertEquals(lastResultTexts(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
-  assertEquals(lastResultTexts(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
-  assertEquals(lastResultTexts(storeOf({ last_durable: null }), NOW_MS), {
+  assertEquals(lastRowTexts(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
+  assertEquals(lastRowTexts(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
+  assertEquals(lastRowTexts(storeOf({ last_durable: null }), NOW_MS), {
     time: "",
     age: "none yet",
   });
@@ -321,6 +321,8 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: 130, ...early }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: null }), "");
+  assertEquals(unsure({ refused_for_load: 0, eta_s: 0.04 }), "too few answers yet, ");
+  assertEquals(unsure({ refused_for_load: 3, eta_s: 0.04 }), "");
   assertEquals(unsure({ total: null, refused_for_load: 0, eta_s: null }), "");
   const down = makeTeacher({ state: "down" }), coolingDown = makeTeacher({ state: "cooling_down" });
   const withOneOf = (...teachers: TeacherStatus[]) => limit({ teachers, refused_for_load: 3 });
@@ -357,7 +359,7 @@ Deno.test("an invalid time is a dash", () => {
   assertEquals(times, Array(6).fill("–"));
   const store = storeOf({ state: "backing_off", backing_off_until: "", last_durable: "soon" });
   assertMatch(describeState(store, NOW_MS).detail, /^waiting to try again/);
-  assertEquals(lastResultTexts(store, NOW_MS).age, "none yet");
+  assertEquals(lastRowTexts(store, NOW_MS).age, "none yet");
 });
 
 Deno.test("an ended run names its next step: continue, retry with advice, or export", () => {

@@ -37,14 +37,14 @@ Deno.test("commands for selected rows name the results of their files only", () 
   assertEquals(selected("other_error.jsonl"), RESULTS);
 });
 
-Deno.test("a page whose program was started again says so where it should save ids", async () => {
+Deno.test("a page whose program was restarted says so where it should save ids", async () => {
   const { fetch } = globalThis;
   globalThis.fetch = () => Promise.resolve(new Response("no token", { status: 401 }));
   try {
     await assertRejects(
       () => save({ ids: [] }),
       UnknownPageError,
-      "started again. Open the address",
+      "restarted. Open the address",
     );
   } finally {
     globalThis.fetch = fetch;

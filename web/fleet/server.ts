@@ -63,7 +63,7 @@ export function createFleetApp(
   return app;
 }
 
-/** As often as runs write their status files. */
+/** Time between checks: runs write their status files as often. */
 const CHECK_MS = 5_000;
 
 /**

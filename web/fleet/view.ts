@@ -9,7 +9,9 @@ export type FleetState =
   | "paused"
   /** A shard that has not started. */
   | "waiting"
-  /** The counter `beat` in the status file has not grown for 3 checks, or it cannot be read. */
+  /**
+   * The counter `beat` in the status file has not grown for 3 checks, or the file cannot be read.
+   */
   | "silent"
   /** The counter has not grown for 12 checks. */
   | "dead"
@@ -64,9 +66,9 @@ export interface FleetView {
   /** Most frequent first. */
   readonly errors: readonly StatusError[];
   /**
-   * Number of teachers in each state, of runs that have not ended. A teacher of several runs counts
-   * once in each state. A lower bound if there are several runs, and one of them has more than 16
-   * teachers.
+   * Number of teachers in each state, of runs that have not ended. A teacher of several runs is
+   * counted once in each state. With several runs, the number is a lower bound if one of them has
+   * more than 16 teachers.
    */
   readonly teachers: Readonly<Record<string, number>>;
   readonly rows: readonly FleetRow[];
@@ -74,9 +76,9 @@ export interface FleetView {
   readonly more: number;
 }
 
-/** Checks without a new beat after which a run counts as silent. */
+/** Checks without a new beat after which a run is shown as silent. */
 const SILENT_CHECKS = 3;
-/** Checks without a new beat after which a run counts as dead. */
+/** Checks without a new beat after which a run is shown as dead. */
 export const DEAD_CHECKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
@@ -193,9 +195,9 @@ function medianOf(values: readonly number[]): number {
 }
 
 /**
- * The longer of two times: until the slowest run ends, and until all answers are finished at the
- * current total rate. The second covers shards that have not started: these have no estimate of
- * their own.
+ * Returns the longer of two times: until the slowest run ends, and until all answers are finished
+ * at the current total rate. The second covers shards that have not started: these have no estimate
+ * of their own.
  */
 function etaOf(
   rows: readonly FleetRow[],

@@ -224,7 +224,7 @@ function plannedShards(stem: string, plan: ShardPlan): PlannedShard[] {
 }
 
 /**
- * The row of a shard whose status is not known.
+ * Returns the row of a shard whose status is not known.
  *
  * @param problem Why its status cannot be read; undefined if the shard has not started.
  */

@@ -48,7 +48,7 @@ export const CHARTS = [
   {
     title: "Latency",
     section: "speed",
-    description: "how long answers took, as 50th, 90th and 99th percentile",
+    description: "how long answers took: the 50th, 90th and 99th percentiles",
     minTop: 10,
     ...LATENCY,
     series: [
@@ -166,7 +166,7 @@ export function roundScale(max, maxLabels, isTime = false) {
 }
 
 /**
- * Indexes of evenly spaced points, up to the last one.
+ * Returns the indexes of evenly spaced points, up to the last point.
  * @param {number} length
  * @param {number} maxCount
  */
@@ -176,8 +176,8 @@ export function evenIndexes(length, maxCount) {
 }
 
 /**
- * Means over the last `windowS` seconds: half a second has too few rows for a reliable rate. Each
- * value covers the time since the one before.
+ * Returns means over the last `windowS` seconds: one point of the history, at first 0.5 s, has too
+ * few rows for a reliable rate. Each value covers the time since the value before it.
  * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
@@ -218,12 +218,13 @@ const MARK_COLORS = {
 };
 
 /**
- * Colors by theme and name. Getting one from the computed style takes as long as drawing the line.
+ * Colors by theme and name. Reading a color from the computed style takes as long as drawing a
+ * line.
  * @type {Map<string, string>}
  */
 const COLORS = new Map();
 
-/** A CSS custom property in the current theme. @param {string} name */
+/** Returns a CSS custom property in the current theme. @param {string} name */
 export function themeColor(name) {
   const root = document.documentElement;
   const key = `${root.dataset.theme} ${name}`;

@@ -113,7 +113,7 @@ export class ChartGroup {
     return [this.#timesS, ...names.map((name) => this.values(name))];
   }
 
-  /** The values of a column, with rates averaged. @param {HistoryColumn} name */
+  /** Returns the values of a column, with rates averaged. @param {HistoryColumn} name */
   values(name) {
     const { columns } = this;
     if (columns === undefined) return [];
@@ -124,7 +124,7 @@ export class ChartGroup {
     return means;
   }
 
-  /** Range of the time axes, in Unix seconds. @returns {[number, number]} */
+  /** Returns the range of the time axes, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
     const startS = this.#timesS[0] ?? 0;
@@ -203,7 +203,7 @@ export class ChartGroup {
     }
   }
 
-  /** One chart per frame, so that the page does not stutter. */
+  /** Draws one chart per frame, so that the page does not stutter. */
   #drawNextStale() {
     if (this.#isDrawing) return;
     const chart = [...this.#stale].find((stale) => this.#visible.has(stale));

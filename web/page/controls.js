@@ -12,7 +12,7 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** Users type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** The control next to which the result of each control is shown. */
+/** By control: the control next to which its result is shown. */
 const RESULT_PLACES = {
   pause: "pause",
   resume: "pause",

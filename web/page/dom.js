@@ -38,7 +38,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Makes an element of SVG.
+ * Makes an SVG element.
  * @template {keyof SVGElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, string>} [attributes]
@@ -106,11 +106,11 @@ export function setText(elementOrId, text) {
 
 /**
  * Returns what a page says while its server does not answer.
- * @param {{ isUnknown: boolean }} options whether a server answers that lacks the page's token
+ * @param {{ isUnknown: boolean }} options whether the server does not know the page's token
  */
 export function lostText({ isUnknown }) {
   return isUnknown
-    ? "The program of this page was started again. Open the address that it printed then"
+    ? "The program that serves this page was restarted. Open the address that it has printed"
     : "No response from the program that serves this page. Is it still running? Retrying";
 }
 
@@ -159,18 +159,18 @@ export async function copyText(text, button, box) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    isCopied = copySelected(text, box);
+    isCopied = copyByCommand(text, box);
   }
   if (firstChild !== null) firstChild.textContent = isCopied ? "Copied" : "Selected";
 }
 
 /**
- * Copies in the old way, which works without `navigator.clipboard`, as in pages at a network
- * address without TLS. Safari copies only if something is selected.
+ * Copies with a command of the document. Unlike `navigator.clipboard`, the command also works in
+ * pages at a network address without TLS. Safari copies only if something is selected.
  * @param {string} text
  * @param {HTMLElement} box
  */
-function copySelected(text, box) {
+function copyByCommand(text, box) {
   let isPut = false;
   /** @param {ClipboardEvent} event */
   const put = (event) => {

@@ -82,7 +82,7 @@ export function escaped(text, characters) {
   );
 }
 
-/** Three digits from 10,000 on: `1.24M`. @param {number} value */
+/** Has three digits from 10,000 on: `1.24M`. @param {number} value */
 export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
@@ -199,7 +199,7 @@ export function formatBytesTick(bytes) {
 }
 
 /**
- * Returns "–" for an invalid time, for which `Intl` would throw and stop the page.
+ * Formats a time. Returns "–" if it is invalid: `Intl` would throw, and stop the page.
  * @param {Intl.DateTimeFormat} format
  * @param {number} timeMs
  */
@@ -223,7 +223,7 @@ export function formatMoment(timeMs, nowMs) {
 }
 
 /**
- * Returns undefined for a text that is not a URL. Firefox 115 and Safari 16 lack `URL.parse`.
+ * Parses a URL. Returns undefined for any other text. Firefox 115 and Safari 16 lack `URL.parse`.
  * @param {string} text
  */
 export function urlOf(text) {

@@ -119,8 +119,8 @@ export class LatencyView {
 }
 
 /**
- * Position of a value on the axis, from 0 to 1; undefined if there are no bars or the value is
- * below them.
+ * Returns the position of a value on the axis, from 0 to 1; undefined if there are no bars or the
+ * value is below them.
  * @param {readonly number[]} bounds
  * @param {number} value
  */

@@ -28,7 +28,7 @@ import { ALL_PARTS, RunStore } from "./store.js";
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
 
-/** After this time without a message, the figures count as stale. */
+/** After this time without a message, the figures are shown as stale. */
 const STALE_MS = 5_000;
 
 /** Shorter interruptions are not shown. */

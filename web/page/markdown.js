@@ -72,8 +72,8 @@ function makeParser() {
 }
 
 /**
- * The text before the first blank line. The parser passes the whole rest of the text for each
- * paragraph, so searching all of it would take quadratic time.
+ * Returns the text before the first blank line. The parser passes the whole rest of the text for
+ * each paragraph, so searching all of it would take quadratic time.
  * @param {string} text
  */
 function firstParagraph(text) {
@@ -93,7 +93,7 @@ function mathToken(type, match) {
 }
 
 /**
- * Returns undefined if the text should be shown as plain text.
+ * Renders Markdown. Returns undefined if the text must be shown as plain text.
  * @param {string} text
  * @returns {(HTMLElement | string)[] | undefined}
  */

@@ -28,7 +28,7 @@ import {
   UNKNOWN,
 } from "./figures.js";
 import { nextStep } from "./problems.js";
-import { describeState, finishedRows, lastResultTexts } from "./run_state.js";
+import { describeState, finishedRows, lastRowTexts } from "./run_state.js";
 import { Tiles } from "./tiles.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
@@ -53,20 +53,20 @@ export class Overview {
   }
 
   /**
-   * Updates the state line, the title and the age of the last result on disk. All three change with
+   * Updates the state line, the title and the age of the last row on disk. All three change with
    * time, so this method is also called between messages.
    * @param {RunStore} store
    * @param {number} nowMs
    */
   updateState(store, nowMs) {
     const { tone, icon: name, word, detail, short = detail } = describeState(store, nowMs);
-    const { time, age } = lastResultTexts(store, nowMs);
+    const { time, age } = lastRowTexts(store, nowMs);
     setAttribute("run-state", "data-tone", tone);
     setIcon("state-icon", name);
     setText("state-word", word);
     setText("state-detail", short);
-    setText("last-result-time", time);
-    setText("last-result-age", age);
+    setText("last-row-time", time);
+    setText("last-row-age", age);
     const { snapshot, run } = store.state;
     const share = snapshot === null || snapshot.total === null
       ? ""

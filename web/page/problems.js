@@ -9,16 +9,16 @@ import { formatCount, formatCountOf } from "./figures.js";
 /** What users can do about each type of error. @type {Record<string, string>} */
 const ADVICE = {
   bad_row: "Fix these lines of the input",
-  network: "The rows are retried. Check that the teacher is up, and its address",
+  network: "The rows are retried. Check the teacher's address, and that it is up",
   timeout:
-    "Answers take longer than --timeout or --row-timeout allows: raise it, or lower the concurrency",
+    "Answers take longer than --timeout or --row-timeout allows: raise that limit, or lower the concurrency",
   rate_limit: "Nothing to do: the rows are retried at the rate that the teacher accepts",
   server: "The rows are retried. Look at the teacher's log",
   account: "Check the key and its account, then run the command again",
   request: "The teacher rejects these rows: change them as the message says",
   response: "The teacher's answers cannot be read: check that the address is that of its API",
   unfinished:
-    "The finish reason does not mark these answers as complete: if they are, accept it with --accept-ending",
+    "The finish reason does not mark these answers as complete: if they are, accept the reason with --accept-ending",
   truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
   filtered:
     "The teacher's filter rejects these prompts or answers: change the prompts, or use another teacher",
@@ -38,7 +38,10 @@ export function worstFirst(errors) {
   return errors.toSorted((a, b) => b.actions.failed - a.actions.failed);
 }
 
-/** The most common reason why rows failed; "" if none did. @param {readonly ErrorGroup[]} errors */
+/**
+ * Returns the most common reason why rows failed; "" if no row did. @param {readonly ErrorGroup[]}
+ * errors
+ */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
   if (worst === undefined || worst.actions.failed === 0) return "";
@@ -74,7 +77,7 @@ export function nextStep({ about, ended, run, summary, snapshot }) {
   }
   if (command === "") return null;
   if (summary.state === "interrupted" || pending > 0) {
-    // Rows that a stopped retry did not reach count as failed, not as pending.
+    // Rows that a stopped retry did not reach are reported as failed, not as pending.
     const reason = pending > 0
       ? `${formatCountOf(pending, "row")} left`
       : failed > 0

@@ -117,7 +117,7 @@ function describeDone({ total, failures_on_disk: failed, pending, bad_rows }, du
   if (missing.length === 0) return { tone: "good", icon: "check", word: "Done", detail: duration };
   const counts = missing.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(", ");
   const tone = failed > 0 && failed + pending >= total ? "bad" : "wait";
-  const word = failed > 0 ? "Done with failures" : "Done, not complete";
+  const word = failed > 0 ? "Done with failures" : "Done, incomplete";
   return { tone, icon: "alert", word, detail: `${counts}, ${duration}` };
 }
 
@@ -142,22 +142,22 @@ function countPresent({ teachers_total, teachers_left }) {
  */
 function describeRunning(snapshot) {
   const word = "Running";
-  const alarm = lostDetail(snapshot) || failingDetail(snapshot);
+  const alarm = downDetail(snapshot) || failingDetail(snapshot);
   if (alarm !== "") return { tone: "wait", icon: "alert", word, detail: alarm };
   return { tone: "good", icon: "play", word, detail: calmDetail(snapshot) };
 }
 
 /** Returns "" unless a teacher is down or halted. @param {WireSnapshot} snapshot */
-function lostDetail(snapshot) {
-  const lost = snapshot.teachers.find(({ state }) => state === "down" || state === "halted");
-  if (lost === undefined) return "";
+function downDetail(snapshot) {
+  const down = snapshot.teachers.find(({ state }) => state === "down" || state === "halted");
+  if (down === undefined) return "";
   // The detail already names the host, so it is removed from the reason.
-  const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
+  const cause = down.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
   const { up = 0 } = snapshot.teacher_states;
   const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
   const counts = countNotUp(snapshot) === 1 ? "" : `${notUpText(snapshot)}. `;
-  return `${counts}${hostOf(lost.address)} is ${lost.state}${why}${others}`;
+  return `${counts}${hostOf(down.address)} is ${down.state}${why}${others}`;
 }
 
 /** Returns "" unless many rows fail. @param {WireSnapshot} snapshot */
@@ -183,8 +183,9 @@ function calmDetail(snapshot) {
 
 /** @param {WireSnapshot} snapshot */
 function notUpText(snapshot) {
+  const count = countNotUp(snapshot);
   const teachers = formatCountOf(countPresent(snapshot), "teacher");
-  return `${formatCount(countNotUp(snapshot))} of ${teachers} not up`;
+  return `${formatCount(count)} of ${teachers} ${count === 1 ? "is" : "are"} not up`;
 }
 
 /** @param {string} address */
@@ -220,12 +221,12 @@ function drainingDetail({ snapshot }) {
 }
 
 /**
- * Formats when the last result was written to disk: its time and, while the run is active, its age.
+ * Formats when a row was last written to disk: the time and, while the run is active, the age.
  * A time over a day ago has a date and no age.
  * @param {RunStore} store
  * @param {number} nowMs
  */
-export function lastResultTexts(store, nowMs) {
+export function lastRowTexts(store, nowMs) {
   const { snapshot, ended } = store.state;
   const timeMs = store.localTime(snapshot?.last_durable ?? "");
   if (Number.isNaN(timeMs)) return { time: "", age: ended ? "none" : "none yet" };
@@ -255,7 +256,7 @@ export function limitText({ snapshot, run }) {
   return `ramping up to ${concurrencyText}`;
 }
 
-/** Counts rows that earlier runs have finished, too. @param {MonitorState} state */
+/** Counts finished rows, including those of earlier runs. @param {MonitorState} state */
 export function finishedRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }
@@ -271,17 +272,21 @@ export function sampleCountText({ samples, snapshot }, name) {
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
 
-/** Run time from which the lower bound of an estimate is shown, as in lib/terminal/status.ts. */
+/** Minimum age of a run to show a lower bound of the time left, as in lib/terminal/status.ts. */
 const MIN_BOUND_AGE_MS = 10_000;
 
+/** A shorter time would be shown as `0.0 s`. */
+const MIN_ETA_MS = 50;
+
 /**
- * Returns words, each with a comma after it, in place of an unknown time left. They give the lower
+ * Returns a phrase that ends in ", ", in place of an unknown time left; or "". It has the lower
  * bound only once the run is 10 s old or throttled: before that, the bound is far too low.
  * @param {NonNullable<MonitorState["snapshot"]>} snapshot
  */
 export function missingEtaText({ total, eta_s, refused_for_load, elapsed_ms }) {
-  const hasBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
-  if (hasBound && eta_s) return `over ${formatDuration(eta_s * 1000)} left, `;
+  const etaMs = (eta_s ?? 0) * 1000;
+  const mayShowBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
+  if (mayShowBound && etaMs >= MIN_ETA_MS) return `over ${formatDuration(etaMs)} left, `;
   return total === null || refused_for_load > 0 ? "" : "too few answers yet, ";
 }
 

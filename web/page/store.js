@@ -4,11 +4,11 @@
 /** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
 /** @import { AnswerFigures, History, MonitorState, Sample, Samples } from "../monitor_state.ts" */
 
-// As many as the server keeps.
+// The server keeps as many.
 const MAX_NOTICES = 100;
 const MAX_CHART_MARKS = 60;
 
-/** Shorter waits count as running: the state would otherwise change with each brief backoff. */
+/** Shorter waits are shown as running: otherwise each brief backoff would change the state. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
 /** More than the 1,000 points that the server keeps. */
@@ -126,21 +126,24 @@ export class RunStore {
     this.#updateSamples(state.samples);
     this.keepWholeTexts([...oldSamples.values()].filter(({ is_cut }) => !is_cut));
     const lastS = history.columns.elapsed_s.at(-1) ?? 0;
-    // The state of an ended run may arrive much later, so the summary's end time counts.
+    // The state of an ended run may arrive much later than its end, which the summary has.
     const endMs = this.localTime(summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.startMs = lastMs - Math.max(lastS * 1000, snapshot?.elapsed_ms ?? 0);
     this.#lacksPoints = false;
   }
 
-  /** Returns the state of the run. Short waits count as running. @param {number} nowMs */
+  /** Returns the state of the run: `running` in short waits. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.state.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
     return state === "backing_off" && isShort ? "running" : state;
   }
 
-  /** The whole state, as the server would send it. @param {number} nowMs @returns {MonitorState} */
+  /**
+   * Returns the whole state, as the server would send it. @param {number} nowMs @returns
+   * {MonitorState}
+   */
   wholeState(nowMs) {
     const samples = { ...this.state.samples, added: [...this.samplesById.values()] };
     return { ...this.state, time: nowMs + this.clockOffsetMs, samples };

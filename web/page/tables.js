@@ -97,7 +97,7 @@ function makeTeacherRow() {
 }
 
 /**
- * A teacher that left has no rate, latency and attempts in flight.
+ * Fills the row of a teacher. One that left has no rate, no latency and no attempts in flight.
  * @param {Row} row
  * @param {TeacherStatus} teacher
  * @param {TeacherFigures | undefined} figures

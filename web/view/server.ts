@@ -212,7 +212,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** Time for which a page counts as open after a request. Pages send one about every 2 s. */
+/** Time for which a page is considered open after a request. Pages send one about every 2 s. */
 const OPEN_MS = 10_000;
 
 export class RunData implements AsyncDisposable {

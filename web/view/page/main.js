@@ -72,7 +72,7 @@ class ViewPage {
   #files = new FilesBar();
   #conditionNotes = new NoteList("condition-notes");
   #comparison = new Comparison();
-  #near = new NearPanel((action) => this.#searchNear(action));
+  #nearDuplicates = new NearPanel((action) => this.#searchNearDuplicates(action));
   #columnChoices = new ColumnChoices((names) => {
     this.#view.columns = names;
     this.#applyFilter();
@@ -185,8 +185,8 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version changes with each request. Until they are read,
-    // the overview of all rows is updated only if there is no condition: that needs no request.
+    // While the server reads files, the version keeps changing. Until then, the overview of all
+    // rows is updated only without a condition: it is then the overview that was just fetched.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");
     if (this.#overviewOfAll === undefined || isOutdated) {
@@ -239,7 +239,7 @@ class ViewPage {
     this.#state = state;
     for (const { name, title, help } of state.flags) FLAG_LABELS[name] = { title, help };
     this.#files.update(state);
-    this.#near.update(state);
+    this.#nearDuplicates.update(state);
     this.#comparison.update(state.comparison);
     setShown("run-link", state.hasRun);
     this.#columnChoices.update(state.own, this.#shownColumns);
@@ -282,7 +282,7 @@ class ViewPage {
   }
 
   /** @param {"prompt" | "response" | "cancel"} action */
-  async #searchNear(action) {
+  async #searchNearDuplicates(action) {
     try {
       await ask("near", { of: action });
     } catch (error) {

@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /**
  * The row that is open next to the table: its request, its answer, and its other answers. The URL
- * and the history follow.
+ * and the history of the browser have the open row, too.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const ROLE_TITLES = {
   tool: "Tool result",
 };
 
-/** Fields and menus that have a use for Escape. */
+/** Matches elements that handle Escape themselves. */
 const USES_ESCAPE = "input:not([type=checkbox]), select, dialog";
 
 export class OpenRow {
@@ -78,7 +78,7 @@ export class OpenRow {
   }
 
   /**
-   * Notes that the browser has gone to another entry. Returns whether the entry is of the same
+   * Records that the browser has gone to another entry. Returns whether the entry is of the same
    * series.
    */
   enterEntry() {

@@ -7,7 +7,7 @@
 /** Number of rows that one request loads. */
 const PAGE_ROWS = 100;
 
-/** Number of pages that are kept. Those loaded first are dropped first. */
+/** Number of pages that are kept. The pages that were loaded first are dropped first. */
 const MAX_PAGES = 30;
 
 export class RowPages {
@@ -94,7 +94,7 @@ export const ROW_PX = 36;
 
 /**
  * Browsers limit an element to 33,554,428 px. Higher tables are scaled: each pixel of the scroll
- * position then stands for more of the table.
+ * position then corresponds to several pixels of the table.
  */
 const MAX_PX = 30_000_000;
 

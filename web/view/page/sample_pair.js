@@ -126,8 +126,8 @@ const MAX_WORDS = 3_000;
 
 /**
  * Splits two texts into pieces that they share and pieces that differ, by a longest common
- * subsequence of words. An equal beginning and end are not compared. If more than `MAX_WORDS` are
- * left, all of them count as different.
+ * subsequence of words. An equal beginning and end are not compared. If more than `MAX_WORDS` words
+ * are left, all of them are treated as different.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}

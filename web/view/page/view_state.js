@@ -35,7 +35,7 @@ export class ViewState {
   /** Id of the open row. It tells rows with equal uids apart, as in two runs of one input. */
   openId = "";
 
-  /** The filter (facets, ranges, search, typed condition) as a `--where` expression. */
+  /** Returns the filter (facets, ranges, search, typed condition) as a `--where` expression. */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
@@ -91,7 +91,7 @@ export class ViewState {
     this.where = "";
   }
 
-  /** The URL fragment, without `#`. */
+  /** Returns the URL fragment, without `#`. */
   toHash() {
     const params = new URLSearchParams();
     const set = (/** @type {string} */ name, /** @type {string} */ value) => {
