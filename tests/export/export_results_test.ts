@@ -1,6 +1,7 @@
 /** Tests of exports in lib/export/write_set.ts. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import type { ThinkStyle } from "../../lib/answer.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ExportOptions } from "../../lib/export/mod.ts";
 import { tempDir } from "../support/temp.ts";
@@ -366,6 +367,36 @@ Deno.test("exportResults() notes how trainers treat the rows", async () => {
   const field = { format: "sharegpt", think: "field" } as const;
   assert((await notesOf(["{}"], field, "why")).includes("LLaMA-Factory does not read it"));
   assert((await notesOf(["{}"], {}, "why")).includes("need --think field"));
+});
+
+Deno.test("an export as sharegpt counts the rows with reasoning that LLaMA-Factory does not read", async () => {
+  await using dir = await tempDir();
+  const turns = (reasoning_content?: string) => [
+    { role: "user", content: "a" },
+    { role: "assistant", content: "b", reasoning_content },
+  ];
+  await dir.write("in.jsonl", [
+    { messages: turns("why") },
+    { messages: [...turns("why"), ...turns()] },
+    { messages: turns() },
+  ]);
+  const notesWith = async (think?: ThinkStyle) => {
+    const [input, output] = ["in.jsonl", "train.jsonl"].map((name) => dir.path(name));
+    const options = { input, output, format: "sharegpt", think, replace: true } as const;
+    return (await convertFiles(options)).notes;
+  };
+  const unread = "LLaMA-Factory does not read it. Use";
+  const messages = "--format messages for TRL and Axolotl";
+  for (const think of [undefined, "field"] as const) {
+    assertEquals(await notesWith(think), [
+      `2 rows with reasoning in a field: ${unread} --think wrap, or ${messages}`,
+    ]);
+  }
+  for (const think of ["wrap", "drop"] as const) {
+    assertEquals(await notesWith(think), [
+      `1 row with reasoning of earlier turns in a field: ${unread} ${messages}`,
+    ]);
+  }
 });
 
 Deno.test("exportResults() writes every content as a list of parts if a message has an image", async () => {
