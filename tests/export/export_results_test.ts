@@ -106,6 +106,19 @@ Deno.test("exportResults() reads how rows were sent from run.json", async () => 
   }]);
 });
 
+Deno.test({
+  name: "exportResults() reads run.json beside the file that a link leads to",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    const tools = [{ type: "function", function: { name: "add" } }];
+    await dir.write("runs/1.jsonl", resultLineOf({ prompt: "p" }) + "\n");
+    await dir.write("runs/1.run.json", runFile({}, { tools }));
+    await Deno.symlink("runs/1.jsonl", dir.path("out.jsonl"));
+    assertEquals((await exportFrom(dir)).columns, ["messages", "tools"]);
+  },
+});
+
 Deno.test("exportResults() refuses options that yield messages other than those that were sent", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }, {}, { system: "Be kind" }) + "\n");
