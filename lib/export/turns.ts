@@ -43,7 +43,7 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   const last = prompt.at(-1);
   if (last?.role !== "assistant") return { prompt, answer, rejected };
   // The last message is a prefill that the teacher continued: together, they are one turn.
-  if (typeof last.content === "string") answer.content = last.content + answer.content;
+  answer.content = `${textOf(last) ?? ""}${answer.content}`;
   return { prompt: prompt.slice(0, -1), answer, rejected };
 }
 

@@ -176,11 +176,14 @@ Deno.test("toTrainingRow() keeps tool calls, and writes them as LLaMA-Factory re
 });
 
 Deno.test("toTrainingRow() joins a prefill and the answer that continues from it", () => {
-  const messages = [{ role: "user", content: "2 + 2?" }, { role: "assistant", content: "It is " }];
-  assertEquals(row("prompt-completion", { messages, reasoning: "" }), {
-    prompt: [{ role: "user", content: "2 + 2?" }],
-    completion: [{ role: "assistant", content: "It is 4" }],
-  });
+  const parts = [{ type: "text", text: "It " }, { type: "text", text: "is " }];
+  for (const content of ["It is ", parts]) {
+    const messages = [{ role: "user", content: "2 + 2?" }, { role: "assistant", content }];
+    assertEquals(row("prompt-completion", { messages, reasoning: "" }), {
+      prompt: [{ role: "user", content: "2 + 2?" }],
+      completion: [{ role: "assistant", content: "It is 4" }],
+    });
+  }
 });
 
 Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
