@@ -73,15 +73,23 @@ export function withThinkStyle(message: Message, think: ThinkStyle | undefined):
   const styled = assistantMessage(response, reasoning, undefined, think);
   if (think === "field") styled.reasoning_content ??= "";
   if (Array.isArray(message.content)) {
-    const tags = styled.content === "" ? [] : [{ type: "text", text: styled.content }];
-    styled.content = [...tags, ...message.content];
+    const [first, ...others] = message.content, text = styled.content;
+    const isFirst = textOfPart(first) !== undefined;
+    if (isFirst) styled.content = [{ ...first, text }, ...others];
+    else styled.content = [...text === "" ? [] : [{ type: "text", text }], ...message.content];
   }
   return { ...rest, ...styled };
 }
 
-/** Reads reasoning from a field, or from `<think>` tags before the content. */
+/** Reads reasoning from a field, or from `<think>` tags before the content. Of a list of parts, the
+ * response is the first part if it is a text. */
 export function readReasoning(message: Message): { response: string; reasoning: string } {
-  const text = typeof message.content === "string" ? message.content : "";
+  const { content } = message;
+  const text = typeof content === "string"
+    ? content
+    : Array.isArray(content)
+    ? textOfPart(content[0]) ?? ""
+    : "";
   const field = reasoningFieldOf(message);
   if (field !== undefined) return { response: text, reasoning: field };
   const [start, reasoning] = /^\s*<think>(.*?)<\/think>\s*/s.exec(text) ?? ["", ""];
@@ -136,10 +144,14 @@ export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";
   if (!Array.isArray(content)) return undefined;
-  if (!content.every((part) => part?.type === "text" && typeof part.text === "string")) {
-    return undefined;
-  }
-  return content.map((part) => part.text).join("");
+  const texts = content.map(textOfPart);
+  return texts.includes(undefined) ? undefined : texts.join("");
+}
+
+function textOfPart(part: unknown): string | undefined {
+  return isObject(part) && part.type === "text" && typeof part.text === "string"
+    ? part.text
+    : undefined;
 }
 
 /** How the arguments of tool calls are written in messages. */

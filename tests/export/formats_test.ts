@@ -120,14 +120,24 @@ Deno.test("toTrainingRow() keeps the reasoning of earlier turns, whatever its fi
 });
 
 Deno.test("toTrainingRow() writes the reasoning of an answer that is a list of parts", () => {
-  const content = [{ type: "text", text: "4" }];
-  const answer = { role: "assistant", content, reasoning: "Easy" };
-  const { messages } = row("messages", { answer }) as { messages: unknown[] };
-  const tags = { type: "text", text: "<think>\nEasy\n</think>\n\n" };
-  assertEquals(messages.at(-1), { role: "assistant", content: [tags, ...content] });
-  assertEquals((row("alpaca", { answer }) as { output: unknown }).output, WRAPPED);
-  const { output } = row("alpaca", { answer }, "drop") as { output: unknown };
-  assertEquals(output, "4");
+  const text = (text: string) => [{ type: "text", text }];
+  for (
+    const answer of [
+      { role: "assistant", content: text("4"), reasoning: "Easy" },
+      { role: "assistant", content: text("<think>Easy</think>4") },
+    ]
+  ) {
+    const answerIn = (think: ThinkStyle) =>
+      (row("messages", { answer }, think) as { messages: unknown[] }).messages.at(-1);
+    assertEquals(answerIn("wrap"), { role: "assistant", content: text(WRAPPED) });
+    assertEquals(answerIn("drop"), { role: "assistant", content: text("4") });
+    const inField = { role: "assistant", content: text("4"), reasoning_content: "Easy" };
+    assertEquals(answerIn("field"), inField);
+    const outputs = (["wrap", "drop"] as const).map((think) =>
+      (row("alpaca", { answer }, think) as { output: unknown }).output
+    );
+    assertEquals(outputs, [WRAPPED, "4"]);
+  }
   const image = [{ type: "image_url", image_url: { url: "x" } }];
   assertInstanceOf(
     row("alpaca", { answer: { role: "assistant", content: image } }),
