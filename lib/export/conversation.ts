@@ -17,7 +17,7 @@ import {
 } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { type Example, NotRestored, withAndWithoutUid } from "./example.ts";
-import { readReasoning, textOf } from "./turns.ts";
+import { prefillOf, readReasoning, reasoningFieldOf, textOf } from "./turns.ts";
 
 export interface Place {
   readonly file: string;
@@ -118,7 +118,8 @@ export class ConversationReader {
     if (answer instanceof RowProblem) return answer;
     const { messages } = sent, last = messages.at(-1);
     if (last?.role !== "assistant") return { messages, ...answerOf(answer) };
-    const content = `${textOf(last) ?? ""}${textOf(answer) ?? ""}`;
+    const prefill = prefillOf(last, reasoningFieldOf(answer) ?? "");
+    const content = prefill + (textOf(answer) ?? "");
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 

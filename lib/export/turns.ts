@@ -37,14 +37,20 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   if (example.answer !== undefined) {
     return { prompt, answer: withThinkStyle(example.answer, think), rejected };
   }
-  const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
+  // An assistant message at the end is a prefill that the teacher continued: both are one turn.
+  const last = prompt.at(-1), prefill = last?.role === "assistant" ? last : undefined;
+  const text = prefill === undefined ? response : prefillOf(prefill, reasoning) + response;
+  const answer = assistantMessage(text, reasoning, toolCalls, think ?? "field");
   // Arrow needs the field in every row or none; templates treat "" as no reasoning.
   if (think === "field") answer.reasoning_content ??= "";
-  const last = prompt.at(-1);
-  if (last?.role !== "assistant") return { prompt, answer, rejected };
-  // The last message is a prefill that the teacher continued: together, they are one turn.
-  answer.content = `${textOf(last) ?? ""}${answer.content}`;
-  return { prompt: prompt.slice(0, -1), answer, rejected };
+  return { prompt: prefill === undefined ? prompt : prompt.slice(0, -1), answer, rejected };
+}
+
+/** The text of a prefill, without an open `<think>` tag at its end if the answer has reasoning, which
+ * gets tags or a field of its own. */
+export function prefillOf(prefill: Message, reasoning: string): string {
+  const text = textOf(prefill) ?? "";
+  return reasoning === "" ? text : text.replace(/<think>\s*$/, "");
 }
 
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {

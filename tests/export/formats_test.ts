@@ -196,6 +196,21 @@ Deno.test("toTrainingRow() joins a prefill and the answer that continues from it
   }
 });
 
+Deno.test("toTrainingRow() takes a prefill that opens the reasoning for its tag", () => {
+  const user = { role: "user", content: "2 + 2?" };
+  const answerAfter = (content: string, reasoning: string, think?: ThinkStyle) => {
+    const messages = [user, { role: "assistant", content }];
+    const made = row("prompt-completion", { messages, reasoning }, think);
+    return (made as { completion: { content: string }[] }).completion[0];
+  };
+  assertEquals(answerAfter("<think>\n", "Easy").content, WRAPPED);
+  assertEquals(answerAfter("<think>\n", "Easy", "drop").content, "4");
+  const inField = { role: "assistant", content: "4", reasoning_content: "Easy" };
+  assertEquals(answerAfter("<think>\n", "Easy", "field"), inField);
+  assertEquals(answerAfter("<think>\n", "").content, "<think>\n4");
+  assertEquals(answerAfter("It is ", "Easy").content, WRAPPED.replace("4", "It is 4"));
+});
+
 Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
   const image = { role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] };
   const user = { role: "user", content: "hi" };
