@@ -186,12 +186,17 @@ function valueAt(root: unknown, pointer: string): unknown {
 
 function describeErrors(errors: readonly ErrorObject[]): string {
   const listed = errors.slice(0, MAX_LISTED_ERRORS).map((error) =>
-    `${error.instancePath || "it"} ${error.message ?? error.keyword}${detailOf(error)}`
+    `${placeOf(error)} ${error.message ?? error.keyword}${detailOf(error)}`
   );
   if (errors.length > MAX_LISTED_ERRORS) {
     listed.push(`and ${errors.length - MAX_LISTED_ERRORS} more`);
   }
   return listed.join("; ");
+}
+
+/** The place in the answer, whose keys may be long texts of the teacher. */
+function placeOf({ instancePath }: ErrorObject): string {
+  return cut(instancePath, MAX_SHOWN_CHARS) || "it";
 }
 
 function detailOf({ keyword, params }: ErrorObject): string {

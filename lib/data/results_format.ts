@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
-import { firstText, formatOf, formatOfName, type InputFormat } from "../formats/mod.ts";
+import { formatOf, formatOfName, type InputFormat, startOf } from "../formats/mod.ts";
 
 const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
   json: "a JSON array",
@@ -32,10 +32,14 @@ export async function requireJsonLines(path: string): Promise<void> {
   );
 }
 
+const OPEN_BRACE = 123;
+
 /** The format by the content, because lines may be in a file of any name. Only tables are recognized
  * by their name. */
 async function formatIn(path: string): Promise<InputFormat> {
+  // The first byte is enough for most results, of which there may be thousands.
+  const [first] = await startOf(path, path);
+  if (first === OPEN_BRACE) return "jsonl";
   const format = await formatOf(path, ""), named = formatOfName(path);
-  if (format !== "jsonl" || (named !== "csv" && named !== "tsv")) return format;
-  return (await firstText(path, path)).trimStart().startsWith("{") ? format : named;
+  return format === "jsonl" && (named === "csv" || named === "tsv") ? named : format;
 }

@@ -17,7 +17,7 @@ import {
 } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { type Example, NotRestored, withAndWithoutUid } from "./example.ts";
-import { readReasoning } from "./turns.ts";
+import { prefillOf, readReasoning, reasoningFieldOf, textOf } from "./turns.ts";
 
 export interface Place {
   readonly file: string;
@@ -118,8 +118,8 @@ export class ConversationReader {
     if (answer instanceof RowProblem) return answer;
     const { messages } = sent, last = messages.at(-1);
     if (last?.role !== "assistant") return { messages, ...answerOf(answer) };
-    const isText = typeof last.content === "string" && typeof answer.content === "string";
-    const content = isText ? `${last.content}${answer.content}` : answer.content;
+    const prefill = prefillOf(last, reasoningFieldOf(answer) ?? "");
+    const content = prefill + (textOf(answer) ?? "");
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 

@@ -8,7 +8,7 @@ import { failuresOf, requireJsonLines } from "../data/mod.ts";
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, formatUsd } from "../figures.ts";
-import { readFullySync, stemOf } from "../files.ts";
+import { readFullySync, realPathOf, stemOf } from "../files.ts";
 import { HAS_FAILURE, IdTable } from "../index/mod.ts";
 import { isJson, isObject, parsedJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
@@ -51,7 +51,9 @@ export class ResultsSource implements ExampleSource, Disposable {
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths } = options;
     const files = await Promise.all(paths.map(async (path) => {
-      const run = await readRunFile(`${stemOf(path)}.run.json`);
+      // A link may be in another folder than the run.
+      const run = await readRunFile(runFileOf(path)) ??
+        await readRunFile(runFileOf(realPathOf(path)));
       return new ResultsFile(path, run, options);
     }));
     const source = new ResultsSource(files, options);
@@ -141,6 +143,10 @@ export class ResultsSource implements ExampleSource, Disposable {
       yield files[file].exampleAt(index - starts[file]);
     }
   }
+}
+
+function runFileOf(results: string): string {
+  return `${stemOf(results)}.run.json`;
 }
 
 /** Describes a run for the dataset card, without the address of the teacher and the input path. */

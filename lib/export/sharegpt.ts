@@ -100,3 +100,9 @@ function functionCall(text: string, calls: readonly unknown[]): string {
 }
 
 export const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
+
+/** Whether any turn of a row has a value in the field. */
+export function isFieldOfTurns(name: string, row: TrainingRow): boolean {
+  const turns = [row.conversations, row.completion, row.chosen, row.rejected].flat();
+  return turns.some((turn) => Boolean((turn as TrainingRow | undefined)?.[name]));
+}

@@ -15,7 +15,7 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
-import { THOUGHT } from "./sharegpt.ts";
+import { isFieldOfTurns, THOUGHT } from "./sharegpt.ts";
 import { argumentsOf, textOf, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -42,8 +42,10 @@ export class TrainerNotes {
     // Alpaca needs no notes, and the messages of raw rows may not be restorable.
     if (this.#turns === "other") return;
     const { messages, response, reasoning, toolCalls } = example;
-    if (reasoning !== "") this.#rowsWithReasoning++;
-    if (this.#turns === "ShareGPT" && !isAlternating(row)) this.#rowsOutOfTurn++;
+    const isShareGpt = this.#turns === "ShareGPT", { reasoningField } = this.#options;
+    const hasReasoning = isShareGpt ? isFieldOfTurns(reasoningField, row) : reasoning !== "";
+    if (hasReasoning) this.#rowsWithReasoning++;
+    if (isShareGpt && !isAlternating(row)) this.#rowsOutOfTurn++;
     const answer = example.answer ??
       { role: "assistant", content: response, tool_calls: toolCalls };
     let hasCalls = false;
@@ -103,6 +105,10 @@ export class TrainerNotes {
   }
 
   #shareGptNotes(): string[] {
+    const { think = "field" } = this.#options;
+    const [turns, advice] = think === "field"
+      ? ["", "--think wrap, or "]
+      : ["of earlier turns ", ""];
     return [
       ...countNotes(
         this.#rowsWithCalls,
@@ -111,9 +117,9 @@ export class TrainerNotes {
           "--format messages",
       ),
       ...countNotes(
-        this.#options.think === "field" ? this.#rowsWithReasoning : 0,
+        this.#rowsWithReasoning,
         "row",
-        "with reasoning in a field: LLaMA-Factory does not read it. Use --think wrap, or --format " +
+        `with reasoning ${turns}in a field: LLaMA-Factory does not read it. Use ${advice}--format ` +
           "messages for TRL and Axolotl",
       ),
       ...countNotes(

@@ -37,14 +37,20 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   if (example.answer !== undefined) {
     return { prompt, answer: withThinkStyle(example.answer, think), rejected };
   }
-  const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
+  // An assistant message at the end is a prefill that the teacher continued: both are one turn.
+  const last = prompt.at(-1), prefill = last?.role === "assistant" ? last : undefined;
+  const text = prefill === undefined ? response : prefillOf(prefill, reasoning) + response;
+  const answer = assistantMessage(text, reasoning, toolCalls, think ?? "field");
   // Arrow needs the field in every row or none; templates treat "" as no reasoning.
   if (think === "field") answer.reasoning_content ??= "";
-  const last = prompt.at(-1);
-  if (last?.role !== "assistant") return { prompt, answer, rejected };
-  // The last message is a prefill that the teacher continued: together, they are one turn.
-  if (typeof last.content === "string") answer.content = last.content + answer.content;
-  return { prompt: prompt.slice(0, -1), answer, rejected };
+  return { prompt: prefill === undefined ? prompt : prompt.slice(0, -1), answer, rejected };
+}
+
+/** The text of a prefill, without an open `<think>` tag at its end if the answer has reasoning, which
+ * gets tags or a field of its own. */
+export function prefillOf(prefill: Message, reasoning: string): string {
+  const text = textOf(prefill) ?? "";
+  return reasoning === "" ? text : text.replace(/<think>\s*$/, "");
 }
 
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
@@ -73,15 +79,23 @@ export function withThinkStyle(message: Message, think: ThinkStyle | undefined):
   const styled = assistantMessage(response, reasoning, undefined, think);
   if (think === "field") styled.reasoning_content ??= "";
   if (Array.isArray(message.content)) {
-    const tags = styled.content === "" ? [] : [{ type: "text", text: styled.content }];
-    styled.content = [...tags, ...message.content];
+    const [first, ...others] = message.content, text = styled.content;
+    const isFirst = textOfPart(first) !== undefined;
+    if (isFirst) styled.content = [{ ...first, text }, ...others];
+    else styled.content = [...text === "" ? [] : [{ type: "text", text }], ...message.content];
   }
   return { ...rest, ...styled };
 }
 
-/** Reads reasoning from a field, or from `<think>` tags before the content. */
+/** Reads reasoning from a field, or from `<think>` tags before the content. Of a list of parts, the
+ * response is the first part if it is a text. */
 export function readReasoning(message: Message): { response: string; reasoning: string } {
-  const text = typeof message.content === "string" ? message.content : "";
+  const { content } = message;
+  const text = typeof content === "string"
+    ? content
+    : Array.isArray(content)
+    ? textOfPart(content[0]) ?? ""
+    : "";
   const field = reasoningFieldOf(message);
   if (field !== undefined) return { response: text, reasoning: field };
   const [start, reasoning] = /^\s*<think>(.*?)<\/think>\s*/s.exec(text) ?? ["", ""];
@@ -136,10 +150,14 @@ export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";
   if (!Array.isArray(content)) return undefined;
-  if (!content.every((part) => part?.type === "text" && typeof part.text === "string")) {
-    return undefined;
-  }
-  return content.map((part) => part.text).join("");
+  const texts = content.map(textOfPart);
+  return texts.includes(undefined) ? undefined : texts.join("");
+}
+
+function textOfPart(part: unknown): string | undefined {
+  return isObject(part) && part.type === "text" && typeof part.text === "string"
+    ? part.text
+    : undefined;
 }
 
 /** How the arguments of tool calls are written in messages. */

@@ -86,10 +86,11 @@ const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp]
 
 const PARQUET = lettersOfBinary("PAR1");
 
-/** Matches letters that a control character other than a tab or line end follows: no text has one.
- * Matches bytes as Latin-1, in which 0x80 to 0x9f are bytes of UTF-8, as in `ORC’s`. */
+/** Matches letters only before a control character that no text contains. Texts contain tabs, line
+ * and page ends, and the escapes of terminals. Matches bytes as Latin-1: 0x80 to 0x9f are bytes of
+ * UTF-8, as in `ORC’s`. */
 function lettersOfBinary(letters: string): RegExp {
-  return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t\\r\\n\\x80-\\x9f]`, "u");
+  return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t-\\r\\x1b\\x80-\\x9f]`, "u");
 }
 
 export function isParquetStart(start: Uint8Array): boolean {

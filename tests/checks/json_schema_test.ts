@@ -37,6 +37,12 @@ for (
       `{"answer":1,"unit":"kg"}`,
       'Does not match the schema: /unit must be equal to one of the allowed values: ["m","s"]',
     ],
+    [
+      "a name as long as a text",
+      { additionalProperties: { type: "integer" } },
+      `{"${"é".repeat(9_000)}":""}`,
+      `Does not match the schema: /${"é".repeat(98)}… must be integer`,
+    ],
     ["a format", { format: "date" }, `"2025-02-30"`, /must match format "date"$/],
     ["an unknown format", { format: "unheard-of" }, `"x"`, undefined],
     ["an unknown keyword", { example: 1 }, `"x"`, undefined],

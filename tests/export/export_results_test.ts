@@ -1,6 +1,7 @@
 /** Tests of exports in lib/export/write_set.ts. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import type { ThinkStyle } from "../../lib/answer.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ExportOptions } from "../../lib/export/mod.ts";
 import { tempDir } from "../support/temp.ts";
@@ -103,6 +104,19 @@ Deno.test("exportResults() reads how rows were sent from run.json", async () => 
     ],
     tools: JSON.stringify(tools),
   }]);
+});
+
+Deno.test({
+  name: "exportResults() reads run.json beside the file that a link leads to",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    const tools = [{ type: "function", function: { name: "add" } }];
+    await dir.write("runs/1.jsonl", resultLineOf({ prompt: "p" }) + "\n");
+    await dir.write("runs/1.run.json", runFile({}, { tools }));
+    await Deno.symlink("runs/1.jsonl", dir.path("out.jsonl"));
+    assertEquals((await exportFrom(dir)).columns, ["messages", "tools"]);
+  },
 });
 
 Deno.test("exportResults() refuses options that yield messages other than those that were sent", async () => {
@@ -366,6 +380,36 @@ Deno.test("exportResults() notes how trainers treat the rows", async () => {
   const field = { format: "sharegpt", think: "field" } as const;
   assert((await notesOf(["{}"], field, "why")).includes("LLaMA-Factory does not read it"));
   assert((await notesOf(["{}"], {}, "why")).includes("need --think field"));
+});
+
+Deno.test("an export as sharegpt counts the rows with reasoning that LLaMA-Factory does not read", async () => {
+  await using dir = await tempDir();
+  const turns = (reasoning_content?: string) => [
+    { role: "user", content: "a" },
+    { role: "assistant", content: "b", reasoning_content },
+  ];
+  await dir.write("in.jsonl", [
+    { messages: turns("why") },
+    { messages: [...turns("why"), ...turns()] },
+    { messages: turns() },
+  ]);
+  const notesWith = async (think?: ThinkStyle) => {
+    const [input, output] = ["in.jsonl", "train.jsonl"].map((name) => dir.path(name));
+    const options = { input, output, format: "sharegpt", think, replace: true } as const;
+    return (await convertFiles(options)).notes;
+  };
+  const unread = "LLaMA-Factory does not read it. Use";
+  const messages = "--format messages for TRL and Axolotl";
+  for (const think of [undefined, "field"] as const) {
+    assertEquals(await notesWith(think), [
+      `2 rows with reasoning in a field: ${unread} --think wrap, or ${messages}`,
+    ]);
+  }
+  for (const think of ["wrap", "drop"] as const) {
+    assertEquals(await notesWith(think), [
+      `1 row with reasoning of earlier turns in a field: ${unread} ${messages}`,
+    ]);
+  }
 });
 
 Deno.test("exportResults() writes every content as a list of parts if a message has an image", async () => {

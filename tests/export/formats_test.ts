@@ -120,14 +120,24 @@ Deno.test("toTrainingRow() keeps the reasoning of earlier turns, whatever its fi
 });
 
 Deno.test("toTrainingRow() writes the reasoning of an answer that is a list of parts", () => {
-  const content = [{ type: "text", text: "4" }];
-  const answer = { role: "assistant", content, reasoning: "Easy" };
-  const { messages } = row("messages", { answer }) as { messages: unknown[] };
-  const tags = { type: "text", text: "<think>\nEasy\n</think>\n\n" };
-  assertEquals(messages.at(-1), { role: "assistant", content: [tags, ...content] });
-  assertEquals((row("alpaca", { answer }) as { output: unknown }).output, WRAPPED);
-  const { output } = row("alpaca", { answer }, "drop") as { output: unknown };
-  assertEquals(output, "4");
+  const text = (text: string) => [{ type: "text", text }];
+  for (
+    const answer of [
+      { role: "assistant", content: text("4"), reasoning: "Easy" },
+      { role: "assistant", content: text("<think>Easy</think>4") },
+    ]
+  ) {
+    const answerIn = (think: ThinkStyle) =>
+      (row("messages", { answer }, think) as { messages: unknown[] }).messages.at(-1);
+    assertEquals(answerIn("wrap"), { role: "assistant", content: text(WRAPPED) });
+    assertEquals(answerIn("drop"), { role: "assistant", content: text("4") });
+    const inField = { role: "assistant", content: text("4"), reasoning_content: "Easy" };
+    assertEquals(answerIn("field"), inField);
+    const outputs = (["wrap", "drop"] as const).map((think) =>
+      (row("alpaca", { answer }, think) as { output: unknown }).output
+    );
+    assertEquals(outputs, [WRAPPED, "4"]);
+  }
   const image = [{ type: "image_url", image_url: { url: "x" } }];
   assertInstanceOf(
     row("alpaca", { answer: { role: "assistant", content: image } }),
@@ -176,11 +186,29 @@ Deno.test("toTrainingRow() keeps tool calls, and writes them as LLaMA-Factory re
 });
 
 Deno.test("toTrainingRow() joins a prefill and the answer that continues from it", () => {
-  const messages = [{ role: "user", content: "2 + 2?" }, { role: "assistant", content: "It is " }];
-  assertEquals(row("prompt-completion", { messages, reasoning: "" }), {
-    prompt: [{ role: "user", content: "2 + 2?" }],
-    completion: [{ role: "assistant", content: "It is 4" }],
-  });
+  const parts = [{ type: "text", text: "It " }, { type: "text", text: "is " }];
+  for (const content of ["It is ", parts]) {
+    const messages = [{ role: "user", content: "2 + 2?" }, { role: "assistant", content }];
+    assertEquals(row("prompt-completion", { messages, reasoning: "" }), {
+      prompt: [{ role: "user", content: "2 + 2?" }],
+      completion: [{ role: "assistant", content: "It is 4" }],
+    });
+  }
+});
+
+Deno.test("toTrainingRow() takes a prefill that opens the reasoning for its tag", () => {
+  const user = { role: "user", content: "2 + 2?" };
+  const answerAfter = (content: string, reasoning: string, think?: ThinkStyle) => {
+    const messages = [user, { role: "assistant", content }];
+    const made = row("prompt-completion", { messages, reasoning }, think);
+    return (made as { completion: { content: string }[] }).completion[0];
+  };
+  assertEquals(answerAfter("<think>\n", "Easy").content, WRAPPED);
+  assertEquals(answerAfter("<think>\n", "Easy", "drop").content, "4");
+  const inField = { role: "assistant", content: "4", reasoning_content: "Easy" };
+  assertEquals(answerAfter("<think>\n", "Easy", "field"), inField);
+  assertEquals(answerAfter("<think>\n", "").content, "<think>\n4");
+  assertEquals(answerAfter("It is ", "Easy").content, WRAPPED.replace("4", "It is 4"));
 });
 
 Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {

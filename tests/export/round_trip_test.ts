@@ -243,12 +243,14 @@ Deno.test("the answer of a results line is its response, whatever fields its row
   const asked = { role: "user", content: "q" };
   const old = { role: "assistant", content: "Once" };
   const messages = [asked, old];
+  const parts = { role: "assistant", content: [{ type: "text", text: "Once" }] };
   const continuing = { continue_final_message: true };
   const response = " upon a time";
   const cases: readonly [row: object, answer: string, runParams?: Params][] = [
     [{ prompt: "q", completion: "a reference", output: "another" }, response],
     [{ messages }, response],
     [{ messages, params: continuing }, `Once${response}`],
+    [{ messages: [asked, parts], params: continuing }, `Once${response}`],
     [{ messages }, `Once${response}`, continuing],
     [{ conversations: [{ from: "human", value: "q" }, { from: "gpt", value: "old" }] }, response],
   ];

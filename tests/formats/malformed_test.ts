@@ -336,6 +336,7 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
   ["header.txt", "prompt,id\nWhat is it?\nWho, when, and why?\n", 3],
   ["GGUF.txt", "GGUF or GPTQ?\n", 1],
   ["PAR1.txt", "PAR1 is the start of which files?\n", 1],
+  ["ORC.txt", "ORC stores what, and how much of it?\f\x1b[1mWhy?\x1b[0m\n", 1],
   ["BZh.txt", "BZh91 or BZh11?\n", 1],
   ["PDF.txt", "%PDF-1.7 is the start of which files?\n", 1],
   ["Rar.txt", "Rar! Who says so?\n", 1],
