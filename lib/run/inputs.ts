@@ -45,19 +45,17 @@ export async function findInputs(
       files.push(input);
       continue;
     }
-    const { paths, skipped } = isWholeFolder
+    const { paths, links, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
       : await inputsMatching(input, signal);
     // The run reports the missing files together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
-    const distinctPaths = await withoutLinks(paths.length > 1 ? sortNaturally(paths) : paths);
+    const distinctPaths = withoutLinks(paths.length > 1 ? sortNaturally(paths) : paths, links);
     files.push(...distinctPaths);
     const linkCount = paths.length - distinctPaths.length;
     if (linkCount > 0) {
-      const links = formatCountOf(linkCount, "link");
-      notes.push(
-        `${input}: ${links} to ${linkCount === 1 ? "another file" : "other files"} left out`,
-      );
+      const others = linkCount === 1 ? "another file" : "other files";
+      notes.push(`${input}: ${formatCountOf(linkCount, "link")} to ${others} left out`);
     }
     if (skipped > 0 && paths.length > 0) {
       notes.push(
@@ -72,9 +70,10 @@ export async function findInputs(
 }
 
 /** Leaves out links to other files of the list, whose rows would be paid for twice. */
-async function withoutLinks(paths: readonly string[]): Promise<readonly string[]> {
-  const links = new Set<string>();
-  for (const path of paths) if ((await Deno.lstat(path)).isSymlink) links.add(path);
+function withoutLinks(
+  paths: readonly string[],
+  links: ReadonlySet<string>,
+): readonly string[] {
   if (links.size === 0) return paths;
   const found = new Set(paths.filter((path) => !links.has(path)).map(realPathOf));
   return paths.filter((path) => {
@@ -91,6 +90,8 @@ function sortNaturally(names: readonly string[]): string[] {
 
 interface FilteredFiles {
   readonly paths: string[];
+  /** Those of the paths that are links. */
+  readonly links: ReadonlySet<string>;
   readonly skipped: number;
 }
 
@@ -99,28 +100,33 @@ async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
   if (direct.paths.length > 0 || !(await isFolder(data))) return direct;
-  const { paths, skipped } = await inputsDirectlyIn(data);
-  return { paths, skipped: skipped + direct.skipped };
+  const { paths, links, skipped } = await inputsDirectlyIn(data);
+  return { paths, links, skipped: skipped + direct.skipped };
 }
 
 async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
-  const { files } = await readFolder(folder);
+  const { files, links } = await readFolder(folder);
   const siblings = new Set(files);
-  const paths = files.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
-  return { paths, skipped: files.length - paths.length };
+  const names = files.filter((name) => isInput(name, siblings));
+  return {
+    paths: names.map((name) => join(folder, name)),
+    links: new Set(names.filter((name) => links.has(name)).map((name) => join(folder, name))),
+    skipped: files.length - names.length,
+  };
 }
 
-async function readFolder(folder: string): Promise<{ files: string[]; subfolders: string[] }> {
-  const files: string[] = [], subfolders: string[] = [];
+async function readFolder(folder: string) {
+  const files: string[] = [], links = new Set<string>(), subfolders: string[] = [];
   try {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    for await (const { name, isDirectory, isSymlink } of Deno.readDir(folder)) {
       (isDirectory ? subfolders : files).push(name);
+      if (isSymlink) links.add(name);
     }
   } catch (cause) {
     const message = `Cannot read the folder "${folder}": ${systemReason(cause)}`;
     throw new SourceError(message, { path: folder, cause });
   }
-  return { files, subfolders };
+  return { files, links, subfolders };
 }
 
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
@@ -136,18 +142,21 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
 
 async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
-  const paths: string[] = [];
+  const paths: string[] = [], links = new Set<string>();
   let skipped = 0;
-  for await (const { folder, files } of walk(start, depth, signal)) {
+  for await (const { folder, files, linkNames } of walk(start, depth, signal)) {
     const siblings = new Set(files);
     for (const name of files) {
       const path = pathIn(folder, name);
       if (!matchesGlob(path.normalize(), glob)) continue;
-      if (isInput(name, siblings)) paths.push(path);
-      else skipped++;
+      if (!isInput(name, siblings)) skipped++;
+      else {
+        paths.push(path);
+        if (linkNames.has(name)) links.add(path);
+      }
     }
   }
-  return { paths, skipped };
+  return { paths, links, skipped };
 }
 
 function pathIn(folder: string, name: string): string {
@@ -173,11 +182,11 @@ async function* walk(
   folder: string,
   depth: number,
   signal?: AbortSignal,
-): AsyncGenerator<{ folder: string; files: readonly string[] }> {
+): AsyncGenerator<{ folder: string; files: string[]; linkNames: ReadonlySet<string> }> {
   signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
-  const { files, subfolders } = await readFolder(folder);
-  yield { folder, files };
+  const { files, links, subfolders } = await readFolder(folder);
+  yield { folder, files, linkNames: links };
   for (const name of subfolders) {
     if (!name.startsWith(".")) yield* walk(pathIn(folder, name), depth - 1, signal);
   }

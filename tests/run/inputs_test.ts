@@ -56,6 +56,18 @@ Deno.test({
   },
 });
 
+Deno.test("the files of a folder are found even if it forbids to look at them: the run names them", async () => {
+  await using dir = await folder();
+  const { lstat } = Deno;
+  Deno.lstat = () => Promise.reject(new Deno.errors.PermissionDenied("no"));
+  try {
+    assertEquals((await findInputs([dir.root])).files.length, 3);
+    assertEquals((await findInputs([dir.path("*.jsonl")])).files.length, 2);
+  } finally {
+    Deno.lstat = lstat;
+  }
+});
+
 Deno.test("compressed results are left out, a compressed input beside its results is not", async () => {
   await using dir = await tempDir();
   const outputs = ["a.jsonl.gz", "a_error.jsonl.gz", "a.outdated.jsonl.zst", "a.run.json"];
