@@ -239,7 +239,7 @@ export class DisplacedAnswers {
     const problem = cause instanceof Error ? cause.message : "Not all answers are in the output";
     throw new SinkError(
       `${problem}\nBefore the next run, move ${listOf(this.#paths)} to "${this.#folder}": ` +
-        "otherwise, the answers in it are paid for again",
+        "otherwise, these answers are paid for again",
       { cause },
     );
   }

@@ -84,7 +84,7 @@ Deno.test("a run whose answers are in the folder for temporary files says last t
       message.split("\n").at(-1),
       `Before the next run, move "${path}" to "${
         dir.path("out/")
-      }": otherwise, the answers in it are paid for again`,
+      }": otherwise, these answers are paid for again`,
     );
     assertEquals((await Deno.readTextFile(path)).split("\n").length, 2);
     await Deno.remove(dirname(path), { recursive: true });
