@@ -16,7 +16,7 @@ const { join } = stdPath;
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
-  /** Messages about files that were left out of folders and patterns. */
+  /** Messages about files that were left out. */
   readonly notes: string[];
 }
 
@@ -29,7 +29,8 @@ const RETORT_FILE =
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
  * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files (`.x`,
  * `_x`), files of unknown formats, files written by Retort and links to other files of the folder or
- * pattern are left out and counted. A folder or pattern without any other file is returned as it is.
+ * pattern are left out and counted, and so are named links to other inputs. A folder or pattern
+ * without any other file is returned as it is.
  *
  * @param signal Aborts the search, which may take minutes for `**`.
  * @throws {SourceError} when a folder cannot be read
@@ -39,10 +40,13 @@ export async function findInputs(
   signal?: AbortSignal,
 ): Promise<FoundInputs> {
   const files: string[] = [], notes: string[] = [];
+  const namedLinks = new Set<string>();
   for (const input of inputs) {
     const isWholeFolder = await isFolder(input);
     if (!isWholeFolder && (!PATTERN.test(input) || (await statOf(input))?.isFile)) {
       files.push(input);
+      // The shell may have expanded a pattern.
+      if (isLink(input)) namedLinks.add(input);
       continue;
     }
     const { paths, links, skipped } = isWholeFolder
@@ -52,11 +56,7 @@ export async function findInputs(
     if (paths.length === 0) files.push(input);
     const distinctPaths = withoutLinks(paths.length > 1 ? sortNaturally(paths) : paths, links);
     files.push(...distinctPaths);
-    const linkCount = paths.length - distinctPaths.length;
-    if (linkCount > 0) {
-      const others = linkCount === 1 ? "another file" : "other files";
-      notes.push(`${input}: ${formatCountOf(linkCount, "link")} to ${others} left out`);
-    }
+    notes.push(...linksNote(`${input}: `, paths.length - distinctPaths.length));
     if (skipped > 0 && paths.length > 0) {
       notes.push(
         `${input}: ${formatCountOf(distinctPaths.length, "file")} read, ${
@@ -66,7 +66,24 @@ export async function findInputs(
       );
     }
   }
-  return { files: [...new Set(files)], notes };
+  const namedFiles = [...new Set(files)], distinctFiles = withoutLinks(namedFiles, namedLinks);
+  notes.push(...linksNote("", namedFiles.length - distinctFiles.length));
+  return { files: [...distinctFiles], notes };
+}
+
+function linksNote(start: string, count: number): string[] {
+  if (count === 0) return [];
+  const others = count === 1 ? "another file" : "other files";
+  return [`${start}${formatCountOf(count, "link")} to ${others} left out`];
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch {
+    // The run reports what cannot be read.
+    return false;
+  }
 }
 
 /** Leaves out links to other files of the list, whose rows would be paid for twice. */

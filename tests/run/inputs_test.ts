@@ -53,6 +53,11 @@ Deno.test({
       assertEquals(files, ["b.jsonl", "c.jsonl"].map((name) => dir.path(`in/${name}`)));
       assertEquals(notes, [`${input}: 2 links to other files left out`]);
     }
+    // As the shell expands `in/*.jsonl`.
+    const named = ["a", "b", "c", "d"].map((name) => dir.path(`in/${name}.jsonl`));
+    const { files, notes } = await findInputs(named);
+    assertEquals([files, notes], [[named[1], named[2]], ["2 links to other files left out"]]);
+    assertEquals((await findInputs([named[0]])).files, [named[0]]);
   },
 });
 
