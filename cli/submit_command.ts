@@ -1,10 +1,11 @@
 /** `retort submit`: prints or submits a job, shows its state, or cancels it. @module */
 
 import { UsageError } from "../lib/errors.ts";
-import { exists, isMissing } from "../lib/files.ts";
+import { exists, isMissing, shardStem } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
-import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
+import { checkReadableTwice, filesOf, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, planFor } from "../lib/shards/mod.ts";
+import { refuseLongName } from "../lib/sink/mod.ts";
 import type { Config } from "./config.ts";
 import { EXIT_DONE } from "./exit.ts";
 import { flagsOf, typedName } from "./flags.ts";
@@ -79,6 +80,7 @@ async function prepare(
   const { files } = await findInputs(inputs);
   const shardOutput = await sharedOutput(inputs, files, output);
   const { stem } = shardOutput;
+  refuseLongName(filesOf("", shardStem(stem, { index: 0, count: shards })).runJson);
   const mergedResults = mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume, warnOfMissing } = await import("./submit_kubernetes.ts");

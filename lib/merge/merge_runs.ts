@@ -31,28 +31,25 @@ import {
   checkOutputs,
   filesOf,
   identityDifferences,
-  makeFolders,
   type OutputFiles,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { shellWord } from "../printable.ts";
-import { acquireLock, dropLines, LineSet, type Lock } from "../sink/mod.ts";
+import { dropLines, LineSet } from "../sink/mod.ts";
 import { fewestSamples, limitOf, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import {
-  checkEmpty,
-  checkReplaceable,
   emptyReport,
-  LOCK_OPTIONS,
   openOutput,
   refuseOmittedAnswers,
   refuseOverwrite,
   runsBeside,
   tidyUp,
   unfinishedProblem,
+  whileClaimed,
 } from "./output.ts";
 import { noticesOf, readyRuns } from "./ready_runs.ts";
 
@@ -75,7 +72,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   }
   const files = await outputFiles(pathOf(options.output));
   // Checked before the wait: runs may take days, and never start if their folder is not writable.
-  const checkOutput = async () => (await claimOutput(files, options)).release();
+  const checkOutput = () => whileClaimed(files, options, () => Promise.resolve());
   const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);
   return { ...await mergeReady(runs, files, options), notices };
@@ -101,22 +98,14 @@ async function mergeReady(
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
   if (proof) await checkInputs(inputs);
   await checkOutputs(inputs, [files]);
-  using _lock = await claimOutput(files, options);
-  if (!proof) return await joinRuns(runs, files, options.signal);
-  return await mergeProven(runs, files, options, knownProblems);
-}
-
-/** Locks the output, and throws if its files may not be written. */
-async function claimOutput(files: OutputFiles, { replace }: MergeOptions): Promise<Lock> {
-  await makeFolders([files]);
-  const lock = await acquireLock(files.lock, LOCK_OPTIONS);
-  try {
-    await (replace ? checkReplaceable : checkEmpty)(files);
-    return lock;
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  return await whileClaimed(
+    files,
+    options,
+    () =>
+      proof
+        ? mergeProven(runs, files, options, knownProblems)
+        : joinRuns(runs, files, options.signal),
+  );
 }
 
 async function outputFiles(output: string): Promise<OutputFiles> {

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { basename } from "../deps/std_path.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 import { exists, hasContent, ifThere, inFolder, realFolderOf, removeIfThere } from "../files.ts";
 import { checkOwnFile, holdsOwnLines } from "../line_blocks.ts";
-import { type OutputFiles, readRunFile } from "../run/mod.ts";
+import { makeFolders, type OutputFiles, readRunFile } from "../run/mod.ts";
 import {
   acquireLock,
   cannotWrite,
@@ -21,7 +21,7 @@ import {
 } from "../sink/mod.ts";
 import { movedFolderOf } from "../shards/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
-import type { Clash, MergeProblem, MergeReport } from "./mod.ts";
+import type { Clash, MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
@@ -114,6 +114,29 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** Locks the output during `work`. Throws if its files may not be written. If nothing is written,
+ * removes the lock file and the folder that it has created. */
+export async function whileClaimed<T>(
+  files: OutputFiles,
+  { replace }: MergeOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { lock, results } = files, folder = dirname(lock);
+  const isNewFolder = !(await exists(folder)), isNewLock = !(await exists(lock));
+  await makeFolders([files]);
+  using _lock = await acquireLock(lock, LOCK_OPTIONS);
+  try {
+    await (replace ? checkReplaceable : checkEmpty)(files);
+    return await work();
+  } finally {
+    // Still locked: no other process can use a lock file that is about to be removed.
+    if (isNewLock && !(await exists(results))) {
+      await removeIfThere(lock).catch(() => {});
+      if (isNewFolder) await Deno.remove(folder).catch(() => {});
+    }
+  }
 }
 
 /** Throws if the output is not empty. A run whose rows all failed has only failures. */

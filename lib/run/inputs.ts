@@ -16,7 +16,7 @@ const { join } = stdPath;
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
-  /** Messages about files that were left out of folders and patterns. */
+  /** Messages about files that were left out. */
   readonly notes: string[];
 }
 
@@ -29,7 +29,8 @@ const RETORT_FILE =
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
  * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files (`.x`,
  * `_x`), files of unknown formats, files written by Retort and links to other files of the folder or
- * pattern are left out and counted. A folder or pattern without any other file is returned as it is.
+ * pattern are left out and counted, and so are named links to other inputs. A folder or pattern
+ * without any other file is returned as it is.
  *
  * @param signal Aborts the search, which may take minutes for `**`.
  * @throws {SourceError} when a folder cannot be read
@@ -39,26 +40,23 @@ export async function findInputs(
   signal?: AbortSignal,
 ): Promise<FoundInputs> {
   const files: string[] = [], notes: string[] = [];
+  const namedLinks = new Set<string>();
   for (const input of inputs) {
     const isWholeFolder = await isFolder(input);
     if (!isWholeFolder && (!PATTERN.test(input) || (await statOf(input))?.isFile)) {
       files.push(input);
+      // The shell may have expanded a pattern.
+      if (isLink(input)) namedLinks.add(input);
       continue;
     }
-    const { paths, skipped } = isWholeFolder
+    const { paths, links, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
       : await inputsMatching(input, signal);
     // The run reports the missing files together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
-    const distinctPaths = await withoutLinks(paths.length > 1 ? sortNaturally(paths) : paths);
+    const distinctPaths = withoutLinks(paths.length > 1 ? sortNaturally(paths) : paths, links);
     files.push(...distinctPaths);
-    const linkCount = paths.length - distinctPaths.length;
-    if (linkCount > 0) {
-      const links = formatCountOf(linkCount, "link");
-      notes.push(
-        `${input}: ${links} to ${linkCount === 1 ? "another file" : "other files"} left out`,
-      );
-    }
+    notes.push(...linksNote(`${input}: `, paths.length - distinctPaths.length));
     if (skipped > 0 && paths.length > 0) {
       notes.push(
         `${input}: ${formatCountOf(distinctPaths.length, "file")} read, ${
@@ -68,13 +66,31 @@ export async function findInputs(
       );
     }
   }
-  return { files: [...new Set(files)], notes };
+  const namedFiles = [...new Set(files)], distinctFiles = withoutLinks(namedFiles, namedLinks);
+  notes.push(...linksNote("", namedFiles.length - distinctFiles.length));
+  return { files: [...distinctFiles], notes };
+}
+
+function linksNote(start: string, count: number): string[] {
+  if (count === 0) return [];
+  const others = count === 1 ? "another file" : "other files";
+  return [`${start}${formatCountOf(count, "link")} to ${others} left out`];
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch {
+    // The run reports what cannot be read.
+    return false;
+  }
 }
 
 /** Leaves out links to other files of the list, whose rows would be paid for twice. */
-async function withoutLinks(paths: readonly string[]): Promise<readonly string[]> {
-  const links = new Set<string>();
-  for (const path of paths) if ((await Deno.lstat(path)).isSymlink) links.add(path);
+function withoutLinks(
+  paths: readonly string[],
+  links: ReadonlySet<string>,
+): readonly string[] {
   if (links.size === 0) return paths;
   const found = new Set(paths.filter((path) => !links.has(path)).map(realPathOf));
   return paths.filter((path) => {
@@ -91,6 +107,8 @@ function sortNaturally(names: readonly string[]): string[] {
 
 interface FilteredFiles {
   readonly paths: string[];
+  /** Those of the paths that are links. */
+  readonly links: ReadonlySet<string>;
   readonly skipped: number;
 }
 
@@ -99,28 +117,33 @@ async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
   if (direct.paths.length > 0 || !(await isFolder(data))) return direct;
-  const { paths, skipped } = await inputsDirectlyIn(data);
-  return { paths, skipped: skipped + direct.skipped };
+  const { paths, links, skipped } = await inputsDirectlyIn(data);
+  return { paths, links, skipped: skipped + direct.skipped };
 }
 
 async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
-  const { files } = await readFolder(folder);
+  const { files, links } = await readFolder(folder);
   const siblings = new Set(files);
-  const paths = files.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
-  return { paths, skipped: files.length - paths.length };
+  const names = files.filter((name) => isInput(name, siblings));
+  return {
+    paths: names.map((name) => join(folder, name)),
+    links: new Set(names.filter((name) => links.has(name)).map((name) => join(folder, name))),
+    skipped: files.length - names.length,
+  };
 }
 
-async function readFolder(folder: string): Promise<{ files: string[]; subfolders: string[] }> {
-  const files: string[] = [], subfolders: string[] = [];
+async function readFolder(folder: string) {
+  const files: string[] = [], links = new Set<string>(), subfolders: string[] = [];
   try {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    for await (const { name, isDirectory, isSymlink } of Deno.readDir(folder)) {
       (isDirectory ? subfolders : files).push(name);
+      if (isSymlink) links.add(name);
     }
   } catch (cause) {
     const message = `Cannot read the folder "${folder}": ${systemReason(cause)}`;
     throw new SourceError(message, { path: folder, cause });
   }
-  return { files, subfolders };
+  return { files, links, subfolders };
 }
 
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
@@ -136,18 +159,21 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
 
 async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
-  const paths: string[] = [];
+  const paths: string[] = [], links = new Set<string>();
   let skipped = 0;
-  for await (const { folder, files } of walk(start, depth, signal)) {
+  for await (const { folder, files, linkNames } of walk(start, depth, signal)) {
     const siblings = new Set(files);
     for (const name of files) {
       const path = pathIn(folder, name);
       if (!matchesGlob(path.normalize(), glob)) continue;
-      if (isInput(name, siblings)) paths.push(path);
-      else skipped++;
+      if (!isInput(name, siblings)) skipped++;
+      else {
+        paths.push(path);
+        if (linkNames.has(name)) links.add(path);
+      }
     }
   }
-  return { paths, skipped };
+  return { paths, links, skipped };
 }
 
 function pathIn(folder: string, name: string): string {
@@ -173,11 +199,11 @@ async function* walk(
   folder: string,
   depth: number,
   signal?: AbortSignal,
-): AsyncGenerator<{ folder: string; files: readonly string[] }> {
+): AsyncGenerator<{ folder: string; files: string[]; linkNames: ReadonlySet<string> }> {
   signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
-  const { files, subfolders } = await readFolder(folder);
-  yield { folder, files };
+  const { files, links, subfolders } = await readFolder(folder);
+  yield { folder, files, linkNames: links };
   for (const name of subfolders) {
     if (!name.startsWith(".")) yield* walk(pathIn(folder, name), depth - 1, signal);
   }

@@ -236,7 +236,7 @@ export class DisplacedAnswers {
     const [result] = await Promise.allSettled([run]);
     if (this.#paths.length === 0) return await run;
     const cause = result.status === "rejected" ? result.reason : undefined;
-    const problem = cause instanceof Error ? cause.message : "The disk of the output is full";
+    const problem = cause instanceof Error ? cause.message : "Not all answers are in the output";
     throw new SinkError(
       `${problem}\nBefore the next run, move ${listOf(this.#paths)} to "${this.#folder}": ` +
         "otherwise, it would pay for these answers again",

@@ -344,7 +344,11 @@ Deno.test("a loop that is left has closed its source, unless the source never an
   const closed: string[] = [];
   async function* endless() {
     try {
-      while (true) yield "a";
+      while (true) {
+        yield "a";
+        // The loop is left while a row is being read.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     } finally {
       closed.push("endless");
     }

@@ -424,7 +424,22 @@ Deno.test("one uid with two contents is reported with both places, and the later
   const tidy = ["merge", dir.path("out/"), "--tidy", "-o", dir.path("out/in.jsonl")];
   assertEquals(await mergeCommand(parseCommandLine(tidy), io), 3);
   assertMatch(said, /different content\n.*in\.jsonl:42\nNothing was written: --tidy/);
-  assertEquals(await dir.names("out"), [...before, "in.lock"].toSorted());
+  assertEquals(await dir.names("out"), before);
+});
+
+Deno.test("a merge that writes nothing leaves neither its folder nor its lock file", async () => {
+  await using dir = await tempDir();
+  const rows = [{ id: "a", prompt: "1" }, { id: "a", prompt: "2" }];
+  await runShards(await dir.write("in.jsonl", rows), dir.path("out/"), 2);
+  const merge = (output: string, options = {}) =>
+    mergeRuns({ outputs: dir.path("out"), output: dir.path(output), tidy: true, ...options });
+  assertEquals((await merge("new/in.jsonl")).results, null);
+  await assertRejects(() => merge("new/in.jsonl", { limit: 1 }), UsageError, "--limit");
+  assertEquals(await dir.exists("new"), false);
+  // What was there before stays.
+  await dir.write("old/in.lock", "");
+  assertEquals((await merge("old/in.jsonl")).results, null);
+  assertEquals(await dir.names("old"), ["in.lock"]);
 });
 
 Deno.test("a merge that replaces one with clashing rows leaves no duplicates of it, and replaces no file of the user", async () => {
@@ -1299,8 +1314,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     assertEquals(said, "Waiting: 1 of 2 runs is done\nStopped: no complete output was written\n");
     await runShard(input, dir.path("out/"), { shard: { index: 1, count: 2 } });
     assertEquals(await stopped(), code);
-    const left = await Array.fromAsync(Deno.readDir(dir.path("all")), ({ name }) => name);
-    assertEquals(left, ["in.lock"]);
+    assertEquals(await dir.exists("all"), false);
     // Until the process ends, a second signal finds a handler. Without a first one, none is left.
     assertEquals(handlers.size, 3);
     handlers.clear();

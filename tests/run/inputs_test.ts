@@ -53,7 +53,24 @@ Deno.test({
       assertEquals(files, ["b.jsonl", "c.jsonl"].map((name) => dir.path(`in/${name}`)));
       assertEquals(notes, [`${input}: 2 links to other files left out`]);
     }
+    // As the shell expands `in/*.jsonl`.
+    const named = ["a", "b", "c", "d"].map((name) => dir.path(`in/${name}.jsonl`));
+    const { files, notes } = await findInputs(named);
+    assertEquals([files, notes], [[named[1], named[2]], ["2 links to other files left out"]]);
+    assertEquals((await findInputs([named[0]])).files, [named[0]]);
   },
+});
+
+Deno.test("the files of a folder are found even if it forbids to look at them: the run names them", async () => {
+  await using dir = await folder();
+  const { lstat } = Deno;
+  Deno.lstat = () => Promise.reject(new Deno.errors.PermissionDenied("no"));
+  try {
+    assertEquals((await findInputs([dir.root])).files.length, 3);
+    assertEquals((await findInputs([dir.path("*.jsonl")])).files.length, 2);
+  } finally {
+    Deno.lstat = lstat;
+  }
 });
 
 Deno.test("compressed results are left out, a compressed input beside its results is not", async () => {

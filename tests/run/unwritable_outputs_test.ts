@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { OutputWatch } from "../../lib/run/unwritable_outputs.ts";
+import type { RunNotices } from "../../lib/run/notices.ts";
+import { DisplacedAnswers, OutputWatch } from "../../lib/run/unwritable_outputs.ts";
 
 /** A watched output; the test sets its problem. */
 class TestJob {
@@ -123,4 +124,23 @@ Deno.test("OutputWatch checks once more at the end, and twice if something is wr
   bad.job.problem = "it was removed";
   await assertRejects(() => bad.watch.end(), SinkError, "it was removed");
   assertEquals([bad.job.looks, bad.job.problem, bad.lost.length], [2, undefined, 1]);
+});
+
+Deno.test("DisplacedAnswers ends a run with what to do first, also after a second Ctrl-C", async () => {
+  const answers = new DisplacedAnswers({ add() {} } as unknown as RunNotices);
+  const failed = () => Promise.reject(new SinkError("Cannot write"));
+  answers.add("out/x.jsonl", "out/x.rescued-1.jsonl", false);
+  assertEquals(await answers.after(Promise.resolve("summary")), "summary");
+  assertEquals(
+    (await assertRejects(() => answers.after(failed())) as Error).message,
+    "Cannot write",
+  );
+  answers.add("out/x.jsonl", "/tmp/r/x.rescued-2.jsonl", true);
+  for (const run of [() => Promise.resolve("summary"), failed]) {
+    const { message } = await assertRejects(() => answers.after<unknown>(run()), SinkError);
+    assertStringIncludes(
+      message,
+      '\nBefore the next run, move "/tmp/r/x.rescued-2.jsonl" to "out/"',
+    );
+  }
 });

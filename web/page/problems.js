@@ -19,7 +19,8 @@ const ADVICE = {
   response: "The teacher's answers cannot be read: check that the address is that of its API",
   unfinished:
     "The finish reason does not mark these answers as complete: if they are, accept the reason with --accept-ending",
-  truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
+  truncated:
+    "Raise --max-tokens, or use --on-truncated escalate with a higher --max-tokens-cap; a retry sends only these rows",
   filtered:
     "The teacher's filter rejects these prompts or answers: change the prompts, or use another teacher",
   empty: "The answers are empty: raise --max-tokens where reasoning uses all of them",
