@@ -7,6 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
 import {
   exists,
   isFolder,
@@ -87,7 +88,7 @@ async function refuseOtherCount(output: string, shards: number): Promise<void> {
   if (counts.length === 0) return;
   const choices = counts.map((count) => `--shards ${count}`).join(" or ");
   throw new NoRunsError(
-    `Cannot find ${shards} shards in "${output}": it is divided into ${
+    `Cannot find ${formatCountOf(shards, "shard")} in "${output}": it is divided into ${
       counts.join(" and ")
     }. Use ${choices}`,
   );

@@ -1,8 +1,8 @@
 /**
  * The lines of one input's failures file, and which of them are outdated.
  *
- * A row may have two valid lines: a final failure, and a later line of an unfinished retry. Such a
- * row counts as failed until it has a result.
+ * A row may have two valid lines: a final failure, and a later line of an unfinished retry. The row
+ * is then reported as failed until it has a result.
  *
  * Lines are identified by number. Uids are kept only for rows in flight, bad rows, and rows whose
  * paid answer was not accepted.

@@ -185,7 +185,7 @@ const MAX_INPUTS_SHOWN = 20;
 function firstLines(lines: readonly string[], counts = ""): readonly string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return lines;
-  const lastLine = `… and ${formatCount(more)} more inputs${counts}`;
+  const lastLine = `… and ${formatCountOf(more, "more input")}${counts}`;
   return [...lines.slice(0, MAX_INPUTS_SHOWN), lastLine];
 }
 

@@ -220,7 +220,7 @@ export interface RunOptions {
   /** With `resume: false`, deletes the old results. @default false */
   overwrite?: boolean;
   /** Runs one of several contiguous parts of the input, which may all run at the same time. Several
-   * input files count as one sequence. The shard has its own output files, such as
+   * input files are read as one sequence. The shard has its own output files, such as
    * `out/x-00003-of-00016.jsonl`.
    * @default the whole input */
   shard?: Shard;

@@ -248,7 +248,7 @@ function fieldAt(value: unknown, path: string): unknown {
 }
 
 interface IdentityCheck extends Pick<RunOptions, "retry"> {
-  /** What a user who wants both settings can do. @default have both in one file */
+  /** Advice for a user who wants answers with both settings. @default to have them in one file */
   readonly mixAdvice?: string;
 }
 

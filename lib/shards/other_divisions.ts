@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
 import { hasContent, namesIn, splitPath, stemOf } from "../files.ts";
 import { commandText, shellWord } from "../printable.ts";
 import { delay } from "../timer.ts";
@@ -57,8 +58,7 @@ export async function refuseOtherDivisions(
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   const { start } = splitPath(stem), planned = await plannedDivisions(start);
-  // Finds this division even if its plan file is lost: it can be continued, because an unchanged
-  // input gets the same borders again.
+  // Also finds this division if its plan file is lost: an unchanged input gets the same borders.
   const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
@@ -232,7 +232,7 @@ async function otherDivision(
 }
 
 function runName(stem: string, count: number): string {
-  return `"${stem}.jsonl" in ${count} shards`;
+  return `"${stem}.jsonl" in ${formatCountOf(count, "shard")}`;
 }
 
 function mergedAnswersError(results: string, mergePath: string): OtherDivisionError {
@@ -254,7 +254,7 @@ async function answersInShardsError(
   attempt: string,
   { division, path, isRunning }: ShardAnswers,
 ): Promise<OtherDivisionError> {
-  const shards = `${division.count} shards`;
+  const shards = formatCountOf(division.count, "shard");
   if (isRunning) {
     return new OtherDivisionError(
       `Cannot run ${attempt}: a run is writing to "${path}", one of ${shards}, whose rows ` +

@@ -38,7 +38,7 @@ export function badRowUid(file: string, line: number): string {
 
 /**
  * Whether a failures line is that of a bad row. The uid alone does not tell, because an input row
- * may have such a uid. But only bad rows lack a prompt hash.
+ * may have a uid that begins in the same way. But only bad rows lack a prompt hash.
  *
  * @param uid Called only if there is no hash.
  */
@@ -47,9 +47,9 @@ export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
 }
 
 /**
- * A results line, without the trailing newline. Every line has all of Retort's fields, with the
- * same types, because Arrow infers types from the first lines: an unreported count is 0, a missing
- * text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
+ * A results line, without the trailing newline. All lines of a run have the same fields of Retort,
+ * with the same types, because Arrow infers types from the first lines: an unreported count is 0, a
+ * missing text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;

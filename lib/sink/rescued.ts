@@ -203,7 +203,7 @@ async function trim(place: Place): Promise<void> {
 
 /** Appends rescued lines to their output file, which must end with a whole line. Then removes the
  * files of rescued lines. Can be repeated after a crash: skips results whose uid is in the output
- * file, and failures whose line is there. */
+ * file, and failures whose line is in it. */
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
   const mergedLines: MergedLines[] = [], removablePaths: string[] = [];
   for await (const { path: from, size } of numberedFiles(path)) {

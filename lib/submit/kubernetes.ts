@@ -126,7 +126,7 @@ function templateOf(
     spec: {
       restartPolicy: "Never",
       // As process 1, Retort would ignore a SIGTERM in its first 0.3 s, before its handler is set.
-      // In a shared namespace, process 1 is that of Kubernetes.
+      // In a shared namespace, process 1 is the pause container's.
       shareProcessNamespace: true,
       // No pod needs the Kubernetes API or service variables. Clusters that enforce the
       // "restricted" Pod Security Standard require both security contexts.

@@ -1344,6 +1344,7 @@ Deno.test("a merge ignores borders without answers, and each choice that it name
     UsageError,
     "Use --shards 2 or --shards 3 or --shards 4",
   );
+  await assertRejects(() => merge(out, 1), UsageError, "Cannot find 1 shard in");
   await runShards(a, out, 3);
   assertEquals((await merge(out)).succeeded, 10);
   await runShards(b, out, 2);

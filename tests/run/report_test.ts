@@ -40,6 +40,7 @@ Deno.test("describeInput() says of thousands of inputs how many follow the first
   assertEquals(said.length, 21);
   assertEquals(said[0], "f0.jsonl: 2 rows (2 prompt)");
   assertEquals(said[20], "… and 9,980 more inputs: 19,960 rows, 1 bad");
+  assertEquals(describeInput(findings.slice(0, 21)).at(-1), "… and 1 more input: 2 rows");
 });
 
 Deno.test("describeInput() says how many samples each row gets", () => {

@@ -411,6 +411,8 @@ Deno.test("answers of shards are not paid for again by another number of shards"
     const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
     assertStringIncludes(message, "in-00001-of-00002.jsonl");
   }
+  const one = () => runShard(input, output, { shard: { index: 0, count: 1 } });
+  await assertRejects(one, UsageError, 'in.jsonl" in 1 shard: ');
   await assertRejects(() => verify({ input, output }), UsageError, "Verify each shard");
   // A refused shard is not shown as a failed one of the output.
   const statuses = (await dir.names("out/.retort")).filter((name) => name.endsWith(".status.json"));
