@@ -153,7 +153,7 @@ export function listenForSignals(
   };
 }
 
-/** What a run waits for before it ends; undefined if it ends at once. */
+/** Returns what a run waits for before it ends; undefined if it ends at once. */
 function awaited({ state, inFlight }: RunSnapshot): string | undefined {
   if (state === "disk_full") return "space on the disk, to write paid answers";
   return inFlight === 0 ? undefined : `${formatCountOf(inFlight, "paid call")} in flight`;

@@ -206,7 +206,7 @@ function adviceIn(habits: Habits, word: string): string | undefined {
   return habits.find(([, words]) => words.split(/\s+/).includes(word))?.[0];
 }
 
-/** Advice for a flag that users know from other programs; undefined for any other word. */
+/** Returns advice for a flag that users know from other programs; undefined for other words. */
 export function habitAdvice(name: string, flags: ReadonlySet<string>): string | undefined {
   const habit = name.replaceAll("_", "-");
   if (flags.has("param") && PARAM_HABITS.includes(habit)) {

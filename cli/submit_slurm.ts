@@ -191,7 +191,7 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   return isSlurmTime || ms === undefined ? text : slurmTime(seconds);
 }
 
-/** Seconds of a Slurm time limit: `[hours:]minutes:seconds` or `days-hours[:minutes[:seconds]]`. */
+/** Returns the seconds of `[hours:]minutes:seconds` or `days-hours[:minutes[:seconds]]`. */
 function secondsOf(time: string): number {
   const parts = time.split(/[-:]/).map(Number);
   const hasDays = time.includes("-");

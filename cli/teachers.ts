@@ -150,7 +150,7 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
 
 const NEEDED_MODEL = "a model: add -m NAME, or --simulate to try Retort without a teacher";
 
-/** The models that a run would request, in the order of its teachers. Opens no teacher. */
+/** Returns the models that a run would request, in the order of its teachers. Opens no teacher. */
 export function modelsOf(settings: Settings, specs: readonly TeacherSpec[]): string[] {
   if (settings.text("simulate") !== undefined) return [settings.text("model") ?? "simulated"];
   // `openTeachers` opens lists last.
@@ -247,8 +247,8 @@ async function openSimulated(
 }
 
 /**
- * A simulated teacher has no temperature: without a seed, all samples and resamples of a row would
- * be equal.
+ * Adds a seed. A simulated teacher has no temperature: without a seed, all samples and resamples of
+ * a row would be equal.
  */
 function withAnswerSeed(request: TeacherRequest): TeacherRequest {
   const { uid, resamples = 0 } = request;
@@ -256,7 +256,7 @@ function withAnswerSeed(request: TeacherRequest): TeacherRequest {
   return seed === 0 ? request : { ...request, params: { seed, ...request.params } };
 }
 
-/** The options of a teacher that are not about its connection. */
+/** Reads the options of a teacher that are not about its connection. */
 function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thinkTags"> = {}) {
   return {
     stream: settings.isOn("stream"),

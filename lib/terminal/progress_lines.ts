@@ -169,7 +169,7 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }
 
-/** `▒▒███████▚░░░░  62.4%`; "" while the number of rows is unknown. */
+/** Returns `▒▒███████▚░░░░  62.4%`; "" while the number of rows is unknown. */
 function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
   const { total } = snapshot;
   if (total === null) return "";

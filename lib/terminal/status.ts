@@ -77,19 +77,19 @@ export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
 
-/** `818/1,319 rows`. */
+/** Returns `818/1,319 rows`. */
 export function rowsSegment(snapshot: Snapshot): Segment {
   const done = formatCount(doneRows(snapshot));
   const { total } = snapshot;
   return { text: total === null ? `${done} rows finished` : `${done}/${formatCount(total)} rows` };
 }
 
-/** `62.4%`; 100 % for a run without rows. */
+/** Returns `62.4%`; `100.0%` for a run without rows. */
 export function percentDone(snapshot: Snapshot, total: number): string {
   return total === 0 ? "100.0%" : formatPercent(doneRows(snapshot), total);
 }
 
-/** Speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
+/** Returns speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
 export function mainSegments(snapshot: Snapshot, { isBrief = false } = {}): Segment[] {
   const { failed, rate_per_s } = snapshot;
   const shownSnapshot = isBrief
@@ -103,11 +103,9 @@ export function mainSegments(snapshot: Snapshot, { isBrief = false } = {}): Segm
   ];
 }
 
-/**
- * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if no time is
- * left. A lower bound (`ETA over 13 s`) is shown in the first seconds only if the run is throttled:
- * until rows have been in flight for a while, it is far too low.
- */
+/** Returns `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if
+ * no time is left. A lower bound (`ETA over 13 s`) is shown in the first seconds only if the run is
+ * throttled: until rows have been in flight for a while, it is far too low. */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load, elapsed_ms } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
@@ -145,7 +143,7 @@ export function workSegments(snapshot: Snapshot): Segment[] {
   return segments;
 }
 
-/** `37/200 in flight, limit 64`. */
+/** Returns `37/200 in flight, limit 64`. */
 function flightText({ in_flight, concurrency, limit }: Snapshot): string {
   const limitText = limit < concurrency ? `, limit ${formatCount(limit)}` : "";
   return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limitText}`;
@@ -161,7 +159,7 @@ export function processSegments(
   ].map((text) => ({ text, color: "dim" }));
 }
 
-/** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated, and allowed. */
+/** Returns `$1.20 of ~$14 ($13 – $15, max $20)`: the cost so far, estimated, and allowed. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
   if (isUncounted(snapshot)) return [{ text: "cost unknown", color: "yellow" }];
@@ -191,14 +189,14 @@ function hasEnded({ state }: Snapshot): boolean {
   return state === "done" || state === "halted";
 }
 
-/** `12 × rate_limit 429: Rate limit reached …`. */
+/** Returns `12 × rate_limit 429: Rate limit reached …`. */
 export function errorText({ type, status, message, count }: ErrorGroup): string {
   const text = printable(message);
   return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${text}`;
 }
 
-/** Problems that need action: teachers that are not up, and the error that most rows failed with.
- * Attempts that were retried need none. */
+/** Returns the problems that need action: teachers that are not up, and the error that most rows
+ * failed with. Attempts that were retried need no action. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const failureGroups = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
@@ -258,7 +256,7 @@ export function teacherTroubleText(statuses: readonly TeacherStatus[]): string[]
   return [`${up} teachers up: ${states.join(", ")}`];
 }
 
-/** `cooling down until 12:03:07 (429: tokens per min)`. */
+/** Returns `cooling down until 12:03:07 (429: tokens per min)`. */
 export function teacherStateText({ state, until, reason }: TeacherStatus): string {
   const untilWords = UNTIL_WORDS[state];
   const time = until === null || !untilWords ? "" : `${untilWords} ${formatTime(until)}`;

@@ -160,7 +160,7 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** The concurrency that `auto` found; "" if it was fixed. A halt sets `limit` to 0. */
+/** Returns the concurrency that `auto` found; "" if it was fixed. A halt sets `limit` to 0. */
 function concurrencyText({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
@@ -171,7 +171,7 @@ function tokensText({ prompt_tokens, completion_tokens }: Summary): string {
   return `${formatCount(prompt_tokens)} prompt · ${formatCount(completion_tokens)} completion`;
 }
 
-/** `4,830 completion tokens: 3,000 truncated · 1,830 rejected`. */
+/** Returns `4,830 completion tokens: 3,000 truncated · 1,830 rejected`. */
 function wasteText({ wasted_completion_tokens, wasted_by_reason }: Summary): string {
   const reasons = Object.entries(wasted_by_reason).sort(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${formatCount(count)} ${printable(reason)}`).join(" · ");
@@ -181,7 +181,7 @@ function wasteText({ wasted_completion_tokens, wasted_by_reason }: Summary): str
   );
 }
 
-/** `1,019 succeeded · 81 failed (12 throttled) · 3 unanswered, may be billed`. */
+/** Returns `1,019 succeeded · 81 failed (12 throttled) · 3 unanswered, may be billed`. */
 function attemptsText(summary: Summary): string {
   const { succeeded_attempts, failed_attempts, unknown_attempts, refused_for_load } = summary;
   if (failed_attempts + unknown_attempts === 0) return "";
@@ -203,8 +203,9 @@ function teachersLines({ teachers }: Summary): Line[] {
   return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
 }
 
-/** A line per teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
- * Several teachers that left share a line. */
+/** Returns a line per teacher, in columns:
+ * `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`. Several teachers that left share a
+ * line. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   const leftTeachers = statuses.filter(({ state }) => state === "left");
   if (leftTeachers.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
@@ -244,7 +245,7 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
   return lines;
 }
 
-/** `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, by the number of failed rows. */
+/** Returns `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, sorted by failed rows. */
 function errorLines({ errors }: Summary): Line[] {
   const shownErrors = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);
@@ -263,7 +264,7 @@ function errorLines({ errors }: Summary): Line[] {
   return withText([...lines, ["", otherText]]);
 }
 
-/** `3 failed, 9 retried, 1 interrupted`. */
+/** Returns `3 failed, 9 retried, 1 interrupted`. */
 function actionsText({ actions: { failed, retried, halted } }: ErrorGroup): string {
   return joined(", ", [
     unlessZero(failed, (count) => `${count} failed`),

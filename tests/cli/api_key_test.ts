@@ -19,7 +19,7 @@ function setUp(typed: string | null | undefined, mayAsk = true, env: Record<stri
   return { keys: new Keys(io, mayAsk ? "ask" : "refuse"), asked };
 }
 
-Deno.test("the user is prompted once for a missing OpenAI key or an empty key place", async () => {
+Deno.test("the user is prompted once for a missing OpenAI key, or an empty file or variable", async () => {
   await using dir = await tempDir();
   const file = await dir.write("key.txt", "\n");
   const places = [{}, { variable: "MY_KEY" }, { file }];

@@ -206,7 +206,7 @@ for (
   });
 }
 
-Deno.test("readConfig() does not offer the very name that it refuses", async () => {
+Deno.test("readConfig() does not suggest the name that it refuses", async () => {
   for (const name of ["format", "port", "help", "config", "version"]) {
     assertEquals((await refusal(`${name}: x`)).includes(`Did you mean "${name}"`), false);
   }

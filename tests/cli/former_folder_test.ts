@@ -5,7 +5,7 @@ import { refuseFormerFolder } from "../../cli/program.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("refuseFormerFolder() throws only if a run of this name exists in the old place alone", async () => {
+Deno.test("refuseFormerFolder() throws only if a run of this name exists only in the former folder", async () => {
   await using dir = await tempDir();
   const folders = { user: dir.path("data"), start: dir.path("my clone") };
   const refuse = (input: string, output: string) =>

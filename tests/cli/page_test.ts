@@ -100,7 +100,7 @@ Deno.test("a Ctrl-C that deno task repeats does not end the process before the p
   assertEquals([exits, clock.pendingTimers], [[130], 0]);
 });
 
-Deno.test("a page that leads to another and cannot be written leaves no file", {
+Deno.test("a redirect page that cannot be written leaves no file", {
   ignore: Deno.build.os === "windows",
 }, async () => {
   await using dir = await tempDir();
@@ -129,7 +129,7 @@ Deno.test("a page that leads to another and cannot be written leaves no file", {
   assertEquals(left, ["", ""]);
 });
 
-Deno.test("a page that leads to another is where browsers that read only the home folder find it", {
+Deno.test("a redirect page is written where browsers that read only the home folder find it", {
   ignore: Deno.build.os === "windows",
 }, () => {
   const first = (output: string, home = "/home/ann") => {

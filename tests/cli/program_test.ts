@@ -113,7 +113,7 @@ Deno.test(
 );
 
 Deno.test(
-  "programOf() gives the name of what deno install has written for this very program",
+  "programOf() returns the name of a script that deno install has written for this program",
   POSIX,
   async () => {
     await using dir = await tempDir();

@@ -65,7 +65,7 @@ Deno.test("a FIFO and a socket are refused wherever a file is read", POSIX, asyn
   assertEquals(await dir.exists("new"), false);
 });
 
-Deno.test("a FIFO in the place of an own file of a run is not waited for", POSIX, async () => {
+Deno.test("a run does not wait for a FIFO in the place of one of its files", POSIX, async () => {
   await using dir = await tempDir();
   await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
   const runFile = dir.path("out/x.run.json"), plan = dir.path("out/.retort/x.shards-2.json");

@@ -402,7 +402,7 @@ Deno.test("Hub shows how late its own timer is", () => {
   assertEquals(point[HISTORY_COLUMNS.indexOf("lag_ms")], 300);
 });
 
-Deno.test("a run counts as watched for 3 minutes after a page's last message, and 10 s after it has left", () => {
+Deno.test("a run is watched for 3 minutes after a page's last message, and for 10 s after the page has left", () => {
   const stage = new Stage();
   const isWatched = (afterMs: number) => {
     stage.clock.advance(afterMs);

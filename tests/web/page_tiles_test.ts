@@ -47,7 +47,7 @@ Deno.test("the tile of answers has their endings in words, the most frequent fir
   assertEquals(figureOf("Answers", {}, { answers: kept }).note, "all kept, no tokens wasted");
 });
 
-Deno.test("the end of a retry is told by the clock, after the run before it", () => {
+Deno.test("the tile says when a retry ended, although its history begins with the run before it", () => {
   const { history } = makeState(3_600);
   const endMs = NOW_MS - 60_000;
   const summary = makeSummary({ ended: new Date(endMs).toISOString() });

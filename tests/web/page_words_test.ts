@@ -66,7 +66,7 @@ Deno.test("ids that differ only in invisible characters look different", () => {
   assertEquals(formatId("\u202egnp.exe\u202c\ufeff"), "\\u202egnp.exe\\u202c\\ufeff");
 });
 
-Deno.test("each state has a word, an icon and a color of its own meaning", () => {
+Deno.test("each state has a word, an icon and a color with the same meaning", () => {
   const wordOf = (state: WireSnapshot["state"]) => {
     const { word, icon, tone } = describeState(storeOf({ state, reason: null }), NOW_MS);
     return [word, icon, tone];
@@ -136,7 +136,7 @@ Deno.test("backing off has its end, its duration and the reason", () => {
   assertMatch(describeState(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
 });
 
-Deno.test("a running run counts and names teachers that are not up among more than are sent", () => {
+Deno.test("the state of a run counts teachers that are not up, including those that the page does not get", () => {
   const teachers = Array.from({ length: 40 }, (_, i) => makeTeacher({ address: `http://gpu${i}` }));
   teachers[34] = { ...teachers[34], state: "down", reason: "connection refused" };
   const one = describeState(storeOf({ state: "running", teachers }), NOW_MS);
@@ -149,7 +149,7 @@ Deno.test("a running run counts and names teachers that are not up among more th
   assertMatch(many.detail, /^37 of 40 teachers are not up\. .* is down/);
 });
 
-Deno.test("a running run names teachers that are not up", () => {
+Deno.test("the state of a run names teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
   const { detail, tone } = describeState(storeOf({ state: "running", teachers }), NOW_MS);
   assertEquals([detail, tone], [
@@ -421,7 +421,7 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   assertMatch(String(step?.words), /^30 rows failed\. Raise --max-tokens.*press Ctrl-C.*is kept/);
 });
 
-Deno.test("one of something is no plural", () => {
+Deno.test("a count of one takes the singular", () => {
   assertEquals([0, 1, 2, 1_319].map((count) => formatCountOf(count, "row")), [
     "0 rows",
     "1 row",

@@ -51,14 +51,14 @@ Deno.test("an answer at the end of the context is not counted as one at its toke
   assertEquals(figures.answers().truncated, 3);
 });
 
-Deno.test("an answer that the engine knows to be truncated counts as such, whatever its finish reason", () => {
+Deno.test("an answer that the engine knows to be truncated is counted as truncated, whatever its finish reason", () => {
   const figures = new RunFigures(() => 0);
   figures.add([{ ...makeAnswer("row"), ending: "limit" }, makeAnswer("row")]);
   assertEquals(figures.answers().endings, { limit: 1, whole: 1 });
   assertEquals(figures.answers().truncated, 1);
 });
 
-Deno.test("a teacher that has left is forgotten, and counts again once it is back", () => {
+Deno.test("a teacher that has left is forgotten, and is counted again once it is back", () => {
   const clock = { nowMs: 0 };
   const figures = new RunFigures(() => clock.nowMs);
   const teachers = Array.from({ length: 200 }, (_, pod) => ({

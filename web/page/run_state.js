@@ -194,7 +194,7 @@ function hostOf(address) {
 }
 
 /**
- * `until 12:03:07, in 12 s (429: tokens per min)`.
+ * Returns `until 12:03:07, in 12 s (429: tokens per min)`.
  * @param {RunStore} store
  * @param {number} nowMs
  */

@@ -231,7 +231,9 @@ function costFigure({ snapshot, state: { ended } }) {
   };
 }
 
-/** `$13 – $15, `; "" if both look the same. @param {readonly [number, number] | null} range */
+/**
+ * Returns `$13 – $15, `; "" if both look the same. @param {readonly [number, number] | null} range
+ */
 function rangeText(range) {
   if (range === null) return "";
   const [low, high] = range.map(formatRoughUsd);
