@@ -224,6 +224,30 @@ Deno.test("Engine halts when only a teacher is left that was never reached", asy
   }
 });
 
+Deno.test("Engine keeps waiting for a late teacher while another one answers that was late, too", async () => {
+  for (const code of ["ECONNREFUSED", "ENOTFOUND"]) {
+    using clock = new FakeClock();
+    const notices: string[] = [];
+    const early = teacherAt(clock, "http://early/v1", "ECONNREFUSED", MINUTE_MS / 2);
+    const late = teacherAt(clock, "http://late/v1", code, 30 * MINUTE_MS);
+    const fixture = new Fixture({
+      rows: rowsOf(9_000),
+      teachers: [early, late].map((teacher) => endpointOf(teacher)),
+      concurrency: 4,
+      now: clock.now,
+      waitForTeacherMs: MINUTE_MS,
+      onNotice: (message) => notices.push(message),
+    });
+    await fixture.start();
+    await clock.advance(32 * MINUTE_MS);
+    assertEquals(notices.filter((notice) => notice.includes("cannot be reached")), []);
+    assertEquals(fixture.engine.teacherStatuses()[1].state, "up");
+    fixture.engine.abort();
+    await clock.advance(2_000);
+    await fixture.ended;
+  }
+});
+
 Deno.test("Engine uses a teacher that starts late once another teacher has answered", async () => {
   for (const code of ["ECONNREFUSED", "ENOTFOUND"]) await startLate(code);
 });

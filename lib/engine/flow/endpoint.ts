@@ -159,6 +159,7 @@ export class Endpoint {
   answered(sent: SentAttempt, completion: Completion): void {
     const inFlight = this.inFlight--;
     this.counts.answered++;
+    this.absentSince = undefined;
     this.counts.completion_tokens += completion.usage?.completionTokens ?? 0;
     this.#responded(sent);
     this.#load.answered(sent, inFlight, completion);
