@@ -282,7 +282,8 @@ export function noticesOf(
 
 /** vLLM ignores the parameters of its earlier versions, and says so only in its own log. */
 function guidedNotices(names: readonly string[]): string[] {
-  const guided = /^guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)/;
+  const guided =
+    /^(?:guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)|(?=structural_tag$))/;
   return names.filter((name) => guided.test(name)).map((name) => {
     const successor = name.replace(guided, "structured_outputs.");
     return `The parameter "${name}" has no effect on vLLM since version 0.12: ` +

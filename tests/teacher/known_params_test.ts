@@ -69,14 +69,15 @@ Deno.test("the start names the successors of parameters that vLLM ignores, also 
   await using server = serveLedger();
   const row = { prompt: "own", params: { guided_json: { type: "object" } } };
   const input = await dir.write("in.jsonl", [...numberedRows(2), row]);
-  const params = ["-p", 'guided_choice=["a","b"]', "-p", 'structured_outputs.choice=["a","b"]'];
+  const params = ['guided_choice=["a","b"]', "structural_tag={}", 'structured_outputs.choice=["a"]']
+    .flatMap((param) => ["-p", param]);
   const result = await distill(server, [input, "-o", dir.path("out/"), ...params]);
   assertExit(result, 0);
   assertEquals(
     result.stderr.match(/The parameter .*/g),
-    ["json", "choice"].map((name) =>
-      `The parameter "guided_${name}" has no effect on vLLM since version 0.12: ` +
-      `there it is "structured_outputs.${name}"`
+    ["guided_json", "guided_choice", "structural_tag"].map((name) =>
+      `The parameter "${name}" has no effect on vLLM since version 0.12: ` +
+      `there it is "structured_outputs.${name.replace("guided_", "")}"`
     ),
   );
   assertEquals(server.requests.map(({ body }) => body.guided_choice), Array(3).fill(["a", "b"]));
