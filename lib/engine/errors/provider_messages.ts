@@ -13,7 +13,7 @@ const TOPICS = {
   money: [
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
-    /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) (?:limit|cap)/i,
+    /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) (?:limit|cap\b)/i,
     /\bcredits? (?:are|is) (?:depleted|exhausted)|spend limit (?:reached|exceeded)|^key limit exceeded/i,
     /(?<!\b(?:retry|time|latency|error|tokens?|thinking|reasoning) )budget (?:has been exceeded|exhausted|limit reached)/i,
     /\bin arrears\b|\boverdue\b|(?:package|plan) has expired|invalid_payment_instrument|套餐已到期/i,

@@ -942,6 +942,7 @@ export const GROUPS: readonly CaseGroup[] = [
       openai("Requests throttling triggered.", "Throttling.RateQuota", "Throttling.RateQuota"),
       RATE_LIMIT,
     ),
+    on("a gateway: no capacity", 429, { message: "It has reached its usage capacity" }, RATE_LIMIT),
     on(
       "DashScope: a minute's tokens",
       429,
