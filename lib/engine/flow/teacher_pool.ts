@@ -91,13 +91,11 @@ export class TeacherPool {
     return this.#active.some(({ absentSince }) => absentSince === undefined);
   }
 
-  /** Since when attempts have found no server for any teacher; undefined if one was found, or if a
-   * teacher was not tried yet. */
-  get absentSince(): number | undefined {
-    const times = this.#endpoints.filter(({ isLeaving }) => !isLeaving)
-      .map(({ absentSince = Infinity }) => absentSince);
-    const since = Math.max(...times);
-    return Number.isFinite(since) ? since : undefined;
+  /** Whether no server was found at any teacher, except those that are leaving. */
+  get isAbsent(): boolean {
+    return this.#endpoints.every(({ absentSince, isLeaving }) =>
+      absentSince !== undefined || isLeaving
+    );
   }
 
   get #active(): Endpoint[] {
