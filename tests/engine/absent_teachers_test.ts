@@ -213,6 +213,25 @@ Deno.test("Engine waits for a teacher to join once the last one that may be ther
   await fixture.ended;
 });
 
+Deno.test("Engine keeps probing an absent teacher of a list once the one that answered has left", async () => {
+  using clock = new FakeClock();
+  const loading = teacherAt(clock, "http://loading/v1", "ECONNREFUSED", 25 * MINUTE_MS);
+  const leaving = teacherAt(clock, "http://leaving/v1", "", 0);
+  const fixture = new Fixture({
+    rows: rowsOf(900),
+    teachers: [endpointOf(loading), endpointOf(leaving)],
+    mayTeachersJoin: true,
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(MINUTE_MS / 2);
+  fixture.engine.removeTeacher(leaving);
+  await clock.advance(35 * MINUTE_MS);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 900);
+});
+
 Deno.test("Engine halts when only a teacher is left that was never reached", async () => {
   for (const waitForTeacherMs of [undefined, 20 * MINUTE_MS]) {
     using clock = new FakeClock();

@@ -86,9 +86,10 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether, for any teacher that can be used, a server was found or no attempt was made yet. */
-  get hasPresent(): boolean {
-    return this.#active.some(({ absentSince }) => absentSince === undefined);
+  /** Whether a teacher was halted, and no server was found at any other one. */
+  get areOthersAbsent(): boolean {
+    return this.halted !== undefined &&
+      this.#active.every(({ absentSince }) => absentSince !== undefined);
   }
 
   /** Whether no server was found at any teacher, except those that are leaving. */
