@@ -41,7 +41,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   /** Milliseconds until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
   readonly hasSeveralTeachers: () => boolean;
-  readonly hasPresentTeacher: () => boolean;
+  readonly areOthersAbsent: () => boolean;
 }
 
 type Decision = Rejection | undefined;

@@ -97,7 +97,7 @@ export class Engine {
       isOver: () => this.#lanes.isClosed,
       soonestMs: (work) => this.#pool.soonestMs(work.requestedWaits ?? []),
       hasSeveralTeachers: () => this.#pool.hasSeveral,
-      hasPresentTeacher: () => this.#pool.hasPresent,
+      areOthersAbsent: () => this.#pool.areOthersAbsent,
     });
   }
 

@@ -45,6 +45,8 @@ export class EngineState {
   #haltReason: string | undefined;
   /** Since when no teacher can be used; undefined while one can. */
   #unusableSince: number | undefined;
+  /** Since when no server is found at any teacher; undefined while one is, or may be. */
+  #absentSince: number | undefined;
   #lastReported: RunState = "running";
 
   constructor(parts: EngineParts) {
@@ -132,6 +134,8 @@ export class EngineState {
     const { lanes, pool, options } = this.#parts;
     const { silence } = this;
     if (!pool.isUnusable || this.gates.size > 0) this.#unusableSince = undefined;
+    if (!pool.isAbsent || this.gates.size > 0) this.#absentSince = undefined;
+    else this.#absentSince ??= this.#parts.now();
     // Nothing is sent while a gate is closed.
     if (this.gates.size > 0) silence.reset();
     else if (lanes.isClosed) return;
@@ -143,10 +147,10 @@ export class EngineState {
 
   /** Halts the run once it has waited long enough. */
   #waitForTeacher(): void {
-    const { options, pool, now, onHalt } = this.#parts;
+    const { options, now, onHalt } = this.#parts;
     const isNew = this.#unusableSince === undefined;
     // Includes the time in which no server was found: `--wait` limits the wait for any teacher.
-    this.#unusableSince ??= (this.#hasRows ? undefined : pool.absentSince) ?? now();
+    this.#unusableSince ??= (this.#hasRows ? undefined : this.#absentSince) ?? now();
     const { reason } = this.#joinBackoff, waitMs = this.#joinWaitMs;
     const duration = waitMs < Infinity ? ` for ${formatDuration(waitMs)}` : "";
     if (now() - this.#unusableSince >= waitMs) {

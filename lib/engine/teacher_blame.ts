@@ -69,15 +69,15 @@ export class TeacherBlame {
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
    * not exist, or that does not start in time. Once any teacher has answered, the others are halted
-   * later, and only if no teacher is left that may answer. */
+   * later, and only if a teacher was halted and no other one may answer. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
-    const { hasAnsweredBefore, hasPresentTeacher, mayTeachersJoin } = this.#options;
+    const { hasAnsweredBefore, areOthersAbsent, mayTeachersJoin } = this.#options;
     const hasAnswered = endpoint.hasAnswered || endpoint.hasAnsweredPartly;
     if (hasAnsweredBefore || !isAbsent || hasAnswered || endpoint.isHalted) return;
     const since = endpoint.absentSince ??= endpoint.now;
-    if (this.#hasAnswered && hasPresentTeacher()) return;
+    if (this.#hasAnswered && !areOthersAbsent()) return;
     const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
     const waitMs = Math.max(waitForTeacherMs, this.#hasAnswered ? WAIT_AFTER_ROWS_MS : 0);
     if (endpoint.now - since < waitMs) {

@@ -10,6 +10,7 @@ import {
   MAX_MESSAGE_CHARS,
   MAX_QUOTED_CHARS,
   readError,
+  shownMessage,
 } from "./error_response.ts";
 import { asObject, firstObject, type JsonObject, parseJson, textAt } from "./json.ts";
 import type { Redact } from "./secrets.ts";
@@ -278,7 +279,7 @@ function errorFrom(
 ): TeacherError {
   const stated = readError(body, reportedStatus, redact);
   const message = stated.message ?? errorJson(body.error ?? body);
-  return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
+  return new TeacherError(shownMessage(message, redact), {
     isRelayed: stated.isRelayed,
     code: stated.code,
     ...(reportedStatus === undefined

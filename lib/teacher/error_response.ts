@@ -39,10 +39,8 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   const sent = parseErrorBody(options.text);
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
-  const resetMs = limit?.resetMs;
-  const advice = gatewayAdvice(options);
-  // Redacted before it is shortened: half a key would not be found.
-  return new TeacherError(redact(messageOf(options, stated, advice)).slice(0, MAX_MESSAGE_CHARS), {
+  const resetMs = limit?.resetMs, advice = gatewayAdvice(options);
+  return new TeacherError(shownMessage(messageOf(options, stated, advice), redact), {
     status,
     isRelayed: stated.isRelayed,
     code: stated.code ?? (isPage(options.text) ? "web_page" : undefined),
@@ -291,7 +289,12 @@ export function errorJson(error: unknown): string {
   }
 }
 
+/** Redacts the start of a message, then shortens it: half a key would not be found. Redacting takes
+ * time, and some servers quote the whole request. */
+export function shownMessage(message: string, redact: Redact): string {
+  return redact(message.slice(0, 8 * MAX_MESSAGE_CHARS)).slice(0, MAX_MESSAGE_CHARS);
+}
+
 /** Maximum length of a message. Longer plain text is not a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
-
 export const MAX_QUOTED_CHARS = 300;

@@ -213,6 +213,46 @@ Deno.test("Engine does not wait twice for the teachers of a list, none of which 
   }
 });
 
+Deno.test("Engine waits for a teacher to join once the last one that may be there has left a list", async () => {
+  using clock = new FakeClock();
+  const absent = teacherAt(clock, "http://absent/v1", "ECONNREFUSED", Infinity);
+  const unknown = teacherAt(clock, "http://unknown/v1", "EAI_AGAIN", Infinity);
+  const fixture = new Fixture({
+    rows: rowsOf(9),
+    teachers: [endpointOf(absent), endpointOf(unknown)],
+    mayTeachersJoin: true,
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(5 * MINUTE_MS);
+  fixture.engine.removeTeacher(unknown);
+  await clock.advance(MINUTE_MS / 2);
+  assertEquals(fixture.engine.haltReason, undefined);
+  await clock.advance(MINUTE_MS);
+  assertStringIncludes(fixture.engine.haltReason!, "No teacher could be used for 1m 00s");
+  await fixture.ended;
+});
+
+Deno.test("Engine keeps probing an absent teacher of a list once the one that answered has left", async () => {
+  using clock = new FakeClock();
+  const loading = teacherAt(clock, "http://loading/v1", "ECONNREFUSED", 25 * MINUTE_MS);
+  const leaving = teacherAt(clock, "http://leaving/v1", "", 0);
+  const fixture = new Fixture({
+    rows: rowsOf(900),
+    teachers: [endpointOf(loading), endpointOf(leaving)],
+    mayTeachersJoin: true,
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(MINUTE_MS / 2);
+  fixture.engine.removeTeacher(leaving);
+  await clock.advance(35 * MINUTE_MS);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 900);
+});
+
 Deno.test("Engine halts when only a teacher is left that was never reached", async () => {
   for (const waitForTeacherMs of [undefined, 20 * MINUTE_MS]) {
     using clock = new FakeClock();

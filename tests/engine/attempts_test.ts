@@ -40,7 +40,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       rowReleased() {},
     },
     hasSeveralTeachers: () => false,
-    hasPresentTeacher: () => false,
+    areOthersAbsent: () => true,
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
     budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),

@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertGreater,
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
@@ -114,6 +115,22 @@ Deno.test("statusError() shows no half of a key where a provider's message is cu
   const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
   const response = { status: 502, headers: {}, text, waitedMs: 0, now: NOW };
   assertEquals(statusError({ ...response, address, context }).message.includes("sk-0"), false);
+});
+
+Deno.test("statusError() searches no long message for secrets that is not shown", () => {
+  const lengths: number[] = [];
+  const redact = (text: string) => {
+    lengths.push(text.length);
+    return text;
+  };
+  const text = JSON.stringify({ error: { message: "quoted ".repeat(8_000) } });
+  const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
+  const response = { status: 400, headers: {}, text, waitedMs: 0, now: NOW };
+  assertEquals(
+    statusError({ ...response, address, context: { ...CONTEXT, redact } }).message.length,
+    1_000,
+  );
+  assertGreater(10_000, Math.max(...lengths));
 });
 
 Deno.test("statusError() derives the type from the status", () => {

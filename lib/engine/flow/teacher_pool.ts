@@ -86,18 +86,17 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether, for any teacher that can be used, a server was found or no attempt was made yet. */
-  get hasPresent(): boolean {
-    return this.#active.some(({ absentSince }) => absentSince === undefined);
+  /** Whether a teacher was halted, and no server was found at any other one. */
+  get areOthersAbsent(): boolean {
+    return this.halted !== undefined &&
+      this.#active.every(({ absentSince }) => absentSince !== undefined);
   }
 
-  /** Since when attempts have found no server for any teacher; undefined if one was found, or if a
-   * teacher was not tried yet. */
-  get absentSince(): number | undefined {
-    const times = this.#endpoints.filter(({ isLeaving }) => !isLeaving)
-      .map(({ absentSince = Infinity }) => absentSince);
-    const since = Math.max(...times);
-    return Number.isFinite(since) ? since : undefined;
+  /** Whether no server was found at any teacher, except those that are leaving. */
+  get isAbsent(): boolean {
+    return this.#endpoints.every(({ absentSince, isLeaving }) =>
+      absentSince !== undefined || isLeaving
+    );
   }
 
   get #active(): Endpoint[] {
