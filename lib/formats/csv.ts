@@ -210,13 +210,15 @@ export async function detectDelimiter(
 }
 
 /** Chooses the delimiter with which the largest share of rows have as many cells as the header.
- * Among equals, chooses the one with the most cells. */
+ * Among equals, chooses the one with the most cells. A character that only the header contains is
+ * part of its names. */
 function likeliestDelimiter(start: string): string {
   const candidates = DELIMITERS.map((delimiter) => {
     const [header = [], ...rows] = firstRecords(start, delimiter, SAMPLE_ROWS);
     const matching = rows.filter((cells) => cells.length === header.length).length;
     const share = rows.length === 0 ? 1 : matching / rows.length;
-    return { delimiter, cells: header.length, share };
+    const isInRows = rows.length === 0 || rows.some((cells) => cells.length > 1);
+    return { delimiter, cells: isInRows ? header.length : 1, share };
   });
   const [best] = candidates.filter(({ cells }) => cells > 1)
     .sort((a, b) => b.share - a.share || b.cells - a.cells);

@@ -78,7 +78,8 @@ export class RecordReader {
       const isRow = scan.endsQuoted && this.#hasOneColumn;
       if (!isRow && isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;
-      if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
+      // A carriage return inside quotes is not the end of the line.
+      if (!scan.endsQuoted && cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       yield { cells, number: this.#number, end: this.#offset + scan.position };
       if (!this.#isHeader) continue;
       if (numberBefore !== undefined) this.#number = numberBefore;

@@ -182,7 +182,7 @@ function jsonArray(sink: ByteSink): TableWriter {
 function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
   const record = (fields: readonly string[]) => fields.map(quoteField).join(",");
   return textTable(sink, {
-    start: `${record(columns)}\r\n`,
+    start: `${columns.map(quoteName).join(",")}\r\n`,
     row: (row) => {
       const text = record(columns.map((name) => fieldOf(cellOf(row as Fields, name))));
       return `${text || '""'}\r\n`;
@@ -222,6 +222,11 @@ function fieldOf(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "string") return value.toWellFormed();
   return value instanceof Date ? value.toISOString() : jsonOf(value);
+}
+
+/** Also quotes what readers may take for the delimiter. */
+function quoteName(name: string): string {
+  return /[;|\t]/.test(name) ? `"${name.replaceAll('"', '""')}"` : quoteField(name);
 }
 
 function quoteField(field: string): string {

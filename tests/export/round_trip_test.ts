@@ -297,3 +297,18 @@ Deno.test("a CSV of one column keeps its empty rows", async () => {
   await convertFiles({ input: dir.path("b.csv"), output: dir.path("c.jsonl"), format });
   assertEquals(await dir.read("c.jsonl"), await dir.read("a.jsonl"));
 });
+
+Deno.test("a CSV keeps names with a character that may be a delimiter, and carriage returns at ends", async () => {
+  await using dir = await tempDir();
+  const format = "raw", [input, table, output] = ["a.jsonl", "b.csv", "c.jsonl"].map(dir.path);
+  for (const rows of ['{"p|q":"a|b"}\n{"p|q":"c"}\n', '{"a":"x","b;c":"y\\r"}\n']) {
+    await dir.write("a.jsonl", rows);
+    await convertFiles({ input, output: table, format, replace: true });
+    await convertFiles({ input: table, output, format, replace: true });
+    assertEquals(await dir.read("c.jsonl"), rows);
+  }
+  await dir.write("b.csv", "Question | context\nWhy?\nHow?\n");
+  await convertFiles({ input: table, output, format, replace: true });
+  const rows = [{ "Question | context": "Why?" }, { "Question | context": "How?" }];
+  assertEquals(await dir.rows("c.jsonl"), rows);
+});

@@ -53,7 +53,7 @@ function recordsOf(text: string): SlowRecord[] | undefined {
         if (i < text.length && text[i] !== "," && text[i] !== "\n") return undefined;
       } else while (i < text.length && text[i] !== "," && text[i] !== "\n") cell += text[i++];
       isInRecord = text[i] === ",";
-      cells.push(isInRecord ? cell : cell.replace(/\r$/, ""));
+      cells.push(isInRecord || isQuoted ? cell : cell.replace(/\r$/, ""));
     }
     number++;
     const end = Math.min(i, text.length);
