@@ -296,3 +296,8 @@ Deno.test("makeFolders() says which folder cannot be made", async () => {
   const error = await assertRejects(() => makeFolders(files), SinkError);
   assertEquals(error.path, "/dev/null\0");
 });
+
+Deno.test("an input whose name is too long for the files of its run is refused", async () => {
+  const input = `${"x".repeat(226)}.jsonl`;
+  await assertRejects(() => outputFilesOf([input], "out/"), UsageError, "1 byte too long");
+});
