@@ -698,7 +698,7 @@ Deno.test("data page: keeps its rows while its server is gone, and says so if it
     program: "retort",
     port: Number(new URL(first.url).port),
   });
-  await page.getByText("Open the address that it printed then").waitFor();
+  await page.getByText("Open the address that it has printed").waitFor();
   await shows(page, "302 rows");
   await page.getByRole("complementary").getByRole("heading", { name: "row-3" }).waitFor();
   await page.goto(second.url);
