@@ -34,6 +34,7 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 import type { RunOptions } from "./options.ts";
+import type { Retry } from "./run_options.ts";
 
 export type RetryFilter = NonNullable<RunOptions["retry"]>;
 
@@ -61,6 +62,10 @@ export class FailureLedger {
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
+  /** When the latest failure that this run sends again was written (ISO 8601). */
+  #latestFailure = "";
+  /** When the retry began, in Unix milliseconds. */
+  #retrySinceMs = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -69,14 +74,15 @@ export class FailureLedger {
   /**
    * Reads the file and flags its ids in the table. The table already holds the results.
    *
-   * @param before Only rows that failed before this time (ISO 8601) are retried. @default all
+   * @param retry If it continues an interrupted one, rows that have failed since are left out.
+   * @returns `retry`. If it is new, it begins after all failures, whose clock may have been ahead.
    */
   async read(
     table: IdTable,
-    retry: RetryFilter,
-    before?: string,
+    filter: RetryFilter = false,
+    retry?: Retry,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Retry | undefined> {
     const file = { path: this.#path, kind: "failures" } as const;
     this.#lines = await readIndex(file, table, (slot, line) => {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
@@ -86,8 +92,15 @@ export class FailureLedger {
         this.#setUnaccepted(line.uid(), { pendingLine: line.number, place: placeOf(line) });
         // The prompt hash is not stored: an edit of the prompt matters only for finished rows.
         return false;
-      } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
+      } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, filter, retry?.before));
     }, signal);
+    if (retry === undefined) return undefined;
+    this.#retrySinceMs = Date.parse(retry.unfinished.since) || 0;
+    const latestMs = Date.parse(this.#latestFailure);
+    if (retry.before !== undefined || !(latestMs >= this.#retrySinceMs)) return retry;
+    this.#retrySinceMs = latestMs + 1;
+    const since = new Date(this.#retrySinceMs).toISOString();
+    return { ...retry, unfinished: { ...retry.unfinished, since } };
   }
 
   /** Keeps the file's line for this bad row, which `dropRepairedRows` would remove. Returns whether
@@ -114,15 +127,19 @@ export class FailureLedger {
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /** Adds the answer that was paid for before the retry to the outcome of a row that has failed again
-   * without one: the new line replaces that of the earlier run. */
-  withEarlierAnswer(outcome: Outcome): Outcome {
-    const { row, failure, completion } = outcome;
-    if (failure === undefined || completion !== undefined) return outcome;
-    const number = this.#retriedLines.get(row.uid);
-    const place = number === undefined ? undefined : this.#paidLines.get(number);
+  /**
+   * Completes the outcome of a retried row that has failed again: its line replaces that of the
+   * earlier run. Without an answer, it gets the one that was paid for before. It counts as written
+   * after the start of the retry, even if the clock was set back since.
+   */
+  replacing(outcome: Outcome): Outcome {
+    const { row, failure } = outcome;
+    const number = failure === undefined ? undefined : this.#retriedLines.get(row.uid);
+    if (number === undefined) return outcome;
+    const place = outcome.completion === undefined ? this.#paidLines.get(number) : undefined;
     const earlier = place && readEarlierAnswer(this.#path, place, row, "");
-    return { ...outcome, completion: earlier?.rejected?.completion };
+    const completion = outcome.completion ?? earlier?.rejected?.completion;
+    return { ...outcome, completion, settledAt: Math.max(outcome.settledAt, this.#retrySinceMs) };
   }
 
   /** Keeps a row pending. This run has added `addedLines` lines, the last of them for the row. */
@@ -163,9 +180,11 @@ export class FailureLedger {
     this.#badRows.set(uid, { lineNumber: line.number, hash });
   }
 
-  #isAskedAgain(line: IndexedLine, retry: RetryFilter, before: string | undefined): boolean {
-    if (retry === false || !isAskedFor(retry, line)) return false;
-    const hasFailedAgain = before !== undefined && asText(errorOf(line).created) >= before;
+  #isAskedAgain(line: IndexedLine, filter: RetryFilter, before: string | undefined): boolean {
+    if (filter === false || !isAskedFor(filter, line)) return false;
+    const created = asText(errorOf(line).created);
+    if (created > this.#latestFailure) this.#latestFailure = created;
+    const hasFailedAgain = before !== undefined && created >= before;
     if (hasFailedAgain) this.failedAgain++;
     return !hasFailedAgain;
   }

@@ -125,7 +125,7 @@ export class Job {
       for (const path of resultsPaths) {
         resultLines += await readIndex({ path, kind }, table, mark, signal);
       }
-      await this.#ledger.read(table, options.retry ?? false, this.#retry?.before, signal);
+      this.#retry = await this.#ledger.read(table, options.retry, this.#retry, signal);
     }
     const input = new InputSequence(this.#pieces, { imagesRoot, keepsRows });
     const findings = await this.#orUnreadable(preflight(input, {
@@ -222,7 +222,7 @@ export class Job {
   }
 
   put(outcome: Outcome): Promise<void> {
-    return this.sink!.put(this.#ledger.withEarlierAnswer(outcome));
+    return this.sink!.put(this.#ledger.replacing(outcome));
   }
 
   /** Writes a rejected answer to the failures file, before its row is sent again. */

@@ -79,6 +79,21 @@ Deno.test("an interrupted retry continues with the rows that it has not sent", a
   assertEquals([next.asked, next.summary.failuresOnDisk], ["abc", 1]);
 });
 
+Deno.test("an interrupted retry continues with the rows that it has not sent, also if the clock was set back", async () => {
+  await using dir = await tempDir();
+  await dir.write("in.jsonl", IDS.map((id) => ({ id, prompt: id })));
+  const failing = ["a", "b", "c", "d"];
+  await run(dir, { failing });
+  const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+  const failures = await dir.read("out/in_error.jsonl");
+  await dir.write("out/in_error.jsonl", failures.replace(/(?<="created":")[^"]+/g, inAnHour));
+  const retry = { retry: true, failing };
+  assertEquals((await run(dir, { ...retry, stopAt: "b" })).asked, "ab");
+  assertEquals((await run(dir, { ...retry, stopAt: "c" })).asked, "c");
+  assertEquals((await run(dir, retry)).asked, "d");
+  assertEquals((await run(dir, retry)).asked, "abcd");
+});
+
 Deno.test("a run or another retry that sends nothing leaves an interrupted retry to be continued", async () => {
   for (const idle of [{}, { retry: [500] }]) {
     await using dir = await interruptedRetry();
