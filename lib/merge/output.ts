@@ -158,9 +158,11 @@ export async function checkReplaceable({ results, failures, runJson }: OutputFil
   if (!(await holdsOwnLines(duplicates, "failures"))) await checkOwnFile(duplicates, "results");
   const run = await readRunFile(runJson);
   if (run === undefined || run.merged !== undefined) return;
+  // Merges of earlier versions wrote no `merged`. The run file of a killed run looks the same.
+  const writer = run.summary === null ? "a run (or a merge by an earlier version)" : "a run";
   throw new UsageError(
-    `Cannot replace "${results}": a run has written to it, and its answers would be lost. Name another ` +
-      "output, or move it away",
+    `Cannot replace "${results}": ${writer} has written to it, and answers of a run would be lost. ` +
+      `Name another output, or move "${results}", "${failures}" and "${runJson}" away`,
   );
 }
 

@@ -105,7 +105,7 @@ export class Job {
 
   async checkIdentity(): Promise<void> {
     this.#earlierRun = await earlierRunOf(this.files, this.#jobOptions);
-    this.#retry = retryOf(this.#jobOptions.retryId, this.#earlierRun?.retry);
+    this.#retry = retryOf(this.#jobOptions.retryIds, this.#earlierRun?.retry);
   }
 
   /** The first pass: reads the output files, then the input. Writes nothing. */

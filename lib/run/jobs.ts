@@ -44,8 +44,8 @@ export interface JobsOptions {
   readonly options: ResolvedRunOptions;
   readonly selection: UidSelection;
   readonly identity: Identity;
-  /** Identifies the retry, to continue an interrupted one; undefined without `--retry`. */
-  readonly retryId: string | undefined;
+  /** Identify the retry, to continue an interrupted one; empty without `--retry`. */
+  readonly retryIds: readonly string[];
   readonly notices: RunNotices;
   /** False for a preview, which does not write the shard plan. */
   readonly writes: boolean;

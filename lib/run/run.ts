@@ -15,7 +15,7 @@ import { crashedInFlight, crashWarning, Heartbeat, LiveStatus } from "./live_sta
 import {
   type ResolvedRunOptions,
   resolveRunOptions,
-  retryIdOf,
+  retryIdsOf,
   UidSelection,
 } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
@@ -139,7 +139,7 @@ export class Run {
       options: this.#options,
       selection: this.#selection,
       identity: this.#identity,
-      retryId: retryIdOf(this.#options, this.#context.generator, this.#identity),
+      retryIds: retryIdsOf(this.#options, this.#context.generator, this.#identity),
       notices: this.#notices,
       writes,
     });

@@ -181,17 +181,21 @@ export function missingUidsNotices(missing: readonly string[], place = ""): stri
   return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
 }
 
-/** The id of a retry. The next retry with the same id continues an interrupted one. Computed once
- * for all inputs of a run, because every chosen id is hashed. */
-export function retryIdOf(
+/** The ids of a retry, empty without `--retry`. The run file gets the first one. The next retry with
+ * any of them continues an interrupted one. Computed once for all inputs of a run, because every
+ * chosen uid is hashed. */
+export function retryIdsOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,
   identity: Identity,
-): string | undefined {
-  if (!options.retry) return undefined;
+): string[] {
+  if (!options.retry) return [];
   // `json_schema` is left out: earlier versions did not have it, and their retries keep their ids.
   const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
-  return sha256Hex(sortedJson(settings)).slice(0, 16);
+  const { askedSchema, jsonSchema } = generator;
+  // Some earlier versions hashed a schema twice if it is sent: as a check and in `askedSchema`.
+  const variants = askedSchema === undefined ? [settings] : [settings, { ...settings, jsonSchema }];
+  return variants.map((variant) => sha256Hex(sortedJson(variant)).slice(0, 16));
 }
 
 /** The checks that a retry compares. Functions cannot be compared. */
@@ -208,7 +212,7 @@ function choicesOf(
   const { askedSchema, resample, retryPolicy } = generator;
   const checks: Record<CheckName, unknown> = {
     requireJson,
-    // `askedSchema` contains it. Another entry would change the ids of earlier versions' retries.
+    // `askedSchema` contains it.
     jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
     rejectPattern: rejectPattern && String(rejectPattern),
   };
@@ -230,11 +234,14 @@ export interface Retry {
 }
 
 export function retryOf(
-  id: string | undefined,
+  ids: readonly string[],
   earlier: UnfinishedRetry | undefined,
 ): Retry | undefined {
+  const [id] = ids;
   if (id === undefined) return undefined;
-  if (earlier?.id === id) return { unfinished: earlier, before: earlier.since };
+  if (earlier !== undefined && ids.includes(earlier.id)) {
+    return { unfinished: earlier, before: earlier.since };
+  }
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 

@@ -599,7 +599,7 @@ Deno.test("the output of a merge is merged again, and no longer replaced once a 
   const report = await mergeRuns(both);
   assertEquals([report.total, report.succeeded, report.failed], [25, 24, 1]);
   await runShard(input, output, { retry: true });
-  await assertRejects(() => mergeRuns(first), UsageError, "and its answers would be lost");
+  await assertRejects(() => mergeRuns(first), UsageError, ": a run has written to it");
   assertEquals((await dir.rows("merged/in.jsonl")).length, 20);
   const whole = await mergeRuns(both);
   assertEquals([whole.total, whole.succeeded, whole.problems], [25, 25, []]);
@@ -609,6 +609,23 @@ Deno.test("the output of a merge is merged again, and no longer replaced once a 
   const earlier = { ...run, input: input.join(", "), inputs: undefined };
   await dir.write("merged/in.run.json", JSON.stringify(earlier));
   assertEquals((await mergeRuns(both)).succeeded, 25);
+});
+
+Deno.test("the merge of an earlier version is replaced once the files that the message names are moved", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  await runShards([input], dir.path("out/"), 2, { refused: ["p3"] });
+  const output = dir.path("merged/in.jsonl"), runJson = dir.path("merged/in.run.json");
+  const merge = { outputs: dir.path("out"), output, replace: true };
+  await mergeRuns(merge);
+  const { merged: _, ...earlier } = JSON.parse(await dir.read("merged/in.run.json"));
+  await dir.write("merged/in.run.json", JSON.stringify({ ...earlier, summary: null }));
+  const error = await assertRejects(() => mergeRuns(merge), UsageError, "by an earlier version");
+  const advice = error.message.slice(error.message.indexOf("or move "));
+  const named = [...advice.matchAll(/"([^"]+)"/g)].map(([, path]) => path);
+  assertEquals(named, [output, dir.path("merged/in_error.jsonl"), runJson]);
+  for (const path of named) await Deno.rename(path, `${path}.old`);
+  assertEquals((await mergeRuns(merge)).total, 4);
 });
 
 Deno.test("runs that were divided by hand are merged, those without run files only with --no-proof", async () => {

@@ -1,7 +1,7 @@
 /** A retry that is interrupted and started again sends no row twice. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
-import { retryIdOf } from "../../lib/run/run_options.ts";
+import { retryIdsOf, retryOf } from "../../lib/run/run_options.ts";
 import {
   type Completion,
   ResponseGenerator,
@@ -141,20 +141,26 @@ Deno.test("a retry of many inputs hashes its ids once", async () => {
 });
 
 Deno.test("each option that decides which rows are sent, or whether they fail, makes another retry", () => {
-  type Arguments = Parameters<typeof retryIdOf>;
+  type Arguments = Parameters<typeof retryIdsOf>;
   const run = { retry: true }, generator = { retryPolicy: { maxAttempts: 5 } };
-  const idOf = (runChange: object, generatorChange: object) =>
-    retryIdOf(
+  const idsOf = (runChange: object, generatorChange: object) =>
+    retryIdsOf(
       { ...run, ...runChange } as Arguments[0],
       { ...generator, ...generatorChange } as unknown as Arguments[1],
       { model: "m", json_schema: null } as Arguments[2],
     );
+  const idOf = (...changes: Parameters<typeof idsOf>) => idsOf(...changes)[0];
   const same = idOf({}, {});
   // An interrupted retry is continued by later versions: else, rows that have failed again are sent
   // once more.
   assertEquals(same, "1e46d0739167dfa7");
   const askedSchema = { name: "answer", schema: {} };
-  assertEquals(idOf({}, { jsonSchema: {}, askedSchema }), "3cd455b1003a4489");
+  const withSchema = idsOf({}, { jsonSchema: {}, askedSchema });
+  assertEquals(withSchema, ["3cd455b1003a4489", "2a523268d7558827"]);
+  for (const id of withSchema) {
+    const earlier = { since: "2026-01-01T00:00:00.000Z", id };
+    assertEquals(retryOf(withSchema, earlier), { unfinished: earlier, before: earlier.since });
+  }
   const runChanges = {
     ...{ retry: ["429"], uids: ["a"], excludeUids: ["a"], limit: 5 },
     ...{ changed: "reask", reaskAnswered: true },
