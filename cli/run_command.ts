@@ -216,7 +216,7 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    // A run of a shard itself subtracts the cost of earlier runs from its share of the budget.
+    // A shard needs no new limit: its run subtracts the cost of earlier runs from its share.
     const leftUsd = run.shard === undefined ? budgetLeftUsd(monitor, summary) : null;
     if (leftUsd !== null && leftUsd <= 0) {
       say("Failed rows are not retried: the budget is spent");

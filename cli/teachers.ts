@@ -29,10 +29,11 @@ export interface OpenTeachers extends AsyncDisposable {
 const OPENAI_URL = "https://api.openai.com/v1";
 
 /**
- * Creates the teachers, or starts the simulated one; sends nothing. If one cannot be created, the
- * others are closed.
+ * Creates the teachers, or starts the simulated one. Sends no request to a teacher, but reads lists
+ * of teachers and may wait for them. If a teacher cannot be created, the others are closed.
  *
- * @param specs Teachers of the configuration; without any, each `--base-url` is a teacher.
+ * @param specs Teachers of the configuration. If there are none, each `--base-url` is a teacher or,
+ * by default, OpenAI is the only one.
  */
 export async function openTeachers(
   settings: Settings,
@@ -83,10 +84,13 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
+      // Lists may differ in the fields that are blank here, and still share teachers.
       settings: sortedJson({
         ...list,
         model: list.model ?? settings.text("model"),
-        ...{ baseUrl: "", weight: 0, maxConcurrency: 0 },
+        baseUrl: "",
+        weight: 0,
+        maxConcurrency: 0,
       }),
       make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup, list.baseUrl),
     })),
@@ -133,7 +137,8 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
   }
   if (urls.length > 1) {
     throw new UsageError(
-      "Cannot use several addresses (base-url) with the teachers of the configuration: add them there",
+      "Cannot use several addresses (--base-url) with the teachers of the configuration: give each " +
+        "teacher its own base_url",
     );
   }
   for (const [flag, ...fields] of OVERRIDDEN_FLAGS) {
@@ -160,10 +165,11 @@ export function modelsOf(settings: Settings, specs: readonly TeacherSpec[]): str
     .map(({ model }) => model ?? settings.required("model", NEEDED_MODEL));
 }
 
+/** @param listText The list that named the address, as the user wrote it. */
 async function openTeacher(
   namedTeacher: NamedTeacher,
   setup: Setup,
-  list?: string,
+  listText?: string,
 ): Promise<TeacherPlace & AsyncDisposable> {
   const { settings, io } = setup;
   const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = namedTeacher;
@@ -175,7 +181,7 @@ async function openTeacher(
       baseUrl,
       model,
       apiKey,
-      proxy: proxyOf(baseUrl, io, list),
+      proxy: proxyOf(baseUrl, io, listText),
       ...connection,
       ...clientOptions(settings, own),
     })
@@ -186,8 +192,10 @@ async function openTeacher(
 
 /**
  * Returns the teacher's own key or else the common one, by default that in `OPENAI_API_KEY`.
- * Undefined if there is none, if it must not be sent to this teacher, or if a header field contains
- * a key.
+ * If no key is named, it is undefined if a header field contains one, if the default key is for
+ * OpenAI alone, or if the default variable is empty.
+ *
+ * @throws {UsageError} If a named key, or that of OpenAI, is missing.
  */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
@@ -224,7 +232,7 @@ async function openSimulated(
   const conflict = settings.list("base-url").length > 0
     ? "--base-url with --simulate: choose one teacher"
     : (settings.text("endpoint") ?? "chat") !== "chat"
-    ? "--endpoint with --simulate: a simulated teacher has chat only"
+    ? "--endpoint with --simulate: a simulated teacher supports only chat"
     : specs.length > 0
     ? "--simulate with the teachers of the configuration: choose one teacher"
     : undefined;

@@ -69,8 +69,8 @@ export function isFilterWord(word: string): boolean {
 export class Endings {
   readonly #acceptedReasons: ReadonlySet<string>;
 
-  /** @param acceptedReasons More finish reasons of complete answers; `none` accepts answers without
-   * a finish reason. */
+  /** @param acceptedReasons Further finish reasons that mark an answer as complete; `none` accepts
+   * answers without a finish reason. */
   constructor(acceptedReasons: readonly string[] = []) {
     this.#acceptedReasons = new Set(acceptedReasons.map(normalized));
   }
@@ -108,7 +108,7 @@ export function checkEndings(words: readonly string[]): void {
     const shown = JSON.stringify(word);
     if (normalized(word) === "") {
       throw new RangeError(
-        `Cannot accept the ending ${shown} (--accept-ending): it must be a finish reason, or none`,
+        `Cannot accept the ending ${shown} (--accept-ending): it must be a finish reason or "none"`,
       );
     }
     const ending = endingOf(word);
@@ -186,8 +186,8 @@ const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
 
 /**
- * Splits the id of a line into the row's own id and what the run appended. A user's own id may end
- * in the same way, but if the run changed an id, the line holds the original too.
+ * Splits the id of a line into the row's own id and what the run appended. A user's own id may be
+ * `x#1`. If the run changed an id, the line also holds the original.
  *
  * @param line A line of results or failures, with a `uid`.
  * @param uidFields The fields named by `--uid-field`. @default none

@@ -1,7 +1,7 @@
 /**
  * JSON: types of values, exact numbers, text for output lines, and positions in a text. Output
- * lines must not be nested deeply: Python's `json` fails near 1,000 levels, and `JSON.stringify` at
- * a few thousand.
+ * lines must not be nested deeply: Python's `json` fails near 1,000 levels, and `JSON.stringify`, in
+ * some cases, at a few thousand.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export interface RawJson {
 }
 
 /** Values that a teacher nests more deeply are written as JSON text. Parsers accept more than 64
- * levels, and teachers send fewer. */
+ * levels, and teachers rarely send as many. */
 export const MAX_LEVELS = 64;
 
 /** Whether a value from `JSON.parse` has more than `levels` levels of objects and arrays. */
@@ -86,22 +86,23 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
  * Like `JSON.stringify`, but writes U+FFFD for lone surrogates, which readers would reject.
  *
  * @throws {TypeError} If the value holds a `BigInt` or a cycle.
+ * @throws {RangeError} If it is nested too deeply for `JSON.stringify`.
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs unescaped, so each `\ud…` is a lone surrogate. The search
-  // takes a fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes whole pairs unescaped, so `\ud…` is a lone surrogate, or plain text after
+  // an escaped backslash. The search takes a fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(SURROGATE_ESCAPE, replaceSurrogate) : json;
 }
 
 /**
- * Replaces members that are nested too deeply with their JSON text; returns `values` itself if
- * there are none.
+ * Replaces members that have more than `MAX_LEVELS` levels with their JSON text; returns `values`
+ * itself if there are none.
  *
  * @throws {TypeError} If one of these members holds a `BigInt` or a cycle.
  */
 export function withDeepAsText<T extends object>(values: T): T {
-  if (!isTooDeep(values)) return values;
+  if (!isTooDeep(values, MAX_LEVELS + 1)) return values;
   const flat = Object.entries(values).map(([name, value]) =>
     [name, isTooDeep(value) ? textOf(value) : value] as const
   );
@@ -222,7 +223,8 @@ function endOfNested(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** The index after the closing quote; `start` is the index of the opening one. */
+/** The index after the closing quote, or the length of the text if it has none; `start` is the
+ * index of the opening quote. */
 export function endOfString(text: string, start: number): number {
   let quote = start;
   while (true) {

@@ -46,7 +46,7 @@ Deno.test("checkEndings() rejects reasons with a flag of their own, and texts th
   checkEndings(["none", "natural_end", "stop", "abort"]);
   assertThrows(() => checkEndings(["length"]), RangeError, "--on-truncated keep");
   assertThrows(() => checkEndings(["SAFETY"]), RangeError, "a filtered answer");
-  assertThrows(() => checkEndings([" "]), RangeError, "it must be a finish reason, or none");
+  assertThrows(() => checkEndings([" "]), RangeError, 'it must be a finish reason or "none"');
 });
 
 Deno.test("Endings knows a tool call whose arguments break off, whatever the finish reason", () => {

@@ -7,39 +7,39 @@
 
 import { HIGHLIGHT_JS } from "../lib/deps/highlight_js.ts";
 import { MARKED_JS } from "../lib/deps/marked.ts";
-import { UPLOT_CSS as UPLOT_STYLE, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
+import { UPLOT_CSS, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
 import HTML from "./page.html" with { type: "text" };
 import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
 import answerTiles from "./page/answer_tiles.js" with { type: "text" };
-import base from "./page/base.css" with { type: "text" };
+import baseCss from "./page/base.css" with { type: "text" };
 import chartCss from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
-import chartStyle from "./page/chart_style.js" with { type: "text" };
+import chartParts from "./page/chart_parts.js" with { type: "text" };
 import charts from "./page/charts.js" with { type: "text" };
 import code from "./page/code.js" with { type: "text" };
-import controlStyle from "./page/controls.css" with { type: "text" };
+import controlCss from "./page/controls.css" with { type: "text" };
 import controls from "./page/controls.js" with { type: "text" };
 import dom from "./page/dom.js" with { type: "text" };
 import figures from "./page/figures.js" with { type: "text" };
-import frame from "./page/frame.css" with { type: "text" };
+import frameCss from "./page/frame.css" with { type: "text" };
 import latency from "./page/latency.js" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
-import overviewStyle from "./page/overview.css" with { type: "text" };
+import overviewCss from "./page/overview.css" with { type: "text" };
 import problems from "./page/problems.js" with { type: "text" };
-import printStyle from "./page/print.css" with { type: "text" };
+import printCss from "./page/print.css" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
-import sampleStyle from "./page/samples.css" with { type: "text" };
+import sampleCss from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
-import tableStyle from "./page/tables.css" with { type: "text" };
+import tableCss from "./page/tables.css" with { type: "text" };
 import tables from "./page/tables.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
-import textStyle from "./page/text.css" with { type: "text" };
+import textCss from "./page/text.css" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 
 export interface PageFiles {
@@ -60,7 +60,7 @@ export const RUN_PAGE: PageFiles = pageOf(
     answerTiles,
     tiles,
     overview,
-    chartStyle,
+    chartParts,
     chart,
     charts,
     latency,
@@ -69,7 +69,7 @@ export const RUN_PAGE: PageFiles = pageOf(
     controls,
     main,
   ],
-  [frame, overviewStyle, chartCss, tableStyle, sampleStyle, printStyle],
+  [frameCss, overviewCss, chartCss, tableCss, sampleCss, printCss],
 );
 
 /**
@@ -87,7 +87,7 @@ export function pageOf(
       .replace("<!-- page/icons.html goes here -->", icons.trim()),
     script: [figures, dom, code, markdown, text, ...modules].map(withoutImportsAndExports)
       .join("\n"),
-    style: [base, controlStyle, textStyle, ...styles].join("\n"),
+    style: [baseCss, controlCss, textCss, ...styles].join("\n"),
   };
 }
 
@@ -98,7 +98,7 @@ export function pageOf(
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;
 
-export const UPLOT_CSS: string = UPLOT_STYLE;
+export { UPLOT_CSS };
 
 /** The Markdown parser and the code highlighter, as the globals `marked` and `hljs`. */
 export const MARKDOWN_JS: string = `var marked=function(){${

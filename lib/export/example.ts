@@ -45,9 +45,9 @@ export type Verdict = boolean | Unrepresentable | NotRestored;
  * are known after the scan. `sources` may grow during the scan. */
 export interface ExampleSource {
   /** The number of selected examples. */
-  readonly rowCount: number;
+  readonly selectedCount: number;
   /** The number of rows, selected or not. */
-  readonly lineCount: number;
+  readonly rowCount: number;
   /** Files that must not be replaced, by path, each with a description for the error. */
   readonly sources: ReadonlyMap<string, string>;
   /** The types of the columns that have the same type in all files. @default none */

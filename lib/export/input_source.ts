@@ -33,8 +33,8 @@ const MAX_NAMED = 10;
 
 /** Examples of several input files. For a shuffle, selected rows go to a temporary file. */
 export class InputSource implements ExampleSource, AsyncDisposable {
+  selectedCount = 0;
   rowCount = 0;
-  lineCount = 0;
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
   exactTypes: Map<string, ExactType> | undefined;
@@ -92,15 +92,15 @@ export class InputSource implements ExampleSource, AsyncDisposable {
           : this.#read(text, file, number);
         const verdict = example instanceof RowProblem ? example : verdictOf(example);
         if (verdict === true) {
-          this.rowCount++;
-          this.#selectedRows.add(this.lineCount);
+          this.selectedCount++;
+          this.#selectedRows.add(this.rowCount);
           this.#spool?.add(text!, file, number);
         } else if (verdict !== false) {
           const rowProblem = this.#problemOf(verdict, file);
           badLines.add(number, rowProblem.problem, rowProblem.hint);
         }
         rowsInFile++;
-        this.lineCount++;
+        this.rowCount++;
       }
       await this.#spool?.flush();
     }

@@ -30,11 +30,11 @@ import { Unrepresentable } from "./turns.ts";
 /** The examples of several results files: one file after another, each in the order of its input,
  * or all shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
+  selectedCount = 0;
   rowCount = 0;
-  lineCount = 0;
   /** Rows that have failed and have no result. Known after the scan. */
   failedRowCount = 0;
-  /** Exported lines that repeat a uid of their file. Known after the export. */
+  /** Exported lines whose uid an earlier line of their file has. Known after the export. */
   repeatedRowCount = 0;
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -51,7 +51,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths } = options;
     const files = await Promise.all(paths.map(async (path) => {
-      // A link may be in another folder than the run.
+      // The path may be a link: the run file is next to its target.
       const run = await readRunFile(runFileOf(path)) ??
         await readRunFile(runFileOf(realPathOf(path)));
       return new ResultsFile(path, run, options);
@@ -69,8 +69,8 @@ export class ResultsSource implements ExampleSource, Disposable {
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
       const counts = await this.#indexed(file, verdictOf);
-      this.rowCount += counts.rows;
-      this.lineCount += counts.lines;
+      this.selectedCount += counts.rows;
+      this.rowCount += counts.lines;
       this.failedRowCount += counts.failedRows;
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
@@ -125,11 +125,10 @@ export class ResultsSource implements ExampleSource, Disposable {
     return order;
   }
 
-  /** Numbers the lines over all files. The numbers fit into 32 bits: the files together have fewer
-   * than 2^32 lines. */
+  /** Numbers the selected lines over all files. Assumes that the numbers fit into 32 bits. */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
-    const indexes = new Uint32Array(this.rowCount);
+    const indexes = new Uint32Array(this.selectedCount);
     const starts: number[] = [];
     let next = 0;
     for (const file of files) {
@@ -170,7 +169,7 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The rows in the failures file. Some may have a result, because they were retried. */
+/** The rows that have failed permanently. Some may have a result, because they were retried. */
 async function failedRowsOf(results: string): Promise<IdTable> {
   const table = new IdTable();
   // A failures file that cannot be read must not fail the export of the results.
@@ -178,7 +177,7 @@ async function failedRowsOf(results: string): Promise<IdTable> {
   return table;
 }
 
-/** Adds the rows in the failures file. Skips damaged lines, and an incomplete last one. */
+/** Adds rows that have failed permanently. Skips pending, damaged and incomplete lines. */
 async function addFailedRows(results: string, table: IdTable): Promise<void> {
   const path = failuresOf(results), decoder = new TextDecoder();
   if (path === undefined) return;

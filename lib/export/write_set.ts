@@ -134,7 +134,9 @@ async function writeSet(
   }
   // After `maxRows`, `Pairs` may hold answers to a row whose other answers were not read.
   if (counts.rows < maxRows) await writeRows(targets, maker.lastRows(), counts, options);
-  if (counts.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairsError(options);
+  if (counts.rows === 0 && source.selectedCount > 0 && !options.allowEmpty) {
+    throw noPairsError(options);
+  }
   await targets.finish(counts);
   const { validationPath } = targets;
   const hints = hintsFor(options, columns);
@@ -176,17 +178,17 @@ function hintsFor({ output, ...options }: ResolvedExport, columns: readonly stri
 
 function refuseEmpty(
   { paths, where, uids, excludeUids, allowEmpty, isFromResults }: ResolvedExport,
-  { rowCount, lineCount }: ExampleSource,
+  { selectedCount, rowCount }: ExampleSource,
   selection: Selection,
 ): void {
-  if (allowEmpty || rowCount > 0) return;
+  if (allowEmpty || selectedCount > 0) return;
   const [verb, what] = isFromResults ? ["export", "result"] : ["convert", "row"];
   const conditions = [
     where === undefined ? [] : "meets --where",
     uids === undefined ? [] : "is named by --uids",
     excludeUids === undefined ? [] : "remains after --exclude-uids",
   ].flat();
-  const hasUnselected = lineCount > 0 && conditions.length > 0;
+  const hasUnselected = rowCount > 0 && conditions.length > 0;
   const reasons = [`no ${what} ${conditions.join(" and ")}`, ...selection.conditionNotes()];
   const problem = selection.emptyReason() ??
     (hasUnselected ? reasons.join(". ") : `there is no ${what}`);

@@ -90,9 +90,9 @@ export async function refuseDivided(
     files: pieces.map(({ path }) => path),
     results,
   }));
-  const { refuseShards } = await import("../shards/mod.ts");
+  const { requireNoShards } = await import("../shards/mod.ts");
   const ownOutput = await sharedOutput(inputs, runs.flatMap(({ files }) => files), output);
-  await refuseShards(ownOutput, runs, { isClaimed });
+  await requireNoShards(ownOutput, runs, { isClaimed });
 }
 
 /** Throws if results exist only as a compressed copy: their answers would be paid for again. */

@@ -163,9 +163,9 @@ export class Jobs {
     if (this.shard === undefined) {
       return await refuseDivided(input, output, outputs, { isClaimed: true });
     }
-    const { refuseStarted } = await import("../shards/mod.ts");
+    const { requireNoOtherRun } = await import("../shards/mod.ts");
     const { shared, inputFiles: files } = this.shard;
-    await refuseStarted(shared, { shard: shard!, files, signal });
+    await requireNoOtherRun(shared, { shard: shard!, files, signal });
   }
 
   /** @throws {LockedError} If a run on another machine has taken a lock, too. */

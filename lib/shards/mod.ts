@@ -14,8 +14,8 @@ export { isCopyOf, type MergedResults } from "./earlier_answers.ts";
 export {
   OtherDivisionError,
   type OwnOutput,
-  refuseShards,
-  refuseStarted,
+  requireNoOtherRun,
+  requireNoShards,
 } from "./other_divisions.ts";
 export {
   divide,

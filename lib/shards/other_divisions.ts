@@ -50,8 +50,8 @@ export interface OwnOutput {
   readonly findInputs?: FindInputs;
 }
 
-/** Throws if other shards, a run over whole files or a merge have answers to rows of `files`. */
-export async function refuseOtherDivisions(
+/** Throws if other shards, a run over whole files or a merge have processed rows of `files`. */
+export async function requireNoOtherDivision(
   { stem, isNamed, wholeResults, findMerges, findInputs }: OwnOutput,
   files: readonly string[],
   count: number,
@@ -70,6 +70,7 @@ export async function refuseOtherDivisions(
   const wholePath = answeredPath ?? await firstWithFailures(wholeResults);
   const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
+  // A division that has started may be continued.
   if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;
   const attempt = runName(stem, count);
   const divided = await DividedAnswers.read(others, { ignoresInputs: isNamed, findInputs });
@@ -98,8 +99,8 @@ function wholeAnswersError(
   const file = isFailed ? failuresPathOf(results) : results;
   const outputFlag = needsName ? ` and with -o ${shellWord(results)}` : "";
   return new OtherDivisionError(
-    `Cannot run ${attempt}: "${file}" holds ${what} of a run without --shard or of a merge, which ` +
-      `would be ${again}. Continue without --shard${outputFlag}, or name another output`,
+    `Cannot run ${attempt}: "${file}" holds ${what} of a run without --shard or of a merge, and ` +
+      `they would be ${again}. Continue without --shard${outputFlag}, or name another output`,
   );
 }
 
@@ -111,7 +112,7 @@ function wholeAnswersError(
  * the same time. Both kinds of runs claim first and then look for the other, so at least one sees
  * the other.
  */
-export async function refuseShards(
+export async function requireNoShards(
   { stem, isNamed, wholeResults, findMerges, findInputs }: OwnOutput,
   runs: readonly { readonly files: readonly string[]; readonly results: string }[],
   { isClaimed = false } = {},
@@ -138,8 +139,8 @@ export async function refuseShards(
   for (const { files, results } of runs) {
     const isContinued = startedResults.has(results) || await rescuedIn([results]) !== undefined;
     if (isContinued && !isClaimed) continue;
-    const mergePath = wholePath ?? await mergedAnswers(merges, files, results);
-    if (mergePath !== undefined && !isContinued) throw mergedAnswersError(results, mergePath);
+    const existing = wholePath ?? await mergedAnswers(merges, files, results);
+    if (existing !== undefined && !isContinued) throw existingAnswersError(results, existing);
     // Shards of another output, for example of another model, may run beside continued results.
     const answers = await divided.find(stemOf(results), isContinued ? [] : files);
     if (answers !== undefined && (answers.isRunning || !isContinued)) {
@@ -163,7 +164,7 @@ const POLL_MS = 100;
 
 /** Throws if another run would send the same rows. Call it once the shard has claimed its output.
  * Shards of one division do not wait for each other. */
-export async function refuseStarted(output: OwnOutput, run: StartedShard): Promise<void> {
+export async function requireNoOtherRun(output: OwnOutput, run: StartedShard): Promise<void> {
   const { stem, wholeResults } = output, { shard, signal } = run;
   const hasStarted = await areAnswersNear(stem, shard);
   // `firstAnswers` also finds locked results, but not those of this shard, which do not exist yet.
@@ -196,10 +197,9 @@ interface OtherRun {
 }
 
 async function runningWhole(
-  output: OwnOutput,
+  { stem, wholeResults }: OwnOutput,
   { shard }: StartedShard,
 ): Promise<OtherRun | undefined> {
-  const { stem, wholeResults } = output;
   const isSameOutput = (path: string) => stemOf(path) === stem;
   const running = await runningOutput(wholeResults.filter(isSameOutput)) ??
     await runningOutput(wholeResults);
@@ -213,10 +213,9 @@ async function runningWhole(
 }
 
 async function otherDivision(
-  output: OwnOutput,
+  { stem, isNamed }: OwnOutput,
   { shard, files }: StartedShard,
 ): Promise<OtherRun | undefined> {
-  const { stem, isNamed } = output;
   const divisions = await plannedDivisions(splitPath(stem).start);
   const others = divisions.filter((one) => one.stem !== stem || one.count !== shard.count);
   if (others.length === 0) return undefined;
@@ -224,29 +223,29 @@ async function otherDivision(
   const answers = await divided.find(stem, files);
   if (answers === undefined) return undefined;
   const { division, isRunning } = answers;
-  // Of two divisions that find each other, the one with fewer shards continues.
-  const isFirst = division.count < shard.count ||
+  // Of two divisions that find each other, the one with fewer shards or the lesser stem continues.
+  const otherContinues = division.count < shard.count ||
     (division.count === shard.count && division.stem < stem);
   const error = await answersInShardsError(runName(stem, shard.count), answers);
-  return { error, mayYield: isRunning && !isFirst, isSameOutput: false };
+  return { error, mayYield: isRunning && !otherContinues, isSameOutput: false };
 }
 
 function runName(stem: string, count: number): string {
   return `"${stem}.jsonl" in ${formatCountOf(count, "shard")}`;
 }
 
-function mergedAnswersError(results: string, mergePath: string): OtherDivisionError {
+function existingAnswersError(results: string, answeredPath: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run into "${results}": "${mergePath}" holds answers to these inputs, which would be ` +
-      `paid for again. Continue it with -o ${shellWord(mergePath)}, or name another output`,
+    `Cannot run into "${results}": "${answeredPath}" holds answers to these inputs, and they would ` +
+      `be paid for again. Continue it with -o ${shellWord(answeredPath)}, or name another output`,
   );
 }
 
 function movedAnswersError(attempt: string, movedPath: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run ${attempt}: a merge has moved its answers to "${movedPath}", and they would be paid for ` +
-      "again. Continue the merged results with -o and their name, move the files back, or name " +
-      "another output",
+    `Cannot run ${attempt}: a merge has moved its answers to "${movedPath}", and they would be ` +
+      "paid for again. Continue the merged results with -o and their name, move the files back, " +
+      "or name another output",
   );
 }
 
@@ -257,14 +256,14 @@ async function answersInShardsError(
   const shards = formatCountOf(division.count, "shard");
   if (isRunning) {
     return new OtherDivisionError(
-      `Cannot run ${attempt}: a run is writing to "${path}", one of ${shards}, whose rows ` +
-        "would be paid for twice. Continue those shards with the inputs that they were given, or name " +
-        "another output folder",
+      `Cannot run ${attempt}: a run is writing to "${path}", one of ${shards}, and ` +
+        "their rows would be paid for twice. Continue those shards with the inputs that they were " +
+        "given, or name another output folder",
     );
   }
   const { what, again } = isFailuresPath(path) ? FAILURES : ANSWERS;
   return new OtherDivisionError(
-    `Cannot run ${attempt}: "${path}" and others hold ${what} of ${shards}, which would be ` +
+    `Cannot run ${attempt}: "${path}" and others hold ${what} of ${shards}, and they would be ` +
       `${again}. Continue those shards with the inputs that they were given. To send all rows ` +
       "again, name another output folder. To continue without --shard, " +
       await adviceWithoutShards(division, path),
@@ -279,8 +278,8 @@ async function adviceWithoutShards(division: Division, path: string): Promise<st
   if (isMoved && await ownResultsIn([mergedPath]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(mergedPath)}`;
   }
-  const unlessMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";
-  return `${unlessMoved}${mergeAdvice(division, "--partial")}`;
+  const ifMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";
+  return `${ifMoved}${mergeAdvice(division, "--partial")}`;
 }
 
 export function mergeAdvice(

@@ -14,7 +14,7 @@ import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { areAnswersNear, type Division, firstAnswers, type Shard } from "./divisions.ts";
-import { mergeAdvice, type OwnOutput, refuseOtherDivisions } from "./other_divisions.ts";
+import { mergeAdvice, type OwnOutput, requireNoOtherDivision } from "./other_divisions.ts";
 import {
   divide,
   type PlannedInput,
@@ -66,7 +66,7 @@ export async function planFor(
   const earlierPlan = await readPlan(path);
   const hasStarted = earlierPlan !== undefined && options.shard !== undefined &&
     await areAnswersNear(stem, options.shard);
-  if (!hasStarted) await refuseOtherDivisions(output, files, count);
+  if (!hasStarted) await requireNoOtherDivision(output, files, count);
   if (earlierPlan !== undefined) {
     return await checkPlan(earlierPlan, division, files, options.input);
   }

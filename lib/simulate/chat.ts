@@ -44,9 +44,12 @@ export function readChatRequest(text: string): ChatRequest | string {
   if (!isMessages(messages)) {
     return '"messages" must be an array of one or more messages with a role';
   }
-  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? Infinity;
+  const limitField = (body.max_completion_tokens ?? null) === null
+    ? "max_tokens"
+    : "max_completion_tokens";
+  const maxTokens = body[limitField] ?? Infinity;
   if (typeof maxTokens !== "number" || maxTokens < 1) {
-    return `"max_tokens" must be 1 or more: current value is ${show(maxTokens)}`;
+    return `"${limitField}" must be 1 or more: current value is ${show(maxTokens)}`;
   }
   const includeUsage = isObject(streamOptions) && streamOptions.include_usage === true;
   const prompt = promptKey(messages);
@@ -178,7 +181,7 @@ function splitText(text: string, tokenCount: number): string[] {
 
 const QUOTED_CHARS = 60;
 
-/** 14 hex digits that identify a prompt in its answer. */
+/** 14 hex digits in an answer that identify its prompt and seed. */
 export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
@@ -201,8 +204,8 @@ const SENTENCE_PARTS = [
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** Number of sentences of `filler` with which the padding of an answer may begin. */
-const STARTS = 512;
+/** Padding begins at one of this number of sentences of `filler`. */
+const START_COUNT = 512;
 /** The offsets of these sentences in `filler`. */
 const startOffsets: number[] = [];
 /** The text that pads answers, which grows as needed. */
@@ -214,14 +217,14 @@ let sentenceCount = 0;
 function fitTo(start: string, tokenCount: number, hash: number, end = ""): string {
   const chars = tokenCount * CHARS_PER_TOKEN - start.length;
   if (chars <= 0) return start.slice(0, start.length + chars).toWellFormed();
-  while (startOffsets.length < STARTS) addSentence();
-  const from = startOffsets[hash % STARTS];
+  while (startOffsets.length < START_COUNT) addSentence();
+  const from = startOffsets[hash % START_COUNT];
   while (filler.length < from + chars) addSentence();
   return start + filler.slice(from, from + chars - end.length) + end;
 }
 
 function addSentence(): void {
-  if (startOffsets.length < STARTS) startOffsets.push(filler.length);
+  if (startOffsets.length < START_COUNT) startOffsets.push(filler.length);
   const number = sentenceCount++;
   const words = SENTENCE_PARTS.map((part, salt) =>
     part[Math.floor(draw(number, salt) * part.length)]

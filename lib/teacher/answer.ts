@@ -59,8 +59,8 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether a body is a complete answer with its finish reason. Another object may be the first of
- * several chunks. */
+/** Whether a body is a complete answer with its finish reason. An object without one may be the
+ * first of several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object;
   if (body === undefined) return false;
@@ -112,8 +112,9 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
   return kept;
 }
 
-/** The error in a choice or in the answer around it. Some servers always send `error`: null, false,
- * 200, "", `{}`, or an object of only these values, means that there is no error. */
+/** The error in a choice or in the answer around it. Some servers send `error` with every
+ * answer. Null, false, 0, 200, "", `{}`, words such as "none" or "ok", and objects that hold only
+ * these mean no error. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   if (isStated(answer.error)) return answer.error;
@@ -158,7 +159,8 @@ function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
   return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
     reasonOf(native_finish_reason) || reasonOf(done_reason) ||
-    // Only the server knows what a number means, but `acceptEndings: none` must not accept it.
+    // Only the server knows what a number means. As text, it is an unknown reason, which
+    // `acceptEndings: none` does not accept.
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
@@ -181,10 +183,11 @@ export interface ContentTexts {
  * `thought`, and `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
+/** Maximum depth of lists and fields in which text is searched. */
 const MAX_PART_LEVELS = 4;
 
 /** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts of
- * the content; parts are ignored once the field has had text, because some servers send both.
+ * the content; such parts are ignored once the field has had text, because some servers send both.
  * Reasoning between tags stays in the content. */
 export class MessageReader {
   // A stream's last chunk may repeat, as parts of the content, the reasoning of earlier fields.
@@ -200,7 +203,7 @@ export class MessageReader {
     }
     const parts: unknown[] = Array.isArray(content) ? content : [content];
     if (parts.length > 0 && !parts.some(isPart)) {
-      return { content: jsonOf(content), reasoning: field };
+      return { content: jsonTextOf(content), reasoning: field };
     }
     return {
       content: parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join(""),
@@ -233,8 +236,9 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Whether the content of a message, or an element of its list, is a part. Any other object, or a
- * list without parts, is the answer itself, and may have members such as `reasoning`. */
+/** Whether the content of a message, or an element of its list, is a part: text, null, a list, or an
+ * object with the type or only the members of one. Any other object, or a list without parts, is the
+ * answer itself, and may have members such as `reasoning`. */
 function isPart(content: unknown): boolean {
   if (typeof content === "string" || content === null || Array.isArray(content)) return true;
   if (!isObject(content)) return false;
@@ -246,11 +250,12 @@ function isPart(content: unknown): boolean {
 
 const PART_TYPE =
   /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^(?:server_)?tool_|^reference$/;
-/** Members of parts without a type. Gemini's have a signature. */
+/** Members of parts whose type is missing or not text. Gemini's have a signature. */
 const PART_MEMBER = /^(?:type|text|annotations|thought(?:_s|S)ignature)$/;
 
-/** Returns the JSON text of an answer that the server has parsed, as some do if it has a schema. */
-function jsonOf(answer: unknown): string {
+/** Returns the JSON text of an answer that the server has parsed, as some do if it has a schema; ""
+ * if it is nested too deeply. */
+function jsonTextOf(answer: unknown): string {
   return isTooDeep(answer) ? "" : JSON.stringify(answer);
 }
 
@@ -263,7 +268,8 @@ function isReasoningPart(part: unknown): boolean {
   return REASONING_PART.test(asText(asObject(part)?.type));
 }
 
-/** Reads a part or a list of parts under the names that servers use; "" for encrypted parts. */
+/** Reads a part or a list of parts under the names that servers use; "" for encrypted parts,
+ * which have only `data`. */
 function textOf(part: unknown, levels = MAX_PART_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";

@@ -1,19 +1,19 @@
-/** Sends a teacher's secrets in header fields, and hides them, even if they are escaped, in
- * everything that is shown. @module */
+/** Builds the header fields that carry a teacher's secrets, and hides the secrets, even if they are
+ * escaped, in everything that is shown. @module */
 
 import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
 import { type Address, decodedUrl, REDACTED, secretsIn } from "./network.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
-/** undici sets these header fields itself, or would break. */
+/** undici sets or rejects these header fields. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
 export function checkHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     // The value may be a secret, so it is not shown.
     const problem = RESERVED.test(name.toLowerCase())
-      ? "Retort sets it"
+      ? "it is reserved for the HTTP client"
       : !/^[\w!#$%&'*+.^`|~-]+$/.test(name)
       ? 'its name must be letters, digits and marks such as "-"'
       : typeof value !== "string" || !isSendable(value)
@@ -50,10 +50,10 @@ export function keyHeader(
 export function secretsOf(
   { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
   address: Address,
-  keys: readonly string[],
+  keyHeaderValues: readonly string[],
   proxy: URL | undefined,
 ): string[] {
-  const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
+  const secrets = [...address.secrets, ...userSecrets, ...keyHeaderValues.map(withoutScheme)];
   if (apiKey !== undefined) secrets.push(apiKey);
   for (const [name, value] of Object.entries(headers)) {
     if (isSecretHeader(name, value)) secrets.push(value, withoutScheme(value));
@@ -76,7 +76,7 @@ export function headerList(
   const fields = new Map(Object.entries({
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without this field, some gateways compress, and buffer a stream for that.
+    // Without this field, some gateways compress responses, for which they buffer streams.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
     ...key,
@@ -95,7 +95,7 @@ function base64(text: string): string {
 
 export type Redact = (text: string) => string;
 
-/** The header fields by name, safe to show: only the scheme of a secret value stays. */
+/** The header fields by name, safe to show: only the scheme of a secret value remains. */
 export function shownHeaders(
   list: readonly string[],
   secrets: readonly string[],
@@ -114,11 +114,11 @@ export function shownHeaders(
 /** Shorter secrets would match parts of words. */
 const MIN_SECRET_CHARS = 4;
 
-/** Longer texts are truncated before they are searched: no message shows as much. */
+/** Longer texts are truncated before they are searched: no message shows more. */
 const MAX_TEXT_CHARS = 65_536;
 
-/** Returns a function that removes secrets, even if they are escaped for JSON, a URL or HTML, in
- * any combination: a gateway may quote a teacher that quotes the key. */
+/** Returns a function that truncates a text and replaces its secrets, even if they are escaped for
+ * JSON, a URL or HTML, in any combination: a gateway may quote a teacher that quotes the key. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {

@@ -75,7 +75,7 @@ Deno.test("a configuration adds header fields for all teachers, and for each", a
 const MISTAKES: readonly (readonly [field: string, says: string])[] = [
   ["X-Team=@env:MISSING", "the variable MISSING, which it names, is not set"],
   [SECRET, "it must be NAME=VALUE"],
-  [`content-length=${SECRET}`, "Retort sets it"],
+  [`content-length=${SECRET}`, "it is reserved for the HTTP client"],
   [`X Team=${SECRET}`, "it must be NAME=VALUE"],
   [`X-Team=${SECRET}ü`, "its value must be one line of ASCII characters"],
 ];

@@ -24,6 +24,16 @@ Deno.test("DepartedTeachers keeps the sums of any number of teachers, and names 
   assertEquals(sumOf(all, ({ cost_usd }) => cost_usd), 501);
 });
 
+Deno.test("DepartedTeachers shows counts that are added once a teacher is no longer named", () => {
+  const departed = new DepartedTeachers();
+  const counts = departed.add(makeTeacher({ address: "http://10.0.0.1", cost_usd: 1 }));
+  for (let pod = 2; pod <= 200; pod++) {
+    departed.add(makeTeacher({ address: `http://10.0.0.${pod}`, cost_usd: 1 }));
+  }
+  counts.cost_usd += 5;
+  assertEquals(sumOf(departed.allStatuses([]), ({ cost_usd }) => cost_usd), 205);
+});
+
 Deno.test("Engine writes the failures that it held back because of a teacher that has left", async () => {
   const [a, b, c] = [new FakeTeacher(), new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({

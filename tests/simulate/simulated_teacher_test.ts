@@ -178,6 +178,7 @@ Deno.test("serveSimulatedTeacher() names the problem of an invalid body", async 
     [{}, '"messages" must be an array of one or more messages with a role'],
     [{ messages: [] }, '"messages" must be'],
     [chat("x", { max_tokens: 0 }), '"max_tokens" must be 1 or more: current value is 0'],
+    [chat("x", { max_completion_tokens: 0 }), '"max_completion_tokens" must be 1 or more'],
     [chat("x", { stream: "yes" }), '"stream" must be a boolean: current value is "yes"'],
     [chat("x", { n: 2 }), '"n" must be 1'],
     [chat("x", { model: 3 }), '"model" must be a string'],

@@ -121,7 +121,7 @@ Deno.test("openaiCompatible() rejects options that cannot be used", () => {
     refuse({ thinkTags: thinkTags as unknown as [string, string] }, "it must be an opening");
   }
   refuse({ timeoutMs: NaN }, "Cannot use timeoutMs NaN");
-  refuse({ headers: { "content-length": "1" } }, "Retort sets it");
+  refuse({ headers: { "content-length": "1" } }, "it is reserved for the HTTP client");
   refuse({ headers: { "a b": "1" } }, "its name must be letters");
   refuse({ headers: { a: "1\r\nb: 2" } }, "must be one line of ASCII");
   const proxy = refuse({ proxy: "socks5://u:secret@h:1" }, '"socks5:"');

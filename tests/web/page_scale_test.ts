@@ -7,7 +7,7 @@ import {
   TIME_AXIS_SPACE,
   TIME_AXIS_STEPS,
   trailingMeans,
-} from "../../web/page/chart_style.js";
+} from "../../web/page/chart_parts.js";
 
 Deno.test("a scale ends at a round label that is not below the largest value", () => {
   assertEquals(roundScale(2.4, 4), { step: 1, top: 3 });

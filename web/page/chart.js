@@ -16,7 +16,7 @@ import {
   themeColor,
   TIME_AXIS_SPACE,
   TIME_AXIS_STEPS,
-} from "./chart_style.js";
+} from "./chart_parts.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 

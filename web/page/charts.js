@@ -8,7 +8,7 @@
  */
 
 import { Chart } from "./chart.js";
-import { CHARTS, trailingMeans } from "./chart_style.js";
+import { CHARTS, trailingMeans } from "./chart_parts.js";
 import { byId, inOwnFrame, onClick, setShown, setText } from "./dom.js";
 import { formatClock, formatDuration, formatLatencyTick } from "./figures.js";
 

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Latency of rows over the whole run: percentiles and a histogram. @module */
 
-import { makeValueTable } from "./chart_style.js";
+import { makeValueTable } from "./chart_parts.js";
 import { byId, fillRows, make, makeSvg, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 

@@ -14,9 +14,9 @@ import rows from "./page/rows.js" with { type: "text" };
 import samplePair from "./page/sample_pair.js" with { type: "text" };
 import status from "./page/status.js" with { type: "text" };
 import VIEW_HTML from "./page/view.html" with { type: "text" };
-import detailStyle from "./page/detail.css" with { type: "text" };
-import gridStyle from "./page/grid.css" with { type: "text" };
-import viewStyle from "./page/view.css" with { type: "text" };
+import detailCss from "./page/detail.css" with { type: "text" };
+import gridCss from "./page/grid.css" with { type: "text" };
+import viewCss from "./page/view.css" with { type: "text" };
 
 export const DATA_PAGE: PageFiles = pageOf(
   VIEW_HTML,
@@ -34,5 +34,5 @@ export const DATA_PAGE: PageFiles = pageOf(
     actions,
     viewMain,
   ],
-  [viewStyle, gridStyle, detailStyle],
+  [viewCss, gridCss, detailCss],
 );

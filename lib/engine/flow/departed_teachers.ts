@@ -3,50 +3,48 @@
 import type { TeacherStatus } from "../../progress/mod.ts";
 import type { TeacherCounts } from "./endpoint.ts";
 
-/** Maximum number of departed teachers with their own status: in a run of days, pods restart
- * many times, with new addresses. */
+/** Maximum number of departed teachers with their own status. During a run that takes days, pods
+ * restart many times, with new addresses. */
 const MAX_NAMED = 100;
 
 export class DepartedTeachers {
-  readonly #named = new Map<string, TeacherStatus>();
-  /** The sum of the teachers that left before those in `#named`. */
-  #earlier: TeacherStatus | undefined;
+  /** In the order in which they left. All are kept, because counts may be added to any of them. */
+  readonly #statuses = new Map<string, TeacherStatus>();
 
-  /** Returns the object with the counts that are shown for this teacher from now on. The caller
-   * adds later counts to it. */
+  /** Returns the object that holds the counts of this teacher from now on. The caller adds later
+   * counts to it. */
   add(status: TeacherStatus): TeacherCounts {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
     const finalStatus = { ...status, state: "left" as const, ...idle };
-    const previous = this.#named.get(key);
-    // Changes the object in place: an endpoint of the same address and model that left before also
-    // adds its later counts to this object.
+    const previous = this.#statuses.get(key);
+    // Changes the object in place: an earlier endpoint with this key still adds to it.
     const total = Object.assign(previous ?? {}, withCountsOf(finalStatus, previous));
-    this.#named.delete(key);
-    this.#named.set(key, total);
-    if (this.#named.size > MAX_NAMED) this.#forgetOldest();
+    this.#statuses.delete(key);
+    this.#statuses.set(key, total);
     return total;
   }
 
-  #forgetOldest(): void {
-    const [[key, oldest]] = this.#named;
-    this.#named.delete(key);
-    const teachers = (this.#earlier?.teachers ?? 0) + 1;
-    const unnamed = { ...oldest, address: "(earlier teachers)", model: "", teachers };
-    this.#earlier = withCountsOf(unnamed, this.#earlier);
-  }
-
-  /** Returns present teachers, then departed ones. A teacher that came back has one status. */
+  /** Returns present teachers, then departed ones, the latest first. The earliest share a status. A
+   * teacher that came back has one status. */
   allStatuses(present: TeacherStatus[]): TeacherStatus[] {
-    const departed = new Map(this.#named);
+    const departed = new Map(this.#statuses);
     const statuses = present.map((status) => {
       const previous = departed.get(keyOf(status));
       departed.delete(keyOf(status));
       return withCountsOf(status, previous);
     });
-    const earlier = this.#earlier ? [this.#earlier] : [];
-    return [...statuses, ...[...departed.values()].reverse(), ...earlier];
+    const latestFirst = [...departed.values()].reverse();
+    const earlier = latestFirst.slice(MAX_NAMED);
+    const joined = earlier.length === 0 ? [] : [joinedStatus(earlier)];
+    return [...statuses, ...latestFirst.slice(0, MAX_NAMED), ...joined];
   }
+}
+
+function joinedStatus(all: readonly TeacherStatus[]): TeacherStatus {
+  const [first, ...others] = all;
+  const start = { ...first, address: "(earlier teachers)", model: "", teachers: all.length };
+  return others.reduce<TeacherStatus>(withCountsOf, start);
 }
 
 function keyOf({ address, model }: TeacherStatus): string {

@@ -23,6 +23,7 @@ import {
  * The main line of a chart.
  * @param {Series["column"]} column
  * @param {string} label
+ * @param {string} color a CSS custom property, without `--`
  * @returns {Series}
  */
 function mainLine(column, label, color = "first") {
@@ -86,7 +87,7 @@ export const CHARTS = [
     description: "how late timers of the process fire",
     minTop: 10,
     ...LATENCY,
-    series: [mainLine("lag_ms", "worst")],
+    series: [mainLine("lag_ms", "maximum")],
   },
   {
     title: "CPU",
@@ -129,7 +130,7 @@ export function makeValueTable(caption, titles, rows) {
   );
 }
 
-/** Round distances between two labels, per power of ten. */
+/** Round distances between two labels, to be multiplied by a power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
 /** Steps in milliseconds above 5 s, where powers of ten are not round. */
@@ -176,8 +177,8 @@ export function evenIndexes(length, maxCount) {
 }
 
 /**
- * Returns means over the last `windowS` seconds: one point of the history, at first 0.5 s, has too
- * few rows for a reliable rate. Each value covers the time since the value before it.
+ * Returns means over the last `windowS` seconds: a point of the history may cover only 0.5 s,
+ * which has too few rows for a reliable rate. Each value covers the time since the value before it.
  * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
