@@ -92,7 +92,7 @@ async function prepare(
     await Promise.all(files.map((file) => checkReadableTwice(file)));
     await checkMergedFiles(mergedResults, files);
     const planOptions = planOptionsOf(scheduler, inputs, runSettings);
-    await checkShards(stem, await planFor(shardOutput, files, shards, planOptions), request);
+    await checkShards(stem, await planFor(shardOutput, files, shards, planOptions), request, io);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   } else {
     const { refuseUnknownName } = await import("./submit_kubernetes.ts");

@@ -120,9 +120,10 @@ export async function checkShards(
   stem: string,
   plan: ShardPlan,
   request: RunRequest | undefined,
+  io: Pick<Io, "env">,
 ): Promise<void> {
   const { shards } = plan;
-  const identity = request && identityOfShards(request, shards);
+  const identity = request && identityOfShards(request, shards, io);
   if (request?.run.limit !== undefined && rowsBefore(plan)[shards - 1] === undefined) {
     throw new UsageError(
       "Cannot use --limit with shards of compressed files, whose rows are not counted: leave it " +
@@ -163,9 +164,10 @@ async function haveStarted(stem: string): Promise<boolean> {
 function identityOfShards(
   { settings, config, generator, run: { finalMessages, think } }: RunRequest,
   shards: number,
+  io: Pick<Io, "env">,
 ): Identity {
   const complete = () => Promise.reject(new Error("No shard runs here"));
-  const teachers = modelsOf(settings, config?.teachers ?? [])
+  const teachers = modelsOf(settings, config?.teachers ?? [], io)
     .map((model) => ({ teacher: { model, complete } }));
   const options = asUsage(() => resolveOptions({ ...generator, teachers }));
   return identityOf({ ...options, finalMessages, think, shards });

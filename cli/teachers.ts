@@ -129,11 +129,16 @@ const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof Teac
   ["client-key", "clientCert", "clientKey"],
 ];
 
-function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io): NamedTeacher[] {
+/** Returns the teachers and lists in the order of a run, which is also that of its models. */
+function namedTeachers(
+  settings: Settings,
+  specs: readonly TeacherSpec[],
+  io: Pick<Io, "env">,
+): NamedTeacher[] {
   const urls = settings.list("base-url").map((url) => addressOf(url, io));
   const defaultUrl = io.env("OPENAI_BASE_URL") || OPENAI_URL;
   if (specs.length === 0) {
-    return (urls.length > 0 ? urls : [defaultUrl]).map((baseUrl) => ({ baseUrl }));
+    return listsLast((urls.length > 0 ? urls : [defaultUrl]).map((baseUrl) => ({ baseUrl })));
   }
   if (urls.length > 1) {
     throw new UsageError(
@@ -147,21 +152,28 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
       throw new UsageError(`Cannot use --${flag}: every teacher of the configuration has its own`);
     }
   }
-  return specs.map((spec) => ({
+  return listsLast(specs.map((spec) => ({
     ...spec,
     baseUrl: spec.baseUrl === undefined ? urls[0] ?? defaultUrl : addressOf(spec.baseUrl, io),
-  }));
+  })));
+}
+
+function listsLast(teachers: readonly NamedTeacher[]): NamedTeacher[] {
+  return teachers.toSorted((a, b) => Number(isList(a.baseUrl)) - Number(isList(b.baseUrl)));
 }
 
 const NEEDED_MODEL = "a model: add -m NAME, or --simulate to try Retort without a teacher";
 
 /** Returns the models that a run would request, in the order of its teachers. Opens no teacher. */
-export function modelsOf(settings: Settings, specs: readonly TeacherSpec[]): string[] {
+export function modelsOf(
+  settings: Settings,
+  specs: readonly TeacherSpec[],
+  io: Pick<Io, "env">,
+): string[] {
   if (settings.text("simulate") !== undefined) return [settings.text("model") ?? "simulated"];
-  // `openTeachers` opens lists last.
-  const isListOf = ({ baseUrl }: TeacherSpec) => Number(isList(baseUrl ?? ""));
-  const teachers = specs.length === 0 ? [{}] : specs;
-  return teachers.toSorted((a, b) => isListOf(a) - isListOf(b))
+  // A variable may be set only where the run starts. Its address is taken for that of one teacher.
+  const env = (name: string) => io.env(name) || `@env:${name}`;
+  return namedTeachers(settings, specs, { env })
     .map(({ model }) => model ?? settings.required("model", NEEDED_MODEL));
 }
 

@@ -2,7 +2,7 @@ import type { TeacherSpec } from "../../cli/config.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Settings } from "../../cli/settings.ts";
-import { type OpenTeachers, openTeachers } from "../../cli/teachers.ts";
+import { modelsOf, type OpenTeachers, openTeachers } from "../../cli/teachers.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { TeacherPlace } from "../../lib/run/options.ts";
@@ -110,6 +110,37 @@ Deno.test("openTeachers() gives the teachers of each list the settings of that l
       ["http://c/v1", "large", undefined, undefined, 60],
     ],
   );
+});
+
+Deno.test("modelsOf() returns the models in the order in which openTeachers() opens the teachers", async () => {
+  await using dir = await tempDir();
+  const list = `@${await dir.write("list.txt", "http://a/v1\n")}`;
+  const second = { model: "b", baseUrl: "http://b/v1" };
+  const env = { OPENAI_API_KEY: "key", LIST: list, ONE: "http://a/v1" };
+  const listed: [string[], TeacherSpec, Record<string, string>][] = [
+    [[], { baseUrl: list }, env],
+    [["--base-url", list], {}, env],
+    [[], { baseUrl: "@env:LIST" }, env],
+    [["--base-url", "@env:LIST"], {}, env],
+    [[], {}, { ...env, OPENAI_BASE_URL: list }],
+  ];
+  const single: typeof listed = [
+    [[], { baseUrl: "http://a/v1" }, env],
+    [["--base-url", "http://a/v1"], {}, env],
+    [["--base-url", "@env:ONE"], {}, { ...env, OPENAI_BASE_URL: list }],
+    [[], {}, env],
+  ];
+  for (const [cases, models] of [[listed, ["b", "a"]], [single, ["a", "b"]]] as const) {
+    for (const [args, first, env] of cases) {
+      const specs = [{ ...first, model: "a" }, second];
+      await using opened = await open(args, specs, env);
+      const settings = new Settings(parseCommandLine(args));
+      const openedModels = opened.teachers.map(({ teacher }) => teacher.model);
+      assertEquals([openedModels, modelsOf(settings, specs, ioOf(env))], [models, models]);
+    }
+  }
+  const specs = [{ model: "a", baseUrl: "@env:ONLY_ON_NODES" }, second];
+  assertEquals(modelsOf(new Settings(parseCommandLine([])), specs, ioOf({})), ["a", "b"]);
 });
 
 Deno.test("openTeachers() uses OpenAI by default, and requires a key for it", async () => {

@@ -22,6 +22,7 @@ import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { CliServer, runCli, startCli } from "../support/process.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
+import { serveLedger } from "../support/ledger_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit } from "../e2e/fixture.ts";
 
@@ -199,10 +200,11 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
   const input = await dir.write("in.jsonl", prompts(0, 2));
   const config = await dir.write("c.yaml", "api-key-file: /data/key\n");
   const withTeacher = async (name: string, ...fields: string[]) => {
-    const lines = ["teachers:", "- model: a", ...fields.map((field) => `  ${field}`)];
+    const lines = ["teachers:", "- weight: 1", ...fields.map((field) => `  ${field}`)];
     return `--config=${await dir.write(name, `${lines.join("\n")}\n`)}`;
   };
   const ownKey = await withTeacher("own.yaml", "api_key_env: TEACHER_KEY");
+  const oneKey = await withTeacher("one.yaml", "api_key_env: TEACHER_KEY", "model: a\n- weight: 2");
   const ownHeader = await withTeacher("header.yaml", "headers:", '  api-key: "@env:TEACHER_KEY"');
   const ownFile = await withTeacher("file.yaml", "api_key_file: /data/key");
   const ownUrl = await withTeacher("url.yaml", "base_url: http://vllm:8000/v1");
@@ -224,7 +226,7 @@ Deno.test("a key in a variable that pods do not get is announced", async () => {
       [key, "--secret=teacher"],
       [key, "--api-key-file=/data/key"],
       [ownKey, "--secret=teacher"],
-      [ownKey, "--api-key-file=/data/key"],
+      [oneKey, "--api-key-file=/data/key"],
       [ownHeader, "--secret=teacher"],
     ]
   ) {
@@ -1051,4 +1053,33 @@ Deno.test("a job is refused if its shards have answers of another model, or were
   const merged = await runCli(["submit", "slurm", input, "-o", output, "--shards=2", "-m", "echo"]);
   assertEquals([merged.code, merged.stdout], [2, ""], merged.stderr);
   assertStringIncludes(merged.stderr, "the shards were merged, and their files were moved");
+});
+
+Deno.test("a job continues whose teachers are in a list that --base-url names", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  const list = await dir.write("list.txt", `${server.url}\n`);
+  const config = await dir.write(
+    "c.yaml",
+    `teachers: [{ model: a }, { model: b, base_url: "${server.url}" }]\n`,
+  );
+  const flags = [input, "-o", dir.path("out/"), `--config=${config}`, `--base-url=@${list}`];
+  assertExit(await runCli([...flags, "--shard=0/2"]), 0);
+  assertExit(await runCli(["submit", "slurm", ...flags, "--shards=2"]), 0);
+});
+
+Deno.test("a flag that every teacher of the configuration overrides is refused before the job is in the queue", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 2));
+  const config = await dir.write("c.yaml", "teachers: [{ model: a }]\n");
+  const flags = [input, "-o", dir.path("out/"), "--shards=2", `--config=${config}`, "-m", "m"];
+  for (const where of [["slurm"], ["kubernetes", ...kubernetesIn(dir)]]) {
+    const { code, stdout, stderr } = await runCli(["submit", ...where, ...flags]);
+    assertEquals([code, stdout], [2, ""], stderr);
+    assertStringIncludes(
+      stderr,
+      "Cannot use --model: every teacher of the configuration has its own",
+    );
+  }
 });
