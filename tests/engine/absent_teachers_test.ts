@@ -309,6 +309,28 @@ Deno.test("Engine keeps waiting for a late teacher while another one answers tha
   }
 });
 
+Deno.test("Engine gives a late teacher its full time to start once the last other teacher is halted", async () => {
+  using clock = new FakeClock();
+  const revoked = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: (_, __, now) =>
+      now < 60 * MINUTE_MS ? undefined : new TeacherError("Bad key", { status: 401 }),
+  });
+  const late = teacherAt(clock, "http://late/v1", "ECONNREFUSED", 70 * MINUTE_MS);
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [endpointOf(revoked), endpointOf(late)],
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(72 * MINUTE_MS);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["halted", "up"]);
+  fixture.engine.abort();
+  await clock.advance(MINUTE_MS);
+  await fixture.ended;
+});
+
 Deno.test("Engine uses a teacher that starts late once another teacher has answered", async () => {
   for (const code of ["ECONNREFUSED", "ENOTFOUND"]) await startLate(code);
 });
