@@ -241,13 +241,15 @@ function isPart(content: unknown): boolean {
   const { type } = content;
   return typeof type === "string"
     ? PART_TYPE.test(type) || REASONING_PART.test(type)
-    : Object.keys(content).every((name) => PART_MEMBER.test(name));
+    : typeof content.thought !== "string" &&
+      Object.keys(content).every((name) => PART_MEMBER.test(name));
 }
 
 const PART_TYPE =
-  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^(?:server_)?tool_|^reference$/;
-/** Members of parts without a type. Gemini's have a signature. */
-const PART_MEMBER = /^(?:type|text|annotations|thought(?:_s|S)ignature)$/;
+  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|(?:^|_)tool_|^(?:reference|container_upload)$/;
+/** Members of parts without a type, most of them Gemini's. There, `thought` is true or false. */
+const PART_MEMBER =
+  /^(?:type|text|annotations|cache_control|thought|thought(?:_s|S)ignature|functionCall|inlineData|fileData|executableCode|codeExecutionResult)$/;
 
 /** Returns the JSON text of an answer that the server has parsed, as some do if it has a schema. */
 function jsonOf(answer: unknown): string {
