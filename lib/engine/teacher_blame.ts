@@ -77,7 +77,11 @@ export class TeacherBlame {
     const hasAnswered = endpoint.hasAnswered || endpoint.hasAnsweredPartly;
     if (hasAnsweredBefore || !isAbsent || hasAnswered || endpoint.isHalted) return;
     const since = endpoint.absentSince ??= endpoint.now;
-    if (this.#hasAnswered && !areOthersAbsent()) return;
+    if (this.#hasAnswered && !areOthersAbsent()) {
+      // The wait begins once no teacher is left that may answer.
+      endpoint.absentSince = endpoint.now;
+      return;
+    }
     const { waitForTeacherMs = isUnknownHost ? 0 : WAIT_FOR_TEACHER_MS } = this.#options;
     const waitMs = Math.max(waitForTeacherMs, this.#hasAnswered ? WAIT_AFTER_ROWS_MS : 0);
     if (endpoint.now - since < waitMs) {

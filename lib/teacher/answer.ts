@@ -245,13 +245,16 @@ function isPart(content: unknown): boolean {
   const { type } = content;
   return typeof type === "string"
     ? PART_TYPE.test(type) || REASONING_PART.test(type)
-    : Object.keys(content).every((name) => PART_MEMBER.test(name));
+    : typeof content.thought !== "string" &&
+      Object.keys(content).every((name) => PART_MEMBER.test(name));
 }
 
 const PART_TYPE =
-  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|^(?:server_)?tool_|^reference$/;
-/** Members of parts whose type is missing or not text. Gemini's have a signature. */
-const PART_MEMBER = /^(?:type|text|annotations|thought(?:_s|S)ignature)$/;
+  /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|(?:^|_)tool_|^(?:reference|container_upload)$/;
+/** Members of parts whose type is missing or not text, most of them Gemini's. There, `thought` is
+ * true or false. */
+const PART_MEMBER =
+  /^(?:type|text|annotations|cache_control|thought|thought(?:_s|S)ignature|functionCall|inlineData|fileData|executableCode|codeExecutionResult)$/;
 
 /** Returns the JSON text of an answer that the server has parsed, as some do if it has a schema; ""
  * if it is nested too deeply. */

@@ -32,6 +32,15 @@ function teacherAt(clock: FakeClock, address: string, code: string, thereAtMs: n
   return { address, complete, askedAt: teacher.askedAt };
 }
 
+/** A teacher that answers until its key is revoked, and is then halted. */
+function revokedAt(clock: FakeClock, revokedAtMs: number): TimedTeacher {
+  const revoked = new TeacherError("Bad key", { status: 401 });
+  return new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: (_, __, now) => now < revokedAtMs ? undefined : revoked,
+  });
+}
+
 interface Trial extends Partial<EngineOptions> {
   readonly code: string;
   readonly thereAtMs?: number;
@@ -136,7 +145,7 @@ Deno.test("Engine continues with a teacher that starts late when the other stays
   const late = teacherAt(clock, "http://late/v1", "ECONNREFUSED", 10_000);
   const fixture = new Fixture({
     source: endlessRows(),
-    teachers: [endpointOf(absent), endpointOf(late)],
+    teachers: [absent, late, revokedAt(clock, 0)].map((teacher) => endpointOf(teacher)),
     concurrency: 4,
     now: clock.now,
     onNotice: (message) => notices.push(message),
@@ -144,7 +153,8 @@ Deno.test("Engine continues with a teacher that starts late when the other stays
   await fixture.start();
   await clock.advance(30 * MINUTE_MS);
   assertEquals(notices.filter((notice) => notice.includes("cannot be reached")), []);
-  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["down", "up"]);
+  const states = fixture.engine.teacherStatuses().map(({ state }) => state);
+  assertEquals(states, ["down", "up", "halted"]);
   fixture.engine.abort();
   await clock.advance(MINUTE_MS);
   await fixture.ended;
@@ -171,10 +181,11 @@ Deno.test("Engine waits for a teacher that is lost once it has answered in part"
     latencyMs: () => 1_000,
     refuse: (_, __, now) => errors.shift() ?? (now < 40 * MINUTE_MS ? absent : undefined),
   });
-  const fixture = new Fixture({ rows: rowsOf(9), teacher, concurrency: 1, now: clock.now });
+  const teachers = [teacher, revokedAt(clock, 0)].map((teacher) => endpointOf(teacher));
+  const fixture = new Fixture({ rows: rowsOf(9), teachers, concurrency: 1, now: clock.now });
   await fixture.start();
   await clock.advance(45 * MINUTE_MS);
-  assertEquals(fixture.engine.haltReason, undefined);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["up", "halted"]);
   assertEquals(fixture.outcomes.length, 9);
   await fixture.ended;
 });
@@ -293,7 +304,7 @@ Deno.test("Engine keeps waiting for a late teacher while another one answers tha
     const late = teacherAt(clock, "http://late/v1", code, 30 * MINUTE_MS);
     const fixture = new Fixture({
       rows: rowsOf(9_000),
-      teachers: [early, late].map((teacher) => endpointOf(teacher)),
+      teachers: [early, late, revokedAt(clock, 0)].map((teacher) => endpointOf(teacher)),
       concurrency: 4,
       now: clock.now,
       waitForTeacherMs: MINUTE_MS,
@@ -307,6 +318,48 @@ Deno.test("Engine keeps waiting for a late teacher while another one answers tha
     await clock.advance(2_000);
     await fixture.ended;
   }
+});
+
+Deno.test("Engine gives a late teacher its full time to start once the last other teacher is halted", async () => {
+  using clock = new FakeClock();
+  const revoked = revokedAt(clock, 60 * MINUTE_MS);
+  const late = teacherAt(clock, "http://late/v1", "ECONNREFUSED", 70 * MINUTE_MS);
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [endpointOf(revoked), endpointOf(late)],
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(72 * MINUTE_MS);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["halted", "up"]);
+  fixture.engine.abort();
+  await clock.advance(MINUTE_MS);
+  await fixture.ended;
+});
+
+Deno.test("Engine does not count the time before an error as time without a server", async () => {
+  using clock = new FakeClock();
+  const absent = unreachable("ECONNREFUSED"), broken = new TeacherError("Oh", { status: 500 });
+  const restarting = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: (_, __, now) => {
+      if (now >= 30 * MINUTE_MS) return undefined;
+      return now >= 10 * MINUTE_MS && now < 20 * MINUTE_MS ? broken : absent;
+    },
+  });
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [revokedAt(clock, MINUTE_MS), restarting].map((teacher) => endpointOf(teacher)),
+    concurrency: 4,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(32 * MINUTE_MS);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["halted", "up"]);
+  fixture.engine.abort();
+  await clock.advance(MINUTE_MS);
+  await fixture.ended;
 });
 
 Deno.test("Engine uses a teacher that starts late once another teacher has answered", async () => {

@@ -40,14 +40,17 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
   const part = { type: "text", text: "42" };
   const thinking = { type: "thinking", thinking: [{ type: "text", text: "why" }] };
   const delta = { type: "text_delta", text: "42" };
-  const signed = { text: "42", thoughtSignature: "c2ln" };
-  for (
-    const content of ["42", [part], part, delta, ["4", { text: "2" }], [thinking, part], [signed]]
-  ) {
+  const signed = { text: "42", thought: false, thoughtSignature: "c2ln" };
+  const cached = { text: "42", cache_control: { type: "ephemeral" } };
+  const texts = ["42", [part], part, delta, ["4", { text: "2" }], [thinking, part], [signed]];
+  for (const content of [...texts, [cached]]) {
     assertEquals(new MessageReader().read({ content }).content, "42");
   }
   const search = { type: "server_tool_use", name: "web_search" };
-  for (const content of [null, undefined, {}, [null], [thinking], { type: "image" }, [search]]) {
+  const found = { type: "web_search_tool_result", content: [] };
+  const image = { inlineData: { mimeType: "image/png", data: "" } };
+  const nothing = [null, undefined, {}, [null], [thinking], { type: "image" }];
+  for (const content of [...nothing, [search], [found], [{ type: "mcp_tool_use" }], [image]]) {
     assertEquals(new MessageReader().read({ content }).content, "");
   }
   assertEquals(new MessageReader().read({ content: 3 }).content, "3");
@@ -58,6 +61,7 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
       { type: "bug", summary: "s" },
       { reasoning: "why", answer: "42" },
       { text: "x", label: 3 },
+      { thought: "why", text: "x" },
       { summary: "s" },
       [{ name: "x" }, { name: "y" }],
       [{ question: "?", reasoning: "why" }],

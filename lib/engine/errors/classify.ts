@@ -215,8 +215,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) {
     return VERDICTS.overload;
   }
-  if (isAbout("crash", message)) return VERDICTS.fault;
   if (FAULT_STATUSES.has(status)) return verdictOnFault(error, status);
+  if (isAbout("crash", message)) return VERDICTS.fault;
   if (isFiltered(message, error.code)) return VERDICTS.filter;
   if (isRelayed) return verdictOnRelayed(error);
   // Firewalls answer some prompts with a web page, and Together sends 403 for long prompts: the key

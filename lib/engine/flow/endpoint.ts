@@ -64,7 +64,8 @@ export class Endpoint {
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
-  /** Since when attempts have found no server, if there was never an answer, not even in part. */
+  /** Since when attempts have found no server, if there was never an answer, not even in part. Once
+   * any teacher has answered, the time counts only while no other teacher may answer. */
   absentSince: number | undefined;
   hasAnsweredPartly = false;
   #haltReason: string | undefined;
@@ -160,7 +161,6 @@ export class Endpoint {
     const inFlight = this.inFlight--;
     this.absentSince = undefined;
     this.counts.answered++;
-    this.absentSince = undefined;
     this.counts.completion_tokens += completion.usage?.completionTokens ?? 0;
     this.#responded(sent);
     this.#load.answered(sent, inFlight, completion);

@@ -1296,6 +1296,7 @@ export const GROUPS: readonly CaseGroup[] = [
       error_type: "generation",
     }, FAULT),
     on("OpenRouter: too slow", 408, openrouter(408, "Request timed out"), SLOW),
+    on("a gateway: too slow", 408, "upstream request timeout", SLOW),
     on(
       "LiteLLM: too slow",
       408,
