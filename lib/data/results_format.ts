@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
-import { formatOf, formatOfName, type InputFormat, startOf } from "../formats/mod.ts";
+import { firstText, formatOf, formatOfName, type InputFormat, startOf } from "../formats/mod.ts";
 
 const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
   json: "a JSON array",
@@ -41,5 +41,7 @@ async function formatIn(path: string): Promise<InputFormat> {
   const [first] = await startOf(path, path);
   if (first === OPEN_BRACE) return "jsonl";
   const format = await formatOf(path, ""), named = formatOfName(path);
-  return format === "jsonl" && (named === "csv" || named === "tsv") ? named : format;
+  if (format !== "jsonl" || (named !== "csv" && named !== "tsv")) return format;
+  // Lines may be compressed, or follow a byte order mark or an empty line.
+  return (await firstText(path, path)).trimStart().startsWith("{") ? format : named;
 }

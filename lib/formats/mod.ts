@@ -14,6 +14,7 @@ export {
   type Compression,
   compressionOfName,
   createCompressor,
+  firstText,
   foreignTextError,
   holdsCompressed,
   openBytes,

@@ -127,6 +127,10 @@ Deno.test("stats: refuses results in other formats, whose last line may look lik
     await dir.write(name, `${line}\n`);
     assert(/Rows +1\n/.test((await stats(dir.path(name))).out), name);
   }
+  for (const start of ["\ufeff", "\n"]) {
+    await dir.write("lines.csv", `${start}${line}\n`);
+    assert(/Rows +1\n/.test((await stats(dir.path("lines.csv"))).out), JSON.stringify(start));
+  }
 });
 
 Deno.test("stats: compares two runs", async () => {

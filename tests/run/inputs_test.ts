@@ -63,13 +63,17 @@ Deno.test({
 
 Deno.test("the files of a folder are found even if it forbids to look at them: the run names them", async () => {
   await using dir = await folder();
-  const { lstat } = Deno;
-  Deno.lstat = () => Promise.reject(new Deno.errors.PermissionDenied("no"));
+  const { lstat, lstatSync } = Deno;
+  const denied = new Deno.errors.PermissionDenied("no");
+  Deno.lstat = () => Promise.reject(denied);
+  Deno.lstatSync = () => {
+    throw denied;
+  };
   try {
     assertEquals((await findInputs([dir.root])).files.length, 3);
     assertEquals((await findInputs([dir.path("*.jsonl")])).files.length, 2);
   } finally {
-    Deno.lstat = lstat;
+    Object.assign(Deno, { lstat, lstatSync });
   }
 });
 
