@@ -56,7 +56,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
     const { stem } = await sharedOutput(args.inputs, files, output);
     await writeFailedStatus(`${shardStem(stem, shard)}.jsonl`, shard, error);
   } catch {
-    // There may be no shard or no input, and the write may fail. The caller reports the run's error.
+    // There may be no shard or input, and the write may fail. The caller reports the run's error.
   }
 }
 

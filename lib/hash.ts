@@ -132,7 +132,7 @@ function finish(value: number): number {
 
 /** Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in
  * any one of them. The constants are Knuth's golden ratio and MurmurHash3's. */
-export function mix(a: number, b: number, c: number, d: number): number {
+export function mixWords(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
   hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;

@@ -44,6 +44,7 @@ export interface RowPage {
   /** The index of the first of `rows` among all that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
+  /** The version of the index, which changes with its rows and fields. */
   readonly version: number;
 }
 

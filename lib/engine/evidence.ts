@@ -38,8 +38,8 @@ export interface HeldRow {
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether `laterLimit` applies from the start, because key, model and parameters need no proof. */
-  readonly isProven: boolean;
+  /** Whether `laterLimit` applies from the start: key, model and parameters need no proof. */
+  readonly startsAtLaterLimit: boolean;
   /** How many rows must count against a teacher that has given a good answer. Infinity never blames
    * the teacher. @default LATER_LIMIT */
   readonly laterLimit?: number;
@@ -63,10 +63,10 @@ export class RepeatedBadAnswers {
   count = 0;
   #limit: number;
 
-  constructor({ isProven, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
+  constructor({ startsAtLaterLimit, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
     this.#holdsRows = holdsRows;
     this.#laterLimit = laterLimit;
-    this.#limit = isProven ? laterLimit : FIRST_LIMIT;
+    this.#limit = startsAtLaterLimit ? laterLimit : FIRST_LIMIT;
   }
 
   /** @param isCertain Whether this answer alone is enough for the row to count. */
@@ -162,8 +162,8 @@ export function haltWords(
   if (kind === "endings") {
     const word = posixWord(partial?.finishReason || NO_REASON);
     const what = `did not mark its answers to ${count} rows as complete`;
-    // With `doubt`, the server probably interrupted these answers: it has marked others as complete.
-    // They must not be accepted.
+    // With `doubt`, the server probably interrupted these answers, because it has marked others as
+    // complete. They must not be accepted.
     if (hasAnswered && partial?.doubt !== undefined) return [what];
     return [what, `If they are complete anyway, add --accept-ending ${word}`];
   }

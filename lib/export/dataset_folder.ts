@@ -24,7 +24,8 @@ import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./turns.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
-/** After this size, a split continues in another file. `push_to_hub` writes files of up to 500 MB. */
+/** After this size, a split continues in another file. `push_to_hub` writes files of up to
+ * 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**

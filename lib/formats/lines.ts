@@ -78,7 +78,7 @@ const CARRIAGE_RETURN = 13;
 
 class LineSplitter {
   readonly #maxBytes: number;
-  // Lines are decoded one by one, because a slice of a decoded chunk would keep the chunk in memory.
+  // Lines are decoded one by one: a slice of a decoded chunk would keep the chunk in memory.
   // `ignoreBOM` keeps U+FEFF within the file. The decoder is not `fatal`, because a check with
   // `isUtf8` takes half the time.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -23,8 +23,8 @@ export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** Returns US dollars; undefined without token counts, unless the answer states its cost or the
-   * model is free, and undefined for a teacher that joined later and has no known price. There is no
-   * function unless the price of every teacher at the start is known: an incomplete sum would be
+   * model is free, and for a teacher that joined later and has no known price. There is no function
+   * unless the price of every teacher at the start is known: an incomplete sum would be
    * mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
