@@ -56,7 +56,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
     const { stem } = await sharedOutput(args.inputs, files, output);
     await writeFailedStatus(`${shardStem(stem, shard)}.jsonl`, shard, error);
   } catch {
-    // Without a shard or an input there is no status to write. The caller reports the run's error.
+    // There may be no shard or input, and the write may fail. The caller reports the run's error.
   }
 }
 
@@ -83,6 +83,7 @@ function schedulerShard(
     );
   }
   const count = flagCount ?? read("RETORT_SHARDS");
+  // A large job consists of several arrays, each with the index of its first shard as its base.
   if (count !== undefined) return { index: task + (read("RETORT_SHARD_BASE") ?? 0), count };
   const [size, min, max, step] = ["COUNT", "MIN", "MAX", "STEP"]
     .map((name) => read(`SLURM_ARRAY_TASK_${name}`));
@@ -91,7 +92,7 @@ function schedulerShard(
     step !== undefined && size === (max - min) / step + 1 && (task - min) % step === 0;
   if (!isWhole) {
     const reason = slurmTask === undefined
-      ? "Kubernetes does not tell it to pods"
+      ? "Kubernetes does not pass it to pods"
       : "this is not a complete Slurm array of several tasks";
     throw errorFor(
       `the number of shards is unknown, because ${reason}. Set RETORT_SHARDS, or name the number, as ` +
@@ -106,5 +107,7 @@ function numberOf(name: string, io: Pick<Io, "env">, errorFor: ErrorFor): number
   if (text === undefined || text === "") return undefined;
   const number = Number(text);
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw errorFor(`the variable ${name} is ${JSON.stringify(text)}, but must be a whole number`);
+  throw errorFor(
+    `the variable ${name} is ${JSON.stringify(text)}, but must be a whole number from 0`,
+  );
 }

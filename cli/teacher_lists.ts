@@ -63,7 +63,7 @@ export async function openLists(
   const places: TeacherPlace[] = [];
   const openedLists: OpenList[] = [];
   for (const { text, settings, make } of lists) {
-    const source = listOf(text, dependencies);
+    const source = listSourceOf(text, dependencies);
     const listWaitMs = text.startsWith("@") ? fileWaitMs : waitMs;
     const entries = await firstEntries(source, { waitMs: listWaitMs, onWait, dependencies });
     const list = { source, entries, settings, make };
@@ -123,7 +123,7 @@ interface ListedTeacher {
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
-/** Maximum number of departed teachers that are kept. A restarted pod has a new address. */
+/** Maximum number of departed teachers that are kept, because each restarted pod adds one. */
 const MAX_DEPARTED = 1_000;
 
 /**
@@ -140,7 +140,8 @@ class ListedTeachers implements AsyncDisposable {
   readonly #departed = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 
-  /** Returns the place of a new teacher; undefined if another list already names the address. */
+  /** Returns the place of a teacher that joins; undefined if another list already names its
+   * address. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
     const key = keyOf(list, entry);
     const listedTeacher = this.#byKey.get(key) ??
@@ -151,8 +152,9 @@ class ListedTeachers implements AsyncDisposable {
     return listedTeacher.entries.size === 1 ? placeOf(listedTeacher) : undefined;
   }
 
-  /** Forgets the changes of earlier runs, such as the run before a retry from the page: each run
-   * begins with the teachers that the lists named at first. Later teachers may join again. */
+  /** Forgets the changes of earlier runs, such as the run before a retry from the monitor's page:
+   * each run begins with the teachers that the lists named at first. Teachers that joined later may
+   * join again. */
   reset(lists: readonly OpenList[]): void {
     this.#changing = this.#changing.then(() => {
       for (const [key, { entries }] of this.#byKey) {
@@ -242,7 +244,7 @@ function placeOf({ place, entries }: ListedTeacher): TeacherPlace {
   return { ...place, weight, maxConcurrency: max };
 }
 
-function listOf(text: string, dependencies?: SourceDependencies): ListSource {
+function listSourceOf(text: string, dependencies?: SourceDependencies): ListSource {
   try {
     return sourceOf(text, dependencies);
   } catch (error) {

@@ -1,16 +1,17 @@
 /**
- * The hashes that Retort uses: SHA-256 and xxHash64 of texts, and MurmurHash3 of ids.
+ * The hashes that Retort uses: SHA-256 and xxHash64 of texts, MurmurHash3 of ids, and FNV-1a where
+ * collisions do no harm.
  *
  * An id of 32 lower-case hex digits is its own hash. Other ids, of which a run may have millions,
  * are hashed by MurmurHash3 (Austin Appleby, public domain; 128 bits, for 32-bit machines): 0.05 µs
  * for 20 bytes, where SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash,
- * and impossible between ids of the same length up to 16 bytes. Rows whose ids were made to collide
- * differ in their content, and are reported.
+ * and impossible between ids of the same length up to 16 bytes. Rows whose ids were constructed to
+ * collide are detected by their different content, and reported.
  *
  * The first 10,000 SHA-256s are from `node:crypto`, which is loaded anyway and takes 2.5 µs a text
- * from the start, where WebAssembly takes 5. Later ones are not: on Deno 2.9.6 each call of
- * `node:crypto` leaves native memory until the next major garbage collection, 120 MB over 500,000
- * calls.
+ * from the start, where WebAssembly takes 5. WebAssembly hashes later texts, because on Deno 2.9.6
+ * each call of `node:crypto` leaves native memory until the next major garbage collection, 120 MB
+ * over 500,000 calls.
  *
  * @module
  */
@@ -29,7 +30,8 @@ let buffer = new Uint8Array(1 << 16);
 const NATIVE_TEXTS = 10_000;
 let nativeTexts = 0;
 /** Instantiated after `NATIVE_TEXTS` texts. If that fails, for example for lack of address space
- * (`ulimit -v`), `node:crypto` hashes all texts: the run may have paid for answers by then. */
+ * (`ulimit -v`), `node:crypto` hashes all texts, because a run that has paid for answers must not
+ * fail. */
 let sha256: Awaited<ReturnType<typeof createSHA256>> | undefined;
 
 /** The SHA-256 of the text in UTF-8, in lower-case hex: for names that must never collide. */
@@ -62,7 +64,7 @@ export function hash32(text: string): number {
   return hash >>> 0; // unsigned
 }
 
-/** Combines two hashes by the golden ratio and the last steps of MurmurHash3. */
+/** Combines two hashes with the golden-ratio constant and the last steps of MurmurHash3. */
 export function mixHashes(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
@@ -89,10 +91,10 @@ export function murmur3(bytes: Uint8Array, start: number, end: number, key: Uint
     d = Math.imul(d, 5) + 0x32ac3b17 | 0;
   }
   const length = end - start;
-  a ^= scramble(lastWord(bytes, offset, end), C1, 15, C2) ^ length;
-  b ^= scramble(lastWord(bytes, offset + 4, end), C2, 16, C3) ^ length;
-  c ^= scramble(lastWord(bytes, offset + 8, end), C3, 17, C4) ^ length;
-  d ^= scramble(lastWord(bytes, offset + 12, end), C4, 18, C1) ^ length;
+  a ^= scramble(tailWord(bytes, offset, end), C1, 15, C2) ^ length;
+  b ^= scramble(tailWord(bytes, offset + 4, end), C2, 16, C3) ^ length;
+  c ^= scramble(tailWord(bytes, offset + 8, end), C3, 17, C4) ^ length;
+  d ^= scramble(tailWord(bytes, offset + 12, end), C4, 18, C1) ^ length;
   a = a + b + c + d | 0;
   const e = finish(a), f = finish(b + a | 0), g = finish(c + a | 0), h = finish(d + a | 0);
   const sum = e + f + g + h | 0;
@@ -106,9 +108,9 @@ function word(bytes: Uint8Array, offset: number): number {
   return bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 | bytes[offset + 3] << 24;
 }
 
-/** At most four bytes before `end`, as a little-endian number. Missing bytes count as 0, and a
- * word of 0 leaves the hash as it is. */
-function lastWord(bytes: Uint8Array, offset: number, end: number): number {
+/** Up to four bytes from `offset`, all before `end`, as a little-endian number. Missing bytes
+ * count as 0, and a word of 0 leaves the hash as it is. */
+function tailWord(bytes: Uint8Array, offset: number, end: number): number {
   let value = 0;
   for (let i = Math.min(end, offset + 4) - 1; i >= offset; i--) value = value << 8 | bytes[i];
   return value;
@@ -130,7 +132,7 @@ function finish(value: number): number {
 
 /** Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in
  * any one of them. The constants are Knuth's golden ratio and MurmurHash3's. */
-export function mix(a: number, b: number, c: number, d: number): number {
+export function mixWords(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
   hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;
@@ -179,7 +181,7 @@ function readHex(bytes: Uint8Array, start: number, key: Uint32Array): boolean {
   return combined <= 15;
 }
 
-/** Whether an id is a hash. A regular expression and `parseInt` take 1.3 µs, this loop 0.1. */
+/** Whether an id is its own hash: 32 lower-case hex digits. */
 export function isKey(text: string): boolean {
   if (text.length !== UID_DIGITS) return false;
   for (let i = 0; i < text.length; i++) {
@@ -189,7 +191,7 @@ export function isKey(text: string): boolean {
   return true;
 }
 
-export function areHexDigits(bytes: Uint8Array, start: number, end: number): boolean {
+export function areLowerHexDigits(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (!(DIGITS[bytes[i]] <= 15)) return false;
   return true;
 }

@@ -1,7 +1,7 @@
 /**
  * JSON: types of values, exact numbers, text for output lines, and positions in a text. Output
- * lines must not be nested deeply: Python's `json` fails near 1,000 levels, and `JSON.stringify`, in
- * some cases, at a few thousand.
+ * lines must not be nested deeply: Python's `json` fails near 1,000 levels, and `JSON.stringify` in
+ * some cases at a few thousand.
  *
  * @module
  */
@@ -90,8 +90,8 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs unescaped, so `\ud…` is a lone surrogate, or plain text after
-  // an escaped backslash. The search takes a fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes whole pairs unescaped, so `\ud…` is a lone surrogate, or plain text
+  // after an escaped backslash. The search takes a fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(SURROGATE_ESCAPE, replaceSurrogate) : json;
 }
 

@@ -119,6 +119,7 @@ function comparedRun(
 ): ComparedRun {
   let cost: number | null = 0;
   for (const row of rows) {
+    // Negative if unknown.
     const usd: number = columns.costUsd[row];
     cost = usd < 0 || cost === null ? null : cost + usd;
   }
@@ -140,6 +141,7 @@ export interface Spread {
   readonly max: number;
 }
 
+/** Sorts `values` in place. */
 export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;

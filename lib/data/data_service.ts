@@ -1,5 +1,6 @@
 /**
- * The page's requests to an index, and the service that passes them to the worker with the index.
+ * The requests of the data page to an index, and the service that passes them to the worker with
+ * the index.
  *
  * @module
  */
@@ -36,13 +37,14 @@ export interface ScanStatus {
 }
 
 export interface RowPage {
-  /** The number of rows that meet the condition, as far as they were found if a scan is running. */
+  /** The number of rows that meet the condition; while a scan is running, those found so far. */
   readonly total: number;
   /** Null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
   /** The index of the first of `rows` among all that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
+  /** The version of the index, which changes with its rows and fields. */
   readonly version: number;
 }
 
@@ -60,6 +62,7 @@ export interface DataState {
   readonly own: readonly string[];
   /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
+  /** The search for near duplicates; null if there was none. */
   readonly near: NearStatus | null;
   /** Values for the commands that the page suggests. */
   readonly runs: readonly {
@@ -211,7 +214,7 @@ export class DataService implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#closing.abort();
-    this.#fail("The data was closed");
+    this.#fail("The data service was closed");
     this.#worker.terminate();
     await this.#finding;
     await this.#disposables.disposeAsync();
@@ -252,7 +255,7 @@ export class DataService implements AsyncDisposable {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#unreadable.get(path) === version || this.#closing.signal.aborted) return [];
-    // Compression is recognized by content: an empty file is left for later.
+    // The content decides whether a file is compressed. An empty one has none yet: it comes later.
     if (info?.size === 0 && compressionOfName(path)) return [];
     try {
       const { files } = this.#disposables.use(

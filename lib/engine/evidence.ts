@@ -34,23 +34,23 @@ export interface HeldRow {
 }
 
 /** A row counts against its teacher after this many bad answers. One bad answer is enough if it
- * leaves no doubt (`isCertain`), as a web page does. */
+ * leaves no doubt (`isCertain`), as a web page does, or if the row has no attempts left. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether key, model and parameters are assumed to be valid: then `laterLimit` applies from the
-   * start. */
-  readonly isProven: boolean;
-  /** How many rows must count against a teacher that has given a good answer; Infinity if it is
-   * never the cause. @default LATER_LIMIT */
+  /** Whether `laterLimit` applies from the start: key, model and parameters need no proof. */
+  readonly startsAtLaterLimit: boolean;
+  /** How many rows must count against a teacher that has given a good answer. Infinity never blames
+   * the teacher. @default LATER_LIMIT */
   readonly laterLimit?: number;
   /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, but still
    * count against the teacher. */
   readonly holdsRows: boolean;
 }
 
-/** Rows that one teacher answered badly since its last good answer, all in the same way. Rows
- * without attempts left are held back: they fail unless the teacher turns out to be the cause. */
+/** Rows that one teacher answered badly since its last good answer, all in the same way. With
+ * `holdsRows`, rows without attempts left are held back: they fail unless the teacher turns out to
+ * be the cause. */
 export class RepeatedBadAnswers {
   /** Whether the teacher is the cause. Once true, this stays true. */
   isConclusive = false;
@@ -63,10 +63,10 @@ export class RepeatedBadAnswers {
   count = 0;
   #limit: number;
 
-  constructor({ isProven, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
+  constructor({ startsAtLaterLimit, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
     this.#holdsRows = holdsRows;
     this.#laterLimit = laterLimit;
-    this.#limit = isProven ? laterLimit : FIRST_LIMIT;
+    this.#limit = startsAtLaterLimit ? laterLimit : FIRST_LIMIT;
   }
 
   /** @param isCertain Whether this answer alone is enough for the row to count. */
@@ -162,8 +162,8 @@ export function haltWords(
   if (kind === "endings") {
     const word = posixWord(partial?.finishReason || NO_REASON);
     const what = `did not mark its answers to ${count} rows as complete`;
-    // The teacher has marked other answers as complete. So it interrupted these, and they must not
-    // be accepted.
+    // With `doubt`, the server probably interrupted these answers, because it has marked others as
+    // complete. They must not be accepted.
     if (hasAnswered && partial?.doubt !== undefined) return [what];
     return [what, `If they are complete anyway, add --accept-ending ${word}`];
   }

@@ -218,10 +218,21 @@ export class TeacherBlame {
       // Bounds the memory of long runs in which many teachers join and leave.
       this.#forget(({ hasLeft }) => hasLeft);
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
-      const rejections = new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows });
-      const endings = new RepeatedBadAnswers({ isProven, holdsRows });
-      const otherServer = new RepeatedBadAnswers({ isProven, laterLimit: Infinity, holdsRows });
-      const timeouts = new RepeatedBadAnswers({ isProven: true, laterLimit: Infinity, holdsRows });
+      const rejections = new RepeatedRejections({
+        startsAtLaterLimit: isProven || !isCareful,
+        holdsRows,
+      });
+      const endings = new RepeatedBadAnswers({ startsAtLaterLimit: isProven, holdsRows });
+      const otherServer = new RepeatedBadAnswers({
+        startsAtLaterLimit: isProven,
+        laterLimit: Infinity,
+        holdsRows,
+      });
+      const timeouts = new RepeatedBadAnswers({
+        startsAtLaterLimit: true,
+        laterLimit: Infinity,
+        holdsRows,
+      });
       const all = [rejections, endings, otherServer, timeouts];
       evidence = { rejections, endings, otherServer, timeouts, all };
       this.#evidence.set(endpoint, evidence);

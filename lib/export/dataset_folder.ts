@@ -24,7 +24,8 @@ import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./turns.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
-/** After this size, a split continues in another file. `push_to_hub` writes up to 500 MB. */
+/** After this size, a split continues in another file. `push_to_hub` writes files of up to
+ * 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
@@ -70,7 +71,7 @@ export class DatasetFolder implements Targets {
   readonly #facts = new DatasetFacts();
   readonly #train: SplitFiles;
   readonly #validation: SplitFiles;
-  #isFinished = false;
+  #isMoved = false;
 
   private constructor(
     path: string,
@@ -111,7 +112,7 @@ export class DatasetFolder implements Targets {
   }
 
   async finish(written: WrittenRows): Promise<void> {
-    // Without training rows, their split still gets a file, which has only the columns.
+    // The train split gets a file even if it has no rows: the file has only the columns.
     if (written.rows === written.validationRows) await this.#train.open();
     await this.#train.finish();
     await this.#validation.finish();
@@ -135,7 +136,7 @@ export class DatasetFolder implements Targets {
         if (hadData) await Deno.rename(oldData, data);
         throw cause;
       });
-      this.#isFinished = true;
+      this.#isMoved = true;
       await writeFileDurably(`${this.#path}/README.md`, card, { mode: this.#context.mode });
       if (hadData) await Deno.remove(oldData, { recursive: true });
       await removeIfThere(this.#lock.path);
@@ -146,7 +147,7 @@ export class DatasetFolder implements Targets {
     // If `finish` failed after its renames, the next export finds the lock file unlocked and cleans
     // up.
     using _lock = this.#lock.file;
-    if (this.#isFinished) return;
+    if (this.#isMoved) return;
     this.#train.abandonFile();
     this.#validation.abandonFile();
     // An error of the cleanup must not hide the error that led to it.

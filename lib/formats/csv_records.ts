@@ -11,7 +11,7 @@ export interface RecordOptions {
   readonly name: string;
   readonly delimiter: string;
   /** The number of the row before this part of a file. @default the number of the header */
-  readonly numberBefore?: number;
+  readonly linesBefore?: number;
 }
 
 export interface CsvRecord {
@@ -67,7 +67,7 @@ export class RecordReader {
    * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
    */
   *read(piece: Piece): Generator<CsvRecord> {
-    const { numberBefore } = this.#options;
+    const { linesBefore } = this.#options;
     const scan = this.#scanWith(piece);
     if (scan === undefined) return;
     while (true) {
@@ -82,7 +82,7 @@ export class RecordReader {
       if (!scan.endsQuoted && cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       yield { cells, number: this.#number, end: this.#offset + scan.position };
       if (!this.#isHeader) continue;
-      if (numberBefore !== undefined) this.#number = numberBefore;
+      if (linesBefore !== undefined) this.#number = linesBefore;
       this.#hasOneColumn = last === 0;
       this.#isHeader = false;
     }

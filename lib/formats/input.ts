@@ -94,20 +94,20 @@ export async function openInput(
   const chunks = new ChunkCounter();
   const bytes = () =>
     chunks.of(part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part));
-  const numberBefore = part?.from.number ?? 0;
+  const linesBefore = part?.from.number ?? 0;
   if (part !== undefined && part.from.byte >= part.to.byte) return { format, rows: noRows };
   switch (format) {
     case "jsonl":
-      return { format, rows: () => readLines(bytes(), { numberBefore }), chunks };
+      return { format, rows: () => readLines(bytes(), { linesBefore }), chunks };
     case "txt":
-      return { format, rows: () => asPrompts(readLines(bytes(), { numberBefore })), chunks };
+      return { format, rows: () => asPrompts(readLines(bytes(), { linesBefore })), chunks };
     case "json": {
       const { readJsonArray } = await import("./json_array.ts");
-      return { format, rows: () => readJsonArray(bytes(), { name, numberBefore }), chunks };
+      return { format, rows: () => readJsonArray(bytes(), { name, linesBefore }), chunks };
     }
     case "csv":
     case "tsv":
-      return { chunks, ...await openTable(path, bytes, { name, format, numberBefore }, options) };
+      return { chunks, ...await openTable(path, bytes, { name, format, linesBefore }, options) };
     case "parquet": {
       const { binaryColumns } = options;
       const { readExactTypes, readParquet } = await import("./parquet.ts");
@@ -124,12 +124,12 @@ export async function openInput(
 async function openTable(
   path: string,
   bytes: () => AsyncGenerator<Uint8Array>,
-  { name, format, numberBefore }: { name: string; format: "csv" | "tsv"; numberBefore: number },
+  { name, format, linesBefore }: { name: string; format: "csv" | "tsv"; linesBefore: number },
   options: InputOptions,
 ): Promise<Input> {
   const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
   const delimiter = await detectDelimiter(path, name, format);
-  const table = { name, delimiter, numberBefore: numberBefore > 0 ? numberBefore : undefined };
+  const table = { name, delimiter, linesBefore: linesBefore > 0 ? linesBefore : undefined };
   const jsonColumns = options.jsonColumns === undefined
     ? await findJsonColumns(bytes(), table)
     : new Set(options.jsonColumns);

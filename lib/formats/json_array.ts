@@ -24,7 +24,7 @@ import {
 export interface JsonArrayOptions {
   readonly name: string;
   /** Number of elements before the part that is read. @default 0 */
-  readonly numberBefore?: number;
+  readonly linesBefore?: number;
   /** Called for each element, instead of yielding it. `end` is the offset in bytes of the comma or
    * bracket after the element. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
@@ -68,7 +68,7 @@ class ArrayScanner {
 
   constructor(options: JsonArrayOptions) {
     this.#name = options.name;
-    this.#number = options.numberBefore ?? 0;
+    this.#number = options.linesBefore ?? 0;
     this.#onElement = options.onElement;
   }
 

@@ -33,7 +33,7 @@ export interface LinesOptions {
   /** Maximum size of a line. A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
   /** Number of lines before this part of a file. @default 0 */
-  numberBefore?: number;
+  linesBefore?: number;
 }
 
 /** The problem of a line with NUL bytes, which text never contains. */
@@ -45,18 +45,18 @@ export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-
 /** Maximum size of a line, and of an element of a JSON array. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
-/** Small batches die in V8's young generation: the first pass takes 16 MB of heap instead of 37 MB
- * with batches of whole chunks. */
+/** Small batches die in V8's young generation: the first pass over an input takes 16 MB of heap
+ * instead of 37 MB with batches of whole chunks. */
 const BATCH_LINES = 64;
 /** Bytes to keep of a line that is too long. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
  * Reads the lines of a file, which may be compressed with gzip or zstd. Closes the file even if the
- * reader stops early.
+ * consumer stops early.
  *
  * @throws {SourceError} if the file cannot be read, its compressed data is damaged, or it has a
- * foreign format
+ * format that Retort does not read
  */
 export function openLines(path: string): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, path));
@@ -78,9 +78,9 @@ const CARRIAGE_RETURN = 13;
 
 class LineSplitter {
   readonly #maxBytes: number;
-  // Decodes lines one by one: a slice of a decoded chunk would keep the chunk in memory.
-  // `ignoreBOM` keeps U+FEFF within the file. Not `fatal`: checking with `isUtf8` takes half the
-  // time.
+  // Lines are decoded one by one: a slice of a decoded chunk would keep the chunk in memory.
+  // `ignoreBOM` keeps U+FEFF within the file. The decoder is not `fatal`, because a check with
+  // `isUtf8` takes half the time.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** Pieces of a line that did not end in its chunk, to be joined at its end. */
   #pieces: Uint8Array[] = [];
@@ -88,9 +88,9 @@ class LineSplitter {
   #length = 0;
   #number: number;
 
-  constructor({ maxLineBytes = MAX_LINE_BYTES, numberBefore = 0 }: LinesOptions) {
+  constructor({ maxLineBytes = MAX_LINE_BYTES, linesBefore = 0 }: LinesOptions) {
     this.#maxBytes = maxLineBytes;
-    this.#number = numberBefore;
+    this.#number = linesBefore;
   }
 
   *push(chunk: Uint8Array): Generator<Line[]> {

@@ -13,7 +13,7 @@
  */
 
 import { free, newWords } from "./blocks.ts";
-import { hexWordAt, hexWordIn, isKey, KEY_WORDS, mix, murmur3, readKey } from "../hash.ts";
+import { hexWordAt, hexWordIn, isKey, KEY_WORDS, mixWords, murmur3, readKey } from "../hash.ts";
 
 /** The id is in the results file. */
 export const HAS_RESULT = 2;
@@ -225,7 +225,8 @@ export class IdTable implements Disposable {
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
-    const hash = mix(a, b, c, d), hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
+    const hash = mixWords(a, b, c, d),
+      hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
     let bucket = Math.floor(hash / 2 ** 32 * index.length);
     while (true) {
       const word = index[bucket];

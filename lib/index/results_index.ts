@@ -17,7 +17,7 @@ import {
   readLineBlocks,
   readOpenBlocks,
 } from "../line_blocks.ts";
-import { areHexDigits } from "../hash.ts";
+import { areLowerHexDigits } from "../hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
 /** Called with each line once its id is in the table. Returns `false` if the prompt hash must not
@@ -118,7 +118,7 @@ class LineScanner {
     if (!characters.startsWith(HASH, uidEnd)) return false;
     const hashStart = uidEnd + HASH.length;
     const hashEnd = hashStart + HASH_DIGITS;
-    if (characters[hashEnd] !== '"' || !areHexDigits(block, hashStart, hashEnd)) return false;
+    if (characters[hashEnd] !== '"' || !areLowerHexDigits(block, hashStart, hashEnd)) return false;
     const slot = this.#table.insertBytes(block, uidStart, uidEnd);
     if (slot === -1) return false;
     // The last failure of a row replaces the hash of earlier ones, but never the hash of a result.

@@ -23,8 +23,9 @@ export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** Returns US dollars; undefined without token counts, unless the answer states its cost or the
-   * model is free. There is no function unless the price of every teacher is known: an incomplete
-   * sum would be mistaken for the bill. */
+   * model is free, and for a teacher that joined later and has no known price. There is no function
+   * unless the price of every teacher at the start is known: an incomplete sum would be
+   * mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
@@ -107,7 +108,7 @@ interface KnownPrice {
   readonly note: string;
 }
 
-/** @param lists Undefined if no teacher at the start may be public. */
+/** @param lists Undefined if no teacher at the start may have a public price. */
 function findPrice(
   lists: typeof import("./public_prices.ts") | undefined,
   teacher: Teacher,
@@ -195,7 +196,7 @@ const SHORT_ANSWER_TOKENS = 100;
 const LONG_ANSWER_TOKENS = 4_000;
 /** Prompt tokens are estimated from the length of the text, with this relative error. */
 const PROMPT_UNCERTAINTY = 0.25;
-const NO_LIMIT = "an assumption: no max_tokens is set";
+const NO_LIMIT = "assumed: no max_tokens is set";
 
 /** Estimates the cost of all answers. Failed attempts and rejected answers cost extra. */
 export function estimate(options: EstimateOptions): Estimate {
@@ -233,9 +234,14 @@ export function describeEstimate(
 ): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [low, high] = costUsd;
-  const assumption = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
-  const source = isAssumed ? assumption : "the max_tokens limit";
-  const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
+  const assumption = isMean ? "assumed for rows without max_tokens" : NO_LIMIT;
+  const source = isAssumed
+    ? assumption
+    : isMean
+    ? "the mean max_tokens limit"
+    : "the max_tokens limit";
+  const info =
+    `Estimated cost of ${formatCountOf(answers, "answer")}, depending on their length: ` +
     `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
       isMean ? " on average" : ""
     }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${source}), ` +
@@ -244,7 +250,7 @@ export function describeEstimate(
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 
-/** Shows cents if the upper end of the range is a dollar or more. */
+/** Never shows fractions of a cent next to dollars. */
 function formatLowUsd(low: number, high: number): string {
   if (high < 1 || low >= 0.0995) return formatRoughUsd(low);
   return low < 0.01 ? "under $0.01" : `$${low.toFixed(2)}`;

@@ -26,7 +26,7 @@ const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/;
 const PATH =
   /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`(?:[^`]|``)*`)(?:\.[\p{L}\p{N}_$-]+|\.`(?:[^`]|``)*`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/u;
 const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/;
-/** Matches at any position. The last group is a character that begins no token. */
+/** Always matches at `lastIndex`: the last group is a character that begins no token. */
 const TOKEN = new RegExp(
   `\\s*(?:(${TEXT.source})|(${NUMBER.source})|(${PATH.source})|(${OPERATOR.source})|(.)|$)`,
   "suy",

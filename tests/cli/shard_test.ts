@@ -48,7 +48,7 @@ const REFUSED: [string, Record<string, string>, string][] = [
   ["auto", array(3, 3, 3, 1, 1), "not a complete Slurm array"],
   ["auto", array(3, 3, 9, 1, 2), "not a complete Slurm array"],
   ["auto", array(5, 0, 6, 2, 4), "not a complete Slurm array"],
-  ["auto", { JOB_COMPLETION_INDEX: "5" }, "Kubernetes does not tell it to pods"],
+  ["auto", { JOB_COMPLETION_INDEX: "5" }, "Kubernetes does not pass it to pods"],
   [
     "auto",
     { JOB_COMPLETION_INDEX: "8", RETORT_SHARDS: "8" },

@@ -113,7 +113,7 @@ Deno.test("the records of any text are read, and their ends found, in chunks of 
 });
 
 Deno.test("a misplaced quote in a part of a file is reported with its row in the file", () => {
-  const reader = new RecordReader({ ...TABLE, numberBefore: 7 });
+  const reader = new RecordReader({ ...TABLE, linesBefore: 7 });
   assertThrows(
     () => [...reader.read({ text: 'h\na\n"b" c\n', isLast: true })],
     SourceError,

@@ -39,7 +39,7 @@ Deno.test("estimate() takes rows by the limits that they set themselves", () => 
   assertEquals(estimate({ ...open, rowTokenLimits }).isAssumed, false);
   assertStringIncludes(
     describeEstimate(estimate({ ...open, rowTokenLimits }), null).info[0],
-    "(15, the max_tokens limit)",
+    "(15, the mean max_tokens limit)",
   );
 });
 
@@ -59,7 +59,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
     describeEstimate(estimate({ ...KNOWN, ...more }), maxCostUsd);
   assertEquals(say(null), {
     info: [
-      "Estimated cost of 1,000 answers, by their length: $0.39 (100 completion tokens each) " +
+      "Estimated cost of 1,000 answers, depending on their length: $0.39 (100 completion tokens each) " +
       "to $2.31 (1,000, the max_tokens limit), with about 1,000,000 prompt tokens in all. " +
       "The estimate narrows as answers arrive",
     ],
@@ -67,7 +67,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
   });
   assertStringIncludes(
     say(null, { maxTokens: undefined }).info[0],
-    "(4,000, an assumption: no max_tokens is set)",
+    "(4,000, assumed: no max_tokens is set)",
   );
   assertStringIncludes(say(null, { answers: 10, promptTokens: 100 }).info[0], ": $0.0020 (");
   assertStringIncludes(
@@ -116,7 +116,10 @@ Deno.test("--dry-run and the start of a run estimate its cost, by the tier of se
   ];
   for (const [args, least, most] of cases) {
     const range = `${least} (100 completion tokens each) to ${most} (1,000, `;
-    assertStringIncludes(await dryRun([...limit, ...args]), `, by their length: ${range}`);
+    assertStringIncludes(
+      await dryRun([...limit, ...args]),
+      `, depending on their length: ${range}`,
+    );
   }
   const priority = await dryRun([...limit, "-p", "service_tier=priority", "--max-cost", "0.5"]);
   assertStringIncludes(priority, "service_tier priority: $0.45 in, ");
@@ -130,7 +133,7 @@ Deno.test("the estimate counts the rows that are left, and no estimate is made w
   const args = [input, "-o", dir.path("out/")];
   const prices = ["--price-in", "1", "--price-out", "1"];
   const start = await distill(server, [...args, "--limit", "4", ...prices, "--max-cost", "0.0001"]);
-  assertStringIncludes(start.stderr, "Estimated cost of 4 answers, by their length: ");
+  assertStringIncludes(start.stderr, "Estimated cost of 4 answers, depending on their length: ");
   assertStringIncludes(start.stderr, "is below the estimated cost");
   const rest = await distill(server, [...args, ...prices]);
   assertExit(rest, 0);

@@ -95,10 +95,10 @@ export interface FoundRun {
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
-  unstartedRows: readonly FleetRow[],
+  rowsWithoutStatus: readonly FleetRow[],
   maxRows: number,
 ): FleetView {
-  const rows = [...runs.map(rowOf), ...unstartedRows];
+  const rows = [...runs.map(rowOf), ...rowsWithoutStatus];
   const urgency = urgencyAmong(rows);
   rows.sort((a, b) => urgency(a) - urgency(b) || (a.name < b.name ? -1 : 1));
   const states: Partial<Record<FleetState, number>> = {};

@@ -19,13 +19,14 @@ import { readPlan, rowsBefore, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import { DEAD_CHECKS, type FleetRow, type FleetView, fleetView, type FoundRun } from "./view.ts";
 
-/** Number of changed status files that are read per turn of the event loop. */
+/** Number of new statuses that are read per turn of the event loop. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
 const PLAN_SUFFIX = /\.shards-\d+\.json$/;
 
-/** Maximum size of a status file; larger ones are not read. Retort's own stay below 8 KB. */
+/** Maximum size of a status file; larger ones are not read. Those that Retort writes stay below
+ * 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
@@ -98,8 +99,9 @@ export class FolderWatch {
   }
 
   /**
-   * Reads a status file if it has changed. Returns whether it was read. Synchronous, because a
-   * cached `stat` then takes 4 µs instead of 15. A file server that hangs blocks the page.
+   * Reads a status file if it has changed. Returns whether it brought a new status. Synchronous,
+   * because a cached `stat` then takes 4 µs instead of 15. The price: a file server that hangs
+   * blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
@@ -156,15 +158,15 @@ export class FolderWatch {
 
   view(maxRows: number): FleetView {
     const waitingRows = this.#waitingRows();
-    const unstartedRows = [...waitingRows.values(), ...this.#unreadableRows(waitingRows)];
-    return fleetView(this.#name, [...this.#runs.values()], unstartedRows, maxRows);
+    const rowsWithoutStatus = [...waitingRows.values(), ...this.#unreadableRows(waitingRows)];
+    return fleetView(this.#name, [...this.#runs.values()], rowsWithoutStatus, maxRows);
   }
 
   /** Rows of the files that cannot be read, unless an earlier status of the run is known. */
   #unreadableRows(waitingRows: ReadonlyMap<string, FleetRow>): FleetRow[] {
     return [...this.#problems]
       .filter(([name]) => !this.#runs.has(name) && !waitingRows.has(name))
-      .map(([name, reason]) => unstartedRow(name.replace(/\.[^.]*\.json$/, ""), reason, null));
+      .map(([name, reason]) => rowWithoutStatus(name.replace(/\.[^.]*\.json$/, ""), reason, null));
   }
 
   /** Rows of the shards without a known status, by the names of their status files. */
@@ -178,7 +180,7 @@ export class FolderWatch {
       for (const { name, file, rows } of shards) {
         if (this.#runs.has(file)) continue;
         const total = rows === null ? null : Math.round(rows * answersPerRow);
-        waiting.set(file, unstartedRow(name, this.#problems.get(file), total));
+        waiting.set(file, rowWithoutStatus(name, this.#problems.get(file), total));
       }
     }
     return waiting;
@@ -224,11 +226,16 @@ function plannedShards(stem: string, plan: ShardPlan): PlannedShard[] {
 }
 
 /**
- * Returns the row of a shard whose status is not known.
+ * Returns the row of a run without a known status: one that has not started, or whose file cannot
+ * be read.
  *
- * @param problem Why its status cannot be read; undefined if the shard has not started.
+ * @param problem Why the file cannot be read; undefined if the run has not started.
  */
-function unstartedRow(name: string, problem: string | undefined, total: number | null): FleetRow {
+function rowWithoutStatus(
+  name: string,
+  problem: string | undefined,
+  total: number | null,
+): FleetRow {
   return {
     name,
     state: problem === undefined ? "waiting" : "silent",
