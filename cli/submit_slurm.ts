@@ -207,8 +207,7 @@ function slurmTime(totalSeconds: number): string {
 }
 
 /** Keeps the memory of long runs small. The task `distill` in `deno.json` has the same flags. */
-const V8_FLAGS =
-  "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45,--no-incremental-marking";
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /** Never called. The import makes Deno cache the worker, so that `--cached-only` finds it. */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");

@@ -20,7 +20,7 @@ const NAMES = new Set(FLAGS.map((flag) => flag.isOnByDefault ? `no-${flag.name}`
 
 /** Flags of Deno, V8 and Slurm, and one that is there to be refused. */
 const OTHERS =
-  /^(allow-[\w-]+|v8-flags|max-semi-space-size|heap-growing-percent|no-incremental-marking|unstable-[\w-]+|force|array|api-key|cached-only)$/;
+  /^(allow-[\w-]+|v8-flags|max-semi-space-size|heap-growing-percent|unstable-[\w-]+|force|array|api-key|cached-only)$/;
 
 Deno.test("every flag is on a page of docs/", () => {
   const text = PAGES.filter(({ path }) => path !== "README.md").map(({ text }) => text).join("\n");
