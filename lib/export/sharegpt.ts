@@ -10,6 +10,7 @@ import {
   argumentsOf,
   reasoningFieldOf,
   textOf,
+  THOUGHT,
   type TrainingRow,
   type Turns,
   Unrepresentable,
@@ -98,8 +99,6 @@ function functionCall(text: string, calls: readonly unknown[]): string {
   const [thought = ""] = THOUGHT.exec(text) ?? [];
   return thought + JSON.stringify(functions);
 }
-
-export const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
 /** Whether any turn of a row has a value in the field. */
 export function isFieldOfTurns(name: string, row: TrainingRow): boolean {

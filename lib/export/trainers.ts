@@ -15,8 +15,8 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
-import { isFieldOfTurns, THOUGHT } from "./sharegpt.ts";
-import { argumentsOf, textOf, type TrainingRow } from "./turns.ts";
+import { isFieldOfTurns } from "./sharegpt.ts";
+import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];

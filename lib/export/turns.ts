@@ -173,6 +173,9 @@ function withArguments(messages: readonly Message[], form: ToolArguments): Messa
   });
 }
 
+/** Reasoning in its tags, at the start of a text. */
+export const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
+
 /** The arguments of a call, with numbers as written; undefined if they are not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: calledFunction } = call as { function?: { arguments?: unknown } };

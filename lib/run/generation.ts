@@ -116,8 +116,8 @@ export class Generation<T> {
   readonly #handoff = new Handoff<T>();
   readonly #samples: number;
   readonly #admission: AdmissionOptions;
-  /** Resolves once the caller's iterator is closed. */
-  #valuesClosed: Promise<void> = Promise.resolve();
+  /** Aborted while no iterator of the caller is open. */
+  #valuesClosed: AbortSignal = AbortSignal.abort();
 
   constructor(options: GenerationOptions<T>) {
     const { duplicates, samples = 1 } = options;
@@ -137,9 +137,9 @@ export class Generation<T> {
    * outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
-    const closed = Promise.withResolvers<void>();
-    this.#valuesClosed = closed.promise;
-    using _reading = { [Symbol.dispose]: closed.resolve };
+    const closed = new AbortController();
+    this.#valuesClosed = closed.signal;
+    using _reading = { [Symbol.dispose]: () => closed.abort() };
     let index = 0;
     let turnDueAt = performance.now() + MAX_TURN_MS;
     for await (const value of values) {
@@ -183,17 +183,10 @@ export class Generation<T> {
       engine.abort();
       this.#handoff.abandon();
       await finished.catch(() => {});
-      await this.#closeValues();
+      // Only briefly: the value that the caller's iterator is about to yield may never come.
+      await delay(ABORT_TIMEOUT_MS, this.#valuesClosed);
     }
     await finished;
-  }
-
-  /** Waits until the caller's iterator is closed, but only briefly: the value that it is about to
-   * yield may never come. */
-  async #closeValues(): Promise<void> {
-    const closed = new AbortController();
-    this.#valuesClosed.then(() => closed.abort());
-    await delay(ABORT_TIMEOUT_MS, closed.signal);
   }
 
   /** Returns the row, or the problem of a value that cannot be sent; undefined for a duplicate. */
