@@ -90,7 +90,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   #admit(example: Example, place: string, verdict: Verdict): boolean {
     if (verdict instanceof Unrepresentable) {
       throw new UsageError(
-        `Cannot export ${place} as ${this.#format}: the format has no place for ${verdict.problem}. ` +
+        `Cannot export ${place} as ${this.#format}: the format has no place for ${verdict.message}. ` +
           "Use --format messages",
       );
     }

@@ -15,7 +15,6 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
-import { isFieldOfTurns } from "./sharegpt.ts";
 import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -72,7 +71,7 @@ export class TrainerNotes {
         "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
       ];
     }
-    const hasLists = KINDS[this.#options.fileType.kind].hasLists;
+    const hasLists = KINDS_WITH_LISTS.includes(this.#options.fileType.kind);
     const differenceNotes = this.#difference === undefined || !hasLists ? [] : [
       `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
       "or newer; older versions give each call the keys of all others. " +
@@ -185,6 +184,12 @@ function hasTextBesideCalls(message: Message): boolean {
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
+/** Whether any turn of ShareGPT has a value in the field. */
+function isFieldOfTurns(name: string, row: TrainingRow): boolean {
+  const turns = [row.conversations, row.completion, row.chosen, row.rejected].flat();
+  return turns.some((turn) => Boolean((turn as TrainingRow | undefined)?.[name]));
+}
+
 /** Whether the turns alternate. LLaMA-Factory drops other conversations. */
 function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
@@ -219,21 +224,8 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-interface KindForTrainers {
-  /** Whether trainers read lists from files of this type: in CSV, every cell is text. */
-  readonly hasLists: boolean;
-  /** Axolotl's `ds_type`. */
-  readonly axolotl: string;
-}
-
-const KINDS: Readonly<Record<FileKind, KindForTrainers>> = {
-  jsonl: { hasLists: true, axolotl: "json" },
-  json: { hasLists: true, axolotl: "json" },
-  csv: { hasLists: false, axolotl: "csv" },
-  parquet: { hasLists: true, axolotl: "parquet" },
-};
-
-const KINDS_WITH_LISTS = FILE_KINDS.filter((kind) => KINDS[kind].hasLists);
+/** The types of files from which trainers read lists: in CSV, every cell is text. */
+const KINDS_WITH_LISTS: readonly FileKind[] = FILE_KINDS.filter((kind) => kind !== "csv");
 
 const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
@@ -273,8 +265,8 @@ export function llamaFactoryHint(
  * @param fields Further YAML lines of the entry.
  */
 export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
-  const { hasLists, axolotl } = KINDS[fileTypeOf(path).kind];
-  if (!hasLists) {
+  const { kind } = fileTypeOf(path);
+  if (!KINDS_WITH_LISTS.includes(kind)) {
     return {
       place: "Axolotl",
       text: `It reads lists only from ${
@@ -283,7 +275,7 @@ export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []
     };
   }
   const lines = [
-    `ds_type: ${axolotl}`,
+    `ds_type: ${kind === "jsonl" ? "json" : kind}`,
     "type: chat_template",
     ...fields,
   ];
