@@ -80,17 +80,14 @@ export class RowMaker {
     if (acceptsText(fileType) && this.#unevenColumns.size > 0) {
       this.#unevenStart = new UnevenStart(this.#unevenColumns, validation > 0);
     }
-    if (requestedNames === undefined) return [...columns.keys()];
+    if (requestedNames === undefined || columns.size === 0) return [...columns.keys()];
     const missing = requestedNames.find((name) => !columns.has(name));
-    if (missing !== undefined && columns.size > 0) {
+    if (missing !== undefined) {
       throw new UsageError(
         `Cannot write the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
       );
     }
-    const types = requestedNames.flatMap((name) => {
-      const type = columns.get(name);
-      return type === undefined ? [] : [[name, type] as const];
-    });
+    const types = requestedNames.map((name) => [name, columns.get(name)!] as const);
     columns.clear();
     for (const [name, type] of types) columns.set(name, type);
     return [...columns.keys()];
