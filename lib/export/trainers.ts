@@ -25,10 +25,8 @@ export class TrainerNotes {
   #callsWithTextArguments = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** The type that each argument of tool calls had in the first call with it. */
-  readonly #argumentTypes = new Map<string, string>();
-  /** The sorted argument names of the first call, one per line. */
-  #firstKeys: string | undefined;
+  /** The types of the arguments of the first tool call. */
+  #firstTypes: ReadonlyMap<string, string> | undefined;
   /** How calls differ, such as `not every call has "unit"`. */
   #difference: string | undefined;
 
@@ -152,18 +150,13 @@ export class TrainerNotes {
     }
     if (this.#difference !== undefined) return;
     const keys = Object.keys(object).sort();
-    for (const key of keys) {
-      const type = typeOf(object[key]);
-      const first = this.#argumentTypes.get(key);
-      if (first === undefined) this.#argumentTypes.set(key, type);
-      else if (first !== type) this.#difference = `"${key}" is ${first} and ${type}`;
-    }
-    this.#firstKeys ??= keys.join("\n");
-    if (this.#difference !== undefined || this.#firstKeys === keys.join("\n")) return;
-    const firstKeys = new Set(this.#firstKeys.split("\n"));
-    const missingKey = keys.find((key) => !firstKeys.has(key)) ??
-      [...firstKeys].find((key) => !keys.includes(key));
-    this.#difference = `not every call has "${missingKey}"`;
+    const types = new Map(keys.map((key) => [key, typeOf(object[key])]));
+    const first = this.#firstTypes ??= types;
+    const changed = keys.findLast((key) => first.has(key) && first.get(key) !== types.get(key));
+    const missing = [...keys, ...first.keys()].find((key) => !first.has(key) || !types.has(key));
+    if (changed !== undefined) {
+      this.#difference = `"${changed}" is ${first.get(changed)} and ${types.get(changed)}`;
+    } else if (missing !== undefined) this.#difference = `not every call has "${missing}"`;
   }
 }
 
