@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Progress } from "../lib/progress/progress.ts";
+import { Listeners, Progress, type RunEvent, type RunListener } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 import { createBar } from "../lib/terminal/progress_lines.ts";
 import { inChild } from "./child.ts";
@@ -132,8 +132,8 @@ function microsPerRow(rows: number, scenario: (rows: number) => void): number {
 function reportInBatches(rows: number): void {
   let nowMs = 0;
   let emitSnapshot = () => {};
-  const progress = createProgress(() => nowMs, (callback) => emitSnapshot = callback);
-  progress.on(createBar({ ...SCREEN, now: () => nowMs }));
+  const bar = createBar({ ...SCREEN, now: () => nowMs });
+  const progress = createProgress(bar, () => nowMs, (callback) => emitSnapshot = callback);
   progress.start({ total: rows, skipped: 0 });
   let nextSnapshotMs = SNAPSHOT_MS;
   for (let sequence = 0; sequence < rows; sequence++) {
@@ -151,9 +151,9 @@ function reportInBatches(rows: number): void {
 function redrawForEachRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
-  const progress = createProgress(() => nowMs, () => {});
   // This clock makes a drawing due at each call.
-  progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
+  const bar = createBar({ ...SCREEN, now: () => drawingMs += 1000 });
+  const progress = createProgress(bar, () => nowMs, () => {});
   progress.start({ total: rows, skipped: 0 });
   for (let sequence = 0; sequence < rows; sequence++) {
     nowMs += 1000 / ROWS_PER_S;
@@ -168,8 +168,15 @@ function redrawForEachRow(rows: number): void {
 const SCREEN = { write: () => {}, columns: () => 100, isColored: true };
 
 /** @param setTick Receives the callback of the snapshot interval. */
-function createProgress(now: () => number, setTick: (tick: () => void) => void): Progress {
+function createProgress(
+  bar: RunListener,
+  now: () => number,
+  setTick: (tick: () => void) => void,
+): Progress {
+  const listeners = new Listeners<RunEvent>();
+  listeners.add(bar);
   return new Progress({
+    listeners,
     concurrency: CONCURRENCY,
     gauges: () => ({
       state: "running",

@@ -25,6 +25,7 @@ import { checkLimits } from "./engine/answers/mod.ts";
 import {
   Listeners,
   resultOf,
+  type RunEvent,
   type RunListener,
   type RunSnapshot,
   type RunState,
@@ -52,7 +53,7 @@ import { imagesIn } from "./source/mod.ts";
 export class ResponseGenerator {
   /** Changed by `setConcurrency()` and `setMaxCost()`, for later runs, too. */
   #options: ResolvedOptions;
-  readonly #listeners = new Set<RunListener>();
+  readonly #listeners = new Listeners<RunEvent>();
   readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
   #activeRun: ActiveRun | undefined;
 
@@ -79,17 +80,7 @@ export class ResponseGenerator {
   /** Calls `listener` with every event of all runs until the returned function is called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
-    const listeners = this.#listeners;
-    // Each later run adds this function to a list of its own. It returns the promise of an async
-    // listener, so that an error is ignored: unhandled, the error would end the process.
-    const callWhileListed: RunListener = (event) =>
-      listeners.has(callWhileListed) ? listener(event) : undefined;
-    listeners.add(callWhileListed);
-    const removeListener = this.#activeRun?.progress.on(callWhileListed);
-    return () => {
-      listeners.delete(callWhileListed);
-      removeListener?.();
-    };
+    return this.#listeners.add(listener);
   }
 
   /** Calls `listener` with batches of outcomes once they are on disk or taken by the consumer,

@@ -4,15 +4,13 @@
  * @module
  */
 
-import type { ThinkStyle } from "../answer.ts";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { toAlpaca } from "./alpaca.ts";
 import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
 import type { ExportFormat } from "./mod.ts";
-import { withLogprobs } from "./logprobs.ts";
-import { toShareGpt, toShareGptPair } from "./sharegpt.ts";
+import { shareGptTurns, toAlpaca } from "./llama_factory.ts";
+import { logprobColumns } from "./logprobs.ts";
 import {
   axolotlHint,
   hubHint,
@@ -27,7 +25,6 @@ import {
   type Turns,
   turnsOf,
   Unrepresentable,
-  withTools,
 } from "./turns.ts";
 
 interface FormatFacts {
@@ -49,11 +46,14 @@ export interface MadeFormat extends FormatFacts {
   readonly rows: "conversations" | "pairs";
   /** Whether conversations may end with the user, without an answer. */
   readonly takesPrompts: boolean;
-  /** `answer` is undefined only with `takesPrompts`. */
-  readonly toRow: (
-    turns: Turns & { readonly answer: Message },
-    context: RowContext,
-  ) => TrainingRow | Unrepresentable;
+  /**
+   * Makes a row without tools. `answer` is undefined only with `takesPrompts`.
+   *
+   * @throws {Unrepresentable} If the format has no place for a part of the row.
+   */
+  readonly toRow: (turns: Turns & { readonly answer: Message }, style: RowStyle) => TrainingRow;
+  /** Makes columns that follow the tools. @default none */
+  readonly furtherColumns?: (example: Example) => TrainingRow;
 }
 
 interface SourceFormat extends FormatFacts {
@@ -61,14 +61,6 @@ interface SourceFormat extends FormatFacts {
 }
 
 export type FormatDefinition = MadeFormat | SourceFormat;
-
-export interface RowContext {
-  readonly example: Example;
-  readonly tools: readonly unknown[] | undefined;
-  readonly think: ThinkStyle | undefined;
-  readonly reasoningField: string;
-  readonly applyStyle: (messages: readonly Message[]) => Message[];
-}
 
 /** Tools are a JSON list as text. If tools appear only in late rows, nulls and nested schemas would
  * break datasets, polars and pyarrow. TRL and Axolotl parse the text; Axolotl fails at "". */
@@ -97,15 +89,17 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ...CONVERSATIONS,
     messageColumns: ["prompt", "completion"],
     answerIn: "completion",
-    toRow: ({ prompt, answer }, { tools, applyStyle }) =>
-      withTools({ prompt: applyStyle(prompt), completion: applyStyle([answer]) }, tools),
+    toRow: ({ prompt, answer }, style) => ({
+      prompt: inStyle(prompt, style),
+      completion: inStyle([answer], style),
+    }),
   },
   "sharegpt": {
     ...CONVERSATIONS,
     takesPrompts: true,
     messageColumns: [],
     turns: "ShareGPT",
-    toRow: (turns, context) => toShareGpt(conversationOf(turns), context),
+    toRow: (turns, style) => ({ conversations: shareGptTurns(conversationOf(turns), style) }),
     hints: (written) => [
       llamaFactoryHint(written, { messages: "conversations", tools: "tools" }, {
         formatting: "sharegpt",
@@ -138,15 +132,12 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "preference": {
     ...CONVERSATIONS,
     rows: "pairs",
-    // A single answer is a completion until it becomes part of a pair.
     messageColumns: ["prompt", "completion", "chosen", "rejected"],
     answerIn: "chosen",
-    toRow: ({ prompt, answer, rejected }, { tools, applyStyle }) => {
-      const answers = rejected === undefined
-        ? { completion: applyStyle([answer]) }
-        : { chosen: applyStyle([answer]), rejected: applyStyle([rejected]) };
-      return withTools({ prompt: applyStyle(prompt), ...answers }, tools);
-    },
+    toRow: (turns, style) => ({
+      prompt: inStyle(turns.prompt, style),
+      ...answersOf(turns, (answer) => inStyle([answer], style)),
+    }),
   },
   "preference-sharegpt": {
     ...CONVERSATIONS,
@@ -154,7 +145,10 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     messageColumns: [],
     turns: "ShareGPT",
     answerIn: "chosen",
-    toRow: toShareGptPair,
+    toRow: (turns, style) => ({
+      conversations: shareGptTurns(turns.prompt, style),
+      ...answersOf(turns, (answer) => shareGptTurns([answer], style)[0]),
+    }),
     hints: (written) => [
       llamaFactoryHint(written, {
         messages: "conversations",
@@ -166,7 +160,8 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
   "logprobs": {
     ...CONVERSATIONS,
-    toRow: (turns, context) => withLogprobs(withMessages(turns, context), context.example),
+    toRow: withMessages,
+    furtherColumns: logprobColumns,
   },
   "raw": {
     rows: "as they are",
@@ -182,43 +177,44 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ...CONVERSATIONS,
     takesPrompts: true,
     target: "folder",
-    toRow: (turns, context) => ({
-      ...withMessages(turns, context),
-      ...provenanceOf(context.example),
-    }),
+    toRow: withMessages,
+    furtherColumns: provenanceOf,
     hints: (written) => [hubHint(written)],
   },
 };
 
-export function toTrainingRow(
-  example: Example,
-  format: MadeFormat,
-  style: RowStyle,
-): TrainingRow | Unrepresentable {
+/** @throws {Unrepresentable} If the format has no place for a part of the row. */
+export function toTrainingRow(example: Example, format: MadeFormat, style: RowStyle): TrainingRow {
   const turns = turnsOf(example, style.think);
   if (turns.answer === undefined && !format.takesPrompts) {
-    return new Unrepresentable("a row without an answer");
+    throw new Unrepresentable("a row without an answer");
   }
   if (
     format.rows === "pairs" && example.answer !== undefined && example.rejected === undefined
   ) {
-    return new Unrepresentable("a row without chosen and rejected answers");
+    throw new Unrepresentable("a row without chosen and rejected answers");
   }
-  return format.toRow(turns as Turns & { answer: Message }, {
-    example,
-    tools: example.tools,
-    think: style.think,
-    reasoningField: style.reasoningField,
-    applyStyle: (messages) => inStyle(messages, style),
-  });
+  const row = format.toRow(turns as Turns & { answer: Message }, style);
+  if (example.tools !== undefined) row.tools = JSON.stringify(example.tools);
+  return Object.assign(row, format.furtherColumns?.(example));
 }
 
 function conversationOf({ prompt, answer }: Turns): readonly Message[] {
   return answer === undefined ? prompt : [...prompt, answer];
 }
 
-function withMessages(turns: Turns, { tools, applyStyle }: RowContext): TrainingRow {
-  return withTools({ messages: applyStyle(conversationOf(turns)) }, tools);
+function withMessages(turns: Turns, style: RowStyle): TrainingRow {
+  return { messages: inStyle(conversationOf(turns), style) };
+}
+
+/** The columns of the answers. A single answer is a completion until it becomes part of a pair. */
+function answersOf(
+  { answer, rejected }: Turns & { readonly answer: Message },
+  write: (answer: Message) => unknown,
+): TrainingRow {
+  return rejected === undefined
+    ? { completion: write(answer) }
+    : { chosen: write(answer), rejected: write(rejected) };
 }
 
 const PROVENANCE_FIELDS = [

@@ -151,7 +151,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     if (verdict instanceof RowProblem) return verdict;
     if (verdict instanceof Unrepresentable) {
       const { format } = this.#options;
-      return new RowProblem(`${format} has no place for ${verdict.problem}`, () => "");
+      return new RowProblem(`${format} has no place for ${verdict.message}`, () => "");
     }
     const hint = this.#verbatimFiles.has(file) ? RESTORE_HINT : TABLE_HINT;
     return new RowProblem(verdict.message, () => hint);

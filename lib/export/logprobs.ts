@@ -38,18 +38,14 @@ export function readLogprobs(example: Example): readonly TokenPosition[] | Logpr
   return isTextOf(positions, example) ? positions : "different";
 }
 
-export function withLogprobs(
-  row: Record<string, unknown>,
-  example: Example,
-): Record<string, unknown> {
+export function logprobColumns(example: Example): Record<string, unknown> {
   const positions = readLogprobs(example);
-  if (typeof positions === "string") return row;
+  if (typeof positions === "string") return {};
   const hasIds = positions.every(({ id }) => id !== null);
   const hasTop = positions.some(({ top }) => top.length > 0);
   const topIds = positions.map(({ top }) => top.map(({ id }) => id));
   const hasTopIds = hasTop && topIds.every((ids) => ids.every((id) => id !== null));
   return {
-    ...row,
     tokens: positions.map(({ text }) => text),
     ...(hasIds ? { token_ids: positions.map(({ id }) => id) } : {}),
     logprobs: positions.map(({ logprob }) => logprob),

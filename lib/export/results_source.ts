@@ -11,7 +11,7 @@ import { formatCount, formatUsd } from "../figures.ts";
 import { readFullySync, realPathOf, stemOf } from "../files.ts";
 import { HAS_FAILURE, IdTable } from "../index/mod.ts";
 import { isJson, isObject, parsedJson } from "../json.ts";
-import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
+import { isBlankLine, linesIn, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { codeSpan, printableJson } from "../printable.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { isPendingLine } from "../sink/mod.ts";
@@ -90,7 +90,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   #admit(example: Example, place: string, verdict: Verdict): boolean {
     if (verdict instanceof Unrepresentable) {
       throw new UsageError(
-        `Cannot export ${place} as ${this.#format}: the format has no place for ${verdict.problem}. ` +
+        `Cannot export ${place} as ${this.#format}: the format has no place for ${verdict.message}. ` +
           "Use --format messages",
       );
     }
@@ -118,7 +118,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   #orderOf(file: ResultsFile): Uint32Array {
-    const order = file.inInputOrder();
+    const order = file.order.inInputOrder();
     for (let i = 1; i < order.length; i++) {
       if (file.haveSameUid(order[i - 1], order[i])) this.repeatedRowCount++;
     }
@@ -169,25 +169,21 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The rows that have failed permanently. Some may have a result, because they were retried. */
+/** The rows that have failed permanently. Some may have a result, because they were retried. Skips
+ * pending, damaged and incomplete lines. */
 async function failedRowsOf(results: string): Promise<IdTable> {
-  const table = new IdTable();
-  // A failures file that cannot be read must not fail the export of the results.
-  await addFailedRows(results, table).catch(() => {});
-  return table;
-}
-
-/** Adds rows that have failed permanently. Skips pending, damaged and incomplete lines. */
-async function addFailedRows(results: string, table: IdTable): Promise<void> {
-  const path = failuresOf(results), decoder = new TextDecoder();
-  if (path === undefined) return;
-  for await (const block of readLineBlocks(path)) {
-    for (const bytes of linesOf(block)) {
-      const line = parsedJson(decoder.decode(bytes));
+  const path = failuresOf(results), table = new IdTable();
+  if (path === undefined) return table;
+  try {
+    for await (const { text } of linesIn(path)) {
+      const line = parsedJson(text);
       if (!isObject(line) || typeof line.uid !== "string" || !isObject(line.error)) continue;
       if (!isPendingLine(line)) table.set(table.insert(line.uid), HAS_FAILURE);
     }
+  } catch {
+    // A failures file that cannot be read must not fail the export of the results.
   }
+  return table;
 }
 
 /** Reads a file twice: to select, order and check examples, then to return them. */
@@ -195,7 +191,7 @@ class ResultsFile implements Disposable {
   readonly path: string;
   readonly run: RunFile | undefined;
   readonly #reader: ExampleReader;
-  readonly #order = new RowOrder();
+  readonly order = new RowOrder();
   // A byte order mark within the file is damage, and must not be dropped silently.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
@@ -225,26 +221,22 @@ class ResultsFile implements Disposable {
         this.inputs.add(example.input);
         const slot = failedRows.find(example.result.uid as string);
         if (slot !== -1) failedRows.clear(slot, HAS_FAILURE);
-        if (isSelected(example, place)) this.#order.add(start, bytes.length, example);
+        if (isSelected(example, place)) this.order.add(start, bytes.length, example);
       }
     }
     const failedCount = failedRows.count({ all: HAS_FAILURE });
-    return { rows: this.#order.length, lines, failedRows: failedCount };
-  }
-
-  inInputOrder(): Uint32Array {
-    return this.#order.inInputOrder();
+    return { rows: this.order.length, lines, failedRows: failedCount };
   }
 
   /** Whether two lines have the same origin and uid. If the row at an origin was edited, its answers
    * may have different uids. */
   haveSameUid(one: number, other: number): boolean {
-    return this.#order.haveSameOrigin(one, other) &&
+    return this.order.haveSameOrigin(one, other) &&
       this.exampleAt(one).result.uid === this.exampleAt(other).result.uid;
   }
 
   exampleAt(index: number): Example {
-    const { offset, byteLength } = this.#order.position(index);
+    const { offset, byteLength } = this.order.position(index);
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
     const bytes = this.#buffer.subarray(0, byteLength);
     const file = this.#file ??= Deno.openSync(this.path);

@@ -15,7 +15,7 @@ import { type FormatDefinition, FORMATS, toTrainingRow } from "./formats.ts";
 import { isForValidation } from "./row_order.ts";
 import { type Pair, Pairs } from "./selection.ts";
 import { TrainerNotes } from "./trainers.ts";
-import { hasParts, type TrainingRow, Unrepresentable } from "./turns.ts";
+import { hasParts, type TrainingRow } from "./turns.ts";
 
 export interface MadeRow {
   /** For a pair, the chosen example. */
@@ -49,21 +49,23 @@ export class RowMaker {
     this.#trainerNotes = new TrainerNotes(options, this.#format.turns);
   }
 
-  /** Records the columns of a row. Returns what the format has no place for, if anything. */
-  add(example: Example): Unrepresentable | undefined {
+  /**
+   * Records the columns of a row.
+   *
+   * @throws {Unrepresentable} If the format has no place for a part of the row.
+   */
+  add(example: Example): void {
     const { rows, messageColumns } = this.#format;
     // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
       this.#hasParts = true;
       for (const name of messageColumns) allowPartsIn(this.schema.columns.get(name));
     }
-    if (this.#isVerbatim) return undefined;
+    if (this.#isVerbatim) return;
     const row = this.#rowOf(example);
-    if (row instanceof Unrepresentable) return row;
     this.#trainerNotes.add(example, row);
     this.schema.add(row);
     for (const name of messageColumns) if (isUneven(row[name])) this.#unevenColumns.add(name);
-    return undefined;
   }
 
   /** Ends the first pass. Returns the names of the columns.
@@ -78,17 +80,14 @@ export class RowMaker {
     if (acceptsText(fileType) && this.#unevenColumns.size > 0) {
       this.#unevenStart = new UnevenStart(this.#unevenColumns, validation > 0);
     }
-    if (requestedNames === undefined) return [...columns.keys()];
+    if (requestedNames === undefined || columns.size === 0) return [...columns.keys()];
     const missing = requestedNames.find((name) => !columns.has(name));
-    if (missing !== undefined && columns.size > 0) {
+    if (missing !== undefined) {
       throw new UsageError(
         `Cannot write the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
       );
     }
-    const types = requestedNames.flatMap((name) => {
-      const type = columns.get(name);
-      return type === undefined ? [] : [[name, type] as const];
-    });
+    const types = requestedNames.map((name) => [name, columns.get(name)!] as const);
     columns.clear();
     for (const [name, type] of types) columns.set(name, type);
     return [...columns.keys()];
@@ -128,7 +127,7 @@ export class RowMaker {
 
   *#rowsOfPairs(pairs: readonly Pair[]): Generator<MadeRow> {
     for (const pair of pairs) {
-      const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
+      const [chosen, rejected] = pair.map((example) => this.#rowOf(example));
       const { completion, tools, ...rest } = chosen;
       if (jsonOf(completion) === jsonOf(rejected.completion)) {
         this.#pairs!.equalRows++;
@@ -140,7 +139,7 @@ export class RowMaker {
     }
   }
 
-  #rowsToWrite(example: Example, row: TrainingRow | Unrepresentable): Iterable<MadeRow> {
+  #rowsToWrite(example: Example, row: TrainingRow): Iterable<MadeRow> {
     const madeRow = this.#madeRow(example, this.#withAllColumns(row));
     return this.#unevenStart === undefined ? [madeRow] : this.#unevenStart.push(madeRow);
   }
@@ -149,9 +148,7 @@ export class RowMaker {
     return { example, row, isValidation: isForValidation(example, this.#options.validation) };
   }
 
-  #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
-    // `add` has rejected rows that cannot be represented.
-    const row = rowOrProblem as TrainingRow;
+  #withAllColumns(row: TrainingRow): TrainingRow {
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;
     return columns === undefined
@@ -159,7 +156,7 @@ export class RowMaker {
       : Object.fromEntries(columns.map((name) => [name, cellOf(row, name)]));
   }
 
-  #rowOf(example: Example): TrainingRow | Unrepresentable {
+  #rowOf(example: Example): TrainingRow {
     const { think, reasoningField, toolArguments, fileType, isFromResults } = this.#options;
     if (this.#format.rows === "as they are") {
       return isFromResults

@@ -15,7 +15,6 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
-import { isFieldOfTurns } from "./sharegpt.ts";
 import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -26,10 +25,8 @@ export class TrainerNotes {
   #callsWithTextArguments = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** The type that each argument of tool calls had in the first call with it. */
-  readonly #argumentTypes = new Map<string, string>();
-  /** The sorted argument names of the first call, one per line. */
-  #firstKeys: string | undefined;
+  /** The types of the arguments of the first tool call. */
+  #firstTypes: ReadonlyMap<string, string> | undefined;
   /** How calls differ, such as `not every call has "unit"`. */
   #difference: string | undefined;
 
@@ -72,7 +69,7 @@ export class TrainerNotes {
         "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
       ];
     }
-    const hasLists = KINDS[this.#options.fileType.kind].hasLists;
+    const hasLists = KINDS_WITH_LISTS.includes(this.#options.fileType.kind);
     const differenceNotes = this.#difference === undefined || !hasLists ? [] : [
       `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
       "or newer; older versions give each call the keys of all others. " +
@@ -153,18 +150,13 @@ export class TrainerNotes {
     }
     if (this.#difference !== undefined) return;
     const keys = Object.keys(object).sort();
-    for (const key of keys) {
-      const type = typeOf(object[key]);
-      const first = this.#argumentTypes.get(key);
-      if (first === undefined) this.#argumentTypes.set(key, type);
-      else if (first !== type) this.#difference = `"${key}" is ${first} and ${type}`;
-    }
-    this.#firstKeys ??= keys.join("\n");
-    if (this.#difference !== undefined || this.#firstKeys === keys.join("\n")) return;
-    const firstKeys = new Set(this.#firstKeys.split("\n"));
-    const missingKey = keys.find((key) => !firstKeys.has(key)) ??
-      [...firstKeys].find((key) => !keys.includes(key));
-    this.#difference = `not every call has "${missingKey}"`;
+    const types = new Map(keys.map((key) => [key, typeOf(object[key])]));
+    const first = this.#firstTypes ??= types;
+    const changed = keys.findLast((key) => first.has(key) && first.get(key) !== types.get(key));
+    const missing = [...keys, ...first.keys()].find((key) => !first.has(key) || !types.has(key));
+    if (changed !== undefined) {
+      this.#difference = `"${changed}" is ${first.get(changed)} and ${types.get(changed)}`;
+    } else if (missing !== undefined) this.#difference = `not every call has "${missing}"`;
   }
 }
 
@@ -183,6 +175,12 @@ function typeOf(value: unknown): string {
 /** Whether a message with tool calls also has text, for which ShareGPT has no place. */
 function hasTextBesideCalls(message: Message): boolean {
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
+}
+
+/** Whether any turn of ShareGPT has a value in the field. */
+function isFieldOfTurns(name: string, row: TrainingRow): boolean {
+  const turns = [row.conversations, row.completion, row.chosen, row.rejected].flat();
+  return turns.some((turn) => Boolean((turn as TrainingRow | undefined)?.[name]));
 }
 
 /** Whether the turns alternate. LLaMA-Factory drops other conversations. */
@@ -219,21 +217,8 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-interface KindForTrainers {
-  /** Whether trainers read lists from files of this type: in CSV, every cell is text. */
-  readonly hasLists: boolean;
-  /** Axolotl's `ds_type`. */
-  readonly axolotl: string;
-}
-
-const KINDS: Readonly<Record<FileKind, KindForTrainers>> = {
-  jsonl: { hasLists: true, axolotl: "json" },
-  json: { hasLists: true, axolotl: "json" },
-  csv: { hasLists: false, axolotl: "csv" },
-  parquet: { hasLists: true, axolotl: "parquet" },
-};
-
-const KINDS_WITH_LISTS = FILE_KINDS.filter((kind) => KINDS[kind].hasLists);
+/** The types of files from which trainers read lists: in CSV, every cell is text. */
+const KINDS_WITH_LISTS: readonly FileKind[] = FILE_KINDS.filter((kind) => kind !== "csv");
 
 const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
@@ -273,8 +258,8 @@ export function llamaFactoryHint(
  * @param fields Further YAML lines of the entry.
  */
 export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
-  const { hasLists, axolotl } = KINDS[fileTypeOf(path).kind];
-  if (!hasLists) {
+  const { kind } = fileTypeOf(path);
+  if (!KINDS_WITH_LISTS.includes(kind)) {
     return {
       place: "Axolotl",
       text: `It reads lists only from ${
@@ -283,7 +268,7 @@ export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []
     };
   }
   const lines = [
-    `ds_type: ${axolotl}`,
+    `ds_type: ${kind === "jsonl" ? "json" : kind}`,
     "type: chat_template",
     ...fields,
   ];

@@ -131,19 +131,8 @@ function withParts(message: Message): Message {
 
 export type TrainingRow = Record<string, unknown>;
 
-export class Unrepresentable {
-  /** A noun phrase that follows "has no place for" in messages. */
-  readonly problem: string;
-
-  constructor(problem: string) {
-    this.problem = problem;
-  }
-}
-
-/** Adds tools as JSON text, because tools have different schemas, but a column has one type. */
-export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
-  return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
-}
+/** A format has no place for a part of a row. The message is a noun phrase: the part. */
+export class Unrepresentable extends Error {}
 
 /** The content as one text; undefined if it has other parts, such as an image. */
 export function textOf({ content }: Message): string | undefined {

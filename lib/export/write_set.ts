@@ -28,6 +28,7 @@ import { checkOutput, openOutput, type Output, type OutputGuard } from "./output
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { leftOutNotes, Selection } from "./selection.ts";
+import { Unrepresentable } from "./turns.ts";
 
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   const resolved = resolveExport(options);
@@ -146,9 +147,11 @@ async function writeSet(
 
 function verdictOf(example: Example, selection: Selection, maker: RowMaker): Verdict {
   try {
-    return selection.selects(example) && (maker.add(example) ?? true);
+    if (!selection.selects(example)) return false;
+    maker.add(example);
+    return true;
   } catch (error) {
-    if (error instanceof NotRestored) return error;
+    if (error instanceof NotRestored || error instanceof Unrepresentable) return error;
     throw error;
   }
 }

@@ -217,7 +217,7 @@ export class ErrorGroups {
     if (this.#groups.size === MAX_GROUPS) {
       return this.#other ??= newGroup("other", null, "other causes", nowMs);
     }
-    group = newGroup(type, status, oneLine(failure.message), nowMs);
+    group = newGroup(type, status, oneLine(failure.message, MAX_MESSAGE_CHARS), nowMs);
     this.#groups.set(key, group);
     return group;
   }
@@ -253,7 +253,7 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
 }
 
 function addUid(uids: string[], uid: string): void {
-  const text = cut(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
+  const text = oneLine(uid, MAX_UID_CHARS);
   if (!uids.includes(text)) uids.push(text);
 }
 
@@ -275,6 +275,6 @@ export function normalizeMessage(message: string): string {
   return cut(text, MAX_MESSAGE_CHARS);
 }
 
-function oneLine(message: string): string {
-  return cut(printable(message.slice(0, MAX_RAW_CHARS)), MAX_MESSAGE_CHARS);
+function oneLine(text: string, maxChars: number): string {
+  return cut(printable(text.slice(0, MAX_RAW_CHARS)), maxChars);
 }

@@ -19,10 +19,8 @@ import type { RunEvent, Snapshot, Summary } from "./events.ts";
 import { Forecast } from "./forecast.ts";
 import {
   type Gauges,
-  Listeners,
   type ProgressOptions,
   resolveProgressOptions,
-  type RunListener,
   type SummaryParts,
   type TeacherStatus,
 } from "./progress_options.ts";
@@ -44,7 +42,6 @@ export class Progress {
   readonly #counters = new Counters();
   readonly #groups = new ErrorGroups();
   readonly #lag = new DurationHistogram();
-  readonly #listeners = new Listeners<RunEvent>();
   #forecast: Forecast;
   #total: number | null = null;
   #skipped = 0;
@@ -119,15 +116,10 @@ export class Progress {
     this.emit({ type: "notice", time, level, message });
   }
 
-  /** Returns the function that removes the listener. All listeners get the same frozen event on
-   * the main thread: they should return at once. Their errors are ignored. */
-  on(listener: RunListener): () => void {
-    return this.#listeners.add(listener);
-  }
-
+  /** All listeners get the same event, so it is frozen. */
   emit(event: RunEvent): void {
     deepFreeze(event);
-    this.#listeners.emit(event);
+    this.#options.listeners.emit(event);
   }
 
   /** Returns a snapshot, and samples the counters for the forecast. */
@@ -169,7 +161,7 @@ export class Progress {
     this.#isStopped = true;
     this.#stopBeat?.();
     this.#endMs = this.#options.now();
-    if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
+    if (this.#hasListeners && this.#startMs !== undefined) this.emit(this.snapshot());
   }
 
   summary({ files, ...parts }: SummaryParts): Summary {
@@ -236,7 +228,7 @@ export class Progress {
     const finished = this.#counters.settled - this.#settledAtSnapshot;
     const isDue = this.#hasNewState || finished >= this.#options.updateInterval ||
       nowMs - this.#snapshotMs >= DUE_AGE_MS;
-    if (isDue && this.#listeners.count > 0) {
+    if (isDue && this.#hasListeners) {
       this.#hasNewState = false;
       this.#snapshotMs = nowMs;
       this.#settledAtSnapshot = this.#counters.settled;
@@ -249,7 +241,7 @@ export class Progress {
 
   /** Returns a shorter interval if the next snapshot would be late. */
   #idleBeatMs(nowMs: number): number {
-    if (this.#listeners.count === 0) return IDLE_BEAT_MS;
+    if (!this.#hasListeners) return IDLE_BEAT_MS;
     // A listener may have changed the state.
     if (this.#hasNewState) return BEAT_MS;
     const leftMs = this.#snapshotMs + SNAPSHOT_MS - nowMs;
@@ -261,6 +253,10 @@ export class Progress {
     const isWriting = state === "done" && !this.#isStopped && this.#toSend !== null &&
       this.#counters.settled < this.#toSend;
     return isWriting ? "draining" : state;
+  }
+
+  get #hasListeners(): boolean {
+    return this.#options.listeners.count > 0;
   }
 
   #elapsedMs(nowMs: number): number {

@@ -105,6 +105,8 @@ export interface ProgressOptions {
   updateInterval?: number;
   /** Called two to ten times a second. */
   gauges: () => Gauges;
+  /** Called with the events of the run. More may be added at any time. */
+  listeners: Listeners<RunEvent>;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
   /** Unix time in milliseconds. @default Date.now */
@@ -136,12 +138,23 @@ export function resolveProgressOptions({
   isExploring = false,
   updateInterval = defaultUpdateInterval(concurrency),
   gauges,
+  listeners,
   now = () => performance.now(),
   wallClock = Date.now,
   meter = createProcessMeter(),
   every = everyMs,
 }: ProgressOptions): Required<ProgressOptions> {
-  return { concurrency, isExploring, updateInterval, gauges, now, wallClock, meter, every };
+  return {
+    concurrency,
+    isExploring,
+    updateInterval,
+    gauges,
+    listeners,
+    now,
+    wallClock,
+    meter,
+    every,
+  };
 }
 
 function defaultUpdateInterval(concurrency: number): number {
@@ -153,25 +166,27 @@ function defaultUpdateInterval(concurrency: number): number {
 /** Called with each event. Errors are ignored, and promises are not awaited. */
 export type RunListener = (event: RunEvent) => void;
 
+/** Functions that are called with each value, all on the main thread: they should return at once.
+ * Their errors are ignored. */
 export class Listeners<T> {
-  #listeners: readonly ((value: T) => void)[] = [];
+  readonly #listeners = new Set<(value: T) => void>();
 
   get count(): number {
-    return this.#listeners.length;
+    return this.#listeners.size;
   }
 
+  /** Returns the function that removes the listener. */
   add(listener: (value: T) => void): () => void {
     // Wrapped, so that a listener that was added twice can be removed once.
     const entry = (value: T) => listener(value);
-    this.#listeners = [...this.#listeners, entry];
-    return () => {
-      this.#listeners = this.#listeners.filter((other) => other !== entry);
-    };
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
   }
 
   emit(value: T): void {
-    // The list is replaced, never changed: a listener may add and remove others.
-    for (const listener of this.#listeners) {
+    for (const listener of [...this.#listeners]) {
+      // A listener may have removed others.
+      if (!this.#listeners.has(listener)) continue;
       try {
         const result = listener(value) as unknown as PromiseLike<unknown> | null | undefined;
         result?.then?.(undefined, () => {});

@@ -10,13 +10,7 @@ import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
 import type { Engine, EngineOptions } from "../engine/mod.ts";
 import { UsageError } from "../errors.ts";
 import { type Prices, pricesOf } from "../prices/mod.ts";
-import {
-  type Gauges,
-  Listeners,
-  Progress,
-  type RunListener,
-  type RunState,
-} from "../progress/mod.ts";
+import { type Gauges, Listeners, Progress, type RunEvent, type RunState } from "../progress/mod.ts";
 import type { FinishedRow, Outcome } from "../row.ts";
 import { autoConcurrency, type ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
@@ -45,7 +39,7 @@ export class ActiveRun {
 
   constructor(
     options: ResolvedOptions,
-    listeners: Iterable<RunListener> = [],
+    listeners = new Listeners<RunEvent>(),
     outcomeListeners = new Listeners<readonly Outcome[]>(),
   ) {
     this.options = options;
@@ -57,8 +51,8 @@ export class ActiveRun {
       isExploring: options.isExploring,
       updateInterval: options.updateInterval,
       gauges: () => this.#gauges(),
+      listeners,
     });
-    for (const listener of listeners) this.progress.on(listener);
   }
 
   get state(): RunState {

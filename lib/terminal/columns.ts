@@ -49,11 +49,6 @@ export function joinSegments(segments: readonly Segment[], width: number, paint:
   return line;
 }
 
-export function segmentCells(segments: readonly Segment[]): number {
-  return segments.reduce((sum, { text }) => sum + SEPARATOR.length + stringWidth(text), 0) -
-    SEPARATOR.length;
-}
-
 /** Shortens printable text to `width` cells; the last cell is an ellipsis. */
 export function clip(text: string, width: number): string {
   if (width <= 0) return "";

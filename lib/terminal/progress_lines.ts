@@ -18,7 +18,6 @@ import {
   joinSegments,
   type Paint,
   type Segment,
-  segmentCells,
   SEPARATOR,
   stringWidth,
 } from "./columns.ts";
@@ -52,7 +51,7 @@ export interface BarOptions {
   isVerbose?: boolean;
 }
 
-export type Bar = RunListener & {
+type Bar = RunListener & {
   /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
   /** Draws the last state, which stays visible, and ends the bar. */
@@ -151,20 +150,21 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const text = stateText(snapshot, Math.floor(width / 3));
   if (snapshot.state === "preparing") return [" " + joinSegments([{ text }], width, paint)];
   const state: Segment[] = snapshot.state === "running" ? [] : [{ text, color: "yellow" }];
-  const figures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot)];
-  const briefFigures = [
+  const figuresOf = (isBrief: boolean) => [
     ...state,
     rowsSegment(snapshot),
-    ...mainSegments(snapshot, { isBrief: true }),
+    ...mainSegments(snapshot, { isBrief }),
   ];
+  const figures = figuresOf(false);
+  const cells = stringWidth(figures.map(({ text }) => text).join(SEPARATOR));
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, paint, width),
     // A line that is too long loses the ranges of estimates, so that failed rows stay visible.
-    joinSegments(segmentCells(figures) <= width ? figures : briefFigures, width, paint),
+    joinSegments(cells <= width ? figures : figuresOf(true), width, paint),
     joinSegments(workSegments(snapshot), width, paint),
     joinSegments(process, width, paint),
-    paint(clip(troubleTexts(snapshot).join(" · "), width), "red"),
+    paint(clip(troubleTexts(snapshot).join(SEPARATOR), width), "red"),
   ];
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }
@@ -210,9 +210,6 @@ export interface PlainOptions {
  * the last line is this old. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
-/** A longer reason would leave no room for figures. */
-const MAX_REASON_CELLS = 40;
-
 /** A line with less room for the problem omits the ranges of estimates. If that does not make
  * enough room, the line omits the problem. */
 const MIN_TROUBLE_CELLS = 16;
@@ -247,9 +244,9 @@ export function createPlain(options: PlainOptions): RunListener {
 /** Returns a line of at most 120 cells, with the problem if there is room; a second if verbose. */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
-  const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;
+  const beginning = `[${time}] ${stateText(snapshot)}`;
   if (snapshot.state === "preparing") return `${beginning}\n`;
-  const trouble = troubleTexts(snapshot).join(" · ");
+  const trouble = troubleTexts(snapshot).join(SEPARATOR);
   const lineOf = (isBrief: boolean) => {
     const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
     const { total } = snapshot;

@@ -28,7 +28,7 @@ import type {
   Summary,
   TeacherStatus,
 } from "../progress/mod.ts";
-import { clip, type Segment, stringWidth } from "./columns.ts";
+import { clip, type Color, type Segment, stringWidth } from "./columns.ts";
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
@@ -55,7 +55,7 @@ const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
  * tokens per min)`. The reason has at most `maxReasonCells` cells. */
-export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
+export function stateText(snapshot: Snapshot, maxReasonCells = MAX_REASON_CELLS): string {
   const { state, backing_off_until } = snapshot;
   const reason = shortReason(reasonOf(snapshot), maxReasonCells);
   const why = reason === "" || state === "running" ? "" : ` (${reason})`;
@@ -91,16 +91,19 @@ export function percentDone(snapshot: Snapshot, total: number): string {
 
 /** Returns speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
 export function mainSegments(snapshot: Snapshot, { isBrief = false } = {}): Segment[] {
-  const { failed, rate_per_s } = snapshot;
   const shownSnapshot = isBrief
     ? { ...snapshot, eta_range_s: null, projected_cost_range_usd: null }
     : snapshot;
   return [
-    { text: formatRate(rate_per_s, "rows") },
+    { text: formatRate(snapshot.rate_per_s, "rows") },
     ...etaSegments(shownSnapshot),
     ...costSegments(shownSnapshot),
-    ...failed > 0 ? [{ text: `${formatCount(failed)} failed`, color: "red" as const }] : [],
+    ...countSegments(snapshot.failed, "failed", "red"),
   ];
+}
+
+function countSegments(count: number, what: string, color: Color): Segment[] {
+  return count > 0 ? [{ text: `${formatCount(count)} ${what}`, color }] : [];
 }
 
 /** Returns `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if
@@ -125,22 +128,17 @@ function etaSegments(snapshot: Snapshot): Segment[] {
 }
 
 export function workSegments(snapshot: Snapshot): Segment[] {
-  const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
-  const { wasted_completion_tokens: wasted } = snapshot;
-  const segments: Segment[] = [{ text: flightText(snapshot) }];
-  if (waiting > 0) segments.push({ text: `${formatCount(waiting)} waiting`, color: "yellow" });
-  if (refused_for_load > 0) {
-    segments.push({ text: `${formatCount(refused_for_load)} throttled`, color: "yellow" });
-  }
-  if (tokens_per_s > 0) segments.push({ text: formatRate(tokens_per_s, "tokens") });
-  if (wasted > 0) {
-    segments.push({ text: `${formatCount(wasted)} tokens wasted`, color: "yellow" });
-  }
-  if (latency_ms.max > 0) {
-    const { p50, p99 } = latency_ms;
-    segments.push({ text: `latency p50 ${formatLatency(p50)}, p99 ${formatLatency(p99)}` });
-  }
-  return segments;
+  const { waiting, refused_for_load, tokens_per_s, wasted_completion_tokens } = snapshot;
+  const { p50, p99, max } = snapshot.latency_ms;
+  const latency = `latency p50 ${formatLatency(p50)}, p99 ${formatLatency(p99)}`;
+  return [
+    { text: flightText(snapshot) },
+    ...countSegments(waiting, "waiting", "yellow"),
+    ...countSegments(refused_for_load, "throttled", "yellow"),
+    ...tokens_per_s > 0 ? [{ text: formatRate(tokens_per_s, "tokens") }] : [],
+    ...countSegments(wasted_completion_tokens, "tokens wasted", "yellow"),
+    ...max > 0 ? [{ text: latency }] : [],
+  ];
 }
 
 /** Returns `37/200 in flight, limit 64`. */

@@ -47,8 +47,8 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   const lines: Line[] = [
     ...rowLines(summary),
     ...costLines(summary),
-    ...teachersLines(summary),
-    ...errorLines(summary),
+    ...summary.teachers.length < 2 ? [] : labeled("Teachers", teacherLines(summary.teachers)),
+    ...labeled("Errors", errorTexts(summary)),
     ...fileLines(summary),
   ];
   const { continueCommand, exportCommand, escalates = false } = options;
@@ -198,9 +198,9 @@ function crashText(count: string): string {
   return `${calls} in flight when the last run crashed, and may be billed twice`;
 }
 
-function teachersLines({ teachers }: Summary): Line[] {
-  if (teachers.length < 2) return [];
-  return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
+/** Lines with one label. */
+function labeled(label: string, texts: readonly string[]): Line[] {
+  return texts.map((text, index) => [index === 0 ? label : "", text]);
 }
 
 /** Returns a line per teacher, in columns:
@@ -246,22 +246,16 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
 }
 
 /** Returns `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, sorted by failed rows. */
-function errorLines({ errors }: Summary): Line[] {
+function errorTexts({ errors }: Summary): string[] {
   const shownErrors = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);
-  const lines: Line[] = shownErrors.map((group, index) => {
+  const texts = shownErrors.map((group) => {
     const actions = ` · ${actionsText(group)}`;
-    return [
-      index === 0 ? "Errors" : "",
-      clip(errorText(group), MAX_ERROR_CELLS - actions.length) + actions,
-    ];
+    return clip(errorText(group), MAX_ERROR_CELLS - actions.length) + actions;
   });
   const otherErrors = errors.filter((group) => !shownErrors.includes(group));
-  const otherText = unlessZero(
-    sumOf(otherErrors, ({ count }) => count),
-    (count) => `${count} × other causes`,
-  );
-  return withText([...lines, ["", otherText]]);
+  const otherCount = sumOf(otherErrors, ({ count }) => count);
+  return otherCount === 0 ? texts : [...texts, `${formatCount(otherCount)} × other causes`];
 }
 
 /** Returns `3 failed, 9 retried, 1 interrupted`. */

@@ -153,11 +153,15 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
     return toTrainingRow(example, definition, { ...style, toolArguments: "string" });
   };
   const hasPlace = ([line, ...others]: string[]) => {
-    const row = rowOf(line);
-    if (row instanceof Unrepresentable) return false;
-    // ShareGPT leaves out text that comes with calls. A pair needs two answers that differ.
-    return definition.rows !== "pairs" ||
-      others.some((other) => jsonOf(row) !== jsonOf(rowOf(other)));
+    try {
+      const row = rowOf(line);
+      // ShareGPT leaves out text that comes with calls. A pair needs two answers that differ.
+      return definition.rows !== "pairs" ||
+        others.some((other) => jsonOf(row) !== jsonOf(rowOf(other)));
+    } catch (error) {
+      if (error instanceof Unrepresentable) return false;
+      throw error;
+    }
   };
   const rows: string[][] = [];
   for (let number = 1; rows.length < ROWS; number++) {

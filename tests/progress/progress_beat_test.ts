@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
 import type { RunEvent, Snapshot } from "../../lib/progress/events.ts";
 import { Progress } from "../../lib/progress/progress.ts";
+import { Listeners } from "../../lib/progress/progress_options.ts";
 import { COMPLETION, makeFailedAttempt, makeGauges } from "./fixtures.ts";
 import { Bench } from "./progress_fixture.ts";
 
@@ -110,7 +111,7 @@ Deno.test("Progress reports a change of state within a tenth of a second, and of
 Deno.test("Progress reports a change of state by a listener within a tenth of a second", () => {
   const bench = new Bench();
   bench.listen();
-  bench.progress.on(() => {
+  bench.listeners.add(() => {
     if (bench.gauges.state === "paused") return;
     bench.gauges.state = "paused";
     bench.progress.stateChanged();
@@ -167,18 +168,21 @@ Deno.test("Progress leaves no timer behind with the real clock", () => {
   const progress = new Progress({
     concurrency: 1,
     gauges: () => makeGauges(),
+    listeners: new Listeners(),
   });
   progress.start({ total: 1, skipped: 0 });
   progress.stop();
 });
 
 Deno.test("Progress beats with the real clock", async () => {
+  const listeners = new Listeners<RunEvent>();
   const progress = new Progress({
     concurrency: 1,
     gauges: () => makeGauges(),
+    listeners,
   });
   const { promise, resolve } = Promise.withResolvers<RunEvent>();
-  progress.on(resolve);
+  listeners.add(resolve);
   progress.start({ total: 1, skipped: 0 });
   progress.stateChanged();
   const holdsTheProcess = setTimeout(() => {}, 60_000);
@@ -191,8 +195,8 @@ Deno.test("Progress beats with the real clock", async () => {
 Deno.test("Progress gives all listeners the same frozen object", () => {
   const bench = new Bench();
   const seen: RunEvent[] = [];
-  bench.progress.on((event) => void seen.push(event));
-  bench.progress.on((event) => void seen.push(event));
+  bench.listeners.add((event) => void seen.push(event));
+  bench.listeners.add((event) => void seen.push(event));
   bench.progress.attemptFailed(makeFailedAttempt());
   bench.progress.start({ total: 1, skipped: 0 });
   bench.progress.stop();
@@ -206,10 +210,10 @@ Deno.test("Progress gives all listeners the same frozen object", () => {
 
 Deno.test("Progress ignores listeners that throw or reject", async () => {
   const bench = new Bench();
-  bench.progress.on(() => {
+  bench.listeners.add(() => {
     throw new Error("no");
   });
-  bench.progress.on(() => Promise.reject(new Error("no")));
+  bench.listeners.add(() => Promise.reject(new Error("no")));
   bench.listen();
   bench.progress.start({ total: 1, skipped: 0 });
   bench.clock.advance(2000);
@@ -218,23 +222,25 @@ Deno.test("Progress ignores listeners that throw or reject", async () => {
   assertEquals(bench.snapshots.length, 3);
 });
 
-Deno.test("Progress forgets a listener that is taken away, even while it is being called", () => {
-  const { progress } = new Bench();
+Deno.test("Progress forgets a listener that is removed, even while listeners are being called", () => {
+  const { progress, listeners } = new Bench();
   const heard: string[] = [];
-  const removeFirst = progress.on(() => {
+  const removeFirst = listeners.add(() => {
     heard.push("first");
     removeFirst();
+    removeThird();
   });
-  progress.on(() => void heard.push("second"));
+  listeners.add(() => void heard.push("second"));
+  const removeThird = listeners.add(() => void heard.push("third"));
   progress.notice("info", "one");
   progress.notice("info", "two");
   assertEquals(heard, ["first", "second", "second"]);
 });
 
 Deno.test("Progress gives notices with their time", () => {
-  const { progress } = new Bench();
+  const { progress, listeners } = new Bench();
   const events: RunEvent[] = [];
-  progress.on((event) => void events.push(event));
+  listeners.add((event) => void events.push(event));
   progress.notice("warning", "The key expires soon");
   const time = "2023-11-14T22:13:20.000Z";
   const expected: RunEvent[] = [

@@ -4,9 +4,13 @@
  * @module
  */
 
-import type { Snapshot } from "../../lib/progress/events.ts";
-import type { TeacherStatus } from "../../lib/progress/progress_options.ts";
-import type { Gauges, ProcessMeter } from "../../lib/progress/progress_options.ts";
+import type { RunEvent, Snapshot } from "../../lib/progress/events.ts";
+import {
+  type Gauges,
+  Listeners,
+  type ProcessMeter,
+  type TeacherStatus,
+} from "../../lib/progress/progress_options.ts";
 import { Progress } from "../../lib/progress/progress.ts";
 import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts";
 
@@ -35,6 +39,7 @@ export class Bench {
     cpuSeconds: () => 5.6,
     peakRssBytes: 78,
   };
+  readonly listeners = new Listeners<RunEvent>();
   readonly progress: Progress;
   #sequence = 0;
 
@@ -42,7 +47,7 @@ export class Bench {
   constructor(
     options: { concurrency?: number; updateInterval?: number; isExploring?: boolean } = {},
   ) {
-    const { clock, gauges, meter } = this;
+    const { clock, gauges, listeners, meter } = this;
     this.progress = new Progress({
       concurrency: 20,
       now: clock.now,
@@ -52,13 +57,14 @@ export class Bench {
         this.gaugeReads++;
         return gauges;
       },
+      listeners,
       meter,
       ...options,
     });
   }
 
   listen(): void {
-    this.progress.on((event) => {
+    this.listeners.add((event) => {
       if (event.type === "snapshot") this.snapshots.push(event);
     });
   }
