@@ -218,21 +218,11 @@ export class TeacherBlame {
       // Bounds the memory of long runs in which many teachers join and leave.
       this.#forget(({ hasLeft }) => hasLeft);
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
-      const rejections = new RepeatedRejections({
-        startsAtLaterLimit: isProven || !isCareful,
-        holdsRows,
-      });
-      const endings = new RepeatedBadAnswers({ startsAtLaterLimit: isProven, holdsRows });
-      const otherServer = new RepeatedBadAnswers({
-        startsAtLaterLimit: isProven,
-        laterLimit: Infinity,
-        holdsRows,
-      });
-      const timeouts = new RepeatedBadAnswers({
-        startsAtLaterLimit: true,
-        laterLimit: Infinity,
-        holdsRows,
-      });
+      const options = { holdsRows, isTrusted: isProven };
+      const rejections = new RepeatedRejections({ holdsRows, isTrusted: isProven || !isCareful });
+      const endings = new RepeatedBadAnswers(options);
+      const otherServer = new RepeatedBadAnswers({ ...options, laterLimit: Infinity });
+      const timeouts = new RepeatedBadAnswers({ holdsRows, isTrusted: true, laterLimit: Infinity });
       const all = [rejections, endings, otherServer, timeouts];
       evidence = { rejections, endings, otherServer, timeouts, all };
       this.#evidence.set(endpoint, evidence);
