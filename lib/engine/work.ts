@@ -238,23 +238,14 @@ export class Delivery {
     for (const outcome of outcomes) await this.put(outcome);
   }
 
-  /** Writes an answer that was not accepted. Its row may be sent again once this resolves. */
-  async keep(outcome: Outcome): Promise<void> {
-    await this.#sink.keep?.(outcome);
-  }
-
   async deliver(work: Work, result: AttemptResult): Promise<void> {
-    switch (result.kind) {
-      case "answered":
-        await this.putAll(result.others);
-        return await this.put(result.outcome);
-      case "failed":
-        await this.putAll(result.outcomes);
-        break;
-      case "pending":
-        return this.leavePending(work);
+    if (result.kind === "pending") return this.leavePending(work);
+    if (result.kind === "answered") {
+      await this.putAll(result.others);
+      return await this.put(result.outcome);
     }
-    if (result.paidAnswer !== undefined) await this.keep(result.paidAnswer);
+    if (result.kind === "failed") await this.putAll(result.outcomes);
+    if (result.paidAnswer !== undefined) await this.#sink.keep?.(result.paidAnswer);
   }
 
   leavePending(work: Work): void {
