@@ -105,10 +105,10 @@ export class Attempts {
       thrown = error ?? new Error("The teacher threw nothing");
     }
     this.#end(work);
-    const ending = completion && this.#options.policy.ending(completion, work.params);
-    if (ending !== undefined) thrown = unfinishedError(completion!, ending);
-    if (ending !== undefined && thrown === undefined) {
-      return this.#answered(work, completion!, ending);
+    if (completion !== undefined) {
+      const ending = this.#options.policy.ending(completion, work.params);
+      thrown = unfinishedError(completion, ending);
+      if (thrown === undefined) return this.#answered(work, completion, ending);
     }
     const result = this.#attemptFailed(work, asTeacherError(thrown));
     // Called after the failure was handled, because that may have halted the teacher or the run.
