@@ -85,6 +85,7 @@ export class Engine {
   #makeAttempts(clock: Clock): Attempts {
     return new Attempts({
       ...this.#options,
+      pool: this.#pool,
       now: clock.read,
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
@@ -95,9 +96,6 @@ export class Engine {
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onSendAgain: (work) => this.#retryLater(work, 0),
       isOver: () => this.#lanes.isClosed,
-      soonestMs: (work) => this.#pool.soonestMs(work.requestedWaits ?? []),
-      hasSeveralTeachers: () => this.#pool.hasSeveral,
-      areOthersAbsent: () => this.#pool.areOthersAbsent,
     });
   }
 

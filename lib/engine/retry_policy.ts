@@ -103,7 +103,7 @@ export class RetryPolicy {
 
 type RowWaitsOptions = Pick<
   AttemptsOptions,
-  "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
+  "retryPolicy" | "rowTimeoutMs" | "rowNow" | "pool"
 >;
 
 /** Milliseconds until the next attempt; `late` if the row's time would be up before, `spent` if the
@@ -176,7 +176,7 @@ export class RowWaits {
     const { endpoint } = work;
     const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];
     work.requestedWaits = [...others, { endpoint, endsAt: endpoint.now + requestedMs }];
-    const maxMs = this.#options.soonestMs(work);
+    const maxMs = this.#options.pool.soonestMs(work.requestedWaits);
     work.excludedWait = { since: this.#options.rowNow(), maxMs };
     return maxMs;
   }
