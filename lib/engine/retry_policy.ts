@@ -174,9 +174,9 @@ export class RowWaits {
    * wait, or another teacher. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
-    const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];
-    work.requestedWaits = [...others, { endpoint, endsAt: endpoint.now + requestedMs }];
-    const maxMs = this.#options.pool.soonestMs(work.requestedWaits);
+    const waits = work.requestedWaits ??= new Map();
+    waits.set(endpoint, endpoint.now + requestedMs);
+    const maxMs = this.#options.pool.soonestMs(waits);
     work.excludedWait = { since: this.#options.rowNow(), maxMs };
     return maxMs;
   }

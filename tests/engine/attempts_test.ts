@@ -43,7 +43,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attemptFailed: ({ action }) => told.push(action),
       rowReleased() {},
     },
-    pool: poolOf((waits) => Math.max(...waits.map(({ endsAt }) => endsAt))),
+    pool: poolOf((waits) => Math.max(...waits.values())),
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
     budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
