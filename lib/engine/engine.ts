@@ -44,7 +44,7 @@ export class Engine {
       onError: (error) => this.#fail(error, true),
     });
     this.#lanes = new Lanes(options.concurrency, {
-      next: () => this.#next(),
+      next: () => this.#state.gates.size > 0 ? undefined : this.#queue.next(this.#isFull),
       work: (work) => this.#attempts.make(work),
       deliver: (work, result) => this.#deliver(work, result),
       isFinished: () =>
@@ -90,7 +90,10 @@ export class Engine {
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
       onAttempt: () => this.#options.onAttempt?.(this.unwritten),
-      onEnd: () => this.#wakeIdle(),
+      onEnd: () => {
+        // The teacher may have capacity.
+        if (this.#lanes.hasIdle) this.#wake();
+      },
       silence: this.#state.silence,
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
@@ -221,11 +224,6 @@ export class Engine {
     this.#departure.resolve();
   }
 
-  #next(): Work | undefined {
-    if (this.#state.gates.size > 0) return undefined;
-    return this.#queue.next(this.#isFull);
-  }
-
   /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */
   #onIdle(): void {
     this.#state.reportChange();
@@ -239,11 +237,6 @@ export class Engine {
   #wake(): void {
     this.#lanes.wake();
     this.#state.reportChange();
-  }
-
-  /** Called when an attempt has ended: its teacher may have capacity. */
-  #wakeIdle(): void {
-    if (this.#lanes.hasIdle) this.#wake();
   }
 
   /** On the hot path: returns the sink's own promise. */
