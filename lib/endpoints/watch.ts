@@ -75,7 +75,10 @@ export class EndpointWatch {
     const current = byUrl(entries), before = this.#entries;
     const added = entries.filter(({ url }) => !before.has(url));
     const left = [...before.values()].filter(({ url }) => !current.has(url));
-    const changed = entries.filter((entry) => isChanged(entry, before.get(entry.url)));
+    const changed = entries.filter(({ url, weight, max }) => {
+      const previous = before.get(url);
+      return previous !== undefined && (weight !== previous.weight || max !== previous.max);
+    });
     if (added.length + left.length + changed.length === 0) return;
     const notJoined = new Set(await this.#options.onChange({ joined: added, left, changed }));
     if (this.#stop === undefined) return;
@@ -103,8 +106,4 @@ function formatUrls(entries: readonly EndpointEntry[]): string {
 
 function byUrl(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
   return new Map(entries.map((entry) => [entry.url, entry]));
-}
-
-function isChanged({ weight, max }: EndpointEntry, before: EndpointEntry | undefined): boolean {
-  return before !== undefined && (weight !== before.weight || max !== before.max);
 }

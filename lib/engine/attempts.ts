@@ -17,6 +17,7 @@ import {
 } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify, isAboutTokenLimit } from "./errors/mod.ts";
+import type { TeacherPool } from "./flow/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
 import { TeacherNotices } from "./engine_state.ts";
 import type { Silence } from "./silence.ts";
@@ -38,10 +39,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly onEndpointHalt: (reason: string) => void;
   readonly onSendAgain: (work: Work) => void;
   readonly isOver: () => boolean;
-  /** Milliseconds until some teacher accepts the row; 0 if one does now. */
-  readonly soonestMs: (work: Work) => number;
-  readonly hasSeveralTeachers: () => boolean;
-  readonly areOthersAbsent: () => boolean;
+  readonly pool: Pick<TeacherPool, "soonestMs" | "hasSeveral" | "areOthersAbsent">;
 }
 
 type Decision = Rejection | undefined;
@@ -105,10 +103,10 @@ export class Attempts {
       thrown = error ?? new Error("The teacher threw nothing");
     }
     this.#end(work);
-    const ending = completion && this.#options.policy.ending(completion, work.params);
-    if (ending !== undefined) thrown = unfinishedError(completion!, ending);
-    if (ending !== undefined && thrown === undefined) {
-      return this.#answered(work, completion!, ending);
+    if (completion !== undefined) {
+      const ending = this.#options.policy.ending(completion, work.params);
+      thrown = unfinishedError(completion, ending);
+      if (thrown === undefined) return this.#answered(work, completion, ending);
     }
     const result = this.#attemptFailed(work, asTeacherError(thrown));
     // Called after the failure was handled, because that may have halted the teacher or the run.

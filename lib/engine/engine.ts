@@ -44,7 +44,7 @@ export class Engine {
       onError: (error) => this.#fail(error, true),
     });
     this.#lanes = new Lanes(options.concurrency, {
-      next: () => this.#next(),
+      next: () => this.#state.gates.size > 0 ? undefined : this.#queue.next(this.#isFull),
       work: (work) => this.#attempts.make(work),
       deliver: (work, result) => this.#deliver(work, result),
       isFinished: () =>
@@ -85,19 +85,20 @@ export class Engine {
   #makeAttempts(clock: Clock): Attempts {
     return new Attempts({
       ...this.#options,
+      pool: this.#pool,
       now: clock.read,
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
       onAttempt: () => this.#options.onAttempt?.(this.unwritten),
-      onEnd: () => this.#wakeIdle(),
+      onEnd: () => {
+        // The teacher may have capacity.
+        if (this.#lanes.hasIdle) this.#wake();
+      },
       silence: this.#state.silence,
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onSendAgain: (work) => this.#retryLater(work, 0),
       isOver: () => this.#lanes.isClosed,
-      soonestMs: (work) => this.#pool.soonestMs(work.requestedWaits ?? []),
-      hasSeveralTeachers: () => this.#pool.hasSeveral,
-      areOthersAbsent: () => this.#pool.areOthersAbsent,
     });
   }
 
@@ -223,11 +224,6 @@ export class Engine {
     this.#departure.resolve();
   }
 
-  #next(): Work | undefined {
-    if (this.#state.gates.size > 0) return undefined;
-    return this.#queue.next(this.#isFull);
-  }
-
   /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */
   #onIdle(): void {
     this.#state.reportChange();
@@ -241,11 +237,6 @@ export class Engine {
   #wake(): void {
     this.#lanes.wake();
     this.#state.reportChange();
-  }
-
-  /** Called when an attempt has ended: its teacher may have capacity. */
-  #wakeIdle(): void {
-    if (this.#lanes.hasIdle) this.#wake();
   }
 
   /** On the hot path: returns the sink's own promise. */

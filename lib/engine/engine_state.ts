@@ -15,11 +15,8 @@ import { Silence } from "./silence.ts";
 import type { AttemptResult, Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
-export interface EngineParts {
-  readonly options: Pick<
-    EngineOptions,
-    "rowCount" | "listener" | "onNotice" | "waitForTeacherMs" | "hasAnsweredBefore"
-  >;
+interface EngineParts {
+  readonly options: EngineOptions;
   readonly lanes: Lanes<Work, AttemptResult>;
   readonly queue: WorkQueue;
   readonly pool: TeacherPool;
@@ -60,7 +57,7 @@ export class EngineState {
     if (isPaused && !isClosed) return "paused";
     // Reported after Ctrl-C, too: the run waits until the answers in memory can be written.
     if (this.gates.size > (isPaused ? 1 : 0)) return "disk_full";
-    if (isClosed) return this.isDone() ? "done" : "draining";
+    if (isClosed) return this.#isDone ? "done" : "draining";
     return this.backoff === undefined ? "running" : "backing_off";
   }
 
@@ -119,10 +116,10 @@ export class EngineState {
 
   /** @param hasCrashed Whether outcomes could not be written, or the input could not be read. */
   end(hasCrashed: boolean): void {
-    this.#end = this.isDone() && !hasCrashed ? "done" : "halted";
+    this.#end = this.#isDone && !hasCrashed ? "done" : "halted";
   }
 
-  isDone(): boolean {
+  get #isDone(): boolean {
     const { options: { rowCount }, queue, delivery: { finished }, lanes } = this.#parts;
     if (lanes.busy > 0) return false;
     if (rowCount !== undefined) return finished === rowCount;
@@ -164,8 +161,12 @@ export class EngineState {
   }
 
   noteOutage(endpoint: Endpoint): void {
-    const notice = outageNotice(endpoint, this.#parts.pool.hasSeveral);
-    if (notice !== undefined) this.#parts.options.onNotice?.(notice);
+    const { pool, options: { onNotice } } = this.#parts;
+    const { isDown, hasAnswered, reason, teacher } = endpoint;
+    if (isDown && !hasAnswered) onNotice?.(firstOutageNotice(endpoint));
+    else if (!pool.hasSeveral) return;
+    else if (isDown) onNotice?.(`Lost the ${nameOf(teacher)} (${reason}); the others continue`);
+    else onNotice?.(`The ${nameOf(teacher)} is back`);
   }
 
   reportChange(): void {
@@ -176,21 +177,15 @@ export class EngineState {
   }
 }
 
-function outageNotice(
-  { isDown, hasAnswered, isUnreachable, reason, teacher, now, breaker }: Endpoint,
-  isOneOfSeveral: boolean,
-): string | undefined {
-  const name = nameOf(teacher);
-  if (isDown && !hasAnswered) {
-    const seconds = Math.round((breaker.latestProbeAt - now) / 1_000);
-    const duration = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
-    const problem = isUnreachable
-      ? `No response from the ${name} (${reason}). Is it running there?`
-      : `No answer from the ${name} yet (${reason}).`;
-    return `${problem} Retrying${duration}; Ctrl-C stops`;
-  }
-  if (!isOneOfSeveral) return undefined;
-  return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
+function firstOutageNotice(
+  { isUnreachable, reason, teacher, now, breaker }: Endpoint,
+): string {
+  const seconds = Math.round((breaker.latestProbeAt - now) / 1_000);
+  const duration = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
+  const problem = isUnreachable
+    ? `No response from the ${nameOf(teacher)} (${reason}). Is it running there?`
+    : `No answer from the ${nameOf(teacher)} yet (${reason}).`;
+  return `${problem} Retrying${duration}; Ctrl-C stops`;
 }
 
 /** Maximum number of notices per teacher: a router may choose among many models. */

@@ -38,8 +38,8 @@ export interface HeldRow {
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether `laterLimit` applies from the start: key, model and parameters need no proof. */
-  readonly startsAtLaterLimit: boolean;
+  /** Whether key, model and parameters need no proof: `laterLimit` then applies from the start. */
+  readonly isTrusted: boolean;
   /** How many rows must count against a teacher that has given a good answer. Infinity never blames
    * the teacher. @default LATER_LIMIT */
   readonly laterLimit?: number;
@@ -63,10 +63,10 @@ export class RepeatedBadAnswers {
   count = 0;
   #limit: number;
 
-  constructor({ startsAtLaterLimit, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
+  constructor({ isTrusted, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
     this.#holdsRows = holdsRows;
     this.#laterLimit = laterLimit;
-    this.#limit = startsAtLaterLimit ? laterLimit : FIRST_LIMIT;
+    this.#limit = isTrusted ? laterLimit : FIRST_LIMIT;
   }
 
   /** @param isCertain Whether this answer alone is enough for the row to count. */

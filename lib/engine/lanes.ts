@@ -107,8 +107,8 @@ export class Lanes<T, R> {
   /** Never rejects, because that would hang `pooledMap`. */
   async #runLane(): Promise<void> {
     try {
-      while (true) {
-        const next = this.#isSurplus() ? this.#endLane() : this.#nextItem() ?? this.#waitForItem();
+      while (!this.#isSurplus()) {
+        const next = this.#nextItem() ?? this.#waitForItem();
         const item = next instanceof Promise ? await next : next;
         if (item === undefined) return;
         try {
@@ -117,6 +117,7 @@ export class Lanes<T, R> {
           this.#busy--;
         }
       }
+      this.#count--;
     } catch (error) {
       this.#count--;
       this.#work.onError(error);
@@ -133,16 +134,12 @@ export class Lanes<T, R> {
     return this.#isClosed || this.#count > this.#target;
   }
 
-  #endLane(): undefined {
-    this.#count--;
-    return undefined;
-  }
-
-  /** Resolves to undefined if there will be no item. */
+  /** Returns or resolves to undefined if the lane is no longer counted, and must end. */
   #waitForItem(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();
-      return this.#endLane();
+      this.#count--;
+      return undefined;
     }
     const idle = new Promise<T | undefined>((resolve) => this.#idle.push(resolve));
     this.#work.onIdle();

@@ -103,7 +103,7 @@ export class RetryPolicy {
 
 type RowWaitsOptions = Pick<
   AttemptsOptions,
-  "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
+  "retryPolicy" | "rowTimeoutMs" | "rowNow" | "pool"
 >;
 
 /** Milliseconds until the next attempt; `late` if the row's time would be up before, `spent` if the
@@ -174,9 +174,9 @@ export class RowWaits {
    * wait, or another teacher. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
-    const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];
-    work.requestedWaits = [...others, { endpoint, endsAt: endpoint.now + requestedMs }];
-    const maxMs = this.#options.soonestMs(work);
+    const waits = work.requestedWaits ??= new Map();
+    waits.set(endpoint, endpoint.now + requestedMs);
+    const maxMs = this.#options.pool.soonestMs(waits);
     work.excludedWait = { since: this.#options.rowNow(), maxMs };
     return maxMs;
   }

@@ -73,11 +73,11 @@ export class TeacherBlame {
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
-    const { hasAnsweredBefore, areOthersAbsent, mayTeachersJoin } = this.#options;
+    const { hasAnsweredBefore, pool, mayTeachersJoin } = this.#options;
     const hasAnswered = endpoint.hasAnswered || endpoint.hasAnsweredPartly;
     if (hasAnsweredBefore || !isAbsent || hasAnswered || endpoint.isHalted) return;
     const since = endpoint.absentSince ??= endpoint.now;
-    if (this.#hasAnswered && !areOthersAbsent()) {
+    if (this.#hasAnswered && !pool.areOthersAbsent) {
       // The wait begins once no teacher is left that may answer.
       endpoint.absentSince = endpoint.now;
       return;
@@ -104,7 +104,7 @@ export class TeacherBlame {
     if (kind !== undefined) {
       // With several teachers, the row goes to another teacher next. So this teacher may never give
       // the row the second answer that would make the row count.
-      const isOneEnough = cause === "ending" && this.#options.hasSeveralTeachers();
+      const isOneEnough = cause === "ending" && this.#options.pool.hasSeveral;
       const isCertain = isOneEnough || otherServer === "certain";
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
       this.#haltIfConclusive(endpoint, call, kind);
@@ -218,21 +218,11 @@ export class TeacherBlame {
       // Bounds the memory of long runs in which many teachers join and leave.
       this.#forget(({ hasLeft }) => hasLeft);
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
-      const rejections = new RepeatedRejections({
-        startsAtLaterLimit: isProven || !isCareful,
-        holdsRows,
-      });
-      const endings = new RepeatedBadAnswers({ startsAtLaterLimit: isProven, holdsRows });
-      const otherServer = new RepeatedBadAnswers({
-        startsAtLaterLimit: isProven,
-        laterLimit: Infinity,
-        holdsRows,
-      });
-      const timeouts = new RepeatedBadAnswers({
-        startsAtLaterLimit: true,
-        laterLimit: Infinity,
-        holdsRows,
-      });
+      const options = { holdsRows, isTrusted: isProven };
+      const rejections = new RepeatedRejections({ holdsRows, isTrusted: isProven || !isCareful });
+      const endings = new RepeatedBadAnswers(options);
+      const otherServer = new RepeatedBadAnswers({ ...options, laterLimit: Infinity });
+      const timeouts = new RepeatedBadAnswers({ holdsRows, isTrusted: true, laterLimit: Infinity });
       const all = [rejections, endings, otherServer, timeouts];
       evidence = { rejections, endings, otherServer, timeouts, all };
       this.#evidence.set(endpoint, evidence);

@@ -11,7 +11,7 @@ import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../ro
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
-import type { Endpoint, RequestedWait, SentAttempt } from "./flow/mod.ts";
+import type { Endpoint, RequestedWaits, SentAttempt } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested. The row's time limit excludes it. */
 export interface ExcludedWait {
@@ -61,7 +61,7 @@ export class Work implements SentAttempt {
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked = false;
-  requestedWaits: RequestedWait[] | undefined;
+  requestedWaits: RequestedWaits | undefined;
   excludedWait: ExcludedWait | undefined;
   /** When the row's time is up, on the clock `rowNow`; undefined without a limit, and until an
    * attempt starts its time. */
@@ -238,23 +238,14 @@ export class Delivery {
     for (const outcome of outcomes) await this.put(outcome);
   }
 
-  /** Writes an answer that was not accepted. Its row may be sent again once this resolves. */
-  async keep(outcome: Outcome): Promise<void> {
-    await this.#sink.keep?.(outcome);
-  }
-
   async deliver(work: Work, result: AttemptResult): Promise<void> {
-    switch (result.kind) {
-      case "answered":
-        await this.putAll(result.others);
-        return await this.put(result.outcome);
-      case "failed":
-        await this.putAll(result.outcomes);
-        break;
-      case "pending":
-        return this.leavePending(work);
+    if (result.kind === "pending") return this.leavePending(work);
+    if (result.kind === "answered") {
+      await this.putAll(result.others);
+      return await this.put(result.outcome);
     }
-    if (result.paidAnswer !== undefined) await this.keep(result.paidAnswer);
+    if (result.kind === "failed") await this.putAll(result.outcomes);
+    if (result.paidAnswer !== undefined) await this.#sink.keep?.(result.paidAnswer);
   }
 
   leavePending(work: Work): void {

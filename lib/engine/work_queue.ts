@@ -121,7 +121,7 @@ export class WorkQueue {
     }
     if (waits === undefined) {
       if (avoided !== picked) return picked;
-      return pool.pickFor([{ endpoint: avoided, endsAt: Infinity }]) ?? avoided;
+      return pool.pickFor(new Map([[avoided, Infinity]])) ?? avoided;
     }
     const endpoint = pool.pickFor(waits);
     if (endpoint !== undefined) return endpoint;

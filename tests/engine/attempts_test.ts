@@ -19,6 +19,10 @@ import {
   SILENT,
 } from "./engine_fixture.ts";
 
+function poolOf(soonestMs: AttemptsOptions["pool"]["soonestMs"]): AttemptsOptions["pool"] {
+  return { soonestMs, hasSeveral: false, areOthersAbsent: true };
+}
+
 /** Attempts at one teacher, without an engine, and their events in order. */
 function attemptsOf(options: Partial<AttemptsOptions> = {}) {
   const told: string[] = [];
@@ -39,8 +43,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attemptFailed: ({ action }) => told.push(action),
       rowReleased() {},
     },
-    hasSeveralTeachers: () => false,
-    areOthersAbsent: () => true,
+    pool: poolOf((waits) => Math.max(...waits.values())),
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
     budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
@@ -54,7 +57,6 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     onSendAgain: () => {},
     onEndpointHalt: () => told.push("endpoint halt"),
     isOver: () => told.includes("halt"),
-    soonestMs: ({ requestedWaits = [] }) => Math.max(...requestedWaits.map(({ endsAt }) => endsAt)),
     ...options,
   });
   const workOf = (uid: string): Work => {
@@ -120,7 +122,7 @@ function dueOf(result: AttemptResult): number | undefined {
 
 Deno.test("Attempts.make() delays a row as long as its teacher asks, unless another one has room", async () => {
   for (const [soonestMs, dueInMs] of [[900, 900], [300, 300], [0, 0]]) {
-    const { attempts, teacher, workOf } = attemptsOf({ soonestMs: () => soonestMs });
+    const { attempts, teacher, workOf } = attemptsOf({ pool: poolOf(() => soonestMs) });
     const made = attempts.make(workOf("a"));
     await teacher.call("a").refuse(new TeacherError("Slow", { status: 429, retryAfterMs: 900 }));
     assertEquals(dueOf(await made), dueInMs);

@@ -15,7 +15,7 @@ function refused(uid: string, message = "No such field", status = 400): HeldRow 
 }
 
 function newRejections(options: Partial<SuspicionOptions> = {}): RepeatedRejections {
-  return new RepeatedRejections({ startsAtLaterLimit: false, holdsRows: true, ...options });
+  return new RepeatedRejections({ isTrusted: false, holdsRows: true, ...options });
 }
 
 function uids(outcomes: readonly Outcome[]): string[] {
@@ -101,7 +101,7 @@ Deno.test("RepeatedRejections counts the samples of one row as one row", () => {
 });
 
 Deno.test("RepeatedRejections requires twenty from the start if key, model and parameters have worked", () => {
-  const rejections = newRejections({ startsAtLaterLimit: true });
+  const rejections = newRejections({ isTrusted: true });
   addAll(rejections, 19);
   assertEquals(rejections.isConclusive, false);
   addAll(rejections, 1, 19);

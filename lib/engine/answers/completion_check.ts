@@ -23,7 +23,8 @@ export function asCompletion(value: unknown): Completion | undefined {
   const hasCompletionField = "response" in value || "toolCalls" in value || "reasoning" in value ||
     "finishReason" in value;
   if (!isText || !hasCompletionField) return undefined;
-  return withValidUsage(withValidFields(value as unknown as Completion));
+  const completion = withValidFields(value as unknown as Completion), { usage } = completion;
+  return !usage || isValid(usage) ? completion : { ...completion, usage: validUsage(usage) };
 }
 
 const TEXT_FIELDS = [
@@ -56,11 +57,6 @@ function asText(value: unknown): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function withValidUsage(completion: Completion): Completion {
-  const { usage } = completion;
-  return !usage || isValid(usage) ? completion : { ...completion, usage: validUsage(usage) };
 }
 
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative

@@ -10,7 +10,14 @@ import {
   isOverloadCode,
   isRateCode,
 } from "./provider_codes.ts";
-import { isAbout, isAboutRequest, isFiltered, isTooLong, neverFits } from "./provider_messages.ts";
+import {
+  isAbout,
+  isAboutRequest,
+  isFiltered,
+  isTooLong,
+  neverFits,
+  type Topic,
+} from "./provider_messages.ts";
 import {
   ADJUSTED,
   BROKEN_ANSWER_VERDICTS,
@@ -19,6 +26,7 @@ import {
   FAIL,
   type FailureCause,
   halt,
+  type Meaning,
   SERVER_VERDICTS,
   UNKNOWN_ENDING,
   UNREACHABLE,
@@ -144,7 +152,7 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
   if (meaning === "billing" && isAbout("allocation", error.message)) return VERDICTS.rate_limit;
-  if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
+  if (error.isRelayed && BLAMES_USER.has(meaning)) return undefined;
   // A gateway such as New API blames the model with a 5xx while it has no server for the model.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return VERDICTS[meaning];
@@ -162,18 +170,40 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
 function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return VERDICTS.row;
-  if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
-  if (isFiltered(message, code)) return VERDICTS.filter;
-  if (isAbout("model", message)) return VERDICTS.model;
-  if (isAbout("key", message) && !isRelayed) return VERDICTS.key;
-  if (isAbout("region", message)) return VERDICTS.permission;
-  if (isAbout("rateLimit", message)) return VERDICTS.rate_limit;
-  if (isAbout("load", message)) return VERDICTS.overload;
+  const verdict = verdictAbout(error, IN_2XX_RESPONSES);
+  if (verdict !== undefined) return verdict;
   if (isRelayed || isAbout("fault", message)) return VERDICTS.fault;
-  if (isAbout("path", message)) return VERDICTS.address;
+  if (isAbout("address", message)) return VERDICTS.address;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
   return isAboutRequest(message, code) ? FAIL : UNRECOGNIZED;
 }
+
+/** What messages may mean, in order of precedence. */
+const IN_2XX_RESPONSES = [
+  "billing",
+  "filter",
+  "model",
+  "key",
+  "permission",
+  "rate_limit",
+  "overload",
+] as const;
+const WITH_4XX = ["client_certificate", "plain_http", "endpoint", "model", "key"] as const;
+
+/** Returns the verdict for the first of these meanings that the message has. */
+function verdictAbout(
+  { message, code, isRelayed }: TeacherError,
+  meanings: readonly (Meaning & Topic)[],
+): Verdict | undefined {
+  const found = meanings.find((meaning) => {
+    if (isRelayed && BLAMES_USER.has(meaning)) return false;
+    return meaning === "filter" ? isFiltered(message, code) : isAbout(meaning, message);
+  });
+  return found && VERDICTS[found];
+}
+
+/** Errors that a router relays blame its own key and account, not the user's. */
+const BLAMES_USER: ReadonlySet<Meaning> = new Set(["key", "billing"]);
 
 function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
@@ -197,7 +227,7 @@ const FILTER_FAILED =
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
-  if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
+  if (verdictAbout(error, ["billing"])) return VERDICTS.billing;
   if (status === 401 && !isRelayed) return VERDICTS.key;
   if (status === 413 || neverFits(message)) return VERDICTS.row;
   if (status === 402 && error.retryAfterMs !== undefined) return VERDICTS.rate_limit;
@@ -208,7 +238,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   }
   // Groq sends 498 for a flex tier without capacity; others report used-up limits with 400 or 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
-  if (status === 498 || isUsedUp || isRateLimit(error) || isAbout("rateLimit", message)) {
+  if (status === 498 || isUsedUp || isRateLimit(error) || isAbout("rate_limit", message)) {
     return VERDICTS.rate_limit;
   }
   if (isAbout("quota", message)) return isRelayed ? VERDICTS.rate_limit : VERDICTS.billing;
@@ -222,12 +252,9 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   // Firewalls answer some prompts with a web page, and Together sends 403 for long prompts: the key
   // may be fine.
   if (status === 403 && (error.code === "web_page" || isTooLong(message))) return FAIL;
-  if (isAbout("clientCertificate", message)) return VERDICTS.client_certificate;
-  if (isAbout("plainHttp", message)) return VERDICTS.plain_http;
-  if (isAbout("endpoint", message)) return VERDICTS.endpoint;
-  if (isAbout("model", message)) return VERDICTS.model;
-  if (isAbout("key", message)) return VERDICTS.key;
-  if (status === 403 || isAbout("region", message)) return VERDICTS.permission;
+  const verdict = verdictAbout(error, WITH_4XX);
+  if (verdict !== undefined) return verdict;
+  if (status === 403 || isAbout("permission", message)) return VERDICTS.permission;
   return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? VERDICTS.address : FAIL;
 }
 
@@ -239,9 +266,10 @@ function verdictOnFault(error: TeacherError, status: number): Verdict {
 
 /** Decides on a 4xx that a router relays. A rejected key, account or path is the router's, not the
  * user's: another attempt may reach another provider. */
-function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
-  if (isAbout("model", message)) return VERDICTS.model;
-  if (isAbout("region", message)) return VERDICTS.permission;
+function verdictOnRelayed(error: TeacherError): Verdict {
+  const { message, code, status } = error;
+  const verdict = verdictAbout(error, ["model", "permission"]);
+  if (verdict !== undefined) return verdict;
   const blamesRequest = !isAbout("fault", message) && isAboutRequest(message, code);
   return blamesRequest && ![401, 402, 403].includes(status ?? 0) ? FAIL : VERDICTS.fault;
 }

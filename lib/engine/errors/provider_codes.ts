@@ -2,6 +2,7 @@
  * says too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
 
 import { UNREADABLE_FILE } from "../../errors.ts";
+import type { Meaning } from "./verdicts.ts";
 
 /** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
  * `row` fail the row; with the others, the row is sent again. */
@@ -70,18 +71,16 @@ const CODES = {
   overload: ["overloaded_error"],
   // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
   bad_output: ["tool_use_failed json_validate_failed output_parse_failed"],
-} satisfies Record<string, readonly string[]>;
+} satisfies Partial<Record<Meaning, readonly string[]>>;
 
-export type CodeMeaning = keyof typeof CODES;
-
-const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
   Object.entries(CODES).flatMap(([meaning, codes]) =>
-    codes.flatMap((line) => line.split(" ")).map((code) => [code, meaning as CodeMeaning] as const)
+    codes.flatMap((line) => line.split(" ")).map((code) => [code, meaning as Meaning] as const)
   ),
 );
 
-export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
-  return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
+export function codeMeaning(code = ""): Meaning | undefined {
+  return MEANINGS.get(code.toLowerCase());
 }
 
 /** Whether the words of a code that `CODES` lacks mean a rate limit. The next three functions do

@@ -9,8 +9,9 @@ const SEARCHED_CHARS = 250;
 /** Where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;
 
+/** Topics that are also meanings (`VERDICTS`) have the same names. */
 const TOPICS = {
-  money: [
+  billing: [
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
     /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) (?:limit|cap\b)/i,
@@ -37,7 +38,7 @@ const TOPICS = {
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
     /token (?:included in the request )?(?:is |has )?(?:invalid|expired)|invalid access token|reported as leaked|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
   ],
-  rateLimit: [
+  rate_limit: [
     /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
     /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
     /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
@@ -46,7 +47,7 @@ const TOPICS = {
     /\bout of call volume quota|限流|过于频繁|并发超限|(?:并发数|频率)过高|流量限制|请求过多|访问量过大/i,
   ],
   /** The server is overloaded. Only for errors in a 2xx response. */
-  load: [
+  overload: [
     /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
     /繁忙/,
@@ -75,12 +76,12 @@ const TOPICS = {
    * Earlier versions omit `litellm.`. */
   upstream: [/^(?:(?:litellm\.)?\w+Error: )+\w+Exception(?: \w+)? - /i],
   /** The path does not exist. LM Studio says so with status 200. */
-  path: [/unexpected endpoint/i],
+  address: [/unexpected endpoint/i],
   /** nginx requires a client certificate, or rejects the one that was sent. */
-  clientCertificate: [/no required SSL certificate|the SSL certificate error/i],
+  client_certificate: [/no required SSL certificate|the SSL certificate error/i],
   /** A TLS server received plain HTTP: nginx, Go. */
-  plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
-  region: [
+  plain_http: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
+  permission: [
     /location is not supported|country, region,? or territory not supported/i,
     /not available in your country|not allowed from unsupported countries/i,
   ],
@@ -125,7 +126,9 @@ const TOPICS = {
   ],
 };
 
-export function isAbout(topic: keyof typeof TOPICS, message: string): boolean {
+export type Topic = keyof typeof TOPICS;
+
+export function isAbout(topic: Topic, message: string): boolean {
   const words = searchedPart(message);
   return TOPICS[topic].some((pattern) => pattern.test(words));
 }

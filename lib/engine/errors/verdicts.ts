@@ -1,7 +1,6 @@
 /** What a failed attempt can mean for its row and its teacher, and what to advise. @module */
 
 import type { FailureType } from "../../errors.ts";
-import type { CodeMeaning } from "./provider_codes.ts";
 
 export type FailureCause =
   /** The teacher cannot answer any row: the key, the account, the model or the address, for
@@ -57,6 +56,7 @@ export function halt(advice?: string): Verdict {
 export const OTHER_SERVER =
   'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
 
+/** Verdicts by the meaning of an error. */
 export const VERDICTS = {
   row: { action: "fail", cause: "row" },
   filter: { action: "fail", cause: "filter", type: "filtered" },
@@ -100,19 +100,9 @@ export const VERDICTS = {
   plain_http: halt(
     "Check the address: the server there speaks TLS, so use https:// instead of http://",
   ),
-} satisfies Record<CodeMeaning | MeaningWithoutCodes, Verdict>;
+} satisfies Record<string, Verdict>;
 
-/** Verdicts that no list of codes (`CODES` in `provider_codes.ts`) leads to. */
-type MeaningWithoutCodes =
-  | "fault"
-  | "timeout"
-  | "endpoint"
-  | "address"
-  | "proxy"
-  | "certificate"
-  | "client_certificate"
-  | "plain_http"
-  | "upstream";
+export type Meaning = keyof typeof VERDICTS;
 
 /** Verdicts on 5xx statuses. Other 5xx statuses are faults. */
 export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([

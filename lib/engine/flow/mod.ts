@@ -10,4 +10,4 @@
 
 export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
 export type { SentAttempt } from "./load_control.ts";
-export { type Backoff, type RequestedWait, TeacherPool } from "./teacher_pool.ts";
+export { type Backoff, type RequestedWaits, TeacherPool } from "./teacher_pool.ts";

@@ -7,10 +7,10 @@
 import { sumOf } from "../../figures.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { mixHashes } from "../../hash.ts";
+import type { Teacher } from "../../teacher/mod.ts";
 import { Alarm, every } from "../../timer.ts";
 import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
-import { leastUsed } from "./least_used.ts";
 
 const TICK_MS = 100;
 
@@ -23,12 +23,8 @@ const MIN_WAIT_MS = 0.001;
 /** `pickForKey` passes over a teacher with more than this many times its share in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** The wait that a throttling teacher requested for a row. */
-export interface RequestedWait {
-  readonly endpoint: Endpoint;
-  /** On the engine's clock. */
-  readonly endsAt: number;
-}
+/** When the waits end that throttling teachers requested for a row, on the engine's clock. */
+export type RequestedWaits = Map<Endpoint, number>;
 
 export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
@@ -122,10 +118,10 @@ export class TeacherPool {
 
   /** Milliseconds until a teacher's outage and requested wait are over; 0 if no teacher is
    * active. */
-  soonestMs(waits: readonly RequestedWait[]): number {
+  soonestMs(waits: RequestedWaits): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
-      Math.max(endpoint.unavailableUntil(now) ?? now, requestedWaitEnd(waits, endpoint))
+      Math.max(endpoint.unavailableUntil(now) ?? now, waits.get(endpoint) ?? now)
     );
     return starts.length === 0 ? 0 : Math.max(0, Math.min(...starts) - now);
   }
@@ -161,16 +157,32 @@ export class TeacherPool {
       this.#alarm.setEarlier(now + Math.max(MIN_WAIT_MS, soonest));
     }
     if (count < 2) return count === 0 ? undefined : ready[0];
-    return leastUsed(ready, count, (inFlight + 1) / weight);
+    return this.#leastUsed(count, (inFlight + 1) / weight);
+  }
+
+  /** Among the first `count` endpoints of `#ready`, finds the one with the fewest turns for its
+   * weight that is below its share in flight. Turns decide: with few attempts in flight, rounding
+   * hides weights. */
+  #leastUsed(count: number, sharePerWeight: number): Endpoint | undefined {
+    let best: Endpoint | undefined;
+    for (let i = 0; i < count; i++) {
+      const endpoint = this.#ready[i];
+      // Hung attempts must not block a probe.
+      if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
+      if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
+        best = endpoint;
+      }
+    }
+    return best;
   }
 
   /** Picks the teacher with the fewest attempts in flight for its weight, among the teachers that
    * have room and request no further wait for the row. */
-  pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
+  pickFor(waits: RequestedWaits): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined;
     for (const endpoint of this.#endpoints) {
-      if (requestedWaitEnd(waits, endpoint) > now || endpoint.delayMs(now) > 0) continue;
+      if ((waits.get(endpoint) ?? now) > now || endpoint.delayMs(now) > 0) continue;
       if (best === undefined || endpoint.inFlight * best.weight < best.inFlight * endpoint.weight) {
         best = endpoint;
       }
@@ -206,7 +218,7 @@ export class TeacherPool {
     // Without any turns, a new teacher alone would get all rows at first.
     const turns = Math.max(0, ...this.#active.map(({ turns, weight }) => turns / weight));
     // A second endpoint for the same teacher would not count the attempts in flight at the first.
-    const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
+    const existing = this.#endpointOf(teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];
     existing?.rejoin(teacher);
@@ -215,18 +227,19 @@ export class TeacherPool {
     this.#changed();
   }
 
-  change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
-    for (const endpoint of this.#endpoints) {
-      if (endpoint.teacher === teacher) endpoint.change({ weight, maxConcurrency });
-    }
+  change(teacher: EndpointOptions): void {
+    this.#endpointOf(teacher.teacher)?.change(teacher);
     this.#changed();
   }
 
-  remove(teacher: EndpointOptions["teacher"]): void {
-    for (const endpoint of this.#endpoints) {
-      if (endpoint.teacher === teacher) endpoint.isLeaving = true;
-    }
+  remove(teacher: Teacher): void {
+    const endpoint = this.#endpointOf(teacher);
+    if (endpoint !== undefined) endpoint.isLeaving = true;
     this.#changed();
+  }
+
+  #endpointOf(teacher: Teacher): Endpoint | undefined {
+    return this.#endpoints.find((endpoint) => endpoint.teacher === teacher);
   }
 
   setConcurrency(concurrency: number): void {
@@ -284,9 +297,4 @@ export class TeacherPool {
     for (const endpoint of departed) endpoint.counts = this.#departed.add(endpoint.status());
     this.#endpoints = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
   }
-}
-
-/** The end of the wait that an endpoint requested for a row; -Infinity if none. */
-function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
-  return waits.find((wait) => wait.endpoint === endpoint)?.endsAt ?? -Infinity;
 }
