@@ -13,9 +13,8 @@ export { conditionNotes, distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
 export { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
-export { failuresOf } from "./find_files.ts";
+export { failuresOf, requireJsonLines } from "./find_files.ts";
 export { openFiles } from "./open_files.ts";
-export { requireJsonLines } from "./results_format.ts";
 export {
   type DataRequests,
   DataService,
