@@ -10,7 +10,7 @@ export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison, type Spread } from "./comparison.ts";
 export { type DataStatistics, type Facet, type Histogram, statisticsOf } from "./facets.ts";
 export { conditionNotes, distillOf } from "./fields.ts";
-export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
+export { DataIndex, type IndexStatus } from "./data_index.ts";
 export { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
 export { failuresOf, requireJsonLines } from "./find_files.ts";
