@@ -14,7 +14,6 @@ import type { ZstdFrames } from "./zstd_frames.ts";
 import {
   compressedTwice,
   foreignBytes,
-  foreignFormatError,
   foreignText,
   inputError,
   needsDictionary,
@@ -158,8 +157,8 @@ function refuseForeign(
   compression: Compression | undefined,
 ): void {
   const isTwice = compression !== undefined && hasCompressedStart(start);
-  const foreign = isTwice ? compressedTwice(name, compression) : foreignBytes(start, name);
-  if (foreign !== undefined) throw foreignFormatError(name, foreign);
+  const error = isTwice ? compressedTwice(name, compression) : foreignBytes(start, name);
+  if (error !== undefined) throw error;
 }
 
 /** Counts the chunks of all passes over an input. */
@@ -198,8 +197,7 @@ export async function foreignTextError(
   name: string,
   isOnlyLine: boolean,
 ): Promise<SourceError | undefined> {
-  const foreign = foreignText(await firstText(path, name), name, isOnlyLine);
-  return foreign && foreignFormatError(name, foreign);
+  return foreignText(await firstText(path, name), name, isOnlyLine);
 }
 
 /** At least 64 Ki characters of a file, or all of it, without a byte order mark. */
@@ -283,7 +281,7 @@ async function* decompressed(
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
     const { message } = cause as Error;
-    if (/dictionary/i.test(message)) throw foreignFormatError(name, needsDictionary(name));
+    if (/dictionary/i.test(message)) throw needsDictionary(name);
     throw inputError(name, `its ${compression} data is damaged (${message})`, cause);
   } finally {
     transform.destroy();
