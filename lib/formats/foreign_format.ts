@@ -36,6 +36,7 @@ export function inputError(name: string, problem: string, cause?: unknown): Sour
 type Advice = string | ((path: string) => string);
 
 const OTHER_FILE = "Name another file";
+const NOT_WRITTEN = "It was not written completely: copy or download it again";
 
 /** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, the bytes after
  * the letters occur in no text. */
@@ -65,14 +66,18 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
-/** A tar archive begins with the name of its first file. */
-const TAR = { offset: 257, text: "ustar" };
-
-/** Formats whose first bytes are letters, so that a text may begin with them, too. */
+/** Formats that their very first bytes do not show, or show by letters with which a text may begin,
+ * too. */
 const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp])[] = [
   ["an ORC file", TO_JSON_LINES, lettersOfBinary("ORC")],
   ["compressed with bzip2", unpackedWith("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
   ["a PDF", TO_JSON_LINES, /^%PDF-\d\.\d\s*[\r\n]/],
+  // After the name of the first file.
+  ["a tar archive", unpackedWith("tar -xOf"), /^[^]{257}ustar/],
+  // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
+  ["UTF-16 text", fromUnicode("UTF-16LE"), /^\s*(?:[^\0]\0){2}/],
+  ["UTF-16 text", fromUnicode("UTF-16BE"), /^(?:\0[^\0]){2}/],
+  ["filled with NUL bytes", NOT_WRITTEN, /^\0+$/],
 ];
 
 const PARQUET = lettersOfBinary("PAR1");
@@ -115,18 +120,8 @@ function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[
   const known =
     SIGNATURES.find(([, , ...starts]) => starts.some((each) => text.startsWith(each))) ??
       PATTERNS.find(([, , pattern]) => pattern.test(text));
-  if (known !== undefined) return known;
-  if (text.startsWith(TAR.text, TAR.offset)) return ["a tar archive", unpackedWith("tar -xOf")];
-  // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
-  if (/^\s*(?:[^\0]\0){2}/.test(text)) return ["UTF-16 text", fromUnicode("UTF-16LE")];
-  if (/^(?:\0[^\0]){2}/.test(text)) return ["UTF-16 text", fromUnicode("UTF-16BE")];
-  if (hasOnlyCarriageReturns(start)) {
-    return ["text whose lines end with a carriage return alone", toLineFeeds];
-  }
-  if (/^\0+$/.test(text)) {
-    return ["filled with NUL bytes", "It was not written completely: copy or download it again"];
-  }
-  return undefined;
+  if (known !== undefined || !hasOnlyCarriageReturns(start)) return known;
+  return ["text whose lines end with a carriage return alone", toLineFeeds];
 }
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
