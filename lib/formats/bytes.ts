@@ -212,20 +212,19 @@ export async function firstText(path: string, name: string): Promise<string> {
   return text;
 }
 
-export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {
-  try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    throw inputError(name, systemReason(cause), cause);
-  }
+export function statInput(path: string, name = path): Promise<Deno.FileInfo> {
+  return withReason(name, Deno.stat(path));
 }
 
-export async function openFile(path: string, name: string): Promise<Deno.FsFile> {
-  try {
-    return await openToRead(path);
-  } catch (cause) {
+export function openFile(path: string, name: string): Promise<Deno.FsFile> {
+  return withReason(name, openToRead(path));
+}
+
+/** Turns the error of an operation on a file into a `SourceError` that says why. */
+function withReason<T>(name: string, operation: Promise<T>): Promise<T> {
+  return operation.catch((cause) => {
     throw inputError(name, systemReason(cause), cause);
-  }
+  });
 }
 
 async function* startingWith(
@@ -249,13 +248,8 @@ async function* chunksOf(
   const buffer = new Uint8Array(Math.min(chunkBytes, bytesLeft, maxBytes));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
   while (bytesLeft > 0) {
-    let length: number | null;
-    try {
-      const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
-      length = await file.read(target);
-    } catch (cause) {
-      throw inputError(name, systemReason(cause), cause);
-    }
+    const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
+    const length = await withReason(name, file.read(target));
     if (length === null) return;
     bytesLeft -= length;
     yield buffer.subarray(0, length);
