@@ -4,6 +4,7 @@ import {
   type ComparedRun,
   compareRuns,
   conditionNotes,
+  DataIndex,
   type DataStatistics,
   type Facet,
   FLAGS,
@@ -11,7 +12,6 @@ import {
   type IndexStatus,
   jsonWithBigInts,
   openFiles,
-  openIndex,
   type RunComparison,
   selectRows,
   type Spread,
@@ -38,7 +38,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   checkComparison(settings, args.inputs);
   await using dataFiles = await openFiles(args.inputs);
   requireTwoRuns(settings, args.inputs, dataFiles.files);
-  const index = openIndex(dataFiles.files);
+  const index = new DataIndex(dataFiles.files, true);
   try {
     await index.readAll();
     index.save();

@@ -61,16 +61,20 @@ export class DataIndex {
   /** Functions that compute a cost, by model and teacher; undefined without a public price. */
   readonly #costFunctions = new Map<string, CostOf | undefined>();
 
-  /** @param isSaved Whether the index is saved in `.retort/` next to the first file. */
+  /**
+   * Opens an index, which `step` then completes.
+   *
+   * @param isSaved Whether the index is loaded from `.retort/` next to the first file, and saved
+   * there.
+   */
   constructor(paths: readonly IndexedPath[], isSaved = false) {
     this.#isSaved = isSaved;
     this.addFiles(paths);
+    this.#load();
   }
 
-  /**
-   * Loads the saved index, if there is a usable one. Drops rows of files that were replaced since.
-   */
-  load(): void {
+  /** Loads the saved index, if there is a usable one. Drops rows of files that were replaced since. */
+  #load(): void {
     const path = this.#indexPath;
     if (path === undefined) return;
     const savedIndex = readIndexFile(path, this.files.map(({ mark }) => mark.path));
@@ -235,18 +239,6 @@ export class DataIndex {
       columns.marks[row] |= RowMark.Estimated;
     }
   }
-}
-
-/**
- * Opens an index, which `DataIndex.step` then completes.
- *
- * @param isSaved Whether to load the index from `.retort/` next to the first file, and to save it
- * there.
- */
-export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
-  const index = new DataIndex(files, isSaved);
-  index.load();
-  return index;
 }
 
 type CostOf = (usage: Usage) => number | undefined;

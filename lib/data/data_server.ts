@@ -5,7 +5,6 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { xxHash64Hex } from "../hash.ts";
 import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
@@ -24,7 +23,7 @@ import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf, Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
-import { hashHalves, type Table } from "./table.ts";
+import { hashOf, type Table } from "./table.ts";
 
 /** The rows that meet a condition, cached because pages request them repeatedly. */
 interface Selection {
@@ -185,7 +184,7 @@ export class DataServer {
 
   #locate({ uid, id, ...query }: DataRequests["locate"]["in"]): number {
     const { columns } = this.#index.table;
-    const [low, high] = hashHalves(xxHash64Hex(uid));
+    const [low, high] = hashOf(uid);
     const hasUid = (row: number) => columns.uidLow[row] === low && columns.uidHigh[row] === high;
     const rows = this.#sortedRows(this.#selection(query.where), query);
     const row = rowOfId(this.#index, id);

@@ -17,9 +17,15 @@ import {
   stemOf,
   systemReason,
 } from "../files.ts";
-import { withoutCompression } from "../formats/mod.ts";
+import {
+  firstText,
+  formatOf,
+  formatOfName,
+  type InputFormat,
+  startOf,
+  withoutCompression,
+} from "../formats/mod.ts";
 import { isObject } from "../json.ts";
-import { requireJsonLines } from "./results_format.ts";
 
 /** Matches files of runs and merges that are neither results nor failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
@@ -77,6 +83,44 @@ export function failuresOf(path: string): string | undefined {
   if (stem === plain || stem.endsWith("_error")) return undefined;
   // The failures of `x.ndjson` are in `x_error.jsonl`.
   return `${stem}_error.jsonl${path.slice(plain.length)}`;
+}
+
+const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
+  json: "a JSON array",
+  csv: "a CSV file",
+  tsv: "a TSV file",
+  parquet: "a Parquet file",
+};
+
+/**
+ * Refuses results in formats other than JSON Lines: read line by line, few of their lines would be
+ * rows. Does nothing if the file cannot be read, or is not a regular file.
+ *
+ * @throws {UsageError} If the file has another format.
+ */
+export async function requireJsonLines(path: string): Promise<void> {
+  if (!(await statOf(path))?.isFile) return;
+  const format = await formatIn(path).catch(() => undefined);
+  const what = format && OTHER_FORMATS[format];
+  if (what === undefined) return;
+  throw new UsageError(
+    `Cannot open "${path}": it is ${what}, and results are read from JSON Lines. "convert" writes ` +
+      "it as JSON Lines",
+  );
+}
+
+const OPEN_BRACE = 123;
+
+/** The format by the content, because lines may be in a file of any name. Only tables are recognized
+ * by their name. */
+async function formatIn(path: string): Promise<InputFormat> {
+  // The first byte is enough for most results, of which there may be thousands.
+  const [first] = await startOf(path, path);
+  if (first === OPEN_BRACE) return "jsonl";
+  const format = await formatOf(path, ""), named = formatOfName(path);
+  if (format !== "jsonl" || (named !== "csv" && named !== "tsv")) return format;
+  // Lines may be compressed, or follow a byte order mark or an empty line.
+  return (await firstText(path, path)).trimStart().startsWith("{") ? format : named;
 }
 
 async function addFolder(folder: string, files: Set<string>, depth: number): Promise<void> {

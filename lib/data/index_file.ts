@@ -8,14 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { readFullySync } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
-import {
-  COLUMN_NAMES,
-  type ColumnArrays,
-  type ColumnName,
-  makeColumns,
-  OwnField,
-  type Scalar,
-} from "./columns.ts";
+import { COLUMN_NAMES, OwnField, type Scalar } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 import { type NameLists, Names, Table } from "./table.ts";
@@ -81,10 +74,8 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
 }
 
 function readTable(file: Deno.FsFile, header: Header): Table {
-  const table = new Table(1);
-  const columns = makeColumns(header.rows) as ColumnArrays & Record<ColumnName, ArrayBufferView>;
-  for (const name of COLUMN_NAMES) readInto(file, bytesOf(columns[name]));
-  Object.assign(table.columns, columns);
+  const table = new Table(header.rows);
+  for (const name of COLUMN_NAMES) readInto(file, bytesOf(table.columns[name]));
   table.length = header.rows;
   for (const [name, list] of Object.entries(header.names)) {
     table.names[name as keyof NameLists] = new Names(list);

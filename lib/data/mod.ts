@@ -10,12 +10,11 @@ export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison, type Spread } from "./comparison.ts";
 export { type DataStatistics, type Facet, type Histogram, statisticsOf } from "./facets.ts";
 export { conditionNotes, distillOf } from "./fields.ts";
-export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
+export { DataIndex, type IndexStatus } from "./data_index.ts";
 export { jsonWithBigInts, withBigInts } from "./line_facts.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
-export { failuresOf } from "./find_files.ts";
+export { failuresOf, requireJsonLines } from "./find_files.ts";
 export { openFiles } from "./open_files.ts";
-export { requireJsonLines } from "./results_format.ts";
 export {
   type DataRequests,
   DataService,

@@ -6,6 +6,7 @@
 
 import { asText, parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
+import { isSet, parsedLossless } from "../source/mod.ts";
 import { parsePath, valueAt } from "../where/mod.ts";
 import { RowMark } from "./columns.ts";
 import { finalAnswerOf } from "./comparison.ts";
@@ -20,7 +21,7 @@ import {
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
-import { jsonText, parseExactly, promptOf, textFieldsOf, type Turn, turnsOf } from "./turns.ts";
+import { jsonText, promptOf, textFieldsOf, type Turn, turnsOf } from "./turns.ts";
 
 /** What the table of rows and the list of samples both show. */
 interface RowFigures {
@@ -250,7 +251,7 @@ function readLine(index: DataIndex, row: number, parse = parsedInFull): ReadLine
 
 /** Keeps numbers as they are written, except in a line that is nested too deeply for this. */
 function parsedInFull(text: string): unknown {
-  return parseExactly(text) ?? parsedJson(text);
+  return parsedLossless(text) ?? parsedJson(text);
 }
 
 export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
@@ -261,12 +262,12 @@ function callsOf(line: JsonObject): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
   if (typeof calls !== "string") return jsonText(calls, 2);
-  const parsed = parseExactly(calls);
+  const parsed = parsedLossless(calls);
   return parsed === undefined ? calls : jsonText(parsed, 2);
 }
 
 function valueText(value: unknown): string {
-  if (value === null || value === undefined) return "";
+  if (!isSet(value)) return "";
   return typeof value === "string" ? value : jsonText(value);
 }
 

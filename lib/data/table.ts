@@ -123,18 +123,19 @@ export class Table {
   #addHashes(row: number, facts: LineFacts, prompt: string, { uidFields }: RunHints): void {
     const { columns } = this;
     const { uid, response, promptHash } = facts;
-    [columns.uidLow[row], columns.uidHigh[row]] = hashHalves(xxHash64Hex(uid));
+    [columns.uidLow[row], columns.uidHigh[row]] = hashOf(uid);
     const { rowUid } = originOf(facts.line, uidFields);
     if (rowUid === uid) {
       columns.rowLow[row] = columns.uidLow[row];
       columns.rowHigh[row] = columns.uidHigh[row];
-    } else [columns.rowLow[row], columns.rowHigh[row]] = hashHalves(xxHash64Hex(rowUid));
-    [columns.answerLow[row], columns.answerHigh[row]] = hashHalves(xxHash64Hex(response));
+    } else [columns.rowLow[row], columns.rowHigh[row]] = hashOf(rowUid);
+    [columns.answerLow[row], columns.answerHigh[row]] = hashOf(response);
     const isHash = promptHash.length === 16;
-    const hash = isHash ? promptHash : xxHash64Hex(prompt);
-    [columns.promptLow[row], columns.promptHigh[row]] = hashHalves(hash);
+    [columns.promptLow[row], columns.promptHigh[row]] = isHash
+      ? hashHalves(promptHash)
+      : hashOf(prompt);
     const final = facts.status === "answered" ? finalAnswerOf(response) : "";
-    columns.final[row] = final === "" ? 0 : hashHalves(xxHash64Hex(final))[0];
+    columns.final[row] = final === "" ? 0 : hashOf(final)[0];
   }
 
   markGone(file: number): void {
@@ -160,9 +161,6 @@ export class Table {
 
   /** Rebuilds what the index file does not contain, after the columns were loaded. */
   reindex(): void {
-    this.goneCount = 0;
-    this.#capacity = this.columns.offset.length;
-    this.#answers = new Uint32Array(MIN_ANSWER_SLOTS);
     this.#rehash();
     for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.goneCount++;
   }
@@ -256,7 +254,11 @@ export function nearField(length: number, copies: Iterable<number> = []): CodedF
   return { codes, values: [false, true] };
 }
 
-/** Splits a hash of 16 hex digits into its low and its high 32 bits. */
-export function hashHalves(hash: string): readonly [low: number, high: number] {
+/** The low and the high 32 bits of a text's hash. */
+export function hashOf(text: string): readonly [low: number, high: number] {
+  return hashHalves(xxHash64Hex(text));
+}
+
+function hashHalves(hash: string): readonly [low: number, high: number] {
   return [parseInt(hash.slice(8), 16), parseInt(hash.slice(0, 8), 16)];
 }

@@ -6,7 +6,7 @@
  */
 
 import { asText, filledList } from "../json.ts";
-import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
+import { isSet, parsedLossless, ParsedRow, RowParser } from "../source/mod.ts";
 import { type JsonObject, objectOf, ownFields, type RunHints } from "./line_facts.ts";
 
 export interface Turn {
@@ -55,11 +55,11 @@ export const PROMPT_FIELDS: ReadonlySet<string> = new Set([
 /** The prompt of a row that is a plain prompt, question or instruction; else undefined. */
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (line.final_messages !== undefined) return undefined;
-  if (!isPlain(line, hints) || isPresent(line.messages)) return undefined;
+  if (!isPlain(line, hints) || isSet(line.messages)) return undefined;
   const prompt = line.prompt ?? line.question;
-  const text = !isPresent(line.instruction)
+  const text = !isSet(line.instruction)
     ? prompt
-    : isPresent(prompt)
+    : isSet(prompt)
     ? undefined
     : plainInstruction(line);
   return typeof text === "string" && text !== "" && !text.includes(TURN_MARK) ? text : undefined;
@@ -77,12 +77,8 @@ function isPlain(line: JsonObject, { template, promptField }: RunHints): boolean
 }
 
 function hasUnusualField(line: JsonObject): boolean {
-  for (const name of UNUSUAL_FIELDS) if (isPresent(line[name])) return true;
+  for (const name of UNUSUAL_FIELDS) if (isSet(line[name])) return true;
   return false;
-}
-
-function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 /** The messages of a row as turns; undefined if a message has more than text, the last message is
@@ -94,7 +90,7 @@ function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
   const turns: Turn[] = [];
   for (const message of messages) {
     const { role, content, tool_calls: calls } = objectOf(message);
-    if (!PLAIN_ROLES.has(role) || typeof content !== "string" || isPresent(calls)) return undefined;
+    if (!PLAIN_ROLES.has(role) || typeof content !== "string" || isSet(calls)) return undefined;
     turns.push({ role: role as string, text: content });
   }
   return turns.at(-1)!.role === "user" ? turns : undefined;
@@ -135,7 +131,7 @@ export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
 /** The row as it was in the input. */
 function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
-  const replacedFields = typeof replaced === "string" ? parseExactly(replaced) : replaced;
+  const replacedFields = typeof replaced === "string" ? parsedLossless(replaced) : replaced;
   return {
     // A template may use the row's `uid`, which is also the line's.
     ...(template === undefined ? {} : { uid: line.uid }),
@@ -154,23 +150,13 @@ function messageTurns(messages: readonly unknown[]): Turn[] {
 
 function contentText(content: unknown): string {
   if (typeof content === "string") return content;
-  if (content === undefined || content === null) return "";
+  if (!isSet(content)) return "";
   if (!Array.isArray(content)) return jsonText(content);
   return content.map((part) => {
     if (typeof part === "string") return part;
     const { type, text } = objectOf(part);
     return typeof text === "string" ? text : `[${asText(type) || "part"}]`;
   }).join("\n");
-}
-
-/** Parses JSON, and keeps numbers as they are written. Returns undefined if the text is not JSON,
- * or nested too deeply. */
-export function parseExactly(text: string): unknown {
-  try {
-    return parseLossless(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

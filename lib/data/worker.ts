@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { type DataIndex, openIndex } from "./data_index.ts";
+import { DataIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
 import type { WorkerAnswer, WorkerRequest, WorkerSetup } from "./data_service.ts";
 import { READY } from "./scan.ts";
@@ -30,7 +30,7 @@ const SAVE_MS = 60_000;
 let pause = new AbortController();
 
 (scope as unknown as Scope<WorkerSetup>).onmessage = ({ data }) => {
-  const index = openIndex(data.files, data.isSaved);
+  const index = new DataIndex(data.files, data.isSaved);
   const server = new DataServer(index, data.paths);
   scope.onmessage = async ({ data: { id, name, request } }) => {
     try {

@@ -14,7 +14,6 @@ import type { ZstdFrames } from "./zstd_frames.ts";
 import {
   compressedTwice,
   foreignBytes,
-  foreignFormatError,
   foreignText,
   inputError,
   needsDictionary,
@@ -158,8 +157,8 @@ function refuseForeign(
   compression: Compression | undefined,
 ): void {
   const isTwice = compression !== undefined && hasCompressedStart(start);
-  const foreign = isTwice ? compressedTwice(name, compression) : foreignBytes(start, name);
-  if (foreign !== undefined) throw foreignFormatError(name, foreign);
+  const error = isTwice ? compressedTwice(name, compression) : foreignBytes(start, name);
+  if (error !== undefined) throw error;
 }
 
 /** Counts the chunks of all passes over an input. */
@@ -198,8 +197,7 @@ export async function foreignTextError(
   name: string,
   isOnlyLine: boolean,
 ): Promise<SourceError | undefined> {
-  const foreign = foreignText(await firstText(path, name), name, isOnlyLine);
-  return foreign && foreignFormatError(name, foreign);
+  return foreignText(await firstText(path, name), name, isOnlyLine);
 }
 
 /** At least 64 Ki characters of a file, or all of it, without a byte order mark. */
@@ -214,20 +212,19 @@ export async function firstText(path: string, name: string): Promise<string> {
   return text;
 }
 
-export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {
-  try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    throw inputError(name, systemReason(cause), cause);
-  }
+export function statInput(path: string, name = path): Promise<Deno.FileInfo> {
+  return withReason(name, Deno.stat(path));
 }
 
-export async function openFile(path: string, name: string): Promise<Deno.FsFile> {
-  try {
-    return await openToRead(path);
-  } catch (cause) {
+export function openFile(path: string, name: string): Promise<Deno.FsFile> {
+  return withReason(name, openToRead(path));
+}
+
+/** Turns the error of an operation on a file into a `SourceError` that says why. */
+function withReason<T>(name: string, operation: Promise<T>): Promise<T> {
+  return operation.catch((cause) => {
     throw inputError(name, systemReason(cause), cause);
-  }
+  });
 }
 
 async function* startingWith(
@@ -251,13 +248,8 @@ async function* chunksOf(
   const buffer = new Uint8Array(Math.min(chunkBytes, bytesLeft, maxBytes));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
   while (bytesLeft > 0) {
-    let length: number | null;
-    try {
-      const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
-      length = await file.read(target);
-    } catch (cause) {
-      throw inputError(name, systemReason(cause), cause);
-    }
+    const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
+    const length = await withReason(name, file.read(target));
     if (length === null) return;
     bytesLeft -= length;
     yield buffer.subarray(0, length);
@@ -283,7 +275,7 @@ async function* decompressed(
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
     const { message } = cause as Error;
-    if (/dictionary/i.test(message)) throw foreignFormatError(name, needsDictionary(name));
+    if (/dictionary/i.test(message)) throw needsDictionary(name);
     throw inputError(name, `its ${compression} data is damaged (${message})`, cause);
   } finally {
     transform.destroy();

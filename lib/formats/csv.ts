@@ -11,7 +11,7 @@ import { isJson } from "../json.ts";
 import { firstText } from "./bytes.ts";
 import { firstRecords, type Piece, type RecordOptions, RecordReader } from "./csv_records.ts";
 import { inputError } from "./foreign_format.ts";
-import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
+import { badLine, BATCH_ROWS, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
 export interface CsvOptions extends RecordOptions {
   /** Columns with JSON instead of text. */
@@ -20,7 +20,6 @@ export interface CsvOptions extends RecordOptions {
 
 export { bytesAsText, RecordReader } from "./csv_records.ts";
 
-const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 /** Maximum number of bytes of an incomplete character. */
 const MAX_PARTIAL = 3;
@@ -90,7 +89,8 @@ class Header {
     }
     let text = "{";
     for (let i = 0; i < cells.length; i++) {
-      const value = this.#isJson[i] ? jsonOf(cells[i]) : JSON.stringify(cells[i]);
+      // The parser of rows reports invalid JSON.
+      const value = this.#isJson[i] ? oneLine(cells[i]) || "null" : JSON.stringify(cells[i]);
       text += i === 0 ? this.#members[i] + value : `,${this.#members[i]}${value}`;
     }
     return goodLine(number, `${text}}`);
@@ -99,11 +99,6 @@ class Header {
 
 function bytesOf(cells: readonly string[]): Uint8Array {
   return new TextEncoder().encode(cells.join(","));
-}
-
-/** A blank cell becomes `null`. The parser of rows reports invalid JSON. */
-function jsonOf(cell: string): string {
-  return oneLine(cell) || "null";
 }
 
 /** Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are

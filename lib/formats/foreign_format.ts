@@ -17,24 +17,15 @@ import {
   withJq,
 } from "./conversion_advice.ts";
 
-/** A format that Retort does not read, or reads only with `--input-format`. */
-export interface ForeignFormat {
-  /** A phrase that follows `it is ` in messages. */
-  readonly what: string;
-  /** A sentence that says what to do, often with a command. */
-  readonly advice: string;
-  /** Whether Retort reads the format with `--input-format`. @default false */
-  readonly isReadable?: boolean;
+/** The error for a format that Retort does not read. */
+function foreignError(name: string, what: string, advice: string): SourceError {
+  const formats = "JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
+  return inputError(name, `it is ${what}, and rows are read from ${formats}. ${advice}`);
 }
 
-export function foreignFormatError(
-  name: string,
-  { what, advice, isReadable }: ForeignFormat,
-): SourceError {
-  const formats = isReadable
-    ? ""
-    : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
-  return inputError(name, `it is ${what}${formats}. ${advice}`);
+/** The error for a format that Retort reads only with `--input-format`. */
+function readableError(name: string, what: string, inputFormat: string): SourceError {
+  return inputError(name, `it is ${what}. Add --input-format ${inputFormat}`);
 }
 
 export function inputError(name: string, problem: string, cause?: unknown): SourceError {
@@ -45,6 +36,7 @@ export function inputError(name: string, problem: string, cause?: unknown): Sour
 type Advice = string | ((path: string) => string);
 
 const OTHER_FILE = "Name another file";
+const NOT_WRITTEN = "It was not written completely: copy or download it again";
 
 /** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, the bytes after
  * the letters occur in no text. */
@@ -74,14 +66,18 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
-/** A tar archive begins with the name of its first file. */
-const TAR = { offset: 257, text: "ustar" };
-
-/** Formats whose first bytes are letters, so that a text may begin with them, too. */
+/** Formats that their very first bytes do not show, or show by letters with which a text may begin,
+ * too. */
 const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp])[] = [
   ["an ORC file", TO_JSON_LINES, lettersOfBinary("ORC")],
   ["compressed with bzip2", unpackedWith("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
   ["a PDF", TO_JSON_LINES, /^%PDF-\d\.\d\s*[\r\n]/],
+  // After the name of the first file.
+  ["a tar archive", unpackedWith("tar -xOf"), /^[^]{257}ustar/],
+  // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
+  ["UTF-16 text", fromUnicode("UTF-16LE"), /^\s*(?:[^\0]\0){2}/],
+  ["UTF-16 text", fromUnicode("UTF-16BE"), /^(?:\0[^\0]){2}/],
+  ["filled with NUL bytes", NOT_WRITTEN, /^\0+$/],
 ];
 
 const PARQUET = lettersOfBinary("PAR1");
@@ -101,27 +97,22 @@ export function isParquetStart(start: Uint8Array): boolean {
 const START_BYTES = 512;
 
 /** @param outer The compression of the file, which contains compressed bytes. */
-export function compressedTwice(path: string, outer: "gzip" | "zstd"): ForeignFormat {
-  return { what: "compressed twice", advice: unpackedWith(`${outer} -dc`)(path) };
+export function compressedTwice(path: string, outer: "gzip" | "zstd"): SourceError {
+  return foreignError(path, "compressed twice", unpackedWith(`${outer} -dc`)(path));
 }
 
-export function needsDictionary(path: string): ForeignFormat {
-  return {
-    what: "compressed with a zstd dictionary",
-    advice: unpackedWith("zstd -dc -D DICTIONARY")(path),
-  };
+export function needsDictionary(path: string): SourceError {
+  const advice = unpackedWith("zstd -dc -D DICTIONARY")(path);
+  return foreignError(path, "compressed with a zstd dictionary", advice);
 }
 
-/** The format that the first bytes show; undefined if they may be text. */
-export function foreignBytes(start: Uint8Array, path: string): ForeignFormat | undefined {
-  if (isParquetStart(start)) return readableAs("parquet", "a Parquet file");
-  const [what, advice] = formatOfBytes(start) ?? [];
-  if (what === undefined || advice === undefined) return undefined;
-  return { what, advice: typeof advice === "string" ? advice : advice(path) };
-}
-
-function readableAs(inputFormat: string, what: string): ForeignFormat {
-  return { what, advice: `Add --input-format ${inputFormat}`, isReadable: true };
+/** The error for the format that the first bytes show; undefined if they may be text. */
+export function foreignBytes(start: Uint8Array, path: string): SourceError | undefined {
+  if (isParquetStart(start)) return readableError(path, "a Parquet file", "parquet");
+  const format = formatOfBytes(start);
+  if (format === undefined) return undefined;
+  const [what, advice] = format;
+  return foreignError(path, what, typeof advice === "string" ? advice : advice(path));
 }
 
 function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[]] | undefined {
@@ -129,18 +120,8 @@ function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[
   const known =
     SIGNATURES.find(([, , ...starts]) => starts.some((each) => text.startsWith(each))) ??
       PATTERNS.find(([, , pattern]) => pattern.test(text));
-  if (known !== undefined) return known;
-  if (text.startsWith(TAR.text, TAR.offset)) return ["a tar archive", unpackedWith("tar -xOf")];
-  // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
-  if (/^\s*(?:[^\0]\0){2}/.test(text)) return ["UTF-16 text", fromUnicode("UTF-16LE")];
-  if (/^(?:\0[^\0]){2}/.test(text)) return ["UTF-16 text", fromUnicode("UTF-16BE")];
-  if (hasOnlyCarriageReturns(start)) {
-    return ["text whose lines end with a carriage return alone", toLineFeeds];
-  }
-  if (/^\0+$/.test(text)) {
-    return ["filled with NUL bytes", "It was not written completely: copy or download it again"];
-  }
-  return undefined;
+  if (known !== undefined || !hasOnlyCarriageReturns(start)) return known;
+  return ["text whose lines end with a carriage return alone", toLineFeeds];
 }
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
@@ -154,43 +135,35 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
-/** The format of a file whose first line is not a row; undefined for JSON Lines with a bad line. A
+/** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. A
  * file of one line may be a table in one JSON object. */
 export function foreignText(
   start: string,
   path: string,
   isOnlyLine: boolean,
-): ForeignFormat | undefined {
+): SourceError | undefined {
   const text = start.replace(/^\uFEFF/, "").trimStart();
   const line = text.split("\n", 1)[0].trim();
-  if (/^(\/\/|\/\*)/.test(line)) {
-    return { what: "JSON with comments", advice: "Remove the comments" };
-  }
+  const foreign = (what: string, advice: string) => foreignError(path, what, advice);
+  if (/^(\/\/|\/\*)/.test(line)) return foreign("JSON with comments", "Remove the comments");
   const filter = isOnlyLine ? tableFilter(line) : undefined;
-  if (filter !== undefined) {
-    return { what: "a table in one JSON object", advice: withJq(path, filter) };
-  }
+  if (filter !== undefined) return foreign("a table in one JSON object", withJq(path, filter));
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
-    return {
-      what: "a web page",
-      advice: "The download returned a web page instead of the file: download it again",
-    };
+    const advice = "The download returned a web page instead of the file: download it again";
+    return foreign("a web page", advice);
   }
   if (line.startsWith("version https://git-lfs.github.com/")) {
-    return {
-      what: "a Git LFS pointer",
-      advice: 'Fetch the file: "git lfs pull"',
-    };
+    return foreign("a Git LFS pointer", 'Fetch the file: "git lfs pull"');
   }
   if (line.startsWith("[") && !isMessageArray(line)) {
     return isOnlyLine || parsedJson(line) === undefined
-      ? readableAs("json", "a JSON array")
-      : { what: "JSON Lines of arrays, not of objects", advice: withJq(path, "'.[]'") };
+      ? readableError(path, "a JSON array", "json")
+      : foreign("JSON Lines of arrays, not of objects", withJq(path, "'.[]'"));
   }
   // A complete object and a comma are an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
-    return { what: "JSON over several lines", advice: withJq(path, filterOf(text)) };
+    return foreign("JSON over several lines", withJq(path, filterOf(text)));
   }
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
@@ -198,22 +171,22 @@ export function foreignText(
 /** A longer first line may be a truncated row, not pretty-printed JSON. */
 const MAX_UNCLOSED_CHARS = 4_000;
 
-function nonJsonText(line: string, path: string): ForeignFormat | undefined {
+function nonJsonText(line: string, path: string): SourceError | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));
   if (extension === "tsv" || (delimiter === "\t" && extension !== "txt")) {
-    return readableAs("tsv", "a TSV file");
+    return readableError(path, "a TSV file", "tsv");
   }
   if (extension === "csv" || (delimiter !== undefined && extension !== "txt")) {
-    return readableAs("csv", "a CSV file");
+    return readableError(path, "a CSV file", "csv");
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
     const advice =
       "If it is a configuration, name it with --config. Otherwise, convert it to JSON Lines";
-    return { what: "a YAML file", advice };
+    return foreignError(path, "a YAML file", advice);
   }
   if (extension !== "txt" && extension !== "md") return undefined;
-  return readableAs("txt", "plain text");
+  return readableError(path, "plain text", "txt");
 }
 
 /** Whether a line has at least two names, none of them a sentence. */

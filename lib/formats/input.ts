@@ -15,7 +15,7 @@ import {
   startOf,
   withoutCompression,
 } from "./bytes.ts";
-import { foreignFormatError, isMessageArray, isParquetStart } from "./foreign_format.ts";
+import { inputError, isMessageArray, isParquetStart } from "./foreign_format.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 import type { ExactType } from "./parquet_values.ts";
 
@@ -194,11 +194,8 @@ async function refuseRows(path: string, name: string): Promise<void> {
   const rows = rowsInText(await firstText(path, name));
   if (rows === undefined) return;
   const [what, format] = rows;
-  throw foreignFormatError(name, {
-    what,
-    advice: `Add --input-format ${format}, or --input-format txt if each line is a prompt`,
-    isReadable: true,
-  });
+  const advice = `Add --input-format ${format}, or --input-format txt if each line is a prompt`;
+  throw inputError(name, `it is ${what}. ${advice}`);
 }
 
 /** Whether the text is one JSON array, not JSON Lines with a list of messages per line. In JSON

@@ -12,6 +12,7 @@ import type { SourceError } from "../errors.ts";
 import { inputError } from "./foreign_format.ts";
 import {
   badLine,
+  BATCH_ROWS,
   goodLine,
   INVALID_UTF8,
   join,
@@ -29,8 +30,6 @@ export interface JsonArrayOptions {
    * bracket after the element. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
-
-const BATCH_ROWS = 32;
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;

@@ -48,6 +48,8 @@ export const MAX_LINE_BYTES = 64 * 2 ** 20;
 /** Small batches die in V8's young generation: the first pass over an input takes 16 MB of heap
  * instead of 37 MB with batches of whole chunks. */
 const BATCH_LINES = 64;
+/** The number of rows in a batch of another format. */
+export const BATCH_ROWS = 32;
 /** Bytes to keep of a line that is too long. */
 const KEPT_BYTES = 64 * 2 ** 10;
 

@@ -8,7 +8,7 @@ import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { readFully } from "../files.ts";
 import { openFile } from "./bytes.ts";
 import { inputError } from "./foreign_format.ts";
-import { badLine, goodLine, type Line } from "./lines.ts";
+import { badLine, BATCH_ROWS, goodLine, type Line } from "./lines.ts";
 import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
 import { readFooter, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
@@ -23,7 +23,6 @@ export interface ParquetOptions {
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
-const BATCH_ROWS = 32;
 /** A row group up to this size is read at once. Columns of larger row groups are read in
  * windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;

@@ -26,20 +26,20 @@ import type { LeafColumn } from "./parquet_leaf.ts";
  */
 export type SchemaNode = LeafNode | StructNode | ListNode | MapNode;
 
-export interface StructNode {
+interface StructNode {
   readonly kind: "struct";
   readonly definition: number;
   readonly fields: readonly Field[];
 }
 
-export interface ListNode {
+interface ListNode {
   readonly kind: "list";
   readonly definition: number;
   readonly repetition: number;
   readonly element: SchemaNode;
 }
 
-export interface MapNode {
+interface MapNode {
   readonly kind: "map";
   readonly definition: number;
   readonly repetition: number;

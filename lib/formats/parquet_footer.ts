@@ -16,7 +16,7 @@ import {
 } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { sumOf } from "../figures.ts";
-import { foreignBytes, foreignFormatError, inputError } from "./foreign_format.ts";
+import { foreignBytes, inputError } from "./foreign_format.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
@@ -133,9 +133,8 @@ async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   const end = textOf(new Uint8Array(await buffer.slice(Math.max(0, size - 4), size)));
   if (end === ENCRYPTED_MAGIC) throw inputError(name, ENCRYPTED);
   if (start !== MAGIC && end !== MAGIC) {
-    const foreign = foreignBytes(head, name);
-    if (foreign !== undefined) throw foreignFormatError(name, foreign);
-    throw inputError(name, "it is not a Parquet file. Name its format with --input-format");
+    throw foreignBytes(head, name) ??
+      inputError(name, "it is not a Parquet file. Name its format with --input-format");
   }
   if (end !== MAGIC || size < MAGIC.length + TAIL_BYTES) {
     throw inputError(name, "it is not a complete Parquet file: its end is missing. Copy it again");

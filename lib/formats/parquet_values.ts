@@ -140,10 +140,10 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
       return decimalWriter(exact.scale);
     case "date":
       return (days) => `"${dateOf(Number(days) * DAY_MS)}"`;
-    case "instant":
-      return element.type === "INT96"
-        ? (value) => timeText(nanosecondsOf(value as bigint), NANOSECONDS, "utc")
-        : timeWriter(exact.unit, exact.isUtc ? "utc" : "local");
+    case "instant": {
+      const write = timeWriter(exact.unit, exact.isUtc ? "utc" : "local");
+      return element.type === "INT96" ? (value) => write(nanosecondsOf(value as bigint)) : write;
+    }
     case "time":
       return timeWriter(exact.unit, "time");
     case "double":
@@ -233,24 +233,15 @@ function nanosecondsOf(value: bigint): bigint {
 /** "local" has date and time without a time zone; "time" is a time of day. */
 type TimeKind = "utc" | "local" | "time";
 
-interface Unit {
-  readonly perSecond: bigint;
-  readonly digits: number;
+/** The digits of a second's fraction. */
+const DIGITS: Readonly<Record<TimeUnit, number>> = { MILLIS: 3, MICROS: 6, NANOS: 9 };
+
+function timeWriter(unit: TimeUnit, kind: TimeKind): ValueWriter {
+  const digits = DIGITS[unit], perSecond = 10n ** BigInt(digits);
+  return (value) => timeText(BigInt(value as bigint | number), perSecond, digits, kind);
 }
 
-const NANOSECONDS: Unit = { perSecond: 1_000_000_000n, digits: 9 };
-const UNITS: Readonly<Record<TimeUnit, Unit>> = {
-  MILLIS: { perSecond: 1_000n, digits: 3 },
-  MICROS: { perSecond: 1_000_000n, digits: 6 },
-  NANOS: NANOSECONDS,
-};
-
-function timeWriter(name: TimeUnit, kind: TimeKind): ValueWriter {
-  const unit = UNITS[name];
-  return (value) => timeText(BigInt(value as bigint | number), unit, kind);
-}
-
-function timeText(count: bigint, { perSecond, digits }: Unit, kind: TimeKind): string {
+function timeText(count: bigint, perSecond: bigint, digits: number, kind: TimeKind): string {
   let seconds = count / perSecond, rest = count % perSecond;
   if (rest < 0n) {
     rest += perSecond;

@@ -8,7 +8,7 @@ import { formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
-import { isSet } from "./json_values.ts";
+import { isBlank, isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import type { RowObject } from "./shape.ts";
 
@@ -19,11 +19,6 @@ const TEXT_ALONE = "send the text alone with --template, which sends only the fi
 const IMAGE_FIELDS = ["images", "image"] as const;
 
 type Part = Readonly<Record<string, unknown>>;
-
-interface ImageField {
-  readonly name: string;
-  readonly values: readonly unknown[];
-}
 
 /** Whether `withImages` must be called. A loop over the names of fields would take ten times as
  * long, for every row. */
@@ -57,27 +52,29 @@ export function withImages(
     return new RowProblem(`"${name}" and "${second}" must not both contain images`);
   }
   if (name === undefined && !messages.some(holdsImagePart)) return messages;
-  const field = name === undefined ? { name: "images", values: [] } : imageFieldOf(name, row[name]);
-  if (field instanceof RowProblem) return field;
-  return new ImagePlacer(field, reading).placeIn(messages, name !== undefined);
+  const values = name === undefined ? [] : imagesOf(name, row[name]);
+  if (values instanceof RowProblem) return values;
+  return new ImagePlacer(name, values, reading).placeIn(messages);
 }
 
 class ImagePlacer {
-  readonly #field: ImageField;
+  /** The field of images. Without one, `<image>` is not a placeholder. */
+  readonly #field: string | undefined;
+  readonly #values: readonly unknown[];
   readonly #reading: Reading;
   /** Number of placeholders found in the messages so far. */
   #placeholderCount = 0;
   #problem: RowProblem | undefined;
 
-  constructor(field: ImageField, reading: Reading) {
+  constructor(field: string | undefined, values: readonly unknown[], reading: Reading) {
     this.#field = field;
+    this.#values = values;
     this.#reading = reading;
   }
 
-  /** @param hasField Whether the row has a field of images, so that `<image>` is a placeholder. */
-  placeIn(messages: Message[], hasField: boolean): Message[] | RowProblem {
-    const { name, values } = this.#field;
-    const placed = messages.map((message) => this.#message(message, hasField));
+  placeIn(messages: Message[]): Message[] | RowProblem {
+    const name = this.#field ?? "images", values = this.#values;
+    const placed = messages.map((message) => this.#message(message));
     if (this.#placeholderCount === 0 && values.length > 0 && this.#reading.shape === "template") {
       this.#reading.leaveOut(name);
       return messages;
@@ -95,21 +92,24 @@ class ImagePlacer {
     );
   }
 
-  #message(message: Message, hasField: boolean): Message {
+  #message(message: Message): Message {
     const { role, content } = message;
     // Assistant messages contain only text, so `<image>` is not a placeholder in them.
     if (role === "assistant") return message;
     if (typeof content === "string") {
-      if (!hasField || !content.includes(PLACEHOLDER)) return message;
-      return { ...message, content: this.#inText(content) };
+      return this.#mustFill(content) ? { ...message, content: this.#inText(content) } : message;
     }
     if (!Array.isArray(content)) return message;
-    return { ...message, content: content.flatMap((part: Part) => this.#part(part, hasField)) };
+    return { ...message, content: content.flatMap((part: Part) => this.#part(part)) };
   }
 
-  #part(part: Part, hasField: boolean): Part | Part[] {
+  #mustFill(text: string): boolean {
+    return this.#field !== undefined && text.includes(PLACEHOLDER);
+  }
+
+  #part(part: Part): Part | Part[] {
     if (part.type === "text" && typeof part.text === "string") {
-      return hasField && part.text.includes(PLACEHOLDER) ? this.#inText(part.text) : part;
+      return this.#mustFill(part.text) ? this.#inText(part.text) : part;
     }
     const path = pathIn(part);
     if (path !== undefined) {
@@ -129,17 +129,16 @@ class ImagePlacer {
     const parts: Part[] = [];
     for (const [index, piece] of text.split(PLACEHOLDER).entries()) {
       if (index > 0) parts.push(this.#nextImage());
-      if (/\S/.test(piece)) parts.push({ type: "text", text: piece });
+      if (!isBlank(piece)) parts.push({ type: "text", text: piece });
     }
     return parts;
   }
 
   #nextImage(): Part {
-    const { name, values } = this.#field;
     const index = this.#placeholderCount++;
     // Too few images: `placeIn` reports both counts.
-    if (index >= values.length) return {};
-    return this.#image(values[index], `${name}[${index}]`);
+    if (index >= this.#values.length) return {};
+    return this.#image(this.#values[index], `${this.#field}[${index}]`);
   }
 
   #image(value: unknown, place: string): Part {
@@ -158,9 +157,9 @@ function anthropicImage(source: unknown): unknown {
   return source.type === "base64" ? { bytes: source.data } : source.url;
 }
 
-function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
-  if (Array.isArray(value)) return { name, values: value.filter(isSet) };
-  if (typeof value === "string" || isObject(value)) return { name, values: [value] };
+function imagesOf(name: string, value: unknown): readonly unknown[] | RowProblem {
+  if (Array.isArray(value)) return value.filter(isSet);
+  if (typeof value === "string" || isObject(value)) return [value];
   return mustBe(name, "an image or a list of images", value);
 }
 
@@ -218,12 +217,12 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
 }
 
 function mayHoldImages(value: unknown): boolean {
-  return isSet(value) && (typeof value !== "string" || value.trim() !== "");
+  return isSet(value) && !(typeof value === "string" && isBlank(value));
 }
 
 /** False for a flag, a number or an empty list. */
 function mayBeRecording(value: unknown): boolean {
-  if (typeof value === "string") return value.trim() !== "";
+  if (typeof value === "string") return !isBlank(value);
   return Array.isArray(value) ? value.some(isSet) : isObject(value);
 }
 

@@ -93,6 +93,16 @@ export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);
 }
 
+/** Returns undefined for a text that is not JSON, or nested too deeply. */
+// deno-lint-ignore no-explicit-any -- each caller checks the type
+export function parsedLossless(text: string): any {
+  try {
+    return parseLossless(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Matches numbers that JavaScript may write differently: with 16 or more digits, an exponent or
  * zeros at the end of a fraction, a negative zero, or less than a millionth. A match inside a
  * string only costs time. */

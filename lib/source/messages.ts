@@ -7,7 +7,7 @@
 import { langchainFilter } from "../jq_filters.ts";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { isBlank, isSet, setField } from "./json_values.ts";
+import { isBlank, isSet, parsedLossless, setField } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { turnsOfTranscript } from "./prompt_texts.ts";
 import {
@@ -15,7 +15,6 @@ import {
   callMessage,
   isEmptyCell,
   linkToolCalls,
-  parsed,
   withTaggedCalls,
 } from "./tool_calls.ts";
 
@@ -79,7 +78,7 @@ export function conversationOf(
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
-  if (/^\s*[[{]/.test(value)) return turnsIn(parsed(value), reading);
+  if (/^\s*[[{]/.test(value)) return turnsIn(parsedLossless(value), reading);
   return TRANSCRIPT_SHAPES.has(reading.shape) ? turnsOfTranscript(value) : undefined;
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-export { isRawJson, parseLossless, setField } from "./json_values.ts";
+export { isRawJson, isSet, parsedLossless, parseLossless, setField } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn, NO_IMAGES, type RowImages, withoutImages } from "./image_files.ts";
 export { parseRowJson, RowParser, type RowParserOptions } from "./parse_row.ts";

@@ -75,7 +75,7 @@ export class RowParser {
     const template = options.template === undefined ? undefined : compileTemplate(options.template);
     this.#promptOptions = { system, promptField, template };
     this.#templateFields = template?.fields ?? NO_FIELDS;
-    this.#uidFields = uidFieldsOf(options.uidField, { uidFieldLast });
+    this.#uidFields = uidFieldsOf(options.uidField, uidFieldLast);
     this.#runKeepsPrefill = runParams?.continue_final_message;
     this.#problemOf = problemOf;
   }
@@ -88,9 +88,7 @@ export class RowParser {
   parse(text: string, knownUid?: string): ParsedRow | RowProblem {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return json;
-    const shape = detectShape(json, this.#promptOptions);
-    if (shape instanceof RowProblem) return shape;
-    const request = this.#requestOf(json, text, shape);
+    const request = this.#requestOf(json, text);
     if (request instanceof RowProblem) return request;
     const problem = this.#problemOf?.(request.messages, request.params ?? NO_PARAMS);
     if (problem !== undefined) return new RowProblem(problem);
@@ -114,7 +112,12 @@ export class RowParser {
       keepsPrefill: this.#runKeepsPrefill === true,
     });
     const source = isArray ? text.slice('{"messages":'.length, -1) : text;
-    return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
+    const json = parseRowJson(source);
+    const callsOnly = json instanceof RowProblem ? json : this.#requestOf(json, source, true);
+    return [
+      ...callsOnly instanceof RowProblem ? [] : [callsOnly],
+      ...oldest === undefined ? [] : [oldest],
+    ];
   }
 
   /** Finds what this version or an earlier one sent for a row, by its `prompt_hash`; undefined
@@ -128,18 +131,6 @@ export class RowParser {
       if (earlier !== undefined) return earlier;
     }
     return undefined;
-  }
-
-  /** The request that an earlier version sent, which kept only the calls of a turn with calls. */
-  #callsOnlyRequest(text: string): RowRequest | undefined {
-    const json = parseRowJson(text);
-    if (json instanceof RowProblem) return undefined;
-    const shape = detectShape(json, this.#promptOptions);
-    if (shape instanceof RowProblem) return undefined;
-    const request = this.#requestOf(json, text, shape, true);
-    return request instanceof RowProblem
-      ? undefined
-      : { messages: request.messages, params: request.params };
   }
 
   /** Adds to `names` the fields of a row that have a value, are not sent and do not contain its
@@ -168,13 +159,16 @@ export class RowParser {
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** Makes the request of a row, with numbers as they were written and without keys with null. */
+  /** Makes the request of a row, with numbers as they were written and without keys with null.
+   *
+   * @param readsCallsOnly As in `Reading`. */
   #requestOf(
     json: ParsedJson,
     text: string,
-    shape: Shape,
     readsCallsOnly = false,
   ): ReadRequest | RowProblem {
+    const shape = detectShape(json, this.#promptOptions);
+    if (shape instanceof RowProblem) return shape;
     const plain = this.#read(json, text, shape, readsCallsOnly);
     if (plain instanceof RowProblem) return plain;
     const flags = contentFlags(plain.messages);

@@ -122,7 +122,8 @@ export class ParsedRow {
   readonly text: string;
   /** Fields of the row whose names Retort uses for its own fields in results. */
   readonly clashes: readonly string[];
-  /** Whether the uid is a hash of the row, because no field has a uid. */
+  /** Whether the uid is the first 32 hex digits of the SHA-256 of the row's canonical JSON, because
+   * no field has a uid. */
   readonly isUidDerived: boolean;
   readonly files: readonly string[];
   /** Fields that are not sent, as in `Reading`. */
@@ -141,7 +142,7 @@ export class ParsedRow {
     uid: string | undefined,
   ) {
     const isArray = Array.isArray(json), text = source.trim();
-    this.uid = uid ?? derivedUid(json, source);
+    this.uid = uid ?? sha256Start(canonicalJson(source, json));
     this.shape = reading.shape;
     this.messages = messages;
     this.params = params;
@@ -199,9 +200,9 @@ const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 /** The fields that may hold a uid, in this order. An earlier version tried `userFields` last. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
-  { uidFieldLast = false }: { uidFieldLast?: boolean } = {},
+  areLast = false,
 ): readonly string[] {
-  return uidFieldLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
+  return areLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
 /** The uid in the first of `fields` that has a value other than null and "". The uid of a number is
@@ -218,11 +219,6 @@ export function givenUid(
     return typeof value === "string" ? value : mustBe(field, "a string or a number", value);
   }
   return undefined;
-}
-
-/** The uid of a row without one: the first 32 hex digits of the SHA-256 of its canonical JSON. */
-export function derivedUid(row: unknown, text: string): string {
-  return sha256Start(canonicalJson(text, row));
 }
 
 const PLAIN_NAME = /^\w+$/;

@@ -8,7 +8,7 @@
 
 import { posixWord } from "../printable.ts";
 import type { Message } from "../teacher/mod.ts";
-import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts";
+import { holdsNumber, isBlank, isSet, ownField, parseLossless } from "./json_values.ts";
 import { RowProblem } from "./parsed_row.ts";
 
 export interface Template {
@@ -66,7 +66,7 @@ function fill(
   let prompt = start;
   for (const slot of slots) {
     const value = valueAt(row, slot);
-    if (value === undefined || value === null) {
+    if (!isSet(value)) {
       return new RowProblem(`template needs the field "${slot.name}": the row has none`);
     }
     if (typeof value === "string") prompt += value;

@@ -8,10 +8,17 @@
 import { isObject } from "../json.ts";
 import { asksForSeveral, BODY_PARAMS, secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
-import { isRawJson, isSet, setField, toolsWithoutNulls, withoutNulls } from "./json_values.ts";
+import {
+  isRawJson,
+  isSet,
+  parsedLossless,
+  setField,
+  toolsWithoutNulls,
+  withoutNulls,
+} from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
-import { hasText, isEmptyCell, parsed } from "./tool_calls.ts";
+import { hasText, isEmptyCell } from "./tool_calls.ts";
 
 /** Fields of a raw request body that are not sent. OpenAI accepts the parameter `metadata` only
  * together with `store`. */
@@ -134,12 +141,12 @@ const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
  */
 function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isEmptyCell(value)) return undefined;
-  const tools = typeof value === "string" ? parsed(value) : value;
+  const tools = typeof value === "string" ? parsedLossless(value) : value;
   if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or its JSON text", value);
   if (tools.length === 0) return undefined;
   const converted: unknown[] = [];
   for (let i = 0; i < tools.length; i++) {
-    const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
+    const tool = typeof tools[i] === "string" ? parsedLossless(tools[i]) : tools[i];
     if (!isObject(tool)) return mustBe(`${name}[${i}]`, TOOL_FORM, tools[i]);
     const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
     converted.push(isBare ? { type: "function", function: withSchema(tool) } : tool);

@@ -6,7 +6,7 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { holdsNumber, isSet, parseLossless, withoutNulls } from "./json_values.ts";
+import { holdsNumber, isSet, parsedLossless, withoutNulls } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
@@ -21,7 +21,7 @@ const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 export function callMessage(content: unknown, place: string): Message | RowProblem {
   const text = typeof content === "string" ? content : "";
   const [start, reasoning = null] = REASONING.exec(text) ?? [""];
-  const value = typeof content === "string" ? parsed(text.slice(start.length)) : content;
+  const value = typeof content === "string" ? parsedLossless(text.slice(start.length)) : content;
   const calls = Array.isArray(value) ? value : [value];
   if (!areCalls(calls)) {
     return mustBe(place, `a call or a list of calls such as ${CALL}`, content);
@@ -55,7 +55,7 @@ export function withTaggedCalls(message: Message): Message {
   if (role !== "assistant" || !content.includes("<tool_call>")) return message;
   const tagged = throughLast("</tool_call>", content);
   const calls = [...tagged.matchAll(TAGGED_CALL)]
-    .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
+    .map(([, call]) => parsedLossless(call) ?? parsedLossless(jsonOfPython(call)));
   if (!areCalls(calls)) return message;
   const text = (tagged.replace(TAGGED_CALL, "") + content.slice(tagged.length)).trim();
   return { ...message, content: text || null, tool_calls: calls.map(withTextArguments) };
@@ -153,7 +153,7 @@ function resultsOf(
     return [{ ...message, tool_call_id: (byName ?? openCalls[0]).id }];
   }
   const { content } = message;
-  const list = typeof content === "string" ? parsed(content) : undefined;
+  const list = typeof content === "string" ? parsedLossless(content) : undefined;
   const contents = Array.isArray(list) && list.length === openCalls.length ? list : undefined;
   return openCalls.map((call, i) => ({
     ...message,
@@ -179,7 +179,7 @@ function callsOf(value: unknown, place: string, reading: Reading) {
     ? value || null
     : isEmptyCell(value)
     ? null
-    : parsed(value.trim());
+    : parsedLossless(value.trim());
   if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
   // The row fails, because without its calls a different prompt would be sent.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
@@ -239,13 +239,4 @@ function textOf(value: unknown): string {
 
 export function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
-}
-
-// deno-lint-ignore no-explicit-any -- each caller checks the type
-export function parsed(text: string): any {
-  try {
-    return parseLossless(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /** Tests of two runs side by side. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { compareRuns, openFiles, openIndex, selectRows } from "../../lib/data/mod.ts";
+import { compareRuns, DataIndex, openFiles, selectRows } from "../../lib/data/mod.ts";
 import { finalAnswerOf } from "../../lib/data/comparison.ts";
 import { tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
@@ -58,7 +58,7 @@ Deno.test("compareRuns() pairs rows by uid, and says how their answers agree", a
   );
   const paths = [dir.path("a"), dir.path("b")] as const;
   await using open = await openFiles(paths);
-  const index = openIndex(open.files, false);
+  const index = new DataIndex(open.files);
   await index.readAll();
   const comparison = compareRuns(index.table, index.runs, [...paths]);
   assertEquals([comparison.both, comparison.agreement, comparison.without_final_answer], [
@@ -85,7 +85,7 @@ Deno.test("compareRuns() pairs rows of one id file by file", async () => {
   }
   const paths = [dir.path("a"), dir.path("b")] as const;
   await using open = await openFiles(paths);
-  const index = openIndex(open.files, false);
+  const index = new DataIndex(open.files);
   await index.readAll();
   const { both, agreement, runs } = compareRuns(index.table, index.runs, [...paths]);
   assertEquals([both, agreement.same_text, ...runs.map(({ only }) => only)], [4, 4, 0, 0]);

@@ -8,7 +8,6 @@ import {
   DataIndex,
   jsonWithBigInts,
   openFiles,
-  openIndex,
   selectRows,
   statisticsOf,
 } from "../../lib/data/mod.ts";
@@ -478,7 +477,7 @@ Deno.test("index: is kept, reused and continued, and never used for another file
   );
   const read = async () => {
     await using open = await openFiles([dir.path("out")]);
-    const index = openIndex(open.files);
+    const index = new DataIndex(open.files, true);
     const known = index.status().rows;
     await index.readAll();
     const kept = index.save();
@@ -524,7 +523,7 @@ Deno.test({
     await dir.write("out/x_error.jsonl", "");
     await Deno.chmod(dir.path("out/x.jsonl"), 0o600);
     await using open = await openFiles([dir.path("out")]);
-    const index = openIndex(open.files);
+    const index = new DataIndex(open.files, true);
     await index.readAll();
     assert(index.save());
     index.close();
@@ -538,7 +537,7 @@ Deno.test("index: is saved although a file was removed meanwhile", async () => {
   await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
   const failures = await dir.write("out/x_error.jsonl", "");
   await using open = await openFiles([dir.path("out")]);
-  const index = openIndex(open.files);
+  const index = new DataIndex(open.files, true);
   await index.readAll();
   await Deno.remove(failures);
   index.refresh();
@@ -549,13 +548,13 @@ Deno.test("index: is saved although a file was removed meanwhile", async () => {
 Deno.test("index: is reused although a run created its failures file later", async () => {
   await using dir = await tempDir();
   const path = await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
-  const index = openIndex([{ path }]);
+  const index = new DataIndex([{ path }], true);
   index.addFiles([{ path: await dir.write("out/x_error.jsonl", failureLine("b")) }]);
   await index.readAll();
   assert(index.save());
   index.close();
   await using open = await openFiles([dir.path("out")]);
-  assertEquals(openIndex(open.files).status().rows, 2);
+  assertEquals(new DataIndex(open.files, true).status().rows, 2);
 });
 
 Deno.test("index: is reused on a file system with inodes beyond 2^53", async () => {
@@ -570,7 +569,7 @@ Deno.test("index: stays in memory where its folder cannot be written", async () 
   await dir.write("x.jsonl", resultLine({ uid: "a" }));
   await dir.write(".retort", "a file is in the way");
   await using open = await openFiles([dir.path("x.jsonl")]);
-  const index = openIndex(open.files);
+  const index = new DataIndex(open.files, true);
   await index.readAll();
   assert(!index.save());
   assertEquals(uids(index), ["a"]);
@@ -581,7 +580,7 @@ Deno.test("index: drops the rows of a compressed file that was removed, as by un
   await using dir = await tempDir();
   const path = await dir.write("x.jsonl.zst", zstdCompressSync(resultLine({ uid: "a" })));
   await using open = await openFiles([path]);
-  const index = openIndex(open.files);
+  const index = new DataIndex(open.files, true);
   await index.readAll();
   assertEquals(uids(index), ["a"]);
   await Deno.remove(path);
@@ -595,7 +594,7 @@ Deno.test("index: reads every frame of a zstd file", async () => {
   const frames = ["one", "two", "three"].map((uid) => zstdCompressSync(resultLine({ uid })));
   const path = await dir.write("x.jsonl.zst", new Uint8Array(Buffer.concat(frames)));
   await using open = await openFiles([path]);
-  const index = openIndex(open.files);
+  const index = new DataIndex(open.files, true);
   await index.readAll();
   assertEquals(uids(index), ["one", "two", "three"]);
   index.close();
@@ -642,7 +641,7 @@ Deno.test("index: opens compressed files and folders, and the failures next to r
     ] as const
   ) {
     await using open = await openFiles(paths.map(dir.path));
-    const index = openIndex(open.files);
+    const index = new DataIndex(open.files, true);
     await index.readAll();
     assertEquals(uids(index), [...expected]);
     index.close();
@@ -755,10 +754,10 @@ Deno.test("index: whole numbers of any length are exact, in columns, facets, lin
       ),
   );
   const path = await dir.write("x.jsonl", [...lines, ...others].join(""));
-  const built = openIndex([{ path }]);
+  const built = new DataIndex([{ path }], true);
   await built.readAll();
   built.save();
-  const saved = openIndex([{ path }]);
+  const saved = new DataIndex([{ path }], true);
   assertEquals(saved.table.length, 63, "the saved index was read");
   for (const index of [built, saved]) {
     using _file = { [Symbol.dispose]: () => index.close() };
@@ -795,10 +794,10 @@ Deno.test("index: a float beyond 2^53 is found by its value on the page, also wi
     resultLine({ uid: `r${i}`, own: { score: "SCORE" } }).replace('"SCORE"', score)
   );
   const path = await dir.write("x.jsonl", lines.join(""));
-  const built = openIndex([{ path }]);
+  const built = new DataIndex([{ path }], true);
   await built.readAll();
   built.save();
-  for (const index of [built, openIndex([{ path }])]) {
+  for (const index of [built, new DataIndex([{ path }], true)]) {
     using _file = { [Symbol.dispose]: () => index.close() };
     const facet = facetsOf(index.table, selectRows(index, "")).find(({ field }) =>
       field === "score"

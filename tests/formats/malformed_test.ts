@@ -441,8 +441,8 @@ for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
   }, async () => {
     await using dir = await tempDir();
     const path = await dir.write("t.json", text);
-    const advice = foreignText(text, path, !text.includes("\n"))?.advice ?? "";
-    const command = advice.replace("Convert it: ", "");
+    const message = foreignText(text, path, !text.includes("\n"))?.message ?? "";
+    const command = message.replace(/^.*Convert it: /, "");
     const { success } = await new Deno.Command("sh", { args: ["-c", command] }).output();
     assert(success, command);
     assertEquals(await dir.rows("t.jsonl"), rows);
@@ -465,8 +465,8 @@ Deno.test("the jq command names the list of rows if only the beginning of a file
   const rows = Array.from({ length: 9 }, (_, i) => ({ prompt: `"{[ ${i}`, id: i }));
   const text = indented({ columns: [{ id: 1 }], 'a"]': { rows } });
   for (const end of [0.7, 0.8, 0.9].map((share) => Math.floor(share * text.length))) {
-    const advice = foreignText(text.slice(0, end), "t.json", false)?.advice ?? "";
-    assertMatch(advice, /jq -c '\.\["a\\"\]"\]\["rows"\]\[\]' t\.json/);
+    const error = foreignText(text.slice(0, end), "t.json", false);
+    assertMatch(error?.message ?? "", /jq -c '\.\["a\\"\]"\]\["rows"\]\[\]' t\.json/);
   }
 });
 
