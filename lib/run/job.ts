@@ -189,10 +189,7 @@ export class Job {
 
   /** Opens the output at once or, with `openFiles`, when its first line is written. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
-    const options = { ...sinkOptions, mode: this.#mode };
-    this.sink = openFiles === undefined
-      ? await Sink.open(this.files, options)
-      : await Sink.park(this.files, options, openFiles);
+    this.sink = await Sink.open(this.files, { ...sinkOptions, mode: this.#mode }, openFiles);
   }
 
   /** False for standard input, which may hold other rows than before. */

@@ -10,7 +10,6 @@ import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 import { cannotWrite, orCannotWrite } from "./durable_file.ts";
 import { mayBeRemote } from "./lock_file.ts";
-import type { ClosedFile } from "./watched_file.ts";
 
 /** A file whose writes do not wait for `syncData`. */
 export interface JournalFile {
@@ -21,7 +20,20 @@ export interface JournalFile {
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
   stat(): Promise<{ readonly size: number }>;
-  close(): void;
+  /** Whether `write` keeps its bytes: their memory must not be used again. @default false */
+  readonly keepsBytes?: boolean;
+  /** Whether a write waits to open the file, because too many are open. @default false */
+  readonly isWaiting?: boolean;
+  /** Set by the journal: takes an error of a sync that `syncData` did not ask for. */
+  onSyncError?: ((cause: unknown) => void) | undefined;
+  /** Ends the wait of a write: nothing more will be written. */
+  giveUp?(reason: Error): void;
+  /** Returns a message if another program has changed the file. */
+  check?(): Promise<string | undefined>;
+  /** If the last check found a problem, redirects lines to a new file, and adds that file to
+   * `paths`. */
+  moveAway?(paths: string[]): Promise<void>;
+  close(): void | Promise<void>;
 }
 
 export interface JournalOptions<T> {
@@ -47,13 +59,7 @@ export interface JournalOptions<T> {
   readonly fsync?: "always" | "never";
   /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
-  /** Whether the file's name survives a power cut, so that `open` need not sync the folder.
-   * @default false */
-  readonly isNameDurable?: boolean;
-  /** The state of the file when it was last closed, to notice later changes. @default none: it is
-   * opened for the first time */
-  readonly closedFile?: ClosedFile;
-  /** Opens a file that is neither locked nor watched. @default opens a `WatchedFile` */
+  /** Opens the file, whose name must be durable. @default opens a `WatchedFile` */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
@@ -175,6 +181,7 @@ export class Appender {
   }
 
   #problemOf(cause: unknown): SinkError {
+    if (cause instanceof SinkError) return cause;
     return new SinkError(
       `Cannot write "${this.#path}": ${systemReason(cause)}. Retrying until the write succeeds`,
       { path: this.#path, cause },

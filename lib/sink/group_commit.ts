@@ -161,7 +161,7 @@ export class Syncer<T> {
   }
 }
 
-const ENCODER = new TextEncoder();
+export const ENCODER = new TextEncoder();
 
 /** The longest text, in UTF-16 code units, for which memory is reused. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
@@ -193,11 +193,11 @@ export class Batch<T> {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
 
-  /** The lines in UTF-8, valid until `bytes` is used again. `text` is empty afterwards. */
-  encode(bytes: ReusedBytes): Uint8Array {
+  /** The lines in UTF-8, valid until `memory` is used again. `text` is empty afterwards. */
+  encode(memory: Pick<ReusedBytes, "encode">): Uint8Array {
     // Makes `join` add the last newline without copying the text again.
     this.#lines.push("");
-    const encoded = bytes.encode(this.#lines.join("\n"));
+    const encoded = memory.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
     this.byteLength = encoded.length;
     return encoded;

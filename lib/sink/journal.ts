@@ -24,11 +24,18 @@
 import { SinkError } from "../errors.ts";
 import { sumOf } from "../figures.ts";
 import { Appender, type JournalFile, type JournalOptions } from "./appender.ts";
-import { Batch, BatchDelay, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./group_commit.ts";
+import {
+  Batch,
+  BatchDelay,
+  ENCODER,
+  MAX_UNSYNCED_BYTES,
+  ReusedBytes,
+  Syncer,
+} from "./group_commit.ts";
 import { systemReason } from "../files.ts";
-import { cannotWrite, orCannotWrite, syncFolderOf } from "./durable_file.ts";
+import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { LastResort } from "./rescued.ts";
-import { type ClosedFile, WatchedFile } from "./watched_file.ts";
+import { WatchedFile } from "./watched_file.ts";
 
 export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
@@ -39,7 +46,6 @@ export class Journal<T> implements AsyncDisposable {
   readonly #bytes = new ReusedBytes();
   readonly #file: JournalFile;
   readonly #syncer: Syncer<T>;
-  readonly #watchedFile: WatchedFile | undefined;
   /** Unwritten batches, oldest first. Only the last one grows. */
   readonly #waitingBatches: Batch<T>[] = [];
   #appendedRows = 0;
@@ -62,7 +68,7 @@ export class Journal<T> implements AsyncDisposable {
   private constructor(path: string, file: JournalFile, size: number, options: JournalOptions<T>) {
     this.#path = path;
     this.#file = file;
-    this.#watchedFile = file instanceof WatchedFile ? file : undefined;
+    file.onSyncError = (cause) => this.#break(cause, "sync");
     this.#options = options;
     this.#batchDelay = new BatchDelay(options.now ?? (() => performance.now()));
     this.#appender = new Appender(path, file, size, options);
@@ -76,15 +82,15 @@ export class Journal<T> implements AsyncDisposable {
 
   /** An existing file must end with a whole line. */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
-    const { openFile, isNameDurable = false } = options;
+    const { openFile } = options;
     let file: JournalFile | undefined;
     try {
       file = await (openFile?.(path) ?? WatchedFile.open(path, options));
       const { size } = await file.stat();
-      if (size === 0 && !isNameDurable) await syncFolderOf(path);
+      if (size === 0 && openFile === undefined) await syncFolderOf(path);
       return new Journal(path, file, size, options);
     } catch (cause) {
-      file?.close();
+      await file?.close();
       throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
     }
   }
@@ -93,26 +99,12 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** Returns a message if another program has changed the file. */
   async check(): Promise<string | undefined> {
-    const problem = await this.#watchedFile?.check();
-    return problem && `Cannot keep writing "${this.#path}": ${problem}`;
+    return await this.#file.check?.();
   }
 
-  /** If the last check found a problem, redirects lines to a new file, and adds that file to
-   * `paths`. */
   async moveAway(paths: string[]): Promise<void> {
-    const path = await orCannotWrite(this.#path, async () => await this.#watchedFile?.moveAway());
-    if (path !== undefined) paths.push(path);
-  }
-
-  get closedFile(): ClosedFile | undefined {
-    return this.#watchedFile?.closedFile;
-  }
-
-  /** Where lines go once fdatasync has failed, and after `rescue`. */
-  get lastResort(): LastResort | undefined {
-    return this.#lastResort;
+    await this.#file.moveAway?.(paths);
   }
 
   get appendedRows(): number {
@@ -162,7 +154,8 @@ export class Journal<T> implements AsyncDisposable {
 
   /** Writes lines that wait for disk space, and all later lines, to another file. */
   rescue(): void {
-    const cause = this.#appender.problem?.cause;
+    const cause = this.#appender.problem?.cause ??
+      (this.#file.isWaiting ? new Error("too many files are open") : undefined);
     if (cause !== undefined) this.#break(cause, "write", { rescues: true });
   }
 
@@ -191,9 +184,8 @@ export class Journal<T> implements AsyncDisposable {
     } finally {
       await this.#writer;
       await this.#syncer.untilIdle();
-      this.#file.close();
+      await this.#file.close();
       await this.#lastResort?.untilIdle();
-      await this.#watchedFile?.removeEmpty();
     }
   }
 
@@ -221,7 +213,7 @@ export class Journal<T> implements AsyncDisposable {
 
   async #writeNext(): Promise<void> {
     const batch = this.#waitingBatches.shift()!;
-    const bytes = batch.encode(this.#bytes);
+    const bytes = batch.encode(this.#file.keepsBytes ? ENCODER : this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
     // During the write, either fdatasync has failed, so that the disk may lose these lines, or
     // `rescue` was called.
@@ -267,6 +259,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#end ??= error;
     this.#rejection ??= error;
     this.#appender.giveUp(error);
+    this.#file.giveUp?.(error);
     for (const batch of this.#waitingBatches.splice(0)) batch.written.reject(error);
     this.#syncer.stop(this.#end);
   }

@@ -136,24 +136,24 @@ export interface Parkable extends Movable {
   age(): boolean;
 }
 
-/** Maximum size of the recent lines of all outputs of a run, in UTF-16 code units. */
-const MAX_RECENT_UNITS = 32 * 1024 * 1024;
+/** Maximum size of the recent lines of all outputs of a run. */
+const MAX_RECENT_BYTES = 32 * 1024 * 1024;
 
 export class RecentMemory {
-  #freeUnits: number;
+  #freeBytes: number;
 
-  constructor(units: number = MAX_RECENT_UNITS) {
-    this.#freeUnits = units;
+  constructor(bytes: number = MAX_RECENT_BYTES) {
+    this.#freeBytes = bytes;
   }
 
-  reserve(line: string): boolean {
-    if (line.length > this.#freeUnits) return false;
-    this.#freeUnits -= line.length;
+  reserve({ length }: Uint8Array): boolean {
+    if (length > this.#freeBytes) return false;
+    this.#freeBytes -= length;
     return true;
   }
 
-  release(lines: readonly string[]): void {
-    for (const { length } of lines) this.#freeUnits += length;
+  release(lines: readonly Uint8Array[]): void {
+    for (const { length } of lines) this.#freeBytes += length;
   }
 }
 
@@ -162,9 +162,9 @@ export class RecentMemory {
 export class RecentLines {
   readonly #memory: RecentMemory;
   /** Added between the last two calls of `age`. */
-  #olderLines: string[] = [];
+  #olderLines: Uint8Array[] = [];
   /** Added after the last call of `age`. */
-  #newerLines: string[] = [];
+  #newerLines: Uint8Array[] = [];
 
   constructor(memory: RecentMemory) {
     this.#memory = memory;
@@ -174,12 +174,12 @@ export class RecentLines {
     return this.#olderLines.length === 0 && this.#newerLines.length === 0;
   }
 
-  add(line: string): void {
-    if (!this.#memory.reserve(line)) {
+  add(lines: Uint8Array): void {
+    if (!this.#memory.reserve(lines)) {
       this.#dropOlder();
-      if (!this.#memory.reserve(line)) return;
+      if (!this.#memory.reserve(lines)) return;
     }
-    this.#newerLines.push(line);
+    this.#newerLines.push(lines);
   }
 
   age(): void {
@@ -188,7 +188,7 @@ export class RecentLines {
     this.#newerLines = [];
   }
 
-  takeAll(): string[] {
+  takeAll(): Uint8Array[] {
     const lines = [...this.#olderLines, ...this.#newerLines];
     this.#memory.release(lines);
     this.#olderLines = [];
@@ -197,7 +197,7 @@ export class RecentLines {
   }
 
   /** Undoes `takeAll`, but treats the lines as new. */
-  putBack(lines: readonly string[]): void {
+  putBack(lines: readonly Uint8Array[]): void {
     const newer = this.#newerLines;
     this.#newerLines = [];
     for (const line of lines) this.add(line);

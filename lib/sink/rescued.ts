@@ -70,20 +70,20 @@ export async function createRescuedFile(
   return created.path;
 }
 
-/**
- * Fills a file from `createRescuedFile`, durably. Replaces what a failed call has written.
- *
- * @param lines Without their newlines.
- */
-export async function rescueLines(rescuedPath: string, lines: readonly string[]): Promise<void> {
-  const text = lines.map((line) => `${line}\n`).join("");
+/** Fills a file from `createRescuedFile`, durably, with whole lines. Replaces what a failed call has
+ * written. */
+export async function rescueLines(path: string, lines: readonly Uint8Array[]): Promise<void> {
   const options = { write: true, create: true, truncate: true };
-  await orCannotWrite(rescuedPath, () => writeDurably(rescuedPath, text, options));
+  await orCannotWrite(path, () => writeDurably(path, lines, options));
 }
 
-async function writeDurably(path: string, text: string, options: Deno.OpenOptions): Promise<void> {
+async function writeDurably(
+  path: string,
+  lines: readonly Uint8Array[],
+  options: Deno.OpenOptions,
+): Promise<void> {
   using file = await Deno.open(path, options);
-  await writeAll(file, new TextEncoder().encode(text));
+  for (const bytes of lines) await writeAll(file, bytes);
   await untilSynced(file.sync());
 }
 
@@ -172,7 +172,7 @@ export class LastResort {
     place.path ??= await this.#create(place);
     if (place.sizeBefore !== undefined) await repairTail(place.path);
     place.sizeBefore = (await Deno.stat(place.path)).size;
-    await writeDurably(place.path, lines, { append: true });
+    await writeDurably(place.path, [new TextEncoder().encode(lines)], { append: true });
     place.sizeBefore = undefined;
     if (!place.isUsed) this.#options.onFile?.(place.path, place.isTemporary);
     place.isUsed = true;

@@ -7,12 +7,10 @@
 
 import type { SinkError } from "../errors.ts";
 import { type FinishedRow, finishedRow, type Outcome } from "../row.ts";
-import { orCannotWrite } from "./durable_file.ts";
 import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
 import { moveAllAway, type OpenFiles } from "./open_files.ts";
-import type { JournalLike } from "./parked_journal.ts";
 
 export interface SinkFiles {
   readonly results: string;
@@ -22,11 +20,7 @@ export interface SinkFiles {
 
 /** Options of both files. `onStall` is called for each file that stalls, `onRecover` once both
  * write again, and `onBroken` only for the first file that breaks. */
-export interface SinkOptions extends
-  Omit<
-    JournalOptions<FinishedRow>,
-    "maxUnsyncedRows" | "isNameDurable" | "closedFile" | "now"
-  > {
+export interface SinkOptions extends Omit<JournalOptions<FinishedRow>, "maxUnsyncedRows" | "now"> {
   readonly format: LineFormat;
   /** The number of lanes: decides how many rows may be written but not synced. */
   readonly concurrency: number;
@@ -38,14 +32,14 @@ export interface SinkOptions extends
 export class Sink {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;
-  readonly #results: JournalLike<FinishedRow>;
+  readonly #results: Journal<FinishedRow>;
   /** Bad and pending rows have no record for `onDurable`. */
-  readonly #failures: JournalLike<FinishedRow | undefined>;
+  readonly #failures: Journal<FinishedRow | undefined>;
 
   private constructor(
     { format, keepsOutcomes = () => false }: SinkOptions,
-    results: JournalLike<FinishedRow>,
-    failures: JournalLike<FinishedRow | undefined>,
+    results: Journal<FinishedRow>,
+    failures: Journal<FinishedRow | undefined>,
   ) {
     this.#format = format;
     this.#keepsOutcomes = keepsOutcomes;
@@ -53,39 +47,26 @@ export class Sink {
     this.#failures = failures;
   }
 
-  /** Opens the files in an existing folder. Existing files must end with whole lines (see
-   * `repairTail`). */
-  static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
+  /**
+   * Opens the files in an existing folder. Existing files must end with whole lines (see
+   * `repairTail`).
+   *
+   * @param openFiles Missing files are created, but each is opened only when it gets a line, within
+   * this limit. The caller must make the names of new files durable. @default none
+   */
+  static async open(
+    files: SinkFiles,
+    options: SinkOptions,
+    openFiles?: OpenFiles,
+  ): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
-    const results = await Journal.open<FinishedRow>(files.results, forResults);
+    const results = await openJournal(files.results, forResults, openFiles);
     try {
-      const failures = await Journal.open<FinishedRow | undefined>(files.failures, forFailures);
-      return new Sink(options, results, failures);
+      return new Sink(options, results, await openJournal(files.failures, forFailures, openFiles));
     } catch (error) {
       await results.close();
       throw error;
     }
-  }
-
-  /** Creates missing files, but opens each only when it gets a line, within the limit of
-   * `openFiles`. The caller must make the names of new files durable. */
-  static async park(
-    files: SinkFiles,
-    options: SinkOptions,
-    openFiles: OpenFiles,
-  ): Promise<Sink> {
-    for (const path of [files.results, files.failures]) {
-      const create = { append: true, create: true, mode: options.mode };
-      (await orCannotWrite(path, () => Deno.open(path, create))).close();
-    }
-    const { forResults, forFailures } = journalOptions(options);
-    // Loaded only by runs with more outputs than the process may have open files.
-    const { ParkedJournal } = await import("./parked_journal.ts");
-    return new Sink(
-      options,
-      new ParkedJournal(files.results, forResults, openFiles),
-      new ParkedJournal(files.failures, forFailures, openFiles),
-    );
   }
 
   /** Writes an outcome. Resolves once its line is written, before `onDurable`; rejects with a
@@ -147,6 +128,22 @@ export class Sink {
     const closings = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
     for (const closing of closings) if (closing.status === "rejected") throw closing.reason;
   }
+}
+
+async function openJournal<T>(
+  path: string,
+  options: JournalOptions<T>,
+  openFiles: OpenFiles | undefined,
+): Promise<Journal<T>> {
+  if (openFiles === undefined) return await Journal.open(path, options);
+  // Loaded only by runs with more outputs than the process may have open files.
+  const { ParkedFile } = await import("./parked_file.ts");
+  const create = { append: true, create: true, mode: options.mode };
+  const openFile = async () => {
+    (await Deno.open(path, create)).close();
+    return new ParkedFile(path, options, openFiles);
+  };
+  return await Journal.open(path, { ...options, openFile });
 }
 
 /** The options of both journals, with the callbacks as `SinkOptions` describes them. `onStall` is

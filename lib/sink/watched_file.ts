@@ -14,7 +14,7 @@
 
 import type { JournalFile, JournalOptions } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
-import { untilSynced } from "./durable_file.ts";
+import { orCannotWrite, untilSynced } from "./durable_file.ts";
 import { lockOutput, mayBeRemote } from "./lock_file.ts";
 import { copyRest, moveJoinedLines } from "./repair.ts";
 import { createRescuedFile } from "./rescued.ts";
@@ -142,21 +142,21 @@ export class WatchedFile implements JournalFile {
     return Promise.resolve({ size: this.#startSize });
   }
 
-  close(): void {
+  /** Also removes the new file if no line had to go there. */
+  async close(): Promise<void> {
     closeHandles(this.#handles);
     if (this.#oldHandles !== undefined) closeHandles(this.#oldHandles);
+    if (this.#rescuedPath === undefined || (await statOf(this.#rescuedPath))?.size !== 0) return;
+    await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
   get closedFile(): ClosedFile {
     const { device, inode } = this.#identity;
-    return {
-      identity: { device, inode: this.#keepsInode ? inode : "" },
-      size: this.#durableEnd,
-    };
+    const identity = { device, inode: this.#keepsInode ? inode : "" };
+    return { identity, size: this.#durableEnd };
   }
 
-  /** What happened to the file, for a message. Undefined if it is still at the path, or if lines
-   * already go to a new file. */
+  /** Undefined if lines already go to a new file. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
@@ -164,7 +164,7 @@ export class WatchedFile implements JournalFile {
     if (this.#problem === undefined && this.#checkedEnds.push(end) > RESCUED_CHECKS) {
       this.#checkedEnds.shift();
     }
-    return this.#problem;
+    return changedMessage(this.#path, this.#problem);
   }
 
   /**
@@ -172,21 +172,16 @@ export class WatchedFile implements JournalFile {
    * with the lines written since the oldest check in `#checkedEnds`. If the old file was deleted,
    * it begins with all lines; if it was truncated, with those that `moveJoinedLines` finds there.
    *
-   * @returns The new file's path; undefined if there is none, or if another caller gets it.
+   * @param paths Gets the path of the new file, unless another caller gets it.
    */
-  async moveAway(): Promise<string | undefined> {
-    if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
+  async moveAway(paths: string[]): Promise<void> {
+    const problem = this.#problem;
+    if (problem === undefined || this.#oldHandles !== undefined) return;
     // A second caller waits: moving the same lines twice would leave two files.
     if (this.#moving !== undefined) return void await this.#moving;
-    const problem = this.#problem;
     const moving = this.#writing.then(() => this.#move(problem));
     this.#moving = moving.catch(() => {}).finally(() => this.#moving = undefined);
-    return await moving;
-  }
-
-  async removeEmpty(): Promise<void> {
-    if (this.#rescuedPath === undefined || (await statOf(this.#rescuedPath))?.size !== 0) return;
-    await removeIfThere(this.#rescuedPath).catch(() => {});
+    paths.push(await orCannotWrite(this.#path, () => moving));
   }
 
   /** Counts written bytes. `bytes` are whole lines, of which only `count` bytes may be written. */
@@ -274,6 +269,11 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
 function inodeOf({ ino, birthtime }: Deno.FileInfo): string {
   if (!ino) return "";
   return Number.isSafeInteger(ino) ? `${ino}` : `${ino} of ${birthtime?.getTime()}`;
+}
+
+/** The message of `check`. */
+export function changedMessage(path: string, problem: string | undefined): string | undefined {
+  return problem && `Cannot keep writing "${path}": ${problem}`;
 }
 
 /** What happened to the file, for a message; undefined if it is the same and has `minBytes`. */

@@ -161,7 +161,7 @@ testWithoutDisk(
     const path = `${folder}/x.jsonl`;
     await Deno.writeTextFile(path, '{"uid":"a"}\n');
     const file = await WatchedFile.open(path);
-    file.close();
+    await file.close();
     // FUSE numbers files anew, as sshfs does once it has forgotten them.
     await Deno.rename(path, `${path}.old`);
     await Deno.copyFile(`${path}.old`, path);
@@ -169,7 +169,7 @@ testWithoutDisk(
     assertEquals(await again.check(), undefined);
     await Deno.remove(path);
     assertMatch(await again.check() ?? "", /removed or renamed/);
-    again.close();
+    await again.close();
   },
 );
 

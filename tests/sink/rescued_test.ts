@@ -84,7 +84,7 @@ Deno.test({
     };
     try {
       const path = await createRescuedFile(dir.path("x.jsonl"), undefined);
-      await rescueLines(path, ["a", "b"]);
+      await rescueLines(path, ["a\n", "b\n"].map((line) => new TextEncoder().encode(line)));
       assertEquals(path, dir.path("x.rescued-1.jsonl"));
     } finally {
       Deno.FsFile.prototype.sync = sync;
@@ -107,22 +107,25 @@ Deno.test("rescuedFilesOf() does not rely on the name alone", async () => {
 
 Deno.test("RecentLines of many outputs share a bounded memory, and give it back", () => {
   const memory = new RecentMemory(10);
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const takeAll = (lines: RecentLines) =>
+    lines.takeAll().map((bytes) => new TextDecoder().decode(bytes));
   const [a, b] = [new RecentLines(memory), new RecentLines(memory)];
-  a.add("12345");
-  b.add("6789");
-  b.add("too long");
-  assertEquals(a.takeAll(), ["12345"]);
-  b.add("abcde");
-  assertEquals(b.takeAll(), ["6789", "abcde"]);
+  a.add(bytes("12345"));
+  b.add(bytes("6789"));
+  b.add(bytes("too long"));
+  assertEquals(takeAll(a), ["12345"]);
+  b.add(bytes("abcde"));
+  assertEquals(takeAll(b), ["6789", "abcde"]);
   // Older lines make room for new ones.
-  a.add("1234567");
+  a.add(bytes("1234567"));
   a.age();
-  a.add("abcdefg");
-  assertEquals(a.takeAll(), ["abcdefg"]);
-  b.add("0123456789");
+  a.add(bytes("abcdefg"));
+  assertEquals(takeAll(a), ["abcdefg"]);
+  b.add(bytes("0123456789"));
   b.age();
   b.age();
-  a.add("0123456789");
+  a.add(bytes("0123456789"));
   b.takeOver(a);
-  assertEquals([a.isEmpty, b.takeAll()], [true, ["0123456789"]]);
+  assertEquals([a.isEmpty, takeAll(b)], [true, ["0123456789"]]);
 });

@@ -155,7 +155,7 @@ Deno.test("bytes that the writer itself trimmed are not reported as lost, even i
       assertEquals(await file.check(), undefined, order);
     }
   } finally {
-    file.close();
+    await file.close();
   }
 });
 
@@ -175,7 +175,7 @@ Deno.test("lines move, and are trimmed, where handles for appending cannot trunc
     await file.truncate(9);
     await Deno.truncate(dir.path("x.jsonl"), 4);
     await file.check();
-    assertEquals(await file.moveAway(), dir.path("x.rescued-1.jsonl"));
+    assertEquals(await movedAway(file), [dir.path("x.rescued-1.jsonl")]);
     await file.write(new TextEncoder().encode("ab\ncd"));
     await file.truncate(9 + 3);
     assertEquals([await dir.read("x.jsonl"), await dir.read("x.rescued-1.jsonl")], [
@@ -184,7 +184,7 @@ Deno.test("lines move, and are trimmed, where handles for appending cannot trunc
     ]);
   } finally {
     Deno.open = open;
-    file.close();
+    await file.close();
   }
 });
 

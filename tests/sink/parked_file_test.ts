@@ -8,32 +8,50 @@ import { SinkError } from "../../lib/errors.ts";
 import { delay } from "../../lib/timer.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles } from "../../lib/sink/open_files.ts";
-import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
+import type { JournalOptions } from "../../lib/sink/appender.ts";
+import { ParkedFile } from "../../lib/sink/parked_file.ts";
+import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, FaultyDisk, movedAway } from "./faulty_disk.ts";
 
+/** A journal whose file exists, and is open only while lines come. */
+async function parked<T>(
+  path: string,
+  { openFile, ...options }: JournalOptions<T>,
+  openFiles: OpenFiles,
+) {
+  const file = new ParkedFile(path, { ...options, openFile }, openFiles);
+  const journal = await Journal.open<T>(path, {
+    ...options,
+    openFile: () => Promise.resolve(file),
+  });
+  return { file, journal };
+}
+
 /** Journals of `count` files, of which `most` may be open at once. */
-function journalsIn(dir: TempDir, count: number, most: number) {
+async function journalsIn(dir: TempDir, count: number, most: number) {
   const openFiles = new OpenFiles(most);
   const durable: number[] = [];
   const onDurable = (records: readonly number[]) => durable.push(...records);
-  const journals = Array.from(
+  const opened = Array.from(
     { length: count },
-    (_, i) => new ParkedJournal<number>(dir.path(`${i}.jsonl`), { onDurable }, openFiles),
+    (_, i) => parked<number>(dir.path(`${i}.jsonl`), { onDurable }, openFiles),
   );
-  return { openFiles, journals, durable };
+  const all = await Promise.all(opened);
+  const journals = all.map(({ journal }) => journal), files = all.map(({ file }) => file);
+  return { openFiles, journals, files, durable };
 }
 
-Deno.test("ParkedJournal: 300 lines into 20 files of which 2 are open, in their order, all durable", async () => {
+Deno.test("ParkedFile: 300 lines into 20 files of which 2 are open, in their order, all durable", async () => {
   await using dir = await tempDir();
-  const { journals, durable } = journalsIn(dir, 20, 2);
+  const { journals, durable } = await journalsIn(dir, 20, 2);
   let open = 0, most = 0;
-  const realOpen = Journal.open, realClose = Journal.prototype.close;
-  Journal.open = (async (...args: Parameters<typeof realOpen>) => {
+  const realOpen = WatchedFile.open, realClose = WatchedFile.prototype.close;
+  WatchedFile.open = async (...args) => {
     most = Math.max(most, ++open);
-    return await realOpen.apply(Journal, args);
-  }) as typeof realOpen;
-  Journal.prototype.close = async function (this: Journal<unknown>) {
+    return await realOpen.apply(WatchedFile, args);
+  };
+  WatchedFile.prototype.close = async function () {
     await realClose.call(this);
     open--;
   };
@@ -43,8 +61,8 @@ Deno.test("ParkedJournal: 300 lines into 20 files of which 2 are open, in their 
     );
     for (const journal of journals) await journal.close();
   } finally {
-    Journal.open = realOpen;
-    Journal.prototype.close = realClose;
+    WatchedFile.open = realOpen;
+    WatchedFile.prototype.close = realClose;
   }
   assertEquals([open, most], [0, 2]);
   assertEquals(durable.length, 300);
@@ -55,9 +73,9 @@ Deno.test("ParkedJournal: 300 lines into 20 files of which 2 are open, in their 
   }
 });
 
-Deno.test("ParkedJournal: a file that is replaced while it is closed is found, and its lines are saved", async () => {
+Deno.test("ParkedFile: a file that is replaced while it is closed is found, and its lines are saved", async () => {
   await using dir = await tempDir();
-  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  const { openFiles, journals: [first, second] } = await journalsIn(dir, 2, 1);
   await first.append("1", 1);
   await second.append("a", 1);
   await Deno.rename(dir.path("0.jsonl"), dir.path("before.jsonl"));
@@ -78,9 +96,9 @@ Deno.test("ParkedJournal: a file that is replaced while it is closed is found, a
   assertEquals(await dir.read("1.jsonl"), "a\nb\n");
 });
 
-Deno.test("ParkedJournal: a file that was replaced while it was open is not closed", async () => {
+Deno.test("ParkedFile: a file that was replaced while it was open is not closed", async () => {
   await using dir = await tempDir();
-  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  const { openFiles, journals: [first, second] } = await journalsIn(dir, 2, 1);
   await first.append("1", 1);
   await Deno.remove(dir.path("0.jsonl"));
   const waiting = second.append("a", 1);
@@ -92,9 +110,9 @@ Deno.test("ParkedJournal: a file that was replaced while it was open is not clos
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
 });
 
-Deno.test("ParkedJournal: files that were replaced use no slot", async () => {
+Deno.test("ParkedFile: files that were replaced use no slot", async () => {
   await using dir = await tempDir();
-  const { openFiles, journals } = journalsIn(dir, 3, 1);
+  const { openFiles, journals } = await journalsIn(dir, 3, 1);
   const [first, second, third] = journals;
   await first.append("1", 1);
   await second.append("a", 1);
@@ -116,16 +134,16 @@ Deno.test("ParkedJournal: files that were replaced use no slot", async () => {
   assertEquals(await dir.read("2.jsonl"), "x\n");
 });
 
-Deno.test("ParkedJournal: files that others add to the list meanwhile are not taken for its own", async () => {
+Deno.test("ParkedFile: files that others add to the list meanwhile are not taken for its own", async () => {
   await using dir = await tempDir();
-  const { journals: [first] } = journalsIn(dir, 1, 1);
+  const { journals: [first], files: [file] } = await journalsIn(dir, 1, 1);
   await first.append("1", 1);
   assertEquals(await first.check(), undefined);
   const paths: string[] = [];
   const moving = first.moveAway(paths);
   paths.push("of another file");
   await moving;
-  assert(first.isIdle);
+  assert(file.isIdle);
   await Deno.remove(dir.path("0.jsonl"));
   while (await first.check() === undefined);
   const moved = first.moveAway(paths);
@@ -133,13 +151,13 @@ Deno.test("ParkedJournal: files that others add to the list meanwhile are not ta
   await moved;
   assertEquals(paths, [dir.path("0.rescued-1.jsonl")]);
   assertEquals(await first.check(), undefined);
-  assert(!first.isIdle);
+  assert(!file.isIdle);
   await first.close();
 });
 
-Deno.test("ParkedJournal: a line is saved that comes between the reading and the renaming of sed -i", async () => {
+Deno.test("ParkedFile: a line is saved that comes between the reading and the renaming of sed -i", async () => {
   await using dir = await tempDir();
-  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  const { openFiles, journals: [first, second] } = await journalsIn(dir, 2, 1);
   await dir.write("0.jsonl", "read by sed\n");
   await first.append("1", 1);
   await dir.write("by sed", "read by sed\n");
@@ -152,13 +170,14 @@ Deno.test("ParkedJournal: a line is saved that comes between the reading and the
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
 });
 
-Deno.test("ParkedJournal: lines of a closed file are kept until they could be saved", async () => {
+Deno.test("ParkedFile: lines of a closed file are kept until they could be saved", async () => {
   await using dir = await tempDir();
   const openFiles = new OpenFiles(1);
   await Deno.mkdir(dir.path("out"));
-  const [first, second] = ["out/0.jsonl", "1.jsonl"].map((name) =>
-    new ParkedJournal<number>(dir.path(name), {}, openFiles)
+  const opened = ["out/0.jsonl", "1.jsonl"].map((name) =>
+    parked<number>(dir.path(name), {}, openFiles)
   );
+  const [{ journal: first }, { journal: second }] = await Promise.all(opened);
   await first.append("1", 1);
   await second.append("a", 1);
   await Deno.rename(dir.path("out"), dir.path("before"));
@@ -171,9 +190,9 @@ Deno.test("ParkedJournal: lines of a closed file are kept until they could be sa
   assertEquals(await dir.read("out/0.rescued-1.jsonl"), "1\n");
 });
 
-Deno.test("ParkedJournal: while the disk is full, attempts to save lines leave one file, not one each", async () => {
+Deno.test("ParkedFile: while the disk is full, attempts to save lines leave one file, not one each", async () => {
   await using dir = await tempDir();
-  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  const { openFiles, journals: [first, second] } = await journalsIn(dir, 2, 1);
   await first.append("10", 1);
   await second.append("a", 1);
   await Deno.remove(dir.path("0.jsonl"));
@@ -196,9 +215,9 @@ Deno.test("ParkedJournal: while the disk is full, attempts to save lines leave o
   for (const journal of [first, second]) await journal.close();
 });
 
-Deno.test("ParkedJournal: the last check looks at files that were closed long ago", async () => {
+Deno.test("ParkedFile: the last check looks at files that were closed long ago", async () => {
   await using dir = await tempDir();
-  const { openFiles, journals } = journalsIn(dir, 3, 1);
+  const { openFiles, journals } = await journalsIn(dir, 3, 1);
   for (const [index, journal] of journals.entries()) await journal.append(String(index), index);
   for (let i = 0; i < 3; i++) assertEquals(await openFiles.check(), undefined);
   await Deno.remove(dir.path("1.jsonl"));
@@ -209,7 +228,7 @@ Deno.test("ParkedJournal: the last check looks at files that were closed long ag
   for (const journal of journals) await journal.close();
 });
 
-Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given up only with abandon()", async () => {
+Deno.test("ParkedFile: a file that cannot be opened is tried again, and given up only with abandon()", async () => {
   await using dir = await tempDir();
   const stalls: string[] = [];
   const path = dir.path("none/x.jsonl");
@@ -218,7 +237,7 @@ Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given
     onStall: (error: Error) => void stalls.push(error.message),
     onRescue: (path: string) => void rescued.push(path),
   };
-  const journal = new ParkedJournal(path, options, new OpenFiles(1));
+  const { journal } = await parked(path, options, new OpenFiles(1));
   const written = journal.append("1", undefined);
   while (stalls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   assertStringIncludes(stalls[0], "Cannot write");
@@ -229,35 +248,37 @@ Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given
   assertEquals([rescued, journal.missingRows], [[dir.path("none/x.rescued-1.jsonl")], 0]);
 });
 
-Deno.test("ParkedJournal.rescue() moves what waits for a file that cannot be opened", async () => {
+Deno.test("Journal.rescue() moves what waits for a file that cannot be opened", async () => {
   await using dir = await tempDir();
   const stalled = Promise.withResolvers<void>();
   const options = { onStall: () => stalled.resolve() };
   const path = `${await dir.write("full", "")}/x.jsonl`;
-  const journal = new ParkedJournal(path, options, new OpenFiles(1));
+  const { journal } = await parked(path, options, new OpenFiles(1));
   const written = journal.append("1", undefined);
   await stalled.promise;
   await Deno.remove(dir.path("full"));
   journal.rescue();
   await Promise.all([written, journal.append("2", undefined)]);
-  assertEquals(await dir.read("full/x.rescued-1.jsonl"), "1\n2\n");
+  const lines = (await dir.read("full/x.rescued-1.jsonl")).trimEnd().split("\n");
+  assertEquals(lines.toSorted(), ["1", "2"]);
   await assertRejects(() => journal.close(), SinkError, "Cannot write");
   assertEquals(journal.missingRows, 0);
 });
 
-Deno.test("ParkedJournal: after a failed sync, lines go to another file, even once the file was closed", async () => {
+Deno.test("ParkedFile: after a failed sync, lines go to another file, even once the file was closed", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk(), broken: string[] = [], durable: string[] = [];
   const rescued: unknown[] = [];
   const openFiles = new OpenFiles(1);
-  const [failing, whole] = ["a", "b"].map((name) =>
-    new ParkedJournal<string>(dir.path(name), {
+  const opened = ["a", "b"].map((name) =>
+    parked<string>(dir.path(name), {
       openFile: disk.openFile,
       onBroken: ({ message }) => broken.push(message),
       onRescue: (...file) => rescued.push(file),
       onDurable: (records) => durable.push(...records),
     }, openFiles)
   );
+  const [{ journal: failing }, { journal: whole }] = await Promise.all(opened);
   disk.beforeSync = () => {
     if (failing.appendedRows === 2 && broken.length === 0) throw diskError("EIO", "I/O error");
   };
