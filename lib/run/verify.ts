@@ -208,7 +208,7 @@ export class Audit {
    * adds only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     this.#resultsPaths.push(path);
-    for await (const { line, row } of this.#audited(path, "results")) {
+    for await (const { line, row } of rowsOf(path, "results", this.#report)) {
       const slot = this.#insert(row);
       if (this.table.has(slot, HAS_RESULT)) {
         if (areRescued) continue;
@@ -221,7 +221,7 @@ export class Audit {
   }
 
   async readFailures(path: string): Promise<void> {
-    for await (const { row } of this.#audited(path, "failures")) {
+    for await (const { row } of rowsOf(path, "failures", this.#report)) {
       if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
       // Sets no flag: the row may have a result or an earlier failure.
       else if (isPendingLine(row)) this.table.insert(row.uid);
@@ -240,8 +240,7 @@ export class Audit {
     const orphans = this.orphans;
     if (orphans === 0) return 0;
     for (const path of this.#resultsPaths) {
-      for await (const { row } of linesOf(path, "results")) {
-        if (row === undefined) continue;
+      for await (const { row } of rowsOf(path, "results")) {
         const { rowUid, sample } = originOf({ ...row }, uidFields);
         const rowSlot = this.table.find(rowUid);
         if (sample === 0 || rowSlot === -1 || !this.table.has(rowSlot, SEEN)) continue;
@@ -261,39 +260,35 @@ export class Audit {
     return slot;
   }
 
-  async *#audited(path: string, kind: LineKind): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, row, problem } of linesOf(path, kind)) {
-      if (row === undefined) this.#report(path, line, problem);
-      else yield { line, row };
-    }
-  }
-
-  #report(path: string, line: number, problem: string): void {
+  readonly #report: OnDamage = (path, line, problem) => {
     if (++this.damageCount <= MAX_DAMAGE_SHOWN) this.damage.push({ path, line, problem });
-  }
+  };
 }
 
-/** A row, or why there is none. */
-type LineContent = { row: AuditedRow; problem?: undefined } | { row?: undefined; problem: string };
+type OnDamage = (path: string, line: number, problem: string) => void;
 
-/** Yields the lines of an output file; none if the file is missing. */
-async function* linesOf(path: string, kind: LineKind) {
+/** Yields the intact lines of an output file; none if the file is missing. */
+async function* rowsOf(
+  path: string,
+  kind: LineKind,
+  onDamage: OnDamage = () => {},
+): AsyncGenerator<{ line: number; row: AuditedRow }> {
   if (!(await exists(path))) return;
   for await (const lines of openLines(path)) {
     for (const { number: line, text, problem = "unreadable" } of lines) {
-      const content: LineContent = text === undefined ? { problem } : contentOf(text, kind);
-      yield { line, ...content };
+      const row = text === undefined ? problem : rowOrProblem(text, kind);
+      if (typeof row === "string") onDamage(path, line, row);
+      else yield { line, row };
     }
   }
 }
 
-function contentOf(text: string, kind: LineKind): LineContent {
+function rowOrProblem(text: string, kind: LineKind): AuditedRow | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { problem: `it is not JSON: ${(error as Error).message}` };
+    return `it is not JSON: ${(error as Error).message}`;
   }
-  const problem = foreignLineProblem(value, kind);
-  return problem === undefined ? { row: value as AuditedRow } : { problem };
+  return foreignLineProblem(value, kind) ?? value as AuditedRow;
 }
