@@ -12,8 +12,9 @@ import { openLines } from "../formats/mod.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 import { readRunFile, rowOptionsOf } from "./run_file.ts";
-import { checkOptions, requireOptions } from "../options.ts";
-import { VERIFY_RULES } from "./run_options.ts";
+import { checkOptions, oneOf, type OptionRules, requireOptions } from "../options.ts";
+import { RUN_RULES } from "./run_options.ts";
+import { GENERATOR_RULES, ROW_RULES } from "./resolve_options.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
 import { refuseDivided } from "./claim.ts";
@@ -23,7 +24,7 @@ import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
 import { badRowUid, isBadRowLine, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { RowParser } from "../source/mod.ts";
-import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
+import { type EndpointName, endpointProblem, ENDPOINTS } from "../teacher/mod.ts";
 import { sumOf } from "../figures.ts";
 
 /** Options of {@linkcode verify}. Row options and samples default to those of the run, in its
@@ -42,6 +43,13 @@ export interface VerifyOptions extends RowOptions {
   /** The shard that was run. @default the whole input */
   shard?: Shard;
 }
+
+const { input, output, limit, shard } = RUN_RULES, { samples } = GENERATOR_RULES;
+const RULES: OptionRules<VerifyOptions> = {
+  ...ROW_RULES,
+  ...{ input, output, limit, shard, samples },
+  endpoint: oneOf(ENDPOINTS),
+};
 
 /** What `verify` has found for one input. */
 export interface Verification {
@@ -88,8 +96,8 @@ export interface Verification {
  * hold the answers
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
-  checkOptions(options, VERIFY_RULES);
-  requireOptions("verify", options, ["input", "output"], VERIFY_RULES);
+  checkOptions(options, RULES);
+  requireOptions("verify", options, ["input", "output"], RULES);
   const inputs = pathsOf(options.input);
   if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
@@ -101,9 +109,8 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   // Without this check, rows whose answers are in shards would be reported as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    const [{ results }] = outputs;
     throw new UsageError(
-      `Cannot verify "${results}": shards of this input, or a merge, hold the answers. Verify each ` +
+      `Cannot verify "${outputs[0].results}": shards of this input, or a merge, hold the answers. Verify each ` +
         "shard with --shard, or name the merged results as the output",
       { cause },
     );
@@ -121,8 +128,7 @@ async function verifyShard(
   const output = pathOf(options.output), { limit } = options;
   const request = { inputs, files, output, shard, limit, input: options, writes: false };
   const shardFiles = await shardFilesOf(request);
-  const shardLimit = limit === undefined ? undefined : shardFiles.limit;
-  return await verifyOne(shardFiles.files, { ...options, limit: shardLimit });
+  return await verifyOne(shardFiles.files, { ...options, limit: shardFiles.limit });
 }
 
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
@@ -130,10 +136,10 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const { input: name, pieces } = files, { imagesRoot } = options;
-  const piecesToRead = pieces.map((piece) => ({ options: rows, ...piece }));
+  const { imagesRoot, limit = Infinity } = options;
+  const piecesToRead = files.pieces.map((piece) => ({ options: rows, ...piece }));
   const findings = await preflight(new InputSequence(piecesToRead, { imagesRoot }), {
-    name,
+    name: files.input,
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
@@ -141,14 +147,14 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
         endpointProblem(options.endpoint ?? "chat", messages, params),
     }),
     table: audit.table,
-    limit: options.limit ?? Infinity,
+    limit,
     duplicates: rows.duplicates ?? "merge",
     samples,
     changed: "keep",
     onlyFailures: false,
     isOnDisk: ({ file, line }) => audit.badRows.has(badRowUid(file, line)),
   });
-  const isWhole = options.limit === undefined;
+  const isWhole = limit === Infinity;
   const surplus = isWhole ? await audit.countSurplus(rows.uidField) : 0;
   const { total, succeeded, failed } = findings;
   return {
