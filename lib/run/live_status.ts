@@ -19,7 +19,7 @@ import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { RunContext } from "./active_run.ts";
-import type { Jobs } from "./jobs.ts";
+import type { Jobs, RunSetup } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import {
   fieldsOf,
@@ -166,10 +166,8 @@ export class LiveStatus {
 
   /** Waits until a shard's status is written: others must know of the shard before it sends. */
   static async open(
-    context: RunContext,
-    { shard }: ResolvedRunOptions,
+    { context, identity: { model }, options: { shard } }: RunSetup,
     jobs: Jobs,
-    model: string,
   ): Promise<LiveStatus> {
     const [{ files: { results: path }, replacementOptions: { mode } }] = jobs.list;
     const isLimited = context.generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);

@@ -110,8 +110,8 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
     throw new UsageError(
-      `Cannot verify "${outputs[0].results}": shards of this input, or a merge, hold the answers. Verify each ` +
-        "shard with --shard, or name the merged results as the output",
+      `Cannot verify "${outputs[0].results}": shards of this input, or a merge, hold the ` +
+        "answers. Verify each shard with --shard, or name the merged results as the output",
       { cause },
     );
   });
