@@ -262,7 +262,10 @@ class SecondPass {
       if (parsed.uid !== keptUid) throw this.changedError();
     }
     const source = this.#input.sourceOf(number);
-    return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
+    return parsed.toRow(
+      { uid: plan.takeIdOf(index, parsed.uid), input, source },
+      this.#input.images,
+    );
   }
 
   /** @param uid The row's id, if it need not be hashed. */
@@ -281,7 +284,7 @@ class SecondPass {
     const problem = "problem" in parsed
       ? parsed.problem
       : fileProblem(parsed, this.#input.images) ??
-        clashProblem(findings.plan.idOf(index, parsed.uid), sample, findings.samples);
+        clashProblem(parsed.uid, sample, findings.samples);
     return { ...this.#input.placeOf(line.number), problem, text, bytes };
   }
 }
