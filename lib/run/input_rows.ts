@@ -235,7 +235,7 @@ class SecondPass {
     for (let sample = 0; sample < samples; sample++) {
       const todo = plan.decisionOn(index, sample);
       if (todo === Todo.Skip) continue;
-      if (todo === Todo.Bad) return this.#badRowOf(line, index, sample);
+      if (todo === Todo.Bad) return this.#badRowOf(line, sample);
       first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
       if (todo === Todo.AskAgain) onRetry(row.uid, plan.failureLines.shift());
@@ -275,7 +275,7 @@ class SecondPass {
     return parsed;
   }
 
-  #badRowOf(line: Line, index: number, sample: number): BadRow {
+  #badRowOf(line: Line, sample: number): BadRow {
     const { parser, findings } = this.#options;
     const { text, bytes } = line;
     const parsed = text === undefined
