@@ -22,7 +22,7 @@ import {
   temporaryPathOf,
 } from "../sink/mod.ts";
 import { dirname } from "../deps/std_path.ts";
-import { hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
+import { hasContent, makeFolder, realPathOf, removeIfThere, statOf } from "../files.ts";
 import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
@@ -255,15 +255,9 @@ export async function compressedCopyOf(
 ): Promise<string | undefined> {
   if (await hasContent(path)) return undefined;
   for (const copy of COMPRESSED_EXTENSIONS.map((extension) => `${path}${extension}`)) {
-    if (await hasContent(copy) && !(await isOneOf(copy, inputs))) return copy;
+    if (!(await hasContent(copy))) continue;
+    const realPath = realPathOf(copy);
+    if (inputs.every((input) => realPathOf(input) !== realPath)) return copy;
   }
   return undefined;
-}
-
-async function isOneOf(path: string, others: readonly string[]): Promise<boolean> {
-  const realPath = await Deno.realPath(path);
-  for (const other of others) {
-    if (await Deno.realPath(other).catch(() => other) === realPath) return true;
-  }
-  return false;
 }

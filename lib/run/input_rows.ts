@@ -235,7 +235,7 @@ class SecondPass {
     for (let sample = 0; sample < samples; sample++) {
       const todo = plan.decisionOn(index, sample);
       if (todo === Todo.Skip) continue;
-      if (todo === Todo.Bad) return this.#badRowOf(line, index, sample);
+      if (todo === Todo.Bad) return this.#badRowOf(line, sample);
       first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
       if (todo === Todo.AskAgain) onRetry(row.uid, plan.failureLines.shift());
@@ -262,7 +262,10 @@ class SecondPass {
       if (parsed.uid !== keptUid) throw this.changedError();
     }
     const source = this.#input.sourceOf(number);
-    return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
+    return parsed.toRow(
+      { uid: plan.takeIdOf(index, parsed.uid), input, source },
+      this.#input.images,
+    );
   }
 
   /** @param uid The row's id, if it need not be hashed. */
@@ -272,7 +275,7 @@ class SecondPass {
     return parsed;
   }
 
-  #badRowOf(line: Line, index: number, sample: number): BadRow {
+  #badRowOf(line: Line, sample: number): BadRow {
     const { parser, findings } = this.#options;
     const { text, bytes } = line;
     const parsed = text === undefined
@@ -281,7 +284,7 @@ class SecondPass {
     const problem = "problem" in parsed
       ? parsed.problem
       : fileProblem(parsed, this.#input.images) ??
-        clashProblem(findings.plan.idOf(index, parsed.uid), sample, findings.samples);
+        clashProblem(parsed.uid, sample, findings.samples);
     return { ...this.#input.placeOf(line.number), problem, text, bytes };
   }
 }

@@ -66,10 +66,6 @@ export class Job {
     await this.#orUnreadable(Promise.all(checks));
   }
 
-  get #signal(): AbortSignal {
-    return this.#jobOptions.context.activeRun.stopController.signal;
-  }
-
   get #pieces(): readonly InputPiece[] {
     const options = this.#jobOptions.context.generator;
     const pieces = this.files.pieces.map((piece) => ({ options, ...piece }));
@@ -96,7 +92,7 @@ export class Job {
 
   async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
     this.#stdinCopy = spoolPathOf(this.files, this.lock!.token);
-    await spool(stream, this.#stdinCopy, this.#signal);
+    await spool(stream, this.#stdinCopy, this.#jobOptions.signal);
   }
 
   get replacementOptions(): ReplacementOptions {
@@ -111,8 +107,8 @@ export class Job {
   /** The first pass: reads the output files, then the input. Writes nothing. */
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
-    const { options, identity, selection, limit, keepsRows, context } = this.#jobOptions;
-    const { duplicates, imagesRoot } = context.generator, signal = this.#signal;
+    const { options, identity, selection, limit, keepsRows, signal, context } = this.#jobOptions;
+    const { duplicates, imagesRoot } = context.generator;
     this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
     const { results, pieces, mergedInputs } = this.files, kind = "results";
     // A merged output may hold rows of inputs that this run does not read.
@@ -231,7 +227,7 @@ export class Job {
 
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { params } = this.#jobOptions.identity, id = jsonId(params);
+    const { identity: { params }, signal } = this.#jobOptions, id = jsonId(params);
     return plannedRows({
       findings: this.findings,
       parser: this.#parser!,
@@ -243,7 +239,7 @@ export class Job {
         await this.sink!.putBadRow(bad);
         this.#written++;
       },
-      signal: this.#signal,
+      signal,
     });
   }
 

@@ -39,7 +39,8 @@ import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
 
-export interface JobsOptions {
+/** What a run and its jobs share. */
+export interface RunSetup {
   readonly context: RunContext;
   readonly options: ResolvedRunOptions;
   readonly selection: UidSelection;
@@ -47,11 +48,11 @@ export interface JobsOptions {
   /** Identify the retry, to continue an interrupted one; empty without `--retry`. */
   readonly retryIds: readonly string[];
   readonly notices: RunNotices;
-  /** False for a preview, which does not write the shard plan. */
-  readonly writes: boolean;
+  /** Aborted when the run is stopped. */
+  readonly signal: AbortSignal;
 }
 
-export interface JobOptions extends JobsOptions {
+export interface JobOptions extends RunSetup {
   /** Whether the rows of a small input stay in memory for the second pass: not with several outputs
    * (`InputSequenceOptions.keepsRows`), and not for a preview, which ends after the first pass. */
   readonly keepsRows: boolean;
@@ -70,10 +71,12 @@ const MAX_CONCURRENT_JOBS = 16;
 export class Jobs {
   readonly list: readonly Job[];
   readonly shard: ShardFiles | undefined;
+  readonly #setup: RunSetup;
   #sharedLock: SharedLock | undefined;
   #openFiles: OpenFiles | undefined;
 
-  constructor(list: readonly Job[] = [], shard?: ShardFiles) {
+  constructor(setup: RunSetup, list: readonly Job[] = [], shard?: ShardFiles) {
+    this.#setup = setup;
     this.list = list;
     this.shard = shard;
   }
@@ -126,8 +129,8 @@ export class Jobs {
     }
   }
 
-  async claim(options: ResolvedRunOptions, notices: RunNotices, signal: AbortSignal) {
-    const { lock: required } = options;
+  async claim(): Promise<void> {
+    const { options: { lock: required }, notices, signal } = this.#setup;
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
@@ -155,10 +158,8 @@ export class Jobs {
 
   /** Throws if a run that divides the input differently, or not at all, sends or has answered the
    * same rows; also if a merge writes or holds the answers. Called once the locks are held. */
-  async refuseOthers(
-    { input, output, shard }: ResolvedRunOptions,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async refuseOthers(): Promise<void> {
+    const { options: { input, output, shard }, signal } = this.#setup;
     const outputs = this.list.map(({ files }) => files);
     if (this.shard === undefined) {
       return await refuseDivided(input, output, outputs, { isClaimed: true });
@@ -196,9 +197,10 @@ export class Jobs {
   }
 
   /** The first pass over all inputs. Returns false if the signal ended it early. */
-  async preflight(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
+  async preflight(): Promise<boolean> {
+    const { signal } = this.#setup;
     try {
-      await this.#readStandardInput(stdin);
+      await this.#readStandardInput();
       await this.each((job) => job.preflight());
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -206,9 +208,10 @@ export class Jobs {
     return !signal.aborted;
   }
 
-  async #readStandardInput(stdin: ReadableStream<Uint8Array> | undefined): Promise<void> {
+  async #readStandardInput(): Promise<void> {
     const job = this.list.find(({ files }) => files.input === "-");
     if (job === undefined) return;
+    const { stdin } = this.#setup.options;
     if (stdin === undefined) throw new UsageError('Cannot read "-": no standard input was given');
     await job.spool(stdin);
   }
@@ -240,19 +243,18 @@ export class Jobs {
   }
 }
 
-/** Finds the inputs and their outputs. Reads the inputs only to divide them into shards. */
-export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
-  const { options, notices, writes, context: { generator, activeRun } } = jobsOptions;
+/** Finds the inputs and their outputs. With `writes`, saves the plan that divides an input. */
+export async function makeJobs(setup: RunSetup, { writes }: { writes: boolean }): Promise<Jobs> {
+  const { options, notices, signal, context } = setup;
   const { input, output, shard, limit } = options;
-  const { signal } = activeRun.stopController;
   const inputs = await findInputs(input, signal);
   for (const note of inputs.notes) notices.add("info", note);
   if (shard === undefined) {
     const outputs = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, outputs);
     const keepsRows = writes && outputs.length === 1;
-    const jobOptions = { ...jobsOptions, limit: limit ?? Infinity, keepsRows };
-    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobOptions)));
+    const jobOptions = { ...setup, limit: limit ?? Infinity, keepsRows };
+    return new Jobs(setup, outputs.map((outputFiles) => new Job(outputFiles, jobOptions)));
   }
   const { shardFilesOf } = await import("./shard_run.ts");
   const shardFiles = await shardFilesOf({
@@ -262,12 +264,12 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
     shard,
     limit,
     writes,
-    input: generator,
+    input: context.generator,
     needsLock: options.lock,
     signal,
   });
-  const jobOptions = { ...jobsOptions, limit: shardFiles.limit, keepsRows: writes };
-  return new Jobs([new Job(shardFiles.files, jobOptions)], shardFiles);
+  const jobOptions = { ...setup, limit: shardFiles.limit, keepsRows: writes };
+  return new Jobs(setup, [new Job(shardFiles.files, jobOptions)], shardFiles);
 }
 
 /** Throws if two outputs are one file, because their filesystem ignores case or how accents are

@@ -6,6 +6,7 @@
  */
 
 import { basename } from "../deps/std_path.ts";
+import type { Engine } from "../engine/mod.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 import { stemOf } from "../files.ts";
 import {
@@ -18,7 +19,7 @@ import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { RunContext } from "./active_run.ts";
-import type { Jobs } from "./jobs.ts";
+import type { Jobs, RunSetup } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import {
   fieldsOf,
@@ -134,10 +135,6 @@ export function crashWarning(inFlight: number): string {
 /** Ticks, of about a second, between two writes of the status. */
 const BEAT_TICKS = 5;
 
-interface RateLimited {
-  setRateShare(share: number): void;
-}
-
 interface StatusParts {
   readonly context: RunContext;
   readonly shard: ResolvedRunOptions["shard"];
@@ -169,10 +166,8 @@ export class LiveStatus {
 
   /** Waits until a shard's status is written: others must know of the shard before it sends. */
   static async open(
-    context: RunContext,
-    { shard }: ResolvedRunOptions,
+    { context, identity: { model }, options: { shard } }: RunSetup,
     jobs: Jobs,
-    model: string,
   ): Promise<LiveStatus> {
     const [{ files: { results: path }, replacementOptions: { mode } }] = jobs.list;
     const isLimited = context.generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
@@ -191,7 +186,7 @@ export class LiveStatus {
   }
 
   /** Called about once a second. A shard whose process was suspended gives up its share. */
-  tick(engine: RateLimited | undefined): void {
+  tick(engine: Engine | undefined): void {
     const { otherShards, shard, context: { budget } } = this.#parts;
     otherShards?.tick();
     // Other shards may use this share now, so it is given up now, not at the next beat.
@@ -203,7 +198,7 @@ export class LiveStatus {
   }
 
   /** Sets the engine's share of the rate limits, and again once the other shards were polled. */
-  applyShare(engine: RateLimited | undefined): void {
+  applyShare(engine: Engine | undefined): void {
     const { otherShards } = this.#parts;
     if (otherShards === undefined) return;
     const set = () => engine?.setRateShare(otherShards.rateShare);

@@ -14,6 +14,7 @@ import type { Message } from "../teacher/mod.ts";
 import type { RunContext } from "./active_run.ts";
 import type { Findings } from "./findings.ts";
 import { describeInput } from "./input_report.ts";
+import type { RunSetup } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { missingUidsNotices } from "./run_options.ts";
@@ -35,32 +36,30 @@ function estimateOf(
   });
 }
 
-/** Warnings are about probable mistakes. `missingUids` are chosen ids that no row has. */
-export function startNotices(
-  context: RunContext,
+/** Warnings are about probable mistakes. */
+export function addStartNotices(
+  { context, options, selection, notices }: RunSetup,
   findings: readonly Findings[],
-  options: SelectionOptions,
-  missingUids: readonly string[],
-): { info: string[]; warnings: string[] } {
+): void {
   const { generator, budget, notes } = context;
   const cost = describeEstimate(estimateOf(context, findings), budget.maxCostUsd);
-  return {
-    info: [
-      ...describeInput(findings),
-      ...generator.notices,
-      ...notes,
-      ...retryNotes(findings, options),
-      ...reaskedNotes(context, findings, options),
-      ...cost.info,
-    ],
-    warnings: [
-      ...lostNotices(findings),
-      ...orphanNotices(findings),
-      ...missingUidsNotices(missingUids, options.shard && " of this shard"),
-      ...teacherNotices(generator, findings),
-      ...cost.warnings,
-    ],
-  };
+  const info = [
+    ...describeInput(findings),
+    ...generator.notices,
+    ...notes,
+    ...retryNotes(findings, options),
+    ...reaskedNotes(context, findings, options),
+    ...cost.info,
+  ];
+  const warnings = [
+    ...lostNotices(findings),
+    ...orphanNotices(findings),
+    ...missingUidsNotices(selection.missing, options.shard && " of this shard"),
+    ...teacherNotices(generator, findings),
+    ...cost.warnings,
+  ];
+  for (const notice of info) notices.add("info", notice);
+  for (const notice of warnings) notices.add("warning", notice);
 }
 
 /** Counts all files together: a run may have thousands. */
@@ -84,14 +83,9 @@ function orphanNotices(findings: readonly Findings[]): string[] {
   ];
 }
 
-type SelectionOptions = Pick<
-  RunOptions,
-  "retry" | "uids" | "excludeUids" | "reaskAnswered" | "limit" | "shard"
->;
-
 function retryNotes(
   findings: readonly Findings[],
-  { retry, uids, excludeUids, limit }: SelectionOptions,
+  { retry, uids, excludeUids, limit }: RunOptions,
 ): string[] {
   const hasNothingToSend = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
   const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
@@ -119,7 +113,7 @@ function retryNotes(
 function reaskedNotes(
   context: RunContext,
   findings: readonly Findings[],
-  { reaskAnswered }: SelectionOptions,
+  { reaskAnswered }: RunOptions,
 ): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
   const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
@@ -190,9 +184,8 @@ export interface Preview {
 }
 
 export function previewOf(
-  context: RunContext,
+  { context, notices }: RunSetup,
   findings: readonly Findings[],
-  notices: RunNotices,
 ): Preview {
   const warnings = notices.held("warning");
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);

@@ -191,8 +191,8 @@ export async function checkOutputs(
 ): Promise<void> {
   for (const { results } of files) refuseStream(results);
   for (const { runJson } of files) refuseLongName(runJson);
-  checkOwners(files, (path) => path);
   const [inputStats, stats] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
+  checkOwners(files, stats);
   const inputsByKey = new Map([...inputStats].map(([path, info]) => [fileKeyOf(path, info), path]));
   for (const [path, info] of stats) {
     const input = inputsByKey.get(fileKeyOf(path, info));
@@ -200,8 +200,6 @@ export async function checkOutputs(
     throw new UsageError(`Cannot write "${path}": it is the input "${input}". Name another output`);
   }
   await checkRegular(files, stats);
-  // Two paths may lead to the same file.
-  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined);
   await checkSiblings(inputsByKey, files, stats);
 }
 
@@ -230,16 +228,13 @@ function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }
 
-/** Checks that no two paths have the same key. An undefined key never clashes. */
-function checkOwners(
-  files: readonly OutputFiles[],
-  keyOf: (path: string) => string | undefined,
-): void {
+/** Checks that no two outputs have the same path, or paths that lead to the same file. */
+function checkOwners(files: readonly OutputFiles[], stats: Stats): void {
   const owners = new Map<string, string>();
   for (const output of files) {
     for (const path of pathsOf(output)) {
-      const key = keyOf(path);
-      if (key === undefined) continue;
+      const info = stats.get(path);
+      const key = info === undefined ? path : fileKeyOf(path, info);
       const owner = owners.get(key);
       if (owner !== undefined) {
         const advice = stdPath.resolve(owner) === stdPath.resolve(output.input)

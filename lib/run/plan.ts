@@ -24,8 +24,6 @@ export interface AdmissionOptions {
 }
 
 export interface Clash {
-  /** The id that the row would have had. */
-  readonly uid: string;
   readonly sample: number;
   /** The message. The caller puts `file:line: ` before it. */
   readonly problem: string;
@@ -49,7 +47,7 @@ export function admit(
   if (sampleInUse !== undefined && duplicates === "merge") {
     return sampleInUse === 0 && table.fingerprintEquals(slot, contentHash)
       ? undefined
-      : { uid, sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
+      : { sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
   }
   while (sampleInUse !== undefined) {
     // Copies are counted under an id that no row has: a map would take 100 bytes for each id.
@@ -117,8 +115,9 @@ export enum Todo {
 }
 
 const TODO_MASK = 3;
-/** A bit in the byte of a row's first answer: whether the row's id is kept. */
-const KEPT_UID_FLAG = 4;
+/** Bits in the byte of a row's first answer: whether the row's id is kept, and whether it is that of
+ * a copy. */
+const KEPT_UID_FLAG = 4, COPY_FLAG = 8;
 
 /** The decisions on each line that is not blank. */
 export class Plan {
@@ -126,8 +125,8 @@ export class Plan {
   #todos = new Uint8Array(64);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
-  /** For each line: `n` for the row `<uid>~n`, else 0. Empty while all ids differ. */
-  #copies = new Uint32Array(0);
+  /** For each row to send whose id is `<uid>~n`: `n`. */
+  readonly #copies = new NumberQueue();
   readonly keptUids = new KeptUids();
   /** For each answer that is requested again, in input order: the number of its failures line. */
   readonly failureLines = new NumberQueue();
@@ -186,20 +185,17 @@ export class Plan {
     return isKept ? this.keptUids.shift() : undefined;
   }
 
-  /** Notes that the id of the last line's row is `<uid>~<number>`. */
-  markCopy(number: number): void {
-    const index = this.#length - 1;
-    if (index >= this.#copies.length) {
-      const length = Math.max(Math.floor(this.#todos.length / this.#samples), index + 1);
-      this.#copies = new Uint32Array(this.#copies.buffer.transfer(4 * length));
-    }
-    this.#copies[index] = number;
+  /** Notes that the id of the last line's row, which is to be sent, is `<uid>~<number>`. */
+  keepCopy(number: number): void {
+    this.#todos[(this.#length - 1) * this.#samples] |= COPY_FLAG;
+    this.#copies.push(number);
   }
 
-  /** The id of a line's row in the run: `uid`, or `<uid>~2` and so on for a copy. */
-  idOf(index: number, uid: string): string {
-    const copy = index < this.#copies.length ? this.#copies[index] : 0;
-    return copy === 0 ? uid : `${uid}~${copy}`;
+  /** A row's id in the run: `uid`, or `<uid>~2` and so on for a copy. Called once for each row to
+   * send, in order. */
+  takeIdOf(index: number, uid: string): string {
+    const isCopy = (this.#todos[index * this.#samples] & COPY_FLAG) !== 0;
+    return isCopy ? `${uid}~${this.#copies.shift()}` : uid;
   }
 }
 

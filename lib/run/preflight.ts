@@ -109,16 +109,16 @@ class FirstPass {
     this.#isChanged = false;
     this.#requests = 0;
     this.#difference = this.#promptHash = undefined;
-    const uidOrProblem = admit(parsed, this.#options, this.#decide);
-    if (uidOrProblem === undefined) {
+    const uid = admit(parsed, this.#options, this.#decide);
+    if (uid === undefined) {
       findings.merged++;
       return findings.plan.push(Todo.Skip);
     }
-    if (typeof uidOrProblem === "string") this.#count(parsed, line.number);
-    else this.#bad(line, uidOrProblem, uidOrProblem.sample);
-    const uid = typeof uidOrProblem === "string" ? uidOrProblem : uidOrProblem.uid;
-    if (uid !== parsed.uid) findings.plan.markCopy(Number(uid.slice(parsed.uid.length + 1)));
-    else if (this.#requests > 0 && parsed.isUidDerived) findings.plan.keepUid(this.#slot);
+    if (typeof uid !== "string") return this.#bad(line, uid, uid.sample);
+    this.#count(parsed, line.number);
+    if (this.#requests === 0) return;
+    if (uid !== parsed.uid) findings.plan.keepCopy(Number(uid.slice(parsed.uid.length + 1)));
+    else if (parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
   /** Undefined for a finished row, whose image files may be gone. */

@@ -4,31 +4,22 @@ import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import { engineOptions, type RunContext } from "./active_run.ts";
-import { type Preview, previewOf, RunNotices, startNotices } from "./notices.ts";
+import { addStartNotices, type Preview, previewOf, RunNotices } from "./notices.ts";
 import { lineFormat } from "./resolve_options.ts";
-import { type Identity, identityOf } from "./run_file.ts";
-import { Jobs, makeJobs } from "./jobs.ts";
+import { identityOf } from "./run_file.ts";
+import { Jobs, makeJobs, type RunSetup } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import { DisplacedAnswers, OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { crashedInFlight, crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
-import {
-  type ResolvedRunOptions,
-  resolveRunOptions,
-  retryIdsOf,
-  UidSelection,
-} from "./run_options.ts";
+import { resolveRunOptions, retryIdsOf, UidSelection } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
 
 /** Executes or previews one run. An instance can be used once. */
 export class Run {
-  readonly #context: RunContext;
-  readonly #options: ResolvedRunOptions;
-  readonly #selection: UidSelection;
-  readonly #identity: Identity;
+  readonly #setup: RunSetup;
   readonly #started = new Date();
-  readonly #notices: RunNotices;
-  #jobs = new Jobs();
+  #jobs: Jobs;
   #engine: Engine | undefined;
   #heartbeat: Heartbeat | undefined;
   #outputWatch: OutputWatch | undefined;
@@ -37,19 +28,21 @@ export class Run {
   readonly stalledOutputs: StalledOutputs;
   readonly #displacedAnswers: DisplacedAnswers;
 
-  constructor(context: RunContext, options: RunOptions) {
-    this.#context = context;
-    this.#notices = new RunNotices(context.activeRun.progress);
-    this.stalledOutputs = new StalledOutputs(this.#notices, () => this.#engine);
-    this.#displacedAnswers = new DisplacedAnswers(this.#notices);
-    this.#options = resolveRunOptions(options, context.generator);
-    this.#selection = new UidSelection(options.uids, options.excludeUids);
-    this.#identity = identityOf({
-      ...context.generator,
-      finalMessages: options.finalMessages,
-      think: options.think,
-      shards: options.shard?.count,
-    });
+  constructor(context: RunContext, runOptions: RunOptions) {
+    const { generator, activeRun } = context;
+    const options = resolveRunOptions(runOptions, generator);
+    const { finalMessages, think, shard, uids, excludeUids } = options;
+    const identity = identityOf({ ...generator, finalMessages, think, shards: shard?.count });
+    const notices = new RunNotices(activeRun.progress);
+    this.#setup = {
+      ...{ context, options, identity, notices },
+      selection: new UidSelection(uids, excludeUids),
+      retryIds: retryIdsOf(options, generator, identity),
+      signal: activeRun.stopController.signal,
+    };
+    this.#jobs = new Jobs(this.#setup);
+    this.stalledOutputs = new StalledOutputs(notices, () => this.#engine);
+    this.#displacedAnswers = new DisplacedAnswers(notices);
   }
 
   execute(): Promise<Summary> {
@@ -57,26 +50,27 @@ export class Run {
   }
 
   async #execute(): Promise<Summary> {
+    const { signal, notices } = this.#setup;
     try {
-      this.#jobs = await this.#makeJobs({ writes: true });
+      this.#jobs = await makeJobs(this.#setup, { writes: true });
       await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
-      await this.#jobs.claim(this.#options, this.#notices, this.#signal);
-      await this.#jobs.refuseOthers(this.#options, this.#signal);
-      const hasReadInputs = await this.#jobs.preflight(this.#signal, this.#options.stdin);
+      await this.#jobs.claim();
+      await this.#jobs.refuseOthers();
+      const hasReadInputs = await this.#jobs.preflight();
       if (!hasReadInputs) return this.#emitSummary(this.#summarize({ hasReadInputs }));
       this.#refuseProblems();
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
       // The user has stopped the run while it found, divided or claimed files.
-      if (this.#signal.aborted && error === this.#signal.reason) {
+      if (signal.aborted && error === signal.reason) {
         return this.#emitSummary(this.#summarize({ hasReadInputs: false }));
       }
       await this.#recordFailedStart(error);
       throw error;
     } finally {
-      this.#notices.start();
+      notices.start();
       this.#heartbeat?.stop(this.#jobs.missingLines + (this.#engine?.lostCalls ?? 0));
       await this.#outputWatch?.close();
       await this.#status?.end(this.#summary);
@@ -85,9 +79,9 @@ export class Run {
   }
 
   async #recordFailedStart(error: unknown): Promise<void> {
-    const { shard } = this.#options;
+    const { options: { shard }, signal } = this.#setup;
     const [job] = this.#jobs.list;
-    const isFailedStart = this.#status === undefined && !this.#signal.aborted;
+    const isFailedStart = this.#status === undefined && !signal.aborted;
     if (shard === undefined || job === undefined || !isFailedStart) return;
     const { recordFailedStart } = await import("./shard_run.ts");
     await recordFailedStart(job.files.results, shard, error);
@@ -95,8 +89,8 @@ export class Run {
 
   /** Makes no call and changes nothing on disk. */
   async preview(): Promise<Preview> {
-    this.#jobs = await this.#makeJobs({ writes: false });
-    if (this.#options.input.includes("-")) {
+    this.#jobs = await makeJobs(this.#setup, { writes: false });
+    if (this.#setup.options.input.includes("-")) {
       throw new UsageError("Cannot preview standard input: name a file");
     }
     await this.#jobs.each(async (job) => {
@@ -105,12 +99,8 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    this.#addStartNotices();
-    return previewOf(this.#context, this.#jobs.findings, this.#notices);
-  }
-
-  get #signal(): AbortSignal {
-    return this.#context.activeRun.stopController.signal;
+    addStartNotices(this.#setup, this.#jobs.findings);
+    return previewOf(this.#setup, this.#jobs.findings);
   }
 
   async #reportUnreadable(): Promise<void> {
@@ -122,10 +112,10 @@ export class Run {
   }
 
   #refuseProblems(): void {
-    const { mixedShapes } = this.#context.generator;
+    const { options, context: { generator: { mixedShapes } } } = this.#setup;
     // A shard of a small input, or beyond the limit, may have no rows.
-    const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
-    refuseProblems(this.#jobs.findings, { ...this.#options, mixedShapes, allowEmpty });
+    const allowEmpty = options.allowEmpty || options.shard !== undefined;
+    refuseProblems(this.#jobs.findings, { ...options, mixedShapes, allowEmpty });
   }
 
   /** Prepares the outputs for more or fewer lanes. The engine's own limit is set separately. */
@@ -133,28 +123,17 @@ export class Run {
     for (const { sink } of this.#jobs.list) sink?.setConcurrency(concurrency);
   }
 
-  async #makeJobs({ writes }: { writes: boolean }): Promise<Jobs> {
-    return await makeJobs({
-      context: this.#context,
-      options: this.#options,
-      selection: this.#selection,
-      identity: this.#identity,
-      retryIds: retryIdsOf(this.#options, this.#context.generator, this.#identity),
-      notices: this.#notices,
-      writes,
-    });
-  }
-
   async #openJobs(): Promise<void> {
-    const { generator, activeRun, budget: { isPriced } } = this.#context;
-    const format = { ...lineFormat(generator, this.#options), isPriced };
+    const { options, context, notices } = this.#setup;
+    const { generator, activeRun, budget: { isPriced } } = context;
+    const format = { ...lineFormat(generator, options), isPriced };
     const { isIdle } = this.#jobs;
     await this.#jobs.each((job) => job.makeRoom());
     const writing = this.#jobs.each((job) => job.writeRunFile(null, { isIdle }));
     const opening = this.#jobs.open((job, index) => ({
       format,
       concurrency: activeRun.concurrency,
-      fsync: this.#options.fsync ?? "always",
+      fsync: options.fsync ?? "always",
       keepsOutcomes: () => activeRun.keepsOutcomes,
       onDurable: (rows) => {
         job.settled(rows);
@@ -165,7 +144,7 @@ export class Run {
       onBroken: (error) => this.#stopForLostOutput(error),
       onRescue: (...file) => this.#displacedAnswers.add(job.files.results, ...file),
       onUnlocked: (path, reason) => {
-        if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
+        if (options.lock !== false) notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
     // Both wait for the disk. If one fails, the other still ends before the outputs are closed.
@@ -174,19 +153,14 @@ export class Run {
   }
 
   async #runEngine(): Promise<void> {
-    const { activeRun } = this.#context;
+    const { activeRun } = this.#setup.context;
     // Checked before anything is deleted, and again afterwards: another run may have taken a lock
     // meanwhile.
     await this.#jobs.requireLocks();
     await this.#openJobs();
     await this.#jobs.requireLocks();
     this.#announceStart();
-    const status = this.#status = await LiveStatus.open(
-      this.#context,
-      this.#options,
-      this.#jobs,
-      this.#identity.model,
-    );
+    const status = this.#status = await LiveStatus.open(this.#setup, this.#jobs);
     const outputWatch = this.#outputWatch = new OutputWatch(
       this.#jobs.watched,
       (error) => this.#stopForLostOutput(error),
@@ -212,7 +186,7 @@ export class Run {
   #makeEngine(heartbeat: Heartbeat): Engine {
     const jobs = this.#jobs.list;
     return new Engine({
-      ...engineOptions(this.#context),
+      ...engineOptions(this.#setup.context),
       onAttempt: (unwritten) => heartbeat.beforeAttempt(unwritten),
       source: this.#jobs.rows(),
       readsAhead: true,
@@ -229,31 +203,24 @@ export class Run {
 
   /** Starts no more calls. Calls in flight finish, because they are paid for. */
   #stopForLostOutput(error: SinkError): void {
-    this.#notices.add("warning", `${error.message}. Nothing more is sent`);
+    this.#setup.notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
   }
 
-  #addStartNotices(): void {
-    const { missing } = this.#selection;
-    const { findings } = this.#jobs;
-    const { info, warnings } = startNotices(this.#context, findings, this.#options, missing);
-    for (const notice of info) this.#notices.add("info", notice);
-    for (const notice of warnings) this.#notices.add("warning", notice);
-  }
-
   #announceStart(): void {
-    const { generator, activeRun: { progress, concurrency } } = this.#context;
-    this.#addStartNotices();
+    const { notices, identity, context } = this.#setup;
+    const { generator, activeRun: { progress, concurrency } } = context;
+    addStartNotices(this.#setup, this.#jobs.findings);
     const total = this.#jobs.sum((findings) => findings.total);
     const skipped = this.#jobs.sum((findings) => findings.finished);
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
     const crashed = crashedInFlight(this.#jobs.list.map(({ lock }) => lock?.previous));
-    if (crashed > 0 && pending > 0) this.#notices.add("warning", crashWarning(crashed));
+    if (crashed > 0 && pending > 0) notices.add("warning", crashWarning(crashed));
     progress.start({ total, skipped, toSend: pending });
     progress.emit({
       type: "run-start",
       time: this.#started.toISOString(),
-      model: this.#identity.model,
+      model: identity.model,
       teacher: generator.address,
       total,
       skipped,
@@ -261,7 +228,7 @@ export class Run {
       concurrency,
       concurrency_is_auto: generator.isExploring,
     });
-    this.#notices.start();
+    notices.start();
   }
 
   async #finish(): Promise<Summary> {
@@ -278,8 +245,8 @@ export class Run {
 
   /** Emits the last snapshot, and then the summary as the last event. */
   #emitSummary(summary: Summary): Summary {
-    const { progress } = this.#context.activeRun;
-    this.#notices.start();
+    const { notices, context: { activeRun: { progress } } } = this.#setup;
+    notices.start();
     progress.stop();
     progress.emit(summary);
     this.#summary = summary;
@@ -289,8 +256,9 @@ export class Run {
   #summarize({ hasReadInputs }: { hasReadInputs: boolean }): Summary {
     const { remaining } = this.#jobs;
     const haltReason = remaining > 0 ? this.#engine?.haltReason : undefined;
-    const isInterrupted = this.#signal.aborted && (!hasReadInputs || remaining > 0);
-    return this.#context.activeRun.progress.summary({
+    const { signal, context: { activeRun } } = this.#setup;
+    const isInterrupted = signal.aborted && (!hasReadInputs || remaining > 0);
+    return activeRun.progress.summary({
       state: haltReason !== undefined ? "halted" : isInterrupted ? "interrupted" : "done",
       reason: haltReason ?? null,
       started: this.#started.toISOString(),

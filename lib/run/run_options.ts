@@ -1,7 +1,6 @@
 /**
- * The options of a run and of `verify`, checked for callers without types, and which rows a retry
- * sends: those that the user has chosen, except rows that have failed again since an interrupted
- * retry began.
+ * The options of a run, checked for callers without types, and which rows a retry sends: those that
+ * the user has chosen, except rows that have failed again since an interrupted retry began.
  *
  * @module
  */
@@ -25,13 +24,11 @@ import {
 } from "../options.ts";
 import type { Summary } from "../progress/mod.ts";
 import type { Shard } from "../shards/mod.ts";
-import { ENDPOINTS } from "../teacher/mod.ts";
 import { findInputs } from "./inputs.ts";
 import type { RunOptions } from "./options.ts";
 import { outputFilesOf, sharedOutput } from "./outputs.ts";
-import { GENERATOR_RULES, type ResolvedOptions, ROW_RULES } from "./resolve_options.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
 import { type Identity, readRunFile, type UnfinishedRetry } from "./run_file.ts";
-import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
@@ -69,16 +66,6 @@ export const RUN_RULES: OptionRules<RunOptions> = {
 function isTypeOrStatus(value: unknown): boolean {
   return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
 }
-
-export const VERIFY_RULES: OptionRules<VerifyOptions> = {
-  ...ROW_RULES,
-  input: paths,
-  output: path,
-  limit: wholeNumberFrom(1),
-  samples: GENERATOR_RULES.samples,
-  endpoint: oneOf(ENDPOINTS),
-  shard: RUN_RULES.shard,
-};
 
 /** Options of a run, with paths as strings. */
 export interface ResolvedRunOptions extends RunOptions {

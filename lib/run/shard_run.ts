@@ -177,16 +177,11 @@ export class OtherShards {
   #unfinishedCount = 0;
 
   /** The share is 0 until the first poll. `now` is a monotonic clock in milliseconds. */
-  constructor(
-    stem: string,
-    shard: Shard,
-    parallel = shard.parallel ?? shard.count,
-    now = () => performance.now(),
-  ) {
+  constructor(stem: string, shard: Shard, now = () => performance.now()) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);
     this.#shard = shard;
-    this.#parallel = Math.min(parallel, shard.count);
+    this.#parallel = Math.min(shard.parallel ?? shard.count, shard.count);
     this.#now = now;
     this.#tickedAt = now();
   }

@@ -12,8 +12,9 @@ import { openLines } from "../formats/mod.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 import { readRunFile, rowOptionsOf } from "./run_file.ts";
-import { checkOptions, requireOptions } from "../options.ts";
-import { VERIFY_RULES } from "./run_options.ts";
+import { checkOptions, oneOf, type OptionRules, requireOptions } from "../options.ts";
+import { RUN_RULES } from "./run_options.ts";
+import { GENERATOR_RULES, ROW_RULES } from "./resolve_options.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
 import { refuseDivided } from "./claim.ts";
@@ -23,7 +24,7 @@ import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
 import { badRowUid, isBadRowLine, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { RowParser } from "../source/mod.ts";
-import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
+import { type EndpointName, endpointProblem, ENDPOINTS } from "../teacher/mod.ts";
 import { sumOf } from "../figures.ts";
 
 /** Options of {@linkcode verify}. Row options and samples default to those of the run, in its
@@ -42,6 +43,13 @@ export interface VerifyOptions extends RowOptions {
   /** The shard that was run. @default the whole input */
   shard?: Shard;
 }
+
+const { input, output, limit, shard } = RUN_RULES, { samples } = GENERATOR_RULES;
+const RULES: OptionRules<VerifyOptions> = {
+  ...ROW_RULES,
+  ...{ input, output, limit, shard, samples },
+  endpoint: oneOf(ENDPOINTS),
+};
 
 /** What `verify` has found for one input. */
 export interface Verification {
@@ -88,8 +96,8 @@ export interface Verification {
  * hold the answers
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
-  checkOptions(options, VERIFY_RULES);
-  requireOptions("verify", options, ["input", "output"], VERIFY_RULES);
+  checkOptions(options, RULES);
+  requireOptions("verify", options, ["input", "output"], RULES);
   const inputs = pathsOf(options.input);
   if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
@@ -101,10 +109,9 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   // Without this check, rows whose answers are in shards would be reported as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    const [{ results }] = outputs;
     throw new UsageError(
-      `Cannot verify "${results}": shards of this input, or a merge, hold the answers. Verify each ` +
-        "shard with --shard, or name the merged results as the output",
+      `Cannot verify "${outputs[0].results}": shards of this input, or a merge, hold the ` +
+        "answers. Verify each shard with --shard, or name the merged results as the output",
       { cause },
     );
   });
@@ -121,8 +128,7 @@ async function verifyShard(
   const output = pathOf(options.output), { limit } = options;
   const request = { inputs, files, output, shard, limit, input: options, writes: false };
   const shardFiles = await shardFilesOf(request);
-  const shardLimit = limit === undefined ? undefined : shardFiles.limit;
-  return await verifyOne(shardFiles.files, { ...options, limit: shardLimit });
+  return await verifyOne(shardFiles.files, { ...options, limit: shardFiles.limit });
 }
 
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
@@ -130,10 +136,10 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const { input: name, pieces } = files, { imagesRoot } = options;
-  const piecesToRead = pieces.map((piece) => ({ options: rows, ...piece }));
+  const { imagesRoot, limit = Infinity } = options;
+  const piecesToRead = files.pieces.map((piece) => ({ options: rows, ...piece }));
   const findings = await preflight(new InputSequence(piecesToRead, { imagesRoot }), {
-    name,
+    name: files.input,
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
@@ -141,14 +147,14 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
         endpointProblem(options.endpoint ?? "chat", messages, params),
     }),
     table: audit.table,
-    limit: options.limit ?? Infinity,
+    limit,
     duplicates: rows.duplicates ?? "merge",
     samples,
     changed: "keep",
     onlyFailures: false,
     isOnDisk: ({ file, line }) => audit.badRows.has(badRowUid(file, line)),
   });
-  const isWhole = options.limit === undefined;
+  const isWhole = limit === Infinity;
   const surplus = isWhole ? await audit.countSurplus(rows.uidField) : 0;
   const { total, succeeded, failed } = findings;
   return {
@@ -208,7 +214,7 @@ export class Audit {
    * adds only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     this.#resultsPaths.push(path);
-    for await (const { line, row } of this.#audited(path, "results")) {
+    for await (const { line, row } of rowsOf(path, "results", this.#report)) {
       const slot = this.#insert(row);
       if (this.table.has(slot, HAS_RESULT)) {
         if (areRescued) continue;
@@ -221,7 +227,7 @@ export class Audit {
   }
 
   async readFailures(path: string): Promise<void> {
-    for await (const { row } of this.#audited(path, "failures")) {
+    for await (const { row } of rowsOf(path, "failures", this.#report)) {
       if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
       // Sets no flag: the row may have a result or an earlier failure.
       else if (isPendingLine(row)) this.table.insert(row.uid);
@@ -240,8 +246,7 @@ export class Audit {
     const orphans = this.orphans;
     if (orphans === 0) return 0;
     for (const path of this.#resultsPaths) {
-      for await (const { row } of linesOf(path, "results")) {
-        if (row === undefined) continue;
+      for await (const { row } of rowsOf(path, "results")) {
         const { rowUid, sample } = originOf({ ...row }, uidFields);
         const rowSlot = this.table.find(rowUid);
         if (sample === 0 || rowSlot === -1 || !this.table.has(rowSlot, SEEN)) continue;
@@ -261,39 +266,35 @@ export class Audit {
     return slot;
   }
 
-  async *#audited(path: string, kind: LineKind): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, row, problem } of linesOf(path, kind)) {
-      if (row === undefined) this.#report(path, line, problem);
-      else yield { line, row };
-    }
-  }
-
-  #report(path: string, line: number, problem: string): void {
+  readonly #report: OnDamage = (path, line, problem) => {
     if (++this.damageCount <= MAX_DAMAGE_SHOWN) this.damage.push({ path, line, problem });
-  }
+  };
 }
 
-/** A row, or why there is none. */
-type LineContent = { row: AuditedRow; problem?: undefined } | { row?: undefined; problem: string };
+type OnDamage = (path: string, line: number, problem: string) => void;
 
-/** Yields the lines of an output file; none if the file is missing. */
-async function* linesOf(path: string, kind: LineKind) {
+/** Yields the intact lines of an output file; none if the file is missing. */
+async function* rowsOf(
+  path: string,
+  kind: LineKind,
+  onDamage: OnDamage = () => {},
+): AsyncGenerator<{ line: number; row: AuditedRow }> {
   if (!(await exists(path))) return;
   for await (const lines of openLines(path)) {
     for (const { number: line, text, problem = "unreadable" } of lines) {
-      const content: LineContent = text === undefined ? { problem } : contentOf(text, kind);
-      yield { line, ...content };
+      const row = text === undefined ? problem : rowOrProblem(text, kind);
+      if (typeof row === "string") onDamage(path, line, row);
+      else yield { line, row };
     }
   }
 }
 
-function contentOf(text: string, kind: LineKind): LineContent {
+function rowOrProblem(text: string, kind: LineKind): AuditedRow | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { problem: `it is not JSON: ${(error as Error).message}` };
+    return `it is not JSON: ${(error as Error).message}`;
   }
-  const problem = foreignLineProblem(value, kind);
-  return problem === undefined ? { row: value as AuditedRow } : { problem };
+  return foreignLineProblem(value, kind) ?? value as AuditedRow;
 }

@@ -4,7 +4,7 @@ import { Plan, Todo } from "../../lib/run/plan.ts";
 
 Deno.test("Plan is empty at first", () => {
   const plan = new Plan();
-  assertEquals([plan.length, plan.toAsk, plan.bad, plan.idOf(0, "a")], [0, 0, 0, "a"]);
+  assertEquals([plan.length, plan.toAsk, plan.bad, plan.takeIdOf(0, "a")], [0, 0, 0, "a"]);
 });
 
 Deno.test("Plan returns each decision and counts them", () => {
@@ -44,15 +44,15 @@ Deno.test("Plan skips the other answers of a line that is bad for one of them", 
   assertEquals([plan.length, plan.bad, plan.toAsk], [2, 1, 1]);
 });
 
-Deno.test("Plan.markCopy() gives the row of the last line another id, and only that row", () => {
+Deno.test("Plan.keepCopy() gives the row of the last line another id, and only that row", () => {
   const plan = new Plan(2);
   const copies = [1, 4_000, 9_999];
   for (let line = 0; line < 10_000; line++) {
     plan.push(Todo.Ask);
-    if (copies.includes(line)) plan.markCopy(line + 1);
+    if (copies.includes(line)) plan.keepCopy(line + 1);
   }
   plan.push(Todo.Ask);
-  const ids = Array.from({ length: 10_001 }, (_, line) => plan.idOf(line, "a"));
+  const ids = Array.from({ length: 10_001 }, (_, line) => plan.takeIdOf(line, "a"));
   assertEquals(copies.map((line) => ids[line]), ["a~2", "a~4001", "a~10000"]);
   assertEquals(ids.filter((id) => id !== "a").length, 3);
 });

@@ -27,8 +27,8 @@ class Shards {
   }
 
   #othersOf(index: number, parallel = COUNT): OtherShards {
-    const shard = { index, count: COUNT };
-    return new OtherShards(this.#dir.path("out/x"), shard, parallel, () => this.#now);
+    const shard = { index, count: COUNT, parallel };
+    return new OtherShards(this.#dir.path("out/x"), shard, () => this.#now);
   }
 
   restart(index: number): void {
@@ -117,7 +117,7 @@ Deno.test("a process that was stopped reads shards again that were done, in case
     );
   for (let index = 1; index < count; index++) await write(index, 1, 0, "done");
   let now = 0;
-  const others = new OtherShards(dir.path("out/x"), { index: 0, count }, count, () => now);
+  const others = new OtherShards(dir.path("out/x"), { index: 0, count }, () => now);
   for (let poll = 0; poll < 3; poll++) await others.poll();
   assertEquals(others.share, 1);
   // While it was stopped, a shard was started again and has taken its share.
@@ -179,7 +179,7 @@ Deno.test("the last of many shards take what others leave at the next beat, and 
   // On a slow file system, reading these files takes longer than a stop that counts.
   let now = 0;
   const slow = () => now += 20_000;
-  const others = new OtherShards(dir.path("out/x"), { index: 0, count }, 2, slow);
+  const others = new OtherShards(dir.path("out/x"), { index: 0, count, parallel: 2 }, slow);
   assertEquals(await others.poll(), 0.5);
   await write(1, done);
   assertEquals(await others.poll(), 1);
@@ -199,7 +199,7 @@ Deno.test("a share of 0 leaves a teacher without rpm and tpm unlimited", () => {
 Deno.test("shards that do not send in step stay below the limit in every minute", async () => {
   await using dir = await tempDir();
   let now = 0;
-  const others = new OtherShards(dir.path("out/x"), { index: 0, count: COUNT }, COUNT);
+  const others = new OtherShards(dir.path("out/x"), { index: 0, count: COUNT });
   await others.poll();
   const limiters = Array.from({ length: COUNT }, () => {
     const limiter = new RateLimiter({ rpm: 600, now: () => now });
