@@ -35,10 +35,12 @@ export function parseJson(text: string): unknown {
   return value === undefined ? parsedJson(repairedJson(text)) : value;
 }
 
-/** Parses the body of an error. LiteLLM sends errors of streams as an event, whatever the status. */
-export function parseErrorBody(text: string): unknown {
+/** Parses the body of an error: an object, a list of one (Google), or an event, as LiteLLM sends
+ * errors of streams, whatever the status. */
+export function parseErrorBody(text: string): JsonObject | undefined {
   const event = /^\s*(?:event:[^\n]*\n\s*)?data:([^\r\n]*)/.exec(text)?.[1];
-  return parseJson(event ?? text);
+  const body = parseJson(event ?? text);
+  return firstObject(body) ?? asObject(body);
 }
 
 export function isCompleteJson(text = ""): boolean {
