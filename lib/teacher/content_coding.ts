@@ -192,7 +192,7 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
  * `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = firstCharacters(withoutSpace(start));
-  return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
+  return /^(?:\{\s*(?:"|$)|\[\s*\{\s*")/.test(text) || kindOf(start) === "events";
 }
 
 /** Removes white space from the start, and a byte order mark. */
