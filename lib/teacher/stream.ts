@@ -169,7 +169,7 @@ export class StreamReader implements EventSink {
     // MiniMax's errors have null as `choices`.
     if (choice === undefined && (chunk.choices ?? null) === null) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
-      if (statesProblem(chunk)) {
+      if (statesProblem({ ...chunk, error: undefined })) {
         this.error = missingChoiceError(chunk, "choice", "", this.#origin);
         return;
       }
