@@ -52,8 +52,20 @@ interface KindDefinition {
 }
 
 const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
-  jsonl: { acceptsText: true, open: (_schema, sink) => jsonLines(sink) },
-  json: { acceptsText: true, open: (_schema, sink) => jsonArray(sink) },
+  jsonl: {
+    acceptsText: true,
+    open: (_schema, sink) => textTable(sink, { row: (row) => `${textOf(row)}\n` }),
+  },
+  // An array with an object on each line.
+  json: {
+    acceptsText: true,
+    open: (_schema, sink) =>
+      textTable(sink, {
+        start: "[",
+        row: (row, index) => `${index === 0 ? "\n" : ",\n"}${textOf(row)}`,
+        end: (rowCount) => rowCount === 0 ? "]\n" : "\n]\n",
+      }),
+  },
   csv: { open: ({ columns }, sink) => csv(sink, [...columns.keys()]) },
   parquet: {
     isTyped: true,
@@ -164,28 +176,14 @@ type Row = Fields | string;
 /** Text is written once it has this many characters. */
 const BLOCK_CHARS = 1 << 20;
 
-function jsonLines(sink: ByteSink): TableWriter {
-  return textTable(sink, { row: (row) => `${textOf(row)}\n` });
-}
-
-/** Writes a JSON array with an object on each line. */
-function jsonArray(sink: ByteSink): TableWriter {
-  return textTable(sink, {
-    start: "[",
-    row: (row, index) => `${index === 0 ? "\n" : ",\n"}${textOf(row)}`,
-    end: (rowCount) => rowCount === 0 ? "]\n" : "\n]\n",
-  });
-}
-
 /** Writes lists and objects as JSON, null as an empty field. An empty field alone in its row
  * is quoted, because readers skip empty lines. */
 function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
-  const record = (fields: readonly string[]) => fields.map(quoteField).join(",");
   return textTable(sink, {
     start: `${columns.map(quoteName).join(",")}\r\n`,
     row: (row) => {
-      const text = record(columns.map((name) => fieldOf(cellOf(row as Fields, name))));
-      return `${text || '""'}\r\n`;
+      const fields = columns.map((name) => quoteField(fieldOf(cellOf(row as Fields, name))));
+      return `${fields.join(",") || '""'}\r\n`;
     },
   });
 }

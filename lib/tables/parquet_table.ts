@@ -100,8 +100,7 @@ export class ParquetTable implements TableWriter {
           return { key: key.toWellFormed(), value: this.#convert(member, type.of) };
         });
       case "struct": {
-        // Parquet has no struct without fields, so "{}" is stored as JSON.
-        if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
+        if (type.fields.size === 0) return this.#convert(value, NO_FIELDS);
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
           const converted = this.#convert(cellOf(value as Fields, name), field);
@@ -130,6 +129,8 @@ export class ParquetTable implements TableWriter {
 }
 
 const NUMBER_CHARS = 8;
+/** Parquet has no struct without fields, so "{}" is stored as JSON. */
+const NO_FIELDS: ColumnType = { kind: "json" };
 
 /** The schema of a column, depth first. Columns and fields may be null: rows need not have them. */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
@@ -145,13 +146,11 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
       return [
         { ...element, converted_type: "MAP", logical_type: { type: "MAP" }, num_children: 1 },
         { name: "key_value", repetition_type: "REPEATED", num_children: 2 },
-        { ...elementsOf("key", { kind: "string" })[0], repetition_type: "REQUIRED" },
+        { name: "key", repetition_type: "REQUIRED", ...STRING_ELEMENT },
         ...elementsOf("value", type.of),
       ];
     case "struct":
-      if (type.fields.size === 0) {
-        return [{ ...element, type: "BYTE_ARRAY", logical_type: { type: "JSON" } }];
-      }
+      if (type.fields.size === 0) return elementsOf(name, NO_FIELDS);
       return [
         { ...element, num_children: type.fields.size },
         ...[...type.fields].flatMap(([field, fieldType]) => elementsOf(field, fieldType)),

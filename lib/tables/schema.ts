@@ -28,6 +28,7 @@ const MAX_FIELDS = 300;
 const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
+const NULL: ColumnType = { kind: "null" };
 
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
@@ -42,13 +43,7 @@ export class Schema {
 
   /** Widens the types to include the values of a row. */
   add(row: Readonly<Record<string, unknown>>): void {
-    for (const name in row) {
-      const value = row[name];
-      if (value === undefined) continue;
-      const before = this.columns.get(name) ?? { kind: "null" };
-      const after = widenType(before, value, 0);
-      if (after !== before || before.kind === "null") this.columns.set(name, after);
-    }
+    addFields(this.columns, row, 0);
   }
 }
 
@@ -57,7 +52,6 @@ export function cellOf(row: Readonly<Record<string, unknown>>, name: string): un
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
 
-/** Replaces `type`, found in rows, with the input's `exact` type where both are compatible. */
 function refineType(type: ColumnType, exact: ExactType): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -114,9 +108,7 @@ function widenType(type: ColumnType, value: unknown, depth: number): ColumnType 
   if (Array.isArray(value)) {
     if (depth >= MAX_DEPTH) return JSON_TEXT;
     if (type.kind !== "list" && type.kind !== "null") return JSON_TEXT;
-    const list = type.kind === "list"
-      ? type
-      : { kind: "list" as const, of: { kind: "null" } as ColumnType };
+    const list = type.kind === "list" ? type : { kind: "list" as const, of: NULL };
     for (const element of value) list.of = widenType(list.of, element, depth + 1);
     return list;
   }
@@ -142,20 +134,29 @@ function widenScalar(type: ColumnType, scalar: Scalar, isRounded: boolean): Colu
 
 function widenStruct(
   type: ColumnType,
-  value: Record<string, unknown>,
+  value: Readonly<Record<string, unknown>>,
   depth: number,
 ): ColumnType {
   if (depth >= MAX_DEPTH) return JSON_TEXT;
   if (type.kind !== "struct" && type.kind !== "null") return JSON_TEXT;
   const struct = type.kind === "struct" ? type : { kind: "struct" as const, fields: new Map() };
-  for (const name in value) {
-    if (value[name] === undefined) continue;
-    struct.fields.set(
-      name,
-      widenType(struct.fields.get(name) ?? { kind: "null" }, value[name], depth + 1),
-    );
-  }
+  addFields(struct.fields, value, depth + 1);
   return struct.fields.size > MAX_FIELDS ? JSON_TEXT : struct;
+}
+
+/** Adds new fields, and widens the types of the others to include the values of an object. */
+function addFields(
+  types: Map<string, ColumnType>,
+  object: Readonly<Record<string, unknown>>,
+  depth: number,
+): void {
+  for (const name in object) {
+    const value = object[name];
+    if (value === undefined) continue;
+    const before = types.get(name);
+    const after = widenType(before ?? NULL, value, depth);
+    if (after !== before) types.set(name, after);
+  }
 }
 
 /** The kind of a value that is not a list; undefined for an object. */

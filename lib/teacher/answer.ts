@@ -8,6 +8,7 @@ import {
   brokenAnswerError,
   missingChoiceError,
   notAnObjectError,
+  type Origin,
   otherAnswer,
   statedError,
 } from "./answer_body.ts";
@@ -21,9 +22,9 @@ export const NO_JSON_TEXT = "";
 
 /** @throws {TeacherError} If the body contains no completion, or reports an error. */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
-  const { redact } = context;
+  const origin = { status, redact: context.redact };
   const unwrappedBody = answerBody(text);
-  if (unwrappedBody === undefined) throw notAnObjectError(text, { status, redact });
+  if (unwrappedBody === undefined) throw notAnObjectError(text, origin);
   const body = unwrappedBody.object;
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
@@ -32,9 +33,9 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   const finishReason = choice === undefined ? "" : finishReasonOf(choice, answer);
   const message = choice && messageIn(choice, finishReason);
   if (choice === undefined || message === undefined) {
-    if (error !== undefined) throw statedError(error, { status, redact }, body);
-    if (choice === undefined) throw errorWithoutChoice(body, text, status, context);
-    throw missingChoiceError(body, '"message" in its choice', text, { status, redact });
+    if (error !== undefined) throw statedError(error, origin, body);
+    if (choice === undefined) throw errorWithoutChoice(body, text, origin, context);
+    throw missingChoiceError(body, '"message" in its choice', text, origin);
   }
   const { content, reasoning } = new MessageReader().read(message);
   const completion = toCompletion({
@@ -54,7 +55,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
   }, context);
   if (error === undefined) return completion;
-  const stated = statedError(error, { status, redact }, body);
+  const stated = statedError(error, origin, body);
   // A partial answer beside an error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
@@ -81,10 +82,9 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
 function errorWithoutChoice(
   body: JsonObject,
   text: string,
-  status: number,
+  origin: Origin,
   context: AnswerContext,
 ): TeacherError {
-  const origin = { status, redact: context.redact };
   const other = "choices" in body ? undefined : otherAnswer(body);
   if (other === undefined) return missingChoiceError(body, "choice", text, origin);
   const error = brokenAnswerError(other.message, "", origin, "other_api");
@@ -203,7 +203,8 @@ export class MessageReader {
     }
     const parts: unknown[] = Array.isArray(content) ? content : [content];
     if (parts.length > 0 && !parts.some(isPart)) {
-      return { content: jsonTextOf(content), reasoning: field };
+      // An answer that the server has parsed, as some do if it has a schema.
+      return { content: isTooDeep(content) ? "" : JSON.stringify(content), reasoning: field };
     }
     return {
       content: parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join(""),
@@ -256,12 +257,6 @@ const PART_TYPE =
 const PART_MEMBER =
   /^(?:type|text|annotations|cache_control|thought|thought(?:_s|S)ignature|functionCall|inlineData|fileData|executableCode|codeExecutionResult)$/;
 
-/** Returns the JSON text of an answer that the server has parsed, as some do if it has a schema; ""
- * if it is nested too deeply. */
-function jsonTextOf(answer: unknown): string {
-  return isTooDeep(answer) ? "" : JSON.stringify(answer);
-}
-
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};
   return textOf(reasoning_content) || textOf(reasoning);
@@ -277,15 +272,12 @@ function textOf(part: unknown, levels = MAX_PART_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
   if (Array.isArray(part)) return part.map((element) => textOf(element, levels - 1)).join("");
-  const { text, thinking, reasoning, summary, content } = part as JsonObject;
+  const { text, thinking, reasoning, summary, content, effort } = part as JsonObject;
+  // With `effort`, `summary` is a setting instead: `{"effort":"high","summary":"auto"}`.
+  const summaryText = effort === undefined ? summary : "";
   // `text.value`: Azure's agents. Any other `value` may be a member of the answer itself.
   return asText(asObject(text)?.value) || textOf(text, levels - 1) ||
     textOf(thinking, levels - 1) ||
-    textOf(reasoning, levels - 1) || summaryOf(summary, part as JsonObject, levels) ||
+    textOf(reasoning, levels - 1) || textOf(summaryText, levels - 1) ||
     textOf(content, levels - 1);
-}
-
-/** With `effort`, `summary` is a setting instead: `{"effort":"high","summary":"auto"}`. */
-function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
-  return effort === undefined ? textOf(summary, levels - 1) : "";
 }

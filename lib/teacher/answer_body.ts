@@ -231,9 +231,8 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
 /** Matches messages with which gateways report success, and empty messages. */
 const SAYS_SUCCESS = /^(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?$/i;
 
-/** Whether a chunk without choices and without a stated `error` reports a problem. */
-export function statesProblem(chunk: JsonObject): boolean {
-  return !SAYS_SUCCESS.test(errorMessage({ ...chunk, error: undefined })?.trim() ?? "");
+export function statesProblem(body: JsonObject): boolean {
+  return !SAYS_SUCCESS.test(errorMessage(body)?.trim() ?? "");
 }
 
 /** Makes the error of a response without a choice, or with a choice without a message: many servers
@@ -247,9 +246,7 @@ export function missingChoiceError(
   text: string,
   origin: Origin,
 ): TeacherError {
-  if (!SAYS_SUCCESS.test(errorMessage(answer)?.trim() ?? "")) {
-    return errorFrom(answer, statedStatus(answer), origin, true);
-  }
+  if (statesProblem(answer)) return errorFrom(answer, statedStatus(answer), origin, true);
   const isKnownApi = "choices" in answer || "output" in answer;
   const code = isKnownApi ? "broken_answer" : "other_api";
   return brokenAnswerError(`The answer has no ${missing}`, text, origin, code);

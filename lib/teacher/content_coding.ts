@@ -14,9 +14,8 @@ import {
 
 export interface ByteSink {
   data(chunk: Uint8Array): void;
-  end(): void;
-  /** Called if the rest cannot be decoded. Nothing follows. */
-  broken(error: Error): void;
+  /** `error` is set if the rest cannot be decoded. */
+  end(error?: Error): void;
 }
 
 type Coding = "gzip" | "deflate" | "br" | "zstd";
@@ -84,13 +83,9 @@ export class Decoder implements ByteSink {
     this.#decompressor.write(chunk);
   }
 
-  end(): void {
-    if (this.#decompressor === undefined) this.#next.end();
+  end(error?: Error): void {
+    if (this.#decompressor === undefined || error !== undefined) this.#next.end(error);
     else this.#decompressor.end();
-  }
-
-  broken(error: Error): void {
-    this.#next.broken(error);
   }
 
   /** Stops the chain from here on, and frees native memory. */
@@ -115,7 +110,7 @@ export class Decoder implements ByteSink {
   /** Keeps a complete member that garbage follows, as the gzip tool does; zlib reports an error. */
   #failed(error: Error): void {
     const first = error.message === NO_MEMBER ? firstMember(joined(this.#coded)) : undefined;
-    if (first === undefined) return this.#next.broken(error);
+    if (first === undefined) return this.#next.end(error);
     this.#next.data(first.subarray(this.#decodedBytes));
     this.#next.end();
   }
@@ -197,7 +192,7 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
  * `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = firstCharacters(withoutSpace(start));
-  return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
+  return /^(?:\{\s*(?:"|$)|\[\s*\{\s*")/.test(text) || kindOf(start) === "events";
 }
 
 /** Removes white space from the start, and a byte order mark. */

@@ -7,7 +7,7 @@ import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, toCompletion } from "./completion.ts";
 import { isPage, pageText } from "./content_coding.ts";
 import { remedyFor } from "./interruptions.ts";
-import { asObject, firstObject, type JsonObject, parseErrorBody, parseJson } from "./json.ts";
+import { asObject, firstObject, type JsonObject, parseErrorBody } from "./json.ts";
 import { type Address, baseUrlAt, redactAddress } from "./network.ts";
 import {
   exhaustion,
@@ -36,7 +36,7 @@ const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
   const { status, headers, context, now } = options, { redact } = context;
-  const sent = parseErrorBody(options.text);
+  const sent = parseErrorBody(options.text) ?? {};
   const stated = readError(sent, status, redact);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs, advice = gatewayAdvice(options);
@@ -59,7 +59,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
 /** An error in the words of the server that failed: it may be behind a router or gateway. */
 interface StatedError {
   /** The body of the server that failed; the router's body if it passes on no other. */
-  readonly body: unknown;
+  readonly body: JsonObject;
   /** The message, with the provider's name if a router states it; undefined if there is none. */
   readonly message: string | undefined;
   readonly code: string | undefined;
@@ -69,7 +69,11 @@ interface StatedError {
   readonly isRelayed: boolean | undefined;
 }
 
-export function readError(sent: unknown, status: number | undefined, redact: Redact): StatedError {
+export function readError(
+  sent: JsonObject,
+  status: number | undefined,
+  redact: Redact,
+): StatedError {
   const relayed = relayedError(sent, status);
   const body = innermost(relayed?.body ?? filterError(sent) ?? sent);
   const code = codeOf(body) ?? codeOf(sent);
@@ -83,15 +87,15 @@ export function readError(sent: unknown, status: number | undefined, redact: Red
 }
 
 /** Azure's model inference sends status 400 with a completion that its filter has blocked. */
-function filterError(body: unknown): JsonObject | undefined {
-  const choice = firstObject(asObject(body)?.choices);
+function filterError({ choices }: JsonObject): JsonObject | undefined {
+  const choice = firstObject(choices);
   const error = asObject(asObject(choice?.content_filter_results)?.error);
   return error === undefined ? undefined : { error };
 }
 
 /** Groq returns the model's text with the error if it is not the required tool call or JSON. */
-function partialOf(body: unknown, context: AnswerContext): Completion | undefined {
-  const content = asText(asObject(asObject(body)?.error)?.failed_generation);
+function partialOf({ error }: JsonObject, context: AnswerContext): Completion | undefined {
+  const content = asText(asObject(error)?.failed_generation);
   if (content === "") return undefined;
   return toCompletion({ content, finishReason: "error" }, context);
 }
@@ -146,9 +150,7 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
 
 /** Returns the most specific code. The exceeded limit (Anthropic, OpenRouter) and Google's reason
  * come before the type, which is the same for every 429. */
-function codeOf(body: unknown): string | undefined {
-  if (Array.isArray(body)) return codeOf(firstObject(body));
-  const top = asObject(body) ?? {};
+function codeOf(top: JsonObject): string | undefined {
   const error = asObject(top.error) ?? asObject(top.detail) ?? firstObject(top.errors) ?? {};
   const metadata = asObject(error.metadata) ?? {};
   const candidates = [
@@ -168,15 +170,16 @@ function codeOf(body: unknown): string | undefined {
 /** Returns the body of the server behind a gateway; `body` itself if there is none. The inner body
  * is JSON text in the message (Gemini's tools and gateways to Google), a value that the gateway
  * could not read (Vercel), or FastAPI's `detail`. */
-function innermost(body: unknown, levels = 3): unknown {
-  const { error, detail } = asObject(body) ?? {};
-  if (levels > 0 && asObject(asObject(detail)?.error) !== undefined) {
+function innermost(body: JsonObject, levels = 3): JsonObject {
+  const detail = asObject(body.detail);
+  if (levels > 0 && detail !== undefined && asObject(detail.error) !== undefined) {
     return innermost(detail, levels - 1);
   }
-  const unread = asText(asObject(asObject(error)?.value)?.error_message);
-  const inner = parseJson(unread || errorMessage(body) || "");
-  const isErrorBody = inner !== undefined && errorMessage(inner) !== undefined;
-  return isErrorBody ? innermost(inner, levels - 1) : body;
+  const unread = asText(asObject(asObject(body.error)?.value)?.error_message);
+  const inner = parseErrorBody(unread || errorMessage(body) || "");
+  return inner !== undefined && errorMessage(inner) !== undefined
+    ? innermost(inner, levels - 1)
+    : body;
 }
 
 /** Matches messages of OpenRouter, Cloudflare's AI gateway and OpenCode about a failed provider. */
@@ -188,17 +191,17 @@ const RELAYED_SEARCH_CHARS = 150;
 /** The error of a provider, with the body that the router sends; undefined if the error is the
  * server's own. OpenRouter sends the body as text (`metadata.raw`). */
 function relayedError(
-  body: unknown,
+  top: JsonObject,
   status: number | undefined,
-): Pick<StatedError, "body" | "message" | "isRelayed"> | undefined {
-  const routerMessage = errorMessage(body) ?? "";
+): Partial<StatedError> | undefined {
+  const routerMessage = errorMessage(top) ?? "";
   if (!RELAYED.test(routerMessage.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
-  const top = asObject(body) ?? {};
   const metadata = asObject(asObject(top.error)?.metadata) ?? asObject(top.metadata) ?? {};
   const provider = asText(metadata.provider_name);
   const raw = asText(metadata.raw).trim();
-  const inner = typeof metadata.raw === "string" ? parseJson(raw) : metadata.raw;
-  const stated = errorMessage(inner) || (asObject(inner) === undefined && !isPage(raw) ? raw : "");
+  const inner = parseErrorBody(raw) ?? firstObject(metadata.raw) ?? asObject(metadata.raw);
+  const isText = inner === undefined || !raw.startsWith("{");
+  const stated = errorMessage(inner ?? {}) || (isText && !isPage(raw) ? raw : "");
   const message = /\s/.test(stated) ? stated : [routerMessage, stated].filter(Boolean).join(": ");
   return {
     body: inner,
@@ -209,33 +212,29 @@ function relayedError(
 }
 
 /** The message in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
-export function errorMessage(body: unknown): string | undefined {
-  if (Array.isArray(body)) return errorMessage(firstObject(body));
-  const object = asObject(body);
-  if (object === undefined) return undefined;
-  const { message, detail } = object;
+export function errorMessage(body: JsonObject): string | undefined {
+  const { message, detail } = body;
   // Cloudflare's AI gateway sends a list.
-  const error = Array.isArray(object.error) ? object.error[0] : object.error;
+  const error = Array.isArray(body.error) ? body.error[0] : body.error;
   const stated = asText(asObject(error)?.message) || asText(error) || asText(message) ||
     detailMessage(detail) || detailMessage(asObject(message)?.detail) ||
     asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
-    gatewayMessage(object);
+    gatewayMessage(body);
   if (stated !== "") return stated;
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
 /** Google states the wait in the body: `"retryDelay": "34.07s"`. */
-function statedDelayMs(body: unknown): number | undefined {
-  if (Array.isArray(body)) return statedDelayMs(firstObject(body));
-  const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
+function statedDelayMs({ error }: JsonObject): number | undefined {
+  const delay = detailOf(asObject(error) ?? {}, "RetryInfo")?.retryDelay;
   const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
   const ms = seconds === undefined ? NaN : Number(seconds) * 1_000;
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
 /** The provider's header fields, which OpenRouter sends in the body, with names in lower case. */
-function statedHeaders(body: unknown): Readonly<Record<string, string>> {
-  const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
+function statedHeaders({ error }: JsonObject): Readonly<Record<string, string>> {
+  const headers = asObject(asObject(asObject(error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
   );

@@ -41,10 +41,9 @@ export class IncomingBody implements ByteSink {
   #bytes = 0;
   /** The number of bytes at the last `hasNewObject()`. */
   #checkedBytes = 0;
-  #hasBegun = false;
   #decoder: Decoder | undefined;
   #transcoder: Transcoder | undefined;
-  /** The first decoder, of compression or else of a charset; undefined if neither is needed. */
+  /** Receives the bytes: the decoder, the transcoder or this; undefined before the first bytes. */
   #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
 
@@ -59,11 +58,8 @@ export class IncomingBody implements ByteSink {
   }
 
   receive(chunk: Uint8Array): void {
-    if (!this.#hasBegun) {
-      this.#hasBegun = true;
-      this.#begin(chunk);
-    }
-    (this.#outer ?? this).data(chunk);
+    this.#outer ??= this.#begin(chunk);
+    this.#outer.data(chunk);
   }
 
   /** Ends the response. Decompression may deliver more after this. */
@@ -121,11 +117,7 @@ export class IncomingBody implements ByteSink {
     else this.#decideKind(chunk);
   }
 
-  end(): void {
-    this.#reader.onBodyEnd(undefined);
-  }
-
-  broken(error: Error): void {
+  end(error?: Error): void {
     this.#reader.onBodyEnd(error);
   }
 
@@ -133,11 +125,12 @@ export class IncomingBody implements ByteSink {
     return this.#isAnswer ? MAX_ANSWER_BYTES : MAX_ERROR_BYTES;
   }
 
-  #begin(first: Uint8Array): void {
+  #begin(first: Uint8Array): ByteSink {
     const charset = charsetOf(first, this.#headers["content-type"]);
     if (charset !== undefined) this.#transcoder = transcoderFor(charset, this, this.#maxBytes);
-    this.#decoder = decoderFor(this.#headers["content-encoding"], first, this.#transcoder ?? this);
-    this.#outer = this.#decoder ?? this.#transcoder;
+    const sink = this.#transcoder ?? this;
+    this.#decoder = decoderFor(this.#headers["content-encoding"], first, sink);
+    return this.#decoder ?? sink;
   }
 
   /** Buffers a chunk until the bytes so far show what the body is. */
@@ -228,14 +221,9 @@ class Transcoder implements ByteSink {
     if (this.#heldBytes > this.#maxBytes) this.flush();
   }
 
-  end(): void {
+  end(error?: Error): void {
     this.flush();
-    this.#sink.end();
-  }
-
-  broken(error: Error): void {
-    this.flush();
-    this.#sink.broken(error);
+    this.#sink.end(error);
   }
 
   flush(): void {

@@ -35,10 +35,12 @@ export function parseJson(text: string): unknown {
   return value === undefined ? parsedJson(repairedJson(text)) : value;
 }
 
-/** Parses the body of an error. LiteLLM sends errors of streams as an event, whatever the status. */
-export function parseErrorBody(text: string): unknown {
+/** Parses the body of an error: an object, a list of one (Google), or an event, as LiteLLM sends
+ * errors of streams, whatever the status. */
+export function parseErrorBody(text: string): JsonObject | undefined {
   const event = /^\s*(?:event:[^\n]*\n\s*)?data:([^\r\n]*)/.exec(text)?.[1];
-  return parseJson(event ?? text);
+  const body = parseJson(event ?? text);
+  return firstObject(body) ?? asObject(body);
 }
 
 export function isCompleteJson(text = ""): boolean {
@@ -112,21 +114,18 @@ function elementStart(text: string, arrayStart: number, position: number): numbe
 /** Turns members that are nested too deeply for `JSON.stringify` into JSON text. */
 export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
-  for (const [name, value] of Object.entries(object)) {
-    if (isTooDeep(value)) members[name] = textAt(placeIn(place, name));
-  }
+  for (const name in object) members[name] = shallowMember(object, name, place);
   return members;
 }
 
 /** Assigns members, but not null and "", which some servers send in later deltas. */
 export function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
-  const names = Object.keys(more);
-  if (names.length === 0) return;
-  if (names.every((name) => typeof more[name] !== "object")) {
-    for (const name of names) if (more[name] !== "") fields[name] = more[name];
-    return;
-  }
-  for (const [name, value] of Object.entries(shallowMembers(more, place))) {
+  for (const name in more) {
+    const value = shallowMember(more, name, place);
     if (value !== null && value !== undefined && value !== "") fields[name] = value;
   }
+}
+
+function shallowMember(object: JsonObject, name: string, place: JsonPlace): unknown {
+  return isTooDeep(object[name]) ? textAt(placeIn(place, name)) : object[name];
 }

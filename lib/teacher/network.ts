@@ -30,23 +30,18 @@ const SECRET_PARAMETER = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
 /** @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint. */
 export function checkBaseUrl(baseUrl: string): URL {
-  const shown = JSON.stringify(redactAddress(String(baseUrl)));
+  const given = `${JSON.stringify(redactAddress(String(baseUrl)))} as the address of a teacher`;
   const url = URL.parse(baseUrl);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new TypeError(
-      `Cannot use ${shown} as the address of a teacher: ` +
-        'it must be a URL such as "https://api.openai.com/v1" or "http://localhost:8000/v1"',
-    );
+    const examples = '"https://api.openai.com/v1" or "http://localhost:8000/v1"';
+    throw unusable(given, `it must be a URL such as ${examples}`);
   }
   const endpoint = ENDPOINT_PATH.exec(trimSlashes(url.pathname))?.[0];
   if (endpoint !== undefined) {
     const other = endpoint === "/chat/completions"
       ? ""
       : `, and add --endpoint ${endpoint.slice(1)}`;
-    throw new TypeError(
-      `Cannot use ${shown} as the address of a teacher: ` +
-        `leave out "${endpoint}", which is added to it${other}`,
-    );
+    throw unusable(given, `leave out "${endpoint}", which is added to it${other}`);
   }
   return url;
 }
@@ -190,42 +185,39 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
 function checkPair(clientCert: string, clientKey: string): void {
   const [certificate] = certificatesOf(clientCert, CLIENT_CERT);
   if (!certificate.checkPrivateKey(privateKeyOf(clientKey))) {
-    throw new TypeError(
-      `Cannot use ${CLIENT_KEY}: it must match the first certificate in ${CLIENT_CERT}`,
-    );
+    throw unusable(CLIENT_KEY, `it must match the first certificate in ${CLIENT_CERT}`);
   }
 }
 
 function certificatesOf(pem: string, description: string): X509Certificate[] {
   const certificates = pem.match(CERTIFICATE) ?? [];
   if (certificates.length === 0) {
-    throw new TypeError(
-      `Cannot use ${description}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
-    );
+    throw unusable(description, 'it must be text with "-----BEGIN CERTIFICATE-----" (PEM)');
   }
   return certificates.map((certificate) => {
     try {
       return new X509Certificate(certificate);
     } catch (cause) {
-      throw new TypeError(`Cannot use ${description}: a certificate is damaged`, { cause });
+      throw unusable(description, "a certificate is damaged", { cause });
     }
   });
 }
 
 function privateKeyOf(pem: string): KeyObject {
   if (/ENCRYPTED/.test(pem)) {
-    throw new TypeError(
-      `Cannot use ${CLIENT_KEY}: it is encrypted. Decrypt it first: openssl pkey -in FILE -out NEW_FILE`,
-    );
+    const remedy = "Decrypt it first: openssl pkey -in FILE -out NEW_FILE";
+    throw unusable(CLIENT_KEY, `it is encrypted. ${remedy}`);
   }
   try {
     return createPrivateKey(pem);
   } catch {
     // The cause is left out, because it may quote the key.
-    throw new TypeError(
-      `Cannot use ${CLIENT_KEY}: it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)`,
-    );
+    throw unusable(CLIENT_KEY, 'it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)');
   }
+}
+
+function unusable(what: string, problem: string, options?: ErrorOptions): TypeError {
+  return new TypeError(`Cannot use ${what}: ${problem}`, options);
 }
 
 /**
@@ -238,18 +230,14 @@ export function proxyUrl(proxy: string | undefined): URL | undefined {
   if (proxy === undefined || proxy === "") return undefined;
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError(
-      "Cannot use the given proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY): " +
-        'it must be an address such as "http://proxy.example:3128"' +
-        (url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`),
-    );
+    const found = url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`;
+    throw unusable(PROXY, `it must be an address such as "http://proxy.example:3128"${found}`);
   }
   if (decodedUrl(url.username) === undefined || decodedUrl(url.password) === undefined) {
-    throw new TypeError(
-      "Cannot use the given proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY): its user name and " +
-        "password must be percent-encoded, " +
-        'with "%25" instead of each "%"',
-    );
+    const rule = 'must be percent-encoded, with "%25" instead of each "%"';
+    throw unusable(PROXY, `its user name and password ${rule}`);
   }
   return url;
 }
+
+const PROXY = "the given proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY)";

@@ -63,8 +63,6 @@ export class StreamReader implements EventSink {
   #hasDeltaToken = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
-  /** Whether text, reasoning or a part of a tool call has arrived. */
-  hasOutput = false;
   /** Whether a chunk of the answer came without a finish reason. If none has, the server may put a
    * reason into every chunk, so that no reason shows the end. */
   #hasOpenChunk = false;
@@ -82,6 +80,11 @@ export class StreamReader implements EventSink {
     this.#context = context;
     this.#format = context.format?.events?.();
     this.#habits = habits;
+  }
+
+  /** Whether text, reasoning or a part of a tool call has arrived. */
+  get hasOutput(): boolean {
+    return this.#tokens > 0 || this.#content.text !== "";
   }
 
   /** The server's finish reason; "" until it arrives or, if `endsByDoneOnly`, until `[DONE]`. */
@@ -166,7 +169,7 @@ export class StreamReader implements EventSink {
     // MiniMax's errors have null as `choices`.
     if (choice === undefined && (chunk.choices ?? null) === null) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
-      if (statesProblem(chunk)) {
+      if (statesProblem({ ...chunk, error: undefined })) {
         this.error = missingChoiceError(chunk, "choice", "", this.#origin);
         return;
       }
@@ -185,7 +188,7 @@ export class StreamReader implements EventSink {
     else if (!Array.isArray(chunk.choices)) {
       parts.finishReason = lastReason(parts.finishReason, finishReasonOf(chunk));
     }
-    if (parts.finishReason === "" && this.hasOutput) this.#hasOpenChunk = true;
+    if (parts.finishReason === "" && this.#tokens > 0) this.#hasOpenChunk = true;
     if (this.#tokens > before) this.#hasEndChunk = false;
     else if (usage !== undefined && parts.finishReason !== "") {
       this.#hasEndChunk = this.#hasOpenChunk;
@@ -218,7 +221,6 @@ export class StreamReader implements EventSink {
     if (other === undefined || this.#choiceIndex !== undefined) return;
     this.error = brokenAnswerError(other.message, "", this.#origin, "other_api");
     this.#content.add(other.content.text);
-    this.hasOutput = other.content.text !== "";
   }
 
   /** The position of the choice that is read; -1 if it is not in the list. */
@@ -244,18 +246,14 @@ export class StreamReader implements EventSink {
       this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
     if (hasCall || content !== "" || reasoning !== "" || refusal !== "") {
       this.#tokens++;
-      this.#hasDeltaToken = this.hasOutput = true;
+      if (name === "delta") this.#hasDeltaToken = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
   }
 
   /** Some servers send messages instead of deltas, others the complete message after the deltas. */
   #message(message: JsonObject, text: string, position: number): void {
-    if (!this.#hasDeltaToken) {
-      this.#delta(message, "message", text, position);
-      this.#hasDeltaToken = false;
-      return;
-    }
+    if (!this.#hasDeltaToken) return this.#delta(message, "message", text, position);
     const { content, reasoning } = this.#messages.read(message);
     this.#content.extendTo(content);
     this.#reasoning.extendTo(reasoning);

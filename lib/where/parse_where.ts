@@ -192,7 +192,7 @@ class Parser {
       const listStart = this.#tokens[this.#next].start;
       const choices = this.#choices();
       const valueText = this.#text.slice(listStart, this.#tokens[this.#next].start).trim();
-      const comparison = listComparison(left, isNegated ? "not in" : "in", choices, valueText);
+      const comparison = typedComparison(left, isNegated ? "not in" : "in", choices, valueText);
       const test = (lookup: Lookup) => {
         const value = left.read(lookup);
         return choices.some((choice) => isEqual(value, choice.read(lookup))) !== isNegated;
@@ -260,30 +260,26 @@ function allOf(parts: readonly Part[]): Part["test"] {
   return (lookup) => parts.every(({ test }) => test(lookup));
 }
 
-/** The comparison of `in` if its values are all numbers or all texts. */
-function listComparison(
-  { path }: Operand,
-  operator: string,
-  choices: readonly Operand[],
-  valueText: string,
-): Comparison | undefined {
-  const [{ constant: value }] = choices;
-  if (path === undefined || (typeof value !== "string" && !isNumber(value))) return undefined;
-  const areAlike = choices.every(({ constant }) =>
-    isNumber(value) ? isNumber(constant) : typeof constant === "string"
-  );
-  return areAlike ? { path, operator, value, valueText } : undefined;
-}
-
 function comparisonOf(operator: string, left: Operand, right: Operand): BarePart {
   const compare = COMPARISONS[operator];
   const test = (lookup: Lookup) => compare(left.read(lookup), right.read(lookup));
   const { path } = left, { constant: value, valueText = "" } = right;
   if (path === undefined) return { test };
   const ignoresCase = operator === "icontains", isSearch = operator.endsWith("contains");
-  const isTyped = isNumber(value) || typeof value === "string";
-  const comparison = isTyped && !isSearch ? { path, operator, value, valueText } : undefined;
+  const comparison = isSearch ? undefined : typedComparison(left, operator, [right], valueText);
   const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
   const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
   return { test, comparison, needle };
+}
+
+/** The comparison of a field with constants that are all numbers or all texts. */
+function typedComparison(
+  { path }: Operand,
+  operator: string,
+  operands: readonly Operand[],
+  valueText: string,
+): Comparison | undefined {
+  const values = operands.map(({ constant }) => constant);
+  const areTyped = values.every(isNumber) || values.every((value) => typeof value === "string");
+  return path && areTyped ? { path, operator, value: values[0], valueText } : undefined;
 }
