@@ -15,7 +15,7 @@ import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer, ControlName } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH, type RunData } from "./view/server.ts";
+import { addDataRoutes, DATA_PATH, type OpenData } from "./view/server.ts";
 
 export interface AppOptions {
   readonly run: MonitoredRun;
@@ -24,7 +24,7 @@ export interface AppOptions {
   readonly cookieName: string;
   readonly hostname: string;
   /** Output of the run. @default no data page */
-  readonly data?: RunData;
+  readonly data?: { readonly open: OpenData; readonly program: string };
 }
 
 /** Matches what hides the link to the data page in `page.html`, however its lines are broken. */
@@ -80,7 +80,7 @@ export function createApp(options: AppOptions): Hono {
     return sample === undefined ? c.notFound() : c.json(sample);
   });
   if (data !== undefined) {
-    addDataRoutes(app, data.open, { program: data.options.program, hasRun: true });
+    addDataRoutes(app, data.open, { program: data.program, hasRun: true });
   }
   app.get("/ws", (c) => upgrade(c, hub));
   app.post(
