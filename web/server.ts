@@ -25,10 +25,9 @@ import { exists } from "../lib/files.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { callback, checkOptions, type OptionRules, record } from "../lib/options.ts";
 import { delay } from "../lib/timer.ts";
-import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub, type MonitoredRun } from "./hub.ts";
-import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "./listen.ts";
+import { PAGE_RULES, servePage } from "./listen.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { reportOf } from "./report.ts";
 
@@ -160,18 +159,14 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     throw new TypeError("Cannot monitor this value: it must be a ResponseGenerator");
   }
   const hub = new Hub(generator, options);
-  const token = options.token ?? createToken();
-  const cookieName = createCookieName();
-  const hostname = options.hostname ?? DEFAULT_HOSTNAME;
   const data = options.data && new RunData(options.data, options.now ?? (() => performance.now()));
   const close = () => {
     hub.close();
     void data?.[Symbol.asyncDispose]();
   };
+  const { hostname, token } = options;
   return {
-    app: createApp({ run: generator, hub, token, cookieName, hostname, data }),
-    token,
-    cookieName,
+    ...createApp({ run: generator, hub, hostname, token, data }),
     get retryWhenDone() {
       return hub.retryWhenDone;
     },
@@ -217,7 +212,7 @@ function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions)
   try {
     // The page alone must not keep the process of a finished run alive.
     const options = { hostname, port, served: "the monitor", keepsAlive: false };
-    return servePage(monitor.app, { ...options, token: monitor.token });
+    return servePage(monitor, options);
   } catch (error) {
     monitor.close();
     throw error;

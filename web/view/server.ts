@@ -17,9 +17,9 @@ import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 import { isObject, parsedJson } from "../../lib/json.ts";
-import { addFiles, createCookieName, createToken, guardedApp, postProblem } from "../access.ts";
+import { addFiles, guardedApp, postProblem } from "../access.ts";
 import { MARKDOWN_JS, type PageFiles, pageOf } from "../assets.ts";
-import { DEFAULT_HOSTNAME, type PageOptions, servePage } from "../listen.ts";
+import { type GuardedApp, type PageOptions, servePage } from "../listen.ts";
 import actions from "./page/actions.js" with { type: "text" };
 import ask from "./page/ask.js" with { type: "text" };
 import columns from "./page/columns.js" with { type: "text" };
@@ -247,22 +247,15 @@ const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(
   service: DataSource,
-  { hostname = DEFAULT_HOSTNAME, token = createToken(), program }: ServeViewOptions,
-): { readonly app: Hono; readonly token: string; readonly cookieName: string } {
-  const cookieName = createCookieName();
-  const app = guardedApp({
-    hostname,
-    token,
-    cookieName,
-    ownPath: OWN_PATH,
-    page: (c) => c.redirect("data/", 303),
-  });
-  addDataRoutes(app, () => Promise.resolve(service), { program, hasRun: false });
-  return { app, token, cookieName };
+  { hostname, token, program }: ServeViewOptions,
+): GuardedApp {
+  const page = (c: Context) => c.redirect("data/", 303);
+  const guarded = guardedApp({ hostname, token, ownPath: OWN_PATH, page });
+  addDataRoutes(guarded.app, () => Promise.resolve(service), { program, hasRun: false });
+  return guarded;
 }
 
 /** Serves the page until disposed. The returned `url`, to be opened in a browser, has the token. */
 export function serveView(service: DataSource, options: ServeViewOptions) {
-  const { app, token } = createViewApp(service, options);
-  return servePage(app, { ...options, token });
+  return servePage(createViewApp(service, options), options);
 }
