@@ -10,16 +10,15 @@ import { Engine } from "../lib/engine/engine.ts";
 import { RetryPolicy } from "../lib/engine/retry_policy.ts";
 import type { Row } from "../lib/row.ts";
 import type { Teacher } from "../lib/teacher/teacher.ts";
-import { inChild } from "./child.ts";
 import {
   alternate,
-  atLeast,
   type Bench,
+  comparison,
   type Figure,
   formatNumber,
-  median,
-  ratiosOf,
+  perSecond,
 } from "./measure.ts";
+import { inChild } from "./processes.ts";
 import { rowOf, slowTeacher, writeRows } from "./rows.ts";
 
 /** Compares the engine with a plain loop that writes the same lines. The teacher is instant. */
@@ -29,28 +28,17 @@ export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const withoutNumbers = await measure(bench, rows, "");
   const withNumbers = await measure(bench, rows, '"level":3,');
   return [
-    {
-      ...withoutNumbers.runPhase,
-      name,
-      target: atLeast(median(withoutNumbers.runPhase.ratios), 0.5),
-    },
-    { ...withoutNumbers.wholeCall, name: `${name}: whole call` },
-    {
-      ...withNumbers.runPhase,
-      name: `${name}, a number in each row`,
+    withoutNumbers("elapsedMs", name, { atLeast: 0.5 }),
+    withoutNumbers("wholeMs", `${name}: whole call`),
+    withNumbers("elapsedMs", `${name}, a number in each row`, {
       note:
         "rows without an id are hashed with each number as written (1.0, not 1), so they are parsed slowly",
-    },
+    }),
   ];
 }
 
-type UnnamedFigure = Omit<Figure, "name">;
-
-async function measure(
-  bench: Bench,
-  rows: number,
-  moreFields: string,
-): Promise<{ runPhase: UnnamedFigure; wholeCall: UnnamedFigure }> {
+/** Returns a function that compares one of the times of a run with the loop. */
+async function measure(bench: Bench, rows: number, moreFields: string) {
   const input = `${bench.dir}/engine.jsonl`;
   const output = `${bench.dir}/engine_out.jsonl`;
   await writeRows(input, rows, moreFields);
@@ -59,16 +47,17 @@ async function measure(
     () => inChild("job", { input, output, concurrency: 64 }),
     () => inChild("plainLoop", { input, output }),
   );
-  const perSecond = (elapsedMs: readonly number[]) =>
-    `${formatNumber(rows / median(elapsedMs) * 1000)} rows/s`;
-  const figureFor = (elapsedMs: readonly number[]): UnnamedFigure => ({
-    retort: perSecond(elapsedMs),
-    baseline: `${perSecond(theirs)}, plain loop without fsync`,
-    ratios: ratiosOf(theirs, elapsedMs),
-  });
-  return {
-    runPhase: figureFor(ours.map(({ elapsedMs }) => elapsedMs)),
-    wholeCall: figureFor(ours.map(({ wholeMs }) => wholeMs)),
+  return (
+    time: "elapsedMs" | "wholeMs",
+    name: string,
+    options: { readonly atLeast?: number; readonly note?: string } = {},
+  ): Figure => {
+    const rates = {
+      ours: perSecond(rows, ours.map((report) => report[time])),
+      theirs: perSecond(rows, theirs),
+    };
+    const baseline = ", plain loop without fsync";
+    return comparison(name, rates, { unit: "rows/s", baseline, ...options });
   };
 }
 

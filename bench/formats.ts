@@ -7,20 +7,18 @@
 
 import { openInput } from "../lib/formats/mod.ts";
 import { convertFiles, distillFiles } from "../mod.ts";
-import { inChild } from "./child.ts";
 import {
   alternate,
   atMost,
   type Bench,
+  comparison,
   type Figure,
   formatNumber,
-  median,
-  ratiosOf,
+  perSecond,
 } from "./measure.ts";
+import { denoRun, inChild, runProgram } from "./processes.ts";
 import { instantTeacher, writeRows } from "./rows.ts";
 import process from "node:process";
-
-const MICROSECONDS_PER_MS = 1_000;
 
 export async function readFormats(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 500_000);
@@ -31,36 +29,28 @@ export async function readFormats(bench: Bench): Promise<Figure[]> {
     const path = `${bench.dir}/read.${extension}`;
     await convertFiles({ input: jsonLines, output: path });
     // V8 compiles the code during this reading, and not during the measurement.
-    await cpuMsOf(path);
-    const { ours, theirs } = await alternate(
+    await cpuMicrosOf(path);
+    const rounds = await alternate(
       bench.rounds(5),
-      () => cpuMsOf(path),
-      () => cpuMsOf(jsonLines),
+      async () => await cpuMicrosOf(path) / rows,
+      async () => await cpuMicrosOf(jsonLines) / rows,
     );
-    const ratios = ratiosOf(ours, theirs);
-    const perRow = (ms: readonly number[]) =>
-      `${formatNumber(median(ms) * MICROSECONDS_PER_MS / rows)} µs/row`;
-    figures.push({
-      name: `reading .${extension}`,
-      retort: perRow(ours),
-      baseline: `${perRow(theirs)}, JSON Lines`,
-      ratios,
-      target: atMost(median(ratios), 3),
-    });
+    const options = { unit: "µs/row", baseline: ", JSON Lines", atMost: 3 };
+    figures.push(comparison(`reading .${extension}`, rounds, options));
     await Deno.remove(path);
   }
   await Deno.remove(jsonLines);
   return figures;
 }
 
-async function cpuMsOf(path: string): Promise<number> {
+async function cpuMicrosOf(path: string): Promise<number> {
   const before = process.cpuUsage();
   const input = await openInput(path, path);
   for await (const batch of input.rows()) {
     for (const { text } of batch) JSON.parse(text!);
   }
   const { user, system } = process.cpuUsage(before);
-  return (user + system) / MICROSECONDS_PER_MS;
+  return user + system;
 }
 
 const LIBRARIES = ["pyarrow", "polars"] as const;
@@ -119,14 +109,12 @@ async function figuresOf(
   python: string | undefined,
 ): Promise<Figure[]> {
   const files = [input, "-o", output];
-  const retort = () =>
-    secondsOf(Deno.execPath(), ["run", "--quiet", "-A", MAIN, ...args, ...files, ...REPLACE]);
-  const perSecond = (seconds: readonly number[]) =>
-    `${formatNumber(rows / median(seconds))} rows/s`;
+  const retort = async () => (await denoRun(["-A", MAIN, ...args, ...files, ...REPLACE])).elapsedMs;
   if (python === undefined) {
+    const [rate] = perSecond(rows, [await retort()]);
     return [{
       name,
-      retort: perSecond([await retort()]),
+      retort: `${formatNumber(rate)} rows/s`,
       baseline: "none: set RETORT_BENCH_PYTHON to a Python with pyarrow and polars",
       ratios: [],
     }];
@@ -136,23 +124,13 @@ async function figuresOf(
     const { ours, theirs } = await alternate(
       bench.rounds(3),
       retort,
-      () => secondsOf(python, [SCRIPT, library, name, input, output]),
+      async () => (await runProgram(python, [SCRIPT, library, name, input, output])).elapsedMs,
     );
-    figures.push({
-      name: `${name}, whole process`,
-      retort: perSecond(ours),
-      baseline: `${perSecond(theirs)}, ${library}`,
-      ratios: ratiosOf(theirs, ours),
-    });
+    const rates = { ours: perSecond(rows, ours), theirs: perSecond(rows, theirs) };
+    const options = { unit: "rows/s", baseline: `, ${library}` };
+    figures.push(comparison(`${name}, whole process`, rates, options));
   }
   return figures;
-}
-
-async function secondsOf(command: string, args: readonly string[]): Promise<number> {
-  const started = performance.now();
-  const { success, stderr } = await new Deno.Command(command, { args: [...args] }).output();
-  if (!success) throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
-  return (performance.now() - started) / 1_000;
 }
 
 async function findPython(): Promise<string | undefined> {
@@ -160,8 +138,7 @@ async function findPython(): Promise<string | undefined> {
   for (const python of [Deno.env.get("RETORT_BENCH_PYTHON"), trainers, "python3"]) {
     if (python === undefined) continue;
     const args = ["-c", "import pyarrow, polars"];
-    const result = await new Deno.Command(python, { args }).output().catch(() => undefined);
-    if (result?.success) return python;
+    if (await runProgram(python, args).catch(() => undefined) !== undefined) return python;
   }
 }
 
@@ -184,16 +161,11 @@ export async function runFormats(bench: Bench): Promise<Figure[]> {
     );
     const cpu = (reports: typeof ours) =>
       reports.map(({ wholeCpuSeconds }) => wholeCpuSeconds * 1e6 / rows);
-    const ratios = ratiosOf(cpu(ours), cpu(theirs));
+    const cpuOptions = { unit: "µs", baseline: ", JSON Lines", atMost: MAX_CPU_RATIO };
     const megabytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 1e6;
-    figures.push({
-      name: `whole run over .${extension}, CPU per row`,
-      retort: `${formatNumber(median(cpu(ours)))} µs`,
-      baseline: `${formatNumber(median(cpu(theirs)))} µs, JSON Lines`,
-      ratios,
-      target: atMost(median(ratios), MAX_CPU_RATIO),
-    }, {
-      name: `whole run over .${extension}, memory`,
+    const name = `whole run over .${extension}`, costs = { ours: cpu(ours), theirs: cpu(theirs) };
+    figures.push(comparison(`${name}, CPU per row`, costs, cpuOptions), {
+      name: `${name}, memory`,
       retort: `${formatNumber(megabytes)} MB`,
       baseline: `${rows.toLocaleString("en")} rows`,
       ratios: [],

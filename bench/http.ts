@@ -6,15 +6,23 @@
  * @module
  */
 
-import { inChild } from "./child.ts";
-import { alternate, atLeast, type Bench, type Figure, formatNumber, median } from "./measure.ts";
+import {
+  alternate,
+  type Bench,
+  comparison,
+  type Figure,
+  formatNumber,
+  median,
+  perSecond,
+} from "./measure.ts";
+import { denoRun, inChild } from "./processes.ts";
 import { writeRows } from "./rows.ts";
-import { startZeroServer } from "./zero_server.ts";
+import { startZeroServer } from "./servers.ts";
 
 /** Compares Retort with a bare `undici` loop that, unlike Retort, writes nothing. */
 export async function httpRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(30_000, 200_000);
-  const input = `${bench.dir}/http.jsonl`;
+  const input = `${bench.dir}/http.jsonl`, output = `${bench.dir}/http_out.jsonl`;
   await writeRows(input, rows);
   await using server = await startZeroServer();
   const { baseUrl } = server;
@@ -22,49 +30,23 @@ export async function httpRows(bench: Bench): Promise<Figure[]> {
   await inChild("undiciLoop", { rows: Math.min(rows, 5_000), concurrency: 64, baseUrl });
   const figures: Figure[] = [];
   for (const concurrency of [64, 1_000]) {
-    figures.push(...await figuresAt(bench, { rows, input, concurrency, baseUrl }));
+    const { ours, theirs } = await alternate(
+      bench.rounds(3),
+      () => inChild("job", { input, output, concurrency, teacher: { baseUrl } }),
+      () => inChild("undiciLoop", { rows, concurrency, baseUrl }),
+    );
+    const rates = (time: "elapsedMs" | "wholeMs") => ({
+      ours: perSecond(rows, ours.map((report) => report[time])),
+      theirs: perSecond(rows, theirs),
+    });
+    const name = `HTTP, concurrency ${concurrency.toLocaleString("en")}`;
+    const options = { unit: "rows/s", baseline: ", bare undici loop" };
+    figures.push(
+      comparison(name, rates("elapsedMs"), { ...options, atLeast: 0.85 }),
+      comparison(`${name}: whole call`, rates("wholeMs"), options),
+    );
   }
   return figures;
-}
-
-async function figuresAt(
-  bench: Bench,
-  { rows, input, concurrency, baseUrl }: {
-    rows: number;
-    input: string;
-    concurrency: number;
-    baseUrl: string;
-  },
-): Promise<Figure[]> {
-  const output = `${bench.dir}/http_out.jsonl`;
-  const { ours, theirs } = await alternate(
-    bench.rounds(3),
-    () => inChild("job", { input, output, concurrency, teacher: { baseUrl } }),
-    () => inChild("undiciLoop", { rows, concurrency, baseUrl }),
-  );
-  const runPhase = ours.map(({ elapsedMs }, round) => theirs[round] / elapsedMs);
-  const whole = ours.map(({ wholeMs }, round) => theirs[round] / wholeMs);
-  const baseline = `${perSecond(rows, theirs)}, bare undici loop`;
-  const name = `HTTP, concurrency ${concurrency.toLocaleString("en")}`;
-  return [
-    {
-      name,
-      retort: perSecond(rows, ours.map(({ elapsedMs }) => elapsedMs)),
-      baseline,
-      ratios: runPhase,
-      target: atLeast(median(runPhase), 0.85),
-    },
-    {
-      name: `${name}: whole call`,
-      retort: perSecond(rows, ours.map(({ wholeMs }) => wholeMs)),
-      baseline,
-      ratios: whole,
-    },
-  ];
-}
-
-function perSecond(rows: number, elapsedMs: readonly number[]): string {
-  return `${formatNumber(rows / median(elapsedMs) * 1000)} rows/s`;
 }
 
 const PEERS: readonly [name: string, script: string][] = [
@@ -114,7 +96,7 @@ async function peerMs(
 ): Promise<number> {
   const folder = new URL("./peers/", import.meta.url);
   return await elapsedMs(output, [
-    ...["run", "--quiet", "--allow-all", "--config", new URL("deno.json", folder).pathname],
+    ...["--allow-all", "--config", new URL("deno.json", folder).pathname],
     ...[new URL(`${script}.js`, folder).pathname, input, output, baseUrl, String(concurrency)],
   ]);
 }
@@ -122,19 +104,7 @@ async function peerMs(
 async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<number> {
   const main = new URL("../cli.ts", import.meta.url).pathname;
   return await elapsedMs(output, [
-    ...[
-      "run",
-      "--quiet",
-      LAZY_IMPORTS,
-      "--allow-all",
-      main,
-      input,
-      "-o",
-      output,
-      "-m",
-      "bench",
-      "--quiet",
-    ],
+    ...[LAZY_IMPORTS, "--allow-all", main, input, "-o", output, "-m", "bench", "--quiet"],
     ...["--base-url", baseUrl, "-c", String(concurrency), "--no-resume", "--overwrite"],
   ]);
 }
@@ -144,12 +114,5 @@ const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
 async function elapsedMs(output: string, args: string[]): Promise<number> {
   await Deno.remove(output).catch(() => {});
-  const started = performance.now();
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(`Cannot measure: ${new TextDecoder().decode(stderr)}`);
-  return performance.now() - started;
+  return (await denoRun(args)).elapsedMs;
 }

@@ -63,8 +63,45 @@ export async function alternate<A, B>(
   return results;
 }
 
+interface ComparisonOptions {
+  readonly unit: string;
+  /** What follows the figure of the baseline: `, JSON Lines`. */
+  readonly baseline: string;
+  /** Highest median of the ratios that meets the target. @default no target */
+  readonly atMost?: number;
+  /** Lowest median of the ratios that meets the target. @default no target */
+  readonly atLeast?: number;
+  readonly note?: string;
+}
+
+/** Compares the medians of both sides. */
+export function comparison(
+  name: string,
+  { ours, theirs }: Rounds<number, number>,
+  { unit, baseline, note, ...limits }: ComparisonOptions,
+): Figure {
+  const ratios = ratiosOf(ours, theirs);
+  return {
+    name,
+    retort: `${formatNumber(median(ours))} ${unit}`,
+    baseline: `${formatNumber(median(theirs))} ${unit}${baseline}`,
+    ratios,
+    target: limits.atMost !== undefined
+      ? atMost(median(ratios), limits.atMost)
+      : limits.atLeast !== undefined
+      ? atLeast(median(ratios), limits.atLeast)
+      : undefined,
+    note,
+  };
+}
+
 export function ratiosOf(ours: readonly number[], theirs: readonly number[]): number[] {
   return ours.map((value, round) => value / theirs[round]);
+}
+
+/** Returns how many of `count` items each time was enough for, per second. */
+export function perSecond(count: number, times: readonly number[]): number[] {
+  return times.map((ms) => count / ms * 1_000);
 }
 
 export function atMost(value: number, limit: number, unit = ""): Target {

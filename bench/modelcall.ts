@@ -8,16 +8,8 @@
 import { Listeners, Progress, type RunEvent, type RunListener } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 import { createBar } from "../lib/terminal/progress_lines.ts";
-import { inChild } from "./child.ts";
-import {
-  alternate,
-  atMost,
-  type Bench,
-  type Figure,
-  formatNumber,
-  median,
-  ratiosOf,
-} from "./measure.ts";
+import { alternate, atMost, type Bench, comparison, type Figure, formatNumber } from "./measure.ts";
+import { inChild } from "./processes.ts";
 import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 
 const CONCURRENCY = 20;
@@ -108,18 +100,16 @@ const SNAPSHOT_MS = 100;
 
 export async function progressPerRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(5_000, 20_000);
-  const { ours, theirs } = await alternate(
+  const rounds = await alternate(
     bench.rounds(7),
     () => microsPerRow(rows, reportInBatches),
     () => microsPerRow(rows, redrawForEachRow),
   );
-  return [{
-    name: `progress, batched (${ROWS_PER_S} rows/s)`,
-    retort: `${formatNumber(median(ours))} µs per row`,
-    baseline: `${formatNumber(median(theirs))} µs, redrawn for each row`,
-    ratios: ratiosOf(ours, theirs),
+  return [comparison(`progress, batched (${ROWS_PER_S} rows/s)`, rounds, {
+    unit: "µs per row",
+    baseline: ", redrawn for each row",
     note: "the terminal bar, whose output is discarded; a real terminal makes each drawing slower",
-  }];
+  })];
 }
 
 function microsPerRow(rows: number, scenario: (rows: number) => void): number {
@@ -217,17 +207,11 @@ export async function progressOnOff(bench: Bench): Promise<Figure[]> {
     const report = await inChild("job", { input, output, concurrency: 64, bar });
     return report.cpuSeconds * 1e6 / rows;
   };
-  const { ours, theirs } = await alternate(
+  const rounds = await alternate(
     bench.rounds(7),
     () => cpuMicros(true),
     () => cpuMicros(false),
   );
-  const ratios = ratiosOf(ours, theirs);
-  return [{
-    name: "progress on: CPU per row",
-    retort: `${formatNumber(median(ours))} µs`,
-    baseline: `${formatNumber(median(theirs))} µs, progress off`,
-    ratios,
-    target: atMost(median(ratios), 1.02),
-  }];
+  const options = { unit: "µs", baseline: ", progress off", atMost: 1.02 };
+  return [comparison("progress on: CPU per row", rounds, options)];
 }

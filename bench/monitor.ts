@@ -1,23 +1,24 @@
 /** What open pages, some of which read nothing, cost a run, what a frame costs a page, and what
  * `monitor OUT` costs. @module */
 
-import { inChild } from "./child.ts";
 import {
-  atLeast,
   atMost,
   type Bench,
+  comparison,
   type Figure,
   formatNumber,
   median,
-  ratiosOf,
+  type Rounds,
 } from "./measure.ts";
 import type { RunWindow, WatchedWindow } from "./monitor_job.ts";
+import { denoRun, inChild } from "./processes.ts";
 import { fileURLToPath } from "node:url";
 
 const READING = 40, STALLED = 10;
 const WATCHERS = { reading: READING, stalled: STALLED };
 const NONE = { reading: 0, stalled: 0 };
 const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
+const WITHOUT_PAGES = " without pages";
 const MEGABYTE = 1e6, KIBIBYTE = 1024;
 
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
@@ -27,25 +28,21 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
     windowS: bench.full ? 10 : 2,
     watchers: WATCHERS,
   });
-  const speed = ({ rowsPerS }: RunWindow) => rowsPerS;
-  const cost = ({ cpuMicrosPerRow }: RunWindow) => cpuMicrosPerRow;
-  const speeds = ratiosOf(ours.map(speed), theirs.map(speed));
+  const sides = (figure: (window: RunWindow) => number) => (
+    { ours: ours.map(figure), theirs: theirs.map(figure) }
+  );
   return [
-    {
-      name: NAME,
-      retort: `${formatNumber(median(ours.map(speed)))} rows/s`,
-      baseline: `${formatNumber(median(theirs.map(speed)))} rows/s without pages`,
-      ratios: speeds,
-      target: atLeast(median(speeds), 0.98),
+    comparison(NAME, sides(({ rowsPerS }) => rowsPerS), {
+      unit: "rows/s",
+      baseline: WITHOUT_PAGES,
+      atLeast: 0.98,
       note:
         "teacher in process, no latency, nothing written; one run, alternately with pages and without",
-    },
-    {
-      name: `${NAME}: CPU per row`,
-      retort: `${formatNumber(median(ours.map(cost)))} µs`,
-      baseline: `${formatNumber(median(theirs.map(cost)))} µs without pages`,
-      ratios: ratiosOf(ours.map(cost), theirs.map(cost)),
-    },
+    }),
+    comparison(`${NAME}: CPU per row`, sides(({ cpuMicrosPerRow }) => cpuMicrosPerRow), {
+      unit: "µs",
+      baseline: WITHOUT_PAGES,
+    }),
   ];
 }
 
@@ -67,31 +64,30 @@ export async function monitorCosts(bench: Bench): Promise<Figure[]> {
 }
 
 function memoryFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
-  const peaks = ours.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
-  const base = theirs.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
-  const extra = median(peaks.map((peak, round) => peak - base[round]));
+  const peak = ({ peakRssBytes }: WatchedWindow) => peakRssBytes / MEGABYTE;
+  const peaks = { ours: ours.map(peak), theirs: theirs.map(peak) }, extra = medianExtra(peaks);
   return {
-    name: `${NAME}: memory`,
-    retort: `${formatNumber(median(peaks))} MB`,
-    baseline: `${formatNumber(median(base))} MB without pages`,
-    ratios: ratiosOf(peaks, base),
+    ...comparison(`${NAME}: memory`, peaks, { unit: "MB", baseline: WITHOUT_PAGES }),
     target: { text: "≤ 50 MB more", isMet: extra <= 50 },
     note: `${formatNumber(extra)} MB more; the peaks of the whole processes`,
   };
 }
 
 function coresFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
-  const percentOf = ({ cores }: WatchedWindow) => 100 * cores;
-  const cores = ours.map(percentOf), base = theirs.map(percentOf);
-  const extra = median(cores.map((value, round) => value - base[round]));
+  const percent = ({ cores }: WatchedWindow) => 100 * cores;
+  const loads = { ours: ours.map(percent), theirs: theirs.map(percent) };
   const rowsPerS = median(ours.map((window) => window.rowsPerS));
-  return {
-    name: `${NAME}: CPU`,
-    retort: `${formatNumber(median(cores))} % of a core`,
-    baseline: `${formatNumber(median(base))} % without pages`,
-    ratios: ratiosOf(cores, base),
-    note: `${formatNumber(extra)} % of a core more, at ${formatNumber(rowsPerS)} rows/s`,
-  };
+  return comparison(`${NAME}: CPU`, loads, {
+    unit: "% of a core",
+    baseline: WITHOUT_PAGES,
+    note: `${formatNumber(medianExtra(loads))} % of a core more, at ${
+      formatNumber(rowsPerS)
+    } rows/s`,
+  });
+}
+
+function medianExtra({ ours, theirs }: Rounds<number, number>): number {
+  return median(ours.map((value, round) => value - theirs[round]));
 }
 
 function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Figure {
@@ -191,18 +187,7 @@ export async function monitorFolder(bench: Bench): Promise<Figure[]> {
 /** Runs a script with the packages of `tests/browser/`. Returns what it prints as JSON. */
 async function inBrowser<Result>(script: string, option: number): Promise<Result> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--allow-all",
-      "--config",
-      `${folder}deno.json`,
-      `${folder}${script}`,
-      String(option),
-    ],
-    stderr: "inherit",
-  }).output();
-  if (code !== 0) throw new Error(`Cannot measure the page: exit code ${code}, see above`);
-  return JSON.parse(new TextDecoder().decode(stdout));
+  const args = ["--allow-all", "--config", `${folder}deno.json`, `${folder}${script}`];
+  const { stdout } = await denoRun([...args, String(option)]);
+  return JSON.parse(stdout);
 }

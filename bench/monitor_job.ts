@@ -1,4 +1,4 @@
-/** Runs that `monitor.ts` and `view_scenario.ts` measure, with open pages and without. @module */
+/** Runs that `monitor.ts` and `view.ts` measure, with open pages and without. @module */
 
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import process from "node:process";

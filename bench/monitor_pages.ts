@@ -2,7 +2,7 @@
 
 import { openWebSocket } from "../tests/support/web_socket.ts";
 import type { ServerMessage } from "../web/protocol.ts";
-import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
+import { type Helper, startHelper, untilEnd } from "./processes.ts";
 
 export interface PagesOptions {
   readonly port: number;

@@ -7,18 +7,19 @@
  */
 
 import type { JoiningScene } from "../tests/engine/joining_scene.ts";
-import { type BusyServer, type Ledger, startBusyServer } from "./busy_server.ts";
-import { inChild } from "./child.ts";
 import {
   atLeast,
   atMost,
   type Bench,
+  comparison,
   type Figure,
   formatNumber,
   median,
   ratiosOf,
 } from "./measure.ts";
+import { inChild } from "./processes.ts";
 import { writeRows } from "./rows.ts";
+import { type BusyServer, type Ledger, startBusyServer } from "./servers.ts";
 
 const LATENCY_MS = 50;
 const LOOPS = "loops that sleep as the OpenAI SDK does";
@@ -106,15 +107,13 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
     );
     notes.push(`"auto" ended at ${autoRun.limit}; tokens/s at fixed ${speeds.join(", ")}`);
   }
-  const ratios = ratiosOf(auto, best);
-  return [{
-    name: `queue behind ${slots} slots, concurrency "auto"`,
-    retort: `${formatNumber(median(auto))} tokens/s`,
-    baseline: `${formatNumber(median(best))} tokens/s, the best fixed concurrency`,
-    ratios,
-    target: atLeast(median(ratios), 0.75),
+  const rounds = { ours: auto, theirs: best };
+  return [comparison(`queue behind ${slots} slots, concurrency "auto"`, rounds, {
+    unit: "tokens/s",
+    baseline: ", the best fixed concurrency",
+    atLeast: 0.75,
     note: `${measureS} s, after ${warmUpS} s; ${notes.join("; ")}`,
-  }];
+  })];
 }
 
 export async function weighted(bench: Bench): Promise<Figure[]> {

@@ -5,17 +5,18 @@
 
 import { sha256Hex } from "../lib/hash.ts";
 import { resultLine } from "../lib/sink/line.ts";
-import { inChild } from "./child.ts";
 import {
   alternate,
-  atLeast,
   atMost,
   type Bench,
+  comparison,
   type Figure,
   formatNumber,
   median,
+  perSecond,
   ratiosOf,
 } from "./measure.ts";
+import { inChild } from "./processes.ts";
 import { answeredOutcome, rowText, writeLines, writeRows } from "./rows.ts";
 import type { CpuPerRow, JobReport } from "./scenarios.ts";
 
@@ -38,21 +39,18 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
     const report = await inChild("job", { input, output, concurrency, teacher, warmUp });
     return report.cpuSeconds * 1e6 / rows;
   };
-  const { ours, theirs } = await alternate(
+  const rounds = await alternate(
     bench.rounds(3),
     () => cpuMicros(files.many, many, 2_000),
     () => cpuMicros(files.few, few, 20),
   );
-  const ratios = ratiosOf(ours, theirs);
-  return [{
-    name: "CPU per row, concurrency 2,000",
-    retort: `${formatNumber(median(ours))} µs`,
-    baseline: `${formatNumber(median(theirs))} µs, concurrency 20`,
-    ratios,
-    target: atMost(median(ratios), 1.3),
+  return [comparison("CPU per row, concurrency 2,000", rounds, {
+    unit: "µs",
+    baseline: ", concurrency 20",
+    atMost: 1.3,
     note: `${many.toLocaleString("en")} rows of ${LATENCY_MS} ms against ` +
       `${few.toLocaleString("en")}, all threads, after a run that compiles the code`,
-  }];
+  })];
 }
 
 /** Compares the CPU at the end of a run with the start, and the memory with that of a short run. */
@@ -79,31 +77,24 @@ function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
   if (runs.length === 0) return [];
   const name = `CPU per row, up to row ${rows.toLocaleString("en")}`;
   const all = `medians of ${WINDOWS} windows of 10,000 rows, all threads`;
-  const user = compareEnds(runs, ({ user }) => user);
-  const system = compareEnds(runs, ({ system }) => system);
+  const ends = (value: (window: CpuPerRow) => number) => ({
+    ours: runs.map((windows) => median(windows.slice(-WINDOWS).map(value))),
+    theirs: runs.map((windows) => median(windows.slice(0, WINDOWS).map(value))),
+  });
+  const options = { unit: "µs", baseline: ", from row 10,000" };
   return [
-    { ...user, name, target: atMost(median(user.ratios), 1.1), note: `in user mode; ${all}` },
-    {
-      ...system,
-      name: `${name}: in the kernel`,
+    comparison(name, ends(({ user }) => user), {
+      ...options,
+      atMost: 1.1,
+      note: `in user mode; ${all}`,
+    }),
+    comparison(`${name}: in the kernel`, ends(({ system }) => system), {
+      ...options,
       note:
         "mostly the file system, because data is synced as fast as it is produced: on ext4, a loop " +
         "that only writes and syncs the same amount goes from 1 to 7 µs per row after 1.3 GB",
-    },
+    }),
   ];
-}
-
-function compareEnds(
-  runs: readonly (readonly CpuPerRow[])[],
-  value: (window: CpuPerRow) => number,
-): Omit<Figure, "name"> {
-  const early = runs.map((windows) => median(windows.slice(0, WINDOWS).map(value)));
-  const late = runs.map((windows) => median(windows.slice(-WINDOWS).map(value)));
-  return {
-    retort: `${formatNumber(median(late))} µs`,
-    baseline: `${formatNumber(median(early))} µs, from row 10,000`,
-    ratios: ratiosOf(late, early),
-  };
 }
 
 function memoryFigure(
@@ -135,16 +126,11 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
       () => inChild("readResumeIndex", { path, rows }),
       () => inChild("parseEveryLine", { path, rows }),
     );
-    const ratios = ratiosOf(theirs, ours);
-    const perSecond = (ms: readonly number[]) =>
-      `${formatNumber(rows / median(ms) * 1000)} lines/s`;
-    figures.push({
-      name: `resume index, ${hasOwnIds ? "given" : "derived"} ids`,
-      retort: perSecond(ours),
-      baseline: `${perSecond(theirs)}, every line parsed`,
-      ratios,
-      target: atLeast(median(ratios), 3),
-    });
+    const rates = { ours: perSecond(rows, ours), theirs: perSecond(rows, theirs) };
+    const options = { unit: "lines/s", baseline: ", every line parsed", atLeast: 3 };
+    figures.push(
+      comparison(`resume index, ${hasOwnIds ? "given" : "derived"} ids`, rates, options),
+    );
   }
   await Deno.remove(path);
   return figures;

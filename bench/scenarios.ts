@@ -1,5 +1,5 @@
 /**
- * Scenarios of Retort and of the baselines. `child.ts` runs each in a process of its own, so
+ * Scenarios of Retort and of the baselines. `processes.ts` runs each in a process of its own, so
  * options and figures must be JSON.
  * @module
  */
@@ -21,7 +21,7 @@ import { COMPLETION, instantTeacher, slowTeacher, writeText } from "./rows.ts";
 
 export { watched, watchedAlternately } from "./monitor_job.ts";
 export { goodputs, runToEnd, sleepingLoops } from "./http_jobs.ts";
-export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";
+export { flagCosts, viewDuringRun, viewFile } from "./view.ts";
 
 export interface JobOptions {
   readonly input: string;

@@ -12,6 +12,7 @@ import {
   median,
   ratiosOf,
 } from "./measure.ts";
+import { runProgram } from "./processes.ts";
 import { rowText, writeLines, writeText } from "./rows.ts";
 
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
@@ -172,26 +173,12 @@ async function mergeInChild(
   const main = new URL("../cli.ts", import.meta.url).pathname;
   const retort = [Deno.execPath(), "run", "--quiet", "-A", main];
   const merge = ["merge", `${stem}.jsonl`, "-o", output, "--replace"];
-  const startMs = performance.now();
-  const { success, stderr } = await new Deno.Command("bash", {
-    args: ["-c", PEAK_SCRIPT, "bash", ...retort, ...merge],
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  const text = new TextDecoder().decode(stderr);
-  if (!success) throw new Error(`Cannot measure the merge: ${text}`);
-  return {
-    ms: performance.now() - startMs,
-    peakBytes: Number(/peak (\d+)/.exec(text)?.[1]) * 1_024,
-  };
+  const args = ["-c", PEAK_SCRIPT, "bash", ...retort, ...merge];
+  const { elapsedMs, stderr } = await runProgram("bash", args);
+  return { ms: elapsedMs, peakBytes: Number(/peak (\d+)/.exec(stderr)?.[1]) * 1_024 };
 }
 
 async function concatenationMs(paths: readonly string[], output: string): Promise<number> {
   const script = 'output=$1; shift; cat "$@" > "$output" && sync "$output"';
-  const startMs = performance.now();
-  const { success } = await new Deno.Command("sh", {
-    args: ["-c", script, "sh", output, ...paths],
-  }).output();
-  if (!success) throw new Error("Cannot measure cat and sync: their process failed");
-  return performance.now() - startMs;
+  return (await runProgram("sh", ["-c", script, "sh", output, ...paths])).elapsedMs;
 }

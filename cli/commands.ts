@@ -1,6 +1,6 @@
 /**
  * The commands: purpose, usage, and the module that implements each. To add a command, add an entry
- * to `TABLE` and a module, and name the command in the `commands` of its flags (`flag_table.ts`).
+ * to `TABLE` and a module, and name the command in the `commands` of its flags (`flags.ts`).
  * Import the module only by `import()`, so that `--help` stays quick.
  *
  * @module
@@ -30,10 +30,15 @@ export interface CommandEntry {
   /** Further help lines, of at most 80 characters. */
   readonly about?: readonly string[];
   readonly sections?: readonly HelpSection[];
+  /** Help of flags that mean something else for this command, by the names of the flags. */
+  readonly flagHelp?: Readonly<Record<string, string>>;
   /** Example command lines, without the name of the program. */
   readonly examples: readonly string[];
   readonly load: () => Promise<Runner>;
 }
+
+const DATASET_OUTPUT = "file to write, or folder (--format dataset)";
+const OPEN_PAGE = "open the page in the default browser";
 
 const TABLE = {
   run: {
@@ -81,6 +86,7 @@ const TABLE = {
       "or .zst to compress it (not Parquet). --format dataset writes a folder.",
     ],
     sections: [formatsSection(EXPORT_FORMATS)],
+    flagHelp: { output: DATASET_OUTPUT },
     examples: [
       "export out/prompts.jsonl -o train.jsonl --format messages",
       "export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
@@ -95,6 +101,7 @@ const TABLE = {
       "Without --format rows stay as they are. No teacher is called.",
     ],
     sections: [formatsSection(CONVERT_FORMATS)],
+    flagHelp: { output: DATASET_OUTPUT },
     examples: [
       "convert rows.csv -o rows.parquet",
       "convert gsm8k.jsonl -o chat.jsonl --format messages",
@@ -109,6 +116,7 @@ const TABLE = {
       "folder of them. The page filters, searches and flags any number of rows, and",
       "gives the commands to export or retry them. Ctrl-C ends it.",
     ],
+    flagHelp: { open: OPEN_PAGE },
     examples: ["view out/ --open", "view out/a.jsonl out/b.jsonl --port 8080"],
     load: async () => (await import("./serve_commands.ts")).viewCommand,
   },
@@ -135,6 +143,11 @@ const TABLE = {
       "Exit code 3: rows are missing or have failed. If rows are missing, nothing is",
       "written without --partial.",
     ],
+    flagHelp: {
+      output: "results file to write, as in all.jsonl",
+      shards: "number of shards, if OUT was divided several times",
+      wait: "wait until the shards are done",
+    },
     examples: ["merge out/ -o all/prompts.jsonl", "merge a/ b/ -o all.jsonl --partial"],
     load: async () => (await import("./proof_commands.ts")).mergeCommand,
   },
@@ -142,6 +155,7 @@ const TABLE = {
     usage: ["submit slurm|kubernetes INPUT… -o OUT --shards N [flags]", "submit status|cancel OUT"],
     summary: "Print a job that runs INPUT in shards and merges them",
     about: ["Takes most flags of a run. Pipe the job into sbatch or kubectl, or add --send."],
+    flagHelp: { output: "folder (out/) or results path of the shards" },
     examples: [
       "submit slurm in.jsonl -o out/ --shards 64 --time 12h -m qwen3",
       "submit status out/",
@@ -152,6 +166,7 @@ const TABLE = {
     usage: ["monitor OUT [--port N] [flags]"],
     summary: "Show all runs of a folder, on any machines, in a browser",
     about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
+    flagHelp: { open: OPEN_PAGE },
     examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
     load: async () => (await import("./serve_commands.ts")).monitorCommand,
   },

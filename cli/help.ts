@@ -136,7 +136,7 @@ function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {
 function flagLine(flag: Flag, command: Command = "run"): string {
   const usage = flag.isOnByDefault ? flag.usage.replace("--", "--no-") : flag.usage;
   const indent = flag.short === undefined ? "      " : "  ";
-  return twoColumns(indent + usage, flag.helpFor?.[command] ?? flag.help);
+  return twoColumns(indent + usage, ENTRIES[command].flagHelp?.[flag.name] ?? flag.help);
 }
 
 function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {

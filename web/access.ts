@@ -7,13 +7,10 @@
 
 import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
 import { timingSafeEqual } from "node:crypto";
-import { urlHost } from "./listen.ts";
+import { DEFAULT_HOSTNAME, type GuardedApp, type PageOptions, urlHost } from "./listen.ts";
 import { TRUSTED_TYPES } from "./report.ts";
 
-interface GuardOptions {
-  readonly token: string;
-  readonly cookieName: string;
-  readonly hostname: string;
+interface GuardOptions extends Pick<PageOptions, "hostname" | "token"> {
   /** Matches the end of a path that belongs to the app; what comes before is a proxy's prefix. */
   readonly ownPath: RegExp;
   readonly page: (c: Context) => Response;
@@ -53,13 +50,14 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 `;
 
 /** Creates an app that serves the page at `/`, and checks each request before further routes. */
-export function guardedApp(options: GuardOptions): Hono {
-  const { token, cookieName, ownPath, page, scrapePath } = options;
+export function guardedApp(options: GuardOptions): GuardedApp {
+  const { hostname = DEFAULT_HOSTNAME, token = createToken(), ownPath, page, scrapePath } = options;
+  const cookieName = createCookieName();
   const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
   const app = new Hono({ getPath: ({ url }) => pathIn(url, ownPath) });
 
   app.use(async (c, next) => {
-    if (!isOwnHost(c.req.raw.headers.get("host"), options.hostname)) {
+    if (!isOwnHost(c.req.raw.headers.get("host"), hostname)) {
       c.res = c.text(
         "Cannot answer: the host must be localhost or the address that Retort listens on",
         403,
@@ -91,7 +89,7 @@ export function guardedApp(options: GuardOptions): Hono {
 
   app.notFound((c) => c.text("Cannot answer: there is no such address", 404));
   app.onError((_error, c) => c.text("Cannot answer: the page has failed", 500));
-  return app;
+  return { app, token, cookieName };
 }
 
 /** Adds a route for each text. The type follows from the path: `.js`, `.css`, or else HTML. */
@@ -123,13 +121,13 @@ const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const ORIGIN = /^https?:\/\/(?<host>[^/]+)$/;
 
-export function createToken(): string {
+function createToken(): string {
   return crypto.getRandomValues(new Uint8Array(TOKEN_BYTES))
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
 /** Returns a unique cookie name. All ports of a host share their cookies. */
-export function createCookieName(): string {
+function createCookieName(): string {
   return `retort_${crypto.getRandomValues(new Uint8Array(COOKIE_NAME_BYTES)).toHex()}`;
 }
 

@@ -5,26 +5,24 @@
  * @module
  */
 
-import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
+import { bodyLimit, type Context } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
 import { addFiles, guardedApp, HTML_TYPE, isFromOwnPage, postProblem } from "./access.ts";
 import { MARKDOWN_JS, RUN_PAGE, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import type { Hub, MonitoredRun } from "./hub.ts";
+import type { GuardedApp, PageOptions } from "./listen.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer, ControlName } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH, type RunData } from "./view/server.ts";
+import { addDataRoutes, DATA_PATH, type OpenData } from "./view/server.ts";
 
-export interface AppOptions {
+export interface AppOptions extends Pick<PageOptions, "hostname" | "token"> {
   readonly run: MonitoredRun;
   readonly hub: Hub;
-  readonly token: string;
-  readonly cookieName: string;
-  readonly hostname: string;
   /** Output of the run. @default no data page */
-  readonly data?: RunData;
+  readonly data?: { readonly open: OpenData; readonly program: string };
 }
 
 /** Matches what hides the link to the data page in `page.html`, however its lines are broken. */
@@ -56,17 +54,18 @@ const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
-export function createApp(options: AppOptions): Hono {
+export function createApp(options: AppOptions): GuardedApp {
   const { hub, data } = options;
   const samples = () => hub.record.samples;
   const { html } = RUN_PAGE;
   const page = data === undefined ? html : html.replace(HIDDEN_LINK, "");
-  const app = guardedApp({
+  const guarded = guardedApp({
     ...options,
     ownPath: OWN_PATH,
     page: (c) => c.body(page, 200, { "content-type": HTML_TYPE }),
     scrapePath: "/metrics",
   });
+  const { app } = guarded;
   addFiles(app, FILES);
   app.get("/metrics", (c) => c.body(renderMetrics(hub), 200, { "content-type": METRICS_TYPE }));
   app.get("/report", (c) => c.body(reportOf(hub), 200, REPORT_HEADERS));
@@ -80,7 +79,7 @@ export function createApp(options: AppOptions): Hono {
     return sample === undefined ? c.notFound() : c.json(sample);
   });
   if (data !== undefined) {
-    addDataRoutes(app, data.open, { program: data.options.program, hasRun: true });
+    addDataRoutes(app, data.open, { program: data.program, hasRun: true });
   }
   app.get("/ws", (c) => upgrade(c, hub));
   app.post(
@@ -88,7 +87,7 @@ export function createApp(options: AppOptions): Hono {
     bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => refuse(c, 413, "the body is too long") }),
     (c) => answerControl(c, c.req.param("name"), options),
   );
-  return app;
+  return guarded;
 }
 
 /**

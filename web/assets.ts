@@ -12,7 +12,6 @@ import HTML from "./page.html" with { type: "text" };
 import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
-import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import baseCss from "./page/base.css" with { type: "text" };
 import chartCss from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
@@ -57,7 +56,6 @@ export const RUN_PAGE: PageFiles = pageOf(
     problems,
     runState,
     link,
-    answerTiles,
     tiles,
     overview,
     chartParts,

@@ -1,5 +1,6 @@
 /** The server that listens for a page, and the URL of the page. @module */
 
+import type { Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import { type OptionRules, text, wholeNumberFrom } from "../lib/options.ts";
@@ -9,11 +10,14 @@ export const DEFAULT_HOSTNAME = "127.0.0.1";
 
 /** Where a page is served, and its token. */
 export interface PageOptions {
-  /** @default "127.0.0.1" */
+  /**
+   * Address to listen on. If it is not a loopback address, the page can be reached from the
+   * network. Only the token protects the page, and it is sent unencrypted. @default "127.0.0.1"
+   */
   readonly hostname?: string;
   /** 0 for any free port. @default 0 */
   readonly port?: number;
-  /** @default 192 random bits */
+  /** Token that browsers must send: 32 or more characters of base64url. @default 192 random bits */
   readonly token?: string;
 }
 
@@ -90,8 +94,14 @@ export class PageServer {
   }
 }
 
-interface ServePageOptions extends PageOptions {
+/** An app that answers only browsers that send the token. */
+export interface GuardedApp {
+  readonly app: Hono;
   readonly token: string;
+  readonly cookieName: string;
+}
+
+interface ServePageOptions extends PageOptions {
   /** What is served, for messages. @default "the page" */
   readonly served?: string;
   /** Whether the process stays alive for the page alone. @default true */
@@ -100,14 +110,14 @@ interface ServePageOptions extends PageOptions {
 
 /** Serves the app until disposed. `url` is the address to open in a browser, with the token. */
 export function servePage(
-  app: RequestHandler,
+  { app, token }: Pick<GuardedApp, "token"> & { readonly app: RequestHandler },
   options: ServePageOptions,
 ): AsyncDisposable & { readonly url: string; readonly port: number } {
   const abort = new AbortController();
   const server = listen(app, options, abort.signal);
   if (options.keepsAlive === false) server.unref();
   return {
-    url: pageUrl(options.hostname, server.port, options.token),
+    url: pageUrl(options.hostname, server.port, token),
     port: server.port,
     async [Symbol.asyncDispose]() {
       // Not `server.shutdown()`, which waits for requests that never end. Aborting the server

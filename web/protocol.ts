@@ -7,17 +7,8 @@
  * @module
  */
 
-import type { Notice, Summary } from "../lib/progress/mod.ts";
-import type {
-  AnswerFigures,
-  ChartMark,
-  LatencyHistogram,
-  MonitorState,
-  RunAbout,
-  Samples,
-  TeacherFigures,
-  WireSnapshot,
-} from "./monitor_state.ts";
+import type { Notice } from "../lib/progress/mod.ts";
+import type { ChartMark, MonitorState, Samples, WireSnapshot } from "./monitor_state.ts";
 
 export type * from "./monitor_state.ts";
 
@@ -47,23 +38,18 @@ export interface HelloMessage extends Typed<"hello">, MonitorState {}
  * The run at one moment, in at most 8 KB. A visible page gets one at most twice a second, and at
  * least every 2 s until the run ends.
  */
-export interface SnapshotMessage extends Typed<"snapshot"> {
-  /** Unix milliseconds of the server's clock. */
-  time: number;
+export interface SnapshotMessage extends
+  Typed<"snapshot">,
+  Pick<
+    MonitorState,
+    "time" | "latency" | "answers" | "teacher_figures" | "retry_when_done"
+  > {
   /** The snapshot, shortened to fit. */
   snapshot: WireSnapshot;
   /** Index of the point in the history. The last point is sent again until its time is over. */
   point_index: number;
   /** One value for each of `history.columns`, in order. */
   point: (number | null)[];
-  /** Latency of answered rows, over the whole run. */
-  latency: LatencyHistogram;
-  /** Endings, finish reasons and lengths of all answers. */
-  answers: AnswerFigures;
-  /** One for each teacher, in the order of the snapshot. */
-  teacher_figures: TeacherFigures[];
-  /** Whether failed rows are retried when the run is done. */
-  retry_when_done: boolean;
 }
 
 /** New marks for the charts. */
@@ -85,12 +71,7 @@ export interface NoticeMessage extends Typed<"notice"> {
  * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). New
  * pages then get a `hello`. When the server stops, it closes the sockets with code 1001.
  */
-export interface EndMessage extends Typed<"end"> {
-  /** Summary of the run; null if it ended with an error. */
-  summary: Summary | null;
-  /** Settings of the run, and the next commands; null if the caller gave none. */
-  about: RunAbout | null;
-}
+export interface EndMessage extends Typed<"end">, Pick<MonitorState, "summary" | "about"> {}
 
 /**
  * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes

@@ -19,19 +19,19 @@
  * @module
  */
 
+import { DataService } from "../lib/data/mod.ts";
+import { UsageError } from "../lib/errors.ts";
+import { exists } from "../lib/files.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { callback, checkOptions, type OptionRules, record } from "../lib/options.ts";
 import { delay } from "../lib/timer.ts";
-import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub, type MonitoredRun } from "./hub.ts";
-import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "./listen.ts";
+import { PAGE_RULES, servePage } from "./listen.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { reportOf } from "./report.ts";
-import { RunData, type RunDataOptions } from "./view/server.ts";
 
 export { type FleetOptions, type ServedFleet, serveFolderMonitor } from "./fleet/server.ts";
-export type { RunDataOptions } from "./view/server.ts";
 export type { MonitoredRun, OutcomesListener } from "./hub.ts";
 export type * from "./protocol.ts";
 
@@ -63,6 +63,14 @@ export interface MonitorOptions {
    * Calls `callback` every `intervalMs` until the returned function is called. @default setInterval
    */
   every?: (intervalMs: number, callback: () => void) => () => void;
+}
+
+/** Options of a run's data page. */
+export interface RunDataOptions {
+  /** Output of the run: folders or results files. */
+  readonly paths: readonly string[];
+  /** How commands on the page call this program, such as `deno task distill`. */
+  readonly program: string;
 }
 
 /** Answers requests; needs no socket. */
@@ -151,18 +159,14 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     throw new TypeError("Cannot monitor this value: it must be a ResponseGenerator");
   }
   const hub = new Hub(generator, options);
-  const token = options.token ?? createToken();
-  const cookieName = createCookieName();
-  const hostname = options.hostname ?? DEFAULT_HOSTNAME;
   const data = options.data && new RunData(options.data, options.now ?? (() => performance.now()));
   const close = () => {
     hub.close();
     void data?.[Symbol.asyncDispose]();
   };
+  const { hostname, token } = options;
   return {
-    app: createApp({ run: generator, hub, token, cookieName, hostname, data }),
-    token,
-    cookieName,
+    ...createApp({ run: generator, hub, hostname, token, data }),
     get retryWhenDone() {
       return hub.retryWhenDone;
     },
@@ -208,9 +212,49 @@ function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions)
   try {
     // The page alone must not keep the process of a finished run alive.
     const options = { hostname, port, served: "the monitor", keepsAlive: false };
-    return servePage(monitor.app, { ...options, token: monitor.token });
+    return servePage(monitor, options);
   } catch (error) {
     monitor.close();
     throw error;
+  }
+}
+
+/** Time for which a page is considered open after a request. Pages send one about every 2 s. */
+const OPEN_MS = 10_000;
+
+class RunData implements AsyncDisposable {
+  readonly program: string;
+  readonly #paths: readonly string[];
+  readonly #now: () => number;
+  #service: Promise<DataService> | undefined;
+  #lastRequestMs = -Infinity;
+
+  constructor({ paths, program }: RunDataOptions, now: () => number) {
+    this.program = program;
+    this.#paths = paths;
+    this.#now = now;
+  }
+
+  get isWatched(): boolean {
+    return this.#now() - this.#lastRequestMs < OPEN_MS;
+  }
+
+  /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
+  readonly open = async (): Promise<DataService> => {
+    this.#lastRequestMs = this.#now();
+    const paths = this.#paths;
+    this.#service ??= DataService.open({ paths });
+    try {
+      return await this.#service;
+    } catch (error) {
+      this.#service = undefined;
+      if ((await Promise.all(paths.map(exists))).every(Boolean)) throw error;
+      throw new UsageError("The run has not written anything yet", { cause: error });
+    }
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const service = await this.#service?.catch(() => undefined);
+    await service?.[Symbol.asyncDispose]();
   }
 }

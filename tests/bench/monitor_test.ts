@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
-import { inChild } from "../../bench/child.ts";
+import { inChild } from "../../bench/processes.ts";
 
 Deno.test("the scenario of the monitor has pages that read and pages that do not", async () => {
   const found = await inChild("watched", { windowS: 1, watchers: { reading: 2, stalled: 1 } });

@@ -4,8 +4,8 @@ import {
   assertGreaterOrEqual,
   assertMatch,
 } from "../../lib/deps/std_assert.ts";
-import { startBusyServer } from "../../bench/busy_server.ts";
-import { inChild } from "../../bench/child.ts";
+import { startBusyServer } from "../../bench/servers.ts";
+import { inChild } from "../../bench/processes.ts";
 import type { Figure } from "../../bench/measure.ts";
 import { writeRows } from "../../bench/rows.ts";
 import { runCli } from "../support/process.ts";

@@ -48,8 +48,11 @@ for (const command of COMMANDS) {
     assertFits(text, 150);
     const headings = text.split("\n").filter((line) => /^[A-Z][a-z ]+:$/.test(line));
     assertEquals(headings.slice(-2), ["Help:", "Examples:"]);
-    for (const { help, helpFor } of flagsOf(command)) {
-      const shown = helpFor?.[command] ?? help;
+    const { flagHelp = {} } = ENTRIES[command];
+    const names = flagsOf(command).map(({ name }) => name);
+    assertEquals(Object.keys(flagHelp).filter((name) => !names.includes(name)), []);
+    for (const { name, help } of flagsOf(command)) {
+      const shown = flagHelp[name] ?? help;
       const line = text.split("\n").find((one) => one.slice(29) === shown);
       assertEquals(line?.at(28), " ", `${shown}: in one column, with room before it`);
     }

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts
 import { UPLOT_JS as UPLOT_SCRIPT } from "../../lib/deps/uplot.ts";
 import { RUN_PAGE, UPLOT_JS } from "../../web/assets.ts";
 import { FLEET_PAGE } from "../../web/fleet/server.ts";
-import { DATA_PAGE } from "../../web/view/assets.ts";
+import { DATA_PAGE } from "../../web/view/server.ts";
 
 for (const [folder, script] of [["page/", RUN_PAGE.script], ["view/page/", DATA_PAGE.script]]) {
   Deno.test(`web/${folder} is served whole, each module after those that it imports`, async () => {

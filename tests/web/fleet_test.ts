@@ -181,15 +181,11 @@ Deno.test("the app gives nothing without the token, and 200 runs unless all are 
   await Promise.all(Array.from({ length: 300 }, (_, i) => writeStatus(dir, statusOf(i))));
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
-  const app = createFleetApp(watch, {
-    token: "t".repeat(32),
-    hostname: "127.0.0.1",
-    cookieName: "c",
-  });
+  const { app, token, cookieName } = createFleetApp(watch);
   const ask = (path: string, headers: Record<string, string> = {}) =>
     app.request(`http://127.0.0.1${path}`, { headers: { host: "127.0.0.1", ...headers } });
   assertEquals((await ask("/state")).status, 401);
-  const cookie = { cookie: `c=${"t".repeat(32)}`, "sec-fetch-site": "same-origin" };
+  const cookie = { cookie: `${cookieName}=${token}`, "sec-fetch-site": "same-origin" };
   const first = await (await ask("/state", cookie)).json();
   assertEquals([first.runs, first.rows.length, first.more], [300, 200, 100]);
   assertEquals((await (await ask("/state?all", cookie)).json()).rows.length, 300);

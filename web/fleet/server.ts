@@ -1,33 +1,19 @@
 /** Serves the page of all runs in a folder. @module */
 
-import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { addFiles, createCookieName, createToken, guardedApp, HTML_TYPE } from "../access.ts";
+import { addFiles, guardedApp, HTML_TYPE } from "../access.ts";
 import { type PageFiles, pageOf } from "../assets.ts";
-import { DEFAULT_HOSTNAME, PAGE_RULES, servePage } from "../listen.ts";
+import { type GuardedApp, PAGE_RULES, type PageOptions, servePage } from "../listen.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
 import fleetStyle from "./fleet.css" with { type: "text" };
 import frame from "../page/frame.css" with { type: "text" };
-import overviewStyle from "../page/overview.css" with { type: "text" };
-import tableStyle from "../page/tables.css" with { type: "text" };
 import { isFolder, type PathLike, pathOf, splitPath, stemOf } from "../../lib/files.ts";
 import { checkOptions } from "../../lib/options.ts";
 import { every } from "../../lib/timer.ts";
 import { FolderWatch } from "./watch.ts";
 
-/** Options of `serveFolderMonitor`. */
-export interface FleetOptions {
-  /**
-   * Address to listen on. If it is not a loopback address, the page can be reached from the
-   * network. Only the token protects the page, and it is sent unencrypted. @default "127.0.0.1"
-   */
-  readonly hostname?: string;
-  /** 0 for any free port. @default 0 */
-  readonly port?: number;
-  /** Token that browsers must send: 32 or more characters of base64url. @default 192 random bits */
-  readonly token?: string;
-}
+export type { PageOptions as FleetOptions };
 
 /** The served page of all runs in a folder. Dispose of it to stop serving. */
 export interface ServedFleet extends AsyncDisposable {
@@ -40,27 +26,24 @@ const MAX_RUNS = 200;
 
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
-export const FLEET_PAGE: PageFiles = pageOf(
-  FLEET_HTML,
-  [fleet],
-  [frame, overviewStyle, tableStyle, fleetStyle],
-);
+export const FLEET_PAGE: PageFiles = pageOf(FLEET_HTML, [fleet], [frame, fleetStyle]);
 
 export function createFleetApp(
   watch: FolderWatch,
-  { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
-): Hono {
-  const app = guardedApp({
-    ...{ token, hostname, cookieName },
+  { hostname, token }: PageOptions = {},
+): GuardedApp {
+  const guarded = guardedApp({
+    ...{ hostname, token },
     ownPath: OWN_PATH,
     page: (c) => c.body(FLEET_PAGE.html, 200, { "content-type": HTML_TYPE }),
   });
+  const { app } = guarded;
   addFiles(app, { "/fleet.js": FLEET_PAGE.script, "/fleet.css": FLEET_PAGE.style });
   app.get(
     "/state",
     (c) => c.json(watch.view(c.req.query("all") === undefined ? MAX_RUNS : Infinity)),
   );
-  return app;
+  return guarded;
 }
 
 /** Time between checks: runs write their status files as often. */
@@ -88,7 +71,7 @@ const CHECK_MS = 5_000;
  */
 export async function serveFolderMonitor(
   output: PathLike,
-  options: FleetOptions = {},
+  options: PageOptions = {},
 ): Promise<ServedFleet> {
   checkOptions(options, PAGE_RULES);
   const path = pathOf(output);
@@ -114,8 +97,6 @@ export async function serveFolderMonitor(
   };
 }
 
-export function serveFleet(watch: FolderWatch, options: FleetOptions = {}): ServedFleet {
-  const { hostname = DEFAULT_HOSTNAME, token = createToken() } = options;
-  const app = createFleetApp(watch, { token, hostname, cookieName: createCookieName() });
-  return servePage(app, { ...options, token });
+export function serveFleet(watch: FolderWatch, options: PageOptions = {}): ServedFleet {
+  return servePage(createFleetApp(watch, options), options);
 }

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { answersFigure, lengthFigure } from "./answer_tiles.js";
 import { byId, make, setAttribute, setText } from "./dom.js";
 import {
   formatCapUsd,
@@ -26,7 +25,7 @@ import {
 } from "./figures.js";
 import { isUncounted, limitText, missingEtaText } from "./run_state.js";
 
-/** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */
+/** @import { AnswerFigures, Ending, MonitorState, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**
@@ -157,11 +156,13 @@ function latencyFigure({ snapshot: { latency_ms } }) {
 }
 
 /** @param {TileInput} input @returns {Figure} */
-function tokensFigure(input) {
-  const all = formatCompactOf(input.snapshot.completion_tokens, "token");
+function tokensFigure({ state: { summary, ended }, snapshot }) {
+  const meanPerS = summary === null || summary.elapsed_ms === 0
+    ? 0
+    : summary.completion_tokens / summary.elapsed_ms * 1000;
   return {
-    value: formatRate(tokenRate(input)),
-    note: `${all} ${input.state.ended ? "in all" : "so far"}`,
+    value: formatRate(summary === null ? snapshot.tokens_per_s : meanPerS),
+    note: `${formatCompactOf(snapshot.completion_tokens, "token")} ${ended ? "in all" : "so far"}`,
   };
 }
 
@@ -183,12 +184,6 @@ function waitingFigure({ snapshot: { waiting, in_flight, refused_for_load } }) {
       : "between two attempts",
     tone: waiting > in_flight ? "wait" : undefined,
   };
-}
-
-/** @param {TileInput} input */
-function tokenRate({ state: { summary }, snapshot }) {
-  if (summary === null) return snapshot.tokens_per_s;
-  return summary.elapsed_ms > 0 ? summary.completion_tokens / summary.elapsed_ms * 1000 : 0;
 }
 
 /** @param {TileInput} input @returns {Figure} */
@@ -238,4 +233,66 @@ function rangeText(range) {
   if (range === null) return "";
   const [low, high] = range.map(formatRoughUsd);
   return low === high ? "" : `${low} – ${high}, `;
+}
+
+/** @param {TileInput} input @returns {Figure} */
+function lengthFigure({ state: { answers: { answered, length_tokens } } }) {
+  if (length_tokens.max === 0) {
+    return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
+  }
+  return {
+    value: formatCompact(length_tokens.p50),
+    rest: `/ ${formatCompact(length_tokens.p99)}`,
+    note: `longest ${formatCompactOf(length_tokens.max, "token")}`,
+  };
+}
+
+/** Share of truncated answers above which the tile is amber. */
+const TRUNCATED_WARNING_SHARE = 0.05;
+
+/** @type {Readonly<Record<Ending, string>>} */
+const ENDING_TEXTS = {
+  whole: "complete",
+  limit: "cut off at the token limit",
+  context: "cut off at the end of the context window",
+  filter: "stopped by a filter",
+  broken: "aborted by the teacher",
+  unknown: "with an unknown finish reason",
+  none: "without a finish reason",
+};
+
+/** @param {TileInput} input @returns {Figure} */
+function answersFigure({ state: { answers, ended }, snapshot }) {
+  const endings = /** @type {[Ending, number][]} */ (Object.entries(answers.endings));
+  const counts = endings.toSorted(([, a], [, b]) => b - a);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (total === 0) return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
+  const reasons = answers.finish_reasons.map(([reason, count]) =>
+    `${reason} ${formatCount(count)}`
+  );
+  const notes = answerNotes(answers, total, snapshot.wasted_completion_tokens);
+  return {
+    value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_TEXTS[ending]}`)
+      .join(" · "),
+    hint: `Finish reasons: ${reasons.join(", ")}`,
+    note: notes.join(" · ") || "all kept, no tokens wasted",
+    tone: answers.truncated > total * TRUNCATED_WARNING_SHARE ? "wait" : undefined,
+  };
+}
+
+/**
+ * @param {AnswerFigures} answers
+ * @param {number} total answers, kept or not
+ * @param {number} wastedTokens completion tokens of answers that were not kept
+ */
+function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, wastedTokens) {
+  const notes = [];
+  if (answered < total) notes.push(`${formatCount(total - answered)} not kept`);
+  if (reasoning_tokens > 0) {
+    notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
+  }
+  if (wastedTokens > 0) {
+    notes.push(`${formatCompactOf(wastedTokens, "token")} paid for but not used`);
+  }
+  return notes;
 }

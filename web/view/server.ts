@@ -7,7 +7,7 @@
 
 import {
   type DataRequests,
-  DataService,
+  type DataService,
   type DataState,
   FLAGS,
   jsonWithBigInts,
@@ -15,12 +15,27 @@ import {
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { exists, systemReason } from "../../lib/files.ts";
+import { systemReason } from "../../lib/files.ts";
 import { isObject, parsedJson } from "../../lib/json.ts";
-import { addFiles, createCookieName, createToken, guardedApp, postProblem } from "../access.ts";
-import { MARKDOWN_JS } from "../assets.ts";
-import { DATA_PAGE } from "./assets.ts";
-import { DEFAULT_HOSTNAME, type PageOptions, servePage } from "../listen.ts";
+import { addFiles, guardedApp, postProblem } from "../access.ts";
+import { MARKDOWN_JS, type PageFiles, pageOf } from "../assets.ts";
+import { type GuardedApp, type PageOptions, servePage } from "../listen.ts";
+import actions from "./page/actions.js" with { type: "text" };
+import ask from "./page/ask.js" with { type: "text" };
+import columns from "./page/columns.js" with { type: "text" };
+import facets from "./page/facets.js" with { type: "text" };
+import viewState from "./page/view_state.js" with { type: "text" };
+import grid from "./page/grid.js" with { type: "text" };
+import histograms from "./page/histograms.js" with { type: "text" };
+import viewMain from "./page/main.js" with { type: "text" };
+import openRow from "./page/open_row.js" with { type: "text" };
+import rows from "./page/rows.js" with { type: "text" };
+import samplePair from "./page/sample_pair.js" with { type: "text" };
+import status from "./page/status.js" with { type: "text" };
+import VIEW_HTML from "./page/view.html" with { type: "text" };
+import detailCss from "./page/detail.css" with { type: "text" };
+import gridCss from "./page/grid.css" with { type: "text" };
+import viewCss from "./page/view.css" with { type: "text" };
 
 export interface ViewPageOptions {
   /** How commands on the page call this program, such as `deno task distill`. */
@@ -43,6 +58,25 @@ export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 const MAX_BODY_BYTES = 64 * 2 ** 20;
 
 const MAX_ROWS = 200;
+
+export const DATA_PAGE: PageFiles = pageOf(
+  VIEW_HTML,
+  [
+    ask,
+    viewState,
+    status,
+    columns,
+    rows,
+    grid,
+    facets,
+    histograms,
+    samplePair,
+    openRow,
+    actions,
+    viewMain,
+  ],
+  [viewCss, gridCss, detailCss],
+);
 
 const FILES = {
   "/data/": DATA_PAGE.html,
@@ -204,52 +238,6 @@ function nearParam(c: Context): DataRequests["near"]["in"]["of"] {
   );
 }
 
-/** Options of a run's data page. */
-export interface RunDataOptions {
-  /** Output of the run: folders or results files. */
-  readonly paths: readonly string[];
-  /** How commands on the page call this program, such as `deno task distill`. */
-  readonly program: string;
-}
-
-/** Time for which a page is considered open after a request. Pages send one about every 2 s. */
-const OPEN_MS = 10_000;
-
-export class RunData implements AsyncDisposable {
-  readonly options: RunDataOptions;
-  readonly #now: () => number;
-  #service: Promise<DataService> | undefined;
-  #lastRequestMs = -Infinity;
-
-  constructor(options: RunDataOptions, now: () => number) {
-    this.options = options;
-    this.#now = now;
-  }
-
-  get isWatched(): boolean {
-    return this.#now() - this.#lastRequestMs < OPEN_MS;
-  }
-
-  /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
-  readonly open = async (): Promise<DataService> => {
-    this.#lastRequestMs = this.#now();
-    const { paths } = this.options;
-    this.#service ??= DataService.open({ paths });
-    try {
-      return await this.#service;
-    } catch (error) {
-      this.#service = undefined;
-      if ((await Promise.all(paths.map(exists))).every(Boolean)) throw error;
-      throw new UsageError("The run has not written anything yet", { cause: error });
-    }
-  };
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const service = await this.#service?.catch(() => undefined);
-    await service?.[Symbol.asyncDispose]();
-  }
-}
-
 export interface ServeViewOptions extends PageOptions {
   /** How commands on the page call this program, such as `deno task distill`. */
   readonly program: string;
@@ -259,22 +247,15 @@ const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(
   service: DataSource,
-  { hostname = DEFAULT_HOSTNAME, token = createToken(), program }: ServeViewOptions,
-): { readonly app: Hono; readonly token: string; readonly cookieName: string } {
-  const cookieName = createCookieName();
-  const app = guardedApp({
-    hostname,
-    token,
-    cookieName,
-    ownPath: OWN_PATH,
-    page: (c) => c.redirect("data/", 303),
-  });
-  addDataRoutes(app, () => Promise.resolve(service), { program, hasRun: false });
-  return { app, token, cookieName };
+  { hostname, token, program }: ServeViewOptions,
+): GuardedApp {
+  const page = (c: Context) => c.redirect("data/", 303);
+  const guarded = guardedApp({ hostname, token, ownPath: OWN_PATH, page });
+  addDataRoutes(guarded.app, () => Promise.resolve(service), { program, hasRun: false });
+  return guarded;
 }
 
 /** Serves the page until disposed. The returned `url`, to be opened in a browser, has the token. */
 export function serveView(service: DataSource, options: ServeViewOptions) {
-  const { app, token } = createViewApp(service, options);
-  return servePage(app, { ...options, token });
+  return servePage(createViewApp(service, options), options);
 }

@@ -1,12 +1,29 @@
 /**
- * Teachers in a separate process that have a rate limit, fail, or queue requests.
+ * Teachers in a separate process: one without latency, and busy ones, which have a rate limit, fail,
+ * or queue requests.
+ *
  * @module
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorResponse } from "../lib/simulate/chat.ts";
-import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
+import { draw, hashText } from "../lib/simulate/options.ts";
+import { type Helper, startHelper, untilEnd } from "./processes.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
+
+export interface ZeroServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/v1`. */
+  readonly baseUrl: string;
+}
+
+/** Starts a teacher without latency, which gives one answer to every request. */
+export async function startZeroServer(): Promise<ZeroServer> {
+  const helper = await startHelper(import.meta.filename!, {});
+  return {
+    baseUrl: `${helper.greeting}/v1`,
+    [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose](),
+  };
+}
 
 export interface BusyOptions {
   readonly latencyMs: number;
@@ -87,13 +104,13 @@ export class BusyTeacher {
       this.#rateLimited++;
       return errorResponse(429, "Rate limit reached for requests");
     }
-    const length = 1 + spread * (2 * hashFraction(prompt, "length") - 1);
+    const length = 1 + spread * (2 * draw(hashText(prompt, 0), LENGTH) - 1);
     this.#peak = Math.max(this.#peak, ++this.#open);
     await this.#takeSlot();
     await sleep(latencyMs * length);
     this.#freeSlot();
     this.#open--;
-    if (hashFraction(prompt, "failing") < failing && !this.#failedPrompts.has(prompt)) {
+    if (draw(hashText(prompt, 0), FAILING) < failing && !this.#failedPrompts.has(prompt)) {
       this.#failedPrompts.add(prompt);
       this.#failed++;
       return errorResponse(500, "The server had an error while processing your request");
@@ -128,6 +145,9 @@ export class BusyTeacher {
   }
 }
 
+/** Salts of `draw`. */
+const LENGTH = 1, FAILING = 2;
+
 const TOKENS = COMPLETION.usage!.completionTokens;
 const BODY = JSON.parse(COMPLETION_BODY);
 
@@ -136,38 +156,35 @@ function answerOf(length: number): Response {
   return Response.json({ ...BODY, usage: { ...BODY.usage, completion_tokens } });
 }
 
-/**
- * Maps a text to a number in [0, 1) by 32-bit FNV-1a with the finalizer of MurmurHash3. Without the
- * finalizer, texts with a common prefix would have similar hashes.
- */
-function hashFraction(text: string, salt: string): number {
-  let hash = 0x811c9dc5;
-  for (const part of [salt, text]) {
-    for (let i = 0; i < part.length; i++) {
-      hash = Math.imul(hash ^ part.charCodeAt(i), 0x01000193);
-    }
-  }
-  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
-  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
-  return ((hash ^ hash >>> 16) >>> 0) / 2 ** 32;
+/** Answers without any work on the request, which would count as the teacher's latency. */
+function zeroHandler(): Deno.ServeHandler {
+  const bytes = new TextEncoder().encode(COMPLETION_BODY);
+  const headers = [["content-type", "application/json"]] satisfies HeadersInit;
+  return async (request) => {
+    await request.bytes();
+    return new Response(bytes, { headers });
+  };
 }
 
-async function serve(options: BusyOptions): Promise<void> {
-  const teachers = new Map<string, BusyTeacher>();
-  function teacherOf(name: string): BusyTeacher {
+function busyHandler(options: BusyOptions, teachers: Map<string, BusyTeacher>): Deno.ServeHandler {
+  return async (request) => {
+    const [, name] = new URL(request.url).pathname.split("/");
+    const { messages } = await request.json();
     const teacher = teachers.get(name) ?? new BusyTeacher(options);
     teachers.set(name, teacher);
-    return teacher;
-  }
+    return await teacher.ask(messages.at(-1).content);
+  };
+}
+
+/** @param options Those of a busy server; `{}` for a teacher without latency. */
+async function serve(options: Partial<BusyOptions>): Promise<void> {
+  const { latencyMs } = options;
+  const teachers = new Map<string, BusyTeacher>();
   const server = Deno.serve({
     hostname: "127.0.0.1",
     port: 0,
     onListen: ({ port }) => console.log(`http://127.0.0.1:${port}`),
-  }, async (request) => {
-    const [, name] = new URL(request.url).pathname.split("/");
-    const { messages } = await request.json();
-    return await teacherOf(name).ask(messages.at(-1).content);
-  });
+  }, latencyMs === undefined ? zeroHandler() : busyHandler({ ...options, latencyMs }, teachers));
   await untilEnd();
   await server.shutdown();
   const ledgers = [...teachers].map(([name, { ledger }]) => [name, ledger]);

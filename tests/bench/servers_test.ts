@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "../../lib/deps/std_assert.ts";
-import { BusyTeacher, startBusyServer } from "../../bench/busy_server.ts";
-import { startHelper } from "../../bench/helper_process.ts";
+import { BusyTeacher, startBusyServer } from "../../bench/servers.ts";
+import { startHelper } from "../../bench/processes.ts";
 
 async function statusOf(teacher: BusyTeacher, prompt: string): Promise<number> {
   const response = await teacher.ask(prompt);
