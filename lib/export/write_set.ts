@@ -12,7 +12,7 @@ import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
 import { openTable, type Schema } from "../tables/mod.ts";
-import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
+import { checkFolder, openDataset } from "./dataset_folder.ts";
 import { type Example, type ExampleSource, NotRestored, type Verdict } from "./example.ts";
 import type { ExportReport } from "./mod.ts";
 import {
@@ -237,7 +237,7 @@ async function openTargets(
   context: TargetContext,
 ): Promise<Targets> {
   return FORMATS[options.format].target === "folder"
-    ? await DatasetFolder.open(options, context)
+    ? await openDataset(options, context)
     : await openFiles(options, context);
 }
 
