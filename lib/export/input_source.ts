@@ -111,7 +111,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     return { input: file, bad: badLines, placeOf: (line) => placeOf(file, input.format, line) };
   }
 
-  async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
+  async *batches(): AsyncGenerator<Iterable<Example>> {
+    const { shuffle } = this.#options;
     if (this.#spool !== undefined && shuffle !== undefined) {
       yield this.#spool.shuffled(shuffle, (text, file, line) => this.#readAgain(text, file, line));
       return;

@@ -105,7 +105,7 @@ async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
 ): Promise<ExportReport> {
-  const { shuffle, maxRows, paths } = options;
+  const { maxRows, paths } = options;
   const format = FORMATS[options.format];
   const selection = new Selection(options);
   const maker = new RowMaker(options);
@@ -129,7 +129,7 @@ async function writeSet(
     origin: source.origin,
   });
   const counts = { rows: 0, validationRows: 0 };
-  for await (const examples of source.batches(shuffle)) {
+  for await (const examples of source.batches()) {
     await writeRows(targets, maker.rowsOf(examples), counts, options);
     if (counts.rows >= maxRows) break;
   }
