@@ -57,14 +57,10 @@ export function printableLines(text: string): string {
   return text.split("\n").map((line) => cleaned(line, CONTROLS).trimEnd()).join("\n");
 }
 
-function withEscapes(text: string, escape: (character: string) => string): string {
-  return text.replace(UNPRINTABLE, escape);
-}
-
 /** Equivalent JSON without characters that a terminal may act on or hide. */
 export function printableJson(json: string): string {
-  return withEscapes(
-    json,
+  return json.replace(
+    UNPRINTABLE,
     (character) =>
       character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
         .join(""),
@@ -111,8 +107,8 @@ export function shellWord(word: string, os: System = Deno.build.os): string {
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
-  const escaped = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
-  return withEscapes(word, () => "") === word
+  const escaped = word.replaceAll(/[\\']/g, "\\$&").replace(UNPRINTABLE, octal);
+  return word.replace(UNPRINTABLE, "") === word
     ? `'${word.replaceAll("'", `'\\''`)}'`
     : `$'${escaped}'`;
 }
@@ -128,7 +124,7 @@ function octal(character: string): string {
  * before the last quote would escape the quote, so a folder's last backslash becomes `/`.
  */
 function windowsWord(word: string): string {
-  const shown = withEscapes(word, () => "\ufffd");
+  const shown = word.replace(UNPRINTABLE, "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
   const text = shown.replace(/\\+$/, "/");
   return /["\u201c-\u201e$`%]/.test(text)

@@ -46,17 +46,13 @@ export function delay(
   });
 }
 
-export interface EveryOptions {
-  /** Whether the interval keeps the process alive. @default false: a run's sockets do */
-  readonly keepsAlive?: boolean;
-}
-
 /** Like `setInterval`, until the returned function is called. All intervals share one timer, and
- * callbacks may come early, together with others: a wake-up of the process costs 0.3 ms of CPU. */
+ * callbacks may come early, together with others: a wake-up of the process costs 0.3 ms of CPU.
+ * Keeps the process alive only if an option says so: a run's sockets do. */
 export function every(
   intervalMs: number,
   callback: () => void,
-  { keepsAlive = false }: EveryOptions = {},
+  { keepsAlive = false }: { readonly keepsAlive?: boolean } = {},
 ): () => void {
   const interval = { intervalMs, callback, keepsAlive, dueAt: performance.now() + intervalMs };
   intervals.add(interval);

@@ -9,11 +9,11 @@ import { basename } from "../deps/std_path.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
 import { codeSpan } from "../printable.ts";
-import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
 import { type Example, Times } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainers.ts";
+import type { TargetContext, WrittenRows } from "./write_set.ts";
 
 /** Marks a card that Retort wrote and may replace. A card without the mark is the user's own. Do
  * not change this text: cards of earlier versions contain it. */
@@ -46,16 +46,12 @@ export function licenseOf(card: string): string | undefined {
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
 
-export interface CardContent {
+interface CardContent extends TargetContext, WrittenRows {
   readonly facts: DatasetFacts;
-  readonly rows: number;
-  readonly validationRows: number;
-  readonly columns: ReadonlyMap<string, ColumnType>;
   readonly folder: string;
   /** The license in the card that is replaced. */
   readonly license: string | undefined;
   readonly options: ResolvedExport;
-  readonly origin: readonly string[];
 }
 
 export function cardOf(content: CardContent): string {
@@ -85,7 +81,7 @@ from datasets import load_dataset
 dataset = load_dataset(${JSON.stringify(folder)})
 \`\`\`
 
-${content.columns.has("tools") ? TOOLS_NOTE : ""}To upload the folder:
+${content.schema.columns.has("tools") ? TOOLS_NOTE : ""}To upload the folder:
 
 \`\`\`sh
 ${uploadCommand(folder)}
@@ -130,9 +126,8 @@ function yamlOf({ license, rows }: CardContent, name: string): string {
 }
 
 function sizeOf(rows: number): string {
-  const limits = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
   const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];
-  const upper = limits.findIndex((limit) => rows < limit);
+  const upper = names.findIndex((_, index) => rows < 1000 * 10 ** index);
   if (upper === 0) return "n<1K";
   return upper === -1 ? "n>1B" : `${names[upper - 1]}<n<${names[upper]}`;
 }
@@ -148,11 +143,11 @@ const COLUMN_MEANINGS: Readonly<Record<string, string>> = {
   reasoning_tokens: "tokens of the reasoning",
 };
 
-function columnsOf({ columns }: CardContent): string {
+function columnsOf({ schema }: CardContent): string {
   // A column may be called "constructor", which every object inherits.
   const meaningOf = (name: string) =>
     Object.hasOwn(COLUMN_MEANINGS, name) ? COLUMN_MEANINGS[name] : "";
-  const lines = [...columns.keys()].map((name) =>
+  const lines = [...schema.columns.keys()].map((name) =>
     `| ${codeSpan(name).replaceAll("|", "\\|")} | ${meaningOf(name)} |`
   );
   return ["| column | holds |", "| --- | --- |", ...lines].join("\n");

@@ -12,17 +12,15 @@ import {
   createTemporary,
   orCannotWrite,
   removeLeftovers,
-  type TemporaryFile,
   untilSynced,
   writeFileDurably,
 } from "../sink/mod.ts";
-import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
+import { openTable, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { infoOf, type OutputGuard } from "./output.ts";
-import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./turns.ts";
-import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
+import type { TargetContext, Targets } from "./write_set.ts";
 
 /** After this size, a split continues in another file. `push_to_hub` writes files of up to
  * 500 MB. */
@@ -59,102 +57,75 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
 }
 
 /** Writes the files of a dataset to a staging folder, and moves them into place at the end. */
-export class DatasetFolder implements Targets {
-  readonly #path: string;
-  readonly #staging: string;
-  /** Locked while the staging folder next to it is in use. */
-  readonly #lock: TemporaryFile;
-  readonly #options: ResolvedExport;
-  readonly #context: TargetContext;
-  /** Whether this export has created the folder. */
-  readonly #isNew: boolean;
-  readonly #facts = new DatasetFacts();
-  readonly #train: SplitFiles;
-  readonly #validation: SplitFiles;
-  #isMoved = false;
-
-  private constructor(
-    path: string,
-    lock: TemporaryFile,
-    options: ResolvedExport,
-    context: TargetContext,
-    isNew: boolean,
-  ) {
-    this.#path = path;
-    this.#isNew = isNew;
-    this.#lock = lock;
-    this.#staging = lock.path.replace(/\.lock$/, "");
-    this.#options = options;
-    this.#context = context;
-    this.#train = new SplitFiles("train", this.#staging, context);
-    this.#validation = new SplitFiles("validation", this.#staging, context);
-  }
-
-  static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
-    const path = (options.output as string).replace(/(?<=.)\/+$/, "");
-    const isNew = await infoOf(path) === undefined;
-    return await orCannotWrite(path, async () => {
-      await Deno.mkdir(path, { recursive: true });
-      await removeStaleStaging(path);
-      const lock = await createTemporary((token) => `${stagingPath(path, token)}.lock`);
-      const folder = new DatasetFolder(path, lock, options, context, isNew);
-      await Deno.mkdir(folder.#staging).catch(async (cause) => {
-        await folder[Symbol.asyncDispose]();
-        throw cause;
+export async function openDataset(
+  options: ResolvedExport,
+  context: TargetContext,
+): Promise<Targets> {
+  const path = (options.output as string).replace(/(?<=.)\/+$/, "");
+  const isNew = await infoOf(path) === undefined;
+  // Locked while the staging folder next to it is in use.
+  const lock = await orCannotWrite(path, async () => {
+    await Deno.mkdir(path, { recursive: true });
+    await removeStaleStaging(path);
+    return await createTemporary((token) => `${stagingPath(path, token)}.lock`);
+  });
+  const staging = lock.path.replace(/\.lock$/, "");
+  const train = new SplitFiles("train", staging, context);
+  const validation = new SplitFiles("validation", staging, context);
+  const facts = new DatasetFacts();
+  let isMoved = false;
+  const targets: Targets = {
+    write({ example, row, isValidation }) {
+      facts.add(example);
+      return (isValidation ? validation : train).write(row as TrainingRow);
+    },
+    async finish(written) {
+      // The train split gets a file even if it has no rows: the file has only the columns.
+      if (written.rows === written.validationRows) await train.open();
+      await train.finish();
+      await validation.finish();
+      // Files may have appeared while this export was writing.
+      await checkFolder(path, context.guard);
+      const previousCard = await Deno.readTextFile(`${path}/README.md`).catch(() => "");
+      const license = licenseOf(previousCard);
+      const card = cardOf({ ...context, ...written, facts, folder: path, license, options });
+      await orCannotWrite(path, async () => {
+        await replaceData(path, staging);
+        isMoved = true;
+        await writeFileDurably(`${path}/README.md`, card, { mode: context.mode });
+        await ifThere(Deno.remove(oldDataPath(staging), { recursive: true }));
+        await removeIfThere(lock.path);
       });
-      return folder;
-    });
-  }
+    },
+    async [Symbol.asyncDispose]() {
+      // If `finish` failed after its renames, the next export finds the lock file unlocked and
+      // cleans up.
+      using _lock = lock.file;
+      if (isMoved) return;
+      train.abandonFile();
+      validation.abandonFile();
+      // An error of the cleanup must not hide the error that led to it.
+      await Deno.remove(staging, { recursive: true }).catch(() => {});
+      await removeIfThere(lock.path).catch(() => {});
+      if (isNew) await Deno.remove(path).catch(() => {});
+    },
+  };
+  await orCannotWrite(path, () => Deno.mkdir(staging)).catch(async (error) => {
+    await targets[Symbol.asyncDispose]();
+    throw error;
+  });
+  return targets;
+}
 
-  write({ example, row, isValidation }: MadeRow): Promise<void> | undefined {
-    this.#facts.add(example);
-    return (isValidation ? this.#validation : this.#train).write(row as TrainingRow);
-  }
-
-  async finish(written: WrittenRows): Promise<void> {
-    // The train split gets a file even if it has no rows: the file has only the columns.
-    if (written.rows === written.validationRows) await this.#train.open();
-    await this.#train.finish();
-    await this.#validation.finish();
-    // Files may have appeared while this export was writing.
-    await checkFolder(this.#path, this.#context.guard);
-    const data = `${this.#path}/data`, oldData = oldDataPath(this.#staging);
-    const previousCard = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
-    const card = cardOf({
-      facts: this.#facts,
-      ...written,
-      columns: this.#context.schema.columns,
-      folder: this.#path,
-      license: licenseOf(previousCard),
-      options: this.#options,
-      origin: this.#context.origin,
-    });
-    await orCannotWrite(this.#path, async () => {
-      const hadData = await infoOf(data) !== undefined;
-      if (hadData) await Deno.rename(data, oldData);
-      await Deno.rename(this.#staging, data).catch(async (cause) => {
-        if (hadData) await Deno.rename(oldData, data);
-        throw cause;
-      });
-      this.#isMoved = true;
-      await writeFileDurably(`${this.#path}/README.md`, card, { mode: this.#context.mode });
-      if (hadData) await Deno.remove(oldData, { recursive: true });
-      await removeIfThere(this.#lock.path);
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // If `finish` failed after its renames, the next export finds the lock file unlocked and cleans
-    // up.
-    using _lock = this.#lock.file;
-    if (this.#isMoved) return;
-    this.#train.abandonFile();
-    this.#validation.abandonFile();
-    // An error of the cleanup must not hide the error that led to it.
-    await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
-    await removeIfThere(this.#lock.path).catch(() => {});
-    if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
-  }
+/** Moves the staging folder to `data`, and the previous data aside. */
+async function replaceData(folder: string, staging: string): Promise<void> {
+  const data = `${folder}/data`, oldData = oldDataPath(staging);
+  const hadData = await infoOf(data) !== undefined;
+  if (hadData) await Deno.rename(data, oldData);
+  await Deno.rename(staging, data).catch(async (cause) => {
+    if (hadData) await Deno.rename(oldData, data);
+    throw cause;
+  });
 }
 
 function stagingPath(folder: string, token: string): string {
@@ -186,18 +157,16 @@ async function removeStaleStaging(folder: string): Promise<void> {
 class SplitFiles {
   readonly #split: string;
   readonly #folder: string;
-  readonly #schema: Schema;
-  readonly #mode: number | undefined;
+  readonly #context: TargetContext;
   #count = 0;
   #file: Deno.FsFile | undefined;
   #table: TableWriter | undefined;
   #bytes = 0;
 
-  constructor(split: string, folder: string, { schema, mode }: TargetContext) {
+  constructor(split: string, folder: string, context: TargetContext) {
     this.#split = split;
     this.#folder = folder;
-    this.#schema = schema;
-    this.#mode = mode;
+    this.#context = context;
   }
 
   write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
@@ -208,12 +177,13 @@ class SplitFiles {
   }
 
   async open(): Promise<void> {
+    const { schema, mode } = this.#context;
     const path = this.#pathOf(this.#count++);
-    const options = { write: true, createNew: true, mode: this.#mode };
+    const options = { write: true, createNew: true, mode };
     const file = await orCannotWrite(path, () => Deno.open(path, options));
     this.#file = file;
     this.#bytes = 0;
-    this.#table = await openTable({ kind: "parquet" }, this.#schema, {
+    this.#table = await openTable({ kind: "parquet" }, schema, {
       write: async (bytes) => {
         this.#bytes += bytes.length;
         await orCannotWrite(path, () => writeAll(file, bytes));

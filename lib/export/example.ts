@@ -60,8 +60,8 @@ export interface ExampleSource {
    * @throws {UsageError | SourceError} If rows cannot be written. Names the rows.
    */
   scan(verdictOf: (example: Example) => Verdict): Promise<void>;
-  /** Yields the selected examples, in input order or shuffled by the seed `shuffle`. */
-  batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
+  /** Yields the selected examples, in input order or shuffled. */
+  batches(): AsyncIterable<Iterable<Example>>;
 }
 
 interface ResultFields {

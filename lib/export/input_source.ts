@@ -111,7 +111,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     return { input: file, bad: badLines, placeOf: (line) => placeOf(file, input.format, line) };
   }
 
-  async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
+  async *batches(): AsyncGenerator<Iterable<Example>> {
+    const { shuffle } = this.#options;
     if (this.#spool !== undefined && shuffle !== undefined) {
       yield this.#spool.shuffled(shuffle, (text, file, line) => this.#readAgain(text, file, line));
       return;
@@ -123,11 +124,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
         const examples: Example[] = [];
         for (const { text, number } of lines) {
           if (!this.#selectedRows.has(index++)) continue;
-          examples.push(
-            text !== undefined && this.#needsOnlyText
-              ? new TextExample(text, file, number)
-              : this.#readAgain(text, file, number),
-          );
+          examples.push(this.#readAgain(text, file, number));
         }
         if (examples.length > 0) yield examples;
       }
@@ -168,8 +165,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 
   #readAgain(text: string | undefined, file: string, line: number): Example {
-    const example = text === undefined ? undefined : this.#read(text, file, line);
-    if (example === undefined || example instanceof RowProblem) throw changedError(file);
+    if (text === undefined) throw changedError(file);
+    if (this.#needsOnlyText) return new TextExample(text, file, line);
+    const example = this.#read(text, file, line);
+    if (example instanceof RowProblem) throw changedError(file);
     return example;
   }
 

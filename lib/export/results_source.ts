@@ -39,13 +39,13 @@ export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
-  readonly #format: string;
+  readonly #options: ResolvedExport;
   readonly #unrestoredRows: UnrestoredRows;
 
-  private constructor(files: readonly ResultsFile[], { format, where }: ResolvedExport) {
+  private constructor(files: readonly ResultsFile[], options: ResolvedExport) {
     this.#files = files;
-    this.#format = format;
-    this.#unrestoredRows = new UnrestoredRows(where);
+    this.#options = options;
+    this.#unrestoredRows = new UnrestoredRows(options.where);
   }
 
   static async open(options: ResolvedExport): Promise<ResultsSource> {
@@ -68,29 +68,26 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
-      const counts = await this.#indexed(file, verdictOf);
+      const description = inputDescription(file.path);
+      const counts = await file.index((example, place) => {
+        this.sources.set(example.input, description);
+        return this.#admit(example, place, verdictOf(example));
+      }).catch(async (error) => {
+        if (error instanceof DamagedFileError) await requireJsonLines(file.path);
+        throw error;
+      });
       this.selectedCount += counts.rows;
       this.rowCount += counts.lines;
       this.failedRowCount += counts.failedRows;
-      for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
     this.#unrestoredRows.throwIfAny();
-  }
-
-  async #indexed(file: ResultsFile, verdictOf: (example: Example) => Verdict) {
-    try {
-      return await file.index((example, place) => this.#admit(example, place, verdictOf(example)));
-    } catch (error) {
-      if (error instanceof DamagedFileError) await requireJsonLines(file.path);
-      throw error;
-    }
   }
 
   /** Returns whether the example is written, or throws if the format has no place for it. */
   #admit(example: Example, place: string, verdict: Verdict): boolean {
     if (verdict instanceof Unrepresentable) {
       throw new UsageError(
-        `Cannot export ${place} as ${this.#format}: the format has no place for ${verdict.message}. ` +
+        `Cannot export ${place} as ${this.#options.format}: the format has no place for ${verdict.message}. ` +
           "Use --format messages",
       );
     }
@@ -102,7 +99,8 @@ export class ResultsSource implements ExampleSource, Disposable {
     return verdict;
   }
 
-  async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
+  async *batches(): AsyncGenerator<Iterable<Example>> {
+    const { shuffle } = this.#options;
     // A single batch, because lines are read on demand.
     yield shuffle === undefined ? this.#inInputOrder() : this.#shuffled(shuffle);
   }
@@ -196,7 +194,6 @@ class ResultsFile implements Disposable {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);
-  readonly inputs = new Set<string>();
 
   constructor(path: string, run: RunFile | undefined, options: RowOptions) {
     this.path = path;
@@ -218,7 +215,6 @@ class ResultsFile implements Disposable {
         lines++;
         const place = `"${this.path}" line ${number}`;
         const example = this.#read(bytes, place, block.isTail);
-        this.inputs.add(example.input);
         const slot = failedRows.find(example.result.uid as string);
         if (slot !== -1) failedRows.clear(slot, HAS_FAILURE);
         if (isSelected(example, place)) this.order.add(start, bytes.length, example);

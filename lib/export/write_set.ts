@@ -12,7 +12,7 @@ import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
 import { openTable, type Schema } from "../tables/mod.ts";
-import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
+import { checkFolder, openDataset } from "./dataset_folder.ts";
 import { type Example, type ExampleSource, NotRestored, type Verdict } from "./example.ts";
 import type { ExportReport } from "./mod.ts";
 import {
@@ -105,7 +105,7 @@ async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
 ): Promise<ExportReport> {
-  const { shuffle, maxRows, paths } = options;
+  const { maxRows, paths } = options;
   const format = FORMATS[options.format];
   const selection = new Selection(options);
   const maker = new RowMaker(options);
@@ -129,7 +129,7 @@ async function writeSet(
     origin: source.origin,
   });
   const counts = { rows: 0, validationRows: 0 };
-  for await (const examples of source.batches(shuffle)) {
+  for await (const examples of source.batches()) {
     await writeRows(targets, maker.rowsOf(examples), counts, options);
     if (counts.rows >= maxRows) break;
   }
@@ -237,7 +237,7 @@ async function openTargets(
   context: TargetContext,
 ): Promise<Targets> {
   return FORMATS[options.format].target === "folder"
-    ? await DatasetFolder.open(options, context)
+    ? await openDataset(options, context)
     : await openFiles(options, context);
 }
 

@@ -6,7 +6,7 @@
  */
 
 import process from "node:process";
-import { every as everyMs } from "../timer.ts";
+import { every } from "../timer.ts";
 import type { RunEvent, RunSnapshot, Summary } from "./events.ts";
 
 /** The state of the engine at one moment: fields of a snapshot, and more. */
@@ -133,27 +133,17 @@ export type SummaryParts = Pick<
   | "files"
 >;
 
-export function resolveProgressOptions({
-  concurrency,
-  isExploring = false,
-  updateInterval = defaultUpdateInterval(concurrency),
-  gauges,
-  listeners,
-  now = () => performance.now(),
-  wallClock = Date.now,
-  meter = createProcessMeter(),
-  every = everyMs,
-}: ProgressOptions): Required<ProgressOptions> {
+export function resolveProgressOptions(
+  { updateInterval, ...options }: ProgressOptions,
+): Required<ProgressOptions> {
   return {
-    concurrency,
-    isExploring,
-    updateInterval,
-    gauges,
-    listeners,
-    now,
-    wallClock,
-    meter,
+    isExploring: false,
+    now: () => performance.now(),
+    wallClock: Date.now,
+    meter: createProcessMeter(),
     every,
+    ...options,
+    updateInterval: updateInterval ?? defaultUpdateInterval(options.concurrency),
   };
 }
 
