@@ -164,14 +164,12 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     furtherColumns: logprobColumns,
   },
   "raw": {
+    ...CONVERSATIONS,
     rows: "as they are",
     fillers: {},
     messageColumns: ["messages", "prompt", "completion", "chosen", "rejected"],
-    reasoning: "field",
     turns: "other",
     answerIn: "response",
-    target: "file",
-    hints: () => [],
   },
   "dataset": {
     ...CONVERSATIONS,

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { filledList, isObject } from "../json.ts";
+import { asText, filledList, isObject } from "../json.ts";
 import { isRawJson, parseLossless } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
@@ -91,11 +91,7 @@ export function withThinkStyle(message: Message, think: ThinkStyle | undefined):
  * response is the first part if it is a text. */
 export function readReasoning(message: Message): { response: string; reasoning: string } {
   const { content } = message;
-  const text = typeof content === "string"
-    ? content
-    : Array.isArray(content)
-    ? textOfPart(content[0]) ?? ""
-    : "";
+  const text = Array.isArray(content) ? textOfPart(content[0]) ?? "" : asText(content);
   const field = reasoningFieldOf(message);
   if (field !== undefined) return { response: text, reasoning: field };
   const [start, reasoning] = /^\s*<think>(.*?)<\/think>\s*/s.exec(text) ?? ["", ""];

@@ -12,7 +12,7 @@ import type { RowFigures } from "../row.ts";
 import { RateMeter } from "../timer.ts";
 import type { Counters } from "./counters.ts";
 import type { Gauges } from "./progress_options.ts";
-import { Projection } from "./projection.ts";
+import { type Estimate, Projection } from "./projection.ts";
 
 export type Counts = Pick<Counters, "settled" | "completionTokens">;
 
@@ -29,8 +29,8 @@ export class Forecast {
   /** How long the run was paused or a disk was full. */
   #heldMs = 0;
   #isHeld = false;
-  #time: Estimate = NO_ESTIMATE;
-  #cost: Estimate = NO_ESTIMATE;
+  #time: ShownEstimate = NO_ESTIMATE;
+  #cost: ShownEstimate = NO_ESTIMATE;
 
   /** @param rows The rows to send; null if unknown. */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
@@ -68,7 +68,9 @@ export class Forecast {
     const nowMs = this.#observedMs;
     // While the run is paused or the disk is full, the time left stays the same.
     if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges);
-    this.#projectCost(rows, gauges.costUsd);
+    this.#cost = rows === null || gauges.costUsd === null
+      ? NO_ESTIMATE
+      : nextEstimate(this.#cost, this.#projection.projectCost(rows, gauges.costUsd));
     // While a paused run has nothing in flight, its rate is 0.
     const isIdle = this.#isHeld && gauges.inFlight === 0;
     const rateOf = (rate: RateMeter) => isIdle ? 0 : rate.perSecond(nowMs);
@@ -86,29 +88,16 @@ export class Forecast {
 
   #projectTime(rows: number, { concurrency, maxPerSecond }: Gauges): void {
     const nowMs = this.#observedMs;
-    const { seconds: value, isLowerBound, minSeconds } = this.#projection.project({
+    const projected = this.#projection.project({
       rows,
       concurrency,
       maxPerSecond,
       recentRows: this.#rowRate.sum(nowMs),
       recentRate: this.#rowRate.perSecond(nowMs),
       elapsedMs: nowMs - this.#startMs - this.#heldMs,
+      spread: this.#spread.factors(),
     });
-    const [slow, fast] = this.#spread.factors();
-    const seconds = value ?? 0;
-    const range = [Math.max(minSeconds, seconds / fast), seconds / slow] as const;
-    this.#time = nextEstimate(this.#time, { value, isLowerBound, range });
-  }
-
-  #projectCost(rows: number | null, spentUsd: number | null): void {
-    if (rows === null || spentUsd === null) {
-      this.#cost = NO_ESTIMATE;
-      return;
-    }
-    const { usd, isLowerBound, errorUsd } = this.#projection.projectCost(rows, spentUsd);
-    const value = usd ?? 0;
-    const range = [Math.max(spentUsd, value - errorUsd), value + errorUsd] as const;
-    this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
+    this.#time = nextEstimate(this.#time, projected);
   }
 }
 
@@ -138,19 +127,12 @@ const MAX_SPREAD = 4;
 /** If nothing finishes, the last estimate is kept, with a range up to this multiple of it. */
 const KEPT_RANGE_FACTOR = 2;
 
-interface Estimate {
-  readonly value: number | null;
-  /** Whether `value` is only a lower bound: there has been no estimate yet. */
-  readonly isLowerBound: boolean;
-  readonly range: readonly [number, number] | null;
-}
+/** A lower bound, which is shown until there is an estimate, has no range. */
+type ShownEstimate = Omit<Estimate, "range"> & { readonly range: Estimate["range"] | null };
 
-const NO_ESTIMATE: Estimate = { value: null, isLowerBound: true, range: null };
+const NO_ESTIMATE: ShownEstimate = { value: null, isLowerBound: true, range: null };
 
-function nextEstimate(
-  last: Estimate,
-  projected: Estimate & { readonly range: readonly [number, number] },
-): Estimate {
+function nextEstimate(last: ShownEstimate, projected: Estimate): ShownEstimate {
   const { value, isLowerBound, range } = projected;
   if (value !== null && !isLowerBound) return projected;
   if (last.range === null || last.value === null) return { value, isLowerBound: true, range: null };

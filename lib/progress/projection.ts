@@ -71,35 +71,26 @@ export interface RunPosition {
   /** The rows to send, finished ones included. */
   readonly rows: number;
   readonly concurrency: number;
-  /** Attempts per second that the user allows; 0 while a shard does not know its share of the
-   * limits. @default Infinity */
-  readonly maxPerSecond?: number;
+  /** Attempts per second that the user allows; Infinity without limits, 0 while a shard does not
+   * know its share of them. */
+  readonly maxPerSecond: number;
   /** Rows that finished in the last 30 s; `recentRate` is their number per second. */
   readonly recentRows: number;
   readonly recentRate: number;
   /** Time since the first row could be sent, without pauses and the time when the disk was full. */
   readonly elapsedMs: number;
+  /** The lowest and the highest rate relative to the mean. */
+  readonly spread: readonly [slow: number, fast: number];
 }
 
-export interface ProjectedTime {
-  /** The time until the end; null while unknown. */
-  readonly seconds: number | null;
+export interface Estimate {
+  /** Null while unknown. */
+  readonly value: number | null;
   readonly isLowerBound: boolean;
-  /** The time that `--rpm` and `--tpm` require at least; 0 without them. */
-  readonly minSeconds: number;
+  readonly range: readonly [min: number, max: number];
 }
 
-export interface ProjectedCost {
-  /** The cost of the complete run; null while unknown. */
-  readonly usd: number | null;
-  readonly isLowerBound: boolean;
-  /** Two standard errors of the mean, times the rows left; `MIN_COST_ERROR` of the cost or more. */
-  readonly errorUsd: number;
-}
-
-const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true, minSeconds: 0 };
-
-const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
+const UNKNOWN: Estimate = { value: null, isLowerBound: true, range: [0, 0] };
 
 const MIN_COST_ERROR = 0.02;
 
@@ -162,24 +153,26 @@ export class Projection {
     this.#observedSettled = this.#settled;
   }
 
-  project(position: RunPosition): ProjectedTime {
+  /** Projects the seconds until the end. */
+  project(position: RunPosition): Estimate {
     const rowsLeft = position.rows - this.#settled;
-    if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false, minSeconds: 0 };
-    if (this.#sent === 0) return UNKNOWN_TIME;
+    if (rowsLeft <= 0) return { value: 0, isLowerBound: false, range: [0, 0] };
+    if (this.#sent === 0) return UNKNOWN;
     const lanes = Math.max(1, position.concurrency);
     const floorMs = this.#busyMs / this.#sent;
     const unsentRows = Math.max(0, position.rows - this.#sent);
-    const { maxPerSecond = Infinity } = position;
+    const { maxPerSecond, spread: [slow, fast] } = position;
     const minMs = maxPerSecond > 0 ? unsentRows / maxPerSecond * 1000 : 0;
-    const minSeconds = minMs / 1000;
+    const estimateOf = (leftMs: number, isLowerBound: boolean): Estimate => {
+      const value = leftMs / 1000;
+      return { value, isLowerBound, range: [Math.max(minMs / 1000, value / fast), value / slow] };
+    };
     const { settled: finishedRows, busyMs: finishedMs } = this.#finished;
     if (finishedRows * 2 < this.#sent) {
       const leftMs = unsentRows * floorMs / lanes;
       // With a teacher that throttles, not all lanes can be busy.
       const boundMs = Math.max(minMs, this.#correctByRate(leftMs, floorMs, position));
-      return leftMs > 0
-        ? { seconds: boundMs / 1000, isLowerBound: true, minSeconds }
-        : UNKNOWN_TIME;
+      return leftMs > 0 ? estimateOf(boundMs, true) : UNKNOWN;
     }
     const meanMs = Math.max(floorMs, finishedMs / finishedRows);
     const queued = Math.max(0, rowsLeft - this.#observedInFlight);
@@ -191,20 +184,25 @@ export class Projection {
       minMs > 0 ? minMs + meanMs : 0,
       isQuiet ? quietMs : 0,
     );
-    return { seconds: leftMs / 1000, isLowerBound: isQuiet, minSeconds };
+    return estimateOf(leftMs, isQuiet);
   }
 
-  /** @param spentUsd The cost so far; the projected cost includes it. */
-  projectCost(rows: number, spentUsd: number): ProjectedCost {
+  /** Projects the cost of the complete run in US dollars. The range is two standard errors of the
+   * mean, times the rows left, but at least `MIN_COST_ERROR` of the cost of these rows.
+   *
+   * @param spentUsd The cost so far; the projected cost includes it. */
+  projectCost(rows: number, spentUsd: number): Estimate {
     const rowsLeft = rows - this.#settled;
-    if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false, errorUsd: 0 };
-    if (this.#sent === 0) return UNKNOWN_COST;
+    if (rowsLeft <= 0) {
+      return { value: spentUsd, isLowerBound: false, range: [spentUsd, spentUsd] };
+    }
+    if (this.#sent === 0) return UNKNOWN;
     const floorUsd = spentUsd / this.#sent;
     const finished = this.#finished;
     if (finished.settled * 2 < this.#sent) {
-      if (spentUsd === 0) return UNKNOWN_COST;
-      const usd = spentUsd + Math.max(0, rows - this.#sent) * floorUsd;
-      return { usd, isLowerBound: true, errorUsd: 0 };
+      if (spentUsd === 0) return UNKNOWN;
+      const value = spentUsd + Math.max(0, rows - this.#sent) * floorUsd;
+      return { value, isLowerBound: true, range: [value, value] };
     }
     const priced = Math.max(1, finished.priced);
     const finishedUsd = finished.costUsd / priced;
@@ -214,7 +212,9 @@ export class Projection {
       leftUsd * MIN_COST_ERROR,
       rowsLeft * 2 * Math.sqrt(variance / priced),
     );
-    return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
+    const value = spentUsd + leftUsd;
+    const range = [Math.max(spentUsd, value - errorUsd), value + errorUsd] as const;
+    return { value, isLowerBound: false, range };
   }
 
   /** The expected time until the longest of `rows` rows in flight is done. */

@@ -24,7 +24,6 @@ import {
 import {
   doneRows,
   mainSegments,
-  MAX_COLUMNS,
   noticeSegment,
   percentDone,
   processSegments,
@@ -35,6 +34,8 @@ import {
   workSegments,
 } from "./status.ts";
 
+/** The longest line in cells, however wide the terminal is. */
+const MAX_COLUMNS = 120;
 const MIN_DRAW_INTERVAL_MS = 250;
 
 const ERASE_LINE = "\x1b[K";

@@ -41,9 +41,6 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "halted",
 };
 
-/** The longest line in cells, however wide the terminal is. */
-export const MAX_COLUMNS = 120;
-
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
