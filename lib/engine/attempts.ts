@@ -242,7 +242,7 @@ export class Attempts {
     let paidAnswer: Outcome | undefined;
     if (partial === undefined) this.#blame.failed(endpoint, call);
     else {
-      this.#blame.answeredPartly(endpoint);
+      this.#blame.answered();
       this.#countCost(work, partial);
       if (work.keepPartial(partial, failure)) paidAnswer = work.pendingOutcome();
     }
