@@ -10,7 +10,7 @@ import { compilePattern, jsonCheck, patternCheck, schemaCheck } from "./built_in
 import { inspect } from "node:util";
 
 /** The verdict on an answer that could not be checked. */
-export interface Unchecked {
+interface Unchecked {
   /** Why the answer could not be checked. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise, it stays pending, and the next run checks the answer, or

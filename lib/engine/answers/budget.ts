@@ -14,7 +14,7 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 /** The fields of an answer that its price may depend on. */
 type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
-export interface BudgetOptions {
+interface BudgetOptions {
   /** The cost of an answer in US dollars; undefined if it is unknown, as it usually is without
    * token counts. Omit the function if the price of any teacher is unknown. @default none */
   priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
@@ -38,7 +38,7 @@ export const RAISE_ADVICE = "Raise the limit to continue";
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
-export interface Payee {
+interface Payee {
   readonly teacher: Teacher;
   /** Called with each known cost, and with estimates for the answers of unknown cost. */
   paid(usd: number): void;

@@ -26,7 +26,7 @@ const MAX_SHARE_FACTOR = 1.25;
 /** When the waits end that throttling teachers requested for a row, on the engine's clock. */
 export type RequestedWaits = Map<Endpoint, number>;
 
-export interface TeacherPoolOptions extends EndpointContext {
+interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
   /** Reads the clock; `now` returns the last reading. */
   readonly readClock: () => number;
