@@ -11,11 +11,15 @@
 import type { ErrorObject, FuncKeywordDefinition, Options, ValidateFunction } from "../deps/ajv.ts";
 import { isObject } from "../json.ts";
 import { cut } from "../printable.ts";
-import type { AskedSchema } from "../teacher/mod.ts";
-import type { Check } from "./checks.ts";
+import type { AskedSchema, Completion } from "../teacher/mod.ts";
+
+/** Returns why an answer is rejected; undefined if it passes. */
+export type AnswerCheck = (
+  answer: Pick<Completion, "response" | "toolCalls">,
+) => string | undefined;
 
 /** Rejects answers whose text matches. Reasoning and tool calls are not searched. */
-export function patternCheck(regExp: RegExp): Check {
+export function patternCheck(regExp: RegExp): AnswerCheck {
   const reason = `Matches the reject pattern ${regExp}`;
   return ({ response }) => {
     regExp.lastIndex = 0;
@@ -54,7 +58,7 @@ export function compilePattern(pattern: string | RegExp): RegExp {
  */
 export function jsonCheck(
   problemOf: (value: unknown) => string | undefined = () => undefined,
-): Check {
+): AnswerCheck {
   return ({ response, toolCalls }) => {
     const text = response ?? "";
     if ((toolCalls?.length ?? 0) > 0 && !/\S/.test(text)) return undefined;
@@ -94,7 +98,7 @@ const MAX_SHOWN_CHARS = 100;
  * @throws {TypeError} when the schema is not valid
  * @throws {RangeError} when `$schema` names another draft
  */
-export async function schemaCheck(schema: unknown): Promise<Check> {
+export async function schemaCheck(schema: unknown): Promise<AnswerCheck> {
   const validate = await compile(unwrapSchema(schema).schema);
   return jsonCheck((value) => {
     try {

@@ -10,7 +10,7 @@ import { compilePattern, jsonCheck, patternCheck, schemaCheck } from "./built_in
 import { inspect } from "node:util";
 
 /** The verdict on an answer that could not be checked. */
-export interface Unchecked {
+interface Unchecked {
   /** Why the answer could not be checked. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise, it stays pending, and the next run checks the answer, or
@@ -37,7 +37,7 @@ export interface AnswerCost {
 export type Check = (
   completion: Completion,
   row: Row,
-  cost?: AnswerCost,
+  cost: AnswerCost,
 ) => Verdict | Promise<Verdict>;
 
 export interface CheckOptions {
@@ -245,13 +245,11 @@ export function validateCheck(validate: Validate): Check {
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }
 
-const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
-
 /** Makes a check of a function that may return and throw the same as a `Validate`. */
-export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
-  return (completion, row, cost = FIRST_ATTEMPT) => {
+export function verdictCheck(judge: (...answer: Parameters<Check>) => unknown): Check {
+  return (...answer) => {
     try {
-      const verdict = judge(completion, row, cost);
+      const verdict = judge(...answer);
       return isPromiseLike(verdict)
         ? Promise.resolve(verdict).then(reasonOf, thrownReason)
         : reasonOf(verdict);

@@ -5,10 +5,8 @@
  */
 
 import { endsWithin } from "../interruptible.ts";
-import type { Row } from "../row.ts";
-import type { Completion } from "../teacher/mod.ts";
-import { patternCheck, schemaCheck } from "./built_in_checks.ts";
-import type { Batch, Check, Setup, Verdict } from "./checks.ts";
+import { type AnswerCheck, patternCheck, schemaCheck } from "./built_in_checks.ts";
+import type { Batch, Setup, Verdict } from "./checks.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
@@ -17,7 +15,6 @@ const scope = globalThis as unknown as {
 
 /** Maximum time for checking one answer. */
 const MAX_CHECK_MS = 1_000;
-const NO_ROW = {} as Row;
 
 /** What an answer is checked against, in the words of messages. */
 type Subject = "the reject pattern (--reject-pattern)" | "the JSON Schema (--json-schema)";
@@ -33,7 +30,7 @@ scope.onmessage = async ({ data }) => {
 };
 
 async function checksOf({ pattern, jsonSchema }: Setup) {
-  const checks = new Map<Subject, Check>();
+  const checks = new Map<Subject, AnswerCheck>();
   if (jsonSchema !== undefined) {
     checks.set("the JSON Schema (--json-schema)", await schemaCheck(JSON.parse(jsonSchema)));
   }
@@ -46,7 +43,7 @@ async function checksOf({ pattern, jsonSchema }: Setup) {
 /** Checks a batch up to the first answer that takes too long, or whose check throws. */
 export function verdictsOn(
   { texts, withToolCalls }: Batch,
-  checks: ReadonlyMap<Subject, Check>,
+  checks: ReadonlyMap<Subject, AnswerCheck>,
   ends = endsWithin,
 ): Verdict[] {
   const verdicts: Verdict[] = [];
@@ -56,11 +53,10 @@ export function verdictsOn(
     while (verdicts.length < texts.length) {
       const index = verdicts.length;
       const toolCalls = withCalls.has(index) ? [null] : [];
-      const answer = { response: texts[index], toolCalls } as Partial<Completion> as Completion;
       let verdict: Verdict;
       for (const [subject, check] of checks) {
         current = subject;
-        verdict ??= check(answer, NO_ROW) as Verdict;
+        verdict ??= check({ response: texts[index], toolCalls });
       }
       verdicts.push(verdict);
     }

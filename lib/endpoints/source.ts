@@ -17,7 +17,7 @@ export interface ListSource {
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
-export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
+type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
 /** Whether an address names a list of teachers. (`@env:` names an environment variable.) */
 export function isList(text: string): boolean {

@@ -19,8 +19,7 @@ import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify, isAboutTokenLimit } from "./errors/mod.ts";
 import type { TeacherPool } from "./flow/mod.ts";
 import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
-import { TeacherNotices } from "./engine_state.ts";
-import type { Silence } from "./silence.ts";
+import { type Silence, TeacherNotices } from "./engine_state.ts";
 import { type FailedCall, UselessAnswers } from "./evidence.ts";
 import { RowWaits } from "./retry_policy.ts";
 import { TeacherBlame, unfinishedAction } from "./teacher_blame.ts";
@@ -243,7 +242,7 @@ export class Attempts {
     let paidAnswer: Outcome | undefined;
     if (partial === undefined) this.#blame.failed(endpoint, call);
     else {
-      this.#blame.answeredPartly(endpoint);
+      this.#blame.answered();
       this.#countCost(work, partial);
       if (work.keepPartial(partial, failure)) paidAnswer = work.pendingOutcome();
     }

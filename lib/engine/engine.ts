@@ -171,7 +171,6 @@ export class Engine {
   addTeacher(teacher: EndpointOptions): void {
     this.#attempts.teacherJoins(teacher.teacher);
     this.#pool.add(teacher);
-    this.#pool.setConcurrency(this.#lanes.target);
   }
 
   changeTeacher(teacher: EndpointOptions): void {

@@ -1,5 +1,6 @@
 /**
- * The state of an engine as users see it, and notices about outages and changed models.
+ * The state of an engine as users see it, and notices about outages, long silence and changed
+ * models.
  *
  * @module
  */
@@ -7,11 +8,12 @@
 import { formatCountOf, formatDuration } from "../figures.ts";
 import { posixWord } from "../printable.ts";
 import type { RunState } from "../progress/mod.ts";
+import type { Failure } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
+import type { AttemptsOptions } from "./attempts.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
-import { Silence } from "./silence.ts";
 import type { AttemptResult, Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
@@ -128,8 +130,7 @@ export class EngineState {
 
   tick(): void {
     this.reportChange();
-    const { lanes, pool, options } = this.#parts;
-    const { silence } = this;
+    const { lanes, pool, options } = this.#parts, { silence } = this;
     if (!pool.isUnusable || this.gates.size > 0) this.#unusableSince = undefined;
     if (!pool.isAbsent || this.gates.size > 0) this.#absentSince = undefined;
     else this.#absentSince ??= this.#parts.now();
@@ -177,15 +178,72 @@ export class EngineState {
   }
 }
 
-function firstOutageNotice(
-  { isUnreachable, reason, teacher, now, breaker }: Endpoint,
-): string {
+function firstOutageNotice({ isUnreachable, reason, teacher, now, breaker }: Endpoint): string {
   const seconds = Math.round((breaker.latestProbeAt - now) / 1_000);
   const duration = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
   const problem = isUnreachable
     ? `No response from the ${nameOf(teacher)} (${reason}). Is it running there?`
     : `No answer from the ${nameOf(teacher)} yet (${reason}).`;
   return `${problem} Retrying${duration}; Ctrl-C stops`;
+}
+
+const MIN_SHOWN_MS = 60_000;
+
+/** Time without an answer until the first notice. It doubles with every notice. */
+const FIRST_NOTICE_MS = 5 * 60_000;
+
+/** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,
+ * so the user gets a notice of a long wait. */
+export class Silence {
+  readonly #now: () => number;
+  /** The time of the first failure since the last answer. */
+  #since: number | undefined;
+  #isQuota = false;
+  #noticeMs = FIRST_NOTICE_MS;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** For example `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
+  get text(): string {
+    if (this.#ms < MIN_SHOWN_MS) return "";
+    return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;
+  }
+
+  get isNoticeDue(): boolean {
+    return this.#ms >= this.#noticeMs;
+  }
+
+  reset(): void {
+    this.#since = undefined;
+  }
+
+  failed({ type }: Failure): void {
+    if (this.#since === undefined) this.#noticeMs = FIRST_NOTICE_MS;
+    this.#since ??= this.#now();
+    this.#isQuota = type === "rate_limit";
+  }
+
+  /** Returns the notice, and doubles the time after which the next one is due. */
+  notice(reason: string): string {
+    while (this.isNoticeDue) this.#noticeMs *= 2;
+    const why = this.#isQuota
+      ? "A quota of a day or a month may be used up"
+      : "The teacher may be down for longer";
+    return `No answer for ${this.#duration} (${reason}). ${why}. The run keeps trying and ` +
+      "continues once there is an answer. Ctrl-C stops it, and the same command continues later; " +
+      "--deadline ends a run by itself";
+  }
+
+  get #ms(): number {
+    return this.#since === undefined ? 0 : this.#now() - this.#since;
+  }
+
+  get #duration(): string {
+    const minutes = Math.floor(this.#ms / 60_000);
+    return minutes < 60 ? `${minutes} min` : formatDuration(minutes * 60_000);
+  }
 }
 
 /** Maximum number of notices per teacher: a router may choose among many models. */
@@ -196,17 +254,15 @@ interface ModelHistory {
   readonly seen: Set<string>;
 }
 
-type NoticesOptions = Pick<EngineOptions, "lastModelOf" | "onNotice">;
-
 /** Passes the notices of teachers on to the user, and adds one when a teacher answers as another
  * model than before. Routers and gateways name the new model only in answers. */
 export class TeacherNotices {
-  readonly #options: NoticesOptions;
+  readonly #options: AttemptsOptions;
   /** A weak map, because teachers that have left are not removed. */
   readonly #models = new WeakMap<Teacher, ModelHistory>();
   readonly #shown = new Set<string>();
 
-  constructor(options: NoticesOptions) {
+  constructor(options: AttemptsOptions) {
     this.#options = options;
   }
 
@@ -219,7 +275,11 @@ export class TeacherNotices {
   answered({ row, endpoint: { teacher } }: Work, { notice, model }: Completion): void {
     this.passOnOnce(notice);
     if (!model || row.params?.model !== undefined) return;
-    const history = this.#models.get(teacher) ?? this.#begin(teacher, model);
+    let history = this.#models.get(teacher);
+    if (history === undefined) {
+      const latest = this.#options.lastModelOf?.(teacher) ?? model;
+      this.#models.set(teacher, history = { latest, seen: new Set([latest]) });
+    }
     const { latest, seen } = history;
     if (model === latest) return;
     history.latest = model;
@@ -230,13 +290,6 @@ export class TeacherNotices {
       `The ${nameOf(teacher)} now answers as the model "${model}" instead of "${latest}": ` +
         `the results hold both. To export the earlier answers alone, add --where ${condition}`,
     );
-  }
-
-  #begin(teacher: Teacher, model: string): ModelHistory {
-    const latest = this.#options.lastModelOf?.(teacher) ?? model;
-    const history = { latest, seen: new Set([latest]) };
-    this.#models.set(teacher, history);
-    return history;
   }
 }
 

@@ -39,7 +39,7 @@ export class Lanes<T, R> {
   #change = Promise.withResolvers<void>();
 
   constructor(target: number, work: LaneWork<T, R>) {
-    this.#target = checkConcurrency(target);
+    this.#target = target;
     this.#work = work;
   }
 
@@ -68,7 +68,7 @@ export class Lanes<T, R> {
   }
 
   setTarget(target: number): void {
-    this.#target = checkConcurrency(target);
+    this.#target = target;
     this.#change.resolve();
     this.wake();
   }

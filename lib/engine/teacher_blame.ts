@@ -136,13 +136,6 @@ export class TeacherBlame {
     this.#forget((endpoint) => endpoint.teacher === teacher && endpoint.isHalted);
   }
 
-  /** Called when a failed attempt has brought a part of an answer. */
-  answeredPartly(endpoint: Endpoint): void {
-    endpoint.hasAnsweredPartly = true;
-    endpoint.absentSince = undefined;
-    this.answered();
-  }
-
   /** Called when any teacher has answered, at least in part. */
   answered(): void {
     if (this.#hasAnswered && this.#lateStarters.length === 0) return;

@@ -14,7 +14,7 @@ import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, RequestedWaits, SentAttempt } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested. The row's time limit excludes it. */
-export interface ExcludedWait {
+interface ExcludedWait {
   /** When the wait began, on the clock `rowNow`, which stops while nothing can be sent. */
   readonly since: number;
   /** The time until a teacher accepts the row. If the row waits longer, the rest counts. */

@@ -217,24 +217,19 @@ export class Faults {
   }
 }
 
-const GENERATION_SIZE = 65_536;
+export const GENERATION_SIZE = 65_536;
 
 /** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations:
  * when the younger one is full, the older one is forgotten. */
 export class AttemptCounter {
-  readonly #size: number;
   #young = new Map<number, number>();
   #old = new Map<number, number>();
-
-  constructor(size: number = GENERATION_SIZE) {
-    this.#size = size;
-  }
 
   /** Counts an attempt. Returns the number of attempts at this prompt so far. */
   count(hash: number): number {
     const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
     this.#young.set(hash, count);
-    if (this.#young.size >= this.#size) {
+    if (this.#young.size >= GENERATION_SIZE) {
       this.#old = this.#young;
       this.#young = new Map();
     }

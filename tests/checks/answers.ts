@@ -1,5 +1,6 @@
 /** Rows and answers for tests of checks. @module */
 
+import type { AnswerCost } from "../../lib/checks/mod.ts";
 import type { Row } from "../../lib/row.ts";
 import type { Completion, Params } from "../../lib/teacher/teacher.ts";
 
@@ -20,6 +21,8 @@ export function rowOf(text = `{"prompt":"Hello"}`, params?: Params): Row {
     sample: 0,
   };
 }
+
+export const COST: AnswerCost = { attempts: 1, latencyMs: 0, costUsd: 0 };
 
 /** An answer that passes every check, with some fields replaced. */
 export function completionOf(fields: Partial<Completion> = {}): Completion {

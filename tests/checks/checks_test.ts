@@ -1,11 +1,13 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { type CheckOptions, createChecks, type Verdict } from "../../lib/checks/checks.ts";
-import { completionOf, rowOf } from "./answers.ts";
+import { completionOf, COST, rowOf } from "./answers.ts";
 
 /** Each check's verdict on an answer. */
 async function reasons(options: CheckOptions, response: string): Promise<Verdict[]> {
   using checks = await createChecks(options);
-  return await Promise.all(checks.list.map((check) => check(completionOf({ response }), rowOf())));
+  return await Promise.all(
+    checks.list.map((check) => check(completionOf({ response }), rowOf(), COST)),
+  );
 }
 
 Deno.test("createChecks() creates no check if none is requested", async () => {

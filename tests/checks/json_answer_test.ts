@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { jsonCheck } from "../../lib/checks/built_in_checks.ts";
-import { completionOf, rowOf, TOOL_CALLS } from "./answers.ts";
+import { completionOf, TOOL_CALLS } from "./answers.ts";
 
 for (
   const [response, reason] of [
@@ -22,16 +22,16 @@ for (
   ] as [string, string | undefined][]
 ) {
   Deno.test(`jsonCheck() says ${reason ?? "nothing"} of ${JSON.stringify(response)}`, () => {
-    assertEquals(jsonCheck()(completionOf({ response }), rowOf()), reason);
+    assertEquals(jsonCheck()(completionOf({ response })), reason);
   });
 }
 
 Deno.test("jsonCheck() passes a tool call without text, and checks its text if there is any", () => {
   const check = jsonCheck(() => "rejected");
-  assertEquals(check(completionOf({ response: " ", toolCalls: TOOL_CALLS }), rowOf()), undefined);
-  assertEquals(check(completionOf({ response: "1", toolCalls: TOOL_CALLS }), rowOf()), "rejected");
+  assertEquals(check(completionOf({ response: " ", toolCalls: TOOL_CALLS })), undefined);
+  assertEquals(check(completionOf({ response: "1", toolCalls: TOOL_CALLS })), "rejected");
   assertEquals(
-    check(completionOf({ response: "Hm", toolCalls: TOOL_CALLS }), rowOf()),
+    check(completionOf({ response: "Hm", toolCalls: TOOL_CALLS })),
     "Not JSON: Unexpected token 'H'",
   );
 });
@@ -42,6 +42,6 @@ Deno.test("jsonCheck() passes the value on, with its own __proto__", () => {
     seen.push(value);
     return undefined;
   });
-  assertEquals(check(completionOf({ response: `{"__proto__":1}` }), rowOf()), undefined);
+  assertEquals(check(completionOf({ response: `{"__proto__":1}` })), undefined);
   assertEquals(Object.keys(seen[0] as object), ["__proto__"]);
 });

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { compilePattern, patternCheck } from "../../lib/checks/built_in_checks.ts";
-import { completionOf, rowOf } from "./answers.ts";
+import { completionOf } from "./answers.ts";
 
 function judge(pattern: string | RegExp, response: string) {
-  return patternCheck(compilePattern(pattern))(completionOf({ response }), rowOf());
+  return patternCheck(compilePattern(pattern))(completionOf({ response }));
 }
 
 Deno.test("patternCheck() rejects what matches, anywhere in the answer", () => {
@@ -16,9 +16,9 @@ Deno.test("patternCheck() rejects what matches, anywhere in the answer", () => {
 
 Deno.test("patternCheck() reads neither the reasoning nor a lack of text", () => {
   const check = patternCheck(/think|undefined|null/u);
-  assertEquals(check(completionOf({ reasoning: "I think" }), rowOf()), undefined);
+  assertEquals(check(completionOf({ reasoning: "I think" })), undefined);
   assertEquals(
-    check({ ...completionOf(), response: null as unknown as string }, rowOf()),
+    check({ ...completionOf(), response: null as unknown as string }),
     undefined,
   );
 });
@@ -29,7 +29,7 @@ for (const flags of ["g", "y", "gy"]) {
     pattern.lastIndex = 7;
     const check = patternCheck(compilePattern(pattern));
     for (let answer = 0; answer < 3; answer++) {
-      assertEquals(check(completionOf({ response: "no" }), rowOf()) === undefined, false);
+      assertEquals(check(completionOf({ response: "no" })) === undefined, false);
     }
     assertEquals(pattern.lastIndex, 7);
   });

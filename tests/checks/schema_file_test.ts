@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { askedSchemaOf, schemaCheck } from "../../lib/checks/built_in_checks.ts";
-import { completionOf, rowOf } from "./answers.ts";
+import { completionOf } from "./answers.ts";
 
 const SCHEMA = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] };
 const WRAPPERS = [
@@ -12,9 +12,9 @@ const WRAPPERS = [
 for (const wrapper of WRAPPERS) {
   Deno.test(`a schema is taken out of ${JSON.stringify(wrapper)}`, async () => {
     const check = await schemaCheck(wrapper);
-    assertEquals(check(completionOf({ response: '{"a":1}' }), rowOf()), undefined);
+    assertEquals(check(completionOf({ response: '{"a":1}' })), undefined);
     assertEquals(
-      check(completionOf({ response: '{"a":"1"}' }), rowOf()),
+      check(completionOf({ response: '{"a":"1"}' })),
       "Does not match the schema: /a must be integer",
     );
     const { name, schema, strict } = askedSchemaOf(wrapper)!;

@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { type AnsweredRow, type Validate, validateCheck } from "../../lib/checks/checks.ts";
-import { completionOf, rowOf, TOOL_CALLS } from "./answers.ts";
+import { completionOf, COST, rowOf, TOOL_CALLS } from "./answers.ts";
 
 function judge(validate: unknown, text?: string) {
-  return validateCheck(validate as Validate)(completionOf(), rowOf(text));
+  return validateCheck(validate as Validate)(completionOf(), rowOf(text), COST);
 }
 
 class Broken extends Error {
@@ -52,8 +52,8 @@ Deno.test("validateCheck() passes the row's fields, overridden by those of the a
   const seen: AnsweredRow[] = [];
   const text = `{"__proto__":{"a":1},"answer":42,"response":"old","tool_calls":[1],"uid":"own"}`;
   const check = validateCheck((row) => void seen.push(row));
-  assertEquals(check(completionOf({ reasoning: "Hm" }), rowOf(text)), undefined);
-  check(completionOf({ toolCalls: TOOL_CALLS }), rowOf());
+  assertEquals(check(completionOf({ reasoning: "Hm" }), rowOf(text), COST), undefined);
+  check(completionOf({ toolCalls: TOOL_CALLS }), rowOf(), COST);
   assertEquals(JSON.parse(JSON.stringify(seen[0])), {
     ...JSON.parse(`{"__proto__":{"a":1}}`),
     answer: 42,

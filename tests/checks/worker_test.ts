@@ -1,6 +1,5 @@
 /** Tests of the code in the worker that checks answers. @module */
-import { jsonCheck, patternCheck } from "../../lib/checks/built_in_checks.ts";
-import type { Check } from "../../lib/checks/checks.ts";
+import { type AnswerCheck, jsonCheck, patternCheck } from "../../lib/checks/built_in_checks.ts";
 import { verdictsOn } from "../../lib/checks/worker.ts";
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 
@@ -11,12 +10,12 @@ const REJECTED = "Matches the reject pattern /bad/";
 function verdictsAfter(interruptions: number, index: number) {
   let calls = 0;
   const isBad = patternCheck(/bad/);
-  const check: Check = (completion, row) => {
+  const check: AnswerCheck = (answer) => {
     if (calls++ === index && interruptions-- > 0) {
       calls--;
       throw "interrupted";
     }
-    return isBad(completion, row);
+    return isBad(answer);
   };
   const ends = (_maxMs: number, work: () => void) => {
     try {
@@ -44,7 +43,7 @@ Deno.test("an answer is checked again after the process was stopped (SIGSTOP), a
 });
 
 Deno.test("an answer whose check throws ends the batch", () => {
-  const check: Check = ({ response }) => {
+  const check: AnswerCheck = ({ response }) => {
     if (response === "bad") throw new RangeError("Too deep");
     return undefined;
   };
@@ -58,7 +57,7 @@ Deno.test("an answer whose check throws ends the batch", () => {
 Deno.test("the verdict on an answer that takes too long names the check that was running", () => {
   const checks = new Map<
     "the reject pattern (--reject-pattern)" | "the JSON Schema (--json-schema)",
-    Check
+    AnswerCheck
   >([
     ["the JSON Schema (--json-schema)", () => undefined],
     ["the reject pattern (--reject-pattern)", () => {

@@ -408,6 +408,8 @@ Deno.test("misuse throws at once", async () => {
   assertThrows(() => new ResponseGenerator({ teacher, params: { n: 2 } }), RangeError, "samples");
   assertThrows(() => new ResponseGenerator({ teacher, template: "{{" }), RangeError);
   const generator = new ResponseGenerator({ teacher });
+  assertThrows(() => generator.setConcurrency(0), RangeError, "concurrency 0");
+  assertThrows(() => generator.setMaxCost(0), RangeError, "value is 0");
   const first = generator.generate([{ prompt: "p" }]);
   await first.next();
   await assertRejects(() => generator.generate([]).next(), TypeError, "already running");

@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater, assertMatch } from "../../lib/deps/std_assert.ts";
-import { Silence } from "../../lib/engine/silence.ts";
+import { Silence } from "../../lib/engine/engine_state.ts";
 import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
 import { Endpoint } from "../../lib/engine/flow/endpoint.ts";

@@ -1,7 +1,7 @@
 /** Tests of the gates in lib/simulate/simulated_teacher.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { AttemptCounter } from "../../lib/simulate/options.ts";
+import { AttemptCounter, GENERATION_SIZE } from "../../lib/simulate/options.ts";
 import { RateGate, Sleepers } from "../../lib/simulate/simulated_teacher.ts";
 
 Deno.test("RateGate shares a minute's requests out over the seconds", () => {
@@ -23,11 +23,15 @@ Deno.test("RateGate says after how many seconds a slow limit lets the next one i
 });
 
 Deno.test("AttemptCounter counts per prompt and forgets only what is old", () => {
-  const counter = new AttemptCounter(3);
+  const counter = new AttemptCounter();
+  let next = 3;
+  const countOthers = (prompts: number) => {
+    for (const end = next + prompts; next < end; next++) counter.count(next);
+  };
   assertEquals([counter.count(1), counter.count(1), counter.count(2)], [1, 2, 1]);
-  assertEquals(counter.count(3), 1); // The third prompt starts a new generation.
+  countOthers(GENERATION_SIZE - 2); // The last of them starts a new generation.
   assertEquals(counter.count(1), 3);
-  for (const hash of [4, 5, 6, 7, 8]) counter.count(hash);
+  countOthers(2 * GENERATION_SIZE);
   assertEquals(counter.count(2), 1);
 });
 

@@ -14,7 +14,7 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 /** The fields of an answer that its price may depend on. */
 type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
-export interface BudgetOptions {
+interface BudgetOptions {
   /** The cost of an answer in US dollars; undefined if it is unknown, as it usually is without
    * token counts. Omit the function if the price of any teacher is unknown. @default none */
   priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
@@ -38,7 +38,7 @@ export const RAISE_ADVICE = "Raise the limit to continue";
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
-export interface Payee {
+interface Payee {
   readonly teacher: Teacher;
   /** Called with each known cost, and with estimates for the answers of unknown cost. */
   paid(usd: number): void;
@@ -50,10 +50,18 @@ interface UnestimatedAnswers {
   readonly sample: PricedAnswer;
 }
 
+/** Called at the edge, before limits are given to a budget.
+ *
+ * @throws {RangeError} if a limit is out of range */
 export function checkLimits(
   { maxCostUsd, maxCompletionTokens }: Pick<BudgetOptions, "maxCostUsd" | "maxCompletionTokens">,
 ): void {
-  if (maxCostUsd !== undefined) checkMaxCost(maxCostUsd);
+  if (maxCostUsd !== undefined && !(Number.isFinite(maxCostUsd) && maxCostUsd > 0)) {
+    throw new RangeError(
+      'Cannot use "maxCostUsd" (--max-cost): it must be US dollars above 0: current value is ' +
+        maxCostUsd,
+    );
+  }
   if (maxCompletionTokens === undefined) return;
   if (Number.isSafeInteger(maxCompletionTokens) && maxCompletionTokens > 0) return;
   throw new RangeError(
@@ -84,12 +92,8 @@ export class Budget {
    * estimated. */
   readonly #unestimated = new Map<Payee, UnestimatedAnswers>();
 
-  /**
-   * @throws {RangeError} if a limit is out of range
-   * @throws {UsageError} if the cost is limited and a price is unknown
-   */
+  /** @throws {UsageError} if the cost is limited and a price is unknown */
   constructor(options: BudgetOptions = {}) {
-    checkLimits(options);
     this.#priceOf = options.priceOf;
     this.#unpricedTeachers = options.unpriced ?? [];
     this.#maxCompletionTokens = options.maxCompletionTokens ?? Infinity;
@@ -221,14 +225,10 @@ export class Budget {
    * Sets the limit on the cost.
    *
    * @param usd For a shard, the limit of all shards together. Null removes the limit.
-   * @throws {RangeError} if `usd` is not above 0
    * @throws {UsageError} if a price is unknown
    */
   setMaxCost(usd: number | null): void {
-    if (usd !== null) {
-      checkMaxCost(usd);
-      if (this.#priceOf === undefined) throw noPrice(usd, this.#unpricedTeachers);
-    }
+    if (usd !== null && !this.isPriced) throw noPrice(usd, this.#unpricedTeachers);
     this.#wholeMaxCostUsd = usd;
   }
 }
@@ -249,13 +249,6 @@ function unenforceableReason(
 function noteOf(unknown: number, what: string): string {
   if (unknown === 0) return "";
   return `, counting ${formatCountOf(unknown, "answer")} ${what} as the mean of the others`;
-}
-
-function checkMaxCost(usd: number): void {
-  if (Number.isFinite(usd) && usd > 0) return;
-  throw new RangeError(
-    `Cannot use "maxCostUsd" (--max-cost): it must be US dollars above 0: current value is ${usd}`,
-  );
 }
 
 function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {

@@ -170,30 +170,19 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
 function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return VERDICTS.row;
-  const verdict = verdictAbout(error, IN_2XX_RESPONSES);
-  if (verdict !== undefined) return verdict;
+  const named = verdictAbout(error, "billing", "filter", "model", "key", "permission") ??
+    verdictAbout(error, "rate_limit", "overload");
+  if (named !== undefined) return named;
   if (isRelayed || isAbout("fault", message)) return VERDICTS.fault;
   if (isAbout("address", message)) return VERDICTS.address;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
   return isAboutRequest(message, code) ? FAIL : UNRECOGNIZED;
 }
 
-/** What messages may mean, in order of precedence. */
-const IN_2XX_RESPONSES = [
-  "billing",
-  "filter",
-  "model",
-  "key",
-  "permission",
-  "rate_limit",
-  "overload",
-] as const;
-const WITH_4XX = ["client_certificate", "plain_http", "endpoint", "model", "key"] as const;
-
 /** Returns the verdict for the first of these meanings that the message has. */
 function verdictAbout(
   { message, code, isRelayed }: TeacherError,
-  meanings: readonly (Meaning & Topic)[],
+  ...meanings: readonly (Meaning & Topic)[]
 ): Verdict | undefined {
   const found = meanings.find((meaning) => {
     if (isRelayed && BLAMES_USER.has(meaning)) return false;
@@ -227,7 +216,7 @@ const FILTER_FAILED =
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
-  if (verdictAbout(error, ["billing"])) return VERDICTS.billing;
+  if (verdictAbout(error, "billing")) return VERDICTS.billing;
   if (status === 401 && !isRelayed) return VERDICTS.key;
   if (status === 413 || neverFits(message)) return VERDICTS.row;
   if (status === 402 && error.retryAfterMs !== undefined) return VERDICTS.rate_limit;
@@ -252,8 +241,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   // Firewalls answer some prompts with a web page, and Together sends 403 for long prompts: the key
   // may be fine.
   if (status === 403 && (error.code === "web_page" || isTooLong(message))) return FAIL;
-  const verdict = verdictAbout(error, WITH_4XX);
-  if (verdict !== undefined) return verdict;
+  const named = verdictAbout(error, "client_certificate", "plain_http", "endpoint", "model", "key");
+  if (named !== undefined) return named;
   if (status === 403 || isAbout("permission", message)) return VERDICTS.permission;
   return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? VERDICTS.address : FAIL;
 }
@@ -268,8 +257,8 @@ function verdictOnFault(error: TeacherError, status: number): Verdict {
  * user's: another attempt may reach another provider. */
 function verdictOnRelayed(error: TeacherError): Verdict {
   const { message, code, status } = error;
-  const verdict = verdictAbout(error, ["model", "permission"]);
-  if (verdict !== undefined) return verdict;
+  const named = verdictAbout(error, "model", "permission");
+  if (named !== undefined) return named;
   const blamesRequest = !isAbout("fault", message) && isAboutRequest(message, code);
   return blamesRequest && ![401, 402, 403].includes(status ?? 0) ? FAIL : VERDICTS.fault;
 }

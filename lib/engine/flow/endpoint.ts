@@ -181,9 +181,10 @@ export class Endpoint {
     const inFlight = this.inFlight--;
     if (!error.isUnreachable) this.absentSince = undefined;
     this.counts.failed++;
-    const { cause, action } = classification;
-    this.#load.failed(error.partial);
-    this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
+    const { cause, action } = classification, { partial } = error;
+    if (partial !== undefined) this.hasAnsweredPartly = true;
+    this.#load.failed(partial);
+    this.counts.completion_tokens += partial?.usage?.completionTokens ?? 0;
     // An error that neither load nor a fault caused counts as a response, even if it has no status
     // because a custom teacher threw it. Two kinds of error say nothing about an outage: a file of
     // the row that cannot be read, and a reason to halt, such as a bad certificate.

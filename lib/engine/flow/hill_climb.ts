@@ -69,7 +69,7 @@ export class HillClimb {
   setCeiling(ceiling: number): void {
     const lower = Math.min(ceiling, this.#ceiling), isSame = ceiling === this.#ceiling;
     this.#ceiling = ceiling;
-    // When a teacher joins, the pool sets the ceiling of each teacher again, usually unchanged.
+    // A change of the weight sets the ceiling again, too.
     if (isSame || Math.max(this.#limit, this.#bestLimit) < lower) return;
     this.#limit = Math.min(ceiling, this.#limit);
     this.interrupted();

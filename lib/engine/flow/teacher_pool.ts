@@ -13,7 +13,6 @@ import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
-
 /** The interval while no limit depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
@@ -26,7 +25,7 @@ const MAX_SHARE_FACTOR = 1.25;
 /** When the waits end that throttling teachers requested for a row, on the engine's clock. */
 export type RequestedWaits = Map<Endpoint, number>;
 
-export interface TeacherPoolOptions extends EndpointContext {
+interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
   /** Reads the clock; `now` returns the last reading. */
   readonly readClock: () => number;
@@ -46,7 +45,7 @@ export class TeacherPool {
   #rateShare = 1;
   readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
-  readonly #context: EndpointContext;
+  #context: EndpointContext;
   /** Reused by `pick()` on the hot path. */
   readonly #ready: Endpoint[] = [];
   readonly #alarm: Alarm;
@@ -243,6 +242,7 @@ export class TeacherPool {
   }
 
   setConcurrency(concurrency: number): void {
+    this.#context = { ...this.#context, concurrency };
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
     this.#changed();
   }

@@ -287,12 +287,9 @@ Deno.test("wrong counts of the answer make usage unknown: an answer of 0 tokens 
 Deno.test("checkLimits() rejects an invalid limit", () => {
   for (const maxCostUsd of [0, -1, NaN, Infinity]) {
     assertThrows(() => checkLimits({ maxCostUsd }), RangeError, `value is ${maxCostUsd}`);
-    const budget = new Budget({ priceOf });
-    assertThrows(() => budget.setMaxCost(maxCostUsd), RangeError, "--max-cost");
   }
   for (const maxCompletionTokens of [0, -1, 1.5, NaN, Infinity]) {
     assertThrows(() => checkLimits({ maxCompletionTokens }), RangeError, "whole number");
-    assertThrows(() => new Budget({ maxCompletionTokens }), RangeError);
   }
   checkLimits({});
   checkLimits({ maxCostUsd: 0.001, maxCompletionTokens: 1 });
