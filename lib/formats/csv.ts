@@ -51,8 +51,8 @@ export async function* readCsv(
 
 class Header {
   readonly #names: readonly string[];
-  /** Names as JSON, with a colon. */
-  readonly #members: readonly string[];
+  /** Names as JSON, with a comma before each but the first, and a colon. */
+  readonly #starts: readonly string[];
   readonly #isJson: readonly boolean[];
 
   constructor(names: readonly string[], { name, jsonColumns }: CsvOptions) {
@@ -74,7 +74,7 @@ class Header {
       throw inputError(name, `${problem}. Its columns are ${columns}`);
     }
     this.#names = names;
-    this.#members = names.map((column) => `${JSON.stringify(column)}:`);
+    this.#starts = names.map((column, i) => `${i === 0 ? "" : ","}${JSON.stringify(column)}:`);
     this.#isJson = names.map((column) => jsonColumns.has(column));
   }
 
@@ -90,8 +90,8 @@ class Header {
     let text = "{";
     for (let i = 0; i < cells.length; i++) {
       // The parser of rows reports invalid JSON.
-      const value = this.#isJson[i] ? oneLine(cells[i]) || "null" : JSON.stringify(cells[i]);
-      text += i === 0 ? this.#members[i] + value : `,${this.#members[i]}${value}`;
+      text += this.#starts[i];
+      text += this.#isJson[i] ? oneLine(cells[i]) || "null" : JSON.stringify(cells[i]);
     }
     return goodLine(number, `${text}}`);
   }
