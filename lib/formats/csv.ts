@@ -195,19 +195,16 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter: in many countries, Excel separates CSV by `;`. */
+/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the one with which
+ * the largest share of rows have as many cells as the header. Among equals, chooses the one with the
+ * most cells. A character that only the header contains is part of its names. */
 export async function detectDelimiter(
   path: string,
   name: string,
   format: "csv" | "tsv",
 ): Promise<string> {
-  return format === "tsv" ? "\t" : likeliestDelimiter(await firstText(path, name));
-}
-
-/** Chooses the delimiter with which the largest share of rows have as many cells as the header.
- * Among equals, chooses the one with the most cells. A character that only the header contains is
- * part of its names. */
-function likeliestDelimiter(start: string): string {
+  if (format === "tsv") return "\t";
+  const start = await firstText(path, name);
   const candidates = DELIMITERS.map((delimiter) => {
     const [header = [], ...rows] = firstRecords(start, delimiter, SAMPLE_ROWS);
     const matching = rows.filter((cells) => cells.length === header.length).length;
