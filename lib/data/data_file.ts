@@ -97,7 +97,6 @@ export class DataFile {
 
   /** Reads about a megabyte, or a longer line. Returns whether there is more to read. */
   read(onRow: RowListener): boolean {
-    if (this.state !== "reading") return false;
     try {
       this.#file ??= Deno.openSync(this.readPath);
       if (this.mark.end === 0) this.hints = readHints(this.mark.path);

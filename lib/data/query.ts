@@ -24,16 +24,11 @@ import { Scan, SCAN_ROWS } from "./scan.ts";
 import { scanJobOf } from "./scanner.ts";
 import type { Table } from "./table.ts";
 
-/** The parts of a condition, all of which must hold. */
-export interface QueryPlan {
-  /** Parts that read only fields with columns. */
-  readonly indexedParts: readonly Part[];
-  /** Parts that need the lines themselves. */
-  readonly scannedParts: readonly Part[];
-}
-
-/** @throws {UsageError} If the condition is invalid. */
-export function planOf(table: Table, where: string): QueryPlan {
+/** Divides a condition into parts that read only fields with columns, and parts that need the lines
+ * themselves. All parts must hold.
+ *
+ * @throws {UsageError} If the condition is invalid. */
+export function planOf(table: Table, where: string) {
   const parts = where.trim() === "" ? [] : parseWhere(where).parts;
   const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
   return {

@@ -56,7 +56,7 @@ export interface Divisible {
   readonly rows?: number;
 }
 
-export interface FoundBorders {
+interface FoundBorders {
   /** For each target, the first border at or after it, or the end if there is none. */
   readonly borders: readonly Border[];
   readonly end: Border;

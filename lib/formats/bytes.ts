@@ -161,18 +161,6 @@ function refuseForeign(
   if (error !== undefined) throw error;
 }
 
-/** Counts the chunks of all passes over an input. */
-export class ChunkCounter {
-  count = 0;
-
-  async *of(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of stream) {
-      this.count++;
-      yield chunk;
-    }
-  }
-}
-
 function compressionOf(first: Uint8Array, path: string): Compression | undefined {
   return COMPRESSION_NAMES.find((name) => COMPRESSIONS[name].isStart(first)) ??
     (compressionOfName(path) === "gzip" ? "gzip" : undefined);

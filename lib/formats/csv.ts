@@ -51,8 +51,8 @@ export async function* readCsv(
 
 class Header {
   readonly #names: readonly string[];
-  /** Names as JSON, with a colon. */
-  readonly #members: readonly string[];
+  /** Names as JSON, with a comma before each but the first, and a colon. */
+  readonly #starts: readonly string[];
   readonly #isJson: readonly boolean[];
 
   constructor(names: readonly string[], { name, jsonColumns }: CsvOptions) {
@@ -74,7 +74,7 @@ class Header {
       throw inputError(name, `${problem}. Its columns are ${columns}`);
     }
     this.#names = names;
-    this.#members = names.map((column) => `${JSON.stringify(column)}:`);
+    this.#starts = names.map((column, i) => `${i === 0 ? "" : ","}${JSON.stringify(column)}:`);
     this.#isJson = names.map((column) => jsonColumns.has(column));
   }
 
@@ -90,8 +90,8 @@ class Header {
     let text = "{";
     for (let i = 0; i < cells.length; i++) {
       // The parser of rows reports invalid JSON.
-      const value = this.#isJson[i] ? oneLine(cells[i]) || "null" : JSON.stringify(cells[i]);
-      text += i === 0 ? this.#members[i] + value : `,${this.#members[i]}${value}`;
+      text += this.#starts[i];
+      text += this.#isJson[i] ? oneLine(cells[i]) || "null" : JSON.stringify(cells[i]);
     }
     return goodLine(number, `${text}}`);
   }
@@ -195,19 +195,16 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter: in many countries, Excel separates CSV by `;`. */
+/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the one with which
+ * the largest share of rows have as many cells as the header. Among equals, chooses the one with the
+ * most cells. A character that only the header contains is part of its names. */
 export async function detectDelimiter(
   path: string,
   name: string,
   format: "csv" | "tsv",
 ): Promise<string> {
-  return format === "tsv" ? "\t" : likeliestDelimiter(await firstText(path, name));
-}
-
-/** Chooses the delimiter with which the largest share of rows have as many cells as the header.
- * Among equals, chooses the one with the most cells. A character that only the header contains is
- * part of its names. */
-function likeliestDelimiter(start: string): string {
+  if (format === "tsv") return "\t";
+  const start = await firstText(path, name);
   const candidates = DELIMITERS.map((delimiter) => {
     const [header = [], ...rows] = firstRecords(start, delimiter, SAMPLE_ROWS);
     const matching = rows.filter((cells) => cells.length === header.length).length;

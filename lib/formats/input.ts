@@ -7,14 +7,7 @@
 
 import { isJson } from "../json.ts";
 import type { Border, InputPart } from "./borders.ts";
-import {
-  ChunkCounter,
-  firstText,
-  openBytes,
-  openRanges,
-  startOf,
-  withoutCompression,
-} from "./bytes.ts";
+import { firstText, openBytes, openRanges, startOf, withoutCompression } from "./bytes.ts";
 import { inputError, isMessageArray, isParquetStart } from "./foreign_format.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 import type { ExactType } from "./parquet_values.ts";
@@ -71,7 +64,7 @@ export interface Input {
   rows(): AsyncGenerator<Line[]>;
   /** Counts the chunks read so far: all rows of a batch end in the last of them. @default none:
    * Parquet is not read in chunks */
-  readonly chunks?: Pick<ChunkCounter, "count">;
+  readonly chunks?: { readonly count: number };
   /** Reads the types of Parquet columns that JSON lacks. @default none: the format has no types */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
@@ -91,9 +84,14 @@ export async function openInput(
   part?: InputPart,
 ): Promise<Input> {
   const format = options.inputFormat ?? await formatOf(path, name);
-  const chunks = new ChunkCounter();
-  const bytes = () =>
-    chunks.of(part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part));
+  const chunks = { count: 0 };
+  const bytes = async function* () {
+    const whole = part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part);
+    for await (const chunk of whole) {
+      chunks.count++;
+      yield chunk;
+    }
+  };
   const linesBefore = part?.from.number ?? 0;
   if (part !== undefined && part.from.byte >= part.to.byte) return { format, rows: noRows };
   switch (format) {
@@ -106,8 +104,15 @@ export async function openInput(
       return { format, rows: () => readJsonArray(bytes(), { name, linesBefore }), chunks };
     }
     case "csv":
-    case "tsv":
-      return { chunks, ...await openTable(path, bytes, { name, format, linesBefore }, options) };
+    case "tsv": {
+      const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
+      const delimiter = await detectDelimiter(path, name, format);
+      const table = { name, delimiter, linesBefore: linesBefore > 0 ? linesBefore : undefined };
+      const jsonColumns = options.jsonColumns === undefined
+        ? await findJsonColumns(bytes(), table)
+        : new Set(options.jsonColumns);
+      return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }), chunks };
+    }
     case "parquet": {
       const { binaryColumns } = options;
       const { readExactTypes, readParquet } = await import("./parquet.ts");
@@ -119,21 +124,6 @@ export async function openInput(
       };
     }
   }
-}
-
-async function openTable(
-  path: string,
-  bytes: () => AsyncGenerator<Uint8Array>,
-  { name, format, linesBefore }: { name: string; format: "csv" | "tsv"; linesBefore: number },
-  options: InputOptions,
-): Promise<Input> {
-  const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
-  const delimiter = await detectDelimiter(path, name, format);
-  const table = { name, delimiter, linesBefore: linesBefore > 0 ? linesBefore : undefined };
-  const jsonColumns = options.jsonColumns === undefined
-    ? await findJsonColumns(bytes(), table)
-    : new Set(options.jsonColumns);
-  return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
 }
 
 async function* noRows(): AsyncGenerator<Line[]> {}

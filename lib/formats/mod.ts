@@ -8,7 +8,7 @@
  * @module
  */
 
-export type { Border, Divisible, FoundBorders, InputPart, InputPiece } from "./borders.ts";
+export type { Border, Divisible, InputPart, InputPiece } from "./borders.ts";
 export {
   COMPRESSED_EXTENSIONS,
   type Compression,

@@ -9,7 +9,7 @@ import { readFully } from "../files.ts";
 import { openFile } from "./bytes.ts";
 import { inputError } from "./foreign_format.ts";
 import { badLine, BATCH_ROWS, goodLine, type Line } from "./lines.ts";
-import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
+import { type FileSchema, objectText } from "./parquet_columns.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
 import { readFooter, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
@@ -83,21 +83,15 @@ async function* readGroup(
   const leaves = schema.leaves.map((leaf, index) =>
     new LeafColumn(leaf, group.columns[index], chunks[index], row)
   );
-  const keys = schema.columns.map(({ name: column }, index) =>
-    `${index === 0 ? "" : ","}${JSON.stringify(column)}:`
-  );
-  const texts = schema.columns.map(({ node }) => columnTextOf(node, leaves));
+  const rowText = objectText(schema.columns, leaves);
   let number = rowsBefore;
   for (const end = rowsBefore + group.rows; number < end;) {
     const ready = await loadRows(leaves, Math.min(BATCH_ROWS, end - number), name, number + 1);
     const lines: Line[] = [];
     try {
       for (let i = 0; i < ready; i++) {
-        let members = "";
-        for (let column = 0; column < texts.length; column++) {
-          members += keys[column] + texts[column].next();
-        }
-        lines.push(lineOf(++number, `{${members}}`, row));
+        const text = rowText.next();
+        lines.push(lineOf(++number, text, row));
       }
     } catch (cause) {
       throw inputError(name, `row ${number + 1} is damaged${reasonOf(cause)}`, cause);

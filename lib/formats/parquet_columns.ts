@@ -189,7 +189,7 @@ interface ColumnText {
   next(): string;
 }
 
-export function columnTextOf(node: SchemaNode, leaves: readonly LeafColumn[]): ColumnText {
+function columnTextOf(node: SchemaNode, leaves: readonly LeafColumn[]): ColumnText {
   switch (node.kind) {
     case "leaf":
       return leaves[node.index];
@@ -213,17 +213,23 @@ export function columnTextOf(node: SchemaNode, leaves: readonly LeafColumn[]): C
 
 function structText(node: StructNode, leaves: readonly LeafColumn[]): ColumnText {
   const inner = leavesUnder(node, leaves), [first] = inner;
-  const fields = node.fields.map(({ name, node: field }) => ({
-    key: `${JSON.stringify(name)}:`,
-    text: columnTextOf(field, leaves),
-  }));
+  const object = objectText(node.fields, leaves);
+  return {
+    next: () => first.definition < node.definition ? skip(inner, "null") : object.next(),
+  };
+}
+
+/** The text of rows, which consist of columns, or of structs that are not null. */
+export function objectText(
+  fields: readonly Field[],
+  leaves: readonly LeafColumn[],
+): ColumnText {
+  const keys = fields.map(({ name }, i) => `${i === 0 ? "" : ","}${JSON.stringify(name)}:`);
+  const values = fields.map(({ node }) => columnTextOf(node, leaves));
   return {
     next: () => {
-      if (first.definition < node.definition) return skip(inner, "null");
       let members = "";
-      for (const { key, text } of fields) {
-        members += members === "" ? key + text.next() : `,${key}${text.next()}`;
-      }
+      for (let i = 0; i < values.length; i++) members += keys[i] + values[i].next();
       return `{${members}}`;
     },
   };

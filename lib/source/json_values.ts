@@ -157,19 +157,17 @@ export function canonicalJson(text: string, parsed: unknown): string {
   const keys = Object.keys(object);
   if (!isSameList(keys, lastKeys)) {
     lastKeys = keys;
-    lastMembers = keys.toSorted().map((key) => ({ key, start: `${JSON.stringify(key)}:` }));
+    lastMembers = keys.toSorted()
+      .map((key, i) => ({ key, start: `${i === 0 ? "" : ","}${JSON.stringify(key)}:` }));
   }
   let members = "";
-  for (let i = 0; i < lastMembers.length; i++) {
-    const { key, start } = lastMembers[i];
-    members += (i === 0 ? start : `,${start}`) + canonicalText(object[key]);
-  }
+  for (const { key, start } of lastMembers) members += start + canonicalText(object[key]);
   return `{${members}}`;
 }
 
 /** The keys of the last row, in the row's order. Most rows have the same keys as the row before. */
 let lastKeys: readonly string[] = [];
-/** `lastKeys`, sorted, each with its JSON text and a colon. */
+/** `lastKeys`, sorted, each with the text before its value: a comma, the key and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {

@@ -17,6 +17,9 @@ type Fields = Readonly<Record<string, unknown>>;
  * typo. */
 const DEFAULT_NAMES = ["messages", "prompt", "conversations", "question", "instruction"];
 
+/** A field with one of these names is suggested only if it contains more than one word. */
+const OFTEN_METADATA = ["source", "context", "body", "title"];
+
 /** Names that other datasets give to prompts, the least ambiguous first. */
 const COMMON_NAMES = [
   "user_prompt",
@@ -40,14 +43,8 @@ const COMMON_NAMES = [
   "article",
   "passage",
   "code",
-  "source",
-  "context",
-  "body",
-  "title",
+  ...OFTEN_METADATA,
 ];
-
-/** A field with one of these names is suggested only if it contains more than one word. */
-const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 const NON_PROMPT_NAMES =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
@@ -224,7 +221,7 @@ function likelyPromptField(row: Fields): string | undefined {
   for (const commonName of COMMON_NAMES) {
     const name = names.find((name) => name.toLowerCase() === commonName);
     if (name === undefined) continue;
-    if (!OFTEN_METADATA.has(commonName) || mayBeSentence(row[name])) return name;
+    if (!OFTEN_METADATA.includes(commonName) || mayBeSentence(row[name])) return name;
   }
   const [candidate, ...others] = names
     .filter((name) => !NON_PROMPT_NAMES.test(name) && mayBeSentence(row[name]));

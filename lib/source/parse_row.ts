@@ -19,7 +19,6 @@ import {
 import {
   currentValue,
   givenUid,
-  NO_NAMES,
   ParsedRow,
   Reading,
   type ReadRequest,
@@ -146,7 +145,7 @@ export class RowParser {
       isRawRequest ??= shape === "messages" && requestParams(row) !== false;
       if (!isRawRequest || !isSentInRequest(name, row)) names.add(name);
     }
-    for (const name of [...unsent ?? NO_NAMES, ...unsentParams(shape, row)]) {
+    for (const name of [...unsent ?? [], ...unsentParams(shape, row)]) {
       if (names.size < maxNames) names.add(name);
     }
   }

@@ -105,7 +105,7 @@ export function requestHash({ messages, params }: RowRequest): string {
   );
 }
 
-export const NO_NAMES: readonly string[] = Object.freeze([]);
+const NO_NAMES: readonly string[] = Object.freeze([]);
 const HASH_LENGTH = 16;
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 

@@ -142,20 +142,19 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
   [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
 ];
 
-/** A quick check for `FORMATS`, because most prompts have none of them. */
-const MAY_HAVE_FORMAT =
-  /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
-const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
+const FIRST_TOKEN = /^\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)\s*)?/;
+/** One search for all formats, because most prompts have none of them. */
+const ANY_START = new RegExp(
+  `${FIRST_TOKEN.source}(?:${FORMATS.map(([start]) => start.source.slice(1)).join("|")})`,
+);
 /** What may follow the last label if there is no answer: nothing, an end token, or `<think>`. */
 const NO_ANSWER =
   /^(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?$/;
 
 export function oldAnswerProblem(text: string, field: string): RowProblem | undefined {
-  if (!MAY_HAVE_FORMAT.test(text)) return undefined;
+  if (!ANY_START.test(text)) return undefined;
   const body = text.replace(FIRST_TOKEN, "");
-  const format = FORMATS.find(([start]) => start.test(body));
-  if (format === undefined) return undefined;
-  const [, answer, turn] = format;
+  const [, answer, turn] = FORMATS.find(([start]) => start.test(body))!;
   const labelStart = lastLabel(body, answer);
   const textAfter = body.slice(labelStart + answer.length);
   if (labelStart < 0 || NO_ANSWER.test(textAfter.trim()) || textAfter.includes(turn)) {
