@@ -7,14 +7,9 @@
 
 import { setImmediate } from "node:timers";
 import { MAX_TURN_MS } from "../timer.ts";
-import type { JournalFile } from "./appender.ts";
+import type { JournalFile, JournalOptions } from "./appender.ts";
 
-export interface SyncerOptions<T> {
-  readonly onDurable?: (records: readonly T[]) => void;
-  readonly onError: (cause: unknown) => void;
-  readonly fsync: "always" | "never";
-  readonly maxUnsyncedRows: number;
-}
+type SyncerOptions<T> = Pick<JournalOptions<T>, "fsync" | "maxUnsyncedRows" | "onDurable">;
 
 interface Flush extends PromiseWithResolvers<void> {
   readonly rowCount: number;
@@ -31,6 +26,7 @@ const MAX_PAUSE_MS = 20;
 export class Syncer<T> {
   readonly #file: JournalFile;
   readonly #options: SyncerOptions<T>;
+  readonly #onError: (cause: unknown) => void;
   #maxUnsyncedRows: number;
   /** Batches for the next fdatasync, oldest first. */
   #writtenBatches: Batch<T>[] = [];
@@ -43,10 +39,11 @@ export class Syncer<T> {
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
-  constructor(file: JournalFile, options: SyncerOptions<T>) {
+  constructor(file: JournalFile, options: SyncerOptions<T>, onError: (cause: unknown) => void) {
     this.#file = file;
     this.#options = options;
-    this.#maxUnsyncedRows = options.maxUnsyncedRows;
+    this.#onError = onError;
+    this.#maxUnsyncedRows = options.maxUnsyncedRows ?? 1_024;
   }
 
   get maxUnsyncedRows(): number {
@@ -113,7 +110,7 @@ export class Syncer<T> {
         if (this.#end === undefined) await this.#syncAll();
       }
     } catch (error) {
-      this.#options.onError(error);
+      this.#onError(error);
     } finally {
       this.#running = undefined;
     }

@@ -68,16 +68,11 @@ export class Journal<T> implements AsyncDisposable {
   private constructor(path: string, file: JournalFile, size: number, options: JournalOptions<T>) {
     this.#path = path;
     this.#file = file;
-    file.onSyncError = (cause) => this.#break(cause, "sync");
+    const onSyncError = file.onSyncError = (cause: unknown) => this.#break(cause, "sync");
     this.#options = options;
     this.#batchDelay = new BatchDelay(options.now ?? (() => performance.now()));
     this.#appender = new Appender(path, file, size, options);
-    this.#syncer = new Syncer(file, {
-      onDurable: options.onDurable,
-      onError: (cause) => this.#break(cause, "sync"),
-      fsync: options.fsync ?? "always",
-      maxUnsyncedRows: options.maxUnsyncedRows ?? 1_024,
-    });
+    this.#syncer = new Syncer(file, options, onSyncError);
   }
 
   /** An existing file must end with a whole line. */

@@ -258,9 +258,11 @@ async function lastNote(
   { required = true, shared }: LockOptions,
 ): Promise<RunNote | undefined> {
   if (note?.shared === undefined) return note;
-  const later = note.shared === shared?.name
-    ? shared.lock.previous
-    : await noteOfSharedLock(path, note.shared, required);
+  const isOurs = note.shared === shared?.name;
+  const { isHeld, note: later } = isOurs
+    ? { isHeld: false, note: shared.lock.previous }
+    : await readSharedLock(path, note.shared, required);
+  if (isHeld) throw lockedError(path, later);
   return later !== undefined && later.started > note.started ? later : note;
 }
 
@@ -271,29 +273,24 @@ export async function isLockHeld(path: string): Promise<boolean> {
   if (file === null) return false;
   if (!(await tryLock(file, path, { required: false, isExclusive: false }))) return true;
   const { shared } = noteOf(await readText(file)) ?? {};
-  try {
-    if (shared !== undefined) await noteOfSharedLock(path, shared, false);
-    return false;
-  } catch (error) {
-    if (error instanceof LockedError) return true;
-    throw error;
-  }
+  return shared !== undefined && (await readSharedLock(path, shared, false)).isHeld;
 }
 
-async function noteOfSharedLock(
+/** Whether a run holds the shared lock that the lock file at `path` names, and the last note. */
+async function readSharedLock(
   path: string,
   name: string,
   required: boolean,
-): Promise<RunNote | undefined> {
+): Promise<{ isHeld: boolean; note: RunNote | undefined }> {
   const sharedPath = sharedPathOf(path, name);
   using file = await ifThere(
     Deno.open(sharedPath, { read: true, write: true }),
     (cause) => cannotWrite(sharedPath, cause),
   );
-  if (file === undefined) return undefined;
+  if (file === undefined) return { isHeld: false, note: undefined };
   // Not exclusive, so that several runs can check at the same time.
-  if (!(await tryLock(file, sharedPath, { required, isExclusive: false }))) {
-    throw lockedError(path, noteOf(await readText(file).catch(() => undefined)));
-  }
-  return noteOf(await readText(file));
+  const isHeld = !(await tryLock(file, sharedPath, { required, isExclusive: false }));
+  // On Windows, a file locked by another process cannot be read.
+  const text = await readText(file).catch((error) => isHeld ? undefined : Promise.reject(error));
+  return { isHeld, note: noteOf(text) };
 }

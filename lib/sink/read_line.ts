@@ -14,7 +14,7 @@ import {
   type Row,
 } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
-import { asText, isObject, parsedJson, topLevelMembers, withoutMembers } from "../json.ts";
+import { asCount, asText, isObject, parsedJson, topLevelMembers, withoutMembers } from "../json.ts";
 import { cannotRead, readFullySync } from "../files.ts";
 import { DamagedFileError, SinkError } from "../errors.ts";
 import { withoutBraces } from "./line.ts";
@@ -121,8 +121,8 @@ function nextOf({ error }: OutputLine): NextAttempt | undefined {
   const { resample, max_tokens, unchecked } = next;
   const isUnchecked = unchecked === true || error?.message === EARLIER_UNCHECKED;
   return {
-    resample: isCount(resample) ? resample : 0,
-    maxTokens: isCount(max_tokens) && max_tokens > 0 ? max_tokens : undefined,
+    resample: asCount(resample) ?? 0,
+    maxTokens: asCount(max_tokens) || undefined,
     ...isUnchecked && { isUnchecked },
   };
 }
@@ -138,23 +138,15 @@ function rejectedOf({ error, partial }: OutputLine): RejectedAnswer | undefined 
     reasoning: asText(partial.reasoning),
     finishReason: asText(partial.finish_reason),
     usage: {
-      promptTokens: countOf(partial.prompt_tokens),
-      completionTokens: countOf(partial.completion_tokens),
-      reasoningTokens: countOf(partial.reasoning_tokens),
-      cachedTokens: countOf(partial.cached_tokens),
+      promptTokens: asCount(partial.prompt_tokens) ?? 0,
+      completionTokens: asCount(partial.completion_tokens) ?? 0,
+      reasoningTokens: asCount(partial.reasoning_tokens) ?? 0,
+      cachedTokens: asCount(partial.cached_tokens) ?? 0,
     },
     model: asText(partial.model_returned),
     toolCalls: Array.isArray(partial.tool_calls) ? partial.tool_calls : undefined,
   };
   return { completion, failure: { type, message, status } };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function countOf(value: unknown): number {
-  return isCount(value) ? value : 0;
 }
 
 /** How much of the end of each file is read. A longer last line is ignored. */
