@@ -11,10 +11,6 @@ import type { JournalFile, JournalOptions } from "./appender.ts";
 
 type SyncerOptions<T> = Pick<JournalOptions<T>, "fsync" | "maxUnsyncedRows" | "onDurable">;
 
-interface Flush extends PromiseWithResolvers<void> {
-  readonly rowCount: number;
-}
-
 /** Maximum number of bytes written but not synced, whatever the number of rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
@@ -33,7 +29,7 @@ export class Syncer<T> {
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
   #durableRows = 0;
-  #flushes: Flush[] = [];
+  #isFlushing = false;
   #roomMade: PromiseWithResolvers<void> | undefined;
   #endPause: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -82,25 +78,18 @@ export class Syncer<T> {
     this.#roomMade = undefined;
   }
 
-  /** Resolves once the first `rowCount` rows are durable; rejects after `stop`. */
-  untilDurable(rowCount: number): Promise<void> {
-    if (this.#durableRows >= rowCount) return Promise.resolve();
-    if (this.#end !== undefined) return Promise.reject(this.#end);
-    const flush = { rowCount, ...Promise.withResolvers<void>() };
-    this.#flushes.push(flush);
+  /** Resolves once all batches are durable, or after `stop`. */
+  async flush(): Promise<void> {
+    this.#isFlushing = true;
     this.#endPause?.();
-    return flush.promise;
+    await this.#running;
+    this.#isFlushing = false;
   }
 
   stop(reason: Error): void {
     this.#end ??= reason;
-    for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
     this.#roomMade?.resolve();
     this.#endPause?.();
-  }
-
-  async untilIdle(): Promise<void> {
-    await this.#running;
   }
 
   async #run(): Promise<void> {
@@ -117,7 +106,7 @@ export class Syncer<T> {
   }
 
   async #pause(): Promise<void> {
-    if (this.#isHalfFull || this.#isAwaited) return;
+    if (this.#isHalfFull || this.#isFlushing || this.#roomMade !== undefined) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, MAX_PAUSE_MS);
     this.#endPause = resolve;
@@ -130,10 +119,6 @@ export class Syncer<T> {
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
-  }
-
-  get #isAwaited(): boolean {
-    return this.#flushes.length > 0 || this.#roomMade !== undefined;
   }
 
   async #syncAll(): Promise<void> {
@@ -152,9 +137,6 @@ export class Syncer<T> {
     if (this.#end !== undefined) return;
     this.#options.onDurable?.(batch.records);
     this.#durableRows += batch.records.length;
-    while (this.#flushes.length > 0 && this.#flushes[0].rowCount <= this.#durableRows) {
-      this.#flushes.shift()!.resolve();
-    }
   }
 }
 

@@ -65,13 +65,13 @@ export class Journal<T> implements AsyncDisposable {
   #lastResort: LastResort | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(path: string, file: JournalFile, size: number, options: JournalOptions<T>) {
+  private constructor(path: string, file: JournalFile, options: JournalOptions<T>) {
     this.#path = path;
     this.#file = file;
     const onSyncError = file.onSyncError = (cause: unknown) => this.#break(cause, "sync");
     this.#options = options;
     this.#batchDelay = new BatchDelay(options.now ?? (() => performance.now()));
-    this.#appender = new Appender(path, file, size, options);
+    this.#appender = new Appender(path, file, options);
     this.#syncer = new Syncer(file, options, onSyncError);
   }
 
@@ -81,9 +81,8 @@ export class Journal<T> implements AsyncDisposable {
     let file: JournalFile | undefined;
     try {
       file = await (openFile?.(path) ?? WatchedFile.open(path, options));
-      const { size } = await file.stat();
-      if (size === 0 && openFile === undefined) await syncFolderOf(path);
-      return new Journal(path, file, size, options);
+      if (file.startSize === 0 && openFile === undefined) await syncFolderOf(path);
+      return new Journal(path, file, options);
     } catch (cause) {
       await file?.close();
       throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
@@ -134,8 +133,11 @@ export class Journal<T> implements AsyncDisposable {
     return batch.written.promise;
   }
 
-  flush(): Promise<void> {
-    return this.#syncer.untilDurable(this.#appendedRows);
+  /** Makes all lines durable. */
+  async flush(): Promise<void> {
+    await this.#writer;
+    await this.#syncer.flush();
+    if (this.#end !== undefined) throw this.#end;
   }
 
   /** Ends the wait for disk space now. Lines that can be written nowhere are lost. */
@@ -177,8 +179,6 @@ export class Journal<T> implements AsyncDisposable {
     } catch (error) {
       if (!this.#isAbandoned) throw error;
     } finally {
-      await this.#writer;
-      await this.#syncer.untilIdle();
       await this.#file.close();
       await this.#lastResort?.untilIdle();
     }

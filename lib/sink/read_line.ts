@@ -200,10 +200,9 @@ export interface RestoredRow {
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
 export function restoreRow(lineText: string): RestoredRow {
-  const { uid, prompt_hash: hash } = parseLine(
-    lineText,
-    (problem, cause) => new SinkError(`Cannot restore a row from a line: ${problem}`, { cause }),
-  );
+  const line = lineWithUid(lineText);
+  if (typeof line === "string") throw new SinkError(`Cannot restore a row from a line: ${line}`);
+  const { uid, prompt_hash: hash } = line;
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [withoutBraces(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
@@ -229,23 +228,18 @@ function valueOf(objectText: string, name: string): string | undefined {
 export function uidOfLine(text: string, path: string, lineNumber: number): string {
   const match = /^\{"uid":"([^"\\]*)"/.exec(text);
   if (match !== null) return match[1];
-  return parseLine(text, (problem, cause) =>
-    new DamagedFileError(
-      `Cannot rewrite "${path}" line ${lineNumber}: ${problem}. Repair or remove the line`,
-      { path, cause },
-    )).uid;
+  const line = lineWithUid(text);
+  if (typeof line !== "string") return line.uid;
+  throw new DamagedFileError(
+    `Cannot rewrite "${path}" line ${lineNumber}: ${line}. Repair or remove the line`,
+    { path },
+  );
 }
 
-function parseLine(
-  text: string,
-  errorOf: (problem: string, cause?: unknown) => SinkError,
-): { readonly uid: string; readonly prompt_hash?: unknown } {
-  let value: { uid?: unknown } | null;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw errorOf("it is not JSON", cause);
-  }
-  if (typeof value?.uid !== "string") throw errorOf('it has no string "uid"');
-  return value as { uid: string };
+/** A line with a uid; otherwise, what is wrong with it. */
+function lineWithUid(text: string): { uid: string; prompt_hash?: unknown } | string {
+  const value = parsedJson(text);
+  if (value === undefined) return "it is not JSON";
+  const { uid, prompt_hash } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return typeof uid === "string" ? { uid, prompt_hash } : 'it has no string "uid"';
 }

@@ -39,7 +39,7 @@ export class FaultyDisk {
         this.beforeTruncate();
         await file.truncate(length);
       },
-      stat: () => file.stat(),
+      startSize: (await file.stat()).size,
       close: () => file.close(),
     };
   };
