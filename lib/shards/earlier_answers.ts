@@ -10,7 +10,7 @@ import {
   exists,
   fileKeyOf,
   hasContent,
-  readFully,
+  readFullySync,
   readTextOf,
   splitPath,
   statOf,
@@ -196,7 +196,6 @@ export async function haveSameEnds(first: string, second: string, size: number):
 
 async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
   using file = await Deno.open(path);
-  await file.seek(offset, Deno.SeekMode.Start);
   const bytes = new Uint8Array(COMPARED_BYTES);
-  return bytes.subarray(0, await readFully(file, bytes));
+  return bytes.subarray(0, readFullySync(file, bytes, offset));
 }

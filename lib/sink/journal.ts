@@ -37,7 +37,7 @@ import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { LastResort } from "./rescued.ts";
 import { WatchedFile } from "./watched_file.ts";
 
-export class Journal<T> implements AsyncDisposable {
+export class Journal<T> {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
@@ -161,14 +161,6 @@ export class Journal<T> implements AsyncDisposable {
    * @throws {SinkError} If something could not be made durable, unless abandoned. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
-  }
-
-  /** Closes the file. Throws no `SinkError`, which `onBroken` has reported: it would hide other
-   * errors. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close().catch((error) => {
-      if (!(error instanceof SinkError)) throw error;
-    });
   }
 
   async #close(): Promise<void> {

@@ -160,32 +160,27 @@ export class Lock implements Disposable {
  * @throws {UsageError} If the file is not a lock file of Retort; it is not changed.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
+  let heldAttempts = 0;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const lock = await acquirePatiently(path, options);
-    // Before it was locked, the file may have been removed, and created again by another run.
-    if (await lock.check() === undefined) {
-      if (options.shared !== undefined) lock.replaceBy(options.shared.name);
-      return lock;
+    try {
+      const lock = await acquire(path, options);
+      // Before it was locked, the file may have been removed, and created again by another run.
+      if (await lock.check() === undefined) {
+        if (options.shared !== undefined) lock.replaceBy(options.shared.name);
+        return lock;
+      }
+      lock.release();
+    } catch (error) {
+      // Another run may be reading the note, or the last holder has forked a child process, which
+      // keeps the file open until it executes its program.
+      if (!(error instanceof LockedError) || ++heldAttempts === HELD_ATTEMPTS) throw error;
+      await delay(HELD_PAUSE_MS);
     }
-    lock.release();
   }
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
-
-/** Retries a lock that is held: another run may be reading the note, or the last holder has forked
- * a child process, which keeps the file open until it executes its program. */
-async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await acquire(path, options);
-    } catch (error) {
-      if (!(error instanceof LockedError) || attempt === HELD_ATTEMPTS) throw error;
-      await delay(HELD_PAUSE_MS);
-    }
-  }
-}
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;
