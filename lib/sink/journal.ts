@@ -151,7 +151,8 @@ export class Journal<T> {
 
   /** Writes lines that wait for disk space, and all later lines, to another file. */
   rescue(): void {
-    const cause = this.#appender.problem?.cause ??
+    const { problem } = this.#appender;
+    const cause = problem?.cause ?? problem ??
       (this.#file.isWaiting ? new Error("too many files are open") : undefined);
     if (cause !== undefined) this.#break(cause, "write", { rescues: true });
   }
