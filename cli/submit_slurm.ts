@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { exists, namesIn, shardStem } from "../lib/files.ts";
-import { printable, shellWord } from "../lib/printable.ts";
+import { printable } from "../lib/printable.ts";
 import { readStatus, statusPathOf, writeStatus } from "../lib/run/mod.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
@@ -149,7 +149,6 @@ async function slurmOptions(
     account: directiveValue(settings, "account"),
     memory: directiveValue(settings, "memory"),
     setupLines: settings.list("before"),
-    quote: (word) => shellWord(word, "linux"),
   };
 }
 

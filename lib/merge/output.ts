@@ -26,7 +26,7 @@ import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
 /** A merge needs no locks where the filesystem has none: `merge` has no flag `--no-lock`. */
-export const LOCK_OPTIONS = { required: false };
+const LOCK_OPTIONS = { required: false };
 
 /** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
 function duplicatesPathOf(results: string): string {
@@ -140,7 +140,7 @@ export async function whileClaimed<T>(
 }
 
 /** Throws if the output is not empty. A run whose rows all failed has only failures. */
-export async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
+async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
     throw new UsageError(

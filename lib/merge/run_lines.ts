@@ -21,27 +21,21 @@ export class RunLines implements Disposable {
   readonly #results: LineFile;
   readonly #failures: LineFile;
   readonly #uidFields: readonly string[] | undefined;
-  readonly #stack: DisposableStack;
   /** Uids with several results, at most 20. */
-  readonly #repeatedUids: readonly string[];
+  readonly #repeatedUids: string[] = [];
   /** By slot, the pending line after a failure: it holds an answer that an interrupted retry paid
    * for. */
-  readonly #retryLines: ReadonlyMap<number, number>;
+  readonly #retryLines = new Map<number, number>();
 
   private constructor(
     table: IdTable,
     files: { results: LineFile; failures: LineFile },
     uidFields: readonly string[] | undefined,
-    lines: { repeatedUids: readonly string[]; retryLines: ReadonlyMap<number, number> },
-    stack: DisposableStack,
   ) {
     this.#table = table;
     this.#results = files.results;
     this.#failures = files.failures;
     this.#uidFields = uidFields;
-    this.#repeatedUids = lines.repeatedUids;
-    this.#retryLines = lines.retryLines;
-    this.#stack = stack;
   }
 
   /** @throws {DamagedFileError} If a line is not one that Retort writes. */
@@ -55,7 +49,15 @@ export class RunLines implements Disposable {
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
-    const repeatedUids: string[] = [], retryLines = new Map<number, number>();
+    const lines = new RunLines(table, { results, failures }, runFile?.identity.uid_field);
+    await lines.#index(signal);
+    stack.move();
+    return lines;
+  }
+
+  async #index(signal: AbortSignal | undefined): Promise<void> {
+    const table = this.#table, results = this.#results, failures = this.#failures;
+    const repeatedUids = this.#repeatedUids, retryLines = this.#retryLines;
     await results.index("results", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT) && repeatedUids.length < 20) repeatedUids.push(line.uid());
       table.set(slot, HAS_RESULT);
@@ -73,9 +75,6 @@ export class RunLines implements Disposable {
       retryLines.delete(slot);
       table.setLine(slot, failures.add(line));
     }, signal);
-    const uidFields = runFile?.identity.uid_field;
-    const lines = { repeatedUids, retryLines };
-    return new RunLines(table, { results, failures }, uidFields, lines, stack.move());
   }
 
   /** Copies the line with this uid to the sink for its state, and marks the uid as used. Without
@@ -188,7 +187,7 @@ export class RunLines implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#stack.dispose();
+    for (const part of [this.#table, this.#results, this.#failures]) part[Symbol.dispose]();
   }
 }
 

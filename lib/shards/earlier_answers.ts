@@ -10,7 +10,7 @@ import {
   exists,
   fileKeyOf,
   hasContent,
-  readFully,
+  readFullySync,
   readTextOf,
   splitPath,
   statOf,
@@ -26,29 +26,32 @@ export function failuresPathOf(results: string): string {
 
 /** The first of some results paths whose failures file Retort has written to. */
 export async function firstWithFailures(paths: readonly string[]): Promise<string | undefined> {
-  const failures = paths.map(failuresPathOf);
-  const areThere = await Promise.all(failures.map(hasContent));
-  for (const [i, path] of paths.entries()) {
-    if (areThere[i] && await holdsOwnLines(failures[i], "failures")) return path;
-  }
+  return await firstOf(paths, failuresPathOf, (file) => holdsOwnLines(file, "failures"));
 }
 
 /** The first of some paths to which Retort has written results, or which a run has locked. */
 export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
-  const areThere = await Promise.all(paths.map(exists));
-  for (const path of paths.filter((_, i) => areThere[i])) {
-    if (await isOutputLocked(path) || await holdsOwnLines(path, "results")) return path;
-  }
+  const isOwn = async (path: string) =>
+    await isOutputLocked(path) || await holdsOwnLines(path, "results");
+  return await firstOf(paths, (path) => path, isOwn);
 }
 
 /** The stem of the first results path whose lock a run holds: it may have no results yet. */
 export async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];
-  const areThere = await Promise.all(stems.map((stem) => exists(`${stem}.lock`)));
-  for (const stem of stems.filter((_, i) => areThere[i])) {
-    if (await isLockHeld(`${stem}.lock`)) return stem;
-  }
+  return await firstOf(stems, (stem) => `${stem}.lock`, isLockHeld);
+}
+
+/** The first of some names whose file exists and passes the test. Most files are missing, so this
+ * looks for all at once. */
+async function firstOf(
+  names: readonly string[],
+  fileOf: (name: string) => string,
+  test: (file: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  const areThere = await Promise.all(names.map((name) => exists(fileOf(name))));
+  for (const [i, name] of names.entries()) if (areThere[i] && await test(fileOf(name))) return name;
 }
 
 /** The first of some results paths with rescued lines. Only a run that writes to the same path adds
@@ -193,7 +196,6 @@ export async function haveSameEnds(first: string, second: string, size: number):
 
 async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
   using file = await Deno.open(path);
-  await file.seek(offset, Deno.SeekMode.Start);
   const bytes = new Uint8Array(COMPARED_BYTES);
-  return bytes.subarray(0, await readFully(file, bytes));
+  return bytes.subarray(0, readFullySync(file, bytes, offset));
 }

@@ -19,7 +19,8 @@ export interface JournalFile {
   /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
-  stat(): Promise<{ readonly size: number }>;
+  /** The size when the file was opened. It must hold only whole lines. */
+  readonly startSize: number;
   /** Whether `write` keeps its bytes: their memory must not be used again. @default false */
   readonly keepsBytes?: boolean;
   /** Whether a write waits to open the file, because too many are open. @default false */
@@ -91,11 +92,10 @@ export class Appender {
   /** Whether part of a line may follow the first `#size` bytes. */
   #isTorn = false;
 
-  /** @param size The size of the file, which must hold only whole lines. */
-  constructor(path: string, file: JournalFile, size: number, options: AppenderOptions) {
+  constructor(path: string, file: JournalFile, options: AppenderOptions) {
     this.#path = path;
     this.#file = file;
-    this.#size = size;
+    this.#size = file.startSize;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
   }

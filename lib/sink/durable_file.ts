@@ -7,10 +7,10 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { RetortError, SinkError } from "../errors.ts";
+import { RetortError, SinkError, UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
 import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
-import { refuseStream } from "./file_names.ts";
 import { tryLock } from "./lock_file.ts";
 
 export interface ReplacementOptions {
@@ -51,21 +51,22 @@ export function temporaryPathOf(path: string, token: string): string {
  * its owner if the process may set that. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
-  readonly #temporaryPath: string;
-  #file: Deno.FsFile | undefined;
+  readonly #temporary: TemporaryFile;
   #isCommitted = false;
 
-  private constructor(path: string, temporaryPath: string, file: Deno.FsFile) {
+  private constructor(path: string, temporary: TemporaryFile) {
     this.#path = path;
-    this.#temporaryPath = temporaryPath;
-    this.#file = file;
+    this.#temporary = temporary;
   }
 
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
     refuseStream(path);
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
-    if (options.removesLeftovers) await removeLeftovers(dirname(target), leftoverPattern(target));
+    if (options.removesLeftovers) {
+      const name = RegExp.escape(basename(target));
+      await removeLeftovers(dirname(target), new RegExp(`^${name}\\.([0-9a-f]{16})\\.tmp$`));
+    }
     const pathOf = (token: string) => temporaryPathOf(target, token);
     return await orCannotWrite(target, async () => {
       const existing = await ifThere(Deno.lstat(target));
@@ -73,41 +74,64 @@ export class Replacement implements AsyncDisposable {
       // Others must not be able to read a private file, not even briefly.
       const mode = oldInfo === undefined ? options.mode : PRIVATE_MODE;
       const temporary = await createTemporary(pathOf, { token: options.token, mode });
-      const replacement = new Replacement(target, temporary.path, temporary.file);
       if (oldInfo !== undefined) await copyAccess(temporary.path, oldInfo);
-      return replacement;
+      return new Replacement(target, temporary);
     });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await orCannotWrite(this.#temporaryPath, () => writeAll(this.#file!, bytes));
+    const { path, file } = this.#temporary;
+    await orCannotWrite(path, () => writeAll(file, bytes));
   }
 
   async commit(): Promise<void> {
+    const { path, file } = this.#temporary;
     await orCannotWrite(this.#path, async () => {
-      await untilSynced(this.#file!.sync());
-      this.#close();
-      await replaceFile(this.#temporaryPath, this.#path);
+      await untilSynced(file.sync());
+      file.close();
+      await replaceFile(path, this.#path);
       this.#isCommitted = true;
       await syncFolderOf(this.#path);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#close();
     if (this.#isCommitted) return;
+    const { path, file } = this.#temporary;
+    // Unlike `close`, accepts a closed file.
+    file[Symbol.dispose]();
     // An error here must not hide the error that led here.
-    await Deno.remove(this.#temporaryPath).catch(() => {});
-  }
-
-  #close(): void {
-    this.#file?.close();
-    this.#file = undefined;
+    await Deno.remove(path).catch(() => {});
   }
 }
 
-function leftoverPattern(target: string): RegExp {
-  return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
+/**
+ * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
+ * `llama3`.
+ *
+ * @throws {UsageError}
+ */
+export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build.os): void {
+  if (os !== "windows" || !/:[^\\/]*$/.test(path.replace(/^[a-z]:/i, ""))) return;
+  throw new UsageError(
+    `Cannot write "${path}": on Windows, the part after the colon names a hidden stream of another ` +
+      "file. Name another output",
+  );
+}
+
+/** The length that filesystems allow: in bytes or, on Windows, in UTF-16 units. */
+const MAX_NAME_LENGTH = 255;
+
+/** Throws if the file could not be replaced: its temporary file would have too long a name. */
+export function refuseLongName(path: string, os: typeof Deno.build.os = Deno.build.os): void {
+  const name = basename(temporaryPathOf(path, "0123456789abcdef"));
+  const length = os === "windows" ? name.length : new TextEncoder().encode(name).length;
+  if (length <= MAX_NAME_LENGTH) return;
+  const excess = formatCountOf(length - MAX_NAME_LENGTH, os === "windows" ? "character" : "byte");
+  throw new UsageError(
+    `Cannot write "${path}": its name is ${excess} too long. Name a shorter output, as in ` +
+      "-o out/short.jsonl, or rename the input",
+  );
 }
 
 interface RenameOptions {

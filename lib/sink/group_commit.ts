@@ -7,18 +7,9 @@
 
 import { setImmediate } from "node:timers";
 import { MAX_TURN_MS } from "../timer.ts";
-import type { JournalFile } from "./appender.ts";
+import type { JournalFile, JournalOptions } from "./appender.ts";
 
-export interface SyncerOptions<T> {
-  readonly onDurable?: (records: readonly T[]) => void;
-  readonly onError: (cause: unknown) => void;
-  readonly fsync: "always" | "never";
-  readonly maxUnsyncedRows: number;
-}
-
-interface Flush extends PromiseWithResolvers<void> {
-  readonly rowCount: number;
-}
+type SyncerOptions<T> = Pick<JournalOptions<T>, "fsync" | "maxUnsyncedRows" | "onDurable">;
 
 /** Maximum number of bytes written but not synced, whatever the number of rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
@@ -31,22 +22,24 @@ const MAX_PAUSE_MS = 20;
 export class Syncer<T> {
   readonly #file: JournalFile;
   readonly #options: SyncerOptions<T>;
+  readonly #onError: (cause: unknown) => void;
   #maxUnsyncedRows: number;
   /** Batches for the next fdatasync, oldest first. */
   #writtenBatches: Batch<T>[] = [];
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
   #durableRows = 0;
-  #flushes: Flush[] = [];
+  #isFlushing = false;
   #roomMade: PromiseWithResolvers<void> | undefined;
   #endPause: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
-  constructor(file: JournalFile, options: SyncerOptions<T>) {
+  constructor(file: JournalFile, options: SyncerOptions<T>, onError: (cause: unknown) => void) {
     this.#file = file;
     this.#options = options;
-    this.#maxUnsyncedRows = options.maxUnsyncedRows;
+    this.#onError = onError;
+    this.#maxUnsyncedRows = options.maxUnsyncedRows ?? 1_024;
   }
 
   get maxUnsyncedRows(): number {
@@ -85,25 +78,18 @@ export class Syncer<T> {
     this.#roomMade = undefined;
   }
 
-  /** Resolves once the first `rowCount` rows are durable; rejects after `stop`. */
-  untilDurable(rowCount: number): Promise<void> {
-    if (this.#durableRows >= rowCount) return Promise.resolve();
-    if (this.#end !== undefined) return Promise.reject(this.#end);
-    const flush = { rowCount, ...Promise.withResolvers<void>() };
-    this.#flushes.push(flush);
+  /** Resolves once all batches are durable, or after `stop`. */
+  async flush(): Promise<void> {
+    this.#isFlushing = true;
     this.#endPause?.();
-    return flush.promise;
+    await this.#running;
+    this.#isFlushing = false;
   }
 
   stop(reason: Error): void {
     this.#end ??= reason;
-    for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
     this.#roomMade?.resolve();
     this.#endPause?.();
-  }
-
-  async untilIdle(): Promise<void> {
-    await this.#running;
   }
 
   async #run(): Promise<void> {
@@ -113,14 +99,14 @@ export class Syncer<T> {
         if (this.#end === undefined) await this.#syncAll();
       }
     } catch (error) {
-      this.#options.onError(error);
+      this.#onError(error);
     } finally {
       this.#running = undefined;
     }
   }
 
   async #pause(): Promise<void> {
-    if (this.#isHalfFull || this.#isAwaited) return;
+    if (this.#isHalfFull || this.#isFlushing || this.#roomMade !== undefined) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, MAX_PAUSE_MS);
     this.#endPause = resolve;
@@ -133,10 +119,6 @@ export class Syncer<T> {
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
-  }
-
-  get #isAwaited(): boolean {
-    return this.#flushes.length > 0 || this.#roomMade !== undefined;
   }
 
   async #syncAll(): Promise<void> {
@@ -155,9 +137,6 @@ export class Syncer<T> {
     if (this.#end !== undefined) return;
     this.#options.onDurable?.(batch.records);
     this.#durableRows += batch.records.length;
-    while (this.#flushes.length > 0 && this.#flushes[0].rowCount <= this.#durableRows) {
-      this.#flushes.shift()!.resolve();
-    }
   }
 }
 

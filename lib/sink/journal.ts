@@ -37,7 +37,7 @@ import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { LastResort } from "./rescued.ts";
 import { WatchedFile } from "./watched_file.ts";
 
-export class Journal<T> implements AsyncDisposable {
+export class Journal<T> {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
@@ -65,19 +65,14 @@ export class Journal<T> implements AsyncDisposable {
   #lastResort: LastResort | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(path: string, file: JournalFile, size: number, options: JournalOptions<T>) {
+  private constructor(path: string, file: JournalFile, options: JournalOptions<T>) {
     this.#path = path;
     this.#file = file;
-    file.onSyncError = (cause) => this.#break(cause, "sync");
+    const onSyncError = file.onSyncError = (cause: unknown) => this.#break(cause, "sync");
     this.#options = options;
     this.#batchDelay = new BatchDelay(options.now ?? (() => performance.now()));
-    this.#appender = new Appender(path, file, size, options);
-    this.#syncer = new Syncer(file, {
-      onDurable: options.onDurable,
-      onError: (cause) => this.#break(cause, "sync"),
-      fsync: options.fsync ?? "always",
-      maxUnsyncedRows: options.maxUnsyncedRows ?? 1_024,
-    });
+    this.#appender = new Appender(path, file, options);
+    this.#syncer = new Syncer(file, options, onSyncError);
   }
 
   /** An existing file must end with a whole line. */
@@ -86,9 +81,8 @@ export class Journal<T> implements AsyncDisposable {
     let file: JournalFile | undefined;
     try {
       file = await (openFile?.(path) ?? WatchedFile.open(path, options));
-      const { size } = await file.stat();
-      if (size === 0 && openFile === undefined) await syncFolderOf(path);
-      return new Journal(path, file, size, options);
+      if (file.startSize === 0 && openFile === undefined) await syncFolderOf(path);
+      return new Journal(path, file, options);
     } catch (cause) {
       await file?.close();
       throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
@@ -139,8 +133,11 @@ export class Journal<T> implements AsyncDisposable {
     return batch.written.promise;
   }
 
-  flush(): Promise<void> {
-    return this.#syncer.untilDurable(this.#appendedRows);
+  /** Makes all lines durable. */
+  async flush(): Promise<void> {
+    await this.#writer;
+    await this.#syncer.flush();
+    if (this.#end !== undefined) throw this.#end;
   }
 
   /** Ends the wait for disk space now. Lines that can be written nowhere are lost. */
@@ -154,7 +151,8 @@ export class Journal<T> implements AsyncDisposable {
 
   /** Writes lines that wait for disk space, and all later lines, to another file. */
   rescue(): void {
-    const cause = this.#appender.problem?.cause ??
+    const { problem } = this.#appender;
+    const cause = problem?.cause ?? problem ??
       (this.#file.isWaiting ? new Error("too many files are open") : undefined);
     if (cause !== undefined) this.#break(cause, "write", { rescues: true });
   }
@@ -166,14 +164,6 @@ export class Journal<T> implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes the file. Throws no `SinkError`, which `onBroken` has reported: it would hide other
-   * errors. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close().catch((error) => {
-      if (!(error instanceof SinkError)) throw error;
-    });
-  }
-
   async #close(): Promise<void> {
     const path = this.#path;
     this.#rejection ??= new SinkError(`Cannot write "${path}": it is closed`, { path });
@@ -182,8 +172,6 @@ export class Journal<T> implements AsyncDisposable {
     } catch (error) {
       if (!this.#isAbandoned) throw error;
     } finally {
-      await this.#writer;
-      await this.#syncer.untilIdle();
       await this.#file.close();
       await this.#lastResort?.untilIdle();
     }

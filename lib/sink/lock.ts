@@ -160,32 +160,27 @@ export class Lock implements Disposable {
  * @throws {UsageError} If the file is not a lock file of Retort; it is not changed.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
+  let heldAttempts = 0;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const lock = await acquirePatiently(path, options);
-    // Before it was locked, the file may have been removed, and created again by another run.
-    if (await lock.check() === undefined) {
-      if (options.shared !== undefined) lock.replaceBy(options.shared.name);
-      return lock;
+    try {
+      const lock = await acquire(path, options);
+      // Before it was locked, the file may have been removed, and created again by another run.
+      if (await lock.check() === undefined) {
+        if (options.shared !== undefined) lock.replaceBy(options.shared.name);
+        return lock;
+      }
+      lock.release();
+    } catch (error) {
+      // Another run may be reading the note, or the last holder has forked a child process, which
+      // keeps the file open until it executes its program.
+      if (!(error instanceof LockedError) || ++heldAttempts === HELD_ATTEMPTS) throw error;
+      await delay(HELD_PAUSE_MS);
     }
-    lock.release();
   }
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
 const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
-
-/** Retries a lock that is held: another run may be reading the note, or the last holder has forked
- * a child process, which keeps the file open until it executes its program. */
-async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await acquire(path, options);
-    } catch (error) {
-      if (!(error instanceof LockedError) || attempt === HELD_ATTEMPTS) throw error;
-      await delay(HELD_PAUSE_MS);
-    }
-  }
-}
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;
@@ -258,9 +253,11 @@ async function lastNote(
   { required = true, shared }: LockOptions,
 ): Promise<RunNote | undefined> {
   if (note?.shared === undefined) return note;
-  const later = note.shared === shared?.name
-    ? shared.lock.previous
-    : await noteOfSharedLock(path, note.shared, required);
+  const isOurs = note.shared === shared?.name;
+  const { isHeld, note: later } = isOurs
+    ? { isHeld: false, note: shared.lock.previous }
+    : await readSharedLock(path, note.shared, required);
+  if (isHeld) throw lockedError(path, later);
   return later !== undefined && later.started > note.started ? later : note;
 }
 
@@ -271,29 +268,24 @@ export async function isLockHeld(path: string): Promise<boolean> {
   if (file === null) return false;
   if (!(await tryLock(file, path, { required: false, isExclusive: false }))) return true;
   const { shared } = noteOf(await readText(file)) ?? {};
-  try {
-    if (shared !== undefined) await noteOfSharedLock(path, shared, false);
-    return false;
-  } catch (error) {
-    if (error instanceof LockedError) return true;
-    throw error;
-  }
+  return shared !== undefined && (await readSharedLock(path, shared, false)).isHeld;
 }
 
-async function noteOfSharedLock(
+/** Whether a run holds the shared lock that the lock file at `path` names, and the last note. */
+async function readSharedLock(
   path: string,
   name: string,
   required: boolean,
-): Promise<RunNote | undefined> {
+): Promise<{ isHeld: boolean; note: RunNote | undefined }> {
   const sharedPath = sharedPathOf(path, name);
   using file = await ifThere(
     Deno.open(sharedPath, { read: true, write: true }),
     (cause) => cannotWrite(sharedPath, cause),
   );
-  if (file === undefined) return undefined;
+  if (file === undefined) return { isHeld: false, note: undefined };
   // Not exclusive, so that several runs can check at the same time.
-  if (!(await tryLock(file, sharedPath, { required, isExclusive: false }))) {
-    throw lockedError(path, noteOf(await readText(file).catch(() => undefined)));
-  }
-  return noteOf(await readText(file));
+  const isHeld = !(await tryLock(file, sharedPath, { required, isExclusive: false }));
+  // On Windows, a file locked by another process cannot be read.
+  const text = await readText(file).catch((error) => isHeld ? undefined : Promise.reject(error));
+  return { isHeld, note: noteOf(text) };
 }

@@ -14,6 +14,8 @@ export {
   createTemporary,
   modeMadeFrom,
   orCannotWrite,
+  refuseLongName,
+  refuseStream,
   removeLeftovers,
   Replacement,
   type ReplacementOptions,
@@ -24,7 +26,6 @@ export {
   untilSynced,
   writeFileDurably,
 } from "./durable_file.ts";
-export { refuseLongName, refuseStream } from "./file_names.ts";
 export {
   isPendingIndexLine,
   isPendingLine,

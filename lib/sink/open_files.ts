@@ -24,11 +24,10 @@ export class OpenFiles {
   /** Whether `moveAway` was called. Outputs have then been lost, so `park` redirects lines at the
    * first problem, without a second check. */
   hasMovedAway = false;
-  readonly recentMemory: RecentMemory;
+  readonly recentMemory = new RecentMemory();
 
-  constructor(maxOpen: number, recentMemory: RecentMemory = new RecentMemory()) {
+  constructor(maxOpen: number) {
     this.#maxOpen = maxOpen;
-    this.recentMemory = recentMemory;
   }
 
   /** Resolves when a journal may be opened. Then call `onOpened`, or `releaseSlot` if opening

@@ -24,6 +24,8 @@ export class ParkedFile implements JournalFile, Parkable {
   readonly #files: OpenFiles;
   /** `#recentLines` keeps what is written. */
   readonly keepsBytes = true;
+  /** Offsets of the journal begin at 0, whatever the file holds. */
+  readonly startSize = 0;
   onSyncError: ((cause: unknown) => void) | undefined;
   #file: JournalFile | undefined;
   #closedFile: ClosedFile | undefined;
@@ -128,11 +130,6 @@ export class ParkedFile implements JournalFile, Parkable {
     this.#end = length;
   }
 
-  /** Offsets of a journal begin at 0, whatever the file holds. */
-  stat(): Promise<{ size: number }> {
-    return Promise.resolve({ size: 0 });
-  }
-
   giveUp(reason: Error): void {
     this.#endReason = reason;
     this.#endWait?.(reason);
@@ -229,7 +226,7 @@ export class ParkedFile implements JournalFile, Parkable {
       }
       const file = await (openFile?.(path) ??
         WatchedFile.open(path, { ...this.#options, closedFile }));
-      this.#shift = this.#end - (await file.stat()).size;
+      this.#shift = this.#end - file.startSize;
       // The next check is of the open file: an earlier problem concerned the closed one.
       this.#hasProblem = false;
       this.#files.onOpened(this);

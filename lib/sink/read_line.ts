@@ -14,7 +14,7 @@ import {
   type Row,
 } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
-import { asText, isObject, parsedJson, topLevelMembers, withoutMembers } from "../json.ts";
+import { asCount, asText, isObject, parsedJson, topLevelMembers, withoutMembers } from "../json.ts";
 import { cannotRead, readFullySync } from "../files.ts";
 import { DamagedFileError, SinkError } from "../errors.ts";
 import { withoutBraces } from "./line.ts";
@@ -121,8 +121,8 @@ function nextOf({ error }: OutputLine): NextAttempt | undefined {
   const { resample, max_tokens, unchecked } = next;
   const isUnchecked = unchecked === true || error?.message === EARLIER_UNCHECKED;
   return {
-    resample: isCount(resample) ? resample : 0,
-    maxTokens: isCount(max_tokens) && max_tokens > 0 ? max_tokens : undefined,
+    resample: asCount(resample) ?? 0,
+    maxTokens: asCount(max_tokens) || undefined,
     ...isUnchecked && { isUnchecked },
   };
 }
@@ -138,23 +138,15 @@ function rejectedOf({ error, partial }: OutputLine): RejectedAnswer | undefined 
     reasoning: asText(partial.reasoning),
     finishReason: asText(partial.finish_reason),
     usage: {
-      promptTokens: countOf(partial.prompt_tokens),
-      completionTokens: countOf(partial.completion_tokens),
-      reasoningTokens: countOf(partial.reasoning_tokens),
-      cachedTokens: countOf(partial.cached_tokens),
+      promptTokens: asCount(partial.prompt_tokens) ?? 0,
+      completionTokens: asCount(partial.completion_tokens) ?? 0,
+      reasoningTokens: asCount(partial.reasoning_tokens) ?? 0,
+      cachedTokens: asCount(partial.cached_tokens) ?? 0,
     },
     model: asText(partial.model_returned),
     toolCalls: Array.isArray(partial.tool_calls) ? partial.tool_calls : undefined,
   };
   return { completion, failure: { type, message, status } };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function countOf(value: unknown): number {
-  return isCount(value) ? value : 0;
 }
 
 /** How much of the end of each file is read. A longer last line is ignored. */
@@ -208,10 +200,9 @@ export interface RestoredRow {
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
 export function restoreRow(lineText: string): RestoredRow {
-  const { uid, prompt_hash: hash } = parseLine(
-    lineText,
-    (problem, cause) => new SinkError(`Cannot restore a row from a line: ${problem}`, { cause }),
-  );
+  const line = lineWithUid(lineText);
+  if (typeof line === "string") throw new SinkError(`Cannot restore a row from a line: ${line}`);
+  const { uid, prompt_hash: hash } = line;
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [withoutBraces(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
@@ -237,23 +228,18 @@ function valueOf(objectText: string, name: string): string | undefined {
 export function uidOfLine(text: string, path: string, lineNumber: number): string {
   const match = /^\{"uid":"([^"\\]*)"/.exec(text);
   if (match !== null) return match[1];
-  return parseLine(text, (problem, cause) =>
-    new DamagedFileError(
-      `Cannot rewrite "${path}" line ${lineNumber}: ${problem}. Repair or remove the line`,
-      { path, cause },
-    )).uid;
+  const line = lineWithUid(text);
+  if (typeof line !== "string") return line.uid;
+  throw new DamagedFileError(
+    `Cannot rewrite "${path}" line ${lineNumber}: ${line}. Repair or remove the line`,
+    { path },
+  );
 }
 
-function parseLine(
-  text: string,
-  errorOf: (problem: string, cause?: unknown) => SinkError,
-): { readonly uid: string; readonly prompt_hash?: unknown } {
-  let value: { uid?: unknown } | null;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw errorOf("it is not JSON", cause);
-  }
-  if (typeof value?.uid !== "string") throw errorOf('it has no string "uid"');
-  return value as { uid: string };
+/** A line with a uid; otherwise, what is wrong with it. */
+function lineWithUid(text: string): { uid: string; prompt_hash?: unknown } | string {
+  const value = parsedJson(text);
+  if (value === undefined) return "it is not JSON";
+  const { uid, prompt_hash } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return typeof uid === "string" ? { uid, prompt_hash } : 'it has no string "uid"';
 }

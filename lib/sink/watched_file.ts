@@ -44,7 +44,7 @@ const RESCUED_CHECKS = 60;
 /** An output file of this run that other programs may change. */
 export class WatchedFile implements JournalFile {
   readonly #path: string;
-  readonly #startSize: number;
+  readonly startSize: number;
   readonly #identity: FileIdentity;
   /** Whether the file has the same inode when opened again. FUSE may give it a new number. */
   #keepsInode = true;
@@ -71,7 +71,7 @@ export class WatchedFile implements JournalFile {
   private constructor(path: string, handles: Handles, info: Deno.FileInfo, expected: ClosedFile) {
     this.#path = path;
     this.#handles = handles;
-    this.#startSize = this.#end = this.#wholeEnd = info.size;
+    this.startSize = this.#end = this.#wholeEnd = info.size;
     this.#checkedEnds = [info.size];
     this.#durableEnd = expected.size;
     this.#identity = expected.identity;
@@ -135,11 +135,6 @@ export class WatchedFile implements JournalFile {
     this.#end = this.#wholeEnd = length;
     // A concurrent sync may have counted bytes that are removed now.
     this.#durableEnd = Math.min(this.#durableEnd, length);
-  }
-
-  /** The size when the file was opened. */
-  stat(): Promise<{ size: number }> {
-    return Promise.resolve({ size: this.#startSize });
   }
 
   /** Also removes the new file if no line had to go there. */

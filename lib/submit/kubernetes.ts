@@ -49,11 +49,7 @@ export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): 
 
 function shardsJob(job: ShardJob, options: KubernetesOptions) {
   const args = [...job.run, "--allow-failures", "100%"];
-  const env = [
-    { name: "RETORT_SHARDS", value: String(job.shards) },
-    { name: "RETORT_PARALLEL", value: String(job.parallel) },
-    ...submissionEnv(job),
-  ];
+  const env = { RETORT_SHARDS: String(job.shards), RETORT_PARALLEL: String(job.parallel) };
   return jobOf(job.name, options, {
     completionMode: "Indexed",
     completions: job.shards,
@@ -73,7 +69,7 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
     backoffLimit: MAX_RESTARTS,
     // After wrong usage (2) or missing or failed rows (3), a restart would fail again.
     podFailurePolicy: failurePolicy("FailJob", [2, 3]),
-    template: templateOf(name, [...job.merge, "--wait"], submissionEnv(job), job, withoutSecret),
+    template: templateOf(name, [...job.merge, "--wait"], {}, job, withoutSecret),
   });
 }
 
@@ -101,11 +97,6 @@ function failurePolicy(action: "FailIndex" | "FailJob", exitCodes: readonly numb
   };
 }
 
-/** The id of the submission, so that the merge ignores the status files of earlier ones. */
-function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
-  return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
-}
-
 function labelsOf(name: string) {
   return { "app.kubernetes.io/name": "retort", "app.kubernetes.io/instance": name };
 }
@@ -113,10 +104,12 @@ function labelsOf(name: string) {
 function templateOf(
   name: string,
   args: readonly string[],
-  env: readonly { name: string; value: string }[],
-  { leadSeconds }: ShardJob,
+  env: Readonly<Record<string, string>>,
+  { leadSeconds, submission }: ShardJob,
   { image, claim, mountPath, secret, memory }: KubernetesOptions,
 ) {
+  const variables = Object.entries({ ...env, RETORT_JOB: submission })
+    .map(([name, value]) => ({ name, value }));
   const key = secret === undefined ? [] : [{
     name: "OPENAI_API_KEY",
     valueFrom: { secretKeyRef: { name: secret.name, key: secret.key } },
@@ -139,7 +132,7 @@ function templateOf(
         image,
         workingDir: mountPath,
         args: args.map(literal),
-        ...env.length + key.length > 0 ? { env: [...env, ...key] } : {},
+        env: [...variables, ...key],
         resources: {
           requests: { cpu: CPU_REQUEST, memory: memory ?? MEMORY_REQUEST },
           ...memory === undefined ? {} : { limits: { memory } },

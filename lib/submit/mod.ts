@@ -19,8 +19,9 @@ export {
 export interface ShardJob {
   /** Unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
-  /** An id that tells this submission from earlier ones of the same job. @default none */
-  readonly submission?: string;
+  /** An id that tells this submission from earlier ones of the same job: a merge ignores their
+   * status files. */
+  readonly submission: string;
   /** The number of shards, over all arrays. */
   readonly shards: number;
   /** The number of shards that run at once. */

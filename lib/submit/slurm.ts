@@ -8,6 +8,7 @@
  * @module
  */
 
+import { posixWord } from "../printable.ts";
 import type { ShardJob } from "./mod.ts";
 
 export interface SlurmOptions {
@@ -31,7 +32,6 @@ export interface SlurmOptions {
   readonly memory?: string;
   /** Shell lines to run before the command, such as `module load …`. */
   readonly setupLines: readonly string[];
-  readonly quote: (word: string) => string;
 }
 
 /** Slurm's default for `MaxArraySize`, which a cluster may change. */
@@ -86,8 +86,7 @@ export function slurmArrays(
 }
 
 export function slurmScript(job: ShardJob, array: SlurmArray, options: SlurmOptions): string {
-  const { quote, canceledFile } = options;
-  const command = [...options.program, ...job.run].map(quote).join(" ");
+  const command = commandOf(options, job.run);
   return `${header(job, options)}
 #SBATCH --array=0-${array.tasks - 1}%${array.parallel}
 ${logOf(options, "%x-%A_%a")}
@@ -95,25 +94,26 @@ ${logOf(options, "%x-%A_%a")}
 #SBATCH --requeue
 ${
     setupOf(options)
-  }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel}${
-    // A shard that cannot start writes a status with this id.
-    job.submission === undefined ? "" : ` RETORT_JOB=${job.submission}`}
+  }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel} RETORT_JOB=${job.submission}
 ${
     // In one pass, because the path and the command may contain these words.
     BODY.replace(
       /CANCELED_FILE|COMMAND/g,
-      (word) => word === "COMMAND" ? command : quote(canceledFile),
+      (word) => word === "COMMAND" ? command : posixWord(options.canceledFile),
     )}`;
 }
 
 /** Returns the script of the merge. Submit it with `afterany`: with `afterok`, one failed shard
  * would keep the merge waiting forever. */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
-  const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}
 ${logOf(options, "%x-%j")}
-${setupOf(options)}exec ${command}
+${setupOf(options)}exec ${commandOf(options, job.merge)}
 `;
+}
+
+function commandOf({ program }: SlurmOptions, args: readonly string[]): string {
+  return [...program, ...args].map(posixWord).join(" ");
 }
 
 function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string {

@@ -45,6 +45,7 @@ Deno.test({
     await using dir = await tempDir();
     const text = kubernetesManifests({
       name: "retort-in",
+      submission: "first",
       shards: 64,
       parallel: 8,
       run: ["run", "in.jsonl", "--output=out/", "--shard", "auto", "--grace", "110s"],

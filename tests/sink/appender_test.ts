@@ -6,6 +6,7 @@ import type { JournalFile } from "../../lib/sink/appender.ts";
 /** A file in memory that records writes, and takes as long as the test decides. */
 class MemoryFile implements JournalFile {
   text = "";
+  readonly startSize = 0;
   readonly calls: string[] = [];
   nowMs = 0;
   writeMs = 0;
@@ -40,15 +41,11 @@ class MemoryFile implements JournalFile {
     return Promise.resolve();
   }
 
-  stat(): Promise<{ size: number }> {
-    return Promise.resolve({ size: this.text.length });
-  }
-
   close(): void {}
 }
 
 function appenderOf(file: MemoryFile): Appender {
-  return new Appender("a.jsonl", file, 0, {
+  return new Appender("a.jsonl", file, {
     now: () => file.nowMs,
     delay: () => Promise.resolve(),
   });
@@ -101,7 +98,7 @@ Deno.test("Appender continues after a short or failed synchronous write", async 
 Deno.test("Appender repeats an interrupted write at once, and does not report the disk", async () => {
   const file = new MemoryFile();
   let stalls = 0;
-  const appender = new Appender("a.jsonl", file, 0, { onStall: () => stalls++ });
+  const appender = new Appender("a.jsonl", file, { onStall: () => stalls++ });
   file.error = new Deno.errors.Interrupted("Interrupted system call (os error 4)");
   await appender.append(bytesOf("abcd\n"));
   assertEquals([file.text, stalls], ["abcd\n", 0]);

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { JournalFile } from "../../lib/sink/appender.ts";
+import { SinkError } from "../../lib/errors.ts";
+import type { JournalFile, JournalOptions } from "../../lib/sink/appender.ts";
+import { Journal } from "../../lib/sink/journal.ts";
 import type { Movable } from "../../lib/sink/open_files.ts";
 
 /** Opens files whose writes and syncs can be made to fail. */
@@ -39,7 +41,7 @@ export class FaultyDisk {
         this.beforeTruncate();
         await file.truncate(length);
       },
-      stat: () => file.stat(),
+      startSize: (await file.stat()).size,
       close: () => file.close(),
     };
   };
@@ -94,4 +96,15 @@ export async function movedAway(files: Movable): Promise<string[]> {
   const paths: string[] = [];
   await files.moveAway(paths);
   return paths;
+}
+
+/** A journal that is closed at the end of the block. The test has seen why it is broken. */
+export async function openJournal<T>(path: string, options: JournalOptions<T> = {}) {
+  const journal = await Journal.open<T>(path, options);
+  const close = async () => {
+    await journal.close().catch((error) => {
+      if (!(error instanceof SinkError)) throw error;
+    });
+  };
+  return Object.assign(journal, { [Symbol.asyncDispose]: close });
 }

@@ -265,6 +265,44 @@ Deno.test("Journal.rescue() moves what waits for a file that cannot be opened", 
   assertEquals(journal.missingRows, 0);
 });
 
+Deno.test({
+  name: "Journal.rescue() moves what waits for a file that another process has locked",
+  // On Windows, outputs are not locked.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const path = await dir.write("x.jsonl", "");
+    using other = await Deno.open(path);
+    await other.lock(true);
+    const stalled = Promise.withResolvers<Error>();
+    const options = { onStall: stalled.resolve };
+    const { journal } = await parked(path, options, new OpenFiles(1));
+    const written = journal.append("1", undefined);
+    assertStringIncludes((await stalled.promise).message, "Cannot lock");
+    journal.rescue();
+    await written;
+    assertEquals(await dir.read("x.rescued-1.jsonl"), "1\n");
+    await assertRejects(() => journal.close(), SinkError, "Cannot lock");
+  },
+});
+
+Deno.test("ParkedFile: lines that wait for a slot go to another file if the run must end", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals: [first, second], files } = await journalsIn(dir, 2, 1);
+  await first.append("1", 1);
+  // A file with a problem stays open.
+  await Deno.remove(dir.path("0.jsonl"));
+  while (await openFiles.check() === undefined);
+  const written = second.append("a", 1);
+  while (!files[1].isWaiting) await delay(1);
+  second.abandon();
+  await written;
+  assertEquals([await dir.read("1.rescued-1.jsonl"), second.missingRows], ["a\n", 0]);
+  await second.close();
+  await movedAway(openFiles);
+  await first.close();
+});
+
 Deno.test("ParkedFile: after a failed sync, lines go to another file, even once the file was closed", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk(), broken: string[] = [], durable: string[] = [];

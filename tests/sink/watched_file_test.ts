@@ -9,12 +9,12 @@ import { Journal } from "../../lib/sink/journal.ts";
 import { writeFileDurably } from "../../lib/sink/durable_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { diskError, movedAway } from "./faulty_disk.ts";
+import { diskError, movedAway, openJournal } from "./faulty_disk.ts";
 
 const line = (uid: string) => `{"uid":"${uid}","prompt_hash":"","response":""}`;
 
-async function open(dir: TempDir, fsync: "always" | "never" = "always"): Promise<Journal<string>> {
-  return await Journal.open<string>(dir.path("x.jsonl"), { fsync });
+async function open(dir: TempDir, fsync: "always" | "never" = "always") {
+  return await openJournal<string>(dir.path("x.jsonl"), { fsync });
 }
 
 Deno.test("a journal finds nothing wrong with a file that it writes to, appended to by others or not", async () => {
@@ -118,7 +118,7 @@ Deno.test("a journal moves its lines once, however many callers request it", asy
 Deno.test("a journal recreates a removed folder", async () => {
   await using dir = await tempDir();
   await dir.write("out/in", "");
-  await using journal = await Journal.open<string>(dir.path("out/x.jsonl"));
+  await using journal = await openJournal<string>(dir.path("out/x.jsonl"));
   await journal.append(line("a"), "a");
   await Deno.remove(dir.path("out"), { recursive: true });
   assertStringIncludes((await journal.check())!, "it was removed or renamed");

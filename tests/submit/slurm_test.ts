@@ -58,7 +58,6 @@ async function play(
     logs: dir.root,
     canceledFile,
     setupLines,
-    quote: (word) => word,
   });
   const child = new Deno.Command("bash", {
     args: [await dir.write("job.sh", script)],

@@ -48,6 +48,7 @@ function manifestsOf(text: string): any[] {
 Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
   const job = {
     name: "retort-in",
+    submission: "first",
     shards: 8,
     parallel: 2,
     run: ["run", "in.jsonl", "--shard", "auto", "--grace", "50s"],
