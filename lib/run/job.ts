@@ -21,9 +21,9 @@ import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from 
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
-import { checkReadableTwice, spool, STDIN_ADVICE } from "./input_files.ts";
+import { checkReadableTwice, estimateRows, spool, STDIN_ADVICE } from "./input_files.ts";
 import { Findings } from "./findings.ts";
-import { estimateRows, preflight } from "./preflight.ts";
+import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { InputSequence, plannedRows } from "./input_rows.ts";
 import { VERSION } from "../version.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { sha256Hex } from "../../lib/hash.ts";
 import { IdTable } from "../../lib/index/id_table.ts";
-import { Plan, Todo } from "../../lib/run/plan.ts";
+import { KeptUids, Plan, SlotQueue, Todo } from "../../lib/run/plan.ts";
 
 Deno.test("Plan is empty at first", () => {
   const plan = new Plan();
@@ -71,3 +72,48 @@ Deno.test("Plan keeps ids next to its decisions, for those lines that are given 
   const todos = new Set(uids.map((_, i) => `${plan.decisionOn(i, 0)} ${plan.decisionOn(i, 1)}`));
   assertEquals([...todos], [`${Todo.Skip} ${Todo.AskAgain}`]);
 });
+
+const uidOf = (i: number) => sha256Hex(`${i}`).slice(0, 32);
+
+Deno.test("KeptUids returns ids in their order, unchanged", () => {
+  const table = new IdTable(), kept = new KeptUids();
+  const uids = [
+    "0".repeat(32),
+    "f".repeat(32),
+    ...Array.from({ length: 10_000 }, (_, i) => uidOf(i)),
+  ];
+  for (const uid of uids) kept.keep(table.insert(uid));
+  kept.takeKeys(table.releaseKeys());
+  assertEquals(uids.map(() => kept.shift()), uids);
+});
+
+Deno.test("KeptUids keeps some ids of a table, in another order than the table's", () => {
+  const table = new IdTable(), kept = new KeptUids();
+  const uids = Array.from({ length: 20_000 }, (_, i) => uidOf(i));
+  const slots = uids.map((uid) => table.insert(uid));
+  const order = [...slots.keys()].filter((i) => i % 3 === 1 && (i < 5_000 || i > 15_000)).reverse();
+  for (const i of order) kept.keep(slots[i]);
+  kept.takeKeys(table.releaseKeys());
+  assertEquals(table.byteLength < 1_000, true);
+  assertEquals(order.map(() => kept.shift()), order.map((i) => uids[i]));
+});
+
+const MAX = 2 ** 32 - 1;
+
+const cases: Record<string, readonly number[]> = {
+  "one slot": [7],
+  "slots of new rows": Array.from({ length: 10_000 }, (_, i) => 5 + i),
+  "slots of rows with samples": Array.from({ length: 10_000 }, (_, i) => 4 * i),
+  "slots in reverse order": Array.from({ length: 10_000 }, (_, i) => MAX - i),
+  "the same slot again": [3, 3, 3, 9],
+  "sequences with gaps": [0, 1, 2, 100, 101, 102, 50, 49, 48, 7, MAX, 0, 0, 1],
+  "slots without order": Array.from({ length: 10_000 }, (_, i) => Math.imul(i, 2654435761) >>> 0),
+};
+
+for (const [name, slots] of Object.entries(cases)) {
+  Deno.test(`SlotQueue returns ${name} in order`, () => {
+    const queue = new SlotQueue();
+    for (const slot of slots) queue.push(slot);
+    assertEquals(slots.map(() => queue.shift()), slots);
+  });
+}
