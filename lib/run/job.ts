@@ -1,6 +1,6 @@
 /** One input of a run with its output files, lock, index, plan and sink. @module */
 
-import { SourceError } from "../errors.ts";
+import { SourceError, UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
@@ -90,9 +90,12 @@ export class Job {
     await this.checkIdentity();
   }
 
-  async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
+  /** Copies standard input to a file, which is then the input. */
+  async spool(): Promise<void> {
+    const { options: { stdin }, signal } = this.#jobOptions;
+    if (stdin === undefined) throw new UsageError('Cannot read "-": no standard input was given');
     this.#stdinCopy = spoolPathOf(this.files, this.lock!.token);
-    await spool(stream, this.#stdinCopy, this.#jobOptions.signal);
+    await spool(stdin, this.#stdinCopy, signal);
   }
 
   get replacementOptions(): ReplacementOptions {
