@@ -64,16 +64,16 @@ export class Plan {
   }
 
   /** Adds a line. Answers on which nothing is decided are skipped. */
-  push(todo: Todo, sample = 0): void {
+  addLine(): void {
     this.#length++;
     const minLength = this.#length * this.#samples;
     if (minLength > this.#todos.length) {
       const { buffer } = this.#todos;
       this.#todos = new Uint8Array(buffer.transfer(Math.max(minLength, buffer.byteLength * 2)));
     }
-    this.decide(sample, todo);
   }
 
+  /** Decides on an answer of the last line. */
   decide(sample: number, todo: Todo): void {
     this.#todos[(this.#length - 1) * this.#samples + sample] |= todo;
     this.#counts[todo]++;

@@ -100,6 +100,7 @@ class FirstPass {
 
   add(line: Line): void {
     const findings = this.#findings;
+    findings.plan.addLine();
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
@@ -113,7 +114,7 @@ class FirstPass {
     const uid = admit(parsed, this.#options, this.#decide);
     if (uid === undefined) {
       findings.merged++;
-      return findings.plan.push(Todo.Skip);
+      return;
     }
     if (typeof uid !== "string") return this.#bad(line, uid, uid.sample);
     this.#count(parsed, line.number);
@@ -150,7 +151,7 @@ class FirstPass {
     findings.bad.add(line.number, problem, hint);
     const { text, bytes } = line;
     const bad = { ...this.#input.placeOf(line.number), problem, text, bytes };
-    findings.plan.push(this.#options.isOnDisk(bad) ? Todo.Skip : Todo.Bad, sample);
+    if (!this.#options.isOnDisk(bad)) findings.plan.decide(sample, Todo.Bad);
   }
 
   #count(row: ParsedRow, line: number): void {
@@ -171,13 +172,12 @@ class FirstPass {
     const isChanged = isKept && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
+    plan.decide(sample, todo);
     if (todo !== Todo.Skip) this.#requests++;
-    if (sample === 0) {
-      const isNew = !isSettled && todo !== Todo.Skip;
-      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
-      this.#slot = slot;
-      plan.push(todo);
-    } else plan.decide(sample, todo);
+    if (sample > 0) return;
+    this.#slot = slot;
+    const isNew = !isSettled && todo !== Todo.Skip;
+    if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
   };
 
   /** Whether the row was sent like this before. Omitted null values make no difference. */

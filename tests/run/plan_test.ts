@@ -3,6 +3,11 @@ import { sha256Hex } from "../../lib/hash.ts";
 import { IdTable } from "../../lib/index/id_table.ts";
 import { KeptUids, Plan, SlotQueue, Todo } from "../../lib/run/plan.ts";
 
+function addLine(plan: Plan, todo: Todo, sample = 0): void {
+  plan.addLine();
+  plan.decide(sample, todo);
+}
+
 Deno.test("Plan is empty at first", () => {
   const plan = new Plan();
   assertEquals([plan.length, plan.toAsk, plan.bad, plan.takeIdOf(0, "a")], [0, 0, 0, "a"]);
@@ -11,7 +16,7 @@ Deno.test("Plan is empty at first", () => {
 Deno.test("Plan returns each decision and counts them", () => {
   const plan = new Plan();
   const todos = [Todo.Ask, Todo.Skip, Todo.AskAgain, Todo.Bad, Todo.Ask, Todo.Ask];
-  for (const todo of todos) plan.push(todo);
+  for (const todo of todos) addLine(plan, todo);
   assertEquals(todos.map((_, index) => plan.decisionOn(index)), todos);
   assertEquals([plan.length, plan.toAsk, plan.bad], [6, 4, 1]);
 });
@@ -22,7 +27,7 @@ for (const samples of [1, 3, 1_000]) {
     const lines = 20_000 / samples;
     const todoOf = (index: number, sample: number): Todo => (index * index + sample) % 4;
     for (let i = 0; i < lines; i++) {
-      plan.push(todoOf(i, 0));
+      addLine(plan, todoOf(i, 0));
       for (let sample = 1; sample < samples; sample++) plan.decide(sample, todoOf(i, sample));
     }
     let wrong = 0;
@@ -38,8 +43,8 @@ for (const samples of [1, 3, 1_000]) {
 
 Deno.test("Plan skips the other answers of a line that is bad for one of them", () => {
   const plan = new Plan(3);
-  plan.push(Todo.Bad, 2);
-  plan.push(Todo.Ask);
+  addLine(plan, Todo.Bad, 2);
+  addLine(plan, Todo.Ask);
   const todos = [0, 1].map((line) => [0, 1, 2].map((sample) => plan.decisionOn(line, sample)));
   assertEquals(todos, [[Todo.Skip, Todo.Skip, Todo.Bad], [Todo.Ask, Todo.Skip, Todo.Skip]]);
   assertEquals([plan.length, plan.bad, plan.toAsk], [2, 1, 1]);
@@ -49,10 +54,10 @@ Deno.test("Plan.keepCopy() gives the row of the last line another id, and only t
   const plan = new Plan(2);
   const copies = [1, 4_000, 9_999];
   for (let line = 0; line < 10_000; line++) {
-    plan.push(Todo.Ask);
+    addLine(plan, Todo.Ask);
     if (copies.includes(line)) plan.keepCopy(line + 1);
   }
-  plan.push(Todo.Ask);
+  addLine(plan, Todo.Ask);
   const ids = Array.from({ length: 10_001 }, (_, line) => plan.takeIdOf(line, "a"));
   assertEquals(copies.map((line) => ids[line]), ["a~2", "a~4001", "a~10000"]);
   assertEquals(ids.filter((id) => id !== "a").length, 3);
@@ -62,7 +67,7 @@ Deno.test("Plan keeps ids next to its decisions, for those lines that are given 
   const plan = new Plan(2), table = new IdTable();
   const uids = Array.from({ length: 5_000 }, (_, i) => i.toString(16).padStart(32, "0"));
   for (const [i, uid] of uids.entries()) {
-    plan.push(Todo.Skip);
+    addLine(plan, Todo.Skip);
     plan.decide(1, Todo.AskAgain);
     if (i % 3 === 0) plan.keepUid(table.insert(uid));
   }
