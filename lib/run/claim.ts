@@ -29,6 +29,8 @@ import type { RunOptions } from "./options.ts";
 import { type OutputFiles, sharedOutput } from "./outputs.ts";
 import { formatCountOf } from "../figures.ts";
 
+const KINDS = ["results", "failures"] as const;
+
 export interface ClaimOptions {
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
   /** The one lock of a run with many outputs. @default a lock for each output */
@@ -66,8 +68,7 @@ export async function claimOutput(files: OutputFiles, context: ClaimOptions): Pr
     if (earlierRun !== undefined && options.resume !== false) {
       await refuseCompressed(files.results, await inputPathsOf(files));
     }
-    await checkOwnFile(files.results, "results");
-    await checkOwnFile(files.failures, "failures");
+    for (const kind of KINDS) await checkOwnFile(files[kind], kind);
     if (options.resume === false) await checkOverwrite(files, context);
     else await repair(files, context);
     return { lock, mode };
@@ -132,12 +133,8 @@ async function dropOutput(files: OutputFiles): Promise<void> {
   for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 
-async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> {
-  const rescued = await Promise.all([
-    rescuedFilesOf(results, "results"),
-    rescuedFilesOf(failures, "failures"),
-  ]);
-  return rescued.flat();
+async function rescuedOf(files: OutputFiles): Promise<string[]> {
+  return (await Promise.all(KINDS.map((kind) => rescuedFilesOf(files[kind], kind)))).flat();
 }
 
 /** Removes temporary files of a crashed run. */
@@ -172,12 +169,9 @@ async function checkOverwrite(files: OutputFiles, { options }: ClaimOptions): Pr
   }
 }
 
-async function repair(
-  { results, failures }: OutputFiles,
-  { notices }: ClaimOptions,
-): Promise<void> {
-  for (const path of [results, failures]) {
-    const tail = await repairTail(path);
+async function repair(files: OutputFiles, { notices }: ClaimOptions): Promise<void> {
+  for (const kind of KINDS) {
+    const path = files[kind], tail = await repairTail(path);
     if (tail.kind === "completed") {
       notices.add("info", `Completed the last line of "${path}"`);
     } else if (tail.kind === "cut") {
@@ -188,12 +182,10 @@ async function repair(
       );
     }
   }
-  const mergedLines = [
-    ...await mergeRescued(results, "results"),
-    ...await mergeRescued(failures, "failures"),
-  ];
-  for (const { from, count } of mergedLines) {
-    notices.add("info", `Added ${formatCountOf(count, "line")} from "${from}" to the output`);
+  for (const kind of KINDS) {
+    for (const { from, count } of await mergeRescued(files[kind], kind)) {
+      notices.add("info", `Added ${formatCountOf(count, "line")} from "${from}" to the output`);
+    }
   }
 }
 

@@ -13,7 +13,8 @@ import type { RowImages, RowParser } from "../source/mod.ts";
 import type { ResponseGeneratorOptions } from "./options.ts";
 import { delay, MAX_TURN_MS } from "../timer.ts";
 import { type ActiveRun, engineOptions } from "./active_run.ts";
-import { type AdmissionOptions, admit, fileProblem } from "./plan.ts";
+import { fileProblem } from "./plan.ts";
+import { type AdmissionOptions, admit } from "./preflight.ts";
 import { sampleRow } from "./input_rows.ts";
 import { teacherNotices } from "./notices.ts";
 import { rowParserOf } from "./resolve_options.ts";
@@ -114,7 +115,6 @@ export interface GenerationOptions<T>
 export class Generation<T> {
   readonly #options: GenerationOptions<T>;
   readonly #handoff = new Handoff<T>();
-  readonly #samples: number;
   readonly #admission: AdmissionOptions;
   /** Aborted while no iterator of the caller is open. */
   #valuesClosed: AbortSignal = AbortSignal.abort();
@@ -122,7 +122,6 @@ export class Generation<T> {
   constructor(options: GenerationOptions<T>) {
     const { duplicates, samples = 1 } = options;
     this.#options = options;
-    this.#samples = samples;
     this.#admission = { table: new IdTable(), duplicates, samples };
   }
 
@@ -136,7 +135,7 @@ export class Generation<T> {
   /** Reads a row only when a lane needs one. If a value cannot be sent, the consumer gets an
    * outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
-    const { params = {} } = this.#options;
+    const { params = {} } = this.#options, { samples } = this.#admission;
     const closed = new AbortController();
     this.#valuesClosed = closed.signal;
     using _reading = { [Symbol.dispose]: () => closed.abort() };
@@ -152,11 +151,11 @@ export class Generation<T> {
       const row = this.#rowOf(given);
       if (row === undefined) continue;
       if ("problem" in row) {
-        const outcomes = this.#options.publisher.badRow(given, row.problem, this.#samples);
+        const outcomes = this.#options.publisher.badRow(given, row.problem, samples);
         for (const outcome of outcomes) await this.#handoff.put(outcome);
         continue;
       }
-      for (let sample = 0; sample < this.#samples; sample++) {
+      for (let sample = 0; sample < samples; sample++) {
         if (this.#handoff.isClosed) return;
         yield [sampleRow(row, sample, params)];
       }

@@ -1,13 +1,13 @@
 /**
- * Single input files: checks that they can be read twice, notices changes, and copies standard
- * input, which can be read only once.
+ * Single input files: checks that they can be read twice, notices changes, estimates their rows, and
+ * copies standard input, which can be read only once.
  *
  * @module
  */
 
 import { similarName } from "../similar_name.ts";
 import { SinkError, SourceError } from "../errors.ts";
-import { INPUT_FORMATS } from "../formats/mod.ts";
+import { INPUT_FORMATS, type InputPiece } from "../formats/mod.ts";
 import { isMissing, kindOf, namesIn, systemReason, withoutSeparator } from "../files.ts";
 import * as stdPath from "../deps/std_path.ts";
 import { PATTERN } from "./inputs.ts";
@@ -104,5 +104,52 @@ export async function spool(
       path,
       cause,
     });
+  }
+}
+
+const LINE_FEED = 10;
+const SAMPLE_BYTES = 1 << 16;
+/** A larger file is sampled in several places, because it may be sorted. If only the start is
+ * sampled, and it holds 64 KB of short rows, a file of 1 GB takes 290 MB of memory too much. */
+const MAX_UNSPREAD_BYTES = 1 << 26;
+const SAMPLE_PLACES = 16;
+/** The estimate for a file that cannot be read, and the minimum for a large file. */
+const DEFAULT_ROWS = 1_000;
+/** The estimate is multiplied by this: a table that is too large costs less than one that must
+ * grow. */
+const MARGIN = 1.1;
+/** Size of the shortest row, `{"prompt":"x"}`. Blank lines are shorter, and would be taken for
+ * rows. */
+const SHORTEST_ROW_BYTES = 14;
+
+/** Estimates the number of rows, so that the table of ids need not grow. */
+export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
+  let rows = 0;
+  for (const { path, part } of pieces) {
+    rows += part === undefined ? await estimateFileRows(path) : part.to.rows - part.from.rows;
+  }
+  return rows;
+}
+
+async function estimateFileRows(path: string): Promise<number> {
+  try {
+    using file = await Deno.open(path);
+    const { size, isFile } = await file.stat();
+    if (!isFile) return DEFAULT_ROWS;
+    const places = size > MAX_UNSPREAD_BYTES ? SAMPLE_PLACES : 1;
+    const sample = new Uint8Array(Math.min(SAMPLE_BYTES / places, size + 1));
+    let lines = 0, sampleBytes = 0;
+    for (let place = 0; place < places; place++) {
+      const offset = Math.floor(size * (place + 0.5) / places);
+      if (places > 1) await file.seek(offset, Deno.SeekMode.Start);
+      const length = await file.read(sample) ?? 0;
+      for (let i = 0; i < length; i++) if (sample[i] === LINE_FEED) lines++;
+      sampleBytes += length;
+    }
+    if (sampleBytes === 0) return DEFAULT_ROWS;
+    const rows = Math.min(size / sampleBytes * lines * MARGIN, size / SHORTEST_ROW_BYTES);
+    return sampleBytes === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
+  } catch {
+    return DEFAULT_ROWS;
   }
 }

@@ -177,7 +177,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   let remaining = findings.plan.toAsk + findings.plan.bad;
   if (remaining === 0) return;
   const input = findings.sequence!;
-  const pass = new SecondPass(options, input);
+  const pass = new SecondPass(options);
   if (!(await input.areAllUnchanged())) throw pass.changedError();
   const { keptRows } = input;
   for await (const lines of keptRows?.lines() ?? input.rows()) {
@@ -187,7 +187,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
     // chunk that is read, would take 8 % of the engine's time for a row.
     if (keptRows !== undefined || input.hasNewChunk()) {
       if (!input.isUnchanged) throw pass.changedError();
-      if (keptRows === undefined) pass.checkUids();
+      if (keptRows === undefined) pass.uidsToCheck = 2;
     }
     let rows: Row[] = [];
     for (const line of lines) {
@@ -212,18 +212,14 @@ class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
   #index = 0;
-  /** The number of kept ids to compare with new hashes of their rows. */
-  #uidsToCheck = 0;
+  /** The number of kept ids to compare with new hashes of their rows: those of two rows in each new
+   * chunk, because a changed file may have its old modification time, and the first row may have
+   * been read in part before the change. */
+  uidsToCheck = 0;
 
-  constructor(options: PlannedRowsOptions, input: InputSequence) {
+  constructor(options: PlannedRowsOptions) {
     this.#options = options;
-    this.#input = input;
-  }
-
-  /** Compares the kept ids of the next two rows with new hashes, because a changed file may have
-   * its old modification time, and the first row may have been read in part before the change. */
-  checkUids(): void {
-    this.#uidsToCheck = 2;
+    this.#input = options.findings.sequence!;
   }
 
   /** Adds the rows to send for the next line to `rows`, or returns the line if it is bad. */
@@ -256,9 +252,9 @@ class SecondPass {
     const { input, findings: { plan } } = this.#options;
     const keptUid = plan.takeUid(index);
     const parsed = this.#input.keptRows?.takeRow(index) ??
-      this.#parse(text, this.#uidsToCheck > 0 ? undefined : keptUid);
-    if (keptUid !== undefined && this.#uidsToCheck > 0) {
-      this.#uidsToCheck--;
+      this.#parse(text, this.uidsToCheck > 0 ? undefined : keptUid);
+    if (keptUid !== undefined && this.uidsToCheck > 0) {
+      this.uidsToCheck--;
       if (parsed.uid !== keptUid) throw this.changedError();
     }
     const source = this.#input.sourceOf(number);

@@ -1,6 +1,6 @@
 /** One input of a run with its output files, lock, index, plan and sink. @module */
 
-import { SourceError } from "../errors.ts";
+import { SourceError, UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
@@ -21,9 +21,9 @@ import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from 
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
-import { checkReadableTwice, spool, STDIN_ADVICE } from "./input_files.ts";
+import { checkReadableTwice, estimateRows, spool, STDIN_ADVICE } from "./input_files.ts";
 import { Findings } from "./findings.ts";
-import { estimateRows, preflight } from "./preflight.ts";
+import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { InputSequence, plannedRows } from "./input_rows.ts";
 import { VERSION } from "../version.ts";
@@ -90,9 +90,12 @@ export class Job {
     await this.checkIdentity();
   }
 
-  async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
+  /** Copies standard input to a file, which is then the input. */
+  async spool(): Promise<void> {
+    const { options: { stdin }, signal } = this.#jobOptions;
+    if (stdin === undefined) throw new UsageError('Cannot read "-": no standard input was given');
     this.#stdinCopy = spoolPathOf(this.files, this.lock!.token);
-    await spool(stream, this.#stdinCopy, this.#jobOptions.signal);
+    await spool(stdin, this.#stdinCopy, signal);
   }
 
   get replacementOptions(): ReplacementOptions {

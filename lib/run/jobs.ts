@@ -200,20 +200,12 @@ export class Jobs {
   async preflight(): Promise<boolean> {
     const { signal } = this.#setup;
     try {
-      await this.#readStandardInput();
+      await this.list.find(({ files }) => files.input === "-")?.spool();
       await this.each((job) => job.preflight());
     } catch (error) {
       if (!signal.aborted) throw error;
     }
     return !signal.aborted;
-  }
-
-  async #readStandardInput(): Promise<void> {
-    const job = this.list.find(({ files }) => files.input === "-");
-    if (job === undefined) return;
-    const { stdin } = this.#setup.options;
-    if (stdin === undefined) throw new UsageError('Cannot read "-": no standard input was given');
-    await job.spool(stdin);
   }
 
   get remaining(): number {

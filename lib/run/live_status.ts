@@ -18,9 +18,8 @@ import {
 import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
 import { VERSION } from "../version.ts";
-import type { RunContext } from "./active_run.ts";
+import type { Job } from "./job.ts";
 import type { Jobs, RunSetup } from "./jobs.ts";
-import type { ResolvedRunOptions } from "./run_options.ts";
 import {
   fieldsOf,
   readStatus,
@@ -135,41 +134,35 @@ export function crashWarning(inFlight: number): string {
 /** Ticks, of about a second, between two writes of the status. */
 const BEAT_TICKS = 5;
 
-interface StatusParts {
-  readonly context: RunContext;
-  readonly shard: ResolvedRunOptions["shard"];
-  readonly path: string;
-  readonly model: string;
-  readonly otherShards: OtherShards | undefined;
-  /** US dollars spent by earlier runs of the shard; 0 for other runs. */
-  readonly spentBefore: number;
-  /** Permissions of the status file: only users who may read the input may read it. */
-  readonly mode: number | undefined;
-}
-
 /** Writes a run's status file, and sets a shard's share of the rate limits. */
 export class LiveStatus {
-  readonly #parts: StatusParts;
+  readonly #setup: RunSetup;
+  /** Names the file and sets its permissions: only users who may read the input may read it. */
+  readonly #job: Job;
+  readonly #otherShards: OtherShards | undefined;
+  /** US dollars spent by earlier runs of the shard; 0 for other runs. */
+  readonly spentBefore: number;
   readonly #started = new Date().toISOString();
   #beat = 0;
   #ticks = 0;
   #writing: Promise<void> | undefined;
 
-  private constructor(parts: StatusParts) {
-    this.#parts = parts;
-  }
-
-  /** US dollars spent by earlier runs of the shard. */
-  get spentBefore(): number {
-    return this.#parts.spentBefore;
+  private constructor(
+    setup: RunSetup,
+    job: Job,
+    otherShards: OtherShards | undefined,
+    spentBefore: number,
+  ) {
+    this.#setup = setup;
+    this.#job = job;
+    this.#otherShards = otherShards;
+    this.spentBefore = spentBefore;
   }
 
   /** Waits until a shard's status is written: others must know of the shard before it sends. */
-  static async open(
-    { context, identity: { model }, options: { shard } }: RunSetup,
-    jobs: Jobs,
-  ): Promise<LiveStatus> {
-    const [{ files: { results: path }, replacementOptions: { mode } }] = jobs.list;
+  static async open(setup: RunSetup, jobs: Jobs): Promise<LiveStatus> {
+    const { context, options: { shard } } = setup;
+    const [job] = jobs.list;
     const isLimited = context.generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
     let otherShards: OtherShards | undefined;
     if (jobs.shard && isLimited) {
@@ -177,9 +170,8 @@ export class LiveStatus {
       otherShards = new OtherShards(jobs.shard.shared.stem, shard!);
       await otherShards.poll();
     }
-    const earlier = shard && await readStatus(statusPathOf(path));
-    const spentBefore = earlier?.spent_usd ?? 0;
-    const status = new LiveStatus({ context, shard, path, model, otherShards, spentBefore, mode });
+    const earlier = shard && await readStatus(statusPathOf(job.files.results));
+    const status = new LiveStatus(setup, job, otherShards, earlier?.spent_usd ?? 0);
     status.#write();
     if (shard !== undefined) await status.#writing;
     return status;
@@ -187,10 +179,10 @@ export class LiveStatus {
 
   /** Called about once a second. A shard whose process was suspended gives up its share. */
   tick(engine: Engine | undefined): void {
-    const { otherShards, shard, context: { budget } } = this.#parts;
-    otherShards?.tick();
+    const { options: { shard }, context: { budget } } = this.#setup;
+    this.#otherShards?.tick();
     // Other shards may use this share now, so it is given up now, not at the next beat.
-    if (otherShards?.share === 0) engine?.setRateShare(0);
+    if (this.#otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.
     if (isBeat || (shard !== undefined && budget.maxCostUsd !== null)) this.#write();
@@ -199,7 +191,7 @@ export class LiveStatus {
 
   /** Sets the engine's share of the rate limits, and again once the other shards were polled. */
   applyShare(engine: Engine | undefined): void {
-    const { otherShards } = this.#parts;
+    const otherShards = this.#otherShards;
     if (otherShards === undefined) return;
     const set = () => engine?.setRateShare(otherShards.rateShare);
     set();
@@ -209,24 +201,26 @@ export class LiveStatus {
   /** Writes the last status; `summary` is undefined if the run failed. */
   async end(summary: Summary | undefined): Promise<void> {
     await this.#writing;
-    const { path, mode } = this.#parts;
-    const status = { ...this.#status(), ended: true, in_flight: 0, ...endFields(summary) };
-    await writeStatus(statusPathOf(path), status, { mode });
+    await this.#save({ ended: true, in_flight: 0, ...endFields(summary) });
   }
 
   #write(): void {
-    const { path, mode } = this.#parts;
-    this.#writing ??= writeStatus(statusPathOf(path), this.#status(), { mode })
-      .finally(() => this.#writing = undefined);
+    this.#writing ??= this.#save().finally(() => this.#writing = undefined);
+  }
+
+  async #save(changes: Partial<RunStatus> = {}): Promise<void> {
+    const { files: { results }, replacementOptions: { mode } } = this.#job;
+    await writeStatus(statusPathOf(results), { ...this.#status(), ...changes }, { mode });
   }
 
   #status(): RunStatus {
-    const { context, path, model, shard, spentBefore, otherShards } = this.#parts;
+    const { context, identity: { model }, options: { shard } } = this.#setup;
+    const { spentBefore } = this;
     const snapshot = context.activeRun.progress.snapshot();
     const { errors, teachers, state, reason, cost_usd } = snapshot;
     return {
       retort: VERSION,
-      name: stemOf(basename(path)),
+      name: stemOf(basename(this.#job.files.results)),
       beat: ++this.#beat,
       started: this.#started,
       ended: false,
@@ -239,7 +233,7 @@ export class LiveStatus {
       ...fieldsOf(STATUS_ESTIMATES, (name) => snapshot[name]),
       // What earlier runs have spent counts even if the price is now unknown.
       spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
-      share: otherShards?.share ?? null,
+      share: this.#otherShards?.share ?? null,
       errors: errors.slice(0, STATUS_LIMITS.errors)
         .map(({ type, status, count }) => ({ type: String(type), status: status ?? null, count })),
       teachers: teachersOf(teachers),

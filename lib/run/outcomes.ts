@@ -113,33 +113,33 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     };
   }
 
-  badRow({ value, index }: GivenRow, problem: string, samples: number): FailedRow<Given>[] {
+  badRow(given: GivenRow, problem: string, samples: number): FailedRow<Given>[] {
+    const uid = badRowUid(GIVEN_SOURCE, given.index + 1);
     return Array.from({ length: samples }, (_, sample) => ({
       ok: false,
-      input: value as Given,
-      index,
-      uid: sampleUid(badRowUid(GIVEN_SOURCE, index + 1), sample),
-      sample,
-      attempts: 0,
-      latencyMs: 0,
-      costUsd: this.#isPriced() ? 0 : null,
+      ...this.#common({ given, uid: sampleUid(uid, sample), sample }, NO_ATTEMPT),
       error: { type: "bad_row", message: problem, status: null },
     }));
   }
 
-  #common(row: Row, { attempts, latencyMs, costUsd }: AnswerCost): OutcomeCommon<Given> {
-    const { value, index } = row.given as GivenRow;
+  #common(
+    { given, uid, sample }: Pick<Row, "given" | "uid" | "sample">,
+    { attempts, latencyMs, costUsd }: AnswerCost,
+  ): OutcomeCommon<Given> {
+    const { value, index } = given!;
     return {
       input: value as Given,
       index,
-      uid: row.uid,
-      sample: row.sample,
+      uid,
+      sample,
       attempts,
       latencyMs,
       costUsd: this.#isPriced() ? costUsd : null,
     };
   }
 }
+
+const NO_ATTEMPT: AnswerCost = { attempts: 0, latencyMs: 0, costUsd: 0 };
 
 function usageOf(usage: Usage | null | undefined): Required<Usage> {
   return {

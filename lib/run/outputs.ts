@@ -76,8 +76,6 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
     );
   }
   // The run file keeps the inputs that this run omits, so that a later run can read all of them.
-  const namesOf = (paths: readonly string[]) =>
-    new Set(paths.map((path) => stdPath.basename(path)));
   const knownNames = namesOf(runFile.inputs ?? []);
   const mergedInputs = knownNames.isSubsetOf(namesOf(inputs))
     ? undefined
@@ -93,8 +91,11 @@ async function mergedInputsOf(
   files: readonly string[],
 ): Promise<readonly string[] | undefined> {
   const { inputs } = await readRunFile(runJson).catch(() => undefined) ?? {};
-  const names = new Set(files.map((file) => stdPath.basename(file)));
-  return inputs?.some((input) => names.has(stdPath.basename(input))) ? inputs : undefined;
+  return namesOf(inputs ?? []).isDisjointFrom(namesOf(files)) ? undefined : inputs;
+}
+
+function namesOf(paths: readonly string[]): Set<string> {
+  return new Set(paths.map((path) => stdPath.basename(path)));
 }
 
 export function filesOf(input: string, stem: string): OutputFiles {

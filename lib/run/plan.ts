@@ -5,103 +5,15 @@
  *   row;
  * - the rows of a small input.
  *
+ * Also states the problems of rows, which both passes find.
+ *
  * @module
  */
 
 import { parseSampleUid, sampleUid } from "../answer.ts";
 import type { Line } from "../formats/mod.ts";
-import { blockOf, type IdTable, SEEN, uidIn } from "../index/mod.ts";
+import { blockOf, uidIn } from "../index/mod.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
-import { NumberQueue, SlotQueue } from "./queues.ts";
-
-export interface AdmissionOptions {
-  /** The ids of the outputs and of earlier rows. Ids with the flag `SEEN` are taken. */
-  readonly table: IdTable;
-  /** How to handle rows with the same id. `merge`: identical rows become one, and a later row that
-   * differs is bad. `keep`: the second row is `<uid>~2`. */
-  readonly duplicates: "merge" | "keep";
-  readonly samples: number;
-}
-
-export interface Clash {
-  readonly sample: number;
-  /** The message. The caller puts `file:line: ` before it. */
-  readonly problem: string;
-}
-
-/** Called before the id of a sample is taken. */
-export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
-
-/** Takes the ids of all samples of a row, and returns the row's id. Takes none if the row is a
- * duplicate (returns undefined) or if an id belongs to another row (returns the clash). */
-export function admit(
-  row: ParsedRow,
-  options: AdmissionOptions,
-  onAnswer?: OnAnswer,
-): string | undefined | Clash {
-  const { table, duplicates, samples } = options;
-  const { contentHash } = row;
-  let uid = row.uid;
-  let slot = table.insert(uid);
-  let sampleInUse = firstSampleInUse(uid, slot, options);
-  if (sampleInUse !== undefined && duplicates === "merge") {
-    return sampleInUse === 0 && table.fingerprintEquals(slot, contentHash)
-      ? undefined
-      : { sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
-  }
-  while (sampleInUse !== undefined) {
-    // Copies are counted under an id that no row has: a map would take 100 bytes for each id.
-    uid = `${row.uid}~${1 + table.countUp(table.insert(`${row.uid}\0~`))}`;
-    slot = table.insert(uid);
-    sampleInUse = firstSampleInUse(uid, slot, options);
-  }
-  for (let sample = 0; sample < samples; sample++) {
-    const answerUid = sampleUid(uid, sample);
-    if (sample > 0) slot = table.insert(answerUid);
-    onAnswer?.(slot, answerUid, sample, row);
-    table.set(slot, SEEN);
-    table.setFingerprint(slot, contentHash);
-  }
-  return uid;
-}
-
-/** The first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0. */
-function firstSampleInUse(
-  uid: string,
-  slot: number,
-  { table, samples }: AdmissionOptions,
-): number | undefined {
-  if (table.has(slot, SEEN)) return 0;
-  for (let sample = 1; sample < samples; sample++) {
-    const slot = table.find(sampleUid(uid, sample));
-    if (slot !== -1 && table.has(slot, SEEN)) return sample;
-  }
-  return undefined;
-}
-
-export function clashProblem(uid: string, sample: number, samples: number): string {
-  const takenUid = JSON.stringify(sampleUid(uid, sample));
-  if (sample > 0) {
-    return `uid ${JSON.stringify(uid)} needs ${takenUid} for one of its ${samples} samples, ` +
-      "which belongs to an earlier row already";
-  }
-  const problem = `uid ${takenUid} belongs to an earlier row already`;
-  const parent = parseSampleUid(uid);
-  return parent === undefined || parent.sample >= samples
-    ? `${problem}, with other content`
-    : `${problem}, or to one of the ${samples} samples of ${JSON.stringify(parent.uid)}`;
-}
-
-export function fileProblem(
-  { files }: ParsedRow,
-  images: RowImages = NO_IMAGES,
-): string | undefined {
-  for (const path of files) {
-    const problem = images.problemOf(path);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
 
 export enum Todo {
   /** The answer is finished or not chosen, or the line is a duplicate or a bad row that is in the
@@ -152,16 +64,16 @@ export class Plan {
   }
 
   /** Adds a line. Answers on which nothing is decided are skipped. */
-  push(todo: Todo, sample = 0): void {
+  addLine(): void {
     this.#length++;
     const minLength = this.#length * this.#samples;
     if (minLength > this.#todos.length) {
       const { buffer } = this.#todos;
       this.#todos = new Uint8Array(buffer.transfer(Math.max(minLength, buffer.byteLength * 2)));
     }
-    this.decide(sample, todo);
   }
 
+  /** Decides on an answer of the last line. */
   decide(sample: number, todo: Todo): void {
     this.#todos[(this.#length - 1) * this.#samples + sample] |= todo;
     this.#counts[todo]++;
@@ -227,6 +139,83 @@ export class KeptUids {
 }
 
 const NO_KEYS = new Uint32Array(0);
+
+/** A queue of numbers below 2^32, in blocks that are freed as numbers are taken. */
+export class NumberQueue {
+  readonly #blocks: Uint32Array[] = [];
+  #lastBlockLength = 0;
+  #takenFromFirst = 0;
+
+  push(number: number): void {
+    const capacity = this.#blocks.at(-1)?.length ?? 0;
+    if (this.#lastBlockLength === capacity) {
+      // Small at first, because a run may have thousands of inputs.
+      this.#blocks.push(new Uint32Array(Math.min(4_096, Math.max(16, capacity * 2))));
+      this.#lastBlockLength = 0;
+    }
+    this.#blocks.at(-1)![this.#lastBlockLength++] = number;
+  }
+
+  /** Call it only while a number is left. */
+  shift(): number {
+    if (this.#takenFromFirst === this.#blocks[0].length) {
+      this.#blocks.shift();
+      this.#takenFromFirst = 0;
+    }
+    return this.#blocks[0][this.#takenFromFirst++];
+  }
+}
+
+/**
+ * A queue of slots of a table of ids. Stores each sequence with equal steps as three numbers: the
+ * slots of new rows are consecutive or, with several samples, equally spaced. Slots without any
+ * order take 6 bytes each. Call `shift` only after the last `push`.
+ */
+export class SlotQueue {
+  readonly #ended = new NumberQueue();
+  #endedCount = 0;
+  /** The sequence that `push` extends. `shift` takes from it once no other sequence is left. */
+  #last = { first: 0, step: 0, length: 0 };
+  /** The sequence that `shift` takes from. */
+  #current = { first: 0, step: 0, length: 0 };
+  #taken = 0;
+
+  push(slot: number): void {
+    const last = this.#last;
+    if (last.length === 1) last.step = (slot - last.first) >>> 0;
+    if (last.length > 0 && slotIn(last, last.length) === slot) {
+      last.length++;
+      return;
+    }
+    if (last.length > 0) {
+      this.#ended.push(last.first);
+      this.#ended.push(last.step);
+      this.#ended.push(last.length);
+      this.#endedCount++;
+    }
+    this.#last = { first: slot, step: 0, length: 1 };
+  }
+
+  /** Call it only while a slot is left. */
+  shift(): number {
+    if (this.#taken === this.#current.length) {
+      this.#current = this.#endedCount-- > 0 ? this.#shiftEnded() : this.#last;
+      this.#taken = 0;
+    }
+    return slotIn(this.#current, this.#taken++);
+  }
+
+  #shiftEnded() {
+    const ended = this.#ended;
+    return { first: ended.shift(), step: ended.shift(), length: ended.shift() };
+  }
+}
+
+/** The slot at `index` of a sequence. Steps are modulo 2^32, so they may be negative. */
+function slotIn({ first, step }: { first: number; step: number }, index: number): number {
+  return (first + Math.imul(step, index)) >>> 0;
+}
+
 /** Maximum number of characters of kept rows, and of bytes of their file. */
 export const MAX_KEPT_CHARS = 4 * 2 ** 20;
 /** A parsed row takes 600 bytes in addition to its text. */
@@ -267,4 +256,28 @@ export class KeptRows {
     this.#parsedRows[index] = undefined;
     return row;
   }
+}
+
+export function clashProblem(uid: string, sample: number, samples: number): string {
+  const takenUid = JSON.stringify(sampleUid(uid, sample));
+  if (sample > 0) {
+    return `uid ${JSON.stringify(uid)} needs ${takenUid} for one of its ${samples} samples, ` +
+      "which belongs to an earlier row already";
+  }
+  const problem = `uid ${takenUid} belongs to an earlier row already`;
+  const parent = parseSampleUid(uid);
+  return parent === undefined || parent.sample >= samples
+    ? `${problem}, with other content`
+    : `${problem}, or to one of the ${samples} samples of ${JSON.stringify(parent.uid)}`;
+}
+
+export function fileProblem(
+  { files }: ParsedRow,
+  images: RowImages = NO_IMAGES,
+): string | undefined {
+  for (const path of files) {
+    const problem = images.problemOf(path);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }

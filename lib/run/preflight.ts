@@ -1,14 +1,15 @@
 /**
  * The first pass over an input: counts its rows, finds its problems, and decides for each answer
- * what the run must do. Nothing is paid for before it ends. Also estimates the number of rows.
+ * what the run must do. Nothing is paid for before it ends.
  *
  * @module
  */
 
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT } from "../index/mod.ts";
-import { foreignTextError, type InputPiece, type Line } from "../formats/mod.ts";
+import { sampleUid } from "../answer.ts";
+import { foreignTextError, type Line } from "../formats/mod.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable, SEEN } from "../index/mod.ts";
 import { differenceOf, type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
-import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "./plan.ts";
+import { clashProblem, fileProblem, Todo } from "./plan.ts";
 import type { BadRow } from "../sink/mod.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence } from "./input_rows.ts";
@@ -99,6 +100,7 @@ class FirstPass {
 
   add(line: Line): void {
     const findings = this.#findings;
+    findings.plan.addLine();
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
@@ -112,7 +114,7 @@ class FirstPass {
     const uid = admit(parsed, this.#options, this.#decide);
     if (uid === undefined) {
       findings.merged++;
-      return findings.plan.push(Todo.Skip);
+      return;
     }
     if (typeof uid !== "string") return this.#bad(line, uid, uid.sample);
     this.#count(parsed, line.number);
@@ -149,7 +151,7 @@ class FirstPass {
     findings.bad.add(line.number, problem, hint);
     const { text, bytes } = line;
     const bad = { ...this.#input.placeOf(line.number), problem, text, bytes };
-    findings.plan.push(this.#options.isOnDisk(bad) ? Todo.Skip : Todo.Bad, sample);
+    if (!this.#options.isOnDisk(bad)) findings.plan.decide(sample, Todo.Bad);
   }
 
   #count(row: ParsedRow, line: number): void {
@@ -170,13 +172,12 @@ class FirstPass {
     const isChanged = isKept && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
+    plan.decide(sample, todo);
     if (todo !== Todo.Skip) this.#requests++;
-    if (sample === 0) {
-      const isNew = !isSettled && todo !== Todo.Skip;
-      if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
-      this.#slot = slot;
-      plan.push(todo);
-    } else plan.decide(sample, todo);
+    if (sample > 0) return;
+    this.#slot = slot;
+    const isNew = !isSettled && todo !== Todo.Skip;
+    if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
   };
 
   /** Whether the row was sent like this before. Omitted null values make no difference. */
@@ -219,49 +220,67 @@ class FirstPass {
   }
 }
 
-const LINE_FEED = 10;
-const SAMPLE_BYTES = 1 << 16;
-/** A larger file is sampled in several places, because it may be sorted. If only the start is
- * sampled, and it holds 64 KB of short rows, a file of 1 GB takes 290 MB of memory too much. */
-const MAX_UNSPREAD_BYTES = 1 << 26;
-const SAMPLE_PLACES = 16;
-/** The estimate for a file that cannot be read, and the minimum for a large file. */
-const DEFAULT_ROWS = 1_000;
-/** The estimate is multiplied by this: a table that is too large costs less than one that must
- * grow. */
-const MARGIN = 1.1;
-/** Size of the shortest row, `{"prompt":"x"}`. Blank lines are shorter, and would be taken for
- * rows. */
-const SHORTEST_ROW_BYTES = 14;
-
-/** Estimates the number of rows, so that the table of ids need not grow. */
-export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
-  let rows = 0;
-  for (const { path, part } of pieces) {
-    rows += part === undefined ? await estimateFileRows(path) : part.to.rows - part.from.rows;
-  }
-  return rows;
+export interface AdmissionOptions {
+  /** The ids of the outputs and of earlier rows. Ids with the flag `SEEN` are taken. */
+  readonly table: IdTable;
+  /** How to handle rows with the same id. `merge`: identical rows become one, and a later row that
+   * differs is bad. `keep`: the second row is `<uid>~2`. */
+  readonly duplicates: "merge" | "keep";
+  readonly samples: number;
 }
 
-async function estimateFileRows(path: string): Promise<number> {
-  try {
-    using file = await Deno.open(path);
-    const { size, isFile } = await file.stat();
-    if (!isFile) return DEFAULT_ROWS;
-    const places = size > MAX_UNSPREAD_BYTES ? SAMPLE_PLACES : 1;
-    const sample = new Uint8Array(Math.min(SAMPLE_BYTES / places, size + 1));
-    let lines = 0, sampleBytes = 0;
-    for (let place = 0; place < places; place++) {
-      const offset = Math.floor(size * (place + 0.5) / places);
-      if (places > 1) await file.seek(offset, Deno.SeekMode.Start);
-      const length = await file.read(sample) ?? 0;
-      for (let i = 0; i < length; i++) if (sample[i] === LINE_FEED) lines++;
-      sampleBytes += length;
-    }
-    if (sampleBytes === 0) return DEFAULT_ROWS;
-    const rows = Math.min(size / sampleBytes * lines * MARGIN, size / SHORTEST_ROW_BYTES);
-    return sampleBytes === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
-  } catch {
-    return DEFAULT_ROWS;
+export interface Clash {
+  readonly sample: number;
+  /** The message. The caller puts `file:line: ` before it. */
+  readonly problem: string;
+}
+
+/** Called before the id of a sample is taken. */
+export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
+
+/** Takes the ids of all samples of a row, and returns the row's id. Takes none if the row is a
+ * duplicate (returns undefined) or if an id belongs to another row (returns the clash). */
+export function admit(
+  row: ParsedRow,
+  options: AdmissionOptions,
+  onAnswer?: OnAnswer,
+): string | undefined | Clash {
+  const { table, duplicates, samples } = options;
+  const { contentHash } = row;
+  let uid = row.uid;
+  let slot = table.insert(uid);
+  let sampleInUse = firstSampleInUse(uid, slot, options);
+  if (sampleInUse !== undefined && duplicates === "merge") {
+    return sampleInUse === 0 && table.fingerprintEquals(slot, contentHash)
+      ? undefined
+      : { sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
   }
+  while (sampleInUse !== undefined) {
+    // Copies are counted under an id that no row has: a map would take 100 bytes for each id.
+    uid = `${row.uid}~${1 + table.countUp(table.insert(`${row.uid}\0~`))}`;
+    slot = table.insert(uid);
+    sampleInUse = firstSampleInUse(uid, slot, options);
+  }
+  for (let sample = 0; sample < samples; sample++) {
+    const answerUid = sampleUid(uid, sample);
+    if (sample > 0) slot = table.insert(answerUid);
+    onAnswer?.(slot, answerUid, sample, row);
+    table.set(slot, SEEN);
+    table.setFingerprint(slot, contentHash);
+  }
+  return uid;
+}
+
+/** The first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0. */
+function firstSampleInUse(
+  uid: string,
+  slot: number,
+  { table, samples }: AdmissionOptions,
+): number | undefined {
+  if (table.has(slot, SEEN)) return 0;
+  for (let sample = 1; sample < samples; sample++) {
+    const slot = table.find(sampleUid(uid, sample));
+    if (slot !== -1 && table.has(slot, SEEN)) return sample;
+  }
+  return undefined;
 }

@@ -159,9 +159,8 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
   const { jsonSchema, responseFormat = true } = options;
-  const isExploring = options.concurrency === "auto";
-  const { concurrency: asked = 20 } = options;
-  const concurrency = checkConcurrency(asked === "auto" ? autoConcurrency(places.length) : asked);
+  const { concurrency: asked = 20 } = options, isExploring = asked === "auto";
+  const concurrency = checkConcurrency(isExploring ? autoConcurrency(places.length) : asked);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
     throw new TypeError('Cannot use maxTokensCap alone: set onTruncated to "escalate", too');
   }
@@ -170,7 +169,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   checkPrices(options);
   if (options.rejectPattern !== undefined) compilePattern(options.rejectPattern);
   const resolved: ResolvedOptions = {
-    ...withoutUndefined(options),
+    ...options,
     teachers: places.map((place) => endpointOf(place, options)),
     endpointOf: ({ teacher, weight, maxConcurrency, rpm, tpm }) => {
       // Places of a list have further fields that only the list uses, and `PLACE_RULES` rejects.
@@ -286,12 +285,6 @@ function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): End
   const { teacher, weight = 1, maxConcurrency = MAX_CONCURRENCY } = place;
   const { rpm = options.rpm, tpm = options.tpm } = place;
   return { teacher, weight, maxConcurrency, rpm, tpm };
-}
-
-/** Leaves out options whose value is undefined: they get their defaults. */
-function withoutUndefined<T extends object>(options: T): T {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as T;
 }
 
 /** Joins names by commas, each once: several teachers may serve the same model. */

@@ -11,7 +11,7 @@ import { Jobs, makeJobs, type RunSetup } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import { DisplacedAnswers, OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
-import { crashedInFlight, crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
+import { crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
 import { resolveRunOptions, retryIdsOf, UidSelection } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
 
@@ -211,10 +211,8 @@ export class Run {
     const { notices, identity, context } = this.#setup;
     const { generator, activeRun: { progress, concurrency } } = context;
     addStartNotices(this.#setup, this.#jobs.findings);
-    const total = this.#jobs.sum((findings) => findings.total);
-    const skipped = this.#jobs.sum((findings) => findings.finished);
+    const { total, skipped, crashed_in_flight: crashed } = this.#jobs.counts();
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
-    const crashed = crashedInFlight(this.#jobs.list.map(({ lock }) => lock?.previous));
     if (crashed > 0 && pending > 0) notices.add("warning", crashWarning(crashed));
     progress.start({ total, skipped, toSend: pending });
     progress.emit({

@@ -246,23 +246,17 @@ export function unfinishedAfter(
 /** The settings that a run over the pending rows of this output must have; undefined for a new
  * output. A retry may have other parameters, and another schema, than the run before it. */
 export async function pendingIdentity(
-  options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
-): Promise<Identity | undefined> {
-  for await (const path of runFilesOf(options)) {
-    const run = await readRunFile(path);
-    if (run !== undefined) return run.identity;
-  }
-  return undefined;
-}
-
-async function* runFilesOf(
   { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
-): AsyncGenerator<string> {
+): Promise<Identity | undefined> {
   const { files } = await findInputs(input);
   if (shard !== undefined) {
     const { stem } = await sharedOutput(input, files, output);
-    yield `${shardStem(stem, shard)}.run.json`;
-    return;
+    return (await readRunFile(`${shardStem(stem, shard)}.run.json`))?.identity;
   }
-  for (const file of files) yield (await outputFilesOf([file], output))[0].runJson;
+  for (const file of files) {
+    const [{ runJson }] = await outputFilesOf([file], output);
+    const run = await readRunFile(runJson);
+    if (run !== undefined) return run.identity;
+  }
+  return undefined;
 }

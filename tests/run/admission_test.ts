@@ -1,8 +1,9 @@
-/** Tests of `admit()` in lib/run/plan.ts. @module */
+/** Tests of `admit()` in lib/run/preflight.ts. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
 import { IdTable, SEEN } from "../../lib/index/id_table.ts";
-import { admit, clashProblem } from "../../lib/run/plan.ts";
+import { clashProblem } from "../../lib/run/plan.ts";
+import { admit } from "../../lib/run/preflight.ts";
 import { ParsedRow } from "../../lib/source/parsed_row.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 

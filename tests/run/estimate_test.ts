@@ -3,7 +3,7 @@ import {
   assertGreaterOrEqual,
   assertLessOrEqual,
 } from "../../lib/deps/std_assert.ts";
-import { estimateRows } from "../../lib/run/preflight.ts";
+import { estimateRows } from "../../lib/run/input_files.ts";
 import { tempDir } from "../support/temp.ts";
 
 const DEFAULT_ROWS = 1_000;
