@@ -157,19 +157,17 @@ class Parser {
   #negation(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, start, "it is nested too deeply");
-    try {
-      const makePart = this.#beginPart();
-      if (this.#take("not")) {
-        const inner = this.#negation(), test = allOf(inner);
-        return [makePart({ test: (lookup) => !test(lookup), inner })];
-      }
-      if (!this.#take("(")) return [makePart(this.#comparison())];
-      const parts = this.condition();
+    const makePart = this.#beginPart();
+    let parts: readonly Part[];
+    if (this.#take("not")) {
+      const inner = this.#negation(), test = allOf(inner);
+      parts = [makePart({ test: (lookup) => !test(lookup), inner })];
+    } else if (this.#take("(")) {
+      parts = this.condition();
       this.expect(")", 'a ")" is missing');
-      return parts;
-    } finally {
-      this.#depth--;
-    }
+    } else parts = [makePart(this.#comparison())];
+    this.#depth--;
+    return parts;
   }
 
   #comparison(): BarePart {
