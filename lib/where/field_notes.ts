@@ -6,7 +6,7 @@
  */
 
 import { similarName } from "../similar_name.ts";
-import type { Comparison, Part, Where } from "./parse_where.ts";
+import type { Comparison, Where } from "./parse_where.ts";
 import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
 /** Finds fields of a condition that no row of an export has, and fields whose values never have the
@@ -22,7 +22,7 @@ export class FieldNotes {
 
   constructor(where: Where) {
     this.#absentFields = new Map(where.paths.map((path) => [checkedName(path), path]));
-    this.#comparisons = new Map(comparisonsIn(where.parts).map((each) => [each, false]));
+    this.#comparisons = new Map(where.comparisons.map((each) => [each, false]));
   }
 
   /** @param objects Where the condition looks for a field, in this order. */
@@ -92,15 +92,6 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
 function numberOf(text: string): number | bigint | undefined {
   const number = text.trim() === "" ? NaN : numberIn(text.trim());
   return typeof number === "bigint" || Number.isFinite(number) ? number : undefined;
-}
-
-/** Comparisons with a number or text, including those in alternatives, under `not` and of `in`. */
-export function comparisonsIn(parts: NonNullable<Part["inner"]>): Comparison[] {
-  return parts.flatMap(({ comparison, alternatives = [], inner = [] }) => [
-    ...comparison === undefined ? [] : [comparison],
-    ...alternatives.flatMap(comparisonsIn),
-    ...comparisonsIn(inner),
-  ]);
 }
 
 /** The part of a path that notes name: `meta` of `meta.lang`, but all of `distill.model`. */
