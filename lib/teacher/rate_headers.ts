@@ -53,16 +53,13 @@ export function rateLimitOf(
 
 /** Whether a response states limits: most do not. Cheaper than {@linkcode rateLimitOf}. */
 export function statesRateLimit(headers: HeaderFields): boolean {
-  return hasOpenAiFields(headers) || hasAnthropicFields(headers);
+  return hasOpenAiFields(headers) ||
+    ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
 }
 
 function hasOpenAiFields(headers: HeaderFields): boolean {
   return headers["x-ratelimit-remaining-requests"] !== undefined ||
     headers["x-ratelimit-remaining-tokens"] !== undefined;
-}
-
-function hasAnthropicFields(headers: HeaderFields): boolean {
-  return ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
 }
 
 /** Fields that state how much of a limit is left: `x-ratelimit-remaining-requests`,
