@@ -6,14 +6,7 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
-import {
-  absentNote,
-  checkedName,
-  comparisonsIn,
-  isNumber,
-  parseWhere,
-  typeNote,
-} from "../where/mod.ts";
+import { absentNote, checkedName, isNumber, parseWhere, typeNote } from "../where/mod.ts";
 import type { CodedField, ColumnName, Scalar } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
@@ -147,10 +140,10 @@ const DERIVED_GETTERS: Readonly<Record<string, (table: Table) => Getter>> = {
  */
 export function conditionNotes(table: Table, where: string): string[] {
   if (where.trim() === "" || table.length === 0) return [];
-  const { paths, parts } = parseWhere(where);
+  const { paths, comparisons } = parseWhere(where);
   const knownNames = [...table.fieldNames, ...DERIVED_NAMES];
   const absentNames = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
-  const mistypedComparisons = comparisonsIn(parts).filter(({ path, value }) =>
+  const mistypedComparisons = comparisons.filter(({ path, value }) =>
     onlyTypeOf(table, path) === (typeof value === "string" ? "number" : "string")
   );
   const absentNotes = [...new Set(absentNames)].map((name) => absentNote(name, knownNames));

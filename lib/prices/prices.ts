@@ -196,7 +196,6 @@ const SHORT_ANSWER_TOKENS = 100;
 const LONG_ANSWER_TOKENS = 4_000;
 /** Prompt tokens are estimated from the length of the text, with this relative error. */
 const PROMPT_UNCERTAINTY = 0.25;
-const NO_LIMIT = "assumed: no max_tokens is set";
 
 /** Estimates the cost of all answers. Failed attempts and rejected answers cost extra. */
 export function estimate(options: EstimateOptions): Estimate {
@@ -234,17 +233,14 @@ export function describeEstimate(
 ): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [low, high] = costUsd;
-  const assumption = isMean ? "assumed for rows without max_tokens" : NO_LIMIT;
-  const source = isAssumed
-    ? assumption
-    : isMean
-    ? "the mean max_tokens limit"
-    : "the max_tokens limit";
+  const [limit, assumption] = isMean
+    ? ["the mean max_tokens limit", "assumed for rows without max_tokens"]
+    : ["the max_tokens limit", "assumed: no max_tokens is set"];
   const info =
     `Estimated cost of ${formatCountOf(answers, "answer")}, depending on their length: ` +
     `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
       isMean ? " on average" : ""
-    }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${source}), ` +
+    }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${isAssumed ? assumption : limit}), ` +
     `with about ${formatCount(promptTokens)} prompt tokens in all. ` +
     "The estimate narrows as answers arrive";
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };

@@ -71,10 +71,9 @@ export function noteOf(
   price: PublicPrice,
   tier: string | undefined,
 ): string {
-  const isTier = tier !== undefined && price.knowsTier(tier);
   const tierNote = tier === undefined
     ? ""
-    : isTier
+    : price.knowsTier(tier)
     ? `, service_tier ${tier}`
     : `, no separate price for service_tier ${tier}`;
   const { prompt, cached, completion } = price.pricesFor(0, tier);

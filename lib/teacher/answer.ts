@@ -63,8 +63,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
 /** Whether a body is a complete answer with its finish reason. An object without one may be the
  * first of several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
-  const body = answerBody(text)?.object;
-  if (body === undefined) return false;
+  const body = answerBody(text)?.object ?? {};
   const answer = format?.answer?.(body) ?? body;
   const choice = firstObject(answer.choices);
   return choice !== undefined && choice.delta === undefined &&

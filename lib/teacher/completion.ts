@@ -10,9 +10,7 @@ import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 
 export interface AnswerContext {
   readonly model: string;
-  /** The model that the row named. */
   readonly modelAsked: string | undefined;
-  /** The service tier that the request set. */
   readonly tierAsked?: string;
   readonly keep: readonly string[];
   /** Whether requests ask for streams. @default false */
@@ -29,7 +27,6 @@ export interface AnswerParts {
   /** The text, with any reasoning between tags. */
   readonly content: string;
   readonly reasoning?: string;
-  /** The words with which the model refuses to answer. */
   readonly refusal?: string;
   readonly toolCalls?: readonly unknown[];
   readonly finishReason?: string;

@@ -2,6 +2,7 @@
  * recognizes web pages. Retort requests no compression, but some gateways compress anyway, even
  * twice. Labels are often wrong, so the first bytes overrule them. @module */
 
+import { Buffer } from "node:buffer";
 import {
   constants,
   createBrotliDecompress,
@@ -208,17 +209,8 @@ function firstCharacters(bytes: Uint8Array): string {
 
 /** Joins chunks. A single chunk is not copied. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length <= 1) return chunks[0] ?? NOTHING;
-  const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Decodes UTF-8, or Latin-1 if the bytes are not UTF-8. Drops a byte order mark. */
 export function textOf(bytes: Uint8Array): string {

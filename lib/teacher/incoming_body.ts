@@ -14,6 +14,7 @@ import {
 } from "./content_coding.ts";
 import { asObject, parseJson } from "./json.ts";
 import type { HeaderFields } from "./rate_headers.ts";
+import { isUtf8 } from "node:buffer";
 
 export interface BodyReader {
   onEvents(chunk: Uint8Array): void;
@@ -194,7 +195,6 @@ function transcoderFor(
 class Transcoder implements ByteSink {
   readonly #labeled: TextDecoder;
   readonly #sink: ByteSink;
-  readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #isAsciiCompatible: boolean;
   readonly #maxBytes: number;
   #held: Uint8Array[] = [];
@@ -231,18 +231,8 @@ class Transcoder implements ByteSink {
     this.#held = [];
     this.#heldBytes = 0;
     if (bytes.length === 0) return;
-    const isUtf8 = this.#isUtf8(bytes);
-    this.#sink.data(isUtf8 ? bytes : encoder.encode(this.#labeled.decode(bytes)));
-  }
-
-  #isUtf8(bytes: Uint8Array): boolean {
-    if (!this.#isAsciiCompatible) return false;
-    try {
-      this.#utf8.decode(bytes);
-      return true;
-    } catch {
-      return false;
-    }
+    const staysUnchanged = this.#isAsciiCompatible && isUtf8(bytes);
+    this.#sink.data(staysUnchanged ? bytes : encoder.encode(this.#labeled.decode(bytes)));
   }
 }
 

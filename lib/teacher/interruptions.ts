@@ -274,7 +274,6 @@ function lastingCodeOf(error: unknown, { code, message }: ReturnType<typeof root
   return isMalformed ? "no_http" : undefined;
 }
 
-/** The name of a TLS alert; "" if the error is not one. */
 function alertIn(message: string): string {
   return /fatal alert: (\w+)/.exec(message)?.[1] ?? "";
 }

@@ -1,7 +1,7 @@
 /** A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama and many more. @module */
 
 import { changedError, TeacherError } from "../errors.ts";
-import { type Addition, BodyWriter, FORMATS } from "./api_format.ts";
+import { type Addition, BodyWriter, endpointProblem, FORMATS } from "./api_format.ts";
 import { Attempt, type AttemptShared } from "./attempt.ts";
 import type { AnswerContext } from "./completion.ts";
 import { Connections } from "./connections.ts";
@@ -124,7 +124,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 
   problem({ messages, params }: Pick<TeacherRequest, "messages" | "params">): string | undefined {
-    return FORMATS[this.#options.endpoint].problem?.(messages, params);
+    return endpointProblem(this.#options.endpoint, messages, params);
   }
 
   notices(params: Params): readonly string[] {

@@ -48,21 +48,18 @@ export function rateLimitOf(
   }
   const [requests, ...tokens] = ANTHROPIC_RESOURCES
     .map((resource) => limitState(headers, `anthropic-ratelimit-${resource}-`, "", time, ageMs));
-  return rateLimitFrom(requests, tokens.reduce(tighter));
+  return rateLimitFrom(requests, tokens.reduce((a, b) => shareLeft(b) < shareLeft(a) ? b : a));
 }
 
 /** Whether a response states limits: most do not. Cheaper than {@linkcode rateLimitOf}. */
 export function statesRateLimit(headers: HeaderFields): boolean {
-  return hasOpenAiFields(headers) || hasAnthropicFields(headers);
+  return hasOpenAiFields(headers) ||
+    ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
 }
 
 function hasOpenAiFields(headers: HeaderFields): boolean {
   return headers["x-ratelimit-remaining-requests"] !== undefined ||
     headers["x-ratelimit-remaining-tokens"] !== undefined;
-}
-
-function hasAnthropicFields(headers: HeaderFields): boolean {
-  return ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
 }
 
 /** Fields that state how much of a limit is left: `x-ratelimit-remaining-requests`,
@@ -175,10 +172,6 @@ function countOf(field: HeaderField): number | undefined {
 /** The first value if there are several; "" if there is none. */
 export function fieldText(field: HeaderField): string {
   return (Array.isArray(field) ? field[0] : field)?.trim() ?? "";
-}
-
-function tighter(first: LimitState, second: LimitState): LimitState {
-  return shareLeft(second) < shareLeft(first) ? second : first;
 }
 
 function shareLeft({ left, limit }: LimitState): number {

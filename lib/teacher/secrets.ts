@@ -5,6 +5,7 @@ import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
 import { type Address, decodedUrl, REDACTED, secretsIn } from "./network.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
+import { Buffer } from "node:buffer";
 
 /** undici sets or rejects these header fields. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
@@ -44,7 +45,8 @@ export function keyHeader(
     if (isAzure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
     return { authorization: `Bearer ${apiKey}` };
   }
-  return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
+  if (credentials === undefined) return {};
+  return { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
 }
 
 export function secretsOf(
@@ -87,10 +89,6 @@ export function headerList(
 
 function isSendable(value: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(value);
-}
-
-function base64(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
 export type Redact = (text: string) => string;

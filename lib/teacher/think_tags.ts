@@ -91,15 +91,21 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
  * Without a closing tag, the answer has not begun. Of white space around the parts, only line ends
  * are removed. Undefined if the text has no tags of reasoning. */
 export function splitThinkTags(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
-  const start = content.search(/\S/);
+  let start = content.search(/\S/);
   if (start < 0) return undefined;
   const tags = tagsOpenedAt(content, start, userTags);
   if (tags === undefined) return splitUnopened(content, userTags);
-  const block = blockAt(content, start, tags);
-  if (block === undefined) {
-    return { response: "", reasoning: trimLines(content.slice(start + tags[0].length)) };
+  // Some models think in several blocks.
+  let response = content, reasoning: string | undefined;
+  while (response.startsWith(tags[0], start)) {
+    const block = blockAt(response, start, tags);
+    if (block === undefined) break;
+    reasoning = reasoning === undefined ? block.reasoning : `${reasoning}\n\n${block.reasoning}`;
+    response = block.response;
+    start = response.search(/\S/);
   }
-  return withFurtherBlocks(block, tags);
+  if (reasoning !== undefined) return { response, reasoning };
+  return { response: "", reasoning: trimLines(content.slice(start + tags[0].length)) };
 }
 
 export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
@@ -107,19 +113,6 @@ export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
   if (tags === undefined) return reasoning;
   const { response = "", reasoning: inner = "" } = splitThinkTags(reasoning, userTags) ?? {};
   return [inner, response].filter((text) => text.trim() !== "").join("\n\n");
-}
-
-/** Some models think in several blocks. */
-function withFurtherBlocks(firstBlock: SeparatedAnswer, tags: ThinkTags): SeparatedAnswer {
-  let { reasoning, response } = firstBlock;
-  for (let start = response.search(/\S/); response.startsWith(tags[0], start);) {
-    const next = blockAt(response, start, tags);
-    if (next === undefined) break;
-    reasoning += `\n\n${next.reasoning}`;
-    response = next.response;
-    start = response.search(/\S/);
-  }
-  return { response, reasoning };
 }
 
 function tagsOpenedAt(

@@ -6,7 +6,7 @@
  */
 
 import { similarName } from "../similar_name.ts";
-import type { Comparison, Part, Where } from "./parse_where.ts";
+import type { Comparison, Where } from "./parse_where.ts";
 import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
 /** Finds fields of a condition that no row of an export has, and fields whose values never have the
@@ -15,15 +15,14 @@ export class FieldNotes {
   /** Fields that no row has had so far, by name. A name begins with `distill.` if the condition
    * writes it that way. */
   readonly #absentFields: Map<string, readonly string[]>;
-  /** Comparisons whose field has not had a value of the condition's type so far. */
-  readonly #comparisons: Set<Comparison>;
-  /** Comparisons whose field had a text where the condition has a number, or the reverse. */
-  readonly #mistypedComparisons = new Set<Comparison>();
+  /** Comparisons whose field has not had a value of the condition's type so far, and whether it had
+   * a text where the condition has a number, or the reverse. */
+  readonly #comparisons: Map<Comparison, boolean>;
   readonly #knownNames = new Set<string>();
 
   constructor(where: Where) {
     this.#absentFields = new Map(where.paths.map((path) => [checkedName(path), path]));
-    this.#comparisons = new Set(comparisonsIn(where.parts));
+    this.#comparisons = new Map(where.comparisons.map((each) => [each, false]));
   }
 
   /** @param objects Where the condition looks for a field, in this order. */
@@ -34,11 +33,11 @@ export class FieldNotes {
       }
     }
     if (this.#absentFields.size > 0) this.#addKnownNames(objects);
-    for (const comparison of this.#comparisons) {
+    for (const comparison of this.#comparisons.keys()) {
       const value = valueAt(objects, comparison.path);
       if (!isNumber(value) && typeof value !== "string") continue;
       if (isNumber(value) === isNumber(comparison.value)) this.#comparisons.delete(comparison);
-      else this.#mistypedComparisons.add(comparison);
+      else this.#comparisons.set(comparison, true);
     }
   }
 
@@ -49,12 +48,10 @@ export class FieldNotes {
   notes(): string[] {
     // No names are known if no row was seen.
     const absent = this.#knownNames.size === 0 ? [] : [...this.#absentFields.keys()];
-    const mistyped = [...this.#comparisons].filter((comparison) =>
-      this.#mistypedComparisons.has(comparison)
-    );
+    const mistyped = [...this.#comparisons].filter(([, isMistyped]) => isMistyped);
     return [
       ...absent.map((name) => absentNote(name, this.#knownNames)),
-      ...mistyped.map(typeNote),
+      ...mistyped.map(([comparison]) => typeNote(comparison)),
     ];
   }
 
@@ -95,15 +92,6 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
 function numberOf(text: string): number | bigint | undefined {
   const number = text.trim() === "" ? NaN : numberIn(text.trim());
   return typeof number === "bigint" || Number.isFinite(number) ? number : undefined;
-}
-
-/** Comparisons with a number or text, including those in alternatives, under `not` and of `in`. */
-export function comparisonsIn(parts: NonNullable<Part["inner"]>): Comparison[] {
-  return parts.flatMap(({ comparison, alternatives = [], inner = [] }) => [
-    ...comparison === undefined ? [] : [comparison],
-    ...alternatives.flatMap(comparisonsIn),
-    ...comparisonsIn(inner),
-  ]);
 }
 
 /** The part of a path that notes name: `meta` of `meta.lang`, but all of `distill.model`. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-export { absentNote, checkedName, comparisonsIn, FieldNotes, typeNote } from "./field_notes.ts";
+export { absentNote, checkedName, FieldNotes, typeNote } from "./field_notes.ts";
 export {
   type Comparison,
   type Lookup,

@@ -44,8 +44,6 @@ export interface Part {
   readonly comparison?: Comparison;
   /** The parts of each condition, if this part is several conditions joined by `or`. */
   readonly alternatives?: readonly (readonly Part[])[];
-  /** The comparisons inside `not`, and those that `in` makes. Only notes read them. */
-  readonly inner?: readonly Pick<Part, "comparison" | "alternatives" | "inner">[];
 }
 
 export interface Comparison {
@@ -70,6 +68,8 @@ export interface Where {
   readonly paths: readonly (readonly string[])[];
   /** The parts of the condition, all of which must be true. */
   readonly parts: readonly Part[];
+  /** All comparisons of a field with numbers or texts, also in alternatives and under `not`. */
+  readonly comparisons: readonly Comparison[];
 }
 
 /**
@@ -91,6 +91,7 @@ export function parseWhere(text: string): Where {
   return {
     paths: parser.paths,
     parts,
+    comparisons: parser.comparisons,
     matches: (row, ...others) => test((path) => valueAt([row, ...others], path)),
   };
 }
@@ -111,6 +112,7 @@ type BarePart = Omit<Part, "text" | "paths">;
 
 class Parser {
   readonly paths: (readonly string[])[] = [];
+  readonly comparisons: Comparison[] = [];
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #next = 0;
@@ -157,19 +159,17 @@ class Parser {
   #negation(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, start, "it is nested too deeply");
-    try {
-      const makePart = this.#beginPart();
-      if (this.#take("not")) {
-        const inner = this.#negation(), test = allOf(inner);
-        return [makePart({ test: (lookup) => !test(lookup), inner })];
-      }
-      if (!this.#take("(")) return [makePart(this.#comparison())];
-      const parts = this.condition();
+    const makePart = this.#beginPart();
+    let parts: readonly Part[];
+    if (this.#take("not")) {
+      const test = allOf(this.#negation());
+      parts = [makePart({ test: (lookup) => !test(lookup) })];
+    } else if (this.#take("(")) {
+      parts = this.condition();
       this.expect(")", 'a ")" is missing');
-      return parts;
-    } finally {
-      this.#depth--;
-    }
+    } else parts = [makePart(this.#comparison())];
+    this.#depth--;
+    return parts;
   }
 
   #comparison(): BarePart {
@@ -183,7 +183,9 @@ class Parser {
         const problem = "neither side is a field: write one without quotes, or in `backquotes`";
         throw whereError(this.#text, start, problem);
       }
-      return comparisonOf(operator, left, right);
+      const part = comparisonOf(operator, left, right);
+      if (part.comparison !== undefined) this.comparisons.push(part.comparison);
+      return part;
     }
     if (operator === "matches") return this.#pattern(left);
     const isNegated = operator === "not" && this.#tokens[this.#next + 1].kind === "in";
@@ -193,11 +195,12 @@ class Parser {
       const choices = this.#choices();
       const valueText = this.#text.slice(listStart, this.#tokens[this.#next].start).trim();
       const comparison = typedComparison(left, isNegated ? "not in" : "in", choices, valueText);
+      if (comparison !== undefined) this.comparisons.push(comparison);
       const test = (lookup: Lookup) => {
         const value = left.read(lookup);
         return choices.some((choice) => isEqual(value, choice.read(lookup))) !== isNegated;
       };
-      return { test, inner: [{ comparison }] };
+      return { test };
     }
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }

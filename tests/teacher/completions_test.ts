@@ -76,6 +76,7 @@ Deno.test("the endpoint completions says which rows it cannot send", () => {
   assertEquals(problem([{ ...user, name: null }]), undefined);
   assertEquals(problem([{ role: "user", content: [{ type: "text", text: "hi" }] }]), undefined);
   assertEquals(problem([user], { tools: [] }), `holds tools: ${wayOut}`);
+  assertEquals(problem([user], { prompt: "hi" }), 'sets "prompt": it comes from the rows');
   assertEquals(
     problem([{ role: "system", content: "be brief" }, user]),
     `has 2 messages: ${wayOut}`,

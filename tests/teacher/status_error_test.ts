@@ -36,6 +36,7 @@ Deno.test("statusError() quotes the teacher's message", () => {
       "body.messages: field required",
     ],
     [[{ error: { message: "listed" } }], "listed"],
+    [[{ detail: { error: { message: "listed and wrapped" } } }], "listed and wrapped"],
     [{ error: { code: 7 } }, '{"code":7}'],
     [{ detail: { message: "no quota" } }, "no quota"],
     [{ error_message: "no model" }, "no model"],

@@ -95,6 +95,12 @@ Deno.test(
       "Cannot use the private key (clientKey, --client-key): it must match the first " +
         "certificate in the client certificate (clientCert, --client-cert)",
     );
+    const encrypted = client.key.replaceAll("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    assertEquals(
+      refused({ clientCert: client.cert, clientKey: encrypted }),
+      "Cannot use the private key (clientKey, --client-key): it is encrypted. Decrypt it first: " +
+        "openssl pkey -in FILE -out NEW_FILE",
+    );
     const damaged = client.key.replace(/\n.{20}/, "\n");
     assertEquals(
       refused({ clientCert: client.cert, clientKey: damaged }),
