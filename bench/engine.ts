@@ -71,16 +71,9 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const concurrency of [20, 500]) {
     const rows = bench.rows(concurrency * 50, concurrency * 200);
-    const ours = await turnsPerRow(
-      setPromiseHooks,
-      rows,
-      (teacher) => runEngine(rows, concurrency, teacher),
-    );
-    const theirs = await turnsPerRow(
-      setPromiseHooks,
-      rows,
-      (teacher) => runPooledMap(rows, concurrency, teacher),
-    );
+    const turnsPerRow = async (work: typeof runEngine) =>
+      await turnsOf(setPromiseHooks, () => work(rows, concurrency, slowTeacher(5))) / rows;
+    const ours = await turnsPerRow(runEngine), theirs = await turnsPerRow(runPooledMap);
     figures.push({
       name: `scheduler turns a row, concurrency ${concurrency}`,
       retort: `${formatNumber(ours)}`,
@@ -106,19 +99,18 @@ function promiseHooks(): SetPromiseHooks | undefined {
   return deno[deno.internal]?.core?.setPromiseHooks;
 }
 
-async function turnsPerRow(
+async function turnsOf(
   setPromiseHooks: SetPromiseHooks,
-  rows: number,
-  work: (teacher: Teacher) => Promise<void>,
+  work: () => Promise<void>,
 ): Promise<number> {
   let turns = 0;
   setPromiseHooks(undefined, () => turns++, undefined, undefined);
   try {
-    await work(slowTeacher(5));
+    await work();
   } finally {
     setPromiseHooks(undefined, undefined, undefined, undefined);
   }
-  return turns / rows;
+  return turns;
 }
 
 async function runEngine(count: number, concurrency: number, teacher: Teacher): Promise<void> {

@@ -73,8 +73,7 @@ function verificationText(verification: Verification): string {
       [verification.succeeded, "have a result"],
       [verification.failed, "failed permanently"],
       [verification.pending, "pending"],
-    ]),
-    ...countLines([
+    ], [
       [verification.mergedDuplicates, "identical rows, merged"],
       [verification.badRows, "bad rows in the input"],
       [verification.changed, "edited since they were answered or failed"],
@@ -82,7 +81,7 @@ function verificationText(verification: Verification): string {
       [verification.surplus, "results beyond the number of samples"],
       [verification.strangers, "results of rows that are not in the input"],
       [damageCount, "damaged lines"],
-    ], { omitsZeros: true }),
+    ]),
     ...damage.map(({ path, line, problem }) => `  ${path}:${line}: ${problem}`),
     ...moreLine(damageCount - damage.length),
   ]);
@@ -97,11 +96,11 @@ function joinLines(lines: readonly string[]): string {
   return printableLines(`${lines.join("\n")}\n`);
 }
 
-function countLines(
-  counts: readonly (readonly [count: number, words: string])[],
-  { omitsZeros = false } = {},
-): string[] {
-  return counts.filter(([count]) => count > 0 || !omitsZeros)
+type Counts = readonly (readonly [count: number, words: string])[];
+
+/** @param unusual Counts that are left out if they are 0. */
+function countLines(counts: Counts, unusual: Counts): string[] {
+  return [...counts, ...unusual.filter(([count]) => count > 0)]
     .map(([count, words]) => `${formatCount(count).padStart(12)}  ${words}`);
 }
 
@@ -259,8 +258,7 @@ function reportText(report: MergeReport, results: string): string {
         [report.total, "rows"],
         [report.succeeded, "have a result"],
         [report.failed, "failed permanently"],
-      ]),
-      ...countLines([
+      ], [
         [report.pending, "pending"],
         [report.badRows, "bad rows in the input"],
         [report.mergedDuplicates, "identical rows within a run, merged"],
@@ -271,7 +269,7 @@ function reportText(report: MergeReport, results: string): string {
         ],
         [report.changed, "edited since they were answered or failed"],
         [report.beyondLimit, "results left out by --limit"],
-      ], { omitsZeros: true }),
+      ]),
       `Results    ${printable(results)}`,
       ...hasFailures ? [`Failures   ${printable(failures!)}`] : [],
       ...duplicates === null ? [] : [`Duplicates ${printable(duplicates)}`],

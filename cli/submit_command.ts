@@ -62,7 +62,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 /** Checks and returns a job. For Slurm, also writes the plan of its shards. */
 async function prepare(
-  scheduler: "slurm" | "kubernetes",
+  scheduler: Scheduler,
   inputs: readonly string[],
   args: ParsedArgs,
   settings: Settings,
@@ -113,7 +113,7 @@ async function prepare(
 }
 
 function planOptionsOf(
-  scheduler: "slurm" | "kubernetes",
+  scheduler: Scheduler,
   inputs: readonly string[],
   settings: Settings,
 ) {
@@ -131,7 +131,7 @@ function planOptionsOf(
  * undefined if a file that they name is missing here: for Kubernetes, it may be in the cluster.
  */
 async function checkRun(
-  scheduler: "slurm" | "kubernetes",
+  scheduler: Scheduler,
   inputs: readonly string[],
   args: ParsedArgs,
   io: Io,
@@ -196,7 +196,9 @@ const FLAGS_OF_SCHEDULERS = {
   kubernetes: ["image", "volume", "secret", "namespace"],
 };
 
-function refuseFlagsOfOthers(scheduler: "slurm" | "kubernetes", { flags }: ParsedArgs): void {
+type Scheduler = keyof typeof FLAGS_OF_SCHEDULERS;
+
+function refuseFlagsOfOthers(scheduler: Scheduler, { flags }: ParsedArgs): void {
   const other = scheduler === "slurm" ? "kubernetes" : "slurm";
   const flag = FLAGS_OF_SCHEDULERS[other].find((name) => flags.has(name));
   if (flag === undefined) return;
@@ -240,7 +242,7 @@ function refuse(problem: string): never {
 }
 
 /** Throws if the job would contain a secret. */
-function refuseVisibleSecrets(scheduler: "slurm" | "kubernetes", settings: Settings): void {
+function refuseVisibleSecrets(scheduler: Scheduler, settings: Settings): void {
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
     refuse("a --base-url that contains a secret: it would be visible in the job");
   }

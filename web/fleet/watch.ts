@@ -17,6 +17,7 @@ import {
 } from "../../lib/files.ts";
 import { readPlan, rowsBefore, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
+import { delay } from "../../lib/timer.ts";
 import { DEAD_CHECKS, type FleetRow, type FleetView, fleetView, type FoundRun } from "./view.ts";
 
 /** Number of new statuses that are read per turn of the event loop. */
@@ -69,7 +70,7 @@ export class FolderWatch {
         missing.delete(name);
         if (name.endsWith(STATUS_SUFFIX)) {
           if (this.#readStatus(name, parseStatus) && ++reads % READS_PER_TURN === 0) {
-            await nextTurn();
+            await delay(0);
           }
         } else if (PLAN_SUFFIX.test(name)) await this.#readPlan(name);
       }
@@ -271,8 +272,4 @@ function existsIn(folder: string, name: string): boolean {
 
 function stampOf({ size, mtime, ino }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}:${ino}`;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

@@ -245,7 +245,7 @@ export class Chart {
     const { left, width } = plot.select;
     if (width < MIN_DRAG_PX) return;
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+    this.#group.zoom([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]);
   }
 
   /** Draws the series with the line `triangles`, which uPlot cannot draw. @param {UPlot} plot */

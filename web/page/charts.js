@@ -61,11 +61,11 @@ export class ChartGroup {
       byId(`charts-${section}`).append(element);
     }
     this.#watch();
-    onClick("zoom-out", () => this.#setZoom(undefined));
+    onClick("zoom-out", () => this.zoom(undefined));
     const range = byId("range", HTMLSelectElement);
     range.addEventListener("change", () => {
       this.#rangeS = Number(range.value);
-      this.#setZoom(undefined);
+      this.zoom(undefined);
     });
   }
 
@@ -159,13 +159,8 @@ export class ChartGroup {
       .map(({ text }) => text).slice(-2);
   }
 
-  /** @param {number} fromS @param {number} toS Unix seconds */
-  zoom(fromS, toS) {
-    this.#setZoom([fromS, toS]);
-  }
-
-  /** @param {[number, number] | undefined} range */
-  #setZoom(range) {
+  /** @param {[number, number] | undefined} range in Unix seconds; undefined for the whole run */
+  zoom(range) {
     this.#zoomed = range;
     setShown("zoom-out", range !== undefined);
     this.drawAll();

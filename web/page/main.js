@@ -40,7 +40,7 @@ const ROUND_UP_MS = 999;
 class Page {
   #store = new RunStore();
   #overview = new Overview();
-  #charts = new ChartGroup();
+  charts = new ChartGroup();
   #latency = new LatencyView();
   #teachers = new TeacherTable();
   #errors = new ErrorTable((type, status) => this.#samples.showFailures(type, status));
@@ -112,14 +112,6 @@ class Page {
     if (samples !== undefined) this.#store.keepWholeTexts(samples.added);
   }
 
-  prepareForPrint() {
-    this.#charts.drawForPrint();
-  }
-
-  redrawColors() {
-    this.#charts.redrawColors();
-  }
-
   /**
    * Draws in the next frame, with all parts that change until then.
    * @param {readonly Part[]} parts
@@ -169,7 +161,7 @@ class Page {
       [["snapshot", () => this.#teachers.update(store)]],
       [["snapshot", () => this.#latency.update(state)]],
       [
-        ["history", () => this.#charts.update(store, nowMs)],
+        ["history", () => this.charts.update(store, nowMs)],
         ["notices", () => this.#notices.update(store, nowMs)],
       ],
       [["samples", () => this.#samples.update(store)]],
@@ -285,7 +277,7 @@ function download(html, name) {
 }
 
 const page = new Page();
-startTheme(() => page.redrawColors(), () => page.prepareForPrint());
+startTheme(() => page.charts.redrawColors(), () => page.charts.drawForPrint());
 const embedded = document.getElementById("report-state")?.textContent;
 if (embedded) page.showReport(JSON.parse(embedded));
 else page.follow();
