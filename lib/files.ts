@@ -109,8 +109,9 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["EISDIR", "it is a folder"],
 ]);
 
-/** Folders that Deno opens only with `--allow-all`, which `deno task distill` does not use. */
-const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
+const SYSTEM = "Retort may not open files in /proc, /sys and most of /dev: name another path";
+const NETWORK_SHARES =
+  "Deno opens files on network shares only with -A (all permissions): use it, or a local disk";
 
 const TOO_MANY_FILES =
   "too many open files: each call in flight needs a connection, and the outputs need up to 300 files. " +
@@ -140,11 +141,10 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Replaces Deno's own text, which advises disabling the sandbox:
- * `Requires all access to "/proc/x", run again with the --allow-all flag`. */
+/** Replaces Deno's text: `Requires all access to "/proc/x", run again with the --allow-all flag`. */
 function permissionReason(message: string): string {
-  const kind = /^Requires (\w+) access/.exec(message)?.[1];
-  if (kind === "all") return `Retort may not open files in ${SYSTEM_FOLDERS}: name another path`;
+  const [, kind, share] = /^Requires (\w+) access(?: to "(\\\\))?/.exec(message) ?? [];
+  if (kind === "all") return share === undefined ? SYSTEM : NETWORK_SHARES;
   return `Retort was started without the permission for it (--allow-${kind ?? "read"})`;
 }
 

@@ -46,6 +46,12 @@ Deno.test("systemReason() names what is wrong in a user's words", () => {
     ],
     [
       new Deno.errors.NotCapable(
+        'Requires all access to "\\\\server\\share\\x.jsonl", run again with the --allow-all flag',
+      ),
+      "Deno opens files on network shares only with -A (all permissions): use it, or a local disk",
+    ],
+    [
+      new Deno.errors.NotCapable(
         'Requires write access to "/x", run again with the --allow-write flag',
       ),
       "Retort was started without the permission for it (--allow-write)",

@@ -54,6 +54,7 @@ Deno.test("globOf() finds where a pattern begins", () => {
   const cases: [pattern: string, start: string, glob: string, depth: number][] = [
     ["C:\\data\\*.jsonl", "C:/data", "C:/data/*.jsonl", 1],
     ["data\\part-*\\*.jsonl", "data", "data/part-*/*.jsonl", 2],
+    ["D:\\*.jsonl", "D:/", "D:/*.jsonl", 1],
     [".\\*.jsonl", ".", "*.jsonl", 1],
     ["\\\\server\\share\\*.jsonl", "//server/share", "//server/share/*.jsonl", 1],
     ["data\\**\\*.jsonl", "data", "data/**/*.jsonl", Infinity],

@@ -177,7 +177,7 @@ async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<Fi
 }
 
 function pathIn(folder: string, name: string): string {
-  return folder === "." ? name : folder === "/" ? `/${name}` : `${folder}/${name}`;
+  return folder === "." ? name : folder.endsWith("/") ? `${folder}${name}` : `${folder}/${name}`;
 }
 
 /** Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
@@ -187,9 +187,11 @@ export function globOf(pattern: string, rules: StdPath = stdPath) {
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN).filter((part) => part !== ".");
   const fixedParts = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)));
-  const start = fixedParts.join("/") || (rules.isAbsolute(pattern) ? "/" : ".");
+  const start = fixedParts.join("/");
+  // `C:` alone would be the current folder of that drive.
+  const isRoot = fixedParts.length === 1 && rules.isAbsolute(pattern);
   return {
-    start: `${root}${start}`,
+    start: isRoot ? `${start}/` : `${root}${start}` || ".",
     glob: `${root}${parts.join("/")}`.normalize(),
     depth: pattern.includes("**") ? Infinity : parts.length - fixedParts.length,
   };
