@@ -340,7 +340,7 @@ Deno.test("importing mod.ts needs no permission but undici's three variables", a
   await using dir = await tempDir();
   const script = await dir.write(
     "script.ts",
-    `import * as retort from "file://${REPOSITORY}/mod.ts";
+    `import * as retort from "${new URL("../mod.ts", import.meta.url)}";
      console.log(typeof retort.ResponseGenerator);`,
   );
   const page = await Deno.readTextFile(`${REPOSITORY}/docs/library.md`);
@@ -356,7 +356,7 @@ Deno.test("importing mod.ts needs no permission but undici's three variables", a
 
 /** What an entry point loads when it is imported: files, and packages without their versions. */
 async function loadedBy(entry: string): Promise<{ files: string[]; packages: string[] }> {
-  const { code, text } = await deno(REPOSITORY, ["info", "--json", `${REPOSITORY}/${entry}`]);
+  const { code, text } = await deno(REPOSITORY, ["info", "--json", entry]);
   assertEquals(code, 0, text);
   const { modules, roots } = JSON.parse(text) as {
     roots: string[];
@@ -408,7 +408,7 @@ Deno.test("nothing from lib/deps has the type any", async () => {
   const lines = ["interface Nothing { readonly mark: unique symbol }"];
   let checks = 0;
   deps.forEach(({ path, code }, file) => {
-    lines.push(`import * as m${file} from "file://${REPOSITORY}/${path}";`);
+    lines.push(`import * as m${file} from "${new URL(`../${path}`, import.meta.url)}";`);
     for (const { name, isType } of exportsOf(code)) {
       const type = isType ? `m${file}.${name}` : `typeof m${file}.${name}`;
       const result = `${type} extends (...args: never[]) => infer R ? R : string`;

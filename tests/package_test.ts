@@ -21,8 +21,9 @@ Deno.test("JSR gets the library, the monitor and the command line, and nothing f
   }).output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   assertEquals(code, 0, text);
-  const files = [...text.matchAll(/^\s*file:\/\/(\S+) \([\d.]+[KM]?B\)$/gm)]
-    .map(([, path]) => decodeURIComponent(path).slice(REPOSITORY.length + 1));
+  const root = new URL("../", import.meta.url).href;
+  const files = [...text.matchAll(/^\s*(file:\S+) \([\d.]+[KM]?B\)$/gm)]
+    .map(([, url]) => decodeURIComponent(url.slice(root.length)));
   const needed = [
     ...Object.values<string>(config.exports).map((path) => path.slice(2)),
     ...await findWorkers(),

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.t
 import type { ThinkStyle } from "../../lib/answer.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ExportOptions } from "../../lib/export/mod.ts";
+import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { exportFrom, resultLineOf, runFile } from "./results.ts";
 
@@ -300,7 +301,7 @@ Deno.test("exportResults() creates the folder of its output, or says why it cann
   await assertRejects(() => exportFrom(dir, { output }), Error, "train.jsonl");
 });
 
-Deno.test("exportResults() writes into a device and does not replace it", async () => {
+Deno.test("exportResults() writes into a device and does not replace it", POSIX, async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }) + "\n");
   assertEquals((await exportFrom(dir, { output: "/dev/null" })).rows, 1);

@@ -299,5 +299,9 @@ Deno.test("makeFolders() says which folder cannot be made", async () => {
 
 Deno.test("an input whose name is too long for the files of its run is refused", async () => {
   const input = `${"x".repeat(226)}.jsonl`;
-  await assertRejects(() => outputFilesOf([input], "out/"), UsageError, "1 byte too long");
+  await assertRejects(
+    () => outputFilesOf([input], "out/"),
+    UsageError,
+    `1 ${Deno.build.os === "windows" ? "character" : "byte"} too long`,
+  );
 });

@@ -21,6 +21,7 @@ import {
   verify,
 } from "../../mod.ts";
 import { LockedError, UsageError } from "../../lib/errors.ts";
+import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Answers at once by default, and records the rows that were sent. */
@@ -280,7 +281,7 @@ Deno.test("a retry sends a failed row as it is in the input now, and an edited a
   assertEquals(prompts, [b.prompt, "edited"]);
 });
 
-Deno.test("an input that can be read only once is refused before a call", async () => {
+Deno.test("an input that can be read only once is refused before a call", POSIX, async () => {
   await using dir = await tempDir();
   const run = generatorOf(new TestTeacher()).run({
     input: ["/dev/null"],

@@ -8,6 +8,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { join } from "../../lib/deps/std_path.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
+import { shellWord } from "../../lib/printable.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import {
@@ -20,6 +21,7 @@ import {
 } from "../../lib/shards/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { delay } from "../../lib/timer.ts";
+import { POSIX } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
 
@@ -258,7 +260,7 @@ Deno.test("an input that cannot be divided is converted into one file elsewhere:
   const folder = dir.path("in"), file = dir.path("in/a.jsonl.gz"), pattern = dir.path("in/*.gz");
   assertEquals(await convertedBy(`${folder}/`), `retort convert ${folder}/ -o ${folder}.jsonl`);
   assertEquals(await convertedBy(file), `retort convert ${file} -o ${dir.path("in/a.jsonl")}`);
-  assertEquals(await convertedBy(pattern), `retort convert '${pattern}' -o all.jsonl`);
+  assertEquals(await convertedBy(pattern), `retort convert ${shellWord(pattern)} -o all.jsonl`);
   const other = await gzip(dir, "b.jsonl.gz", lines);
   assertEquals(await convertedBy(file, other), `retort convert ${file} ${other} -o all.jsonl`);
 });
@@ -656,33 +658,37 @@ Deno.test("rescued lines are answers even if the results are gone", async () => 
   assertEquals((await runShard(input, dir.path("all/"), {})).asked, []);
 });
 
-Deno.test("rows that another division is sending, or has sent before its borders were lost, are not paid for twice", async () => {
-  await using dir = await tempDir();
-  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
-  const shard = { index: 0, count: 2 }, other = { index: 0, count: 3 };
-  const refusedBoth = async (words: string) => {
-    for (const options of [{}, { shard: other }]) {
-      await assertRejects(() => runShard(input, output, options), UsageError, words);
+Deno.test(
+  "rows that another division is sending, or has sent before its borders were lost, are not paid for twice",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
+    const shard = { index: 0, count: 2 }, other = { index: 0, count: 3 };
+    const refusedBoth = async (words: string) => {
+      for (const options of [{}, { shard: other }]) {
+        await assertRejects(() => runShard(input, output, options), UsageError, words);
+      }
+    };
+    // What a run has done when it sends its first row.
+    const results = await dir.write("out/in-00000-of-00002.jsonl", "");
+    await planFor(outputOf(dir.path("out/in")), [input], 2);
+    {
+      using file = await Deno.open(results, { append: true });
+      await file.lock(true);
+      await refusedBoth("a run is writing to");
     }
-  };
-  // What a run has done when it sends its first row.
-  const results = await dir.write("out/in-00000-of-00002.jsonl", "");
-  await planFor(outputOf(dir.path("out/in")), [input], 2);
-  {
-    using file = await Deno.open(results, { append: true });
-    await file.lock(true);
-    await refusedBoth("a run is writing to");
-  }
-  await runShard(input, output, { shard });
-  await Deno.remove(dir.path("out/.retort"), { recursive: true });
-  await refusedBoth("hold answers of 2 shards");
-  assertEquals((await runShard(input, output, { shard })).asked, []);
-  // Files of a dataset with such a name are no shards.
-  const part = await dir.write("train-00000-of-00002.jsonl", prompts(20, 25));
-  await runShard(part, output, {});
-  const train = await dir.write("train.jsonl", prompts(20, 25));
-  assertEquals((await runShard(train, output, {})).asked.length, 5);
-});
+    await runShard(input, output, { shard });
+    await Deno.remove(dir.path("out/.retort"), { recursive: true });
+    await refusedBoth("hold answers of 2 shards");
+    assertEquals((await runShard(input, output, { shard })).asked, []);
+    // Files of a dataset with such a name are no shards.
+    const part = await dir.write("train-00000-of-00002.jsonl", prompts(20, 25));
+    await runShard(part, output, {});
+    const train = await dir.write("train.jsonl", prompts(20, 25));
+    assertEquals((await runShard(train, output, {})).asked.length, 5);
+  },
+);
 
 for (const kind of ["files", "a folder", "a pattern"]) {
   Deno.test(`answers of shards over ${kind} are found by their inputs where the borders are lost`, async () => {

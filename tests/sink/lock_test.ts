@@ -4,10 +4,12 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { join } from "../../lib/deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { acquireLock, type RunState, SharedLock } from "../../lib/sink/lock.ts";
 import { lockOutput, requireUnlocked } from "../../lib/sink/lock_file.ts";
+import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -53,39 +55,47 @@ Deno.test("acquireLock() gives up if the file is removed again and again", async
   assertStringIncludes(error.message, "removed again and again");
 });
 
-Deno.test("requireUnlocked() refuses results that a run appends to, and nothing else", async () => {
-  await using dir = await tempDir();
-  const path = dir.path("out.jsonl");
-  await requireUnlocked(path);
-  await requireUnlocked(dir.root);
-  const journal = await Journal.open(path);
-  await assertRejects(() => requireUnlocked(path), LockedError, `Cannot lock "${path}"`);
-  await assertRejects(() => Journal.open(path), LockedError);
-  await journal.close();
-  await requireUnlocked(path);
-});
+Deno.test(
+  "requireUnlocked() refuses results that a run appends to, and nothing else",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const path = dir.path("out.jsonl");
+    await requireUnlocked(path);
+    await requireUnlocked(dir.root);
+    const journal = await Journal.open(path);
+    await assertRejects(() => requireUnlocked(path), LockedError, `Cannot lock "${path}"`);
+    await assertRejects(() => Journal.open(path), LockedError);
+    await journal.close();
+    await requireUnlocked(path);
+  },
+);
 
-Deno.test("processes that check results at the same time do not take each other for a run, nor keep one out", async () => {
-  await using dir = await tempDir();
-  const path = await dir.write("out.jsonl", "");
-  await Promise.all(Array.from({ length: 50 }, () => requireUnlocked(path)));
-  using check = await Deno.open(path);
-  await check.lock(false);
-  // The checks of many shards end only after the sixth attempt of the run.
-  const { tryLock } = Deno.FsFile.prototype;
-  let refused = 0;
-  Deno.FsFile.prototype.tryLock = async function (isExclusive) {
-    const isLocked = await tryLock.call(this, isExclusive);
-    if (!isLocked && ++refused === 6) await check.unlock();
-    return isLocked;
-  };
-  try {
-    await (await Journal.open(path)).close();
-  } finally {
-    Deno.FsFile.prototype.tryLock = tryLock;
-  }
-  assertEquals(refused, 6);
-});
+Deno.test(
+  "processes that check results at the same time do not take each other for a run, nor keep one out",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const path = await dir.write("out.jsonl", "");
+    await Promise.all(Array.from({ length: 50 }, () => requireUnlocked(path)));
+    using check = await Deno.open(path);
+    await check.lock(false);
+    // The checks of many shards end only after the sixth attempt of the run.
+    const { tryLock } = Deno.FsFile.prototype;
+    let refused = 0;
+    Deno.FsFile.prototype.tryLock = async function (isExclusive) {
+      const isLocked = await tryLock.call(this, isExclusive);
+      if (!isLocked && ++refused === 6) await check.unlock();
+      return isLocked;
+    };
+    try {
+      await (await Journal.open(path)).close();
+    } finally {
+      Deno.FsFile.prototype.tryLock = tryLock;
+    }
+    assertEquals(refused, 6);
+  },
+);
 
 Deno.test("acquireLock() recognizes a held lock even if it keeps other processes from reading the file", async () => {
   await using dir = await tempDir();
@@ -293,7 +303,7 @@ Deno.test("SharedLock names the folder that it cannot make", async () => {
   await using dir = await tempDir();
   await dir.write(".retort", "a file");
   const error = await assertRejects(() => SharedLock.acquire([dir.path("a.lock")]), UsageError);
-  assertStringIncludes(error.message, `Cannot create the folder "${dir.path(".retort")}"`);
+  assertStringIncludes(error.message, `Cannot create the folder "${join(dir.root, ".retort")}"`);
 });
 
 Deno.test("a shared lock gives the next holder of each output the calls in flight at a crash, until that sends", async () => {

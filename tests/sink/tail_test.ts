@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { repairTail } from "../../lib/sink/repair.ts";
+import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 const LONG = `{"uid":"${"x".repeat(200_000)}"}`;
@@ -81,7 +82,7 @@ Deno.test("repairTail() never overwrites what an earlier crash left", async () =
   assertEquals(await dir.read("x.tail-1"), "earlier");
 });
 
-Deno.test("repairTail() names the file that it cannot read", async () => {
+Deno.test("repairTail() names the file that it cannot read", POSIX, async () => {
   await using dir = await tempDir();
   await assertRejects(() => repairTail(dir.root), SinkError, dir.root);
 });
