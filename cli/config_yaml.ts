@@ -81,10 +81,13 @@ function parseYaml(text: string, fail: Fail): unknown {
     return parse(text);
   } catch (error) {
     if (error instanceof RangeError) return fail("it is nested too deeply");
+    const problem = yamlProblem(error);
     const hint = /^[ \w-]*[:-] +[@*]/m.test(text)
       ? ". Put a value that begins with @ or * in quotes"
+      : /escape|hexadecimal/.test(problem)
+      ? ". In double quotes, \\ begins an escape: put a Windows path in single quotes"
       : "";
-    return fail(`it is not YAML: ${yamlProblem(error)}${hint}`);
+    return fail(`it is not YAML: ${problem}${hint}`);
   }
 }
 

@@ -121,11 +121,12 @@ function octal(character: string): string {
 /**
  * Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets single
  * quotes, which only PowerShell reads. PowerShell reads curly quotes as quotes, too. A backslash
- * before the last quote would escape the quote, so a folder's last backslash becomes `/`.
+ * before the last quote would escape the quote, so a folder's last backslash becomes `/`. Without
+ * quotes, PowerShell splits a word that begins with `-` before its first `.`.
  */
 function windowsWord(word: string): string {
   const shown = word.replace(UNPRINTABLE, "\ufffd");
-  if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
+  if (/^(?!-.*\.)[\w+=:./\\-]+$/.test(shown)) return shown;
   const text = shown.replace(/\\+$/, "/");
   return /["\u201c-\u201e$`%]/.test(text)
     ? `'${text.replace(/['\u2018-\u201b]/g, "$&$&")}'`

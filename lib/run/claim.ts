@@ -215,7 +215,8 @@ export async function earlierRunOf(
   }
   const problem = `Cannot continue "${results}": its answers were`;
   checkSameIdentity(problem, earlierRun.identity, identity, options);
-  if (earlierRun.input !== input) {
+  // The same file may be named in another way, above all on Windows.
+  if (earlierRun.input !== input && realPathOf(earlierRun.input) !== realPathOf(input)) {
     notices.add("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
   }
   return earlierRun;

@@ -6,6 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { readConfig } from "../../cli/config.ts";
 import { UsageError } from "../../lib/errors.ts";
+import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 async function read(yaml: string) {
@@ -190,6 +191,8 @@ for (
     ["a: b: c", "it is not YAML"],
     ["a: [", "it is not YAML"],
     ["model: m\nsystem: @system.txt", "Put a value that begins with @ or * in quotes"],
+    ['input: "C:\\data\\in.jsonl"', "put a Windows path in single quotes"],
+    ['input: "C:\\users\\in.jsonl"', "put a Windows path in single quotes"],
     ["input: *.jsonl", "Put a value that begins with @ or * in quotes"],
     ["input:\n  - *.jsonl", "Put a value that begins with @ or * in quotes"],
     [
@@ -290,7 +293,7 @@ Deno.test("readConfig() quotes no line of a file that is not YAML", async () => 
   );
 });
 
-Deno.test("readConfig() does not read a device to its end", async () => {
+Deno.test("readConfig() does not read a device to its end", POSIX, async () => {
   const error = await assertRejects(() => readConfig("/dev/zero"), UsageError);
   assertStringIncludes(error.message, 'Cannot use "/dev/zero": it has more than 1,000,000 bytes');
 });

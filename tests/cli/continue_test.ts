@@ -59,7 +59,7 @@ Deno.test("nextCommand() does not start over again, and retries nothing by itsel
   assertEquals(next(["retry", ...types], ended), "retort a.jsonl -o out/");
 });
 
-Deno.test("nextCommand() does not pay for the answers of --reask-answered again", () => {
+Deno.test("nextCommand() does not pay for the answers of --reask-answered again", POSIX, () => {
   const args = ["retry", "a.jsonl", "--uids", "1,2", "--reask-answered"];
   const failed = summaryOf({ failed: 1, failures_on_disk: 2 });
   assertEquals(next(args, failed), "retort retry a.jsonl --uids 1,2");
@@ -164,14 +164,14 @@ Deno.test("nextCommand() writes every other flag again", () => {
   assertEquals(next(["--simulate=latency=5"]), "retort --simulate=latency=5");
 });
 
-Deno.test("nextCommand() quotes words that a shell would change", () => {
+Deno.test("nextCommand() quotes words that a shell would change", POSIX, () => {
   assertEquals(
     next(["my file.jsonl", "--system", 'It\'s $HOME; "really"', "--template=é\n{{q}}"]),
     `retort 'my file.jsonl' --system 'It'\\''s $HOME; "really"' --template 'é\n{{q}}'`,
   );
 });
 
-Deno.test("nextCommand() shows no secret that was typed", () => {
+Deno.test("nextCommand() shows no secret that was typed", POSIX, () => {
   const typed = [
     ["--header", "api-key=azure-secret"],
     ["--header", "Authorization: Bearer tok-1"],
@@ -188,51 +188,59 @@ Deno.test("nextCommand() shows no secret that was typed", () => {
   assertEquals(next(["a.jsonl", ...typed.flat()]), `${before}@env:OPENAI_BASE_URL${after}`);
 });
 
-Deno.test("nextCommand() shows which provider Portkey is to use, and none of its keys", () => {
-  const shown = (name: string, value: string) =>
-    next(["a.jsonl", "--header", `${name}=${value}`])!.replace("retort a.jsonl --header ", "");
-  const host = "x-portkey-custom-host=http://vllm:8000/v1";
-  assertEquals(shown("x-portkey-provider", "openai"), "x-portkey-provider=openai");
-  assertEquals(shown("x-portkey-custom-host", "http://vllm:8000/v1"), host);
-  assertEquals(shown("HTTP-Referer", "http://a/?b=1"), "'HTTP-Referer=http://a/?b=1'");
-  for (
-    const [name, value] of [
-      ["x-portkey-api-key", "pk-1"],
-      ["X-Portkey-Virtual-Key", "vk-1"],
-      ["x-portkey-config", '{"provider":"openai","api_key":"sk-1"}'],
-      ["x-portkey-metadata", '{"_user":"me@example.com"}'],
-      ["x-portkey-vertex-service-account-json", '{"private_key":"1"}'],
-      ["x-portkey-aws-session-token", "t-1"],
-      ["x-portkey-custom-host", "http://me:pass@vllm:8000/v1"],
-      ["x-portkey-custom-host", "https://vllm:8000/v1?code=1"],
-    ]
-  ) {
-    assertEquals(shown(name, value), `${name}=@env:${name.toUpperCase().replaceAll("-", "_")}`);
-  }
-});
-
-Deno.test("nextCommand() names the variable that holds the address, and none that holds another", () => {
-  for (
-    const url of [
-      "http://me:pass@h/v1",
-      "http://token@h/v1",
-      "https://h/v1?api_key=x",
-      "https://h/v1?sig=x",
-    ]
-  ) {
-    const shown = (env: string | undefined) =>
-      nextCommand(
-        argsOf(parseCommandLine(["a.jsonl", "--base-url", url])),
-        INTERRUPTED,
-        "retort",
-        () => env,
-      );
-    for (const env of [undefined, "", url]) {
-      assertEquals(shown(env), "retort a.jsonl --base-url @env:OPENAI_BASE_URL");
+Deno.test(
+  "nextCommand() shows which provider Portkey is to use, and none of its keys",
+  POSIX,
+  () => {
+    const shown = (name: string, value: string) =>
+      next(["a.jsonl", "--header", `${name}=${value}`])!.replace("retort a.jsonl --header ", "");
+    const host = "x-portkey-custom-host=http://vllm:8000/v1";
+    assertEquals(shown("x-portkey-provider", "openai"), "x-portkey-provider=openai");
+    assertEquals(shown("x-portkey-custom-host", "http://vllm:8000/v1"), host);
+    assertEquals(shown("HTTP-Referer", "http://a/?b=1"), "'HTTP-Referer=http://a/?b=1'");
+    for (
+      const [name, value] of [
+        ["x-portkey-api-key", "pk-1"],
+        ["X-Portkey-Virtual-Key", "vk-1"],
+        ["x-portkey-config", '{"provider":"openai","api_key":"sk-1"}'],
+        ["x-portkey-metadata", '{"_user":"me@example.com"}'],
+        ["x-portkey-vertex-service-account-json", '{"private_key":"1"}'],
+        ["x-portkey-aws-session-token", "t-1"],
+        ["x-portkey-custom-host", "http://me:pass@vllm:8000/v1"],
+        ["x-portkey-custom-host", "https://vllm:8000/v1?code=1"],
+      ]
+    ) {
+      assertEquals(shown(name, value), `${name}=@env:${name.toUpperCase().replaceAll("-", "_")}`);
     }
-    assertEquals(shown("http://other/v1"), "retort a.jsonl --base-url @env:TEACHER_URL_1");
-  }
-});
+  },
+);
+
+Deno.test(
+  "nextCommand() names the variable that holds the address, and none that holds another",
+  POSIX,
+  () => {
+    for (
+      const url of [
+        "http://me:pass@h/v1",
+        "http://token@h/v1",
+        "https://h/v1?api_key=x",
+        "https://h/v1?sig=x",
+      ]
+    ) {
+      const shown = (env: string | undefined) =>
+        nextCommand(
+          argsOf(parseCommandLine(["a.jsonl", "--base-url", url])),
+          INTERRUPTED,
+          "retort",
+          () => env,
+        );
+      for (const env of [undefined, "", url]) {
+        assertEquals(shown(env), "retort a.jsonl --base-url @env:OPENAI_BASE_URL");
+      }
+      assertEquals(shown("http://other/v1"), "retort a.jsonl --base-url @env:TEACHER_URL_1");
+    }
+  },
+);
 
 Deno.test("nextCommand() does not echo flags that a simulated run does not validate", () => {
   const args = ["--api-key-env", "sk-1", "--api-key-file=sk-2", "--header", "X=@env:sk-3"];

@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
+import { join } from "../../lib/deps/std_path.ts";
 import { type MonitorRequest, openMonitor, readMonitor, writeReport } from "../../cli/monitor.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Settings } from "../../cli/settings.ts";
@@ -135,7 +136,7 @@ Deno.test("openMonitor() writes a report next to the results, keeps the one befo
   await first.run();
   assertEquals([await first.end(), first.said], [
     true,
-    [`Wrote the report to ${dir.path(`${folder}/in.report.html`)}`],
+    [`Wrote the report to ${join(dir.root, folder, "in.report.html")}`],
   ]);
   const html = await dir.read(`${folder}/in.report.html`);
   const again = await openIn(dir, { report: BY_DEFAULT });

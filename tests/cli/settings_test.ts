@@ -4,6 +4,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
+import { shellWord } from "../../lib/printable.ts";
 import type { FlagValue } from "../../cli/parse.ts";
 import { readParams, readUids } from "../../cli/request.ts";
 import { Settings } from "../../cli/settings.ts";
@@ -228,13 +229,17 @@ Deno.test("Settings.textOrFile() refuses the name of a file without @, which wou
   const path = await dir.write("my system.txt", "Be brief");
   const textOf = (system: string) => settingsOf({ system }).textOrFile("system");
   const { message } = await assertRejects(() => textOf(path), UsageError);
-  assertStringIncludes(message, `To read it, write '@${path}'`);
+  assertStringIncludes(message, `To read it, write ${shellWord(`@${path}`)}`);
   assertEquals(await textOf(`@${path}`), "Be brief");
   for (const text of ["Be brief", dir.path("none.txt"), dir.root, "x".repeat(100_000), "a\0b"]) {
     assertEquals(await textOf(text), text);
   }
   const uids = await dir.write("uids.txt", "a\nb\n");
-  await assertRejects(() => readUids(settingsOf({ "exclude-uids": uids })), UsageError, "write @");
+  await assertRejects(
+    () => readUids(settingsOf({ "exclude-uids": uids })),
+    UsageError,
+    "To read it",
+  );
   assertEquals((await readUids(settingsOf({ uids: `@${uids}` }))).uids, ["a", "b"]);
   assertEquals((await readUids(settingsOf({ uids: "a, b" }))).uids, ["a", "b"]);
   const image = await dir.write("001.png", "");
@@ -246,7 +251,8 @@ Deno.test("readParams() refuses a -p that was meant as JSON, and reads .95 as a 
   for (const value of ["True", "False", "None", "[END]", "['END']", "{type: json_object}"]) {
     const error = await assertRejects(() => paramsOf(`a.b=${value}`), UsageError);
     const meant = /To send the text as it is: -p '(.+)'$/.exec(error.message)?.[1] ?? "";
-    assertEquals(await paramsOf(meant.replaceAll("'\\''", "'")), { a: { b: value } });
+    const unquoted = meant.replaceAll(Deno.build.os === "windows" ? "''" : "'\\''", "'");
+    assertEquals(await paramsOf(unquoted), { a: { b: value } });
   }
   for (const text of ["none", "[", "a]", "falsey", "stop.", "1."]) {
     assertEquals(await paramsOf(`x=${text}`), { x: text });

@@ -8,6 +8,8 @@ Deno.test("shellWord() quotes for the shells of Windows", () => {
     ["C:\\data\\in.jsonl", "C:\\data\\in.jsonl"],
     ["my file.jsonl", `"my file.jsonl"`],
     ["a,b@c", `"a,b@c"`],
+    ["--monitor=0.0.0.0:9000", `"--monitor=0.0.0.0:9000"`],
+    ["--monitor=9000", "--monitor=9000"],
     ["C:\\my data\\", `"C:\\my data/"`],
     ["the user\u2019s", `"the user\u2019s"`],
     ["\u201cthe user\u2019s\u201d", "'\u201cthe user\u2019\u2019s\u201d'"],
@@ -19,13 +21,14 @@ Deno.test("shellWord() quotes for the shells of Windows", () => {
 });
 
 Deno.test("withProgram() replaces the name in commands only", () => {
-  const command = commandText("merge", "it's retort merge x", "-o", "b.jsonl");
+  const name = "it's retort merge x", word = shellWord(name);
+  const command = commandText("merge", name, "-o", "b.jsonl");
   const text = `Cannot run "my retort/a": use\n  ${command}\nor another (${
     commandText("convert", "c")
   })`;
   assertEquals(
     withProgram(text, "deno task distill"),
-    `Cannot run "my retort/a": use\n  deno task distill merge 'it'\\''s retort merge x' -o b.jsonl\n` +
+    `Cannot run "my retort/a": use\n  deno task distill merge ${word} -o b.jsonl\n` +
       "or another (deno task distill convert c)",
   );
 });

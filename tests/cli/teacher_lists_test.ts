@@ -155,7 +155,7 @@ Deno.test("a list that the configuration names twice, with other settings, is us
   await using dir = await tempDir();
   const list = await dir.write("teachers.txt", "http://127.0.0.1:9/v1\n");
   const input = await dir.write("in.jsonl", [{ prompt: "a" }]);
-  const spec = (model: string) => `  - base-url: "@${list}"\n    model: ${model}\n`;
+  const spec = (model: string) => `  - base-url: '@${list}'\n    model: ${model}\n`;
   const config = await dir.write("config.yaml", `teachers:\n${spec("a")}${spec("b")}`);
   const args = [input, "-o", dir.path("out/"), "--config", config, "--deadline", "0.1"];
   assertStringIncludes((await runCli(args)).stderr, "1 row to do: a, b at http://127.0.0.1:9/v1");
@@ -166,7 +166,7 @@ Deno.test("an address of two lists with the same settings, written in another wa
   const list = await dir.write("teachers.txt", "http://127.0.0.1:9/v1\n");
   const input = await dir.write("in.jsonl", [{ prompt: "a" }]);
   const specs =
-    `  - base-url: "@${list}"\n    model: a\n    rpm: 60\n  - rpm: 60\n    base-url: "@${list}"\n`;
+    `  - base-url: '@${list}'\n    model: a\n    rpm: 60\n  - rpm: 60\n    base-url: '@${list}'\n`;
   const config = await dir.write("config.yaml", `teachers:\n${specs}`);
   const args = [input, "-o", dir.path("out/"), "--config", config, "-m", "a", "-c", "auto"];
   assertStringIncludes((await runCli([...args, "--deadline", "0.1"])).stderr, "auto (up to 1,024)");

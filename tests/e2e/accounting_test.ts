@@ -13,6 +13,7 @@ import { errorAnswer } from "../support/ledger_server.ts";
 import { serveLimited } from "../support/limited_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertVerified, numberedRows, startDistill } from "./fixture.ts";
+import { KILLED } from "../support/process.ts";
 import { runLibrary } from "./library_run.ts";
 
 const ROWS = 400;
@@ -53,7 +54,7 @@ Deno.test("after kill -9 the next summary holds at least what was in flight, and
     child.kill("SIGKILL");
     unanswered = server.inFlight;
     const { signal, stderr } = await child.output();
-    assertEquals(signal, "SIGKILL", stderr);
+    assertEquals(signal, KILLED, stderr);
   }
   assertGreater(unanswered, 0);
   const before = server.ledger.length;

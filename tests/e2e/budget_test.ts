@@ -25,6 +25,7 @@ import {
 } from "../support/ledger_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";
+import { KILLED } from "../support/process.ts";
 
 const ROWS = 200;
 const CONCURRENCY = 10;
@@ -194,7 +195,7 @@ Deno.test("after kill -9 the next run says how many calls were in flight, once",
     await Promise.race([server.untilPosts(answered + CONCURRENCY), child.output()]);
     child.kill("SIGKILL");
     const { signal, stderr } = await child.output();
-    assertEquals(signal, "SIGKILL", stderr);
+    assertEquals(signal, KILLED, stderr);
   }
   isHolding = false;
   held.resolve();

@@ -16,6 +16,7 @@ import {
   seededRandom,
   startDistill,
 } from "./fixture.ts";
+import { KILLED } from "../support/process.ts";
 
 const ROWS = 720;
 const KILLS = 6;
@@ -43,7 +44,7 @@ Deno.test("6 × kill -9 at random moments lose no row, double none, and repeat o
     await moment;
     child.kill("SIGKILL");
     const { signal, stderr } = await child.output();
-    assertEquals(signal, "SIGKILL", stderr);
+    assertEquals(signal, KILLED, stderr);
     const now = await wholeLines(dir);
     assert(now.startsWith(done), "a done row was taken back");
     done = now;

@@ -7,7 +7,7 @@ import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { convertFiles, distillFiles, openai, verify } from "../../mod.ts";
 import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
-import { runCli } from "../support/process.ts";
+import { KILLED, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, distill, startDistill } from "./fixture.ts";
 
@@ -94,7 +94,7 @@ for (const name of ["Parquet", "JSON Lines compressed with zstd"]) {
     await using child = await startDistill(server, args);
     await server.untilPosts(HALF + CONCURRENCY);
     child.kill("SIGKILL");
-    assertEquals((await child.output()).signal, "SIGKILL");
+    assertEquals((await child.output()).signal, KILLED);
     held.resolve();
     held = undefined;
     const before = server.posts;

@@ -11,6 +11,7 @@ import { distillFiles, openai } from "../../mod.ts";
 import { IMPORTED_FROM, pageCode, TEACHER } from "../support/page_code.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { pathToFileURL } from "node:url";
 
 Deno.test("the TypeScript of README and docs runs", async (t) => {
   const examples = await pageCode();
@@ -22,7 +23,7 @@ Deno.test("the TypeScript of README and docs runs", async (t) => {
       const input = await dir.write("prompts.jsonl", [{ prompt: "one" }, { prompt: "two" }]);
       if (code.includes("mergeRuns")) await runShards(input, dir.path("out/"), simulated.url);
       const script = dir.path(`example_${index}.ts`);
-      const here = code.replaceAll(IMPORTED_FROM, `file://${REPOSITORY}/`)
+      const here = code.replaceAll(IMPORTED_FROM, new URL("../../", import.meta.url).href)
         .replaceAll(TEACHER, simulated.url)
         // Other tests use the working directory of this process, too.
         .replaceAll(
@@ -31,7 +32,7 @@ Deno.test("the TypeScript of README and docs runs", async (t) => {
         )
         .replaceAll("console.", "globalThis.quiet.");
       await Deno.writeTextFile(script, here);
-      await import(`file://${script}`);
+      await import(pathToFileURL(script).href);
     });
   }
   assertGreaterOrEqual(simulated.posts, examples.length);

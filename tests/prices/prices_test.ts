@@ -7,7 +7,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { checkPrices, pricesOf } from "../../lib/prices/prices.ts";
 import type { Completion, Teacher, Usage } from "../../lib/teacher/teacher.ts";
-import { REPOSITORY, runCli } from "../support/process.ts";
+import { runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 const NOON = Date.UTC(2026, 8, 30, 12);
@@ -161,17 +161,18 @@ Deno.test("pricesOf() prices a teacher that joins later", async () => {
 
 Deno.test("the list of public prices is loaded when it is needed, without any permission", async () => {
   await using dir = await tempDir();
+  const repository = new URL("../../", import.meta.url).href;
   const script = await dir.write(
     "script.ts",
-    `import { pricesOf } from "file://${REPOSITORY}/lib/prices/prices.ts";
+    `import { pricesOf } from "${repository}lib/prices/prices.ts";
      const at = (address) => ({ address, model: "gpt-5-mini", complete: () => Promise.reject() });
      const hasPrice = async (...given) => (await pricesOf(...given)).priceOf !== undefined;
      console.log(await hasPrice([at("http://localhost:8000/v1")]));
      console.log(await hasPrice([at("https://api.openai.com/v1")], { priceIn: 1, priceOut: 1 }));
      console.log(await hasPrice([at("https://api.openai.com/v1")]).catch(({ code }) => code));`,
   );
-  const list = `file://${REPOSITORY}/lib/prices/public_prices.ts`;
-  const imports = { [list]: `file://${dir.path("missing.ts")}` };
+  const list = `${repository}lib/prices/public_prices.ts`;
+  const imports = { [list]: "file:///missing.ts" };
   const map = await dir.write("map.json", JSON.stringify({ imports }));
   for (
     const [flags, listed] of [[[], "true"], [

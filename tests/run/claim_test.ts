@@ -99,7 +99,9 @@ Deno.test("two outputs that are one file, where the filesystem ignores case or a
   assertMatch(await refusal(accents, "e\u0301.lock"), /into two folders$/);
   // As on a filesystem that ignores case, both names lead to one input.
   await dir.write("in/Data.jsonl", "");
-  await Deno.link(dir.path("in/Data.jsonl"), dir.path("in/data.jsonl"));
+  if (!(await dir.exists("in/data.jsonl"))) {
+    await Deno.link(dir.path("in/Data.jsonl"), dir.path("in/data.jsonl"));
+  }
   assertMatch(await refusal(files, "Data.lock"), /they are the same file\. Name it once$/);
 });
 

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { basename } from "../../lib/deps/std_path.ts";
 import {
   type Completion,
   mergeRuns,
@@ -456,6 +457,26 @@ Deno.test("a run without anything to do keeps the summary of the run before, and
   await dir.write("in.jsonl", [{ prompt: "a" }, { prompt: "b" }, { prompt: "c" }]);
   await run();
   assertEquals((await kept()).attempts, 1);
+});
+
+Deno.test("a run that continues says where its answers came from, unless the input is the same file", async () => {
+  await using dir = await tempDir();
+  const output = dir.path("out.jsonl");
+  const noticesOf = async (input: string) => {
+    const found: string[] = [];
+    const generator = generatorOf(new TestTeacher());
+    generator.on((event) => {
+      if (event.type === "notice") found.push(event.message);
+    });
+    await generator.run({ input, output });
+    return found.filter((message) => message.includes("until now"));
+  };
+  const input = await dir.write("in.jsonl", rowsOf("a"));
+  assertEquals(await noticesOf(input), []);
+  assertEquals(await noticesOf(dir.path("../") + `${basename(dir.root)}/in.jsonl`), []);
+  const copy = await dir.write("copy.jsonl", rowsOf("a"));
+  const [notice] = await noticesOf(copy);
+  assertStringIncludes(notice, `in.jsonl" until now`);
 });
 
 Deno.test("a whole run and its preview say at the start that results belong to none of its rows", async () => {

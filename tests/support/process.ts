@@ -335,6 +335,9 @@ export class Collected {
 /** `Deno.test(name, POSIX, …)` lists the test as ignored on Windows. */
 export const POSIX = { ignore: Deno.build.os === "windows" } as const;
 
+/** The `signal` of a process that `kill("SIGKILL")` has ended. Windows has no signals. */
+export const KILLED = Deno.build.os === "windows" ? null : "SIGKILL";
+
 /** Splits a command line as a POSIX shell does. */
 export async function shellWords(line: string, shell = "sh"): Promise<string[]> {
   const command = new Deno.Command(shell, { args: ["-c", `printf '%s\\0' ${line}`] });
