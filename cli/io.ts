@@ -58,10 +58,15 @@ export function onStopSignal(
   };
 }
 
+/** The parts of the system that the command line uses. */
 export interface Io {
+  /** Writes to standard output. */
   writeOut(text: string): void;
+  /** Writes to standard error. */
   writeErr(text: string): void;
+  /** Reads an environment variable. */
   env(name: string): string | undefined;
+  /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
