@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { ThinkStyle } from "../answer.ts";
 import { basename } from "../deps/std_path.ts";
 import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
@@ -16,6 +17,16 @@ import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
 import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
+
+/** What follows the number of rows with reasoning. */
+const REASONING_NOTES: Partial<Record<ThinkStyle, string>> = {
+  wrap:
+    "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 " +
+    "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
+  field:
+    "with reasoning in a separate field: templates without reasoning (Qwen2.5, Llama 3, Gemma 3) " +
+    "ignore it, and need --think wrap",
+};
 
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
@@ -52,14 +63,14 @@ export class TrainerNotes {
   }
 
   notes(): string[] {
-    switch (this.#turns) {
-      case "messages":
-        return [...this.#callNotes(), ...this.#reasoningNotes()];
-      case "ShareGPT":
-        return this.#shareGptNotes();
-      case "other":
-        return [];
-    }
+    if (this.#turns === "other") return [];
+    if (this.#turns === "ShareGPT") return this.#shareGptNotes();
+    const { think } = this.#options;
+    const reasoningNote = think && REASONING_NOTES[think];
+    return [
+      ...this.#callNotes(),
+      ...reasoningNote ? countNotes(this.#rowsWithReasoning, "row", reasoningNote) : [],
+    ];
   }
 
   #callNotes(): string[] {
@@ -81,24 +92,6 @@ export class TrainerNotes {
       "with arguments that are not a JSON object: written as text",
     );
     return [...differenceNotes, ...textNotes];
-  }
-
-  #reasoningNotes(): string[] {
-    if (this.#options.think === "wrap") {
-      return countNotes(
-        this.#rowsWithReasoning,
-        "row",
-        "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 " +
-          "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
-      );
-    }
-    if (this.#options.think !== "field") return [];
-    return countNotes(
-      this.#rowsWithReasoning,
-      "row",
-      "with reasoning in a separate field: templates without reasoning (Qwen2.5, Llama 3, Gemma 3) " +
-        "ignore it, and need --think wrap",
-    );
   }
 
   #shareGptNotes(): string[] {
