@@ -22,7 +22,7 @@ import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work 
 import { type Silence, TeacherNotices } from "./engine_state.ts";
 import { type FailedCall, UselessAnswers } from "./evidence.ts";
 import { RowWaits } from "./retry_policy.ts";
-import { TeacherBlame, unfinishedAction } from "./teacher_blame.ts";
+import { TeacherBlame } from "./teacher_blame.ts";
 
 type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" | "isExploring";
 
@@ -37,7 +37,8 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly onHalt: (reason: string) => void;
   readonly onEndpointHalt: (reason: string) => void;
   readonly onSendAgain: (work: Work) => void;
-  readonly isOver: () => boolean;
+  /** What happens next to a row that has neither succeeded nor failed. */
+  readonly unfinishedAction: () => FailureAction;
   readonly pool: Pick<TeacherPool, "soonestMs" | "hasSeveral" | "areOthersAbsent">;
 }
 
@@ -208,7 +209,7 @@ export class Attempts {
     if (halt !== undefined) this.#options.onHalt(halt);
     // Otherwise, the answer is from an earlier run, which counted its attempt and tokens.
     if (work.attempts > 0) {
-      const reported = params === undefined ? "failed" : unfinishedAction(this.#options);
+      const reported = params === undefined ? "failed" : this.#options.unfinishedAction();
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
     }
     if (params === undefined) {
@@ -249,7 +250,7 @@ export class Attempts {
     if (classification.cause === "ending") work.avoided = endpoint;
     if (classification.action === "halt") {
       this.#blame.allRowsRejected(endpoint, failure, classification.advice);
-      this.#reportFailure(work, call, unfinishedAction(this.#options));
+      this.#reportFailure(work, call, this.#options.unfinishedAction());
       return { kind: "retry", delayMs: 0, paidAnswer };
     }
     if (classification.action === "fail") return this.#failed(work, call, paidAnswer);
@@ -260,7 +261,7 @@ export class Attempts {
       return failedWith(work.outcome(undefined, this.#waits.timeoutFailure(work, message)));
     }
     const isTeacherHalted = this.#blame.sentAgain(work, call);
-    this.#reportFailure(work, call, unfinishedAction(this.#options));
+    this.#reportFailure(work, call, this.#options.unfinishedAction());
     return { kind: "retry", delayMs: isTeacherHalted ? 0 : delayMs, paidAnswer };
   }
 

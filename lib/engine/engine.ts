@@ -98,7 +98,7 @@ export class Engine {
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onSendAgain: (work) => this.#retryLater(work, 0),
-      isOver: () => this.#lanes.isClosed,
+      unfinishedAction: () => this.#lanes.isClosed ? "halted" : "retried",
     });
   }
 

@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
@@ -190,9 +189,9 @@ export class TeacherBlame {
   }
 
   #sendAgain(held: readonly HeldRow[]): void {
-    const { listener, onSendAgain } = this.#options;
+    const { listener, onSendAgain, unfinishedAction } = this.#options;
     for (const { work, outcome: { failure } } of held) {
-      listener.rowReleased({ failure, action: unfinishedAction(this.#options) });
+      listener.rowReleased({ failure, action: unfinishedAction() });
       onSendAgain(work);
     }
   }
@@ -246,11 +245,6 @@ function failHeldIn({ all }: Evidence, failed: readonly Outcome[]): readonly Out
     if (outcomes.length > 0) failed = [...failed, ...outcomes];
   }
   return failed;
-}
-
-/** What happens next to a row that has neither succeeded nor failed. */
-export function unfinishedAction({ isOver }: AttemptsOptions): FailureAction {
-  return isOver() ? "halted" : "retried";
 }
 
 /**

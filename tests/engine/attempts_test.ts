@@ -56,7 +56,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     onHalt: () => told.push("halt"),
     onSendAgain: () => {},
     onEndpointHalt: () => told.push("endpoint halt"),
-    isOver: () => told.includes("halt"),
+    unfinishedAction: () => told.includes("halt") ? "halted" : "retried",
     ...options,
   });
   const workOf = (uid: string): Work => {
