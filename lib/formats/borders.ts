@@ -116,8 +116,12 @@ export async function findBorders(
 ): Promise<FoundBorders> {
   const { size } = await statInput(path, name);
   const finder = new BorderFinder(targets);
-  const chunksFrom = (start: number) =>
-    untilAborted(openRanges(path, name, [{ start, end: size }], SCAN_BYTES), signal);
+  const chunksFrom = async function* (start: number) {
+    for await (const chunk of openRanges(path, name, [{ start, end: size }], SCAN_BYTES)) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+  };
   if (format === "json") await scanArray(chunksFrom(0), name, finder);
   else if (format === "csv" || format === "tsv") {
     const { bytesAsText, detectDelimiter, RecordReader } = await import("./csv.ts");
@@ -132,16 +136,6 @@ export async function findBorders(
     await scanLines(chunksFrom(0), finder);
   }
   return finder.finish(size);
-}
-
-async function* untilAborted<T>(
-  source: AsyncIterable<T>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<T> {
-  for await (const item of source) {
-    signal?.throwIfAborted();
-    yield item;
-  }
 }
 
 const SCAN_BYTES = 2 ** 20;

@@ -40,28 +40,23 @@ const POWERSHELL_NAMES = {
   "UTF-32": "UTF32",
 } as const;
 
-type UnicodeEncoding = keyof typeof POWERSHELL_NAMES;
-
-export function fromUnicode(encoding: UnicodeEncoding): (path: string) => string {
-  return (path) => unicodeAdvice(path, encoding);
-}
-
 /** Not from `Deno.build`, which the bundle for Node lacks. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
 
 /** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */
-export function unicodeAdvice(
-  path: string,
-  encoding: UnicodeEncoding,
+export function fromUnicode(
+  encoding: keyof typeof POWERSHELL_NAMES,
   isWindows = IS_WINDOWS,
-): string {
-  const to = pathWord(nameBeside(path));
-  if (!isWindows) {
-    return `Convert it: ${readingFrom(path, `iconv -f ${encoding} -t UTF-8`)} > ${to}`;
-  }
-  const name = POWERSHELL_NAMES[encoding];
-  return `Convert it in PowerShell: Get-Content -Encoding ${name} ${pathWord(path)} | ` +
-    `Set-Content -Encoding UTF8 ${to}`;
+): (path: string) => string {
+  return (path) => {
+    const to = pathWord(nameBeside(path));
+    if (!isWindows) {
+      return `Convert it: ${readingFrom(path, `iconv -f ${encoding} -t UTF-8`)} > ${to}`;
+    }
+    const name = POWERSHELL_NAMES[encoding];
+    return `Convert it in PowerShell: Get-Content -Encoding ${name} ${pathWord(path)} | ` +
+      `Set-Content -Encoding UTF8 ${to}`;
+  };
 }
 
 export function toLineFeeds(path: string): string {

@@ -10,7 +10,7 @@ import { isObject } from "../json.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { holdsNumber, isBlank, isSet, messagesWithoutNulls, parseLossless } from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
-import { RowProblem, type RowRequest } from "./parsed_row.ts";
+import type { RowRequest } from "./parsed_row.ts";
 import {
   hasPromptField,
   isBatch,
@@ -160,9 +160,7 @@ function withoutAnswers(value: unknown, keepsPrefill: boolean): Message[] | unde
 }
 
 function userMessages(content: unknown): Message[] | undefined {
-  return content instanceof RowProblem || typeof content !== "string"
-    ? undefined
-    : [{ role: "user", content }];
+  return typeof content === "string" ? [{ role: "user", content }] : undefined;
 }
 
 const SPEAKERS: Readonly<Record<string, string>> = {

@@ -10,7 +10,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
-import { unicodeAdvice } from "../../lib/formats/conversion_advice.ts";
+import { fromUnicode } from "../../lib/formats/conversion_advice.ts";
 import { foreignText } from "../../lib/formats/foreign_format.ts";
 import { openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
@@ -451,7 +451,7 @@ for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
 
 Deno.test("the advice for UTF-16 text names a tool that the system has", () => {
   const [posix, windows] = [false, true].map((isWindows) =>
-    unicodeAdvice("my rows.jsonl", "UTF-16", isWindows)
+    fromUnicode("UTF-16", isWindows)("my rows.jsonl")
   );
   assertEquals(posix, "Convert it: iconv -f UTF-16 -t UTF-8 'my rows.jsonl' > 'my rows.2.jsonl'");
   assertEquals(
