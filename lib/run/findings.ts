@@ -88,7 +88,7 @@ export class Findings {
   readonly firstRows = new Map<string, ParsedRow>();
   /** The first row to send of each shape. */
   readonly firstToAsk = new Map<string, ParsedRow>();
-  /** The input, which both passes read. */
+  /** The input, which both passes read. Set before its first row is read. */
   sequence: InputSequence | undefined;
 
   constructor(input: string, samples = 1) {
@@ -165,12 +165,12 @@ export class Findings {
   }
 
   placeOf(number: number): string {
-    return this.sequence?.placeOf(number).source ?? String(number);
+    return this.sequence!.placeOf(number).source;
   }
 
   fileAndLineOf(number: number): { path: string; line: number } {
-    const { file = this.input, line = number } = this.sequence?.placeOf(number) ?? {};
-    return { path: file, line };
+    const { file: path, line } = this.sequence!.placeOf(number);
+    return { path, line };
   }
 }
 

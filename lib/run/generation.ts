@@ -104,8 +104,8 @@ export function abortedByReturn<T>(
 export interface GenerationOptions<T>
   extends Pick<ResponseGeneratorOptions, "promptField" | "samples" | "params"> {
   readonly parser: RowParser;
-  /** Reads the images that rows name. @default none: paths are refused */
-  readonly images?: RowImages;
+  /** Reads the images that rows name. */
+  readonly images: RowImages;
   readonly duplicates: "merge" | "keep";
   readonly publisher: Publisher<T>;
   readonly onSettled: (rows: readonly FinishedRow[]) => void;

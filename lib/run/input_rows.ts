@@ -12,13 +12,7 @@ import { type Input, type InputPiece, type Line, openInput, placeOf } from "../f
 import { reseeded } from "../params.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import {
-  imagesIn,
-  NO_IMAGES,
-  type ParsedRow,
-  type RowImages,
-  type RowParser,
-} from "../source/mod.ts";
+import { imagesIn, type ParsedRow, type RowImages, type RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { Findings } from "./findings.ts";
 import { infoOf, isUnchanged, stamp, stampOf } from "./input_files.ts";
@@ -58,6 +52,7 @@ export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
   readonly #open: OpenPiece[] = [];
+  /** Undefined before `open`, and in an input without pieces, such as a shard without rows. */
   #current: OpenPiece | undefined;
   #keptRows: KeptRows | undefined;
 
@@ -81,14 +76,13 @@ export class InputSequence {
   }
 
   /** The piece whose rows were read last; before that, the first piece. */
-  get current(): Pick<InputPiece, "path" | "name"> & Pick<Input, "format"> | undefined {
-    if (this.#current === undefined) return undefined;
-    const { path, name, input: { format } } = this.#current;
+  get current(): Pick<InputPiece, "path" | "name"> & Pick<Input, "format"> {
+    const { path, name, input: { format } } = this.#current!;
     return { path, name, format };
   }
 
   get images(): RowImages {
-    return this.#current?.images ?? NO_IMAGES;
+    return this.#current!.images;
   }
 
   rows(): AsyncGenerator<Line[]> {
@@ -124,15 +118,15 @@ export class InputSequence {
 
   /** Whether the file may have been read since the last call. */
   hasNewChunk(): boolean {
-    const piece = this.#current;
-    const chunks = piece?.input.chunks?.count;
-    if (piece === undefined || chunks !== undefined && chunks === piece.chunksSeen) return false;
+    const piece = this.#current!, chunks = piece.input.chunks?.count;
+    if (chunks !== undefined && chunks === piece.chunksSeen) return false;
     piece.chunksSeen = chunks;
     return true;
   }
 
   get isUnchanged(): boolean {
-    return this.#current === undefined || isUnchanged(this.#current.path, this.#current.stamp);
+    const { path, stamp } = this.#current!;
+    return isUnchanged(path, stamp);
   }
 
   async areAllUnchanged(): Promise<boolean> {
@@ -241,7 +235,7 @@ class SecondPass {
   }
 
   changedError(): SourceError {
-    const name = this.#input.current?.name ?? "";
+    const { name } = this.#input.current;
     return new SourceError(
       `Cannot continue with "${name}": it was changed while the run read it. Run the same command again once nothing writes to it`,
       { path: name },

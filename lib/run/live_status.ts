@@ -41,8 +41,6 @@ export interface HeartbeatOptions {
   readonly onTick?: () => void;
   /** Calls back at an interval until the returned function is called. @default a timer */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
-  /** Unix time in milliseconds. @default Date.now */
-  readonly now?: () => number;
 }
 
 const INTERVAL_MS = 1_000;
@@ -59,7 +57,7 @@ const INTERVAL_MS = 1_000;
 export class Heartbeat {
   readonly #locks: readonly Pick<Lock, "note">[];
   readonly #options: HeartbeatOptions;
-  readonly #started: string;
+  readonly #started = new Date().toISOString();
   /** The number of calls in the last note. */
   #notedCalls = 0;
   /** The highest value of `unwrittenRows` since the last tick. */
@@ -70,9 +68,8 @@ export class Heartbeat {
   constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
     this.#locks = locks;
     this.#options = options;
-    const { every = everyMs, now = Date.now } = options;
-    this.#started = new Date(now()).toISOString();
     this.#note(0, { running: true });
+    const { every = everyMs } = options;
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 

@@ -13,7 +13,7 @@
 import { parseSampleUid, sampleUid } from "../answer.ts";
 import type { Line } from "../formats/mod.ts";
 import { blockOf, uidIn } from "../index/mod.ts";
-import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
+import type { ParsedRow, RowImages } from "../source/mod.ts";
 
 export enum Todo {
   /** The answer is finished or not chosen, or the line is a duplicate or a bad row that is in the
@@ -271,10 +271,7 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
     : `${problem}, or to one of the ${samples} samples of ${JSON.stringify(parent.uid)}`;
 }
 
-export function fileProblem(
-  { files }: ParsedRow,
-  images: RowImages = NO_IMAGES,
-): string | undefined {
+export function fileProblem({ files }: ParsedRow, images: RowImages): string | undefined {
   for (const path of files) {
     const problem = images.problemOf(path);
     if (problem !== undefined) return problem;

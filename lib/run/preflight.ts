@@ -90,7 +90,7 @@ class FirstPass {
   /** Computed when an answer of the current row first needs it. */
   #promptHash: string | undefined;
   /** The file of the first line, if that line is not a row. */
-  #suspect: InputSequence["current"];
+  #suspect: InputSequence["current"] | undefined;
 
   constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
     this.#input = input;

@@ -58,10 +58,10 @@ export class OutputWatch {
     this.#options = { now: () => performance.now(), delay, hasContent, ...options };
   }
 
-  /** Called about once a second. */
-  tick(): void {
-    if (this.#isClosed) return;
-    this.#checking ??= this.#check().finally(() => this.#checking = undefined);
+  /** Called about once a second. Returns the check that runs now. */
+  tick(): Promise<void> | undefined {
+    if (this.#isClosed) return undefined;
+    return this.#checking ??= this.#check().finally(() => this.#checking = undefined);
   }
 
   /** Checks until a problem is confirmed or gone. Throws if a file or the lock was lost, now or
@@ -77,10 +77,6 @@ export class OutputWatch {
     // Collects the files to which `OpenFiles.park` has redirected lines since, for the error.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
-  }
-
-  get isChecking(): boolean {
-    return this.#checking !== undefined;
   }
 
   async close(): Promise<void> {
@@ -161,15 +157,12 @@ function listOf(paths: readonly string[]): string {
  * space or the run must end. */
 export class StalledOutputs {
   readonly #notices: RunNotices;
-  readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
-  readonly #stalledJobs = new Map<number, Pick<Job, "sink">>();
+  readonly #engine: () => Engine | undefined;
+  readonly #stalledJobs = new Map<number, Job>();
   /** What to do with waiting lines, once the run must end. */
   #ending: "abandon" | "rescue" | undefined;
 
-  constructor(
-    notices: RunNotices,
-    engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined,
-  ) {
+  constructor(notices: RunNotices, engine: () => Engine | undefined) {
     this.#notices = notices;
     this.#engine = engine;
   }
@@ -179,7 +172,7 @@ export class StalledOutputs {
   }
 
   /** One full disk may stop many outputs, so only the first is reported. */
-  add(index: number, job: Pick<Job, "sink">, error: SinkError): void {
+  add(index: number, job: Job, error: SinkError): void {
     if (this.#stalledJobs.size === 0) {
       this.#notices.add(
         "warning",

@@ -3,13 +3,14 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
 import { type GeneratedOutcome, LineOutcomes } from "../../lib/run/outcomes.ts";
-import { RowParser } from "../../lib/source/parse_row.ts";
+import { NO_IMAGES, RowParser } from "../../lib/source/mod.ts";
 
 function generationOf(
   options: Partial<GenerationOptions<GeneratedOutcome>> = {},
 ): Generation<GeneratedOutcome> {
   return new Generation({
     parser: new RowParser(),
+    images: NO_IMAGES,
     duplicates: "merge",
     publisher: new LineOutcomes({ paramsId: "p1", finalMessages: false, think: "wrap" }),
     onSettled: () => {},

@@ -19,7 +19,6 @@ class TestRun {
         this.second = callback;
         return () => this.isTicking = false;
       },
-      now: () => 0,
     });
   }
 

@@ -35,8 +35,7 @@ function setUp() {
   /** Advances the time, by a second unless told otherwise, and waits for the check. */
   const second = async (ms = 1_000) => {
     now += ms;
-    watch.tick();
-    while (watch.isChecking) await Promise.resolve();
+    await watch.tick();
   };
   return { job, lost, empty, watch, second };
 }
