@@ -17,8 +17,9 @@
  * @module
  */
 
-import { COMPARISONS, isEqual } from "./operators.ts";
 import {
+  COMPARISONS,
+  isEqual,
   isNamed,
   isNumber,
   patternOf,

@@ -291,6 +291,12 @@ Deno.test("a connection that was reset before a byte was written costs no attemp
   sockets[0].destroy(reset());
   assertEquals((await second).response, "42");
   assertEquals(sockets.map(({ requests }) => requests), [1, 1]);
+  // From its second answer on, a connection is not watched: the request is already with undici.
+  assertEquals((await attempt()).response, "42");
+  const fourth = attempt();
+  sockets[1].destroy(reset());
+  assertEquals((await fourth).response, "42");
+  assertEquals(sockets.map(({ requests }) => requests), [1, 2, 1]);
   await close();
 });
 

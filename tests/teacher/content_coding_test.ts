@@ -19,6 +19,7 @@ const CODINGS: readonly [label: string, encode: (data: string | Uint8Array) => U
     const half = Math.floor(data.length / 2);
     return concat(zlib.gzipSync(data.slice(0, half)), zlib.gzipSync(data.slice(half)));
   }],
+  ["gzip", (data) => concat(withAllFields(zlib.gzipSync(data)), plain("garbage"))],
   // The header is missing, or a proxy has decoded the body and left the header.
   ["", zlib.gzipSync],
   ["", zlib.zstdCompressSync],
@@ -31,6 +32,14 @@ const CODINGS: readonly [label: string, encode: (data: string | Uint8Array) => U
 
 function plain(data: string | Uint8Array): Uint8Array {
   return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}
+
+/** Adds the optional fields of a gzip header: extra data, a name, a comment, and a checksum. */
+function withAllFields(member: Uint8Array): Uint8Array {
+  const header = concat(member.subarray(0, 10), Uint8Array.of(1, 0, 7), plain("name\0comment\0"));
+  header[3] = 0b11110;
+  const checksum = zlib.crc32(header);
+  return concat(header, Uint8Array.of(checksum, checksum >> 8), member.subarray(10));
 }
 
 function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
