@@ -34,7 +34,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
   const names = (flags: readonly Flag[]) => flags.map(({ name }) => name);
   const switches = commandFlags.filter(({ value }) => value === undefined);
   const { _: _none, "--": inputs, ...values } = parseArgs(
-    new ArgumentNormalizer(commandArgs, commandFlags).words,
+    normalized(commandArgs, commandFlags),
     {
       "--": true,
       string: names(commandFlags.filter(({ value }) => value !== undefined)),
@@ -64,79 +64,77 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
  * `parseArgs` would read the value of `-pb=2` as `2`, `-1` as a flag, and the input `true` as the
  * value of a switch.
  */
-class ArgumentNormalizer {
-  readonly words: string[] = [];
-  readonly #args: readonly string[];
-  readonly #flags: readonly Flag[];
-  #nextIndex = 0;
-
-  constructor(args: readonly string[], flags: readonly Flag[]) {
-    this.#args = args;
-    this.#flags = flags;
-    const inputs: string[] = [];
-    while (this.#nextIndex < args.length) {
-      const word = args[this.#nextIndex++];
-      if (word === "--") break;
-      if (word.startsWith("--")) this.#readLong(word);
-      else if (/^-./.test(word)) this.#readShort(word);
-      else inputs.push(word);
-    }
-    this.words = [...this.words, "--", ...inputs, ...args.slice(this.#nextIndex)];
+function normalized(args: readonly string[], flags: readonly Flag[]): string[] {
+  const words: string[] = [], inputs: string[] = [];
+  /** The arguments that are left, in reverse order. */
+  const rest = args.toReversed();
+  while (rest.length > 0) {
+    const word = rest.pop()!;
+    if (word === "--") break;
+    if (word.startsWith("--")) words.push(longFlag(word, rest, flags));
+    else if (/^-./.test(word)) words.push(...shortFlags(word, rest, flags));
+    else inputs.push(word);
   }
+  return [...words, "--", ...inputs, ...rest.reverse()];
+}
 
-  #readLong(word: string): void {
-    const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
-    const flag = this.#flags.find((flag) => typedName(flag) === name);
-    if (flag === undefined) this.words.push(name === "" ? word : `--${name}`);
-    else if (flag.value !== undefined) this.#putValue(flag, `--${name}`, value);
-    else if (value === undefined) this.words.push(word);
-    else throw new UsageError(`Cannot give --${name} a value: it is a switch`);
-  }
+function longFlag(word: string, rest: string[], flags: readonly Flag[]): string {
+  const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
+  const flag = flags.find((flag) => typedName(flag) === name);
+  if (flag === undefined) return name === "" ? word : `--${name}`;
+  if (flag.value !== undefined) return withValue(flag, `--${name}`, value, rest);
+  if (value === undefined) return word;
+  throw new UsageError(`Cannot give --${name} a value: it is a switch`);
+}
 
-  /** Reads one flag, several switches (`-hV`), or a flag with its value (`-c20`, `-c=20`). */
-  #readShort(word: string): void {
-    this.#refuseSingleDash(word);
-    for (let i = 1; i < word.length; i++) {
-      const flag = this.#flags.find(({ short }) => short === word[i]);
-      if (flag === undefined) return void this.words.push(`-${word.slice(i)}`);
-      if (flag.value !== undefined) {
-        const value = word.slice(i + 1).replace(/^=/, "");
-        return this.#putValue(flag, `-${word[i]}`, value === "" ? undefined : value);
-      }
-      this.words.push(`--${flag.name}`);
-    }
-  }
-
-  /** Throws for a long flag with one dash: `-model x` would mean `-m odel` and an input "x". */
-  #refuseSingleDash(word: string): void {
-    const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
-    if (name === undefined || !this.#flags.some((flag) => typedName(flag) === name)) return;
+/** Reads one flag, several switches (`-hV`), or a flag with its value (`-c20`, `-c=20`). */
+function shortFlags(word: string, rest: string[], flags: readonly Flag[]): string[] {
+  // `-model x` would mean `-m odel` and an input "x".
+  const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
+  if (name !== undefined && flags.some((flag) => typedName(flag) === name)) {
     throw new UsageError(`Cannot use -${name}: long flags have two dashes, as in --${name}`);
   }
-
-  /**
-   * @param typed The flag as the user typed it, for errors.
-   * @param inlineValue The value in the same word.
-   */
-  #putValue(flag: Flag, typed: string, inlineValue: string | undefined): void {
-    const value = inlineValue ?? this.#takeValue(flag, typed);
-    if (value === "" && !flag.isValueOptional) throw missingValue(flag, typed);
-    this.words.push(`--${flag.name}=${value}`);
-  }
-
-  #takeValue(flag: Flag, typed: string): string {
-    const nextWord = this.#args[this.#nextIndex];
-    if (flag.isValueOptional) {
-      if (nextWord === undefined || !canOnlyBeValue(flag.name, nextWord)) return "";
-    } else if (nextWord === undefined) {
-      throw missingValue(flag, typed);
-    } else if (/^-\D/.test(nextWord)) {
-      // The value of `-o` was forgotten, as in `-o -m x`. A negative number is a value.
-      throw doubtfulValue(flag, typed, nextWord);
+  const words: string[] = [];
+  for (let i = 1; i < word.length; i++) {
+    const flag = flags.find(({ short }) => short === word[i]);
+    if (flag === undefined) return [...words, `-${word.slice(i)}`];
+    if (flag.value !== undefined) {
+      const value = word.slice(i + 1).replace(/^=/, "") || undefined;
+      return [...words, withValue(flag, `-${word[i]}`, value, rest)];
     }
-    this.#nextIndex++;
-    return nextWord;
+    words.push(`--${flag.name}`);
   }
+  return words;
+}
+
+/**
+ * @param typed The flag as the user typed it, for errors.
+ * @param inlineValue The value in the same word.
+ * @param rest The next argument is taken from here if it is the value.
+ */
+function withValue(
+  flag: Flag,
+  typed: string,
+  inlineValue: string | undefined,
+  rest: string[],
+): string {
+  const value = inlineValue ?? takeValue(flag, typed, rest);
+  if (value === "" && !flag.isValueOptional) throw missingValue(flag, typed);
+  return `--${flag.name}=${value}`;
+}
+
+function takeValue(flag: Flag, typed: string, rest: string[]): string {
+  const next = rest.at(-1);
+  if (flag.isValueOptional) {
+    if (next === undefined || !canOnlyBeValue(flag.name, next)) return "";
+  } else if (next === undefined) {
+    throw missingValue(flag, typed);
+  } else if (/^-\D/.test(next)) {
+    // The value of `-o` was forgotten, as in `-o -m x`. A negative number is a value.
+    throw doubtfulValue(flag, typed, next);
+  }
+  rest.pop();
+  return next;
 }
 
 function missingValue({ value }: Flag, typed: string): UsageError {
