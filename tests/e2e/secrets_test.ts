@@ -91,7 +91,9 @@ Deno.test("the command that continues names no secret of an address, and works w
   const halted = await runCli([...args, "--base-url", typed]);
   assertExit(halted, 5);
   assertHidden(halted);
-  const command = /To continue:?\s+deno task distill (.*)/.exec(halted.stderr)?.[1] ?? "";
+  const printed = /To continue:?\s+deno task distill (.*)/.exec(halted.stderr)?.[1] ?? "";
+  // No word has spaces. On Windows, the last one is in quotes.
+  const command = printed.replaceAll('"', "");
   assertStringIncludes(command, "--base-url @env:OPENAI_BASE_URL");
   const unset = await runCli(command.split(" "));
   assertExit(unset, 2);

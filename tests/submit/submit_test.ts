@@ -880,13 +880,15 @@ Deno.test("a file that the merge could not write is refused before the job is in
   assertEquals(await dir.exists("out"), false);
 });
 
+const UNIT = Deno.build.os === "windows" ? "character" : "byte";
+
 Deno.test("a name that is too long for the files of the shards is refused before the job is in the queue", async () => {
   await using dir = await tempDir();
   const input = await dir.write(`${"x".repeat(211)}.jsonl`, prompts(0, 4));
   const flags = ["-o", dir.path("out/"), "--shards=2", "-m", "m"];
   const { code, stdout, stderr } = await runCli(["submit", "slurm", input, ...flags]);
   assertEquals([code, stdout], [2, ""], stderr);
-  assertStringIncludes(stderr, "its name is 1 byte too long. Name a shorter output");
+  assertStringIncludes(stderr, `its name is 1 ${UNIT} too long. Name a shorter output`);
 });
 
 Deno.test("--program is words or the path of a file, which may have spaces", async () => {

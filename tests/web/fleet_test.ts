@@ -6,6 +6,7 @@ import { SinkError, UsageError } from "../../lib/errors.ts";
 import { createFleetApp } from "../../web/fleet/server.ts";
 import { serveFolderMonitor } from "../../web/server.ts";
 import { FolderWatch } from "../../web/fleet/watch.ts";
+import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writePlan, writeStatus } from "./fleet_files.ts";
 
@@ -209,47 +210,56 @@ Deno.test("a script sees the runs of a folder as a page and as values", async ()
   await assertRejects(() => serveFolderMonitor(dir.path("other.jsonl")), UsageError, "no run of");
 });
 
-Deno.test("files of other programs, versions and kinds are left out or read as far as they can be", async () => {
-  await using dir = await tempDir();
-  const odd: Record<string, unknown> = {
-    half: '{"retort":"0.1.0","beat":',
-    foreign: { hello: "world", errors: [] },
-    number: 7,
-    older: { retort: "0.0.1", beat: 1, started: "", ended: false },
-    huge: statusOf(0, { total: 1e300, succeeded: -5, rate_per_s: 1e308, eta_s: 1e20 }),
-    kinds: { ...statusOf(0), errors: [null, "x", { count: "many" }], teachers: { a: 1 }, model: 3 },
-    'with "<b>spaces\nand lines"': statusOf(0, { name: "another", model: "<script>" }),
-    large: { ...statusOf(0), reason: "x".repeat(100_000) },
-  };
-  for (const [name, value] of Object.entries(odd)) {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    await dir.write(`out/.retort/${name}.status.json`, text);
-  }
-  await Deno.mkdir(dir.path("out/.retort/folder.status.json"));
-  await Deno.symlink("loop.status.json", dir.path("out/.retort/loop.status.json"));
-  const watch = new FolderWatch(dir.path("out"));
-  await watch.check();
-  const view = watch.view(10);
-  const namesWith = (isSilent: boolean) =>
-    view.rows.flatMap(({ name, state }) => (state === "silent") === isSilent ? [name] : [])
-      .toSorted();
-  assertEquals(namesWith(true), ["half", "loop"]);
-  assertEquals(namesWith(false), [
-    "huge",
-    "kinds",
-    "older",
-    'with "<b>spaces\nand lines"',
-  ]);
-  assertEquals([view.done, view.rate_per_s, view.errors.length], [102 + 402 + 402, 20, 2]);
-  // A run whose file is no status any more is dead.
-  await dir.write("out/.retort/older.status.json", "null");
-  await dir.write("out/.retort/kinds.status.json", "x".repeat(100_000));
-  for (let checks = 0; checks < 12; checks++) await watch.check();
-  assertEquals(watch.view(10).states, { silent: 2, dead: 4 });
-  // A file that is gone for a minute is forgotten.
-  await Deno.remove(dir.path("out/.retort"), { recursive: true });
-  for (let checks = 0; checks < 14; checks++) await watch.check();
-  assertEquals(watch.isEmpty, true);
-  await dir.write("out/.retort", "a file");
-  await assertRejects(() => watch.check(), SinkError, "Cannot read");
-});
+Deno.test(
+  "files of other programs, versions and kinds are left out or read as far as they can be",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const odd: Record<string, unknown> = {
+      half: '{"retort":"0.1.0","beat":',
+      foreign: { hello: "world", errors: [] },
+      number: 7,
+      older: { retort: "0.0.1", beat: 1, started: "", ended: false },
+      huge: statusOf(0, { total: 1e300, succeeded: -5, rate_per_s: 1e308, eta_s: 1e20 }),
+      kinds: {
+        ...statusOf(0),
+        errors: [null, "x", { count: "many" }],
+        teachers: { a: 1 },
+        model: 3,
+      },
+      'with "<b>spaces\nand lines"': statusOf(0, { name: "another", model: "<script>" }),
+      large: { ...statusOf(0), reason: "x".repeat(100_000) },
+    };
+    for (const [name, value] of Object.entries(odd)) {
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      await dir.write(`out/.retort/${name}.status.json`, text);
+    }
+    await Deno.mkdir(dir.path("out/.retort/folder.status.json"));
+    await Deno.symlink("loop.status.json", dir.path("out/.retort/loop.status.json"));
+    const watch = new FolderWatch(dir.path("out"));
+    await watch.check();
+    const view = watch.view(10);
+    const namesWith = (isSilent: boolean) =>
+      view.rows.flatMap(({ name, state }) => (state === "silent") === isSilent ? [name] : [])
+        .toSorted();
+    assertEquals(namesWith(true), ["half", "loop"]);
+    assertEquals(namesWith(false), [
+      "huge",
+      "kinds",
+      "older",
+      'with "<b>spaces\nand lines"',
+    ]);
+    assertEquals([view.done, view.rate_per_s, view.errors.length], [102 + 402 + 402, 20, 2]);
+    // A run whose file is no status any more is dead.
+    await dir.write("out/.retort/older.status.json", "null");
+    await dir.write("out/.retort/kinds.status.json", "x".repeat(100_000));
+    for (let checks = 0; checks < 12; checks++) await watch.check();
+    assertEquals(watch.view(10).states, { silent: 2, dead: 4 });
+    // A file that is gone for a minute is forgotten.
+    await Deno.remove(dir.path("out/.retort"), { recursive: true });
+    for (let checks = 0; checks < 14; checks++) await watch.check();
+    assertEquals(watch.isEmpty, true);
+    await dir.write("out/.retort", "a file");
+    await assertRejects(() => watch.check(), SinkError, "Cannot read");
+  },
+);

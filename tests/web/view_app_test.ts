@@ -128,7 +128,7 @@ Deno.test("view: saves a selection for its own page, and writes nothing else", a
   const saved = await (await post(JSON.stringify({ ids }))).json();
   assertEquals([saved.count, await Deno.readTextFile(saved.path)], [2, "b\nc\n"]);
   const all = await (await post(JSON.stringify({ where: 'status == "answered"' }))).json();
-  assertEquals([all.path.split("/").at(-1), await Deno.readTextFile(all.path)], [
+  assertEquals([all.path.split(/[\\/]/).at(-1), await Deno.readTextFile(all.path)], [
     "selection-2.uids",
     "a\nb\na#1\n",
   ]);
