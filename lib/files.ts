@@ -1,6 +1,5 @@
 /**
- * Paths, file operations that the standard library lacks, and plain-language reasons for system
- * errors.
+ * Paths, file operations, and reasons for system errors in plain language.
  *
  * @module
  */

@@ -9,7 +9,7 @@
  * collide are detected by their different content, and reported.
  *
  * The first 10,000 SHA-256s are from `node:crypto`, which is loaded anyway and takes 2.5 µs a text
- * from the start, where WebAssembly takes 5. WebAssembly hashes later texts, because on Deno 2.9.6
+ * at the start, where WebAssembly takes 5. WebAssembly hashes later texts, because on Deno 2.9.6
  * each call of `node:crypto` leaves native memory until the next major garbage collection, 120 MB
  * over 500,000 calls.
  *

@@ -254,8 +254,8 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set([...BODY_PARAMS.keys(), ...OTHE
 
 export function unknownParamNotices(names: readonly string[]): string[] {
   return names.filter((name) => !KNOWN_NAMES.has(name)).map((name) => {
-    return `The parameter "${name}" is not one that servers are known to have, ` +
-      `and is sent as it is${suggestion(name, KNOWN_NAMES)}`;
+    const hint = suggestion(name, KNOWN_NAMES);
+    return `Retort does not know the parameter "${name}", and sends it as it is${hint}`;
   });
 }
 

@@ -3,13 +3,14 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** A shorter word matches only up to case and separators: `X` is `x`, but not `y`. */
+/** A shorter word matches only a name that differs in nothing but case and separators: `X` is `x`,
+ * but not `y`. */
 const MIN_LETTERS = 3;
 
 /**
- * Returns the name that `word` probably misspells. A quarter of its letters may differ, but always
- * one, and never more than three: `seed` is not `keep`, and `message_id` not `messages`. Names that
- * differ only in case and separators are the same: `maxTokens` is `max_tokens`.
+ * Returns the name that `word` probably misspells. Up to a quarter of its letters may differ, but
+ * at least one and at most three: `seed` is not `keep`, and `message_id` is not `messages`. Names
+ * that differ only in case and separators are the same: `maxTokens` is `max_tokens`.
  */
 export function similarName(word: string, names: Iterable<string>): string | undefined {
   const all = [...names];

@@ -48,7 +48,7 @@ export function delay(
 
 /** Like `setInterval`, until the returned function is called. All intervals share one timer, and
  * callbacks may come early, together with others: a wake-up of the process costs 0.3 ms of CPU.
- * Keeps the process alive only if an option says so: a run's sockets do. */
+ * Keeps the process alive only if an option says so: the sockets of a run do that already. */
 export function every(
   intervalMs: number,
   callback: () => void,
@@ -204,7 +204,9 @@ export class RateMeter {
     this.#counts[this.#slot % this.#counts.length] += count;
   }
 
-  /** @param windowMs The last part of the window that counts. @default all of it */
+  /** The number of events.
+   *
+   * @param windowMs The last part of the window that counts. @default all of it */
   sum(now: number, windowMs: number = this.#options.windowMs): number {
     this.#advance(now);
     let sum = 0;
@@ -214,7 +216,9 @@ export class RateMeter {
     return sum;
   }
 
-  /** @param windowMs The last part of the window that counts. @default all of it */
+  /** The number of events per second.
+   *
+   * @param windowMs The last part of the window that counts. @default all of it */
   perSecond(now: number, windowMs: number = this.#options.windowMs): number {
     const { slotMs, minSpanMs } = this.#options;
     const sum = this.sum(now, windowMs);

@@ -60,7 +60,7 @@ export interface Checks extends Disposable {
 
 /**
  * Creates the checks, in this order: JSON or its schema, pattern, `check`. Patterns and schemas are
- * checked in a worker, because a regular expression can take hours for one answer.
+ * checked in a worker by default, because a regular expression can take hours for one answer.
  *
  * @throws {TypeError} when the JSON Schema is invalid, or no worker can be started
  * @throws {RangeError} when the pattern is empty or not a regular expression, or the schema names

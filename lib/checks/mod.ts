@@ -3,8 +3,8 @@
  * caller's own.
  *
  * In: a completion and its row. Out: why the completion is rejected or could not be checked, or
- * nothing. A check never changes an answer and never calls the teacher. Patterns and schemas run in
- * a worker, which gives up an answer after a second.
+ * nothing. A check never changes an answer and never calls the teacher. By default, patterns and
+ * schemas run in a worker, which gives up on an answer after a second.
  *
  * @module
  */

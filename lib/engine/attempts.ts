@@ -109,7 +109,7 @@ export class Attempts {
       if (thrown === undefined) return this.#answered(work, completion, ending);
     }
     const result = this.#attemptFailed(work, asTeacherError(thrown));
-    // Called after the failure was handled, because that may have halted the teacher or the run.
+    // Called last, because `#attemptFailed` may have halted the teacher or the run.
     this.#options.onEnd();
     return result;
   }
@@ -207,7 +207,7 @@ export class Attempts {
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, action, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
-    // Otherwise, the answer is from an earlier run, which counted its attempt and tokens.
+    // Without an attempt, the answer is from an earlier run, which counted its attempt and tokens.
     if (work.attempts > 0) {
       const reported = params === undefined ? "failed" : this.#options.unfinishedAction();
       this.#report(work, { failure, action: reported, isThrottled: false, completion });

@@ -91,7 +91,7 @@ export class Engine {
       signal: this.#calls.signal,
       onAttempt: () => this.#options.onAttempt?.(this.unwritten),
       onEnd: () => {
-        // The teacher may have capacity.
+        // The teacher may have room for another attempt.
         if (this.#lanes.hasIdle) this.#wake();
       },
       silence: this.#state.silence,
@@ -147,8 +147,9 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Resolves when all rows are finished, or the engine was stopped, halted or aborted. Rejects,
-   * once all lanes have ended, with the error of the source or the sink. */
+  /** Resolves when all rows are finished, or the engine was stopped, halted or aborted. Rejects
+   * with the error of the source or the sink. Waits for all lanes to end, unless `leave()` is
+   * called. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#departure.promise]);
@@ -188,8 +189,8 @@ export class Engine {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempts until all gates are open. A pause closes one, and each full disk
-   * another. */
+  /** Starts no attempts until all gates are open. A pause closes a gate, and so does each full
+   * disk. */
   closeGate(name: string): void {
     this.#updateRowClock();
     this.#state.gates.add(name);

@@ -61,8 +61,9 @@ export interface EngineOptions {
   /** The model, as the server named it, of the last answer that earlier runs got from a teacher.
    * @default unknown */
   lastModelOf?: (teacher: Teacher) => string | undefined;
-  /** How long to wait for an unreachable teacher before any teacher has answered, in milliseconds.
-   * @default 60,000; 0 if the host does not exist */
+  /** How long to wait for an unreachable teacher before any teacher has answered, and for a teacher
+   * to join while none can be used, in milliseconds. @default 60,000; 0 for an unreachable teacher
+   * whose host does not exist */
   waitForTeacherMs?: number;
   /** Whether rejected rows are held back until it is known whether the row or the teacher is the
    * cause. @default true */

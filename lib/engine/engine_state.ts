@@ -31,8 +31,8 @@ interface EngineParts {
 /** The default of `waitForTeacherMs` if the host exists. */
 export const WAIT_FOR_TEACHER_MS = 60_000;
 
-/** The minimum wait for a teacher to join once rows were finished: a rolling restart takes minutes,
- * and Slurm or Kubernetes jobs (`submit`) never repeat a halted run. */
+/** The minimum wait for a teacher to join once any row is finished: a rolling restart takes
+ * minutes, and Slurm or Kubernetes jobs (`submit`) never repeat a halted run. */
 export const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
 export class EngineState {
@@ -44,7 +44,7 @@ export class EngineState {
   #haltReason: string | undefined;
   /** Since when no teacher can be used; undefined while one can. */
   #unusableSince: number | undefined;
-  /** Since when no server is found at any teacher; undefined while one is, or may be. */
+  /** Since when no server was found for any teacher; undefined while a server may be reached. */
   #absentSince: number | undefined;
   #lastReported: RunState = "running";
 
@@ -143,7 +143,7 @@ export class EngineState {
     }
   }
 
-  /** Halts the run once it has waited long enough. */
+  /** Tells the user that the run waits, and halts the run once it has waited long enough. */
   #waitForTeacher(): void {
     const { options, now, onHalt } = this.#parts;
     const isNew = this.#unusableSince === undefined;
@@ -189,7 +189,8 @@ function firstOutageNotice({ isUnreachable, reason, teacher, now, breaker }: End
 
 const MIN_SHOWN_MS = 60_000;
 
-/** Time without an answer until the first notice. It doubles with every notice. */
+/** Time without an answer until the first notice. The time until the next notice is always twice as
+ * long. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
 /** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,
@@ -254,8 +255,8 @@ interface ModelHistory {
   readonly seen: Set<string>;
 }
 
-/** Passes the notices of teachers on to the user, and adds one when a teacher answers as another
- * model than before. Routers and gateways name the new model only in answers. */
+/** Passes the notices of teachers on to the user, and adds a notice when a teacher answers as a
+ * different model than before. Routers and gateways name the new model only in answers. */
 export class TeacherNotices {
   readonly #options: AttemptsOptions;
   /** A weak map, because teachers that have left are not removed. */

@@ -1,6 +1,6 @@
 /**
- * Evidence against a teacher (repeated rejections and other bad answers), with advice for the user,
- * and against the settings of a run (useless answers).
+ * Evidence that a teacher is the cause of failures (repeated rejections and other bad answers), or
+ * that the settings of a run are (useless answers), with advice for the user.
  *
  * @module
  */
@@ -15,9 +15,10 @@ import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** A teacher is halted after it has rejected or badly answered this many rows: `FIRST_LIMIT` until
- * it gives a good answer, `LATER_LIMIT` from then on. */
+/** A teacher that has not given a good answer is halted after it has rejected or badly answered
+ * this many rows. */
 const FIRST_LIMIT = 3;
+/** Replaces `FIRST_LIMIT` once the teacher has given a good answer. */
 const LATER_LIMIT = 20;
 
 export interface FailedCall {
@@ -37,7 +38,7 @@ export interface HeldRow {
  * leaves no doubt (`isCertain`), as a web page does, or if the row has no attempts left. */
 const BAD_ANSWERS_PER_ROW = 2;
 
-export interface SuspicionOptions {
+export interface EvidenceOptions {
   /** Whether key, model and parameters need no proof: `laterLimit` then applies from the start. */
   readonly isTrusted: boolean;
   /** How many rows must count against a teacher that has given a good answer. Infinity never blames
@@ -63,7 +64,7 @@ export class RepeatedBadAnswers {
   count = 0;
   #limit: number;
 
-  constructor({ isTrusted, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
+  constructor({ isTrusted, laterLimit = LATER_LIMIT, holdsRows }: EvidenceOptions) {
     this.#holdsRows = holdsRows;
     this.#laterLimit = laterLimit;
     this.#limit = isTrusted ? laterLimit : FIRST_LIMIT;

@@ -1,5 +1,5 @@
 /**
- * Runs lanes. Each lane works on one item at a time, and their number can change at any moment.
+ * Runs lanes. Each lane works on one item at a time. The number of lanes can change at any moment.
  *
  * Concurrency is `pooledMap` over lanes, not over rows. Over rows, `pooledMap` races all running
  * promises at every step: 100,000 rows of 50 ms at concurrency 2,000 took 112.8 s and 989 MB
@@ -104,7 +104,7 @@ export class Lanes<T, R> {
     }
   }
 
-  /** Never rejects, because that would hang `pooledMap`. */
+  /** Never rejects, because a rejection would hang `pooledMap`. */
   async #runLane(): Promise<void> {
     try {
       while (!this.#isSurplus()) {
@@ -147,7 +147,9 @@ export class Lanes<T, R> {
   }
 }
 
-/** @throws {RangeError} unless it is a whole number from 1 to 100,000 */
+/** Checks a concurrency, and returns it.
+ *
+ * @throws {RangeError} If it is not a whole number from 1 to 100,000. */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     const problem = `Cannot use concurrency ${shown(concurrency)}`;

@@ -106,8 +106,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "pool"
 >;
 
-/** Milliseconds until the next attempt; `late` if the row's time would be up before, `spent` if the
- * row has no attempts left. */
+/** Milliseconds until the next attempt; `late` if the row's time would be up before then, `spent`
+ * if the row has no attempts left. */
 type RowWait = number | "late" | "spent";
 
 export class RowWaits {
@@ -170,8 +170,8 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Returns the milliseconds until a teacher accepts the row: its last teacher after the requested
-   * wait, or another teacher. */
+  /** Records the requested wait. Returns the milliseconds until a teacher accepts the row: its last
+   * teacher after that wait, or another teacher. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
     const waits = work.requestedWaits ??= new Map();

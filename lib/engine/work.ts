@@ -33,8 +33,8 @@ export class Work implements SentAttempt {
   ticket = 0;
   startedAt = 0;
   inFlightAtStart = 0;
-  /** The teacher whose last answer had no known finish reason. Another teacher is preferred
-   * next. */
+  /** The teacher whose last answer to the row had no known finish reason. The next attempt prefers
+   * another teacher. */
   avoided: Endpoint | undefined;
   attempts = 0;
   /** Failed attempts that count against `maxAttempts`. Throttling, failed connections, outages and
@@ -43,7 +43,7 @@ export class Work implements SentAttempt {
   /** Attempts that timed out; `faults` includes them. */
   timeouts = 0;
   throttled = 0;
-  /** Waits after attempts that count. Their number is the exponent of the backoff. */
+  /** The number of waits after attempts that count: the exponent of the backoff. */
   waits = 0;
   /** Answers requested because an earlier one was empty, rejected or a refusal. */
   resamples = 0;
@@ -63,8 +63,8 @@ export class Work implements SentAttempt {
   isUnchecked = false;
   requestedWaits: RequestedWaits | undefined;
   excludedWait: ExcludedWait | undefined;
-  /** When the row's time is up, on the clock `rowNow`; undefined without a limit, and until an
-   * attempt starts its time. */
+  /** When the row's time is up, on the clock `rowNow`; undefined without a limit, and before the
+   * row's time starts. */
   deadlineAt: number | undefined;
   /** Milliseconds left of the row's time when it got its teacher; undefined without a limit. */
   timeoutMs: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * Chooses the row that is sent next, which is a due retry or a new row, and its teacher.
+ * Chooses which row is sent next, a due retry or a new row, and to which teacher.
  *
  * @module
  */
@@ -227,8 +227,8 @@ export class RowBuffer<T> {
    * batch) or a pull is in progress.
    *
    * @param onPulled Called without an argument after a batch, and at the end of the source. If the
-   * source failed, called with its error. While earlier rows are left, it is not called: a later
-   * pull reports the error.
+   * source failed, called with its error once no earlier rows are left: until then, the pull
+   * reports nothing, and a later pull reports the error.
    */
   pull(onPulled: OnPulled): void {
     const hasEnough = this.#readsAhead ? this.#next.length > 0 : !this.isEmpty;

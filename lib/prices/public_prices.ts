@@ -47,8 +47,9 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** Returns the cost of answers, even where a row names another model. If the price of that model is
- * unknown, the teacher's own price applies: with free answers, budgets would not hold. */
+/** Returns a function for the cost of an answer, even if its row names another model. If the price
+ * of that model is unknown, the teacher's own price applies: if these answers were free, budgets
+ * would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -191,8 +192,8 @@ function genaiProviderAt(address: string): string | undefined {
 }
 
 /** Whether the pattern matches the complete host. Patterns are anchored only at the start, so
- * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. One has `.*` before
- * the host, which may match into the path. Another ends before the top-level domain. */
+ * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. One pattern has `.*`
+ * before the host, which may match into the path; another ends before the top-level domain. */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
   if (expression.test(`https://localhost${path}`)) return false;

@@ -1,6 +1,6 @@
 /**
- * The events of a run, for all listeners, and what `run()` and `snapshot()` return, which is made
- * from events. Names in events are a wire format, hence snake_case; results have camelCase.
+ * The events of a run, for all listeners, and the results of `run()` and `snapshot()`, which are
+ * made from events. Names in events are a wire format, hence snake_case; results have camelCase.
  *
  * @module
  */
@@ -154,7 +154,7 @@ export interface Snapshot {
   succeeded: number;
   /** Rows of this run whose failure is on disk. */
   failed: number;
-  /** Attempts sent and not answered yet. */
+  /** Attempts sent and not answered yet, and answers that are being checked. */
   in_flight: number;
   /** Rows in the retry queue, between two attempts. */
   waiting: number;
@@ -209,8 +209,8 @@ export interface Snapshot {
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */
   budget_usd: number | null;
-  /** A new budget must be above this, or the run ends; for a shard, the new budget is that of all
-   * shards together. Null if no price is known. */
+  /** A new budget must be above this, or the run ends; for a shard, it is the budget of all shards
+   * together. Null if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;

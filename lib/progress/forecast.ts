@@ -27,8 +27,8 @@ export class Forecast {
   #completionTokens = 0;
   #observedMs: number;
   /** How long the run was paused or a disk was full. */
-  #heldMs = 0;
-  #isHeld = false;
+  #suspendedMs = 0;
+  #isSuspended = false;
   #time: ShownEstimate = NO_ESTIMATE;
   #cost: ShownEstimate = NO_ESTIMATE;
 
@@ -46,7 +46,7 @@ export class Forecast {
 
   /** Called several times a second. */
   observe(nowMs: number, gauges: Gauges, counts: Counts): void {
-    if (isHeld(gauges) !== this.#isHeld) {
+    if (isSuspended(gauges) !== this.#isSuspended) {
       // A rate over both a pause and the time before it would describe neither.
       this.#rowRate = new RateMeter(nowMs, METER);
       this.#tokenRate = new RateMeter(nowMs, METER);
@@ -54,12 +54,12 @@ export class Forecast {
       this.#rowRate.add(nowMs, counts.settled - this.#settled);
       this.#tokenRate.add(nowMs, counts.completionTokens - this.#completionTokens);
     }
-    this.#isHeld = isHeld(gauges);
+    this.#isSuspended = isSuspended(gauges);
     this.#settled = counts.settled;
     this.#completionTokens = counts.completionTokens;
     this.#projection.observe(nowMs, gauges.inFlight, gauges.waiting);
-    if (this.#isHeld) this.#heldMs += nowMs - this.#observedMs;
-    else this.#spread.observe(nowMs - this.#startMs - this.#heldMs, counts.settled);
+    if (this.#isSuspended) this.#suspendedMs += nowMs - this.#observedMs;
+    else this.#spread.observe(nowMs - this.#startMs - this.#suspendedMs, counts.settled);
     this.#observedMs = nowMs;
   }
 
@@ -67,12 +67,12 @@ export class Forecast {
   view(gauges: Gauges, rows: number | null) {
     const nowMs = this.#observedMs;
     // While the run is paused or the disk is full, the time left stays the same.
-    if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges);
+    if (rows !== null && !this.#isSuspended) this.#projectTime(rows, gauges);
     this.#cost = rows === null || gauges.costUsd === null
       ? NO_ESTIMATE
       : nextEstimate(this.#cost, this.#projection.projectCost(rows, gauges.costUsd));
     // While a paused run has nothing in flight, its rate is 0.
-    const isIdle = this.#isHeld && gauges.inFlight === 0;
+    const isIdle = this.#isSuspended && gauges.inFlight === 0;
     const rateOf = (rate: RateMeter) => isIdle ? 0 : rate.perSecond(nowMs);
     return {
       rate_per_s: rateOf(this.#rowRate),
@@ -94,7 +94,7 @@ export class Forecast {
       maxPerSecond,
       recentRows: this.#rowRate.sum(nowMs),
       recentRate: this.#rowRate.perSecond(nowMs),
-      elapsedMs: nowMs - this.#startMs - this.#heldMs,
+      elapsedMs: nowMs - this.#startMs - this.#suspendedMs,
       spread: this.#spread.factors(),
     });
     this.#time = nextEstimate(this.#time, projected);
@@ -105,7 +105,7 @@ function copyOf(range: readonly [number, number] | null): [number, number] | nul
   return range === null ? null : [...range];
 }
 
-function isHeld({ state }: Gauges): boolean {
+function isSuspended({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
 

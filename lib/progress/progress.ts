@@ -26,7 +26,7 @@ import {
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/** The beat is a timer that emits snapshots, so that no row reads a clock. */
+/** The interval of the beat, a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
 /** The interval while nothing changes: waking up costs more CPU than the beat. */
@@ -239,7 +239,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** Returns a shorter interval if the next snapshot would be late. */
+  /** The interval while nothing changes, shorter if the next snapshot would be late. */
   #idleBeatMs(nowMs: number): number {
     if (!this.#hasListeners) return IDLE_BEAT_MS;
     // A listener may have changed the state.

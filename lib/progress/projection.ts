@@ -2,7 +2,7 @@
  * Projects the end of a run and its cost.
  *
  * Short rows finish first, so the mean of the finished rows is too small: with answers of 1 s and
- * of 20 min, the first minutes show only those of 1 s. Two figures avoid this bias:
+ * of 20 min, the first minutes show only the short ones. Two figures avoid this bias:
  *
  * - **The cohorts.** Rows are grouped by the order in which they were sent (`sequence`). Once every
  *   row of the first cohorts has finished, their mean is unbiased. Cohorts after the first
@@ -105,7 +105,7 @@ export class Projection {
   #longestMs = 0;
   #settled = 0;
   #settledBusyMs = 0;
-  /** Rows of which an attempt was sent. */
+  /** Rows that were sent at least once. */
   #sent = 0;
   /** The busy time of all lanes. */
   #busyMs = 0;

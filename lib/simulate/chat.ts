@@ -204,7 +204,7 @@ const SENTENCE_PARTS = [
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** Padding begins at one of this number of sentences of `filler`. */
+/** Padding begins at one of the first `START_COUNT` sentences of `filler`. */
 const START_COUNT = 512;
 /** The offsets of these sentences in `filler`. */
 const startOffsets: number[] = [];

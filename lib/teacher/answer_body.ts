@@ -285,7 +285,7 @@ function errorFrom(
   });
 }
 
-/** The status, from 400 to 599, that an error states in its fields, as those of OpenRouter and
+/** The status, from 400 to 599, that an error states in its fields, as errors of OpenRouter and
  * MiniMax (`http_code`) do. */
 function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode, http_code: httpCode } = asObject(error) ?? {};

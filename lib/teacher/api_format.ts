@@ -83,7 +83,7 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
 }
 
 /** The endpoint for base models, which continue one text and know no roles. The choices of its
- * answers have a `text`, like those of old chat servers. */
+ * answers have a `text`, as in old chat servers. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",

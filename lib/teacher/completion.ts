@@ -65,9 +65,9 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
 const TICKS_PER_USD = 1e10;
 
 /**
- * Reads token counts. Null if the counts of the answer are unknown, or all are 0, because some
- * servers count nothing: the answer would be free, and no cost limit would be reached. If a server
- * states only the cost, all counts are 0.
+ * Reads token counts. Null if the counts of the answer are unknown or all 0: some servers count
+ * nothing, and with counts of 0, the answer would be free and no cost limit would be reached. If a
+ * server states only the cost, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */

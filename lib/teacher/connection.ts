@@ -218,7 +218,7 @@ function readBeforeReset(socket: Socket): void {
 export class OddHead extends Error {}
 
 /** Returns what is odd about a head; undefined if {@linkcode HeadFilter} cannot repair it. With
- * `hasHead`, undici has read the head, so that a rejected line is one of a chunked body. */
+ * `hasHead`, undici has read the head, so a rejected line belongs to a chunked body. */
 function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
     return 'an unrequested "100 Continue"';

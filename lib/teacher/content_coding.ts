@@ -157,8 +157,8 @@ function mayHaveCoding(first: Uint8Array, coding: Coding): boolean {
   return !startsAsText(first);
 }
 
-/** Some servers omit this header. RFC 1950, 2.2: the method is 8, and both bytes as one number are
- * a multiple of 31. */
+/** Some servers omit this header. RFC 1950, 2.2: the method is 8, and the number that both bytes
+ * form is a multiple of 31. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
@@ -223,9 +223,9 @@ const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
 /** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send
- * without a label. In Latin-1, letters beyond ASCII are rarely neighbors, so fewer than a tenth may
- * be, and none may be part of valid UTF-8. A letter before a quote proves nothing: an answer may
- * end with half a character of UTF-8. */
+ * without a label. In Latin-1, letters beyond ASCII rarely follow each other, so fewer than a tenth
+ * may be followed by another, and none may be part of valid UTF-8. A letter before a quote proves
+ * nothing: an answer may end with half a character of UTF-8. */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
   let letters = 0, followedByAnother = 0, followedByAscii = 0;

@@ -182,7 +182,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: "the other side closed the connection",
   EMFILE: "too many open files: lower -c, or raise ulimit -n",
   EADDRNOTAVAIL: "no free port on this machine: lower -c",
-  // What Deno makes of EADDRNOTAVAIL.
+  // Deno reports EADDRNOTAVAIL with this code.
   EINVAL: "no free port on this machine (lower -c), or an invalid address",
   UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
   UND_ERR_SOCKET: "the other side closed the connection",
@@ -191,8 +191,8 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
   // Alerts with which a server ends the TLS handshake.
   HandshakeFailure: "it rejects the host name, the ciphers or a client without a certificate",
-  NoApplicationProtocol: "it speaks HTTP/2 only, and Retort HTTP/1.1",
-  ProtocolVersion: "it speaks no version of TLS from 1.2 on",
+  NoApplicationProtocol: "it speaks only HTTP/2, and Retort only HTTP/1.1",
+  ProtocolVersion: "it does not support TLS 1.2 or later",
   UnrecognisedName: "it does not know this host name",
 };
 
@@ -207,7 +207,7 @@ export function networkError(
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
-  // undici's only sign that a proxy opens no tunnel.
+  // undici says only in this message that a proxy opens no tunnel.
   const refusal = /^Proxy response \((\d+)\)/.exec(message)?.[1];
   // tinyproxy rejects credentials with 401.
   if (refusal === "407" || refusal === "401") {
@@ -244,7 +244,7 @@ export function networkError(
 /** A connection that breaks sooner was not cut for being idle: most gateways wait 30 s or more. */
 const IDLE_MS = 20_000;
 
-/** What brings the first byte of an answer sooner. */
+/** Returns advice that makes the first byte of an answer arrive sooner. */
 export function remedyFor(isStreamed: boolean | undefined): string {
   return isStreamed === true ? "lower -c" : "use --stream";
 }

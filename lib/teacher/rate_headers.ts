@@ -19,7 +19,7 @@ interface LimitState {
   resetMs: number | undefined;
 }
 
-/** Numbers without a unit are durations below this value, and Unix times in seconds from it up. */
+/** From this value up, numbers without a unit are Unix times in seconds; below it, durations. */
 const MIN_UNIX_S = 1e9;
 /** From this value up, numbers without a unit are Unix times in milliseconds. */
 const MIN_UNIX_MS = 1e12;

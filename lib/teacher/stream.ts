@@ -63,7 +63,7 @@ export class StreamReader implements EventSink {
   #hasDeltaToken = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
-  /** Whether a chunk of the answer came without a finish reason. If none has, the server may put a
+  /** Whether a chunk of the answer came without a finish reason. If none did, the server may put a
    * reason into every chunk, so that no reason shows the end. */
   #hasOpenChunk = false;
   /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
@@ -280,8 +280,8 @@ function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean 
 /** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Lists grow in place: copying them for each token would take quadratic time. Values below
- * `levels` are replaced, not merged; fields such as `logprobs` have about three levels. */
+/** Lists grow in place: copying them for each token would take quadratic time. Values deeper
+ * than `levels` are replaced, not merged; fields such as `logprobs` have about three levels. */
 function merge(kept: unknown, value: unknown, levels = 16): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];

@@ -111,7 +111,7 @@ Deno.test("--quiet prints problems only", async () => {
   );
   assertStringIncludes(
     await quiet([good, "-o", dir.path("other/"), "-p", "temperatur=1", "-q"], 0),
-    'Warning: The parameter "temperatur" is not one that servers are known to have',
+    'Warning: Retort does not know the parameter "temperatur", and sends it as it is',
   );
   const other = dir.path("another/");
   const dryRun = await distill(server, [
@@ -124,7 +124,7 @@ Deno.test("--quiet prints problems only", async () => {
     "--dry-run",
   ]);
   assertExit(dryRun, 0);
-  assertStringIncludes(dryRun.stderr, 'Warning: The parameter "temperatur" is not one');
+  assertStringIncludes(dryRun.stderr, 'Warning: Retort does not know the parameter "temperatur"');
   assertEquals(await said(["verify", good, "-o", out, "-q"], 0), "");
   const exported = dir.path("train.jsonl");
   const args = ["export", `${out}good.jsonl`, "-o", exported, "--format", "messages", "-q"];

@@ -1,8 +1,8 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
+  type EvidenceOptions,
   type HeldRow,
   RepeatedRejections,
-  type SuspicionOptions,
 } from "../../lib/engine/evidence.ts";
 import { Work } from "../../lib/engine/work.ts";
 import type { Failure, Outcome } from "../../lib/row.ts";
@@ -14,7 +14,7 @@ function refused(uid: string, message = "No such field", status = 400): HeldRow 
   return { work, outcome: work.outcome(undefined, failure) };
 }
 
-function newRejections(options: Partial<SuspicionOptions> = {}): RepeatedRejections {
+function newRejections(options: Partial<EvidenceOptions> = {}): RepeatedRejections {
   return new RepeatedRejections({ isTrusted: false, holdsRows: true, ...options });
 }
 

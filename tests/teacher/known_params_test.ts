@@ -30,7 +30,7 @@ Deno.test("unknownParamNotices() names the parameter that was probably meant", (
   for (const [name, meant] of cases) {
     const hint = meant === undefined ? "" : `. Did you mean "${meant}"?`;
     assertEquals(unknownParamNotices([name]), [
-      `The parameter "${name}" is not one that servers are known to have, and is sent as it is${hint}`,
+      `Retort does not know the parameter "${name}", and sends it as it is${hint}`,
     ]);
   }
 });
@@ -55,8 +55,8 @@ Deno.test("an unknown parameter is announced at the start and by --dry-run, and 
     for (const [name, meant] of [["temprature", "temperature"], ["topp", "top_p"]]) {
       assertStringIncludes(
         result.stderr,
-        `The parameter "${name}" is not one that servers are known to have, and is sent as it is. ` +
-          `Did you mean "${meant}"?`,
+        `Retort does not know the parameter "${name}", and sends it as it is. Did you mean ` +
+          `"${meant}"?`,
       );
     }
     assert(!/parameter "(top_k|seed)"/.test(result.stderr), result.stderr);

@@ -200,8 +200,8 @@ export class Budget {
     this.#unestimated.clear();
   }
 
-  /** The price of the mean token counts at this teacher, for an answer without token counts. If
-   * that is unknown, and for other answers, the mean of the known costs. */
+  /** Estimates an unknown cost. If only the token counts are missing, prices the mean counts;
+   * otherwise, takes the mean of the known costs. */
   #estimateUsd(answer: PricedAnswer, teacher: Teacher): number {
     const { answers, ...sums } = this.#counted;
     const usage = {

@@ -119,8 +119,8 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether an answer is empty and its tokens were not counted. Ollama's cloud and LiteLLM send
- * that if the server behind them has failed, and Gemini sometimes does. */
+/** Whether an answer is empty and its tokens were not counted. Ollama's cloud and LiteLLM send such
+ * an answer if the server behind them has failed, and Gemini sometimes does, too. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

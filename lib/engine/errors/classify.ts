@@ -179,7 +179,7 @@ function verdictByMessage(error: TeacherError): Verdict {
   return isAboutRequest(message, code) ? FAIL : UNRECOGNIZED;
 }
 
-/** Returns the verdict for the first of these meanings that the message has. */
+/** Returns the verdict for the first of `meanings` that the message expresses. */
 function verdictAbout(
   { message, code, isRelayed }: TeacherError,
   ...meanings: readonly (Meaning & Topic)[]
@@ -249,7 +249,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
 
 function verdictOnFault(error: TeacherError, status: number): Verdict {
   if (isBlocked(error)) return VERDICTS.filter;
-  // A gateway has stopped waiting. Web servers send a page if the request itself is late.
+  // With 408, a gateway says that it has stopped waiting; with a page, a web server says that the
+  // request came late.
   return status === 408 && error.code !== "web_page" ? VERDICTS.timeout : VERDICTS.fault;
 }
 

@@ -60,8 +60,8 @@ const TOPICS = {
     /^channel error|(?:temporarily|service|currently) unavailable|internal server error|no models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** The server failed. Only for errors whose status says nothing: it is 2xx, or a router relays
-   * the error. */
+  /** The server failed. The patterns are broad: they are only for errors whose status says nothing
+   * (it is 2xx, or a router relays the error), and to rule out a content filter. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,

@@ -27,14 +27,14 @@ const MIN_PER_S = 0.2;
 /** The rate at the first throttling is taken to be at least this high. */
 const MIN_FIRST_PER_S = 100;
 
-/** After a trial, growth levels off at this fraction of the rate when the trial began: slightly
+/** After a trial, growth levels off at this fraction of the rate at which the trial began: slightly
  * above their limit, some teachers reject half of all attempts. */
 const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at most. */
 const MAX_GROWTH_FACTOR = 2;
 
 /** Above the rate before a decrease, growth is as fast as after a decrease by this fraction.
- * Otherwise, a multiple of that rate would be reached a minute after a small decrease. */
+ * Otherwise, after a small decrease, the rate would need a minute to reach a multiple of it. */
 const BEYOND_DECREASE = 0.5;
 /** The rate from which `BEYOND_DECREASE` applies. Below it, throttling shows too late that a rate
  * is too high. */
@@ -125,7 +125,7 @@ export class AdaptiveRate {
    * Called when a trial has shown that too much is sent.
    *
    * @param isRateAlone Whether only the rate is reduced, not the concurrency limit. Growth then
-   * levels off below the rate when the trial began.
+   * levels off below the rate at which the trial began.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(MIN_PER_S, perSecond);

@@ -31,16 +31,16 @@ const BURST_MS = 100;
 /** A careful start that is throttled continues from a lower limit, because its last step may have
  * been too large. It is over if it is throttled again before the limit has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
-/** How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`.
- * From there on, and after throttling, each answer adds one: answers to all attempts in flight
- * double the limit. */
+/** How a careful start grows. Below `linearFrom`, each answer multiplies the limit by `factor`.
+ * From `linearFrom` on, and after throttling, each answer adds one: answers to all attempts in
+ * flight double the limit. */
 interface StartGrowth {
   readonly factor: number;
   readonly linearFrom: number;
 }
 
-/** Allows 1, 3, 9, 27, 81 attempts. With a factor of 2, a start with 200 lanes would take longer by
- * the latency of an answer; with 4, twice as many attempts would be throttled. */
+/** Allows 1, 3, 9, 27, 81, 243 attempts. With a factor of 2, a start with 200 lanes would take
+ * longer by the latency of an answer; with 4, twice as many attempts would be throttled. */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
 /** Used after an outage, and for a limit that explores, whose first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };

@@ -48,8 +48,8 @@ export class Endpoint {
   inFlight = 0;
   /** Attempts so far. The number of an attempt, from 1, is its ticket. */
   attempts = 0;
-  /** The pool picks the teacher with the lowest `turns / weight`. These are its attempts, scaled so
-   * that a teacher that joins, or whose weight changes, has nothing to catch up. */
+  /** Attempts so far, scaled so that a teacher that joins, or whose weight changes, has nothing to
+   * catch up. The pool picks the teacher with the lowest `turns / weight`. */
   turns = 0;
   weight: number;
   isLeaving = false;
@@ -229,8 +229,8 @@ export class Endpoint {
     this.setConcurrency(this.#runConcurrency);
   }
 
-  /** Takes back a teacher that is leaving, with calls in flight, even if it was halted. Continues
-   * as carefully as after an outage. */
+  /** Takes back a teacher that is leaving but still has calls in flight, even if it was halted.
+   * Sending continues as carefully as after an outage. */
   rejoin(settings: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.change(settings);
     this.isLeaving = false;

@@ -32,8 +32,9 @@ const MAX_LENGTH_FACTOR = 1.5;
 /** A window has at least this many answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
-/** After a step that did not pay off, the limit stays for this many windows, ± 25 % so that two
- * runs do not step at the same time. So steps down cost 30 % of the goodput for 8 % of the time. */
+/** After a step by `UP` or `DOWN` that did not pay off, the limit stays for this many windows,
+ * ± 25 % so that two runs do not step at the same time. So steps down cost 30 % of the goodput for
+ * 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;

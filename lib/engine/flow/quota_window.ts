@@ -19,7 +19,7 @@ const MIN_STREAK_MS = 500;
  * with so few, the teacher cannot be at its capacity. */
 const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time has a slow rate instead of a window. The time that
- * the first throttled attempt took does not count. */
+ * attempts take to be throttled does not count. */
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate, too. */
 const MIN_QUOTA = 8;
@@ -52,7 +52,7 @@ interface Streak extends Pick<CongestedAttempt, "ticket" | "startedAt" | "inFlig
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #streak: Streak | undefined;
-  /** Set while the window is closed. `ticket` is that of the last attempt before it closed. */
+  /** Set while the window is closed. `ticket` belongs to the last attempt before it closed. */
   #closed: { readonly streak: Streak; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;

@@ -198,13 +198,13 @@ const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
 /** A throttled attempt is compared with this many answers. */
 const COMPARED_ANSWERS = 64;
-/** Means cover about this many throttled attempts. */
+/** The mean covers about this many throttled attempts. */
 const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
 /** Finds out whether a teacher limits the attempts in flight. A limit of 49 never accepts an
- * attempt that is sent as the 50th in flight; a rate limit accepts some of these. */
+ * attempt that is sent as the 50th in flight; a rate limit accepts some of these attempts. */
 class InFlightLimitDetector {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;

@@ -81,13 +81,13 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether a teacher was halted, and no server was found at any other one. */
+  /** Whether a teacher was halted, and no server was found for any other teacher. */
   get areOthersAbsent(): boolean {
     return this.halted !== undefined &&
       this.#active.every(({ absentSince }) => absentSince !== undefined);
   }
 
-  /** Whether no server was found at any teacher, except those that are leaving. */
+  /** Whether no server was found for any teacher that is not leaving. */
   get isAbsent(): boolean {
     return this.#endpoints.every(({ absentSince, isLeaving }) =>
       absentSince !== undefined || isLeaving
@@ -115,8 +115,8 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
-  /** Milliseconds until a teacher's outage and requested wait are over; 0 if no teacher is
-   * active. */
+  /** Milliseconds until an active teacher is up and the wait that it requested is over; 0 if no
+   * teacher is active. */
   soonestMs(waits: RequestedWaits): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
@@ -211,8 +211,8 @@ export class TeacherPool {
     return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
   }
 
-  /** Adds a teacher, or takes back one that is leaving, with calls in flight. Both start
-   * carefully. */
+  /** Adds a teacher, or takes back a teacher that is leaving but still has calls in flight. Either
+   * starts carefully. */
   add(teacher: EndpointOptions): void {
     // Without any turns, a new teacher alone would get all rows at first.
     const turns = Math.max(0, ...this.#active.map(({ turns, weight }) => turns / weight));

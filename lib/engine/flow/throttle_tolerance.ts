@@ -50,7 +50,7 @@ const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_STREAK = 3;
 /** The share throttled by chance is taken to be at least this. */
 const MIN_SHARE = 0.01;
-/** While a careful start has a lower share of throttled attempts, a trial begins only from the
+/** While less than this share is throttled during a careful start, a trial begins only from the
  * attempt `START_ATTEMPTS` on, and only if `START_PER_S` attempts per second are throttled. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
