@@ -34,7 +34,7 @@ export interface FleetOutcome {
   readonly hours: number;
   /** The hours if nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
-  /** Rows sent twice, because they were in flight at a kill. */
+  /** Rows that were sent twice, because they were in flight when a node was killed. */
   readonly repeated: number;
   readonly restarts: number;
 }

@@ -59,7 +59,7 @@ const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 const REPLACE = ["--replace", "--quiet"];
 
 interface Conversion {
-  /** The WORK of `tables.py` that does the same. */
+  /** The argument WORK of `tables.py` for the same conversion. */
   readonly name: string;
   readonly input: string;
   readonly output: string;

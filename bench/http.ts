@@ -50,7 +50,7 @@ export async function httpRows(bench: Bench): Promise<Figure[]> {
 }
 
 const PEERS: readonly [name: string, script: string][] = [
-  ["bare undici loop, no retries, written at the end", "undici"],
+  ["bare undici loop, no retries, answers written at the end", "undici"],
   ["openai with p-limit and appendFile", "openai"],
   ["AI SDK with p-limit and appendFile", "ai_sdk"],
 ];

@@ -8,7 +8,7 @@ export interface Figure {
   readonly baseline: string;
   /**
    * Retort's figure divided by the baseline's, for each round (or each frame of a page); empty
-   * without a comparison. For peers and the merge, whose figures are times, the inverse.
+   * without a comparison. For peers and the merge, whose figures are times, the ratio is inverted.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;
@@ -99,7 +99,7 @@ export function ratiosOf(ours: readonly number[], theirs: readonly number[]): nu
   return ours.map((value, round) => value / theirs[round]);
 }
 
-/** Returns how many of `count` items each time was enough for, per second. */
+/** Converts the milliseconds that `count` items took, in each round, to items per second. */
 export function perSecond(count: number, times: readonly number[]): number[] {
   return times.map((ms) => count / ms * 1_000);
 }

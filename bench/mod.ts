@@ -43,7 +43,7 @@ const MEASURES: readonly Measure[] = [
 
 const HELP = `deno task bench [--full] [--only NAME] [--json] [--rounds N] [--scale F]
 
-  --full        full-size scenarios: 1,000,000 rows, 10,000 for ModelCall (about 25 minutes)
+  --full        full-size scenarios: up to 2,000,000 rows, 10,000 for ModelCall (about 25 minutes)
   --only NAME   only measures whose name contains NAME, in upper or lower case
   --json        figures as JSON, with the ratio of each round
   --rounds N    number of rounds of each measure (default: its own)

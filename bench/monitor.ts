@@ -1,5 +1,9 @@
-/** What open pages, some of which read nothing, cost a run, what a frame costs a page, and what
- * `monitor OUT` costs. @module */
+/**
+ * Costs of the monitor: of open pages for a run, of a frame for a page, and of `monitor OUT`. Some
+ * of the open pages read nothing.
+ *
+ * @module
+ */
 
 import {
   atMost,
@@ -115,7 +119,7 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
 /** Limit for the CPU time of a frame: about half of the 16.7 ms between frames at 60 Hz. */
 const MAX_FRAME_MS = 8;
 
-/** Limit for frames above `MAX_FRAME_MS`: garbage collection and new samples slow some down. */
+/** Maximum share of slower frames: garbage collection and new samples slow some down. */
 const MAX_SLOW_PERCENT = 2;
 
 /** Returns no figures except on Linux: npm has no Chromium for other systems. */
@@ -148,13 +152,13 @@ interface FolderCosts {
   readonly shownMs: number;
   /** Percent of a core that the program uses while no page is open. */
   readonly closedPercent: number;
-  /** The same with an open page. */
+  /** Percent of a core that the program uses while a page is open. */
   readonly openPercent: number;
 }
 
 /**
- * What `monitor OUT` costs while many runs replace their status files every 5 s. Returns no figures
- * except on Linux: npm has no Chromium for other systems.
+ * Measures what `monitor OUT` costs while many runs replace their status files every 5 s. Returns
+ * no figures except on Linux: npm has no Chromium for other systems.
  */
 export async function monitorFolder(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];

@@ -39,11 +39,11 @@ const CONCURRENCY = 64;
 const WARM_UP_MS = 2_000;
 
 /**
- * Time from opening pages to measuring: the whole state, which a new page gets, is not measured.
+ * Time from opening pages to measuring, which excludes the whole state that each new page gets.
  */
 const OPENING_MS = 300;
 
-/** Measures one run with and without pages in turn: the difference between two runs is larger. */
+/** Measures one run, alternately with and without pages, because two runs would differ more. */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -80,7 +80,6 @@ async function watchedWindow(
 export interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
-  /** Measures the run for some seconds. */
   window(seconds: number): Promise<RunWindow>;
 }
 
@@ -143,7 +142,7 @@ const FAILING_EVERY = 100;
 const MESSAGES = 50;
 
 /**
- * Returns a teacher whose long reasoning and many failure messages make messages to pages large.
+ * Returns a teacher whose long reasoning and many failure messages enlarge the messages to pages.
  *
  * @param waitForAnswer Must yield to the event loop.
  */

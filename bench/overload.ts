@@ -26,7 +26,7 @@ const LOOPS = "loops that sleep as the OpenAI SDK does";
 
 interface Measurement {
   /** Elapsed time divided by the ideal time. */
-  readonly byIdeal: number;
+  readonly timesIdeal: number;
   readonly elapsedMs: number;
   readonly ledger: Ledger;
 }
@@ -159,7 +159,7 @@ async function compareWithLoops(
   await writeRows(input, rows);
   const ours: Measurement[] = [], theirs: Measurement[] = [];
   const measurementOf = (elapsedMs: number, ledger: Ledger) => (
-    { byIdeal: elapsedMs / idealMs(ledger), elapsedMs, ledger }
+    { timesIdeal: elapsedMs / idealMs(ledger), elapsedMs, ledger }
   );
   for (let round = 0; round < bench.rounds(1); round++) {
     const servers: BusyServer[] = [];
@@ -188,7 +188,8 @@ function timeFigure(
   theirs: readonly Measurement[],
   limit: number,
 ): Figure {
-  const us = ours.map(({ byIdeal }) => byIdeal), them = theirs.map(({ byIdeal }) => byIdeal);
+  const us = ours.map(({ timesIdeal }) => timesIdeal);
+  const them = theirs.map(({ timesIdeal }) => timesIdeal);
   const elapsedS = median(ours.map(({ elapsedMs }) => elapsedMs)) / 1_000;
   return {
     name: `${name}: time`,
@@ -246,12 +247,11 @@ export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
       } MB; 0 rows failed, and ` +
       "0 were sent twice",
   }, {
-    name: `${name}: least share`,
+    name: `${name}: fair share`,
     retort: `${formatNumber(100 * closeness)} %`,
     baseline: "100 %, their fair share",
     ratios: [closeness],
     target: atLeast(100 * closeness, 90, " %"),
-    note:
-      "in flight at the new teacher that is farthest from its fair share, a minute after it joined",
+    note: "calls in flight a minute after joining, at the new teacher farthest from its fair share",
   }];
 }

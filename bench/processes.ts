@@ -6,7 +6,7 @@
  * @module
  */
 
-// Only types: helpers load this module, too, and must not load the scenarios.
+// Imports only types, because helpers load this module, too, and must not load the scenarios.
 import type * as scenarios from "./scenarios.ts";
 
 // deno-lint-ignore no-explicit-any -- the options of any scenario
@@ -61,8 +61,9 @@ export interface Helper<Report> extends AsyncDisposable {
 }
 
 /**
- * Starts a script of this folder with its options as JSON. It prints a line when it is ready and,
- * when its stdin ends, its result as JSON. Rejects if the script ends before it is ready.
+ * Starts a script of this folder with its options as JSON. The script prints a line when it is
+ * ready and, when its stdin ends, its result as JSON. Rejects if the script ends before it is
+ * ready.
  */
 export async function startHelper<Report>(
   script: string,

@@ -21,7 +21,7 @@ import { answeredOutcome, rowText, writeLines, writeRows } from "./rows.ts";
 import type { CpuPerRow, JobReport } from "./scenarios.ts";
 
 const LATENCY_MS = 50;
-/** Windows of 10,000 rows at each end of a run. Their medians are compared, because CPU varies. */
+/** Number of windows of 10,000 rows at each end of a run. CPU varies, so medians are compared. */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 

@@ -165,7 +165,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Returns the milliseconds that lanes take if they only sleep. Timers fire late. */
+/** Returns the milliseconds that lanes take if they only sleep, with timers that fire late. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {

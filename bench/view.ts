@@ -172,7 +172,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** Returns the mean CPU time of flagging an answer, in microseconds, over the first `rows`. */
+/** Returns the mean CPU microseconds of flagging an answer, over at least `rows` answers. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[] = [];

@@ -35,7 +35,7 @@ import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface Config {
   readonly inputs: string[];
-  /** Flags by long name, as if typed. */
+  /** Flags by long name, with values as if the user had typed the flags. */
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters, from `params` and `chat_config`. */
   readonly params: Record<string, unknown>;
@@ -108,7 +108,7 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   addHeaders(config, Object.entries(value).map(([name, text]) => `${name}=${text}`));
 }
 
-/** A file may have both `header` and `headers`. */
+/** Adds to the fields that were read before: a file may have both `header` and `headers`. */
 function addHeaders({ flags }: Config, fields: readonly string[]): void {
   flags.set("header", [flags.get("header") ?? [], fields].flat().map(String));
 }

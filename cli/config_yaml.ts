@@ -11,7 +11,7 @@ import { formatCount } from "../lib/figures.ts";
 import { openToRead, systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
-/** Maximum size of the file. A device or data set given by mistake is not read. */
+/** Maximum size of the file, so that a device or a data set given by mistake is not read whole. */
 const MAX_BYTES = 1_000_000;
 
 /** Maximum number of values, including nested ones. A value is counted again for each alias. */

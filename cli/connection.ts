@@ -30,7 +30,7 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Keys that the user typed, by the file or variable that has none. Teachers may share a key. */
+  /** Keys that the user typed, by the file or variable without a key. Teachers may share a key. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */

@@ -42,7 +42,7 @@ export function exitCodeOfSignal(signal: StopSignal): number {
   return SIGNAL_CODE_BASE + SIGNAL_NUMBERS[signal];
 }
 
-/** How many rows may fail without an exit code of failure. */
+/** How many rows may fail in a run that still ends with `EXIT_DONE`. */
 export interface Allowance {
   /** A number of rows, or a percentage of all rows. */
   readonly value: number;
@@ -77,7 +77,7 @@ export function exitCodeOfError(error: unknown): number {
   return error instanceof SinkError || isDiskError(error) ? EXIT_DISK : EXIT_INTERNAL;
 }
 
-/** Without EACCES and EPERM: listening on a port below 1024 may fail with them, too. */
+/** Excludes EACCES and EPERM: listening on a port below 1024 may fail with them, too. */
 const DISK_CODES: ReadonlySet<unknown> = new Set([
   "EIO",
   "ESTALE",
@@ -100,9 +100,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * At the first signal, the run sends nothing more and waits for its calls. It waits `graceMs` at
- * most after SIGTERM or SIGHUP, or once the npm, npx or `deno task` that started it has ended. The
- * second signal aborts the calls and, within 2 s, ends the process.
+ * Handles signals during a run. At the first, the run sends nothing more and waits for its calls:
+ * `graceMs` at most after SIGTERM or SIGHUP, or once the npm, npx or `deno task` that started the
+ * run has ended. The second signal aborts the calls and, within 2 s, ends the process.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -140,7 +140,7 @@ export function listenForSignals(
   listening.defer(onStopSignal(io, handle));
   listening.use(io.guardSignals?.());
   listening.use(watchParent(io, () => {
-    // Not a second signal: the parent has ended because of the first one, as the run does.
+    // This is no second signal: the first one has ended the parent, and also ends the run.
     if (received !== undefined) return limitDrain();
     say("The process that started this run has ended, so the run stops");
     handle("SIGTERM");
@@ -166,8 +166,8 @@ function drainMessage(signal: StopSignal, waitsFor: string, graceMs: number): st
 }
 
 /**
- * Signals while no run is active. The first aborts `signal`, so that the command cleans up. The
- * second ends the process.
+ * Handles signals while no run is active. The first aborts `signal`, so that the command cleans up.
+ * The second ends the process.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();

@@ -288,7 +288,7 @@ export function flagsOf(command: Command): Flag[] {
   });
 }
 
-/** The name as users type it after `--`. */
+/** Returns the name as users type it after `--`. */
 export function typedName({ name, isOnByDefault }: Flag): string {
   return isOnByDefault ? `no-${name}` : name;
 }

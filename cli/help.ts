@@ -229,7 +229,7 @@ export function withoutAliases(args: readonly string[]): string[] {
 /** Throws for a mistyped command or a command of another program, unless it is a file. */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
-  // Words with a dot, a slash or a digit are paths.
+  // Other words, such as those with a dot, a slash or a digit, are paths.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
   const similar = similarName(word, COMMANDS);

@@ -127,11 +127,10 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/**
- * Limits of text that waits for a stuck reader, and for one that still reads, in UTF-16 units.
- * Older text is dropped.
- */
+/** Limit of the text that waits for a stuck reader, in UTF-16 units. Older text is dropped. */
 const MAX_STUCK_CHARS = 1 << 20;
+
+/** The same limit while the reader still takes text. */
 const MAX_QUEUED_CHARS = 1 << 26;
 
 /**

@@ -25,7 +25,7 @@ export interface PageRequest {
   readonly keep: PageKeep;
 }
 
-/** How long the page stays up after its run: while a browser shows it, or in milliseconds. */
+/** How long the page stays up after its run: while a browser shows it, or a number of ms. */
 export type PageKeep = "watched" | number;
 
 /** Limit for `"watched"` without a terminal: a script may be waiting for the process. */

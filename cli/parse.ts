@@ -145,12 +145,12 @@ function doubtfulValue({ name, value, mayBeSecret }: Flag, typed: string, next: 
   if (mayBeSecret) {
     return new UsageError(
       `Cannot use ${typed}: it needs a value, ${value}, and what follows begins with a dash. ` +
-        `If that is meant, write --${name}=${value}`,
+        `If that is the value, write --${name}=${value}`,
     );
   }
   return new UsageError(
     `Cannot use ${typed} with "${next}": it needs a value, ${value}. ` +
-      `If that is meant, write --${name}=${next}`,
+      `If that is the value, write --${name}=${next}`,
   );
 }
 

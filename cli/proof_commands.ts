@@ -121,7 +121,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     printProblems(report, options, io);
     if (!settings.isOn("quiet") && results !== null) {
       io.writeErr(reportText(report, results));
-      if (pending > 0 && problems.length > 0) io.writeErr(joinLines([restAdvice(results)]));
+      if (pending > 0 && problems.length > 0) io.writeErr(joinLines([completionAdvice(results)]));
     }
     const isWhole = results !== null && report.clashCount + problems.length === 0;
     return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
@@ -213,10 +213,10 @@ function partialAdvice(options: MergeOptions): string {
     ...["--partial", ...replace && !tidy ? ["--replace"] : [], "-o", file],
   );
   return "Nothing was written. Complete these runs with the command that started them, or merge them " +
-    `as they are:\n  ${command}\n${restAdvice(file)}`;
+    `as they are:\n  ${command}\n${completionAdvice(file)}`;
 }
 
-function restAdvice(file: string): string {
+function completionAdvice(file: string): string {
   const path = shellWord(file);
   return `To complete ${path}, run the same inputs without --shard and with -o ${path}. First cancel ` +
     "jobs of these runs that are running or queued, or rows are sent twice";

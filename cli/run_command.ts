@@ -195,7 +195,6 @@ export interface RunToEndOptions {
   /** The monitor's page may request a retry when the run is done. */
   readonly monitor: Monitor | undefined;
   readonly isInterrupted: () => boolean;
-  /** Called before each retry. */
   readonly onRetry: () => void;
   readonly say: (message: string) => void;
 }

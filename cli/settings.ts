@@ -64,7 +64,7 @@ export class Settings {
     const advice = `To read it, write ${shellWord(`@${value}`)}`;
     throw this.wrong(
       name,
-      `there is a file of this name. ${advice}, or else put the text into a file`,
+      `there is a file of this name. ${advice}; to use the text itself, put it into another file`,
     );
   }
 
@@ -96,7 +96,7 @@ export class Settings {
   }
 
   /**
-   * Returns an error that names the flag, its value and, if the value is from there, the `--config`
+   * Returns an error that names the flag, its value and, for a value from the `--config` file, that
    * file.
    */
   wrong(name: string, problem: string, options?: ErrorOptions): UsageError {

@@ -60,7 +60,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** Checks and returns a job. For Slurm, also writes the plan of its shards. */
+/** Checks the settings, and returns the job. For Slurm, also writes the plan of its shards. */
 async function prepare(
   scheduler: Scheduler,
   inputs: readonly string[],
@@ -127,8 +127,9 @@ function planOptionsOf(
 }
 
 /**
- * Reads the settings as each shard will, to find a wrong one before a night in the queue. Returns
- * undefined if a file that they name is missing here: for Kubernetes, it may be in the cluster.
+ * Reads the settings as each shard will, to find a wrong one before the job waits in a queue.
+ * Returns undefined if a file that they name is missing here: for Kubernetes, it may be in the
+ * cluster.
  */
 async function checkRun(
   scheduler: Scheduler,
@@ -190,7 +191,7 @@ function shardFlags(leadSeconds: number): string[] {
   return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
-/** Flags that only one scheduler has. With the other, a job would run without its `--time`. */
+/** Flags that only one scheduler has: the other would ignore them, for example a time limit. */
 const FLAGS_OF_SCHEDULERS = {
   slurm: ["time", "partition", "account", "before", "program"],
   kubernetes: ["image", "volume", "secret", "namespace"],

@@ -96,7 +96,7 @@ function countsOf(
   return { rows: total ?? 0, done: skipped + succeeded + failed, failed };
 }
 
-/** `detail` follows the state in the list of shards. Shards without it ("") are not listed. */
+/** Returns a shard's state, and the text after it in the list; "" leaves the shard unlisted. */
 function stateOf(
   { runFile, runFileProblem, pieces }: MergeRun,
   status: RunStatus | undefined,
@@ -144,7 +144,7 @@ async function describeQueue(
   return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
 }
 
-/** `kubectl get jobs` does not show that a quota forbids the pods, or that they lack a secret. */
+/** Returns commands that show what `kubectl get jobs` does not, such as a quota that is used up. */
 function podsAdvice(name: string, inNamespace: readonly string[]): string {
   const describe = ["kubectl", "describe", "job", name, ...inNamespace];
   const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...inNamespace];
@@ -229,8 +229,9 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
     io.writeErr(`Nothing to cancel: there is no job of this output (${name})\n`);
     return EXIT_DONE;
   }
-  const onSlurm = "Slurm does not queue its running shards again, but starts waiting ones. ";
-  const detail = kinds[0] === "none" ? "" : onSlurm;
+  const detail = kinds[0] === "none"
+    ? ""
+    : "Slurm does not queue its running shards again, but starts waiting ones. ";
   const advice = "Cancel it again where the scheduler can be reached";
   io.writeErr(`The job ${name} may still be there. ${detail}${advice}\n`);
   return EXIT_FAILED_ROWS;

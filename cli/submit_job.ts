@@ -111,8 +111,8 @@ export async function checkMergedFiles(
 }
 
 /**
- * Throws if every shard would fail: for wrong settings, a `--limit` that cannot be divided, answers
- * with other settings, or files that a merge has moved.
+ * Throws if every shard would fail, because of wrong settings, a `--limit` that cannot be divided,
+ * answers with other settings, or files that a merge has moved.
  *
  * @param request The settings of the shards; undefined if they cannot be read on this machine.
  */

@@ -79,11 +79,7 @@ function warnOfMissingVariables(
   );
 }
 
-/**
- * Returns the variables that a run here would read for its teachers.
- *
- * @param teachers The teachers of the configuration.
- */
+/** Returns the variables that a run here would read for its teachers. */
 function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: Io): string[] {
   if (settings.text("simulate") !== undefined) return [];
   const urls = settings.list("base-url"), specs = teachers.length > 0 ? teachers : [{}];
@@ -107,11 +103,7 @@ function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: I
   return hasKey ? [DEFAULT_KEY_VARIABLE] : names;
 }
 
-/**
- * Throws if pods would write to their own disks, which are deleted with the pods.
- *
- * @param paths The paths of outputs, with their flags.
- */
+/** Throws if pods would write outputs to their own disks, which are deleted with the pods. */
 export function refuseOutsideVolume(
   paths: readonly (readonly [flag: string, path: string])[],
   settings: Settings,
@@ -195,7 +187,7 @@ export function kubernetesOptions(settings: Settings): KubernetesOptions {
   };
 }
 
-/** Matches values that Kubernetes accepts. `rule` says in words which these are. */
+/** `pattern` matches the values that Kubernetes accepts, and `rule` describes them in errors. */
 type ValueRule = readonly [pattern: RegExp, rule: string];
 
 const SUBDOMAIN: ValueRule = [
@@ -213,7 +205,7 @@ const SECRET_KEY: ValueRule = [
   "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
 ];
 const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];
-/** With a unit: numbers without one are bytes for Kubernetes, but megabytes for Slurm. */
+/** Requires a unit: numbers without one are bytes for Kubernetes, but megabytes for Slurm. */
 const QUANTITY: ValueRule = [
   /^\d+(\.\d+)?([KMGTP]i|[kMGTP])$/,
   "it must be a number with the unit of Kubernetes, as in 512Mi or 2G",

@@ -132,11 +132,11 @@ const MAX_DEPARTED = 1_000;
  * teacher joins again, even with calls in flight.
  */
 class ListedTeachers implements AsyncDisposable {
-  /** By `keyOf`, like the next two. */
+  /** The teachers by their keys (`keyOf`). */
   readonly #byKey = new Map<string, ListedTeacher>();
-  /** Why each address could not join. Later readings try again and report only a new reason. */
+  /** Why addresses could not join, by key. Later readings try again and report only new reasons. */
   readonly #problems = new Map<string, string>();
-  /** Addresses that no list names any more, in the order in which they left. */
+  /** Keys of the teachers that no list names any more, in the order in which they left. */
   readonly #departed = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 

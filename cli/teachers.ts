@@ -129,7 +129,7 @@ const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof Teac
   ["client-key", "clientCert", "clientKey"],
 ];
 
-/** Returns the teachers and lists in the order of a run, which is also that of its models. */
+/** Returns the single teachers, then the lists: a run has its teachers and models in this order. */
 function namedTeachers(
   settings: Settings,
   specs: readonly TeacherSpec[],
@@ -171,7 +171,7 @@ export function modelsOf(
   io: Pick<Io, "env">,
 ): string[] {
   if (settings.text("simulate") !== undefined) return [settings.text("model") ?? "simulated"];
-  // A variable may be set only where the run starts. Its address is taken for that of one teacher.
+  // A variable may be set only where the run starts. It counts as one teacher, not as a list.
   const env = (name: string) => io.env(name) || `@env:${name}`;
   return namedTeachers(settings, specs, { env })
     .map(({ model }) => model ?? settings.required("model", NEEDED_MODEL));
@@ -204,8 +204,8 @@ async function openTeacher(
 
 /**
  * Returns the teacher's own key or else the common one, by default that in `OPENAI_API_KEY`.
- * If no key is named, it is undefined if a header field contains one, if the default key is for
- * OpenAI alone, or if the default variable is empty.
+ * Returns undefined if no key is named, and a header field contains a key, the default key is for
+ * OpenAI alone, or the default variable is empty.
  *
  * @throws {UsageError} If a named key, or that of OpenAI, is missing.
  */

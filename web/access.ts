@@ -100,7 +100,7 @@ export function addFiles(app: Hono, texts: Readonly<Record<string, string>>): vo
   }
 }
 
-/** The path without the prefix of a proxy. `URL` would throw for a forged `Host`. */
+/** Returns the path without the prefix of a proxy. `URL` would throw for a forged `Host`. */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
   return ownPath.exec(path)?.[0] ?? path;
@@ -168,7 +168,7 @@ export function isFromOwnPage(headers: Headers): boolean {
     (site === null || site === "same-origin");
 }
 
-/** Why a POST must be rejected; undefined if it is JSON from the server's own page. */
+/** Returns why a POST must be rejected; undefined if it is JSON from the server's own page. */
 export function postProblem(headers: Headers): { status: 403 | 415; why: string } | undefined {
   if (!isFromOwnPage(headers)) return { status: 403, why: "the request is from another page" };
   return /^application\/json(;|$)/i.test(headers.get("content-type") ?? "")

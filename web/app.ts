@@ -202,7 +202,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     expectNoFields(body);
     atEnd.retryWhenDone = false;
     run.stop();
-    return "Stopping: calls in flight are finished";
+    return "Stopping after the calls in flight";
   },
   abort(body, { run, atEnd }) {
     onlyField("confirm", body, (value) => value === "abort", '"abort"');

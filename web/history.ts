@@ -189,7 +189,7 @@ const MAX_MARKS = 60;
 /** Longest text of a mark, in UTF-16 units. */
 const MAX_MARK_TEXT = 80;
 
-/** Minimum number of throttled attempts between two snapshots for a mark. */
+/** Minimum number of throttled attempts between two snapshots that adds a mark. */
 const BURST = 5;
 
 /**
@@ -232,7 +232,7 @@ export class Marks {
         marks.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
-      // Otherwise keys would accumulate in a run of days, whose teachers come and go.
+      // Otherwise keys would accumulate in a long run whose teachers come and go.
       for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {

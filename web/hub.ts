@@ -180,8 +180,8 @@ export class Hub {
       this.#notify({ type: "notice", notice: this.record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
-      // Hidden pages get it now. Otherwise their title would say that the run has ended, because
-      // the previous one has.
+      // Hidden pages get their `hello` now. Otherwise, their titles would continue to say that the
+      // previous run has ended.
       this.#sendHello([...this.#pages].filter(({ isVisible }) => !isVisible));
     } else {
       // Sent at once: the process may end before the next beat.
@@ -288,7 +288,7 @@ export class Hub {
     if (this.#pages.delete(page) && now - page.lastHeardMs < LOST_AFTER_MS) this.#lastLeftMs = now;
   }
 
-  /** Counts errors, because an error in a handler of a socket or timer would end the process. */
+  /** Catches and counts errors: in a handler of a socket or timer, they would end the process. */
   #countErrors(work: () => void): void {
     try {
       work();

@@ -94,7 +94,7 @@ export class PageServer {
   }
 }
 
-/** An app that answers only browsers that send the token. */
+/** An app that answers only requests with the token. */
 export interface GuardedApp {
   readonly app: Hono;
   readonly token: string;

@@ -3,7 +3,7 @@
 /** Limit of unread bytes. A page with more is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
 
-/** Unread bytes above which a page gets no large messages. */
+/** Unread bytes above which new samples, and a `hello` that is not urgent, wait. */
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
 /** Longest message of a page, in UTF-16 units. */

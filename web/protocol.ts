@@ -35,8 +35,8 @@ export interface Typed<Type extends string> {
 export interface HelloMessage extends Typed<"hello">, MonitorState {}
 
 /**
- * The run at one moment, in at most 8 KB. A visible page gets one at most twice a second, and at
- * least every 2 s until the run ends.
+ * The run at one moment, in at most 8 KB. A visible page gets at most two a second, and at least
+ * one every 2 s until the run ends.
  */
 export interface SnapshotMessage extends
   Typed<"snapshot">,

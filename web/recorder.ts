@@ -27,8 +27,8 @@ export function createRecorder(
 ): Recorder {
   const hub = new Hub(generator, options);
   const loadReportModule = () => import("./report.ts");
-  // Loads the module after 5 s. Earlier, it would slow down the start of the run; at the end of a
-  // run of days, another version may have replaced the program's files. An error does not stop the
+  // Loads the module after 5 s. Earlier, this would slow down the start of the run; by the end of
+  // a long run, another version may have replaced the program's files. An error does not stop the
   // run.
   const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {

@@ -12,10 +12,7 @@ const STYLES = [
   ['<link rel="stylesheet" href="page.css">', RUN_PAGE.style],
 ] as const;
 
-/**
- * Tags in the order of the page. Each is replaced by a tag with the attribute and the script after
- * it.
- */
+/** Tags in the order of the page, each with the attribute and the script of its replacement. */
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
   ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],

@@ -44,7 +44,7 @@ export class RunFigures {
   /** Caches the keys of `#teachers`, to avoid making them for each row. */
   readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
-  /** Exact up to 2,000 tokens, then to three digits. */
+  /** Lengths are exact up to 2,000 tokens, and then to three digits. */
   readonly #lengths = createHistogram({ lowest: 1, highest: MAX_LENGTH_TOKENS, figures: 3 });
   #answered = 0;
   #completionTokens = 0;

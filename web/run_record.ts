@@ -206,8 +206,8 @@ const LIMITS: readonly Limits[] = [
 ];
 
 /**
- * Shortens a snapshot, by default as the message `hello` and reports have it. Also returns the
- * figures of its remaining teachers.
+ * Shortens a snapshot, by default to the limits of `hello` messages and reports. Also returns the
+ * figures of the teachers that remain in it.
  *
  * @param figures One for each teacher of the snapshot.
  */

@@ -26,7 +26,7 @@ export const MAX_SAMPLES_BYTES = 400_000;
 
 interface Entry {
   readonly id: number;
-  /** A sample if the row was too heavy to keep. */
+  /** A `Sample` if the whole outcome is too heavy to keep. */
   readonly content: Outcome | Sample;
 }
 

@@ -26,7 +26,7 @@ const CONTROLS: [string, unknown, string | undefined, string][] = [
     "stop",
     {},
     "stop()",
-    "Stopping: calls in flight are finished (from the monitor)",
+    "Stopping after the calls in flight (from the monitor)",
   ],
   [
     "abort",

@@ -140,15 +140,15 @@ class FleetPage {
   }
 
   async #poll() {
-    let isUnknown = false;
+    let isTokenUnknown = false;
     try {
       const response = await fetch(this.#wantsAll ? "state?all" : "state");
-      isUnknown = response.status === 401;
+      isTokenUnknown = response.status === 401;
       if (!response.ok) throw new Error(String(response.status));
       this.#show(await response.json());
       setShown("fleet-lost", false);
     } catch {
-      setText("fleet-lost", lostText({ isUnknown }));
+      setText("fleet-lost", lostText({ isTokenUnknown }));
       setShown("fleet-lost", true);
     }
   }

@@ -46,7 +46,7 @@ export function createFleetApp(
   return guarded;
 }
 
-/** Time between checks: runs write their status files as often. */
+/** Interval between checks. Runs write their status files at the same interval. */
 const CHECK_MS = 5_000;
 
 /**

@@ -163,14 +163,14 @@ export class FolderWatch {
     return fleetView(this.#name, [...this.#runs.values()], rowsWithoutStatus, maxRows);
   }
 
-  /** Rows of the files that cannot be read, unless an earlier status of the run is known. */
+  /** Returns rows for unreadable files, except for runs of which an earlier status is known. */
   #unreadableRows(waitingRows: ReadonlyMap<string, FleetRow>): FleetRow[] {
     return [...this.#problems]
       .filter(([name]) => !this.#runs.has(name) && !waitingRows.has(name))
       .map(([name, reason]) => rowWithoutStatus(name.replace(/\.[^.]*\.json$/, ""), reason, null));
   }
 
-  /** Rows of the shards without a known status, by the names of their status files. */
+  /** Returns rows for shards without a known status, by the names of their status files. */
   #waitingRows(): Map<string, FleetRow> {
     const waiting = new Map<string, FleetRow>();
     for (const { shards } of this.#plans.values()) {
@@ -187,9 +187,7 @@ export class FolderWatch {
     return waiting;
   }
 
-  /**
-   * Mean number of answers per row (`--samples`) in the shards that have started; 1 if none has.
-   */
+  /** Returns the mean number of answers per row in the shards that have started; 1 if none has. */
   #answersPerRow(started: readonly PlannedShard[]): number {
     let answers = 0, rows = 0;
     for (const shard of started) {
@@ -256,7 +254,7 @@ function runOf(name: string): string {
   return name.slice(0, -STATUS_SUFFIX.length);
 }
 
-/** Like `runOf`, without the shard. */
+/** Returns the name of a run, without its shard, from the name of its status file. */
 function runStemOf(name: string): string {
   return parseShardStem(runOf(name))?.stem ?? runOf(name);
 }

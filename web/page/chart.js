@@ -60,7 +60,7 @@ const RIGHT_PADDING_PX = 28;
 /** Width of a character in the labels of the y axis. */
 const CHARACTER_PX = 6.5;
 
-/** Between the labels of the y axis and the plot. */
+/** Width of the gap between the labels of the y axis and the plot. */
 const AXIS_GAP_PX = 14;
 
 /** Narrower plots are not drawn. */

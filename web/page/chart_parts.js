@@ -20,7 +20,7 @@ import {
 /** @import { ChartDefinition, Series } from "./chart.js" */
 
 /**
- * The main line of a chart.
+ * Makes the main line of a chart.
  * @param {Series["column"]} column
  * @param {string} label
  * @param {string} color a CSS custom property, without `--`

@@ -12,7 +12,7 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** Users type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** By control: the control next to which its result is shown. */
+/** For each control, the control next to which its result is shown. */
 const RESULT_PLACES = {
   pause: "pause",
   resume: "pause",
@@ -200,7 +200,7 @@ class Field {
   }
 
   /**
-   * The field keeps a value that the run has accepted until the run reports it.
+   * Unmarks a value that the run has accepted. The field keeps it until the run reports it.
    * @param {string} value
    */
   markApplied(value) {
@@ -230,7 +230,7 @@ function prepareDialog(name, act) {
 }
 
 /**
- * The cap of a shard is a share of the budget.
+ * Formats the cap. The cap of a shard is its share of the budget.
  * @param {number | null} cap what this process may spend
  * @param {number | null} budget of all shards
  */

@@ -106,10 +106,10 @@ export function setText(elementOrId, text) {
 
 /**
  * Returns what a page says while its server does not answer.
- * @param {{ isUnknown: boolean }} options whether the server does not know the page's token
+ * @param {{ isTokenUnknown: boolean }} options whether the server does not know the page's token
  */
-export function lostText({ isUnknown }) {
-  return isUnknown
+export function lostText({ isTokenUnknown }) {
+  return isTokenUnknown
     ? "The program that serves this page was restarted. Open the address that it has printed"
     : "No response from the program that serves this page. Is it still running? Retrying";
 }

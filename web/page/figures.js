@@ -82,7 +82,7 @@ export function escaped(text, characters) {
   );
 }
 
-/** Has three digits from 10,000 on: `1.24M`. @param {number} value */
+/** `9,999`, `12.4K`, `1.24M`: three digits from 10,000 up. @param {number} value */
 export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
@@ -131,7 +131,7 @@ export function formatDurationRange(leastMs, mostMs) {
   return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
 }
 
-/** Without fractions of a second: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
+/** `0 s`, `12 s`, `3m 05s`: no fractions of a second. @param {number} ageMs */
 export function formatAge(ageMs) {
   const seconds = Math.floor(Math.max(0, ageMs) / 1000);
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);

@@ -97,7 +97,7 @@ export class LatencyView {
       makeLine,
       ({ element, word }, { name, position }) => {
         element.style.left = `${(position * 100).toFixed(2)}%`;
-        // On the side where there is room.
+        // The name is on the side of the line where there is room.
         word.style.right = position > 0.5 ? "0" : "";
         setText(word, name);
         setAttribute(element, "class", name);

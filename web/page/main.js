@@ -58,7 +58,7 @@ class Page {
   /** A report has no link. @type {Link | undefined} */
   #link;
   /** Whether there is a server that does not know the page's token. */
-  #isUnknown = false;
+  #isTokenUnknown = false;
   /** When the last message arrived, in Unix milliseconds. */
   #heardMs = Date.now();
 
@@ -79,7 +79,7 @@ class Page {
       onMessage: (message) => {
         this.#heardMs = Date.now();
         this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
-        // At once: browsers draw no frames of a hidden tab.
+        // Not in the next frame, because browsers draw no frames of a hidden tab.
         guarded(() => this.#notifier.update(this.#store, this.#heardMs));
         const isState = message.type === "hello" || message.type === "end";
         if (isState && this.#store.state.ended) this.#loadWholeTexts();
@@ -100,9 +100,9 @@ class Page {
   /** Finds out whether the server knows the token: a rejected WebSocket does not say why. */
   async #checkToken() {
     try {
-      this.#isUnknown = (await fetch("./", { method: "HEAD" })).status === 401;
+      this.#isTokenUnknown = (await fetch("./", { method: "HEAD" })).status === 401;
     } catch {
-      this.#isUnknown = false;
+      this.#isTokenUnknown = false;
     }
   }
 
@@ -123,7 +123,7 @@ class Page {
     inOwnFrame(() => {
       const changed = [...this.#changed];
       this.#changed.clear();
-      // One section per frame: the layout of all sections at once takes longer than a frame may.
+      // Draws one section per frame: the layout of all sections takes longer than a frame may.
       const [first, ...others] = this.#sections(changed);
       for (const draw of others) inOwnFrame(draw);
       first();
@@ -185,8 +185,8 @@ class Page {
     setAttribute(document.documentElement, "data-stale", isStale);
     setShown("stale", isStale);
     if (isStale) {
-      const next = this.#isUnknown
-        ? `${lostText({ isUnknown: true })}.`
+      const next = this.#isTokenUnknown
+        ? `${lostText({ isTokenUnknown: true })}.`
         : isOpen
         ? "Connected, waiting for data."
         : nextMs === null

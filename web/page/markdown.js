@@ -23,8 +23,8 @@ const MAX_INLINE = 10_000;
 const MAX_MARKDOWN = 500_000;
 
 /**
- * Maximum number of paragraphs, items and cells. The elements of 30,000 of them block a page for
- * several seconds. An answer that long mostly repeats itself.
+ * Maximum number of paragraphs, items and cells. The elements of 30,000 blocks freeze a page for
+ * several seconds. Answers with more than 10,000 mostly repeat themselves.
  */
 const MAX_BLOCKS = 10_000;
 

@@ -216,7 +216,7 @@ export class Announcer {
   }
 }
 
-/** Notifies the user if the run ends while the page is open, and user and browser allow it. */
+/** Notifies the user when the run ends, if the user and the browser allow it. */
 export class Notifier {
   #checkbox = byId("notify", HTMLInputElement);
   /** True at first: the run may have ended before the page was opened. */

@@ -40,8 +40,8 @@ export function worstFirst(errors) {
 }
 
 /**
- * Returns the most common reason why rows failed; "" if no row did. @param {readonly ErrorGroup[]}
- * errors
+ * Returns the most common reason why rows failed; "" if no row did.
+ * @param {readonly ErrorGroup[]} errors
  */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
@@ -103,7 +103,7 @@ export function isFailing({ failed, succeeded }) {
 
 /**
  * @param {MonitorState["snapshot"]} snapshot
- * @param {boolean} isOnDisk false for the rows of `generate()`: the program keeps their answers
+ * @param {boolean} isOnDisk false for the rows of `generate()`, whose answers the caller keeps
  * @returns {NextStep | null}
  */
 function stopStep(snapshot, isOnDisk) {

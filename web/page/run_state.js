@@ -272,7 +272,7 @@ export function sampleCountText({ samples, snapshot }, name) {
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
 
-/** Minimum age of a run to show a lower bound of the time left, as in lib/terminal/status.ts. */
+/** Minimum age of a run to show a lower bound for the time left, as in lib/terminal/status.ts. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /** A shorter time would be shown as `0.0 s`. */

@@ -4,7 +4,7 @@
 /** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
 /** @import { AnswerFigures, History, MonitorState, Sample, Samples } from "../monitor_state.ts" */
 
-// The server keeps as many.
+// The server has the same limits.
 const MAX_NOTICES = 100;
 const MAX_CHART_MARKS = 60;
 
@@ -141,8 +141,9 @@ export class RunStore {
   }
 
   /**
-   * Returns the whole state, as the server would send it. @param {number} nowMs @returns
-   * {MonitorState}
+   * Returns the whole state, as the server would send it.
+   * @param {number} nowMs
+   * @returns {MonitorState}
    */
   wholeState(nowMs) {
     const samples = { ...this.state.samples, added: [...this.samplesById.values()] };

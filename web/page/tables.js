@@ -66,7 +66,7 @@ const TEACHER_COLUMNS = [
   ["cost", "Cost"],
 ];
 
-/** Always shown, so that the page does not jump when a teacher is in trouble. */
+/** The table of teachers. It is always shown, so that the page does not jump when one goes down. */
 export class TeacherTable {
   #body = makeTable("teacher-table", "Teachers", TEACHER_COLUMNS);
   /** @type {Row[]} */
@@ -80,7 +80,7 @@ export class TeacherTable {
     fillRows(this.#body, this.#rows, items, makeTeacherRow, (row, { teacher, figures }) => {
       fillTeacher(row, teacher, figures, store);
     });
-    // Hides equal weights, which would take room from addresses.
+    // Hides equal weights, which say nothing and leave less room for addresses.
     const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
     setAttribute("teacher-table", "data-weighted", isWeighted);
     const missing = (snapshot?.teachers_total ?? 0) - teachers.length;
@@ -97,7 +97,7 @@ function makeTeacherRow() {
 }
 
 /**
- * Fills the row of a teacher. One that left has no rate, no latency and no attempts in flight.
+ * Fills the row of a teacher. A teacher that left has no rate, latency or attempts in flight.
  * @param {Row} row
  * @param {TeacherStatus} teacher
  * @param {TeacherFigures | undefined} figures

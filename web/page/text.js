@@ -17,7 +17,7 @@ const MAX_JSON_LENGTH = 200_000;
 
 /**
  * Longer texts are truncated to this length at first, in UTF-16 units. A paragraph of 2,000,000
- * blocks a page for 30 s.
+ * characters blocks a page for 30 s.
  */
 const MAX_SHOWN_LENGTH = 100_000;
 

@@ -227,7 +227,8 @@ function costFigure({ snapshot, state: { ended } }) {
 }
 
 /**
- * Returns `$13 – $15, `; "" if both look the same. @param {readonly [number, number] | null} range
+ * Returns `$13 – $15, `; "" if both look the same.
+ * @param {readonly [number, number] | null} range
  */
 function rangeText(range) {
   if (range === null) return "";

@@ -109,8 +109,8 @@ export class Actions {
 }
 
 /**
- * Restricts the context to the results files that have some of the rows, if any has: two runs may
- * have the same ids, and a command with ids would take the rows of both.
+ * Restricts the context to the results files that have any of the rows, if there are such files:
+ * two runs may have the same ids, and a command with ids would take the rows of both.
  * @param {CommandContext} context
  * @param {(path: string) => boolean} hasRows whether a results file has some of the rows
  * @returns {CommandContext}

@@ -22,7 +22,7 @@ export async function ask(path, params = {}) {
 
 /** @param {Response} response */
 async function answerOf(response) {
-  if (response.status === 401) throw new UnknownPageError(lostText({ isUnknown: true }));
+  if (response.status === 401) throw new UnknownPageError(lostText({ isTokenUnknown: true }));
   const answer = await response.text().then(parseExactly).catch(() => undefined);
   const isRejected = typeof answer?.error === "string";
   if (!response.ok || isRejected || answer === undefined) {
@@ -87,7 +87,7 @@ const BUSY_MS = 250;
 
 const IDLE_MS = 2_000;
 
-/** Refreshes periodically from the first `pollNow()` on, never two at once. */
+/** Refreshes the page periodically after the first `pollNow()`. Refreshes never overlap. */
 export class Poll {
   #refresh;
   #listener;

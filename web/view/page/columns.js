@@ -123,7 +123,7 @@ function latencyText({ latency_ms: latencyMs }) {
 }
 
 /**
- * A built-in column, or a field of the user's rows.
+ * Returns a built-in column, or the column of a field of the user's rows.
  * @param {string} key
  * @param {ReadonlySet<string>} sortable names of the fields by which rows can be sorted
  * @returns {Column}

@@ -164,7 +164,7 @@ export class Grid {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // Leaves keys on a button in the table to the button.
+    // A button in the table handles its own keys.
     if (
       event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
       event.altKey

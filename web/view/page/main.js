@@ -100,7 +100,7 @@ class ViewPage {
       const newView = ViewState.fromHash(location.hash);
       const { openUid, openId } = newView;
       if (this.#openRow.enterEntry()) {
-        // Back or Forward among rows opened here keeps the filter: the one in the URL may be older.
+        // Back or Forward among rows opened here keeps the filter: the URL may have an older one.
         Object.assign(this.#view, { openUid, openId });
         this.#writeHash();
       } else {
@@ -177,7 +177,7 @@ class ViewPage {
 
   /** Shows the current state and rows. Returns whether the server has work left. */
   async #refresh() {
-    // Copies, because the user may change the filter while a request is pending.
+    // Keeps copies, because the user may change the filter while a request is pending.
     const condition = this.#condition, query = this.#query;
     /** @type {PageState} */
     const state = await ask("state");
@@ -185,8 +185,8 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version keeps changing. Until then, the overview of all
-    // rows is updated only without a condition: it is then the overview that was just fetched.
+    // While the server reads files, the version keeps changing. During that time, the overview of
+    // all rows is updated only if there is no condition, because it is then what was just fetched.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");
     if (this.#overviewOfAll === undefined || isOutdated) {
@@ -200,7 +200,7 @@ class ViewPage {
   /** @param {unknown} error */
   #showProblem(error) {
     const isRejected = error instanceof AskError;
-    setText("lost-text", lostText({ isUnknown: error instanceof UnknownPageError }));
+    setText("lost-text", lostText({ isTokenUnknown: error instanceof UnknownPageError }));
     setShown("lost", !isRejected);
     if (!isRejected) return;
     setText("problem", error.message);
@@ -210,8 +210,8 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // While a search finds more rows, the server's version stays the same. So the progress of the
-    // search is added, as a fraction below 1.
+    // While a search finds more rows, the server's version stays the same. The progress of the
+    // search, a fraction below 1, is therefore added to it.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
     if (version !== this.#gridVersion) {

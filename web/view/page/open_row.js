@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /**
  * The row that is open next to the table: its request, its answer, and its other answers. The URL
- * and the history of the browser have the open row, too.
+ * and the history of the browser record which row is open.
  *
  * @module
  */
