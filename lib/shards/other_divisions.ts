@@ -1,6 +1,6 @@
 /**
- * Refuses runs whose rows were already sent into the same output folder, by another division into
- * shards or by a run over whole files: the rows would be paid for again.
+ * Refuses a run if its output folder already has outcomes of the same rows, from another division
+ * into shards or from a run over whole files: the rows would be paid for again.
  *
  * @module
  */
@@ -105,8 +105,8 @@ function wholeAnswersError(
 }
 
 /**
- * Throws if a run over whole files would send rows again that shards have sent, or whose answers a
- * merge has collected or moved. Results that have answers may be continued.
+ * Throws if a run over whole files would send rows that shards have already sent, or whose answers
+ * a merge has collected or moved. Results that hold answers may be continued.
  *
  * With `isClaimed`, checks again after the run has claimed its output, because shards may start at
  * the same time. Both kinds of runs claim first and then look for the other, so at least one sees
@@ -236,7 +236,7 @@ function runName(stem: string, count: number): string {
 
 function existingAnswersError(results: string, answeredPath: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run into "${results}": "${answeredPath}" holds answers to these inputs, and they would ` +
+    `Cannot write "${results}": "${answeredPath}" holds answers to these inputs, and they would ` +
       `be paid for again. Continue it with -o ${shellWord(answeredPath)}, or name another output`,
   );
 }
