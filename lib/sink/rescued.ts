@@ -70,7 +70,7 @@ export async function createRescuedFile(
   return created.path;
 }
 
-/** Fills a file from `createRescuedFile`, durably, with whole lines. Replaces what a failed call has
+/** Writes whole lines durably to a file from `createRescuedFile`. Replaces what a failed call has
  * written. */
 export async function rescueLines(path: string, lines: readonly Uint8Array[]): Promise<void> {
   const options = { write: true, create: true, truncate: true };

@@ -151,7 +151,8 @@ export class WatchedFile implements JournalFile {
     return { identity, size: this.#durableEnd };
   }
 
-  /** Undefined if lines already go to a new file. */
+  /** Returns a message if another program has changed the file. Checks nothing once lines go to a
+   * new file. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
