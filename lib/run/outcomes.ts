@@ -99,7 +99,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     return { ok: false, ...this.#common(row, outcome), error, ...partial };
   }
 
-  /** The outcome that an answer has if it is accepted. `validate` gets it, and decides. */
+  /** The outcome of a row if this answer is accepted, which `validate` decides. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,

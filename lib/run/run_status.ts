@@ -212,8 +212,8 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 
 /**
  * The statuses of all runs in an output folder, sorted by name, including shards and runs that have
- * ended. A run writes its status every 5 s. It is dead if `beat` stays the same and `ended` is
- * false.
+ * ended. A run writes its status at least every 5 s. It is dead if `beat` stays the same and
+ * `ended` is false.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.

@@ -278,7 +278,7 @@ Deno.test("results and failures given as inputs, and a field that no row has, ar
   assertExit(result, 0);
   assertStringIncludes(
     result.stderr,
-    `"${again}" has 2 lines that an earlier run has written, and whose prompts are sent again`,
+    `"${again}" has 2 lines that an earlier run wrote, and whose prompts are sent again`,
   );
   const args = [input, "-o", dir.path("new/"), "--dry-run"];
   const field = await distill(server, [...args, "--prompt-field", "promt"]);

@@ -100,7 +100,7 @@ Deno.test("describeInput() names the fields that are not sent in one line", () =
 
 Deno.test("refuseProblems() reports rows that are sent differently than by an earlier version", () => {
   const findings = findingsOf({ rows: 5, shape: "prompt" });
-  findings.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
+  findings.sentDifferently.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
   const check = (changed?: "keep") => refuseProblems([findings], { changed });
   check("keep");
   const { message } = assertThrows(() => check(), UsageError);
