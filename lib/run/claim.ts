@@ -86,6 +86,7 @@ export async function refuseDivided(
   files: readonly OutputFiles[],
   { isClaimed = false } = {},
 ): Promise<void> {
+  // Existing results are continued: `requireNoShards`, which is loaded on demand, would agree.
   if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
   const runs = files.map(({ pieces, results }) => ({
     files: pieces.map(({ path }) => path),
@@ -164,7 +165,7 @@ async function checkOverwrite(files: OutputFiles, { options }: ClaimOptions): Pr
   for (const path of [files.results, files.failures, ...await rescuedOf(files)]) {
     if (!(await hasContent(path))) continue;
     throw new UsageError(
-      `Cannot start over: "${path}" holds answers. Add --overwrite to delete them, ` +
+      `Cannot start over: "${path}" is not empty. Add --overwrite to delete results and failures, ` +
         "or name another output",
     );
   }

@@ -234,7 +234,7 @@ const MAX_HINTED_LINES = 1_000;
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [
     /^uid belongs to an earlier row/,
-    "add --duplicates keep to keep each, as <uid>~2 and so on (with --shard, name fields that " +
+    "add --duplicates keep to send each, as <uid>~2 and so on (with --shard, name fields that " +
     "differ: --uid-field)",
   ],
   [/^invalid UTF-8/, UTF8_ADVICE],

@@ -228,7 +228,7 @@ function promptFieldLine(
   { input, rows, missingPromptField: field }: Findings,
 ): string | undefined {
   if (rows === 0 || field === undefined) return undefined;
-  return `No row of ${quotedName(input)} has the field "${field}" of --prompt-field`;
+  return `No row of ${quotedName(input)} has the field "${field}" (--prompt-field)`;
 }
 
 function fromRunLine({ input, fromRuns }: Findings): string | undefined {
@@ -271,10 +271,10 @@ function uidFieldLine(
   const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");
   const names = [
     ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
-    ...(hashed > 0 ? ["by a hash of themselves"] : []),
+    ...(hashed > 0 ? ["by a hash"] : []),
   ];
-  return `No row of ${quotedName(input)} has a value for the field ${fields} of --uid-field: ` +
-    `rows are named ${names.join(", or ")}`;
+  return `No row of ${quotedName(input)} has a value for the field ${fields} (--uid-field): ` +
+    `rows are identified ${names.join(", or ")}`;
 }
 
 function shapeCounts(shapes: ReadonlyMap<string, number>): string {

@@ -180,7 +180,7 @@ export class Jobs {
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     const { results } = this.list[0].files;
     if (this.areMany) await syncFolderOf(results);
-    // One output is enough, because all are in the same folder.
+    // Trying one output is enough, because all are in the same folder.
     await tryAppend(results);
   }
 

@@ -128,7 +128,7 @@ export function crashWarning(inFlight: number): string {
     "lower -c: each restart pays again";
 }
 
-/** Ticks, of about a second, between two writes of the status. */
+/** Ticks between two writes of the status. A tick is about a second. */
 const BEAT_TICKS = 5;
 
 /** Writes a run's status file, and sets a shard's share of the rate limits. */

@@ -244,7 +244,7 @@ function existingAnswersError(results: string, answeredPath: string): OtherDivis
 function movedAnswersError(attempt: string, movedPath: string): OtherDivisionError {
   return new OtherDivisionError(
     `Cannot run ${attempt}: a merge has moved its answers to "${movedPath}", and they would be ` +
-      "paid for again. Continue the merged results with -o and their name, move the files back, " +
+      "paid for again. Continue the merged results with -o and their path, move the files back, " +
       "or name another output",
   );
 }
@@ -278,7 +278,7 @@ async function adviceWithoutShards(division: Division, path: string): Promise<st
   if (isMoved && await ownResultsIn([mergedPath]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(mergedPath)}`;
   }
-  const ifMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";
+  const ifMoved = isMoved ? "run their inputs with -o and the path of the merged results, or " : "";
   return `${ifMoved}${mergeAdvice(division, "--partial")}`;
 }
 

@@ -93,8 +93,7 @@ export interface LastResortOptions {
    * temporary files. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
-  /** Whether lines that cannot be written are tried again each second, until `giveUp`. @default
-   * false */
+  /** Whether to retry a failed write each second until `giveUp`. @default false */
   readonly retries?: boolean;
 }
 

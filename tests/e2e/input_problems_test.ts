@@ -285,7 +285,7 @@ Deno.test("results and failures given as inputs, and a field that no row has, ar
   assertExit(field, 0);
   assertStringIncludes(
     field.stderr,
-    `No row of "${input}" has the field "promt" of --prompt-field`,
+    `No row of "${input}" has the field "promt" (--prompt-field)`,
   );
   const found = await distill(server, [...args, "--prompt-field", "id"]);
   assert(!found.stderr.includes("--prompt-field"), found.stderr);

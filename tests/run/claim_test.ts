@@ -22,12 +22,12 @@ for (
     ["x_error.rescued-1.jsonl", FAILURE],
   ] as const
 ) {
-  Deno.test(`a run does not start over without --overwrite if only ${name} holds answers`, async () => {
+  Deno.test(`a run does not start over without --overwrite if only ${name} is not empty`, async () => {
     await using dir = await tempDir();
     const path = await dir.write(name, [line]);
     const files = filesOf(dir.path("in.jsonl"), dir.path("x"));
     const options = { options: { resume: false }, notices: { add() {} } };
-    const message = `Cannot start over: "${path}" holds answers`;
+    const message = `Cannot start over: "${path}" is not empty`;
     await assertRejects(() => claimOutput(files, options), UsageError, message);
   });
 }

@@ -76,12 +76,12 @@ Deno.test("describeInput() says that no row has the field of --uid-field, and wh
   for (const findings of [hashed, named, empty]) findings.missingUidFields = ["sku"];
   some.missingUidFields = ["sku", "ean"];
   assertEquals(describeInput([hashed, named, empty, some]).slice(4), [
-    'No row of "a.jsonl" has a value for the field "sku" of --uid-field: ' +
-    "rows are named by a hash of themselves",
-    'No row of "b.jsonl" has a value for the field "sku" of --uid-field: ' +
-    "rows are named by their uid, custom_id or id",
-    'No row of standard input has a value for the field "sku" or "ean" of --uid-field: ' +
-    "rows are named by their uid, custom_id or id, or by a hash of themselves",
+    'No row of "a.jsonl" has a value for the field "sku" (--uid-field): ' +
+    "rows are identified by a hash",
+    'No row of "b.jsonl" has a value for the field "sku" (--uid-field): ' +
+    "rows are identified by their uid, custom_id or id",
+    'No row of standard input has a value for the field "sku" or "ean" (--uid-field): ' +
+    "rows are identified by their uid, custom_id or id, or by a hash",
   ]);
   assertEquals(describeInput([findingsOf({ rows: 2, shape })]).length, 1);
 });
