@@ -123,9 +123,9 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
 export function crashWarning(inFlight: number): string {
   return `The last run crashed with at most ${
     formatCountOf(inFlight, "call")
-  } in flight: their rows ` +
-    "are sent again, and may be billed twice. If it was killed for lack of memory (exit code 137), " +
-    "lower -c: each restart pays again";
+  } in flight. Rows in ` +
+    "flight are sent again, and may be billed twice. If the run was killed for lack of memory " +
+    "(exit code 137), lower -c: each restart pays again";
 }
 
 /** Ticks between two writes of the status. A tick is about a second. */

@@ -73,7 +73,8 @@ export interface RunStatus {
   readonly attempts: number;
   /** Attempts that failed. */
   readonly failed_attempts: number;
-  /** Answers finished per second over the last 30 s, failures included. */
+  /** Answers finished per second, failures included: over the last 30 s or, once the run has ended,
+   * over the whole run; 0 if it failed. */
   readonly rate_per_s: number;
   /** Estimated seconds until the end; null while unknown. */
   readonly eta_s: number | null;

@@ -44,7 +44,8 @@ export interface ShardFiles {
   readonly limit: number;
   /** The output that all shards of the input share. */
   readonly shared: OwnOutput;
-  /** The shard's share of all rows, or of all bytes if rows are not counted: 0 to 1. */
+  /** The shard's share of all rows, or of the first `limit` rows; of all bytes if rows are not
+   * counted. 0 to 1. */
   readonly share: number;
 }
 

@@ -50,7 +50,7 @@ export interface PlannedInput {
 }
 
 export interface ShardStart extends Border {
-  /** Index of the input; the number of inputs if the shard is empty. */
+  /** Index of the input; the number of inputs if the shard begins after the last row. */
   readonly input: number;
 }
 

@@ -22,7 +22,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.ts";
 import { Appender, type JournalFile, type JournalOptions } from "./appender.ts";
 import {
   Batch,
@@ -146,7 +146,8 @@ export class Journal<T> {
     this.rescue();
     this.#lastResort?.giveUp();
     const path = this.#path, rows = sumOf(this.#waitingBatches, ({ records }) => records.length);
-    this.#stop(new SinkError(`Gave up writing "${path}" with ${rows} rows waiting`, { path }));
+    const waiting = formatCountOf(rows, "row");
+    this.#stop(new SinkError(`Gave up writing "${path}" with ${waiting} waiting`, { path }));
   }
 
   /** Writes lines that wait for disk space, and all later lines, to another file. */
