@@ -32,7 +32,7 @@ export function sourceOf(
   return text.startsWith("@") ? fileSource(text.slice(1), pause) : dnsSource(text, resolve);
 }
 
-/** What tests replace. */
+/** Dependencies that tests replace. */
 export interface SourceDependencies {
   /** @default Deno.resolveDns */
   readonly resolve?: Resolve;

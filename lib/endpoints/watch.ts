@@ -70,7 +70,7 @@ export class EndpointWatch {
     this.#stop = undefined;
   }
 
-  /** Returns the end of the notice of what has changed; undefined if nothing has. */
+  /** Returns the end of a notice that says what has changed; undefined if nothing has changed. */
   async #apply(entries: readonly EndpointEntry[]): Promise<string | undefined> {
     const current = byUrl(entries), before = this.#entries;
     const added = entries.filter(({ url }) => !before.has(url));

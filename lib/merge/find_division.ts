@@ -194,7 +194,7 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);
   const inputs = plan.inputs.map(({ path }) => path);
-  const rowCounts = rowsBefore(plan), inputText = inputs.join(", ");
+  const before = rowsBefore(plan), inputText = inputs.join(", ");
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const originalFiles = filesOf(inputText, ownStem);
@@ -210,7 +210,7 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
       // Thousands of shards would each name thousands of files.
       runFile: runFile && { ...runFile, input: inputText, inputs },
       runFileProblem,
-      rowsBefore: rowCounts[index],
+      rowsBefore: before[index],
       changes,
     });
   }

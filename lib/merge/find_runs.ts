@@ -217,7 +217,8 @@ export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {
   const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
-  return copy && `"${results}" is missing, but "${copy}" is a compressed copy: decompress it`;
+  return copy &&
+    `"${results}" holds no answers, but "${copy}" is a compressed copy: decompress the copy`;
 }
 
 /** Returns a message if answers of a run are in files of rescued lines. */
@@ -228,7 +229,7 @@ export async function rescuedProblem(
     ...await rescuedFilesOf(results, "results"),
     ...await rescuedFilesOf(failures, "failures"),
   ];
-  return path && `answers are in "${path}": run it again to add them to its output`;
+  return path && `answers are in "${path}": start the run again, which adds them to its output`;
 }
 
 /** How many rows of a run, from its first row, are within the limit of a merge. */
@@ -240,7 +241,7 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** The smallest number of samples of the runs that have started. With another number, a complete
+/** The smallest number of samples of the runs that have started. With a larger number, a complete
  * merge would lack samples of some runs. */
 export function fewestSamples(runs: readonly MergeRun[]): number {
   const counts = runs.flatMap(({ runFile }) => runFile ? runFile.rows.samples ?? 1 : []);

@@ -258,7 +258,7 @@ export class MergePass {
     return results;
   };
 
-  /** Reports two different rows with one uid; answers to the later one go to the duplicates. */
+  /** Reports two different rows with one uid. Copies answers to the later row to the duplicates. */
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);

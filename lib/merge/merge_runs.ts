@@ -1,5 +1,5 @@
 /**
- * Checks options and runs, merges, and returns the report.
+ * Merges runs: checks the options and the runs, writes the output, and returns the report.
  *
  * @module
  */
@@ -71,7 +71,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
   const files = await outputFiles(pathOf(options.output));
-  // Checked before the wait: runs may take days, and never start if their folder is not writable.
+  // Checked before the wait, which may take days. In a read-only folder, runs never start.
   const checkOutput = () => whileClaimed(files, options, () => Promise.resolve());
   const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);

@@ -1,6 +1,6 @@
 /**
- * Writes the output files of a merge (each complete or absent), begins its report, and moves merged
- * files.
+ * Writes the output files of a merge, each completely or not at all, creates its report, and moves
+ * merged files.
  *
  * @module
  */
@@ -79,7 +79,7 @@ class MergedFile implements LineSink, AsyncDisposable {
 
 export type MergedOutput = Awaited<ReturnType<typeof openOutput>>;
 
-/** @param sources The results files to merge: who may read all of them may read the output. */
+/** @param sources The results to merge. Users who may read all of them may read the output. */
 export async function openOutput(files: OutputFiles, sources: readonly string[]) {
   await using stack = new AsyncDisposableStack();
   const mode = await modeMadeFrom(sources);

@@ -31,6 +31,8 @@ const MAX_PAUSE_MS = 2_000;
 const PAUSE_FACTOR = 9;
 
 /**
+ * Returns the runs once all are done or one has failed, at the latest after `waitMs`.
+ *
  * @param beforeWait Called once, before the first pause.
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */

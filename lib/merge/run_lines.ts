@@ -196,7 +196,7 @@ function uidList(uids: readonly string[]): string {
   return uids.length > 3 ? `${firstUids} and others` : firstUids;
 }
 
-/** Gets lines in parts, with their newlines. */
+/** Receives lines in parts, with their newlines. */
 export interface LineSink {
   /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
@@ -231,7 +231,6 @@ class LineFile implements Disposable {
     return new LineFile(path, file);
   }
 
-  /** Reads nothing if the file is missing. */
   async index(kind: LineKind, table: IdTable, onLine: OnLine, signal?: AbortSignal): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.seek(0, Deno.SeekMode.Start);

@@ -16,7 +16,7 @@ import { autoConcurrency, type ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
 
-/** Gets outcomes once they are on disk, or taken by the consumer. */
+/** Called with outcomes that are on disk, or that the consumer has taken. */
 export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
 export class ActiveRun {
@@ -67,7 +67,7 @@ export class ActiveRun {
     return this.#concurrency;
   }
 
-  /** Creates what the run needs. The caller's signal is followed until `end`. */
+  /** Creates what the run needs. Until `end`, the caller's signal aborts the run. */
   async prepare(): Promise<RunContext> {
     const { signal } = this.options;
     signal?.addEventListener("abort", this.#onAbort);

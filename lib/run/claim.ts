@@ -78,14 +78,15 @@ export async function claimOutput(files: OutputFiles, context: ClaimOptions): Pr
   }
 }
 
-/** Throws if shards or a merge hold answers to the rows. The second check, once the run holds its
- * locks (`isClaimed`), also finds shards that have started since the first. */
+/** Throws if shards or a merge hold answers to the rows. A run checks before it claims its outputs,
+ * and again afterwards (`isClaimed`), because shards may have started in between. */
 export async function refuseDivided(
   inputs: readonly string[],
   output: string,
   files: readonly OutputFiles[],
   { isClaimed = false } = {},
 ): Promise<void> {
+  // Existing results are continued: `requireNoShards`, which is loaded on demand, would agree.
   if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
   const runs = files.map(({ pieces, results }) => ({
     files: pieces.map(({ path }) => path),
@@ -101,13 +102,14 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
   const copy = await compressedCopyOf(results, inputs);
   if (copy === undefined) return;
   throw new UsageError(
-    `Cannot continue "${results}": it is missing, and "${copy}" holds its answers. Decompress it first`,
+    `Cannot continue "${results}": it holds no answers, but "${copy}" is a compressed copy. ` +
+      "Decompress the copy",
   );
 }
 
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces.length > 0) return pieces.map(({ path }) => path);
-  // The shard has no rows. If `input` holds several names, joined by commas, no file has that name.
+  // A shard without rows has no pieces. Its `input` may be several names, joined by commas.
   return await statOf(input) === undefined ? [] : [input];
 }
 
@@ -128,8 +130,8 @@ export async function makeRoom(
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
   await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
-  // Removes the last rescued file first: a crash must leave no gap in their numbers, at which the
-  // search for them would end.
+  // Removes the last rescued file first: after a crash, a gap in their numbers would hide the files
+  // beyond it.
   for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 
@@ -163,7 +165,7 @@ async function checkOverwrite(files: OutputFiles, { options }: ClaimOptions): Pr
   for (const path of [files.results, files.failures, ...await rescuedOf(files)]) {
     if (!(await hasContent(path))) continue;
     throw new UsageError(
-      `Cannot start over: "${path}" holds answers. Add --overwrite to delete them, ` +
+      `Cannot start over: "${path}" is not empty. Add --overwrite to delete results and failures, ` +
         "or name another output",
     );
   }
@@ -177,8 +179,8 @@ async function repair(files: OutputFiles, { notices }: ClaimOptions): Promise<vo
     } else if (tail.kind === "cut") {
       notices.add(
         "warning",
-        `Cut off half a line at the end of "${path}" (kept in "${tail.keptAt}"); ` +
-          "its row will be sent again",
+        `Moved the damaged end of "${path}" to "${tail.keptAt}"; rows whose lines were in it will ` +
+          "be sent again",
       );
     }
   }
@@ -215,15 +217,15 @@ export async function earlierRunOf(
   }
   const problem = `Cannot continue "${results}": its answers were`;
   checkSameIdentity(problem, earlierRun.identity, identity, options);
-  // The same file may be named in another way, above all on Windows.
+  // Two names may lead to the same file, especially on Windows.
   if (earlierRun.input !== input && realPathOf(earlierRun.input) !== realPathOf(input)) {
     notices.add("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
   }
   return earlierRun;
 }
 
-/** For a shard that has no answers or deletes them: checks that nearby shards with answers have the
- * same settings, which a merge requires. */
+/** Checks that nearby shards with answers have the same settings as this shard, which a merge
+ * requires. Called if this shard has no answers to compare with, or deletes them. */
 async function checkOtherShards(
   runJson: string,
   { shard, retry, resume }: RunOptions,

@@ -74,8 +74,10 @@ export class FailureLedger {
   /**
    * Reads the file and flags its ids in the table. The table already holds the results.
    *
-   * @param retry If it continues an interrupted one, rows that have failed since are left out.
-   * @returns `retry`. If it is new, it begins after all failures, whose clock may have been ahead.
+   * @param retry If this continues an interrupted retry, leaves out rows that have failed again
+   * since that retry began.
+   * @returns `retry`. A new retry gets a start after all earlier failures, because the clock may have
+   * been ahead when they were written.
    */
   async read(
     table: IdTable,
@@ -103,8 +105,9 @@ export class FailureLedger {
     return { ...retry, unfinished: { ...retry.unfinished, since } };
   }
 
-  /** Keeps the file's line for this bad row, which `dropRepairedRows` would remove. Returns whether
-   * there is one: a row that was edited and is still bad needs a new line. */
+  /** Keeps the file's line for this bad row, which `dropRepairedRows` would otherwise remove.
+   * Returns false if the file has none, or has one for an earlier text of the row: the row then
+   * needs a new line. */
   keepBadRow({ file, line, problem, text, bytes }: BadRow): boolean {
     const uid = badRowUid(file, line);
     const hash = badRowHash(problem, text ?? bytes?.toBase64() ?? "");
@@ -128,9 +131,9 @@ export class FailureLedger {
   }
 
   /**
-   * Completes the outcome of a retried row that has failed again: its line replaces that of the
-   * earlier run. Without an answer, it gets the one that was paid for before. It counts as written
-   * after the start of the retry, even if the clock was set back since.
+   * Completes the outcome of a retried row that has failed again. Its line replaces the line of the
+   * earlier run, so an outcome without an answer takes over the one that was paid for before. The
+   * outcome's time is never before the start of the retry, even if the clock has been set back.
    */
   replacing(outcome: Outcome): Outcome {
     const { row, failure } = outcome;

@@ -21,7 +21,8 @@ export const MODELS_SHOWN = 3;
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** Some fields count rows, others answers: a row has an answer for each sample. */
+/** What the first pass found. Some fields count rows, others count answers: one for each sample of
+ * a row. */
 export class Findings {
   /** As the user named it. */
   readonly input: string;
@@ -56,7 +57,7 @@ export class Findings {
   changed = 0;
   /** The number of rows that this version sends differently from the version that answered them, by
    * difference (`images are sent`). */
-  readonly resent = new Map<string, number>();
+  readonly sentDifferently = new Map<string, number>();
   /** Ids of results to replace: the row was edited, or the user has chosen to request it again. */
   readonly outdatedUids = new Set<string>();
   /** Results that the user has chosen to request again. */
@@ -78,7 +79,7 @@ export class Findings {
   /** The first models that rows set, at most `MODELS_SHOWN` + 1. */
   readonly models = new Set<string>();
   readonly paramNames = new Set<string>();
-  /** Fields of rows that are not sent, at most 100. */
+  /** Row fields that are not sent, at most 100. */
   readonly unsent = new Set<string>();
   /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
@@ -143,10 +144,11 @@ export class Findings {
     this.rewritten = countRewritten();
   }
 
-  addResent(difference: string): void {
-    const isListed = this.resent.has(difference) || this.resent.size < MAX_DIFFERENCES;
+  addSentDifferently(difference: string): void {
+    const isListed = this.sentDifferently.has(difference) ||
+      this.sentDifferently.size < MAX_DIFFERENCES;
     const key = isListed ? difference : "and more";
-    this.resent.set(key, (this.resent.get(key) ?? 0) + 1);
+    this.sentDifferently.set(key, (this.sentDifferently.get(key) ?? 0) + 1);
   }
 
   #addRequests(row: ParsedRow, requests: number): void {
@@ -232,7 +234,7 @@ const MAX_HINTED_LINES = 1_000;
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [
     /^uid belongs to an earlier row/,
-    "add --duplicates keep to keep each, as <uid>~2 and so on (with --shard, name fields that " +
+    "add --duplicates keep to send each, as <uid>~2 and so on (with --shard, name fields that " +
     "differ: --uid-field)",
   ],
   [/^invalid UTF-8/, UTF8_ADVICE],

@@ -162,8 +162,8 @@ export class Generation<T> {
     }
   }
 
-  /** If the consumer leaves early, aborts the calls and waits for them. Closes the caller's iterator
-   * in any case. */
+  /** Yields outcomes. If the consumer leaves early, aborts the calls and waits for them. Closes the
+   * caller's iterator in any case. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const endLimit = limitAbort(engine);
     const finished = engine.run().finally(() => {
@@ -182,7 +182,7 @@ export class Generation<T> {
       engine.abort();
       this.#handoff.abandon();
       await finished.catch(() => {});
-      // Only briefly: the value that the caller's iterator is about to yield may never come.
+      // Waits only briefly for the caller's iterator, whose next value may never come.
       await delay(ABORT_TIMEOUT_MS, this.#valuesClosed);
     }
     await finished;

@@ -1,6 +1,6 @@
 /**
- * Single input files: checks that they can be read twice, notices changes, estimates their rows, and
- * copies standard input, which can be read only once.
+ * Single input files: checks that they can be read twice, notices changes, estimates their rows,
+ * and copies standard input, which can be read only once.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const { basename, dirname } = stdPath;
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const PIPE_ADVICE = "Write it to a file first";
-/** Advice for a run without shards, the only command that copies standard input. */
+/** Advice for runs without shards: nothing else copies standard input. */
 export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
 /** The size and modification time of a file, to notice changes. */
@@ -109,8 +109,8 @@ export async function spool(
 
 const LINE_FEED = 10;
 const SAMPLE_BYTES = 1 << 16;
-/** A larger file is sampled in several places, because it may be sorted. If only the start is
- * sampled, and it holds 64 KB of short rows, a file of 1 GB takes 290 MB of memory too much. */
+/** A larger file is sampled in several places, because it may be sorted: with 64 KB of short rows
+ * at its start, a sample from there would make a table for 1 GB of rows 290 MB too large. */
 const MAX_UNSPREAD_BYTES = 1 << 26;
 const SAMPLE_PLACES = 16;
 /** The estimate for a file that cannot be read, and the minimum for a large file. */

@@ -119,7 +119,7 @@ function changedProblem(findings: readonly Findings[]): string[] {
   const editedClauses = count === 0
     ? []
     : [`${formatCountOf(count, "row")} ${since} answered or failed`];
-  const lines = [...sumsOf(findings.map(({ resent }) => resent))]
+  const lines = [...sumsOf(findings.map(({ sentDifferently }) => sentDifferently))]
     .map(([what, rows]) => `  ${formatCountOf(rows, "row")}: now ${what}`);
   const resentClauses = lines.length === 0
     ? []
@@ -170,7 +170,7 @@ export function emptyMessage(
   return `Cannot ${verb}: ${missing} in ${names}. Add --allow-empty if that is meant`;
 }
 
-/** A line for each input, then lines about probable mistakes. */
+/** A line for each input, then lines about probable mistakes and about fields that are not sent. */
 export function describeInput(findings: readonly Findings[]): string[] {
   const mistakes = [uidFieldLine, promptFieldLine, fromRunLine].flatMap((lineOf) =>
     firstLines(findings.flatMap((found) => lineOf(found) ?? []))
@@ -228,14 +228,12 @@ function promptFieldLine(
   { input, rows, missingPromptField: field }: Findings,
 ): string | undefined {
   if (rows === 0 || field === undefined) return undefined;
-  return `No row of ${quotedName(input)} has the field "${field}" of --prompt-field`;
+  return `No row of ${quotedName(input)} has the field "${field}" (--prompt-field)`;
 }
 
 function fromRunLine({ input, fromRuns }: Findings): string | undefined {
   if (fromRuns === 0) return undefined;
-  return `${quotedName(input)} has ${
-    formatCountOf(fromRuns, "line")
-  } that an earlier run has written, ` +
+  return `${quotedName(input)} has ${formatCountOf(fromRuns, "line")} that an earlier run wrote, ` +
     'and whose prompts are sent again. "export" makes a training set of results, and "retry" ' +
     "retries failed rows";
 }
@@ -255,7 +253,7 @@ function countLine(found: Findings): string {
     [found.failed, "failed before"],
     [found.merged, "merged as identical"],
     [found.changed, "edited since"],
-    [sumOf(found.resent.values(), (count) => count), "sent differently now"],
+    [sumOf(found.sentDifferently.values(), (count) => count), "sent differently now"],
     [found.bad.count, "bad"],
     // These models are billed, whatever `--model` says.
     [ownModels, `${setModels}: ${modelList(found.models)}`],
@@ -273,10 +271,10 @@ function uidFieldLine(
   const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");
   const names = [
     ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
-    ...(hashed > 0 ? ["by a hash of themselves"] : []),
+    ...(hashed > 0 ? ["by a hash"] : []),
   ];
-  return `No row of ${quotedName(input)} has a value for the field ${fields} of --uid-field: ` +
-    `rows are named ${names.join(", or ")}`;
+  return `No row of ${quotedName(input)} has a value for the field ${fields} (--uid-field): ` +
+    `rows are identified ${names.join(", or ")}`;
 }
 
 function shapeCounts(shapes: ReadonlyMap<string, number>): string {

@@ -116,7 +116,7 @@ export class InputSequence {
     }
   }
 
-  /** Whether the file may have been read since the last call. */
+  /** Whether the file has been read since the last call; true if that is unknown. */
   hasNewChunk(): boolean {
     const piece = this.#current!, chunks = piece.input.chunks?.count;
     if (chunks !== undefined && chunks === piece.chunksSeen) return false;
@@ -206,9 +206,9 @@ class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
   #index = 0;
-  /** The number of kept ids to compare with new hashes of their rows: those of two rows in each new
-   * chunk, because a changed file may have its old modification time, and the first row may have
-   * been read in part before the change. */
+  /** How many of the next rows are hashed again and compared with their kept ids: two in each new
+   * chunk. A changed file may have its old modification time, and part of the first row may have
+   * been read before the change. */
   uidsToCheck = 0;
 
   constructor(options: PlannedRowsOptions) {

@@ -27,10 +27,9 @@ const RETORT_FILE =
 
 /**
  * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
- * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files (`.x`,
- * `_x`), files of unknown formats, files written by Retort and links to other files of the folder or
- * pattern are left out and counted, and so are named links to other inputs. A folder or pattern
- * without any other file is returned as it is.
+ * are none, for those in its subfolder `data`. The pattern `**` includes subfolders. Leaves out and
+ * counts hidden files (`.x`, `_x`), files of unknown formats, files that Retort wrote, and links to
+ * other inputs. A folder or pattern without any other file is returned as it is.
  *
  * @param signal Aborts the search, which may take minutes for `**`.
  * @throws {SourceError} when a folder cannot be read
@@ -149,7 +148,7 @@ async function readFolder(folder: string) {
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || RETORT_FILE.test(name)) return false;
   const plain = withoutCompression(name);
-  // A compressed `x_error.jsonl` may be another program's: only a run file shows that it is not.
+  // Only a run file shows that a compressed `x_error.jsonl` is Retort's.
   const stem = plain.replace(RETORT_FILE, "").replace(/\.(jsonl|ndjson)$/, "");
   const isOutput = ["", ".gz", ".zst"].some((end) => siblings.has(`${stem}.run.json${end}`));
   // If the results are beside their compressed input, `x.jsonl.gz` is the input of `x.jsonl`.

@@ -72,8 +72,8 @@ export class Job {
     return this.#stdinCopy === undefined ? pieces : [{ ...pieces[0], path: this.#stdinCopy }];
   }
 
-  /** Keeps an error of the input in `findings`, to report it with the problems of other inputs.
-   * Returns undefined then. */
+  /** If the input cannot be read, returns undefined, and keeps the error in `findings`: it is
+   * reported together with the problems of other inputs. */
   async #orUnreadable<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
@@ -135,7 +135,7 @@ export class Job {
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       selection,
-      // A retry that this run continues has moved the old answers away: the others are its own.
+      // An interrupted retry has moved the old answers away: those in the results are its own.
       reaskAnswered: options.reaskAnswered && this.#retry?.before === undefined,
       isOnDisk: (bad) => this.#ledger.keepBadRow(bad),
       uidFields: identity.uid_field,

@@ -45,7 +45,7 @@ export interface RunSetup {
   readonly options: ResolvedRunOptions;
   readonly selection: UidSelection;
   readonly identity: Identity;
-  /** Identify the retry, to continue an interrupted one; empty without `--retry`. */
+  /** Ids of the retry, from `retryIdsOf`; empty without `--retry`. */
   readonly retryIds: readonly string[];
   readonly notices: RunNotices;
   /** Aborted when the run is stopped. */
@@ -156,8 +156,8 @@ export class Jobs {
     });
   }
 
-  /** Throws if a run that divides the input differently, or not at all, sends or has answered the
-   * same rows; also if a merge writes or holds the answers. Called once the locks are held. */
+  /** Throws if the same rows are sent or answered elsewhere: by a run that divides the input
+   * differently or not at all, or in the output of a merge. Called once the locks are held. */
   async refuseOthers(): Promise<void> {
     const { options: { input, output, shard }, signal } = this.#setup;
     const outputs = this.list.map(({ files }) => files);
@@ -180,7 +180,7 @@ export class Jobs {
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     const { results } = this.list[0].files;
     if (this.areMany) await syncFolderOf(results);
-    // One output is enough, because all are in the same folder.
+    // Trying one output is enough, because all are in the same folder.
     await tryAppend(results);
   }
 
@@ -265,7 +265,7 @@ export async function makeJobs(setup: RunSetup, { writes }: { writes: boolean })
 }
 
 /** Throws if two outputs are one file, because their filesystem ignores case or how accents are
- * written. Creates their lock files: the folder of such a filesystem then lists fewer names. */
+ * written. To find out, creates the lock files of both, and counts the names in their folder. */
 export async function refuseSameNames(
   files: readonly OutputFiles[],
   list = namesIn,
@@ -282,7 +282,7 @@ export async function refuseSameNames(
       `Cannot write the results of both "${input}" and "${other}" to "${dirname(firstLock)}": ` +
         (areOne
           ? "they are the same file. Name it once"
-          : "their names are the same on this filesystem. Run them into two folders"),
+          : "their names are the same on this filesystem. Write them to two folders"),
     );
   }
 }

@@ -123,12 +123,12 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
 export function crashWarning(inFlight: number): string {
   return `The last run crashed with at most ${
     formatCountOf(inFlight, "call")
-  } in flight: their rows ` +
-    "are sent again, and may be billed twice. If it was killed for lack of memory (exit code 137), " +
-    "lower -c: each restart pays again";
+  } in flight. Rows in ` +
+    "flight are sent again, and may be billed twice. If the run was killed for lack of memory " +
+    "(exit code 137), lower -c: each restart pays again";
 }
 
-/** Ticks, of about a second, between two writes of the status. */
+/** Ticks between two writes of the status. A tick is about a second. */
 const BEAT_TICKS = 5;
 
 /** Writes a run's status file, and sets a shard's share of the rate limits. */

@@ -79,7 +79,7 @@ function orphanNotices(findings: readonly Findings[]): string[] {
   const results = formatCountOf(count, "result");
   return [
     `The output has ${results} without a row or sample in this run (edited or removed rows, or ` +
-    'fewer --samples): "export" writes such results, "verify" counts them',
+    'fewer --samples): "export" writes such results, and "verify" counts them',
   ];
 }
 
@@ -104,7 +104,7 @@ function retryNotes(
     const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
     const rows = formatCountOf(count, "pending row");
     notes.push(
-      `This retry leaves out ${rows}: it sends ${retriedRows}, a run without a retry sends the others`,
+      `This retry leaves out ${rows}: it sends ${retriedRows}. A run without a retry sends the others`,
     );
   }
   return notes;

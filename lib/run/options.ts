@@ -72,7 +72,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** The only teacher. The run leaves it open: the caller that created it closes it. */
   teacher?: Teacher;
   /** Several teachers that share the rows, instead of `teacher`. A teacher that is down is only
-   * probed; the run continues while one answers. */
+   * probed; the run continues while any teacher answers. */
   teachers?: readonly TeacherPlace[];
   /** Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves
    * gets no new attempts and finishes those in flight.
@@ -217,7 +217,7 @@ export interface RunOptions {
   reaskAnswered?: boolean;
   /** Continues an output that holds answers; `false` starts over. @default true */
   resume?: boolean;
-  /** With `resume: false`, deletes the old results. @default false */
+  /** With `resume: false`, deletes the old results and failures. @default false */
   overwrite?: boolean;
   /** Runs one of several contiguous parts of the input, which may all run at the same time. Several
    * input files are read as one sequence. The shard has its own output files, such as

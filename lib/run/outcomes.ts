@@ -14,7 +14,7 @@ import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "../answer.ts";
 
 export interface Publisher<T> {
-  /** For a row that was answered, has failed, or is pending at the end after a paid answer. */
+  /** For a row that was answered or failed, or that stays pending after a paid answer. */
   outcome(outcome: Outcome): T;
   /** For a value that cannot be sent. May return an outcome for each of its `samples`. */
   badRow(given: GivenRow, problem: string, samples: number): T[];
@@ -99,7 +99,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     return { ok: false, ...this.#common(row, outcome), error, ...partial };
   }
 
-  /** The outcome that an answer has if it is accepted. `validate` gets it, and decides. */
+  /** The outcome of a row if this answer is accepted, which `validate` decides. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,

@@ -240,7 +240,7 @@ function checkOwners(files: readonly OutputFiles[], stats: Stats): void {
       if (owner !== undefined) {
         const advice = stdPath.resolve(owner) === stdPath.resolve(output.input)
           ? "they are the same file. Name it once"
-          : "run them into two folders, or with --shard 0/1 into one file";
+          : "write their results to two folders, or to one file with --shard 0/1";
         throw new UsageError(
           `Cannot write "${path}" for both "${owner}" and "${output.input}": ${advice}`,
         );

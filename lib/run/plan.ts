@@ -27,9 +27,10 @@ export enum Todo {
 }
 
 const TODO_MASK = 3;
-/** Bits in the byte of a row's first answer: whether the row's id is kept, and whether it is that of
- * a copy. */
-const KEPT_UID_FLAG = 4, COPY_FLAG = 8;
+/** Bit in the byte of a row's first answer: the row's id is kept. */
+const KEPT_UID_FLAG = 4;
+/** Bit in the byte of a row's first answer: the row is a copy (`<uid>~2`). */
+const COPY_FLAG = 8;
 
 /** The decisions on each line that is not blank. */
 export class Plan {

@@ -40,7 +40,9 @@ const MAX_UNSENT = 100;
 /** Limits memory. A program that rewrites a file changes its first rows, too, so these suffice. */
 const MAX_NEW_PROMPTS = 1_000;
 
-/** @throws {SourceError} if the input cannot be read, or has another format */
+/** Reads an input for the first time.
+ *
+ * @throws {SourceError} if the input cannot be read, or has another format */
 export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
@@ -79,7 +81,7 @@ class FirstPass {
   readonly #findings: Findings;
   readonly #options: PreflightOptions;
   readonly #input: InputSequence;
-  /** Whether the prompt that was answered differs from the one that the row has now. */
+  /** Whether the current row would be sent differently than when it was answered or failed. */
   #isChanged = false;
   /** How many answers of the current row are requested. */
   #requests = 0;
@@ -90,7 +92,7 @@ class FirstPass {
   /** Computed when an answer of the current row first needs it. */
   #promptHash: string | undefined;
   /** The file of the first line, if that line is not a row. */
-  #suspect: InputSequence["current"] | undefined;
+  #maybeForeign: InputSequence["current"] | undefined;
 
   constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
     this.#input = input;
@@ -123,7 +125,7 @@ class FirstPass {
     else if (parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
-  /** Undefined for a finished row, whose image files may be gone. */
+  /** Does not check a finished row, whose image files may be gone. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -136,18 +138,18 @@ class FirstPass {
    * bad. Some may still be rows, such as the last element of a JSON array. */
   async refuseForeign(minBadLines: number, { isAtEnd = false } = {}): Promise<void> {
     const { bad, rows } = this.#findings;
-    if (this.#suspect === undefined || bad.count < minBadLines || bad.count <= rows) return;
-    const { path, name, format } = this.#suspect;
+    if (this.#maybeForeign === undefined || bad.count < minBadLines || bad.count <= rows) return;
+    const { path, name, format } = this.#maybeForeign;
     if (format !== "jsonl") return;
     // Further bad lines would not change what the start of the file shows.
-    if (bad.count > 1) this.#suspect = undefined;
+    if (bad.count > 1) this.#maybeForeign = undefined;
     const foreign = await foreignTextError(path, name, isAtEnd && bad.count === 1);
     if (foreign !== undefined) throw foreign;
   }
 
   #bad(line: Line, { problem, hint }: Problem, sample = 0): void {
     const findings = this.#findings;
-    if (findings.bad.count === 0 && findings.rows === 0) this.#suspect = this.#input.current;
+    if (findings.bad.count === 0 && findings.rows === 0) this.#maybeForeign = this.#input.current;
     findings.bad.add(line.number, problem, hint);
     const { text, bytes } = line;
     const bad = { ...this.#input.placeOf(line.number), problem, text, bytes };
@@ -160,7 +162,7 @@ class FirstPass {
     this.#options.parser.addUnsent(row, findings.unsent, MAX_UNSENT);
     if (!this.#isChanged) return;
     if (this.#difference === undefined) findings.changed++;
-    else findings.addResent(this.#difference);
+    else findings.addSentDifferently(this.#difference);
   }
 
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {

@@ -124,7 +124,8 @@ type ReplacedName =
 
 export interface ResolvedOptions extends Omit<ResponseGeneratorOptions, ReplacedName> {
   readonly teachers: readonly EndpointOptions[];
-  /** For a teacher that joins later. The generator's limits apply where its place sets none. */
+  /** The endpoint of a teacher that joins later, with the generator's limits unless `place` sets
+   * its own. */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
   /** The models to request from the teachers, joined by commas. */
   readonly model: string;

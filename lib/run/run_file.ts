@@ -119,7 +119,9 @@ export interface RunFile {
   };
 }
 
-/** @throws {SinkError | UsageError} when the file cannot be read, or is not a run file */
+/** Reads a run file; undefined if there is none.
+ *
+ * @throws {SinkError | UsageError} when the file cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const content = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (content === undefined) return undefined;

@@ -168,9 +168,9 @@ export function missingUidsNotices(missing: readonly string[], place = ""): stri
   return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
 }
 
-/** The ids of a retry, empty without `--retry`. The run file gets the first one. The next retry with
- * any of them continues an interrupted one. Computed once for all inputs of a run, because every
- * chosen uid is hashed. */
+/** The ids of a retry; empty without `--retry`. If the retry is interrupted, the run file keeps the
+ * first id, and the next retry that has this id continues it. Computed once for all inputs of a
+ * run, because every chosen uid is hashed. */
 export function retryIdsOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -180,7 +180,7 @@ export function retryIdsOf(
   // `json_schema` is left out: earlier versions did not have it, and their retries keep their ids.
   const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
   const { askedSchema, jsonSchema } = generator;
-  // Some earlier versions hashed a schema twice if it is sent: as a check and in `askedSchema`.
+  // Some earlier versions hashed a schema twice if it was sent: as a check and in `askedSchema`.
   const variants = askedSchema === undefined ? [settings] : [settings, { ...settings, jsonSchema }];
   return variants.map((variant) => sha256Hex(sortedJson(variant)).slice(0, 16));
 }

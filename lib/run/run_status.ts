@@ -73,7 +73,8 @@ export interface RunStatus {
   readonly attempts: number;
   /** Attempts that failed. */
   readonly failed_attempts: number;
-  /** Answers finished per second over the last 30 s, failures included. */
+  /** Answers finished per second, failures included: over the last 30 s or, once the run has ended,
+   * over the whole run; 0 if it failed. */
   readonly rate_per_s: number;
   /** Estimated seconds until the end; null while unknown. */
   readonly eta_s: number | null;
@@ -212,8 +213,8 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 
 /**
  * The statuses of all runs in an output folder, sorted by name, including shards and runs that have
- * ended. A run writes its status every 5 s. It is dead if `beat` stays the same and `ended` is
- * false.
+ * ended. A run writes its status at least every 5 s. It is dead if `beat` stays the same and
+ * `ended` is false.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.

@@ -44,7 +44,8 @@ export interface ShardFiles {
   readonly limit: number;
   /** The output that all shards of the input share. */
   readonly shared: OwnOutput;
-  /** The shard's share of all rows, or of all bytes if rows are not counted: 0 to 1. */
+  /** The shard's share of all rows, or of the first `limit` rows; of all bytes if rows are not
+   * counted. 0 to 1. */
   readonly share: number;
 }
 
@@ -85,17 +86,17 @@ export async function recordFailedStart(
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // Where another division holds the answers, only a merge that was submitted with this shard, as
-  // one job, waits for it.
+  // If another division holds the answers, no merge waits for this shard unless both were submitted
+  // together.
   const isAwaited = !(error instanceof OtherDivisionError) || shard.job !== undefined;
   if (isAwaited) await writeFailedStatus(results, shard, error);
 }
 
 function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
-  const rowCounts = rowsBefore(plan);
-  // The limit of the last shard must be known, too: if later shards could not run, the answers of
+  const before = rowsBefore(plan);
+  // Rows before the last shard must be known, too: if later shards could not run, the answers of
   // this one could not be merged.
-  if (rowCounts.at(-1) !== undefined) return Math.max(0, limit - rowCounts[index]!);
+  if (before.at(-1) !== undefined) return Math.max(0, limit - before[index]!);
   throw new UsageError(
     "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
   );

@@ -74,7 +74,7 @@ export class OutputWatch {
       await this.#check({ isLast: true });
     }
     if (this.#lostOutputs === undefined) return;
-    // Collects the files to which `OpenFiles.park` has redirected lines since, for the error.
+    // For the error, also collects the files to which `OpenFiles.park` has redirected lines.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }
@@ -223,8 +223,8 @@ export class DisplacedAnswers {
     this.#notices.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
   }
 
-  /** Settles as the run does if there are no such files. Otherwise rejects, with what to do first:
-   * the same command would pay for these answers again. */
+  /** Settles as the run does if there are no such files. Otherwise, rejects with the advice to move
+   * them before the next run, which would pay for these answers again. */
   async after<T>(run: Promise<T>): Promise<T> {
     const [result] = await Promise.allSettled([run]);
     if (this.#paths.length === 0) return await run;

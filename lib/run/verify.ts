@@ -71,11 +71,11 @@ export interface Verification {
   readonly pending: number;
   /** Lines of the input that cannot be sent as rows. */
   readonly badRows: number;
-  /** Rows that were merged into an identical one. */
+  /** Rows that were merged into an identical row. */
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
-  /** Rows that an earlier version of Retort answered and this one would send differently. */
+  /** Rows that an earlier version of Retort answered and this version would send differently. */
   readonly resent: number;
   /** Results beyond the `samples` of a row, from a run with more samples; 0 with `limit`. */
   readonly surplus: number;
@@ -163,7 +163,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     badRows: findings.bad.count,
     mergedDuplicates: findings.merged,
     changed: findings.changed,
-    resent: sumOf(findings.resent.values(), (count) => count),
+    resent: sumOf(findings.sentDifferently.values(), (count) => count),
     surplus,
     strangers: isWhole ? audit.orphans : 0,
     damage: audit.damage,

@@ -1,6 +1,6 @@
 /**
- * Finds how the inputs of a folder's outputs were divided into shards, even if a plan file is gone,
- * and which answers the shards have.
+ * Finds the divisions into shards in an output folder, even if a plan file is gone, and the answers
+ * that the shards have.
  *
  * @module
  */
@@ -36,15 +36,14 @@ export interface Shard {
   readonly job?: string;
 }
 
-/** One way in which an output's inputs were divided: all shards, for one number of shards. */
+/** The division of an output's inputs into a number of shards. An output may have several. */
 export interface Division {
   /** Path of the plan file, which contains the borders; "" if it is gone. */
   readonly path: string;
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** What the run file of one shard says about the inputs. Undefined unless the plan file is
-   * gone. */
+  /** What the run file of one shard says about the inputs. Only set if the plan file is gone. */
   readonly run?: RunInputs;
 }
 

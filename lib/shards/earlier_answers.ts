@@ -104,7 +104,7 @@ async function areOfOtherInputs(
 export interface RunInputs {
   readonly input: string;
   readonly inputs?: readonly string[];
-  /** `shards`: how many shards there were, if the run was one of them. */
+  /** `shards`: the number of shards of the input, if the run was a shard. */
   readonly identity: { readonly shards?: number | null };
   /** The working directory of the run; undefined if it is not known. */
   readonly folder?: string;

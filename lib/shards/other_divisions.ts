@@ -1,6 +1,6 @@
 /**
- * Refuses runs whose rows were already sent into the same output folder, by another division into
- * shards or by a run over whole files: the rows would be paid for again.
+ * Refuses a run if its output folder already has outcomes of the same rows, from another division
+ * into shards or from a run over whole files: the rows would be paid for again.
  *
  * @module
  */
@@ -105,8 +105,8 @@ function wholeAnswersError(
 }
 
 /**
- * Throws if a run over whole files would send rows again that shards have sent, or whose answers a
- * merge has collected or moved. Results that have answers may be continued.
+ * Throws if a run over whole files would send rows that shards have already sent, or whose answers
+ * a merge has collected or moved. Results that hold answers may be continued.
  *
  * With `isClaimed`, checks again after the run has claimed its output, because shards may start at
  * the same time. Both kinds of runs claim first and then look for the other, so at least one sees
@@ -236,7 +236,7 @@ function runName(stem: string, count: number): string {
 
 function existingAnswersError(results: string, answeredPath: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run into "${results}": "${answeredPath}" holds answers to these inputs, and they would ` +
+    `Cannot write "${results}": "${answeredPath}" holds answers to these inputs, and they would ` +
       `be paid for again. Continue it with -o ${shellWord(answeredPath)}, or name another output`,
   );
 }
@@ -244,7 +244,7 @@ function existingAnswersError(results: string, answeredPath: string): OtherDivis
 function movedAnswersError(attempt: string, movedPath: string): OtherDivisionError {
   return new OtherDivisionError(
     `Cannot run ${attempt}: a merge has moved its answers to "${movedPath}", and they would be ` +
-      "paid for again. Continue the merged results with -o and their name, move the files back, " +
+      "paid for again. Continue the merged results with -o and their path, move the files back, " +
       "or name another output",
   );
 }
@@ -278,7 +278,7 @@ async function adviceWithoutShards(division: Division, path: string): Promise<st
   if (isMoved && await ownResultsIn([mergedPath]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(mergedPath)}`;
   }
-  const ifMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";
+  const ifMoved = isMoved ? "run their inputs with -o and the path of the merged results, or " : "";
   return `${ifMoved}${mergeAdvice(division, "--partial")}`;
 }
 

@@ -50,7 +50,7 @@ export interface PlannedInput {
 }
 
 export interface ShardStart extends Border {
-  /** Index of the input; the number of inputs if the shard is empty. */
+  /** Index of the input; the number of inputs if the shard begins after the last row. */
   readonly input: number;
 }
 
@@ -215,9 +215,9 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** A shard's share of the first `limit` rows of the input (`--limit`): the first of 100 shards may
- * have all rows of a trial. With a compressed file, whose rows are not counted, the shard's share
- * of all bytes. */
+/** A shard's share of the first `limit` rows of the input (`--limit`): with a small limit, the
+ * first of 100 shards may have all of them. If an input is a compressed file, whose rows are not counted,
+ * the shard's share of all bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
   const before = rowsBefore(plan)[index];
@@ -234,8 +234,8 @@ export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): 
   return ownBytes / sumOf(plan.inputs, ({ length }) => length);
 }
 
-/** Rows before each shard; undefined after a compressed file, whose rows are not counted. Reads each
- * input once: there may be as many inputs as shards. */
+/** Rows before each shard; undefined after a compressed file, whose rows are not counted. Sums up
+ * the inputs once for all shards: there may be thousands of both. */
 export function rowsBefore({ inputs, starts }: ShardPlan): (number | undefined)[] {
   const beforeInputs: (number | undefined)[] = [0];
   for (const { end } of inputs) {

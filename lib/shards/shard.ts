@@ -44,8 +44,8 @@ export interface PlanOptions {
   readonly needsLock?: boolean;
   /** Aborts the scan of the input, and the wait for another process that scans. */
   readonly signal?: AbortSignal;
-  /** The shard to run. If it, a neighbor or shard 0 has answers, it may run whatever else the
-   * folder contains. @default none */
+  /** The shard to run. If this shard, a neighbor or shard 0 has answers, `planFor` looks for no
+   * other runs in the folder. @default none */
   readonly shard?: Shard;
 }
 
@@ -53,8 +53,8 @@ export interface PlanOptions {
  * Returns the plan of an output. If there is no plan file, one process divides the input and writes
  * it while the others wait.
  *
- * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
- * would be sent again that another division or a run over whole files has sent
+ * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when
+ * another division or a run over whole files has already sent the rows
  */
 export async function planFor(
   output: OwnOutput,

@@ -19,13 +19,13 @@ export interface JournalFile {
   /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
-  /** The size when the file was opened. It must hold only whole lines. */
+  /** The size of the file when it was opened. It must have ended with a whole line. */
   readonly startSize: number;
   /** Whether `write` keeps its bytes: their memory must not be used again. @default false */
   readonly keepsBytes?: boolean;
   /** Whether a write waits to open the file, because too many are open. @default false */
   readonly isWaiting?: boolean;
-  /** Set by the journal: takes an error of a sync that `syncData` did not ask for. */
+  /** Set by the journal. Called with the error of a sync that the file has started by itself. */
   onSyncError?: ((cause: unknown) => void) | undefined;
   /** Ends the wait of a write: nothing more will be written. */
   giveUp?(reason: Error): void;
@@ -69,8 +69,8 @@ type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "no
 export const RETRY_DELAY_MS = 1_000;
 /** A write that takes longer did more than copy into the page cache: the disk is slow. */
 const SLOW_WRITE_MS = 5;
-/** For how long writes use another thread after a slow write: in this time, the disk can block this
- * thread only once. */
+/** How long writes use another thread after a slow write: a slow disk then blocks this thread at
+ * most once a second. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes always use another thread, because copying them takes long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;

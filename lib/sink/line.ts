@@ -47,8 +47,8 @@ export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
 }
 
 /**
- * A results line, without the trailing newline. All lines of a run have the same fields of Retort,
- * with the same types, because Arrow infers types from the first lines: an unreported count is 0, a
+ * A results line, without the trailing newline. Retort's fields and their types are the same in all
+ * lines of a run, because Arrow infers types from the first lines: an unreported count is 0, a
  * missing text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {

@@ -177,10 +177,12 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       await delay(HELD_PAUSE_MS);
     }
   }
-  throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
+  throw new SinkError(`Cannot lock "${path}": other programs keep removing or replacing it`, {
+    path,
+  });
 }
 
-const MAX_ATTEMPTS = 10; // Other processes may keep removing or replacing the file.
+const MAX_ATTEMPTS = 10;
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;

@@ -92,8 +92,8 @@ export async function tryLock(
   }
 }
 
-/** The text of a note. With a shared lock, it begins differently and is longer. So versions that do
- * not know shared locks report a foreign file, instead of locking it. */
+/** The text of a note. A note that names a shared lock begins differently and is longer, so that
+ * versions that do not know shared locks report a foreign file instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -184,7 +184,7 @@ export async function mayBeRemote({ dev }: Pick<Deno.FileInfo, "dev">): Promise<
   return local.every((info) => info?.dev !== dev);
 }
 
-const SILENT_MS = 8_000; // A run writes its status every 5 s.
+const SILENT_MS = 8_000; // A run writes its status at least every 5 s.
 
 export interface ElsewhereOptions {
   readonly signal?: AbortSignal;

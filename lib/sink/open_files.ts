@@ -1,7 +1,7 @@
 /**
  * Limits the number of open journals: to open another, closes the idle journal that was used least
  * recently. Also keeps the lines of the last one to two seconds in memory: if another program
- * replaces a file that is closed, these lines are nowhere else.
+ * replaces a file that is closed, these lines exist nowhere else.
  *
  * @module
  */

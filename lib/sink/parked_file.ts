@@ -31,13 +31,14 @@ export class ParkedFile implements JournalFile, Parkable {
   #closedFile: ClosedFile | undefined;
   #parking: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
-  /** How many bytes were written; and this number minus the size of the open file. */
+  /** The number of bytes that were written. */
   #end = 0;
+  /** `#end` minus the size of the open file. */
   #shift = 0;
   /** Recent lines that were written since the file was last closed. */
   readonly #recentLines: RecentLines;
   /** Recent lines from before the file was closed. If another program replaces the closed file,
-   * they are nowhere else. */
+   * they exist nowhere else. */
   readonly #closedLines: RecentLines;
   /** A file that a failed `moveAway` has created for `#closedLines`. */
   #unfilledPath: string | undefined;
@@ -97,7 +98,7 @@ export class ParkedFile implements JournalFile, Parkable {
     };
   }
 
-  /** After a failed write, `bytes` are a rest of lines that are remembered. */
+  /** Keeps `bytes` as recent lines, unless they are the rest of lines that are already kept. */
   #remember(bytes: Uint8Array): void {
     if (this.#isWhole) this.#recentLines.add(bytes);
     this.#isWhole = false;

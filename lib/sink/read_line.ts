@@ -25,8 +25,8 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Places of lines by their numbers, which must be added in ascending order. A `Map` would take four
- * times the memory. */
+/** Places of lines by their numbers, which must be added in ascending order. A `Map` would take
+ * four times the memory. */
 export class LinePlaces {
   readonly #numbers: number[] = [];
   readonly #offsets: number[] = [];
@@ -172,7 +172,6 @@ export function lastModelsOf(
   return ({ address = "", model = "" }) => models.get(keyOf(address, model));
 }
 
-/** "" if the file cannot be read. */
 function tailOf(path: string): string {
   try {
     using file = Deno.openSync(path, { read: true });

@@ -60,7 +60,7 @@ interface Tail {
   readonly hasFurtherText: boolean;
 }
 
-/** The damaged lines after the last whole one; undefined if there are none. */
+/** The damaged lines after the last whole line; undefined if there are none. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -194,9 +194,9 @@ export async function dropLines(
   return true;
 }
 
-/** Repairs a file that another program truncated in mid-line before later lines were appended: the
- * rest of the cut line and the next line are now one. Copies the next lines to the file `to`, then
- * removes the joined lines from `path`. The cut lines are lost. */
+/** Repairs a file that another program truncated in the middle of a line before a run appended the
+ * next line: both are now one line. Copies the next lines to the file `to`, and removes the joined
+ * lines from `path`. The truncated lines are lost. */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const { lines, count } = await copyLines(path, to, wholeLineIn);
   await dropLines(path, lines, count);

@@ -70,7 +70,7 @@ export async function createRescuedFile(
   return created.path;
 }
 
-/** Fills a file from `createRescuedFile`, durably, with whole lines. Replaces what a failed call has
+/** Writes whole lines durably to a file from `createRescuedFile`. Replaces what a failed call has
  * written. */
 export async function rescueLines(path: string, lines: readonly Uint8Array[]): Promise<void> {
   const options = { write: true, create: true, truncate: true };
@@ -93,8 +93,7 @@ export interface LastResortOptions {
    * temporary files. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
-  /** Whether lines that cannot be written are tried again each second, until `giveUp`. @default
-   * false */
+  /** Whether to retry a failed write each second until `giveUp`. @default false */
   readonly retries?: boolean;
 }
 

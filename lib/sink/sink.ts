@@ -14,7 +14,7 @@ import { moveAllAway, type OpenFiles } from "./open_files.ts";
 
 export interface SinkFiles {
   readonly results: string;
-  /** Also for bad rows, and for rejected answers to pending rows. */
+  /** Holds failed rows, bad rows, and rejected answers to pending rows. */
   readonly failures: string;
 }
 
@@ -51,8 +51,8 @@ export class Sink {
    * Opens the files in an existing folder. Existing files must end with whole lines (see
    * `repairTail`).
    *
-   * @param openFiles Missing files are created, but each is opened only when it gets a line, within
-   * this limit. The caller must make the names of new files durable. @default none
+   * @param openFiles Limits how many files are open: missing files are created, but each is opened
+   * only for its lines. The caller must make the names of new files durable. @default no limit
    */
   static async open(
     files: SinkFiles,

@@ -151,7 +151,8 @@ export class WatchedFile implements JournalFile {
     return { identity, size: this.#durableEnd };
   }
 
-  /** Undefined if lines already go to a new file. */
+  /** Returns a message if another program has changed the file. Checks nothing once lines go to a
+   * new file. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
@@ -164,8 +165,8 @@ export class WatchedFile implements JournalFile {
 
   /**
    * If the last check found a problem, redirects all lines to a new file, once. The new file begins
-   * with the lines written since the oldest check in `#checkedEnds`. If the old file was deleted,
-   * it begins with all lines; if it was truncated, with those that `moveJoinedLines` finds there.
+   * with the lines written since the oldest check in `#checkedEnds`; with all lines if the old file
+   * was deleted; with the lines that `moveJoinedLines` finds if the old file was truncated.
    *
    * @param paths Gets the path of the new file, unless another caller gets it.
    */

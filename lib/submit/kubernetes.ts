@@ -1,8 +1,6 @@
 /**
  * Kubernetes manifests: an Indexed Job for the shards, and a Job that merges.
  *
- * `podFailurePolicy` needs Kubernetes 1.26, `backoffLimitPerIndex` and `FailIndex` need 1.29.
- *
  * @module
  */
 

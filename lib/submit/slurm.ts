@@ -73,8 +73,8 @@ export function slurmArrays(
   maxArraySize = MAX_ARRAY_SIZE,
 ): SlurmArray[] {
   const count = Math.ceil(shards / maxArraySize);
-  // All arrays get the same size and limit, so that they end together. A smaller last array would
-  // end early, and leave its share of `parallel` idle.
+  // All arrays get about the same size and limit, so that they end together. A smaller last array
+  // would end early, and leave its share of `parallel` idle.
   const partOf = (total: number, i: number) => Math.floor((total + i) / count);
   let base = 0;
   return Array.from({ length: count }, (_, i) => {

@@ -74,7 +74,7 @@ Deno.test("a run that starts after a crash warns at once: a supervisor may kill 
   assertEquals(code, 0, stderr);
   assertStringIncludes(
     stderr,
-    "Warning: The last run crashed with at most 7 calls in flight:",
+    "Warning: The last run crashed with at most 7 calls in flight.",
   );
   assertEquals((await distill(server, args)).stderr, "", "an orderly end is no crash");
 });

@@ -175,7 +175,7 @@ Deno.test("rescued answers are not thrown away unasked", async () => {
   await dir.write("out.rescued-1.jsonl", [{ uid: "row-0", prompt_hash: "", response: "paid" }]);
   const refused = await distill(server, [...args, "--no-resume"]);
   assertExit(refused, 2);
-  assertMatch(refused.stderr, /out\.rescued-1\.jsonl" holds answers/);
+  assertMatch(refused.stderr, /out\.rescued-1\.jsonl" is not empty/);
   assertExit(await distill(server, [...args, "--no-resume", "--overwrite", "--limit", "2"]), 0);
   assertEquals([server.posts, await dir.exists("out.rescued-1.jsonl")], [2, false]);
 });

@@ -278,14 +278,14 @@ Deno.test("results and failures given as inputs, and a field that no row has, ar
   assertExit(result, 0);
   assertStringIncludes(
     result.stderr,
-    `"${again}" has 2 lines that an earlier run has written, and whose prompts are sent again`,
+    `"${again}" has 2 lines that an earlier run wrote, and whose prompts are sent again`,
   );
   const args = [input, "-o", dir.path("new/"), "--dry-run"];
   const field = await distill(server, [...args, "--prompt-field", "promt"]);
   assertExit(field, 0);
   assertStringIncludes(
     field.stderr,
-    `No row of "${input}" has the field "promt" of --prompt-field`,
+    `No row of "${input}" has the field "promt" (--prompt-field)`,
   );
   const found = await distill(server, [...args, "--prompt-field", "id"]);
   assert(!found.stderr.includes("--prompt-field"), found.stderr);

@@ -122,8 +122,8 @@ Deno.test("a --uid-field that no row has is reported before the first call, and 
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", [{ prompt: "one" }, { sku: "b", prompt: "two" }]);
   const args = [input, "-o", dir.path("out/"), "--uid-field"];
-  const told = `No row of "${input}" has a value for the field "skuu" of --uid-field: ` +
-    "rows are named by a hash of themselves\n";
+  const told = `No row of "${input}" has a value for the field "skuu" (--uid-field): ` +
+    "rows are identified by a hash\n";
   for (const last of ["--dry-run", "--limit=1"]) {
     const mistyped = await distill(server, [...args, "skuu", last]);
     assertExit(mistyped, 0);

@@ -282,7 +282,7 @@ Deno.test("a truncated last line is repaired or its row sent again, and kept nex
   await dir.write("out/in.jsonl", whole.slice(0, -30));
   const repaired = await distill(server, args);
   assertExit(repaired, 0);
-  assertStringIncludes(repaired.stderr, "Cut off half a line");
+  assertStringIncludes(repaired.stderr, "Moved the damaged end of");
   assertEquals(server.prompts.get("prompt 4"), 2);
   assertEquals(server.posts, 6);
   const torn = linesOf(whole)[4].slice(0, -29);

@@ -119,7 +119,7 @@ Deno.test("a row whose uid is that of another row's sample stops the run before 
     refused.message.split("\n")[1].split(".jsonl:")[1],
     [
       '3: uid "row-1#2" belongs to an earlier row already',
-      'or to one of the 3 samples of "row-1": add --duplicates keep to keep each',
+      'or to one of the 3 samples of "row-1": add --duplicates keep to send each',
       "as <uid>~2 and so on (with --shard",
       "name fields that differ: --uid-field)",
     ].join(", "),

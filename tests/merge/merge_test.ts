@@ -1295,8 +1295,12 @@ for (const extension of ["gz", "zst", "zstd"]) {
       copy,
     );
     for (const message of [problems[0].message, again.message]) {
-      assertStringIncludes(message, "ecompress it");
+      assertStringIncludes(message, "ecompress the copy");
     }
+    // An empty file is not missing.
+    await Deno.writeTextFile(results, "");
+    const merge = await mergeRuns({ outputs: dir.path("out"), output: dir.path("all/in.jsonl") });
+    assertStringIncludes(merge.problems[0].message, "holds no answers");
   });
 }
 

@@ -22,12 +22,12 @@ for (
     ["x_error.rescued-1.jsonl", FAILURE],
   ] as const
 ) {
-  Deno.test(`a run does not start over without --overwrite if only ${name} holds answers`, async () => {
+  Deno.test(`a run does not start over without --overwrite if only ${name} is not empty`, async () => {
     await using dir = await tempDir();
     const path = await dir.write(name, [line]);
     const files = filesOf(dir.path("in.jsonl"), dir.path("x"));
     const options = { options: { resume: false }, notices: { add() {} } };
-    const message = `Cannot start over: "${path}" holds answers`;
+    const message = `Cannot start over: "${path}" is not empty`;
     await assertRejects(() => claimOutput(files, options), UsageError, message);
   });
 }
@@ -93,10 +93,10 @@ Deno.test("two outputs that are one file, where the filesystem ignores case or a
   const refusal = async (files: OutputFiles[], ...names: string[]) =>
     (await assertRejects(() => refuseSameNames(files, list(...names)), UsageError)).message;
   const advice =
-    'and "[^"]*/in/data.jsonl" to "[^"]*": their names are the same .* into two folders$';
+    'and "[^"]*/in/data.jsonl" to "[^"]*": their names are the same .* to two folders$';
   assertMatch(await refusal(files, "Data.lock", "other.lock"), new RegExp(advice));
   // Folders may be listed in another form.
-  assertMatch(await refusal(accents, "e\u0301.lock"), /into two folders$/);
+  assertMatch(await refusal(accents, "e\u0301.lock"), /to two folders$/);
   // As on a filesystem that ignores case, both names lead to one input.
   await dir.write("in/Data.jsonl", "");
   if (!(await dir.exists("in/data.jsonl"))) {
@@ -111,7 +111,7 @@ Deno.test("outputs whose names differ in case are written where the filesystem t
   const names = refuseSameNames(files).then(() => dir.names());
   const tellsApart = Deno.build.os === "linux";
   if (tellsApart) assertEquals((await names).toSorted(), ["X.lock", "x.lock"]);
-  else await names.catch((error) => assertMatch(error.message, /into two folders/));
+  else await names.catch((error) => assertMatch(error.message, /to two folders/));
 });
 
 Deno.test("a run refuses two outputs that are one file before it locks them", async () => {

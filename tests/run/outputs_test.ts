@@ -111,7 +111,7 @@ Deno.test("outputFilesOf() advises to name an input once if it was named twice",
   for (const inputs of [["a.jsonl", "./a.jsonl"], ["a.jsonl", "x/../a.jsonl"]]) {
     assertStringIncludes(await refusal(inputs, "out"), advice);
   }
-  assertStringIncludes(await refusal(["x/a.jsonl", "a.jsonl"], "out"), "into two folders");
+  assertStringIncludes(await refusal(["x/a.jsonl", "a.jsonl"], "out"), "to two folders");
 });
 
 Deno.test("outputFilesOf() refuses an output that is an input, whatever it is called", async () => {

@@ -76,12 +76,12 @@ Deno.test("describeInput() says that no row has the field of --uid-field, and wh
   for (const findings of [hashed, named, empty]) findings.missingUidFields = ["sku"];
   some.missingUidFields = ["sku", "ean"];
   assertEquals(describeInput([hashed, named, empty, some]).slice(4), [
-    'No row of "a.jsonl" has a value for the field "sku" of --uid-field: ' +
-    "rows are named by a hash of themselves",
-    'No row of "b.jsonl" has a value for the field "sku" of --uid-field: ' +
-    "rows are named by their uid, custom_id or id",
-    'No row of standard input has a value for the field "sku" or "ean" of --uid-field: ' +
-    "rows are named by their uid, custom_id or id, or by a hash of themselves",
+    'No row of "a.jsonl" has a value for the field "sku" (--uid-field): ' +
+    "rows are identified by a hash",
+    'No row of "b.jsonl" has a value for the field "sku" (--uid-field): ' +
+    "rows are identified by their uid, custom_id or id",
+    'No row of standard input has a value for the field "sku" or "ean" (--uid-field): ' +
+    "rows are identified by their uid, custom_id or id, or by a hash",
   ]);
   assertEquals(describeInput([findingsOf({ rows: 2, shape })]).length, 1);
 });
@@ -100,7 +100,7 @@ Deno.test("describeInput() names the fields that are not sent in one line", () =
 
 Deno.test("refuseProblems() reports rows that are sent differently than by an earlier version", () => {
   const findings = findingsOf({ rows: 5, shape: "prompt" });
-  findings.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
+  findings.sentDifferently.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
   const check = (changed?: "keep") => refuseProblems([findings], { changed });
   check("keep");
   const { message } = assertThrows(() => check(), UsageError);

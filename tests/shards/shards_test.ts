@@ -635,7 +635,7 @@ Deno.test("the advice for moved shards does not name their input as the merged r
   const again = () => runShard(input, output, { shard: { index: 0, count: 3 } });
   const { message } = await assertRejects(again, UsageError, "hold answers of 2 shards");
   assertEquals(message.includes(`-o ${input}`), false);
-  assertStringIncludes(message, "run their inputs with -o and the merged results");
+  assertStringIncludes(message, "run their inputs with -o and the path of the merged results");
 });
 
 Deno.test("rescued lines are answers even if the results are gone", async () => {

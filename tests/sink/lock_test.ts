@@ -43,7 +43,7 @@ Deno.test("acquireLock() holds the file that the path leads to, whatever happens
   }
 });
 
-Deno.test("acquireLock() gives up if the file is removed again and again", async () => {
+Deno.test("acquireLock() gives up if other programs keep removing the file", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   const openFile = async () => {
@@ -52,7 +52,7 @@ Deno.test("acquireLock() gives up if the file is removed again and again", async
     return file;
   };
   const error = await assertRejects(() => acquireLock(path, { openFile }), SinkError);
-  assertStringIncludes(error.message, "removed again and again");
+  assertStringIncludes(error.message, "keep removing or replacing it");
 });
 
 Deno.test(
