@@ -128,7 +128,10 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
  * then are on disk.
  * @throws {TypeError} If an option is unknown or of a wrong type.
  * @throws {RangeError} If an option is out of range.
- * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was sent.
+ * @throws {UsageError} If the run cannot start with these options; nothing was sent.
+ * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in which
+ * case nothing was sent, or if it was changed during the run; answers received until then are on
+ * disk.
  * @throws {LockedError} If another run or a merge is writing to the same output.
  * @throws {SinkError} If the output cannot be written.
  *

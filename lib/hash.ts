@@ -61,7 +61,7 @@ export function xxHash64Hex(text: string): string {
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0; // unsigned
+  return hash >>> 0;
 }
 
 /** Combines two hashes with the golden-ratio constant and the last steps of MurmurHash3. */

@@ -142,7 +142,10 @@ export class ResponseGenerator {
    * everything is on disk. The `state` of the summary is `interrupted` if the run was stopped or
    * aborted, and `halted` if a teacher, a budget or a deadline ended it.
    *
-   * @throws {UsageError | SourceError} If these options cannot start a run; nothing was sent.
+   * @throws {UsageError} If these options cannot start a run; nothing was sent.
+   * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in which
+   * case nothing was sent, or if it was changed during the run; answers received until then are on
+   * disk.
    * @throws {LockedError} If another run or a merge is writing to the same output.
    * @throws {SinkError} If the output cannot be written.
    */

@@ -78,7 +78,7 @@ export function verdictsOn(
 function tooSlow(subject: Subject): Verdict {
   const seconds = MAX_CHECK_MS / 1_000;
   return unchecked(
-    `Cannot check the answer for ${subject}: the check takes more than ${seconds} s. ` +
+    `Cannot check the answer against ${subject}: the check takes more than ${seconds} s. ` +
       "A nested repetition, such as (a+)+, can take exponential time: write a single one, such as a+",
   );
 }

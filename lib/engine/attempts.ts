@@ -126,8 +126,8 @@ export class Attempts {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
     }
-    // An earlier run rejected this answer for its ending and counted that, so this rejection is not
-    // counted.
+    // An earlier run rejected this answer for its ending and counted the rejection, so it is not
+    // counted again.
     if (!isUnchecked) return { kind: "retry", delayMs: 0 };
     return this.#rejected(work, completion, rejection);
   }

@@ -234,7 +234,7 @@ export class Silence {
       : "The teacher may be down for longer";
     return `No answer for ${this.#duration} (${reason}). ${why}. The run keeps trying and ` +
       "continues once there is an answer. Ctrl-C stops it, and the same command continues later; " +
-      "--deadline ends a run by itself";
+      "--deadline limits the time of a run";
   }
 
   get #ms(): number {

@@ -190,7 +190,7 @@ export function adviceForRejections(count: number, message = ""): string {
 
 /** After this many rows with useless answers, the user gets a notice. */
 const NOTICE_AFTER = 20;
-/** After this many rows with useless answers, the run is halted. */
+/** After this many rows with useless answers, a run with a careful start is halted. */
 const HALT_AFTER = 1_000;
 
 interface UselessAnswersOptions extends Pick<EngineOptions, "isProven" | "isCareful" | "onNotice"> {

@@ -67,8 +67,8 @@ export class TeacherBlame {
   }
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
-   * not exist, or that does not start in time. Once any teacher has answered, the others are halted
-   * later, and only if a teacher was halted and no other one may answer. */
+   * not exist, or that does not start in time. Once any teacher has answered, the others get more
+   * time, which begins only while a teacher is halted and no server is found for any other. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));

@@ -15,8 +15,8 @@ import { Work } from "./work.ts";
 /** A row that no teacher accepts yet is offered again after this time at most: a teacher may join
  * meanwhile. */
 const MAX_OFFER_WAIT_MS = 1_000;
-/** The wait if no teacher can take the row although `soonestMs` is 0: a teacher that requests no
- * wait for the row is at its concurrency or rate limit. */
+/** The wait for a teacher that is up and requests no wait (`soonestMs` is 0), but is at its
+ * concurrency or rate limit. */
 const FULL_WAIT_MS = 100;
 
 type SourceOptions = Pick<

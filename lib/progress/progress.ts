@@ -32,9 +32,9 @@ const BEAT_MS = 100;
 /** The interval while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
-/** Listeners get a snapshot at least this often. A beat emits the snapshot a little early, because
- * the next beat would be too late. */
+/** Listeners get a snapshot at least this often. */
 const SNAPSHOT_MS = 1000;
+/** A beat emits the snapshot a little early, because the next beat would be too late. */
 const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
 export class Progress {

@@ -40,8 +40,9 @@ export interface TeacherStatus {
   address: string;
   /** The model that is requested. */
   model: string;
-  /** `cooling_down`: it requested a wait. `down`: only probes are sent. `leaving`: it left the
-   * list, and finishes its calls. `left`: its calls are finished. `halted`: nothing is sent. */
+  /** `cooling_down`: it requested a wait, or its quota is used up. `down`: only probes are sent.
+   * `leaving`: it left the list, and finishes its calls. `left`: its calls are finished. `halted`:
+   * nothing is sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;

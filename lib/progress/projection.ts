@@ -13,8 +13,8 @@
  *   clock.
  *
  * Until the finished cohorts make up half of the rows sent, the projection is a lower bound: the
- * later of unsent rows × floor / lanes and, if a teacher throttles, rows left / rate. From then on,
- * the end is the later of two:
+ * later of unsent rows × floor / lanes and, once there is a rate, rows left / rate, because not all
+ * lanes can be busy if a teacher throttles. From then on, the end is the later of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave, until the longest of the rows in
  *   flight is done. A row in flight is more likely a long one, so the mean time left is

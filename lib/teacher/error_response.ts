@@ -93,7 +93,8 @@ function filterError({ choices }: JsonObject): JsonObject | undefined {
   return error === undefined ? undefined : { error };
 }
 
-/** Groq returns the model's text with the error if it is not the required tool call or JSON. */
+/** Groq returns the model's text with the error if the text is not the required tool call or
+ * JSON. */
 function partialOf({ error }: JsonObject, context: AnswerContext): Completion | undefined {
   const content = asText(asObject(error)?.failed_generation);
   if (content === "") return undefined;

@@ -37,8 +37,8 @@ export interface TimedAttempt {
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was complete (in a stream, seemed to be) before the response ended; otherwise
-   * -1. */
+  /** When the answer was complete although the response had not ended; in a stream, when it seemed
+   * complete. Otherwise -1. */
   readonly completeAt: number;
   /** Updates `completeAt`, and settles a JSON response that is complete but does not end: some
    * servers send no last chunk. Called in each sweep. */
@@ -211,7 +211,7 @@ export function networkError(
   const refusal = /^Proxy response \((\d+)\)/.exec(message)?.[1];
   // tinyproxy rejects credentials with 401.
   if (refusal === "407" || refusal === "401") {
-    const problem = `Cannot reach ${place}: it requires other credentials (${refusal})`;
+    const problem = `Cannot reach ${place}: the proxy requires other credentials (${refusal})`;
     return new TeacherError(problem, { type: "request", status: 407 });
   }
   if (error instanceof errors.InvalidArgumentError) {
@@ -233,7 +233,7 @@ export function networkError(
     isUnreachable: stage === "connecting" && lastingCode === undefined,
     notice: stage === "sent" && lastingCode === undefined && waitedMs >= IDLE_MS
       ? `The connection to ${place} broke after ${IDLE_MS / 1_000} s or more without an answer, ` +
-        "which may be billed all the same. A gateway may cut idle connections: " +
+        "which may be billed all the same. A gateway may close idle connections: " +
         `${remedyFor(isStreamed)}, or raise its idle timeout`
       : undefined,
     // The parser's error contains the unreadable bytes, which may be anything.

@@ -35,7 +35,7 @@ Deno.test("an answer is checked again after the process was stopped (SIGSTOP), a
     assertEquals(verdictsAfter(0, index), all);
     assertEquals(verdictsAfter(1, index), all);
     const unchecked =
-      "Cannot check the answer for the reject pattern (--reject-pattern): the check " +
+      "Cannot check the answer against the reject pattern (--reject-pattern): the check " +
       "takes more than 1 s. A nested repetition, such as (a+)+, can take exponential time: write a " +
       "single one, such as a+";
     assertEquals(verdictsAfter(2, index), [...all.slice(0, index), { unchecked, isFinal: true }]);
@@ -74,7 +74,7 @@ Deno.test("the verdict on an answer that takes too long names the check that was
   };
   const [verdict] = verdictsOn({ texts: ["a"], withToolCalls: [] }, checks, ends);
   const { unchecked } = verdict as { unchecked: string };
-  assertStringIncludes(unchecked, "for the reject pattern (--reject-pattern):");
+  assertStringIncludes(unchecked, "against the reject pattern (--reject-pattern):");
 });
 
 Deno.test("tool calls without text need no JSON, in the worker too", () => {

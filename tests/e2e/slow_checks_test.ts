@@ -58,7 +58,10 @@ for (const [name, prompts, flags] of SLOW) {
     assertEquals(results.map(({ uid }) => uid), ["0", "2"]);
     const [{ uid, error, partial }] = await dir.rows("out/in_error.jsonl");
     assertEquals([uid, error.type, error.attempts], ["1", "rejected", 1]);
-    assertMatch(error.message, /^Cannot check the answer for .*: the check takes more than 1 s\./);
+    assertMatch(
+      error.message,
+      /^Cannot check the answer against .*: the check takes more than 1 s\./,
+    );
     assertStringIncludes(error.message, flags[0]);
     assert(partial.response.length > 10);
   });

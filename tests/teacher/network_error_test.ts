@@ -62,7 +62,7 @@ Deno.test("networkError() says so when it is the proxy that refuses, or the requ
   assertEquals([proxied.type, proxied.status, proxied.isUnreachable], ["request", 407, false]);
   assertEquals(
     proxied.message,
-    "Cannot reach h:443 through the proxy p:3128: it requires other credentials (407)",
+    "Cannot reach h:443 through the proxy p:3128: the proxy requires other credentials (407)",
   );
   const denied = new Error("Proxy response (403) !== 200 when HTTP Tunneling");
   const { message, isUnreachable } = networkError(denied, "h:443", "connecting", "p:3128");

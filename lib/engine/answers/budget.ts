@@ -31,8 +31,9 @@ interface BudgetOptions {
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** Ends the reason why a shard that has spent its share was halted. With the same limit, the next
- * run of the shard would end at once, because the cost of earlier runs is included. */
+/** The last sentence of the reason for a halt once a shard has spent its share. With the same
+ * limit, the next run of the shard would end at once, because the cost of earlier runs is
+ * included. */
 export const RAISE_ADVICE = "Raise the limit to continue";
 
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
@@ -123,7 +124,7 @@ export class Budget {
     return usd === null ? null : Math.max(0, usd - this.#earlierCostUsd);
   }
 
-  /** The limit that is used up by what was spent: $8 after $2 with a share of 0.25. Null if the
+  /** The limit that the cost so far would use up: $8 after $2 with a share of 0.25. Null if the
    * cost is not known. */
   get usedUpMaxCostUsd(): number | null {
     const costUsd = this.costUsd;

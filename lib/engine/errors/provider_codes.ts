@@ -83,8 +83,7 @@ export function codeMeaning(code = ""): Meaning | undefined {
   return MEANINGS.get(code.toLowerCase());
 }
 
-/** Whether the words of a code that `CODES` lacks mean a rate limit. The next three functions do
- * the same for overload, load and faults. */
+/** Whether a code that `CODES` lacks means a rate limit by its words. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -92,16 +91,18 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** With a 4xx, the status and the message may decide first. */
+/** Like `isRateCode`, for overload. With a 4xx, the status and the message may decide first. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Call this only where the status does not blame the request. */
+/** Like `isRateCode`, for a rate limit or overload. Call this only where the status does not blame
+ * the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }
 
+/** Like `isRateCode`, for faults of the server. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }

@@ -51,8 +51,8 @@ const QUIET_MS = 10_000;
  * afterwards: when the last of several simultaneous answers arrives, few attempts are in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** A longer gap between two calls to this class is ignored: the process was stopped, or nothing was
- * in flight. Otherwise, `tick()` is called at least twice a second. */
+/** `tick()` is called at least twice a second. A longer gap than this between two calls to this
+ * class is ignored: the process was stopped, or nothing was in flight. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {

@@ -64,8 +64,9 @@ export class Endpoint {
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
-  /** Since when attempts have found no server, if there was never an answer, not even in part. Once
-   * any teacher has answered, the time counts only while no other teacher may answer. */
+  /** Since when attempts have found no server; undefined once the teacher has answered, even in
+   * part. After an answer of any teacher, the time counts only while no other teacher may
+   * answer. */
   absentSince: number | undefined;
   hasAnsweredPartly = false;
   #haltReason: string | undefined;
@@ -185,9 +186,9 @@ export class Endpoint {
     if (partial !== undefined) this.hasAnsweredPartly = true;
     this.#load.failed(partial);
     this.counts.completion_tokens += partial?.usage?.completionTokens ?? 0;
-    // An error that neither load nor a fault caused counts as a response, even if it has no status
-    // because a custom teacher threw it. Two kinds of error say nothing about an outage: a file of
-    // the row that cannot be read, and a reason to halt, such as a bad certificate.
+    // An error that is not due to load or a fault counts as a response; a custom teacher may throw
+    // it without a status. But an unreadable file of the row, and an error that halts the teacher,
+    // such as a bad certificate, say nothing about an outage.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };

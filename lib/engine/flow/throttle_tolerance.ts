@@ -15,7 +15,7 @@ import type { CongestedAttempt } from "./load_control.ts";
 /**
  * What a throttled attempt means:
  *
- * - `tolerated`: throttling is no more than usual
+ * - `tolerated`: throttling is no more than usual, or a trial has yet to show what it means
  * - `suspicious`: throttling is more than usual, and a trial has begun
  * - `excess`: too much is sent
  * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated
