@@ -25,7 +25,8 @@ export interface Origin {
   readonly sample: number;
 }
 
-/** A list in blocks: copying a single array to grow it would take up to three times its memory. */
+/** A growing list of numbers, in blocks: growing a single array would take up to three times its
+ * memory, because it must be copied. */
 export class Numbers {
   length = 0;
   readonly #blocks: (Float64Array | Uint32Array)[] = [];
@@ -180,7 +181,7 @@ export class RowSpool implements AsyncDisposable {
     try {
       const path = await create(folder).catch(() => create());
       const file = await Deno.open(path, { read: true, write: true });
-      // Removed while it is open: otherwise, Ctrl-C would leave a file as large as the rows.
+      // The file is removed while it is open: otherwise, Ctrl-C would leave it, as large as the rows.
       if (Deno.build.os !== "windows") await Deno.remove(path).catch(() => {});
       return new RowSpool(path, file);
     } catch (cause) {

@@ -15,7 +15,7 @@ import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
-  /** Where the next row begins. In Parquet: the bytes of earlier row groups. */
+  /** Offset of the next row, in bytes; in Parquet, the size of the earlier row groups. */
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
@@ -26,7 +26,7 @@ export interface Border {
 export interface InputPart {
   readonly from: Border;
   readonly to: Border;
-  /** Bytes of the file's header, which readers of any part need; 0 without one. */
+  /** Size in bytes of the file's header, which readers of any part need; 0 if there is none. */
   readonly header: number;
   /** Size of the whole input, in the same unit as `to.byte`. In the last part, the two are
    * equal. */
@@ -73,11 +73,11 @@ export async function divisibleOf(
   const format = options.inputFormat ?? await formatOf(path, name);
   const { size } = await statInput(path, name);
   if (format === "parquet") return { format, ...await parquetPieces(path, name) };
-  const isWhole = await isCompressed(path, name);
+  const isIndivisible = await isCompressed(path, name);
   const jsonColumns = format === "csv" || format === "tsv"
     ? options.jsonColumns ?? await jsonColumnsOf(path, name, format)
     : undefined;
-  return { format, pieces: isWhole ? [START] : undefined, jsonColumns, size };
+  return { format, pieces: isIndivisible ? [START] : undefined, jsonColumns, size };
 }
 
 async function parquetPieces(

@@ -82,7 +82,8 @@ export class Reading {
     this.templateFields = templateFields;
   }
 
-  /** Whether the row is a log, so that only message fields of its turns are sent. */
+  /** Whether the row is a recorded conversation (ShareGPT, LMSYS). Its turns may have metadata, so only
+   * their message fields are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }
@@ -205,8 +206,8 @@ export function uidFieldsOf(
   return areLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
-/** The uid in the first of `fields` that has a value other than null and "". The uid of a number is
- * its text in the row, so `1` and `"1"` are the same uid, but `1.0` is not. */
+/** The uid in the first of `fields` that has a value other than null and "". A number becomes its
+ * text in the row, so `1` and `"1"` are the same uid, but `1.0` is another. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,
