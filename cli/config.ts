@@ -56,7 +56,7 @@ export async function readConfig(path: string): Promise<Config> {
   for (const [key, value] of Object.entries(file)) {
     const name = key.replaceAll("_", "-");
     if (value === null) continue;
-    if (name === "input") config.inputs.push(...[value].flat().map(String));
+    if (name === "input") readInputs(value, config, fail);
     else if (name === "params") readParamBlock(blockOf(value, key, fail), key, config, fail);
     else if (name === "headers") readHeaderBlock(value, config, fail);
     else if (name === "teachers") config.teachers.push(...readTeachers(value, fail));
@@ -101,6 +101,14 @@ function readFlag(name: string, key: string, value: unknown, config: Config, fai
   } else config.flags.set(flag.name, [value].flat().map(String).join(","));
 }
 
+function readInputs(value: unknown, config: Config, fail: Fail): void {
+  const paths: unknown[] = [value].flat();
+  if (paths.some((path) => typeof path === "object")) {
+    fail("input must be a path or a list of paths");
+  }
+  config.inputs.push(...paths.map(String));
+}
+
 function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   if (!isHeaders(value)) {
     fail("headers must be a block of names and values");
@@ -113,20 +121,31 @@ function addHeaders({ flags }: Config, fields: readonly string[]): void {
   flags.set("header", [flags.get("header") ?? [], fields].flat().map(String));
 }
 
+/** Flags of the keys of ModelCall's `client_config`, except `max_retries`. */
+const CLIENT_FLAGS: ReadonlyMap<string, string> = new Map([
+  ["base_url", "base-url"],
+  ["timeout", "timeout"],
+  ["api_key_env", "api-key-env"],
+  ["api_key_file", "api-key-file"],
+]);
+
 /** Reads ModelCall's `client_config`: options of the OpenAI client, and where its key is stored. */
 function readClient(block: Block, config: Config, fail: Fail): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === null) continue;
-    if (key === "api_key") refuseSecret(`client_config.${key}`, fail);
-    else if (key === "base_url") config.flags.set("base-url", [String(value)]);
-    else if (key === "timeout") config.flags.set("timeout", String(value));
-    else if (key === "max_retries") config.flags.set("max-attempts", String(Number(value) + 1));
-    else if (key === "api_key_env") config.flags.set("api-key-env", String(value));
-    else if (key === "api_key_file") config.flags.set("api-key-file", String(value));
+    const name = CLIENT_FLAGS.get(key), fullKey = `client_config.${key}`;
+    if (key === "api_key") refuseSecret(fullKey, fail);
+    else if (key === "max_retries") {
+      const retries = /^\d+$/.test(String(value)) ? Number(value) : NaN;
+      if (!Number.isSafeInteger(retries)) {
+        fail(`${fullKey} must be a whole number, 0 or more: current value is ${shownValue(value)}`);
+      }
+      config.flags.set("max-attempts", String(retries + 1));
+    } else if (name !== undefined) readFlag(name, fullKey, value, config, fail);
     else {
       fail(
-        `client_config.${key} is not supported: client_config takes base_url, timeout, ` +
-          "max_retries, api_key_env and api_key_file",
+        `${fullKey} is not supported: client_config takes base_url, timeout, max_retries, ` +
+          "api_key_env and api_key_file",
       );
     }
   }
@@ -134,11 +153,14 @@ function readClient(block: Block, config: Config, fail: Fail): void {
 
 /** Reads ModelCall's `chat_config`: the fields of each request, except `messages`. */
 function readChat(block: Block, key: string, config: Config, fail: Fail): void {
-  const { model, stream, ...params } = block;
-  if (model !== undefined && model !== null) config.flags.set("model", String(model));
-  if (stream !== undefined && stream !== null) config.flags.set("stream", stream === true);
-  const givenParams = Object.entries(params).filter(([, value]) => value !== null);
-  readParamBlock(Object.fromEntries(givenParams), key, config, fail);
+  const params: Block = {};
+  for (const [name, value] of Object.entries(block)) {
+    if (value === null) continue;
+    if (name === "model" || name === "stream") {
+      readFlag(name, `${key}.${name}`, value, config, fail);
+    } else params[name] = value;
+  }
+  readParamBlock(params, key, config, fail);
 }
 
 /** Reads sampling parameters. Refuses secrets, because parameters are written to files. */

@@ -102,7 +102,6 @@ interface CommandContext {
   readonly runMonitor: RunMonitor;
 }
 
-/** Runs, prints the summary, and writes the report. */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,

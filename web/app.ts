@@ -136,7 +136,7 @@ async function answerControl(
   if (!isControl(name)) return refuse(c, 404, `there is no control "${name}"`);
   if (hub.record.ended) return refuse(c, 409, "the run has ended");
   try {
-    useControl(name, JSON.parse(await c.req.text()), { run, atEnd: hub });
+    useControl(name, JSON.parse(await c.req.text()), { run, retrySetting: hub });
     return c.json({ ok: true } satisfies ControlAnswer);
   } catch (error) {
     if (error instanceof SyntaxError) return refuse(c, 400, "the body must be JSON");
@@ -160,7 +160,7 @@ function refuse(c: Context, status: 400 | 403 | 404 | 409 | 413 | 415, why: stri
 interface ControlTarget {
   readonly run: MonitoredRun;
   /** Set by controls: whether failed rows are retried when the run is done. */
-  readonly atEnd: { retryWhenDone: boolean };
+  readonly retrySetting: { retryWhenDone: boolean };
 }
 
 /** Executes a control. Returns a text for a notice, such as `Paused`. */
@@ -192,21 +192,21 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     run.setMaxCost(usd);
     return usd === null ? "Budget removed" : `Budget set to $${usd}`;
   },
-  retry(body, { atEnd }) {
-    atEnd.retryWhenDone = onlyField("retry_when_done", body, isBoolean, "true or false");
-    return atEnd.retryWhenDone
+  retry(body, { retrySetting }) {
+    retrySetting.retryWhenDone = onlyField("retry_when_done", body, isBoolean, "true or false");
+    return retrySetting.retryWhenDone
       ? "Failed rows will be retried at the end of the run"
       : "Failed rows will not be retried";
   },
-  stop(body, { run, atEnd }) {
+  stop(body, { run, retrySetting }) {
     expectNoFields(body);
-    atEnd.retryWhenDone = false;
+    retrySetting.retryWhenDone = false;
     run.stop();
     return "Stopping after the calls in flight";
   },
-  abort(body, { run, atEnd }) {
+  abort(body, { run, retrySetting }) {
     onlyField("confirm", body, (value) => value === "abort", '"abort"');
-    atEnd.retryWhenDone = false;
+    retrySetting.retryWhenDone = false;
     run.abort("Aborted from the monitor");
     return "Aborting: calls in flight are canceled";
   },

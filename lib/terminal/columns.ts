@@ -80,7 +80,7 @@ export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }
 
-/** Created on demand, as that takes 30 ms. */
+/** Created on demand, because creating them takes 30 ms. */
 let patterns: ReturnType<typeof makePatterns> | undefined;
 
 function makePatterns() {

@@ -1,8 +1,7 @@
 /**
  * Shows a run as text: the bar, plain lines, JSON lines and the summary.
  *
- * In: snapshots and events. Out: text. This layer neither writes to the terminal nor counts
- * anything.
+ * Turns snapshots and events into text, for the caller to write. Counts nothing itself.
  *
  * @module
  */

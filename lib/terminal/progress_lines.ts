@@ -34,7 +34,7 @@ import {
   workSegments,
 } from "./status.ts";
 
-/** The longest line in cells, however wide the terminal is. */
+/** Maximum length of a line in cells, however wide the terminal is. */
 const MAX_COLUMNS = 120;
 const MIN_DRAW_INTERVAL_MS = 250;
 
@@ -242,7 +242,7 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/** Returns a line of at most 120 cells, with the problem if there is room; a second if verbose. */
+/** Returns a line of at most 120 cells, with the problem if there is room. Verbose adds a line. */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot)}`;

@@ -1,6 +1,6 @@
 /**
- * Texts that the progress bar and the plain progress lines share. They describe a snapshot of the
- * run, its start, a teacher, an error or a notice.
+ * Texts that the progress bar, the plain lines and the summary share. They describe a snapshot of
+ * the run, its start, a teacher, an error or a notice.
  *
  * @module
  */

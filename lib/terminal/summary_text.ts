@@ -90,9 +90,9 @@ function headline(summary: Summary): [text: string, color: Color] {
   return [`Finished in ${time}: ${text}`, color];
 }
 
-/** `elapsed_ms` is 0 if the signal came before any row could be sent. */
 function interruptionText(summary: Summary, time: string, todo: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
+  // The signal came before any row could be sent.
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
   // An interrupted retry leaves rows as failures, not pending.
@@ -198,7 +198,7 @@ function crashText(count: string): string {
   return `${calls} in flight when the last run crashed, and may be billed twice`;
 }
 
-/** Lines with one label. */
+/** Returns lines with one label. */
 function labeled(label: string, texts: readonly string[]): Line[] {
   return texts.map((text, index) => [index === 0 ? label : "", text]);
 }

@@ -38,7 +38,6 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Makes an SVG element.
  * @template {keyof SVGElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, string>} [attributes]

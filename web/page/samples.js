@@ -83,7 +83,6 @@ export class SamplesView {
   }
 
   /**
-   * Shows the failed rows of one kind.
    * @param {string} type
    * @param {number | null} status
    */

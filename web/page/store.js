@@ -22,10 +22,7 @@ const MAX_HISTORY = 2_000;
 /** @type {readonly Part[]} */
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
-/**
- * Name of a list of sample ids.
- * @typedef {"latest" | "reservoir" | "failures"} SampleList
- */
+/** @typedef {"latest" | "reservoir" | "failures"} SampleList */
 
 /** @type {AnswerFigures} */
 export const NO_ANSWERS = {

@@ -190,7 +190,7 @@ function commonIndexes(a, b) {
   return indexes;
 }
 
-/** Merges pieces of the same kind. @param {Piece[]} pieces */
+/** @param {Piece[]} pieces */
 function mergeAdjacent(pieces) {
   /** @type {Piece[]} */
   const result = [];
