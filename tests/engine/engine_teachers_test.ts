@@ -154,6 +154,23 @@ Deno.test("Engine.setConcurrency() changes what all teachers may have in flight,
   await fixture.ended;
 });
 
+Deno.test("Engine.setConcurrency() applies to teachers that join later, too", async () => {
+  const fixture = new Fixture({ rows: rowsOf(100), concurrency: 1 });
+  await fixture.start();
+  const joined = new FakeTeacher();
+  fixture.engine.setConcurrency(9);
+  fixture.engine.addTeacher(endpointOf(joined));
+  fixture.engine.removeTeacher(fixture.teacher);
+  await settled();
+  // A teacher that joins starts carefully.
+  for (let answers = 0; answers < 9; answers++) await joined.open[0].answer();
+  assertEquals(joined.open.length, 8);
+  await fixture.teacher.open[0].answer();
+  assertEquals(joined.open.length, 9);
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
 Deno.test("Engine sends a row that one teacher defers for an hour to the first that will take it", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
