@@ -80,7 +80,7 @@ export class TrainerNotes {
         "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
       ];
     }
-    const hasLists = KINDS_WITH_LISTS.includes(this.#options.fileType.kind);
+    const hasLists = DS_TYPES[this.#options.fileType.kind] !== null;
     const differenceNotes = this.#difference === undefined || !hasLists ? [] : [
       `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
       "or newer; older versions give each call the keys of all others. " +
@@ -210,8 +210,16 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** The types of files from which trainers read lists: in CSV, every cell is text. */
-const KINDS_WITH_LISTS: readonly FileKind[] = FILE_KINDS.filter((kind) => kind !== "csv");
+/** Axolotl's `ds_type` for each type of files; null if trainers read no lists from it: in CSV, every
+ * cell is text. */
+const DS_TYPES: Readonly<Record<FileKind, string | null>> = {
+  jsonl: "json",
+  json: "json",
+  csv: null,
+  parquet: "parquet",
+};
+
+const KINDS_WITH_LISTS = FILE_KINDS.filter((kind) => DS_TYPES[kind] !== null);
 
 const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
@@ -251,8 +259,8 @@ export function llamaFactoryHint(
  * @param fields Further YAML lines of the entry.
  */
 export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
-  const { kind } = fileTypeOf(path);
-  if (!KINDS_WITH_LISTS.includes(kind)) {
+  const type = DS_TYPES[fileTypeOf(path).kind];
+  if (type === null) {
     return {
       place: "Axolotl",
       text: `It reads lists only from ${
@@ -261,7 +269,7 @@ export function axolotlHint({ path }: WrittenSet, fields: readonly string[] = []
     };
   }
   const lines = [
-    `ds_type: ${kind === "jsonl" ? "json" : kind}`,
+    `ds_type: ${type}`,
     "type: chat_template",
     ...fields,
   ];

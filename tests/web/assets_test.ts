@@ -1,6 +1,6 @@
 /** The scripts of the pages hold every module in order, and their elements have styles. */
 
-import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UPLOT_JS as UPLOT_SCRIPT } from "../../lib/deps/uplot.ts";
 import { RUN_PAGE, UPLOT_JS } from "../../web/assets.ts";
 import { FLEET_PAGE } from "../../web/fleet/server.ts";
@@ -48,6 +48,12 @@ for (const [name, { html, script, style }] of Object.entries(PAGES)) {
     assert(classes.length > 10);
     const isStyled = (one: string) => new RegExp(`\\.${one}(?![\\w-])`).test(style);
     assertEquals([...new Set(classes)].filter((one) => !isStyled(one)), []);
+  });
+}
+
+for (const [name, { style }] of Object.entries({ run: RUN_PAGE, folder: FLEET_PAGE })) {
+  Deno.test(`page of the ${name}: a banner has a border in high-contrast modes`, () => {
+    assertMatch(style, /@media \(forced-colors: active\) \{[^@]*\.banner \{\s*border:/);
   });
 }
 
