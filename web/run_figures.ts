@@ -61,15 +61,17 @@ export class RunFigures {
   add(outcomes: readonly Outcome[]): void {
     const nowMs = this.#now();
     for (const outcome of outcomes) {
-      const { failure, completion, ending } = outcome;
-      this.#countTeacher(outcome, nowMs);
-      if (completion === undefined) continue;
-      const { finishReason } = completion;
+      const { row, failure, completion, ending } = outcome;
+      // A row that fails without an answer has the one that an earlier run got and counted.
+      const answer = completion === row.earlier?.rejected?.completion ? undefined : completion;
+      this.#countTeacher(outcome, answer !== undefined, nowMs);
+      if (answer === undefined) continue;
+      const { finishReason } = answer;
       this.#countReason(finishReason);
       this.#countEnding(ending ?? endingByFailure(finishReason, failure?.type));
       if (failure !== undefined) continue;
       this.#answered++;
-      this.#countTokens(completion.usage);
+      this.#countTokens(answer.usage);
     }
   }
 
@@ -124,8 +126,8 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Counts failed rows, too. Records their latency if they have an answer. */
-  #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
+  /** Counts failed rows, too. Records the latency of rows with an answer. */
+  #countTeacher({ teacher, latencyMs }: Outcome, isAnswered: boolean, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);
     if (key === undefined) {
@@ -139,7 +141,7 @@ export class RunFigures {
       this.#teachers.set(key, count);
     }
     count.addRow(nowMs);
-    if (completion !== undefined) count.latency.add(latencyMs, nowMs);
+    if (isAnswered) count.latency.add(latencyMs, nowMs);
   }
 
   /** Forgets teachers without rows for a minute: each takes 27 KB, and there may be any number. */

@@ -140,9 +140,11 @@ export class FailureLedger {
     const number = failure === undefined ? undefined : this.#retriedLines.get(row.uid);
     if (number === undefined) return outcome;
     const place = outcome.completion === undefined ? this.#paidLines.get(number) : undefined;
+    const settledAt = Math.max(outcome.settledAt, this.#retrySinceMs);
     const earlier = place && readEarlierAnswer(this.#path, place, row, "");
-    const completion = outcome.completion ?? earlier?.rejected?.completion;
-    return { ...outcome, completion, settledAt: Math.max(outcome.settledAt, this.#retrySinceMs) };
+    const completion = earlier?.rejected?.completion;
+    if (completion === undefined) return { ...outcome, settledAt };
+    return { ...outcome, row: { ...row, earlier }, completion, settledAt };
   }
 
   /** Keeps a row pending. This run has added `addedLines` lines, the last of them for the row. */

@@ -8,6 +8,7 @@ import {
   assertMatch,
 } from "../../lib/deps/std_assert.ts";
 import { ResponseGenerator } from "../../mod.ts";
+import type { MonitorState } from "../../web/monitor_state.ts";
 import {
   errorAnswer,
   lostAnswers,
@@ -53,6 +54,15 @@ async function notedCalls(dir: TempDir): Promise<number> {
 
 const REJECTING = ["--reject-pattern", "^I cannot", "--resample", "3"];
 const ESCALATING = ["--max-tokens", "100", "--on-truncated", "escalate"];
+
+/** What the report of the last run shows. */
+async function reportStateIn(dir: TempDir): Promise<MonitorState> {
+  const html = await dir.read("out/.retort/in.report.html");
+  const [, json] = /<script type="application\/json" id="report-state">(.*?)<\/script>/s.exec(
+    html,
+  )!;
+  return JSON.parse(json);
+}
 
 Deno.test("kill -9 loses no rejected answer but those in flight, and their rows continue", async () => {
   await using dir = await tempDir();
@@ -354,6 +364,9 @@ Deno.test("a retried row that fails without an answer keeps the one that an earl
     ]);
     const { summary } = JSON.parse(await dir.read("out/in.run.json"));
     assertEquals([summary.completion_tokens, summary.wasted_completion_tokens], [0, 0]);
+    const { answers, teacher_figures } = await reportStateIn(dir);
+    assertEquals([answers.endings, answers.finish_reasons], [{}, []]);
+    assertEquals(teacher_figures[0].p50_ms, null);
   }
   assertExit(await distill(server, [...args, "--retry"]), 0);
   assertEquals((await dir.rows("out/in.jsonl")).map(({ response }) => response), ["new 4"]);
