@@ -43,7 +43,7 @@ interface PlannedDivision {
 export interface DivisionOptions {
   /** The number of shards, to choose among several divisions. @default the only division */
   readonly shards?: number;
-  /** Whether divisions of which no shard has started are candidates, too. @default false */
+  /** Whether a division is a candidate even if none of its shards has started. @default false */
   readonly awaitsRuns?: boolean;
 }
 

@@ -40,7 +40,6 @@ export interface MergeRun {
   readonly inputs: readonly string[];
   /** Undefined if the run has not started, or if the file cannot be read. */
   readonly runFile: RunFile | undefined;
-  /** Why the run file cannot be read. */
   readonly runFileProblem: string | undefined;
   /** The number of rows in earlier shards: 0 if the run is not a shard, undefined if unknown. */
   readonly rowsBefore: number | undefined;

@@ -76,8 +76,8 @@ export class FailureLedger {
    *
    * @param retry If this continues an interrupted retry, leaves out rows that have failed again
    * since that retry began.
-   * @returns `retry`. A new retry gets a start after all earlier failures, because the clock may have
-   * been ahead when they were written.
+   * @returns `retry`. A new retry gets a start after all earlier failures, because the clock may
+   * have been ahead when they were written.
    */
   async read(
     table: IdTable,

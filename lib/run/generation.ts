@@ -125,11 +125,13 @@ export class Generation<T> {
     this.#admission = { table: new IdTable(), duplicates, samples };
   }
 
-  /** Resolves once the consumer has taken the outcome. */
+  /** Resolves once the consumer has taken the outcome, or has left. */
   async put(outcome: Outcome): Promise<void> {
-    await this.#handoff.put(this.#options.publisher.outcome(outcome));
+    const isTaken = await this.#handoff.put(this.#options.publisher.outcome(outcome));
     // A pending row is not finished.
-    if (outcome.next === undefined) this.#options.onSettled([finishedRow(outcome, true)]);
+    if (isTaken && outcome.next === undefined) {
+      this.#options.onSettled([finishedRow(outcome, true)]);
+    }
   }
 
   /** Reads a row only when a lane needs one. If a value cannot be sent, the consumer gets an

@@ -169,7 +169,7 @@ export class Jobs {
     await requireNoOtherRun(shared, { shard: shard!, files, signal });
   }
 
-  /** @throws {LockedError} If a run on another machine has taken a lock, too. */
+  /** @throws {LockedError} If a run on another machine has also taken a lock. */
   async requireLocks(): Promise<void> {
     for (const lock of this.locks) await lock.requireNotTaken();
   }

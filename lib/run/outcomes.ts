@@ -212,7 +212,7 @@ function textOf(value: unknown): string {
 
 /** A queue in which each producer waits until its item was taken. */
 export class Handoff<T> {
-  readonly #offers: { readonly item: T; readonly onTaken: () => void }[] = [];
+  readonly #offers: { readonly item: T; readonly end: (isTaken: boolean) => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
   #isClosed = false;
 
@@ -220,22 +220,22 @@ export class Handoff<T> {
     return this.#isClosed;
   }
 
-  /** Offers an item. Resolves once the item was taken or can no longer be taken. */
-  put(item: T): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+  /** Offers an item. Resolves to true once the item was taken, to false if it never will be. */
+  put(item: T): Promise<boolean> {
+    if (this.#isClosed) return Promise.resolve(false);
     const taker = this.#takers.shift();
     if (taker !== undefined) {
       taker(item);
-      return Promise.resolve();
+      return Promise.resolve(true);
     }
-    return new Promise((onTaken) => this.#offers.push({ item, onTaken }));
+    return new Promise((end) => this.#offers.push({ item, end }));
   }
 
   /** Resolves with the next item; with undefined once the queue is closed and empty. */
   take(): Promise<T | undefined> {
     const offer = this.#offers.shift();
     if (offer !== undefined) {
-      offer.onTaken();
+      offer.end(true);
       return Promise.resolve(offer.item);
     }
     if (this.#isClosed) return Promise.resolve(undefined);
@@ -250,7 +250,7 @@ export class Handoff<T> {
 
   /** Closes the queue, drops the offered items, and resolves their `put`. */
   abandon(): void {
-    for (const { onTaken } of this.#offers.splice(0)) onTaken();
+    for (const { end } of this.#offers.splice(0)) end(false);
     this.end();
   }
 }

@@ -154,8 +154,8 @@ export class Run {
 
   async #runEngine(): Promise<void> {
     const { activeRun } = this.#setup.context;
-    // Checked before anything is deleted, and again afterwards: another run may have taken a lock
-    // meanwhile.
+    // Checked before anything is deleted, and again afterwards, because another run may have taken
+    // a lock in between.
     await this.#jobs.requireLocks();
     await this.#openJobs();
     await this.#jobs.requireLocks();

@@ -210,7 +210,7 @@ export class Audit {
   damageCount = 0;
   readonly #resultsPaths: string[] = [];
 
-  /** Reads a results file. Rescued lines that the output has, too, are not reported: the next run
+  /** Reads a results file. Rescued lines that the output also has are not reported: the next run
    * adds only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     this.#resultsPaths.push(path);

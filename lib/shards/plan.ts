@@ -216,7 +216,7 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
 }
 
 /** A shard's share of the first `limit` rows of the input (`--limit`): with a small limit, the
- * first of 100 shards may have all of them. If an input is a compressed file, whose rows are not counted,
+ * first shard may have all of them. If an input is a compressed file, whose rows are not counted,
  * the shard's share of all bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);

@@ -132,7 +132,7 @@ export class Lock implements Disposable {
       `Cannot keep the lock "${this.#path}": ${problem}. Another run may write to the same output`;
   }
 
-  /** @throws {LockedError} If a process on another machine has taken the lock, too. */
+  /** @throws {LockedError} If a process on another machine has also taken the lock. */
   async requireNotTaken(): Promise<void> {
     if (await this.#isTaken()) throw lockedElsewhere(this.#path);
   }

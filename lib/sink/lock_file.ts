@@ -218,7 +218,7 @@ export async function refuseRunElsewhere(
   const before = await stamps();
   await wait(SILENT_MS, signal);
   signal?.throwIfAborted();
-  // A run of this machine may have started meanwhile.
+  // A run on this machine may have started in the meantime.
   await Promise.all(locks.map(requireUnlocked));
   if (await stamps() !== before) throw lockedElsewhere(locks[0]);
   return true;

@@ -168,7 +168,7 @@ export class ParkedFile implements JournalFile, Parkable {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
       const lines = this.#closedLines.takeAll();
       let rescuedPath = this.#unfilledPath;
-      // A concurrent call must not use this file, too.
+      // A concurrent call must not also use this file.
       this.#unfilledPath = undefined;
       try {
         rescuedPath ??= await createRescuedFile(this.#path, this.#options.mode);
@@ -190,8 +190,8 @@ export class ParkedFile implements JournalFile, Parkable {
     this.#files.remove(this);
   }
 
-  /** Closes the file until the next line. Returns false and leaves the file open if a line has come
-   * meanwhile, or if a check finds a problem: lines can be rescued only from an open file. */
+  /** Closes the file until the next line. Returns false and leaves the file open if a line is being
+   * written, or if a check finds a problem: lines can be rescued only from an open file. */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();

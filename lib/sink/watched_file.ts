@@ -123,7 +123,7 @@ export class WatchedFile implements JournalFile {
     await this.#moving;
     const end = this.#end;
     await untilSynced(this.#handles.sync.syncData());
-    // `truncate` may have removed bytes meanwhile.
+    // `truncate` may have removed bytes during the sync.
     this.#durableEnd = Math.min(end, this.#end);
   }
 
@@ -267,7 +267,6 @@ function inodeOf({ ino, birthtime }: Deno.FileInfo): string {
   return Number.isSafeInteger(ino) ? `${ino}` : `${ino} of ${birthtime?.getTime()}`;
 }
 
-/** The message of `check`. */
 export function changedMessage(path: string, problem: string | undefined): string | undefined {
   return problem && `Cannot keep writing "${path}": ${problem}`;
 }

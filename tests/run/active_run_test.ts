@@ -45,6 +45,32 @@ Deno.test("ActiveRun survives listeners that throw or reject, and calls the othe
   assertEquals(seen, ["a", "b"]);
 });
 
+Deno.test("onOutcomes() gets no outcome that the consumer of generate() has not taken", async () => {
+  const waiting = Promise.withResolvers<void>();
+  let calls = 0;
+  const teacher: Teacher = {
+    complete: () => {
+      if (++calls === 8) waiting.resolve();
+      return Promise.resolve({
+        response: "yes",
+        finishReason: "stop",
+        usage: null,
+        model: "m",
+      });
+    },
+  };
+  const generator = new ResponseGenerator({ teacher, concurrency: 8, carefulStart: false });
+  const reportedUids: string[] = [], takenUids: string[] = [];
+  generator.onOutcomes((outcomes) => reportedUids.push(...outcomes.map(({ row }) => row.uid)));
+  const rows = Array.from({ length: 8 }, (_, i) => ({ id: `row-${i}`, prompt: "?" }));
+  for await (const { uid } of generator.generate(rows)) {
+    takenUids.push(uid);
+    await waiting.promise;
+    break;
+  }
+  assertEquals(reportedUids, takenUids);
+});
+
 Deno.test("ActiveRun allows more rows in flight with each teacher that joins, with `auto`", async () => {
   const complete = () =>
     Promise.resolve({ response: "42", finishReason: "stop", usage: null, model: "m" });

@@ -62,8 +62,7 @@ Deno.test("Handoff.abandon() releases all waiters, including later ones", async 
   const handoff = new Handoff<number>();
   const put = handoff.put(1);
   handoff.abandon();
-  await put;
-  await handoff.put(2);
+  assertEquals([await put, await handoff.put(2)], [false, false]);
   assertEquals(await handoff.take(), undefined);
 });
 
