@@ -29,7 +29,7 @@ import { imagesIn, type RowImages } from "./source/mod.ts";
  * typed answer, and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
   /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
-   * rejecting it; `false` rejects it without a reason. */
+   * rejecting it; `false` rejects it without a reason, and an exception with its message. */
   validate?: (answer: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 

@@ -248,7 +248,8 @@ export class UsageError extends RetortError {
   override name = "UsageError";
 }
 
-/** A teacher, a budget or a deadline ended the run; the remaining rows stay pending. */
+/** Something other than the caller ended the run, such as a teacher, a budget, a deadline or checks
+ * that cannot continue; the remaining rows stay pending. */
 export class HaltedError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "HaltedError";

@@ -140,7 +140,7 @@ export class ResponseGenerator {
   /**
    * Continues an earlier run, sends pending rows (with `retry`, failed ones), and resolves when
    * everything is on disk. The `state` of the summary is `interrupted` if the run was stopped or
-   * aborted, and `halted` if a teacher, a budget or a deadline ended it.
+   * aborted, and `halted` if something else ended it, such as a teacher, a budget or a deadline.
    *
    * @throws {UsageError} If these options cannot start a run; nothing was sent.
    * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in which
