@@ -51,7 +51,7 @@ function slowProblem(row: number, total: number): string {
   const place = `row ${formatCount(row)} of ${formatCount(total)}`;
   const limit = `${BLOCK_TIMEOUT_MS / 1_000} s`;
   return `The search was stopped at ${place}: 256 KB of lines, or a longer line, took more than ` +
-    `${limit}. A nested repetition, such as (a+)+, takes exponential time: write it as one, a+`;
+    `${limit}. A nested repetition, such as (a+)+, takes exponential time: write a+ instead`;
 }
 
 scope.postMessage({ chunk: READY, hits: [] });

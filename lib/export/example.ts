@@ -164,9 +164,9 @@ function parseFields(text: string): ResultFields | string {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return `not JSON: ${(error as Error).message}`;
+    return `it is not JSON: ${(error as Error).message}`;
   }
-  if (!isObject(value)) return "must be an object";
+  if (!isObject(value)) return "it must be an object";
   if (value.error !== undefined) return "it is a failure, not a result";
   if (value.uid === undefined && value.response === undefined) {
     return 'it is not a result: it has neither "uid" nor "response"';

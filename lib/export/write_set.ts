@@ -62,7 +62,9 @@ async function distinctFiles(
 function repetitionNotes(count: number): string[] {
   if (count === 0) return [];
   const lines = formatCountOf(count, "line"), repeat = count === 1 ? "repeats" : "repeat";
-  return [`${lines} of the results ${repeat} a uid, also in the output: "verify" names such lines`];
+  return [
+    `The output contains ${lines} that ${repeat} a uid of the results: "verify" names such lines`,
+  ];
 }
 
 function failureNotes(count: number): string[] {
@@ -213,7 +215,7 @@ export type WrittenRows = Pick<ExportReport, "rows" | "validationRows">;
 export interface Targets extends AsyncDisposable {
   /** Undefined unless validation rows have a file of their own. */
   readonly validationPath?: string;
-  /** Returns a promise only if there is something to wait for. */
+  /** Writes a row. Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow): Promise<void> | undefined;
   /** Moves the outputs into place. If the targets are disposed before that, no file is written. */
   finish(written: WrittenRows): Promise<void>;

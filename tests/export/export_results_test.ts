@@ -225,8 +225,8 @@ Deno.test("exportResults() names a damaged line and its problem", async () => {
   await using dir = await tempDir();
   const good = resultLineOf({ prompt: "hi" });
   const bad: [string | Uint8Array, string][] = [
-    ["{", "not JSON: "],
-    ["3", "must be an object"],
+    ["{", "it is not JSON: "],
+    ["3", "it must be an object"],
     ['{"prompt":"hi"}', 'it is not a result: it has neither "uid" nor "response"'],
     [good.replace('"response":"an answer"', '"response":3'), '"response" must be a string'],
     [good.replace("prompts.jsonl:1", "prompts.jsonl"), '"distill.source" must be file:line'],

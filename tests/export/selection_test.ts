@@ -182,7 +182,8 @@ Deno.test("an export says how many lines repeat a uid, in any order, but not tho
   await dir.write("out.jsonl", text + text.replaceAll('{"uid":"', '{"uid":"edited-'));
   assertEquals(await noted(), []);
   await dir.write("out.jsonl", `${text}${first}\n`);
-  const note = '1 line of the results repeats a uid, also in the output: "verify" names such lines';
+  const note =
+    'The output contains 1 line that repeats a uid of the results: "verify" names such lines';
   for (const options of [{}, { shuffle: 1 }]) assertEquals(await noted(options), [note]);
   assertEquals(await noted({ dedupe: true }), []);
 });
