@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Smaller arrays, as of the thousands of tables that a run may have, are not worth a mapping. */
+/** Smaller arrays are not worth a mapping: a run may have thousands of small tables. */
 const MIN_MAPPED_BYTES = 16_384;
 
 /** A large array has a resizable buffer, because V8 maps the pages of such a buffer for it alone.
@@ -16,7 +16,7 @@ export function newWords(length: number): Uint32Array {
   return new Uint32Array(new ArrayBuffer(byteLength, { maxByteLength: byteLength }), 0, length);
 }
 
-/** Frees the memory of an array now: the garbage collector would be late. */
+/** Frees the memory of an array now: the garbage collector would free it late. */
 export function free({ buffer }: { readonly buffer: ArrayBufferLike }): void {
   if (!(buffer instanceof ArrayBuffer)) return;
   if (buffer.resizable) buffer.resize(0);

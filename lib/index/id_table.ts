@@ -29,7 +29,7 @@ export const IS_PENDING = 32;
 /** How many of the lower bits of a slot give the position in its block. The upper bits are the
  * number of the block. */
 const BLOCK_BITS = 12;
-/** A growing table adds blocks of this many entries and copies no full one. */
+/** A growing table adds blocks of this many entries. Full blocks are never copied. */
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 const BLOCK_MASK = BLOCK_ENTRIES - 1;
 const FINGERPRINT_WORDS = 2;
@@ -77,13 +77,12 @@ export class IdTable implements Disposable {
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
   }
 
-  /** Frees the memory at once: it is large, and the garbage collector would free it late. */
   [Symbol.dispose](): void {
     for (const block of this.releaseKeys()) free(block);
   }
 
   /** Empties the table, and returns its keys in insertion order, in blocks. A key is an id of 32
-   * hex digits, or the hash of another id. */
+   * hex digits, or the hash of any other id. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#fingerprints, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -257,7 +256,8 @@ export class IdTable implements Disposable {
       larger.set(blocks[block] ?? []);
       blocks[block] = larger;
     };
-    // Not `newWords`: keys outlive the table, and reading them back would take half as long again.
+    // Not `newWords`: keys outlive the table, and reading them from a resizable buffer would take
+    // 50 % longer.
     enlarge(this.#keys, new Uint32Array(entries * KEY_WORDS));
     enlarge(this.#fingerprints, newWords(entries * FINGERPRINT_WORDS));
     enlarge(this.#flags, new Uint8Array(entries));

@@ -2,7 +2,8 @@
  * Reads the ids in an output file from the file itself, because a separate index could be wrong.
  *
  * Checks only that a line begins with `{"uid":"…","prompt_hash":"…"` and ends with `}}`, as Retort
- * writes it. Any other line is parsed, and is damaged if that fails. `verify` parses every line.
+ * writes it. Any other line is parsed, and reported as damaged if that fails. `verify` parses every
+ * line.
  *
  * @module
  */

@@ -33,7 +33,7 @@ export interface ByteSink {
 
 export interface TableWriter {
   /**
-   * Returns a promise only if the caller has to wait.
+   * Writes a row. Returns a promise only if the caller has to wait.
    *
    * @param row An object or, for kinds with `acceptsText`, its JSON text.
    */
@@ -112,7 +112,7 @@ function compressorTo(target: ByteSink, compression: Compression) {
   const copying = (async () => {
     for await (const chunk of stream) await target.write(new Uint8Array(chunk));
   })();
-  // The next `write` or `finish` reports a failure.
+  // Prevents an unhandled rejection: the next `write` or `finish` reports the failure.
   copying.catch(() => {});
   return {
     write: async (bytes: Uint8Array) => {

@@ -11,8 +11,8 @@ import { isRawJson } from "../source/mod.ts";
 /** The type of a column, list element or field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "double" | "string" | "timestamp" | "json" }
-  /** `isRounded`: as a double, some of the numbers would lose digits. */
-  | { readonly kind: "int64"; readonly isRounded?: boolean }
+  /** `exceedsDouble`: some of the numbers would lose digits as a double. */
+  | { readonly kind: "int64"; readonly exceedsDouble?: boolean }
   | NonJsonType
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
@@ -98,7 +98,7 @@ const ROW_KINDS = {
   double: NUMBER_OR_JSON,
   decimal: NUMBER_OR_JSON,
   uint64: NUMBER_OR_JSON,
-  // Rows have a map as a struct or, if it has too many keys, as JSON.
+  // In rows, a map looks like a struct or, if it has too many keys, like JSON.
   map: new Set(["struct", "json", "null"]),
 };
 
@@ -119,16 +119,18 @@ function widenType(type: ColumnType, value: unknown, depth: number): ColumnType 
 
 type Scalar = Exclude<ReturnType<typeof scalarType>, undefined>;
 
-/** @param isRounded Whether the value is an integer that a double cannot hold. */
-function widenScalar(type: ColumnType, scalar: Scalar, isRounded: boolean): ColumnType {
-  if (type.kind === "null") return isRounded ? { kind: "int64", isRounded } : { kind: scalar };
+/** @param exceedsDouble Whether the value is an integer that a double cannot hold. */
+function widenScalar(type: ColumnType, scalar: Scalar, exceedsDouble: boolean): ColumnType {
+  if (type.kind === "null") {
+    return exceedsDouble ? { kind: "int64", exceedsDouble } : { kind: scalar };
+  }
   if (type.kind !== scalar) {
     const kinds = [type.kind, scalar].sort().join();
-    const areRounded = isRounded || (type.kind === "int64" && type.isRounded);
-    return kinds === "double,int64" && !areRounded ? { kind: "double" } : JSON_TEXT;
+    const losesDigits = exceedsDouble || (type.kind === "int64" && type.exceedsDouble);
+    return kinds === "double,int64" && !losesDigits ? { kind: "double" } : JSON_TEXT;
   }
-  return isRounded && type.kind === "int64" && !type.isRounded
-    ? { kind: "int64", isRounded }
+  return exceedsDouble && type.kind === "int64" && !type.exceedsDouble
+    ? { kind: "int64", exceedsDouble }
     : type;
 }
 
@@ -167,7 +169,7 @@ function scalarType(value: unknown) {
     case "boolean":
       return "boolean";
     case "number":
-      // Exact above 2^53, too: numbers that JavaScript would round are raw JSON.
+      // An integer is exact even above 2^53: numbers that JavaScript would round are raw JSON.
       return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "int64" : "double";
     case "object":
       if (value instanceof Date) return "timestamp";

@@ -1,6 +1,6 @@
 /**
- * Notes about likely mistakes in a condition: a misspelled field is null in every row, and a text
- * never equals a number, nor is it less or greater than one.
+ * Notes about likely mistakes in a condition: a misspelled field is null in every row, and every
+ * comparison of a text with a number by `==`, `<` or `>` is false.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export class FieldNotes {
   /** Fields that no row has had so far, by name. A name begins with `distill.` if the condition
    * writes it that way. */
   readonly #absentFields: Map<string, readonly string[]>;
-  /** Comparisons whose field has not had a value of the condition's type so far, and whether it had
-   * a text where the condition has a number, or the reverse. */
+  /** Comparisons whose field has not had a value of the condition's type so far, each with whether
+   * the field had a value of the other type: a text instead of a number, or the reverse. */
   readonly #comparisons: Map<Comparison, boolean>;
   readonly #knownNames = new Set<string>();
 
@@ -78,12 +78,12 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
   const name = fieldName(path), isText = typeof value === "string";
   const found = isText ? "only numbers" : "only texts, like every column of a CSV file";
   const [fieldType, valueType] = isText ? ["number", "text"] : ["text", "number"];
-  const isSize = /[<>]/.test(operator);
-  const quotedNumber = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
+  const isOrdering = /[<>]/.test(operator);
+  const quotedNumber = isOrdering ? undefined : `"${valueText.replaceAll("_", "")}"`;
   const isList = /in$/.test(operator);
   const advisedValue = isList ? undefined : isText ? numberOf(value) : quotedNumber;
   const advice = advisedValue === undefined
-    ? `no ${fieldType} ${isSize ? "is less or greater than" : "equals"} a ${valueType}`
+    ? `no ${fieldType} ${isOrdering ? "is less than or greater than" : "equals"} a ${valueType}`
     : `compare it with a ${fieldType}: ${name} ${operator} ${advisedValue}`;
   const condition = `${name} ${operator} ${valueText}`;
   return `The field "${path.join(".")}" in ${condition} has ${found}: ${advice}`;
@@ -94,7 +94,7 @@ function numberOf(text: string): number | bigint | undefined {
   return typeof number === "bigint" || Number.isFinite(number) ? number : undefined;
 }
 
-/** The part of a path that notes name: `meta` of `meta.lang`, but all of `distill.model`. */
+/** The part of a path that a note mentions: `meta` of `meta.lang`, but all of `distill.model`. */
 export function checkedName(path: readonly string[]): string {
   return path[0] === "distill" && path.length > 1 ? `distill.${path[1]}` : path[0];
 }

@@ -2,8 +2,8 @@
  * Conditions on rows: `completion_tokens < 4000 and finish_reason == "stop"`.
  *
  * In: the text of a condition, or the name of a field. Out: a function that tests a row, or the
- * path of the field. Only comparisons are evaluated, never user code. A regular expression
- * (`matches`) may take long.
+ * path of the field. Only comparisons are evaluated, never user code. The time of a regular
+ * expression (`matches`) is not limited.
  *
  * @module
  */

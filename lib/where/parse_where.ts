@@ -49,7 +49,7 @@ export interface Part {
 
 export interface Comparison {
   readonly path: readonly string[];
-  /** `==`, `!=`, `<`, `<=`, `>` or `>=`; in notes also `in` and `not in`. */
+  /** `==`, `!=`, `<`, `<=`, `>` or `>=`; in `Where.comparisons` also `in` and `not in`. */
   readonly operator: string;
   /** The constant on the right; for `in`, the first value of the list. */
   readonly value: number | bigint | string;
@@ -76,8 +76,8 @@ export interface Where {
 /**
  * Parses a condition.
  *
- * A missing field is null. Numbers are compared with numbers and texts with texts; any other
- * comparison by size is false. A lone operand is true unless it is null, false, 0 or "".
+ * A missing field is null. Numbers are compared with numbers and texts with texts; `<`, `<=`, `>`
+ * and `>=` are false for other values. A lone operand is true unless it is null, false, 0 or "".
  * `contains` searches a text for a text, or a list for an item; `icontains` ignores case. `matches`
  * takes a JavaScript regular expression, `"(?i)…"` to ignore case. Backslashes may be single or
  * doubled: `"\d"` and `"\\d"` both match a digit, and `"\\\\"` matches a backslash.
@@ -141,7 +141,7 @@ class Parser {
     return token;
   }
 
-  /** Returns a function that adds the text and the paths of the tokens read since to a part. */
+  /** Returns a function that adds to a part the text and paths of the tokens read until its call. */
   #beginPart(): (part: BarePart) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;

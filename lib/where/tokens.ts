@@ -150,7 +150,7 @@ export function parsePath(text: string): readonly string[] {
   return token.path!;
 }
 
-/** Reads the value from the first object that has the path's first name; null without a value. */
+/** Reads the value from the first object that has the path's first name; null if there is none. */
 export function valueAt(
   objects: readonly (object | undefined)[],
   path: readonly string[],
@@ -187,7 +187,8 @@ export function isEqual(a: unknown, b: unknown): boolean {
   return a === b || (isNumber(a) && isNumber(b) && order(a, b) === 0);
 }
 
-/** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
+/** Compares two numbers or two texts. Returns NaN for other values, so that `<`, `<=`, `>` and `>=`
+ * are false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "bigint" && typeof b === "bigint") return a < b ? -1 : a > b ? 1 : 0;
   // Compared as floats, because the page shows floats rounded: 1.2345678901234568e20 is shown as
