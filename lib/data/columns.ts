@@ -109,8 +109,8 @@ const MAX_VALUE_LENGTH = 120;
 export type Scalar = string | number | bigint | boolean | null;
 
 /**
- * A field that needs the whole index, such as `near_duplicate`. It is plain data, so that it can be
- * sent to the workers of a scan.
+ * A field that is computed from the whole index, such as `near_duplicate`. It is plain data, so
+ * that it can be sent to the workers of a scan.
  */
 export interface CodedField {
   /** The index in `values` of each row's value. Rows beyond the end have code 0. */
@@ -123,7 +123,7 @@ export class OwnField {
   /** One name, or two for a field of an object: `["meta", "lang"]`. */
   readonly path: readonly string[];
   /**
-   * The values of codes 1, 2, …; undefined if there are too many, or one is long or not a `Scalar`.
+   * The values of codes 1, 2, …; undefined if there are too many, or any is long or not a `Scalar`.
    */
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0, or no entry, for a row without the field. */

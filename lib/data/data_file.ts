@@ -42,8 +42,8 @@ export class DataFile {
   /** The size in bytes at the last `refresh`. */
   size = 0;
   modifiedMs = 0;
-  /** Facts from the run file, which is read with the first block: a run may create it later than
-   * its results file. */
+  /** Facts from the run file. It is read with the first block, because a run may create it later
+   * than its results file. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
@@ -191,7 +191,8 @@ export class DataFile {
     advance(mark, bytes);
   }
 
-  /** Reads the text after the last line feed. Incomplete text is still being written. */
+  /** Reads the text after the last line feed. Leaves incomplete text for later, because it is still
+   * being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     if (bytes.length > this.#maxLineBytes) {
@@ -249,11 +250,11 @@ export class DataFile {
     return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`, isBeginning(bytes));
   }
 
-  /** If the first line cannot be Retort's, the file is not Retort's. */
-  #addDamage({ problem, mayBeRetorts }: DamagedLine, offset: number): void {
+  /** Records a damaged line. If it is the first one and cannot be Retort's, the file is foreign. */
+  #addDamage({ problem, mayBeFromRetort }: DamagedLine, offset: number): void {
     const { mark } = this;
     // The first line may follow a byte order mark of 3 bytes.
-    if (this.#hasNoLines && offset <= 3 && !mayBeRetorts) {
+    if (this.#hasNoLines && offset <= 3 && !mayBeFromRetort) {
       this.#setForeign(problem);
       return;
     }

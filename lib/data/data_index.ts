@@ -73,7 +73,8 @@ export class DataIndex {
     this.#load();
   }
 
-  /** Loads the saved index, if there is a usable one. Drops rows of files that were replaced since. */
+  /** Loads the saved index, if there is a usable one. Drops rows of files that were replaced
+   * after it was saved. */
   #load(): void {
     const path = this.#indexPath;
     if (path === undefined) return;
@@ -112,7 +113,7 @@ export class DataIndex {
   /** Whether a run seems to write to one of the files. */
   get isLive(): boolean {
     const now = Date.now();
-    // `abs`: a machine whose clock is ahead may have set a time in the future, long after its run.
+    // `abs`: a file whose time is far in the future, by the clock of another machine, is not live.
     return this.files.some(({ modifiedMs }) => Math.abs(now - modifiedMs) < LIVE_MS);
   }
 

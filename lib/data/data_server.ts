@@ -37,8 +37,8 @@ interface Selection {
   readonly scanner: Scanner | undefined;
   readonly createdMs: number;
   requestedMs: number;
-  /** Whether a request waits for the ids of all its rows. The page may be in a hidden tab, and send
-   * no other request in the meantime. */
+  /** Whether a request waits for the ids of all rows of this selection. The scan must then
+   * continue, even if the page is in a hidden tab and sends no other request in the meantime. */
   isAwaited?: boolean;
   /** The overview of the first `total` rows. A scan may have found more rows since. */
   overview?: Omit<Overview, "scan" | "version">;
@@ -50,7 +50,7 @@ interface Selection {
   };
 }
 
-/** The ids of a search are known once it has ended; other requests are answered at once. */
+/** Returned at once, except for `uids`: the ids of a search are known once it has ended. */
 type Answer<Name extends DataRequestName> = Name extends "uids"
   ? Promise<DataRequests["uids"]["out"]>
   : DataRequests[Name]["out"];
@@ -166,7 +166,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // Kept, because every page requests the overview every two seconds.
+    // The overview is cached, because every page requests it every two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,
@@ -257,7 +257,7 @@ export class DataServer {
     return newSelection;
   }
 
-  /** Replaces the cached selections, and cancels the scans of those that are not kept. */
+  /** Replaces the cached selections, and cancels the scans of dropped ones. */
   #keep(selections: Selection[]): void {
     for (const selection of this.#selections) {
       if (!selections.includes(selection)) selection.scanner?.cancel();

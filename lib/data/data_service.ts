@@ -125,7 +125,7 @@ export interface WorkerAnswer {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
-  readonly isUsage?: boolean;
+  readonly isUsageError?: boolean;
 }
 
 export interface DataServiceOptions {
@@ -143,7 +143,7 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #disposables = new AsyncDisposableStack();
   readonly #indexedPaths: Set<string>;
-  /** Folders may also have links to indexed files. */
+  /** The real paths of the indexed files: folders may also have links to these files. */
   readonly #indexedRealPaths: Set<string>;
   /** Size and time of new files that could not be opened, by path. Opening a file is tried again
    * once one of the two changes. */
@@ -220,12 +220,12 @@ export class DataService implements AsyncDisposable {
     await this.#disposables.disposeAsync();
   }
 
-  #onAnswer({ id, result, error, isUsage }: WorkerAnswer): void {
+  #onAnswer({ id, result, error, isUsageError }: WorkerAnswer): void {
     if (id === READY) return this.#ready.resolve();
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     if (error === undefined) pending?.resolve(result);
-    else pending?.reject(isUsage ? new UsageError(error) : new Error(error));
+    else pending?.reject(isUsageError ? new UsageError(error) : new Error(error));
   }
 
   #fail(problem: string): void {
@@ -249,13 +249,13 @@ export class DataService implements AsyncDisposable {
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
 
-  /** Returns an empty list if the file cannot be opened, for example because it is damaged or still
-   * being compressed. */
+  /** Opens a new file. Returns an empty list if that fails, for example because the file is damaged
+   * or still being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#unreadable.get(path) === version || this.#closing.signal.aborted) return [];
-    // The content decides whether a file is compressed. An empty one has none yet: it comes later.
+    // The content decides whether a file is compressed, and this file has no content yet.
     if (info?.size === 0 && compressionOfName(path)) return [];
     try {
       const { files } = this.#disposables.use(

@@ -17,7 +17,7 @@ export interface Facet {
   readonly title: string;
   /** Whether it is a field of the user's rows. */
   readonly isOwn: boolean;
-  /** The most frequent values first; numbers in ascending order. */
+  /** The most frequent values first; numbers in ascending order, flags in the order of `FLAGS`. */
   readonly values: readonly { readonly value: Scalar; readonly count: number }[];
   /** The number of values that are not in `values`. */
   readonly more: number;
@@ -78,8 +78,8 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/** Keeps null and "" out of a facet: they mean that a row lacks the field, as an answer has no
- * failure. */
+/** Keeps null and "" out of a facet: they mean that a row lacks the field. An answer, for example,
+ * has no failure. */
 function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
   return values.map((value) => value === null || value === "" ? undefined : value);
 }

@@ -32,9 +32,9 @@ const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
 /**
- * Finds results and failures files, in folders by their names, and the failures file of a results
- * file. Each file is found once, whatever its paths. If a folder has a file twice, compressed and
- * not, or both shards and their merge, leaves out one of the two.
+ * Finds results and failures files: in folders by their names, and for a named results file also
+ * its failures file. A file with several paths is found once. If a folder has both a file and its
+ * compressed copy, or both shards and their merge, one of the two is left out.
  *
  * @param isIndexed Whether a file is in the index, and so must not be left out. @default no file is
  * @returns The files, each with the index of its path, and a note about each file left out.
@@ -111,8 +111,8 @@ export async function requireJsonLines(path: string): Promise<void> {
 
 const OPEN_BRACE = 123;
 
-/** The format by the content, because lines may be in a file of any name. Only tables are recognized
- * by their name. */
+/** The format by the content, because lines may be in a file of any name. Only CSV and TSV are
+ * recognized by the name. */
 async function formatIn(path: string): Promise<InputFormat> {
   // The first byte is enough for most results, of which there may be thousands.
   const [first] = await startOf(path, path);
@@ -130,7 +130,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
   } catch (cause) {
     throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
   }
-  // Failures files follow their results files, and links the files that they may lead to.
+  // Failures files come after their results files, and links after the files that they may lead to.
   const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
   entries.sort((a, b) =>
     Number(a.isSymlink) - Number(b.isSymlink) ||
@@ -167,7 +167,7 @@ async function infoOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** Removes copies of files, as `gzip -k` and `zstd` leave them. Returns a note about each. */
+/** Removes copies, which `gzip -k` and `zstd` leave next to a file. Returns a note about each. */
 function leaveOutCopies(files: Set<string>, isIndexed: (path: string) => boolean): string[] {
   return [...files].flatMap((path) => {
     const plain = withoutCompression(path);

@@ -61,7 +61,7 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     ) {
       return undefined;
     }
-    // Inodes beyond 2^53, as of Lustre or EFS, were parsed as `bigint`.
+    // Inodes beyond 2^53, such as those of Lustre or EFS, were parsed as `bigint`.
     const marks = header.files.map((mark, index) => ({
       ...mark,
       path: files[index],

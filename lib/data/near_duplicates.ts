@@ -188,8 +188,8 @@ export class NearDuplicates {
   }
 
   /**
-   * Compares a row with earlier ones of the same band, until it shares a group with one of them.
-   * Returns whether it does.
+   * Compares a row with earlier rows that agree in the band, until it shares a group with one of
+   * them. Returns whether it does.
    *
    * @param bin The index in `#signatures` of the row's first bin of the band.
    * @param head The first row of a linked list, which `next` continues; -1 ends it.
@@ -222,7 +222,7 @@ export class NearDuplicates {
     // does not justify reading both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
-    // Samples with the same text have joined above, so that their copies are one group.
+    // The check above accepts samples of one row with the same text: their copies are one group.
     if (this.#texts.areSamplesOfOneRow(this.#rows[a], this.#rows[b])) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);

@@ -204,6 +204,8 @@ export function needsDerived(paths: readonly (readonly string[])[]): boolean {
 }
 
 /**
+ * Rejects fields that commands cannot compute.
+ *
  * @param isOwn Whether the user's rows have a field with this name, which the condition then means.
  * @throws {UsageError} If only the page of `retort view` can compute a field.
  */
@@ -222,8 +224,8 @@ export function checkComputable(
 }
 
 /**
- * Computes derived fields for commands. Pass all lines in order: the flag `duplicate` depends on the
- * lines before.
+ * Computes derived fields for commands. Pass all lines in order: the flag `duplicate` depends on
+ * earlier lines.
  */
 export class DerivedFields {
   readonly #hints: RunHints;
@@ -233,8 +235,8 @@ export class DerivedFields {
    */
   readonly #firstRows = new Map<string, string>();
 
-  constructor(results: readonly string[]) {
-    const hints = results.map(readHints);
+  constructor(resultsPaths: readonly string[]) {
+    const hints = resultsPaths.map(readHints);
     this.#hints = {
       params: Object.assign({}, ...hints.map(({ params }) => params)),
       uidFields: hints.flatMap(({ uidFields = [] }) => uidFields),

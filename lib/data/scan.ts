@@ -15,8 +15,8 @@ import { DamagedLine, factsOf, type JsonObject, type RunHints, withBigInts } fro
 import type { Prefilter, ScanJob } from "./scanner.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 
-/** Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages. An
- * earlier message would be lost, because the worker's modules load asynchronously. */
+/** Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages.
+ * Messages sent to it earlier would be lost, because its modules load asynchronously. */
 export const READY = -1;
 
 /** Rows in a chunk, which one thread takes at a time. */
@@ -34,7 +34,8 @@ export type BlockRunner = (index: number, search: () => void) => void;
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
-  /** The file of the last block: a folder may have more files than a process may open. */
+  /** The file of the last block, the only open one: a folder may have more files than a process may
+   * open. */
   #file: Deno.FsFile | undefined;
   #fileIndex = -1;
   #buffer = new Uint8Array(MAX_BLOCK_BYTES);

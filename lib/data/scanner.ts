@@ -29,7 +29,7 @@ export interface ScanJob {
 export interface Prefilter {
   /** Finds every line with the text, and perhaps other lines. */
   readonly pattern: RegExp;
-  /** Whether non-ASCII letters may match letters of the text: without case, U+212A equals k. */
+  /** Whether non-ASCII letters may match the text's letters: ignoring case, U+212A equals k. */
   readonly hasCaseVariants: boolean;
 }
 
@@ -75,9 +75,9 @@ function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefine
   if (NOT_IN_LINE.has(name)) return undefined;
   // The prompt may come from a template, several messages, or JSON, and has `[image_url]` for each
   // path in `images`.
-  const mayBeMade = hasTemplate || /[\n[\]{}"]/.test(text) ||
+  const mayBeComposed = hasTemplate || /[\n[\]{}"]/.test(text) ||
     "image_url".includes(text.toLowerCase());
-  if (name === "prompt" && mayBeMade) return undefined;
+  if (name === "prompt" && mayBeComposed) return undefined;
   // The pattern matches bytes: it cannot ignore the case of other letters, nor find half a
   // character.
   if ((ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) || !text.isWellFormed()) return undefined;

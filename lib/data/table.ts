@@ -167,8 +167,8 @@ export class Table {
 
   /**
    * Marks a row as a duplicate if another input row has the same answer and, for a short answer,
-   * the same prompt. Otherwise adds the row to `#answers`, unless that has another sample of the
-   * input row with this answer. Keep in sync with `DerivedFields.#isDuplicate`.
+   * the same prompt. Otherwise adds the row to `#answers`, unless these contain another sample of
+   * the input row with this answer. Keep in sync with `DerivedFields.#isDuplicate`.
    */
   #findDuplicate(row: number): void {
     const { columns } = this;
@@ -224,7 +224,7 @@ export class Table {
     for (const name of ownFields(line)) {
       this.fieldNames.add(name);
       const value = line[name];
-      // Also for an object: its field then stores nothing, so that conditions read it from lines.
+      // Objects are set, too: the field then stores nothing, so that conditions read it from lines.
       this.#field(name, 1)?.set(row, value, this.#capacity);
       if (Array.isArray(value)) continue;
       for (const [inner, innerValue] of Object.entries(objectOf(value))) {

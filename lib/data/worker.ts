@@ -36,9 +36,9 @@ let pause = new AbortController();
     try {
       scope.postMessage({ id, result: await server.answer(name, request as never) });
     } catch (error) {
-      const isUsage = error instanceof UsageError;
-      const text = isUsage ? error.message : String((error as Error).stack);
-      scope.postMessage({ id, error: text, isUsage });
+      const isUsageError = error instanceof UsageError;
+      const text = isUsageError ? error.message : String((error as Error).stack);
+      scope.postMessage({ id, error: text, isUsageError });
     }
     pause.abort();
   };
