@@ -63,7 +63,7 @@ export async function openDataset(
 ): Promise<Targets> {
   const path = (options.output as string).replace(/(?<=.)\/+$/, "");
   const isNew = await infoOf(path) === undefined;
-  // Locked while the staging folder next to it is in use.
+  // The file stays locked while the staging folder next to it is in use.
   const lock = await orCannotWrite(path, async () => {
     await Deno.mkdir(path, { recursive: true });
     await removeStaleStaging(path);

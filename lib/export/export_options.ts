@@ -58,7 +58,7 @@ export interface WriteOptions extends RowOptions {
   excludeUids?: readonly string[];
   /** Columns to write, in this order. @default all columns */
   columns?: readonly string[];
-  /** Leaves out rows with the prompt and answers of an earlier row. @default false */
+  /** Leaves out rows whose prompt and answers equal those of an earlier row. @default false */
   dedupe?: boolean;
   /** Seed of a shuffle. @default input order */
   shuffle?: number;
@@ -78,7 +78,7 @@ export interface WriteOptions extends RowOptions {
   replace?: boolean;
   /** Accepts inputs without rows. @default false */
   allowEmpty?: boolean;
-  /** Ends the export or conversion: it throws `signal.reason`, and writes no file. */
+  /** Aborts the export or conversion, which then throws `signal.reason` and writes no file. */
   signal?: AbortSignal | undefined;
 }
 

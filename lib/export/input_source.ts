@@ -31,7 +31,7 @@ import { Unrepresentable } from "./turns.ts";
 /** Maximum number of files named in the dataset card. */
 const MAX_NAMED = 10;
 
-/** Examples of several input files. For a shuffle, selected rows go to a temporary file. */
+/** Examples of several input files. For a shuffle, selected rows are copied to a temporary file. */
 export class InputSource implements ExampleSource, AsyncDisposable {
   selectedCount = 0;
   rowCount = 0;

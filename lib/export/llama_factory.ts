@@ -95,7 +95,7 @@ export function shareGptTurns(
     }
     observations = [];
     const calls = filledList(message.tool_calls);
-    // OpenAI's custom tools have a text as input instead.
+    // OpenAI's custom tools have a text input instead of a function.
     if (calls?.every((call) => isObject(call) && isObject(call.function)) === false) {
       throw new Unrepresentable("a tool call without a function");
     }

@@ -34,7 +34,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   rowCount = 0;
   /** Rows that have failed and have no result. Known after the scan. */
   failedRowCount = 0;
-  /** Exported lines whose uid an earlier line of their file has. Known after the export. */
+  /** Exported lines that repeat a uid of their file. Known after the export. */
   repeatedRowCount = 0;
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -123,7 +123,8 @@ export class ResultsSource implements ExampleSource, Disposable {
     return order;
   }
 
-  /** Numbers the selected lines over all files. Assumes that the numbers fit into 32 bits. */
+  /** Shuffles the selected lines of all files, numbered consecutively. Assumes that the numbers fit
+   * into 32 bits. */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.selectedCount);

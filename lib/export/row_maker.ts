@@ -222,8 +222,8 @@ function isUneven(messages: unknown): boolean {
  * more keys than role and content (called uneven here) avoids that.
  *
  * Holds back the first rows until each column has had an uneven message, in the file of training
- * rows and in that of validation rows. If some do not come within `START_CHARS`, adds a key to the
- * next message of the column in that file.
+ * rows and in that of validation rows. If a column has none within `START_CHARS`, adds a key to its
+ * last message in the first row with messages.
  */
 class UnevenStart {
   isMarked = false;

@@ -25,7 +25,8 @@ export interface Origin {
   readonly sample: number;
 }
 
-/** A list in blocks: copying a single array to grow it would take up to three times its memory. */
+/** A growing list of numbers, in blocks: growing a single array would take up to three times its
+ * memory, because it must be copied. */
 export class Numbers {
   length = 0;
   readonly #blocks: (Float64Array | Uint32Array)[] = [];

@@ -18,7 +18,7 @@ import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
 import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
 
-/** What follows the number of rows with reasoning. */
+/** The note for each style. It follows the number of rows with reasoning. */
 const REASONING_NOTES: Partial<Record<ThinkStyle, string>> = {
   wrap:
     "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 " +
@@ -38,7 +38,7 @@ export class TrainerNotes {
   #textsWithCalls = 0;
   /** The types of the arguments of the first tool call. */
   #firstTypes: ReadonlyMap<string, string> | undefined;
-  /** How calls differ, such as `not every call has "unit"`. */
+  /** How the arguments of calls differ, such as `not every call has "unit"`. */
   #difference: string | undefined;
 
   constructor(options: ResolvedExport, turns: FormatDefinition["turns"]) {

@@ -127,7 +127,8 @@ function withParts(message: Message): Message {
 
 export type TrainingRow = Record<string, unknown>;
 
-/** A format has no place for a part of a row. The message is a noun phrase: the part. */
+/** Thrown if a format has no place for a part of a row. The message names the part, as a noun
+ * phrase. */
 export class Unrepresentable extends Error {}
 
 /** The content as one text; undefined if it has other parts, such as an image. */
