@@ -73,11 +73,11 @@ export async function divisibleOf(
   const format = options.inputFormat ?? await formatOf(path, name);
   const { size } = await statInput(path, name);
   if (format === "parquet") return { format, ...await parquetPieces(path, name) };
-  const isWhole = await isCompressed(path, name);
+  const isIndivisible = await isCompressed(path, name);
   const jsonColumns = format === "csv" || format === "tsv"
     ? options.jsonColumns ?? await jsonColumnsOf(path, name, format)
     : undefined;
-  return { format, pieces: isWhole ? [START] : undefined, jsonColumns, size };
+  return { format, pieces: isIndivisible ? [START] : undefined, jsonColumns, size };
 }
 
 async function parquetPieces(

@@ -19,7 +19,7 @@ import {
   needsDictionary,
 } from "./foreign_format.ts";
 
-/** With 64 KiB, the first pass of a run waited for Deno's reads for a tenth of its time. */
+/** With 64 KiB, the first pass of a run spent a tenth of its time waiting for Deno's reads. */
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 
@@ -136,7 +136,7 @@ export async function* openRanges(
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
   using file = await openFile(path, name);
   const chunks = chunksOf(file, name);
-  // Content decides before the name, as the copy of standard input has no extension.
+  // The content takes precedence over the name: the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const compression = compressionOf(first, path);
   if (compression && !COMPRESSIONS[compression].isStart(first)) refuseText(first, name);
@@ -246,7 +246,7 @@ async function* chunksOf(
 
 /**
  * Decompresses a file with `node:zlib`, because `DecompressionStream` fails at the second member of
- * a gzip file, as from `cat a.gz b.gz` or bgzip.
+ * a gzip file, such as `cat a.gz b.gz` or bgzip writes.
  */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,

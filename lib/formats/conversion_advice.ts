@@ -21,7 +21,8 @@ export function withJq(path: string, filter: string): string {
   return `Convert it: ${command} > ${pathWord(nameInJsonLines(path))}`;
 }
 
-/** Adds the file to a command that reads it, decompressed if its name ends like a compressed one. */
+/** Adds the file to a command that reads it. A file with the extension of a compression is
+ * decompressed. */
 function readingFrom(path: string, command: string, redirection = ""): string {
   const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
   if (extension === undefined) return `${command} ${redirection}${word}`;

@@ -143,7 +143,7 @@ export async function* decodeChunks(
 ): AsyncGenerator<Piece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let line = 1;
-  /** The last bytes of the chunk before, in which a character may have begun. */
+  /** The last bytes before the current chunk. A character may have begun in them. */
   let before = new Uint8Array();
   const decode = (chunk?: Uint8Array) => {
     try {
@@ -173,7 +173,7 @@ function lineFeedsIn(chunk: Uint8Array): number {
 /** Counts the lines of a chunk before its first invalid one. */
 function linesBeforeInvalid(before: Uint8Array, chunk: Uint8Array): number {
   const tail = before.subarray(before.lastIndexOf(LINE_FEED) + 1);
-  // Without the end of a character whose first bytes are not in `before`.
+  // Skips the rest of a character whose first bytes are not in `before`.
   const start = tail.findIndex((byte) => (byte & 0xc0) !== 0x80);
   const bytes = Buffer.concat([tail.subarray(start === -1 ? tail.length : start), chunk]);
   let lines = 0;
@@ -195,9 +195,9 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the one with which
- * the largest share of rows have as many cells as the header. Among equals, chooses the one with the
- * most cells. A character that only the header contains is part of its names. */
+/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the delimiter that
+ * gives the largest share of rows as many cells as the header has and, among equals, the most cells.
+ * A character that only the header contains is part of its names. */
 export async function detectDelimiter(
   path: string,
   name: string,

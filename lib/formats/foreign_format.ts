@@ -38,8 +38,8 @@ type Advice = string | ((path: string) => string);
 const OTHER_FILE = "Name another file";
 const NOT_WRITTEN = "It was not written completely: copy or download it again";
 
-/** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, the bytes after
- * the letters occur in no text. */
+/** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, hardly any
+ * text has the bytes that follow. */
 const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
   ["compressed with xz", unpackedWith("xz -dc"), "\xfd7zXZ\0"],
   ["a zip archive", fromZip, "PK\x03\x04"],
@@ -66,13 +66,13 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
-/** Formats that their very first bytes do not show, or show by letters with which a text may begin,
- * too. */
+/** Formats with a signature that is not at the start, has variable parts, or consists of letters
+ * with which a text may begin. */
 const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp])[] = [
   ["an ORC file", TO_JSON_LINES, lettersOfBinary("ORC")],
   ["compressed with bzip2", unpackedWith("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
   ["a PDF", TO_JSON_LINES, /^%PDF-\d\.\d\s*[\r\n]/],
-  // After the name of the first file.
+  // The signature follows the metadata of the first file.
   ["a tar archive", unpackedWith("tar -xOf"), /^[^]{257}ustar/],
   // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
   ["UTF-16 text", fromUnicode("UTF-16LE"), /^\s*(?:[^\0]\0){2}/],

@@ -1,6 +1,6 @@
 /**
- * From files to rows as text: JSON Lines, JSON arrays, CSV, TSV, Parquet, plain text, compressed or
- * not.
+ * Reads files as rows of text: JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text,
+ * compressed or not.
  *
  * In: an input file. Out: numbered rows of JSON source text, the same on each pass, in constant
  * memory. Knows nothing about prompts: `lib/source/` decides what a row means.
@@ -39,7 +39,7 @@ export {
 export type { ExactLeafType, ExactType, ValueType } from "./parquet_values.ts";
 export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 
-/** Only runs with shards need the module. */
+/** Loads `borders.ts`, which only runs with shards need. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {
   return import("./borders.ts");
 }

@@ -102,7 +102,7 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** Loads pages until each column has a row. Returns how many rows can be read of all columns, up to
+/** Loads pages until each column has a row. Returns how many rows all columns have ready, up to
  * `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],

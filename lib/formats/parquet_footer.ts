@@ -21,7 +21,7 @@ import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
-/** Turns other errors of `read` into a `SourceError` with this problem. */
+/** Turns each error of `read` that is not a `SourceError` into one, with this problem. */
 export async function withSourceErrors<T>(
   name: string,
   problem: string,
@@ -99,7 +99,7 @@ function rowGroupOf({ field_1: chunks, field_2: size, field_3: rows }: ThriftGro
 }
 
 function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
-  // The dictionary comes before the data. Some writers store 0 without one.
+  // The dictionary comes before the data. Some writers store 0 if there is no dictionary.
   const start = Number(meta.field_11 || meta.field_9);
   return {
     codec: CompressionCodecs[meta.field_4],
@@ -155,7 +155,8 @@ const MAGIC = "PAR1";
 /** The footer's length (4 bytes) and the magic (4 bytes). */
 const TAIL_BYTES = 8;
 
-/** Columns, size in bytes, number of rows. `parquet.thrift` has the field numbers. */
+/** A row group: its columns, size in bytes and number of rows. `parquet.thrift` has the field
+ * numbers. */
 interface ThriftGroup {
   readonly field_1: readonly ThriftChunk[];
   readonly field_2: bigint;
@@ -170,8 +171,8 @@ interface ThriftChunk {
   readonly field_8?: unknown;
 }
 
-/** Codec, number of values, decompressed and compressed size, offsets of the first data page and of
- * the dictionary. */
+/** A column chunk: its codec, number of values, decompressed and compressed size, and the offsets
+ * of its first data page and dictionary. */
 interface ThriftChunkMeta {
   readonly field_4: number;
   readonly field_5: bigint;
@@ -264,7 +265,7 @@ function skip(reader: Reader, type: number): void {
     }
     case LIST: {
       const { count, type: itemType } = listHeaderOf(reader);
-      // A boolean takes a byte in a list. As a field it takes none: its type is its value.
+      // A boolean takes a byte in a list. As a field it takes none: its type encodes its value.
       const sizeType = BOOLEANS.includes(itemType) ? BYTE : itemType;
       for (let i = 0; i < count; i++) skip(reader, sizeType);
       return;

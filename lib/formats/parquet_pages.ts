@@ -27,7 +27,7 @@ type Decoder = Parameters<typeof readDataPage>[2];
 
 /** Values of a page or dictionary. An object for each value would outlive V8's young generation. */
 export interface Values {
-  /** The values, or the start of each text in `bytes`, after its length. */
+  /** The values, or where each text begins in `bytes`, not counting the length before it. */
   readonly items: DecodedArray;
   /** The bytes of texts in the encoding PLAIN; undefined for other values. */
   readonly bytes: Uint8Array | undefined;
@@ -235,7 +235,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/** @param length Bytes of the levels, if it is not stored before them. */
+/** @param length Size of the levels in bytes. @default stored before them */
 function levelsOf(
   reader: Reader,
   maxLevel: number,

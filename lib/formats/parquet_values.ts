@@ -31,7 +31,7 @@ export type ExactLeafType =
   | { readonly kind: "double" }
   | { readonly kind: "uint64" };
 
-/** The value type of a map cannot be inferred from rows, because its keys are data. */
+/** The type of a map's values. Rows do not show it, because the keys of a map are data. */
 export type ValueType =
   | { readonly kind: "string" | "boolean" | "int64" | "json" }
   | Exclude<ExactType, { readonly kind: "list" | "struct" }>

@@ -13,7 +13,7 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import type { RowObject } from "./shape.ts";
 
 const PLACEHOLDER = "<image>";
-/** Fields that cannot be sent, although a prompt without them would mean something else. */
+/** Fields that cannot be sent and must not be ignored: the prompt would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which sends only the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
@@ -97,19 +97,21 @@ class ImagePlacer {
     // Assistant messages contain only text, so `<image>` is not a placeholder in them.
     if (role === "assistant") return message;
     if (typeof content === "string") {
-      return this.#mustFill(content) ? { ...message, content: this.#inText(content) } : message;
+      return this.#hasPlaceholder(content)
+        ? { ...message, content: this.#inText(content) }
+        : message;
     }
     if (!Array.isArray(content)) return message;
     return { ...message, content: content.flatMap((part: Part) => this.#part(part)) };
   }
 
-  #mustFill(text: string): boolean {
+  #hasPlaceholder(text: string): boolean {
     return this.#field !== undefined && text.includes(PLACEHOLDER);
   }
 
   #part(part: Part): Part | Part[] {
     if (part.type === "text" && typeof part.text === "string") {
-      return this.#mustFill(part.text) ? this.#inText(part.text) : part;
+      return this.#hasPlaceholder(part.text) ? this.#inText(part.text) : part;
     }
     const path = pathIn(part);
     if (path !== undefined) {

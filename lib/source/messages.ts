@@ -161,7 +161,7 @@ function convertedTurns(
     if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
-    // Parallel calls: consecutive turns become one message. The results follow it.
+    // Consecutive turns of calls are parallel: they become one message, and their results follow.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message, reading);
     else messages.push(reading.isLog ? withTaggedCalls(message) : message);
     wasCall = role === CALLS;

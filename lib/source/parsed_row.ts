@@ -205,8 +205,8 @@ export function uidFieldsOf(
   return areLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
-/** The uid in the first of `fields` that has a value other than null and "". The uid of a number is
- * its text in the row, so `1` and `"1"` are the same uid, but `1.0` is not. */
+/** The uid in the first of `fields` that has a value other than null and "". A number becomes its
+ * text in the row, so `1` and `"1"` are the same uid, but `1.0` is another. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,

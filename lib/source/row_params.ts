@@ -24,8 +24,8 @@ import { hasText, isEmptyCell } from "./tool_calls.ts";
  * together with `store`. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/** Returns the parameters of a raw request body, undefined if it has none; `false` if the row is
- * not such a body. Rows of LMSYS and WildChat have a `model` (the one that answered), but also
+/** Returns the parameters of a raw request body; undefined if it has none; `false` if the row is
+ * not a request body. Rows of LMSYS and WildChat have a `model` (the one that answered), but also
  * columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
