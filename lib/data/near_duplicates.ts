@@ -77,7 +77,10 @@ export class NearSearch {
       while (this.status?.state === "running" && performance.now() < endMs) this.#step();
     } catch (error) {
       // The signatures of millions of rows may not fit into memory.
-      this.#setStatus({ state: "failed", problem: `Cannot compare: ${systemReason(error)}` });
+      this.#setStatus({
+        state: "failed",
+        problem: `Cannot compare the rows: ${systemReason(error)}`,
+      });
     }
     return this.status?.state === "running";
   }

@@ -26,7 +26,7 @@ export interface Border {
 export interface InputPart {
   readonly from: Border;
   readonly to: Border;
-  /** Bytes of the file's header, which readers of any part need; 0 without one. */
+  /** Size in bytes of the file's header, which readers of any part need; 0 if there is none. */
   readonly header: number;
   /** Size of the whole input, in the same unit as `to.byte`. In the last part, the two are
    * equal. */

@@ -127,8 +127,8 @@ export async function* openRanges(
 }
 
 /**
- * Reads a file decompressed. The memory of a chunk may be reused for the next one. Closes the file
- * even if the reader stops early.
+ * Reads the decompressed bytes of a file. The memory of a chunk may be reused for the next one.
+ * Closes the file even if the reader stops early.
  *
  * @param name The name of the file in errors.
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format

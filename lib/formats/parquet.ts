@@ -114,7 +114,7 @@ async function loadRows(
   for (const column of leaves) {
     if (column.rowsReady <= 0) {
       const path = JSON.stringify(column.leaf.path);
-      const problem = `column ${path} is damaged in row ${firstNumber} or after it`;
+      const problem = `column ${path} is damaged in row ${firstNumber} or later`;
       await withSourceErrors(name, problem, async () => {
         while (column.rowsReady <= 0) await column.load();
       });
@@ -182,7 +182,10 @@ async function chunksOf(
   const start = Math.min(...columns.map((column) => column.start));
   const end = Math.max(...columns.map((column) => column.end));
   if (start < 0 || end > buffer.byteLength) {
-    throw inputError(name, "its footer refers to bytes beyond the end of the file. Copy it again");
+    throw inputError(
+      name,
+      "its footer refers to bytes beyond the end of the file. Copy the file again",
+    );
   }
   const { read } = buffer;
   const share = Math.floor(WINDOWS_BYTES / columns.length);

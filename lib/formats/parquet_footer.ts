@@ -21,7 +21,7 @@ import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
-/** Turns each error of `read` that is not a `SourceError` into one, with this problem. */
+/** Turns errors of `read` other than a `SourceError` into a `SourceError` with this problem. */
 export async function withSourceErrors<T>(
   name: string,
   problem: string,
@@ -39,7 +39,7 @@ export async function withSourceErrors<T>(
  * from inside hyparquet and explain nothing. */
 export function reasonOf(cause: unknown): string {
   const isInternal = cause instanceof TypeError || cause instanceof RangeError;
-  return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy it again`;
+  return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy the file again`;
 }
 
 /** The start of a file, enough to recognize other formats. */

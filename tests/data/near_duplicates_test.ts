@@ -79,5 +79,8 @@ Deno.test("a search for near duplicates that runs out of memory fails with the r
   assertEquals(search.work(Infinity), false);
   index.close();
   const { state, problem } = search.status!;
-  assertEquals([state, problem], ["failed", "Cannot compare: Array buffer allocation failed"]);
+  assertEquals([state, problem], [
+    "failed",
+    "Cannot compare the rows: Array buffer allocation failed",
+  ]);
 });

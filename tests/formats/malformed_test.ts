@@ -93,7 +93,7 @@ const ROW_TEXT = '{"prompt":"a"}';
 
 const CASES: readonly [name: string, content: string | Uint8Array, message: RegExp][] = [
   ["cut.parquet", cut(PARQUET), /it is not a complete Parquet file: its end is missing/],
-  ["pages.parquet", withoutPages(PARQUET), /column "id" is damaged in row 1 or after it/],
+  ["pages.parquet", withoutPages(PARQUET), /column "id" is damaged in row 1 or later/],
   ["run.parquet", withEndlessRun(PARQUET), /is damaged.*repeated beyond the end of its page/],
   // The header of the page then has both versions, with bytes where the second has lengths.
   [
@@ -255,7 +255,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["middle.parquet", cutOut(PARQUET, 600, 700), /damaged/],
   ["pages.parquet.jsonl", cut(PARQUET), /its end is missing/],
   ["length.parquet", withFooterOf(PARQUET, 2 ** 31 - 1), /its footer is damaged/],
-  ["footless.parquet", withFooterOf(PARQUET, 0), /its footer is damaged\. Copy it again/],
+  ["footless.parquet", withFooterOf(PARQUET, 0), /its footer is damaged\. Copy the file again/],
   ["marks.parquet", "PAR1PAR1", /its end is missing/],
   ["book.csv", new Uint8Array([0x50, 0x4b, 3, 4, ...new Uint8Array(60)]), /it is a zip archive/],
   ["cut.jsonl.gz", cut(GZIP), /its gzip data is damaged \(unexpected end of file\)/],
