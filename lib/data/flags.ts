@@ -194,7 +194,7 @@ function hasOpenFence(text: string): boolean {
   return count % 2 === 1;
 }
 
-/** Whether a character is a letter, except a Chinese, Japanese or Korean one. */
+/** Whether a character is a letter of a script other than Chinese, Japanese and Korean. */
 function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
     (code >= 0xc0 && code < 0x3000 && /[\p{L}\p{M}]/u.test(String.fromCharCode(code)));

@@ -82,7 +82,8 @@ export class Reading {
     this.templateFields = templateFields;
   }
 
-  /** Whether the row is a log, so that only message fields of its turns are sent. */
+  /** Whether the row is a recorded conversation (ShareGPT, LMSYS). Its turns may have metadata, so only
+   * their message fields are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }

@@ -79,8 +79,11 @@ export interface Where {
  * A missing field is null. Numbers are compared with numbers and texts with texts; `<`, `<=`, `>`
  * and `>=` are false for other values. A lone operand is true unless it is null, false, 0 or "".
  * `contains` searches a text for a text, or a list for an item; `icontains` ignores case. `matches`
- * takes a JavaScript regular expression, `"(?i)…"` to ignore case. Backslashes may be single or
- * doubled: `"\d"` and `"\\d"` both match a digit, and `"\\\\"` matches a backslash.
+ * takes a JavaScript regular expression, `"(?i)…"` to ignore case.
+ *
+ * Texts in double quotes are JSON strings. In single quotes, a backslash stands for the character
+ * after it. Backslashes of a regular expression may be single or doubled: `"\d"` and `"\\d"` both
+ * match a digit, and `"\\\\"` matches a backslash.
  *
  * @throws {UsageError} If the text is not a condition. The message says at which character.
  */
