@@ -119,7 +119,6 @@ function comparedRun(
 ): ComparedRun {
   let cost: number | null = 0;
   for (const row of rows) {
-    // Negative if unknown.
     const usd: number = columns.costUsd[row];
     cost = usd < 0 || cost === null ? null : cost + usd;
   }

@@ -30,7 +30,7 @@ export type { ToolArguments } from "./turns.ts";
  * @throws {SinkError} If the output cannot be written.
  */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
-  // Loaded on demand: most scripts export nothing.
+  // The module is loaded on demand: most scripts export nothing.
   const { exportResults } = await import("./write_set.ts");
   return await exportResults(options);
 }

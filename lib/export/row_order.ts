@@ -181,7 +181,7 @@ export class RowSpool implements AsyncDisposable {
     try {
       const path = await create(folder).catch(() => create());
       const file = await Deno.open(path, { read: true, write: true });
-      // Removed while it is open: otherwise, Ctrl-C would leave a file as large as the rows.
+      // The file is removed while it is open: otherwise, Ctrl-C would leave it, as large as the rows.
       if (Deno.build.os !== "windows") await Deno.remove(path).catch(() => {});
       return new RowSpool(path, file);
     } catch (cause) {

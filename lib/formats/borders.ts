@@ -15,7 +15,7 @@ import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
-  /** Where the next row begins. In Parquet: the bytes of earlier row groups. */
+  /** Offset of the next row, in bytes; in Parquet, the size of the earlier row groups. */
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;

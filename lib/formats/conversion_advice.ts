@@ -41,7 +41,7 @@ const POWERSHELL_NAMES = {
   "UTF-32": "UTF32",
 } as const;
 
-/** Not from `Deno.build`, which the bundle for Node lacks. */
+/** Does not use `Deno.build`, which the bundle for Node lacks. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
 
 /** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */

@@ -222,7 +222,7 @@ function fieldOf(value: unknown): string {
   return value instanceof Date ? value.toISOString() : jsonOf(value);
 }
 
-/** Also quotes what readers may take for the delimiter. */
+/** Quotes a column name also if it contains what readers may take for the delimiter. */
 function quoteName(name: string): string {
   return /[;|\t]/.test(name) ? `"${name.replaceAll('"', '""')}"` : quoteField(name);
 }

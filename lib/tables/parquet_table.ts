@@ -174,7 +174,7 @@ const VALUE_ELEMENTS = {
   boolean: { type: "BOOLEAN" },
   int64: { type: "INT64" },
   double: { type: "DOUBLE" },
-  // Without a logical type: hyparquet-writer would give it a width that pyarrow cannot read.
+  // It has no logical type: hyparquet-writer would give it a width that pyarrow cannot read.
   uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
   date: { type: "INT32", converted_type: "DATE", logical_type: { type: "DATE" } },
