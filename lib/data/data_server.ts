@@ -198,7 +198,6 @@ export class DataServer {
     return [...rows].map((row) => readFacts(this.#index, row)?.uid ?? "").filter(Boolean);
   }
 
-  /** Waits until the search has found all rows. */
   async #allRows(selection: Selection): Promise<Uint32Array> {
     const { scanner, table } = selection;
     selection.isAwaited = true;

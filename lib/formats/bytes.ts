@@ -63,7 +63,6 @@ export const COMPRESSED_EXTENSIONS: readonly string[] = COMPRESSION_NAMES.flatMa
   COMPRESSIONS[name].extensions
 );
 
-/** The extension that each compression usually has. */
 export const USUAL_EXTENSIONS: readonly string[] = COMPRESSION_NAMES.map((name) =>
   COMPRESSIONS[name].extensions[0]
 );

@@ -32,7 +32,6 @@ export interface Piece {
   readonly isLast: boolean;
 }
 
-/** Reads the records of a file piece by piece. */
 export class RecordReader {
   readonly #options: RecordOptions;
   readonly #columns: ReadonlySet<number> | undefined;
@@ -137,7 +136,6 @@ export class RecordReader {
 class RecordScan {
   /** Where the next record begins. */
   position = 0;
-  /** Whether text follows the closing quote of a cell. */
   hasTextAfterQuote = false;
   /** Whether the last cell of the last record was quoted. */
   endsQuoted = false;

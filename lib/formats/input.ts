@@ -161,7 +161,6 @@ function asPrompt(line: Line): Line {
   return badLine(number, NUL_BYTES, new TextEncoder().encode(text));
 }
 
-/** The start of an input. */
 export const START: Border = { byte: 0, number: 0, rows: 0 };
 
 /**

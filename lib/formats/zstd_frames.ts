@@ -20,7 +20,6 @@ export class ZstdFrames {
   #part: Part = "magic";
   /** The bytes of the current part, unless they are content. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
-  /** How many bytes `#header` has. */
   #filled = 0;
   /** How many bytes the complete part has. */
   #needed = 4;

@@ -62,7 +62,6 @@ class ImagePlacer {
   readonly #field: string | undefined;
   readonly #values: readonly unknown[];
   readonly #reading: Reading;
-  /** Number of placeholders found in the messages so far. */
   #placeholderCount = 0;
   #problem: RowProblem | undefined;
 

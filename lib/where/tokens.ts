@@ -165,7 +165,6 @@ export function valueAt(
   return value ?? null;
 }
 
-/** The operators that compare two values. */
 export const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
   "==": isEqual,
   "!=": (a, b) => !isEqual(a, b),
