@@ -156,8 +156,9 @@ Deno.test("--monitor prints an address whose page controls the run, and others c
   const { summary, notices } = stateIn(await Deno.readTextFile(report));
   assertEquals([summary?.state, summary?.succeeded, summary?.pending], ["interrupted", 4, 5]);
   assertEquals(
-    notices.map(({ message }) => message.split(" ")[0]).filter((word) => /ed$|ing:$/.test(word)),
-    ["Paused", "Resumed", "Stopping:"],
+    notices.map(({ message }) => /^(.*) \(from the monitor\)$/.exec(message)?.[1])
+      .filter((control) => control !== undefined),
+    ["Paused", "Resumed", "Stopping after the calls in flight"],
   );
 });
 
