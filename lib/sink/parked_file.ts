@@ -70,7 +70,7 @@ export class ParkedFile implements JournalFile, Parkable {
    * problem. */
   get isIdle(): boolean {
     return this.#file !== undefined && !this.#isWriting && !this.#isMoved && !this.#isParking &&
-      (this.#endReason !== undefined || this.#isWhole && !this.#hasProblem);
+      !this.#hasProblem && (this.#isWhole || this.#endReason !== undefined);
   }
 
   async write(bytes: Uint8Array): Promise<number> {

@@ -96,6 +96,22 @@ Deno.test("ParkedFile: a file that is replaced while it is closed is found, and 
   assertEquals(await dir.read("1.jsonl"), "a\nb\n");
 });
 
+Deno.test("ParkedFile: a file with a problem is not closed even if nothing more is written to it", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals: [first, second], files: [file] } = await journalsIn(dir, 2, 1);
+  await first.append("1", 1);
+  await first.flush();
+  await Deno.remove(dir.path("0.jsonl"));
+  while (await openFiles.check() === undefined);
+  file.giveUp(new Error("the run must end"));
+  const waiting = second.append("a", 1);
+  assert(!file.isIdle);
+  assertEquals(await movedAway(openFiles), [dir.path("0.rescued-1.jsonl")]);
+  await waiting;
+  for (const journal of [first, second]) await journal.close();
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
+});
+
 Deno.test("ParkedFile: a file that was replaced while it was open is not closed", async () => {
   await using dir = await tempDir();
   const { openFiles, journals: [first, second] } = await journalsIn(dir, 2, 1);
