@@ -1,5 +1,5 @@
 /**
- * Limits the number of open journals: to open another, closes the idle journal that was used least
+ * Limits the number of open files: to open another, closes the idle file that was used least
  * recently. Also keeps the lines of the last one to two seconds in memory: if another program
  * replaces a file that is closed, these lines exist nowhere else.
  *
@@ -11,15 +11,15 @@ const MAX_CONCURRENT_CHECKS = 64;
 export class OpenFiles {
   readonly #maxOpen: number;
   /** Least recently used first. */
-  readonly #openJournals = new Set<Parkable>();
-  readonly #closedJournals = new Set<Parkable>();
-  /** Closed journals with recent lines in memory: `check` includes them. */
-  readonly #justClosedJournals = new Set<Parkable>();
+  readonly #open = new Set<Parkable>();
+  readonly #closed = new Set<Parkable>();
+  /** Closed files with recent lines in memory: `check` includes them. */
+  readonly #justClosed = new Set<Parkable>();
   /** New files to which `park` has redirected lines. The next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
   /** Callers of `acquireSlot`. */
   readonly #waiters: (() => void)[] = [];
-  /** The number of journals that are open, opening or closing. */
+  /** The number of files that are open, opening or closing. */
   #usedSlots = 0;
   /** Whether `moveAway` was called. Outputs have then been lost, so `park` redirects lines at the
    * first problem, without a second check. */
@@ -30,7 +30,7 @@ export class OpenFiles {
     this.#maxOpen = maxOpen;
   }
 
-  /** Resolves when a journal may be opened. Then call `onOpened`, or `releaseSlot` if opening
+  /** Resolves when a file may be opened. Then call `onOpened`, or `releaseSlot` if opening
    * failed. */
   async acquireSlot(): Promise<void> {
     while (this.#usedSlots >= this.#maxOpen) {
@@ -41,61 +41,61 @@ export class OpenFiles {
     this.#usedSlots++;
   }
 
-  /** Registers an open journal, which may be closed while idle from now on. */
-  onOpened(journal: Parkable): void {
-    this.#openJournals.add(journal);
-    this.#closedJournals.delete(journal);
-    this.#justClosedJournals.delete(journal);
+  /** Registers an open file, which may be closed while idle from now on. */
+  onOpened(file: Parkable): void {
+    this.#open.add(file);
+    this.#closed.delete(file);
+    this.#justClosed.delete(file);
   }
 
-  /** Makes the journal the last one to be closed. */
-  onUsed(journal: Parkable): void {
-    if (this.#openJournals.delete(journal)) this.#openJournals.add(journal);
+  /** Makes the file the last one to be closed. */
+  onUsed(file: Parkable): void {
+    if (this.#open.delete(file)) this.#open.add(file);
   }
 
-  /** Wakes a waiting caller: an idle journal can be closed, or a slot is free. */
+  /** Wakes a waiting caller: an idle file can be closed, or a slot is free. */
   onIdle(): void {
     this.#waiters.shift()?.();
   }
 
-  async park(journal: Parkable): Promise<void> {
-    if (!(await journal.park())) return;
-    this.#closedJournals.add(journal);
-    this.#justClosedJournals.add(journal);
-    this.remove(journal);
+  async park(file: Parkable): Promise<void> {
+    if (!(await file.park())) return;
+    this.#closed.add(file);
+    this.#justClosed.add(file);
+    this.remove(file);
   }
 
-  /** Frees the slot of a journal that is closed, or that stays open until the run ends. */
-  remove(journal: Parkable): void {
-    if (this.#openJournals.delete(journal)) this.releaseSlot();
+  /** Frees the slot of a file that is closed, or that stays open until the run ends. */
+  remove(file: Parkable): void {
+    if (this.#open.delete(file)) this.releaseSlot();
   }
 
-  /** Checks journals that are open or were just closed; with `isLast`, also all that are closed.
+  /** Checks files that are open or were just closed; with `isLast`, also all that are closed.
    * Returns the first problem, as a message. Call it about once a second. */
   async check(isLast = false): Promise<string | undefined> {
-    const journals = [
-      ...this.#openJournals,
-      ...(isLast ? this.#closedJournals : this.#justClosedJournals),
+    const files = [
+      ...this.#open,
+      ...(isLast ? this.#closed : this.#justClosed),
     ];
     let reported: string | undefined;
-    for (let start = 0; start < journals.length; start += MAX_CONCURRENT_CHECKS) {
-      const group = journals.slice(start, start + MAX_CONCURRENT_CHECKS);
-      const problems = await Promise.all(group.map((journal) => this.#checkJournal(journal)));
+    for (let start = 0; start < files.length; start += MAX_CONCURRENT_CHECKS) {
+      const group = files.slice(start, start + MAX_CONCURRENT_CHECKS);
+      const problems = await Promise.all(group.map((file) => this.#checkFile(file)));
       reported ??= problems.find((problem) => problem !== undefined);
     }
     return reported;
   }
 
-  async #checkJournal(journal: Parkable): Promise<string | undefined> {
-    const problem = await journal.check();
-    if (problem === undefined && !journal.age()) this.#justClosedJournals.delete(journal);
+  async #checkFile(file: Parkable): Promise<string | undefined> {
+    const problem = await file.check();
+    if (problem === undefined && !file.age()) this.#justClosed.delete(file);
     return problem;
   }
 
   async moveAway(paths: string[]): Promise<void> {
     this.hasMovedAway = true;
     paths.push(...this.unreportedPaths.splice(0));
-    await moveAllAway([...this.#openJournals, ...this.#closedJournals], paths);
+    await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
   releaseSlot(): void {
@@ -104,7 +104,7 @@ export class OpenFiles {
   }
 
   #firstIdle(): Parkable | undefined {
-    for (const journal of this.#openJournals) if (journal.isIdle) return journal;
+    for (const file of this.#open) if (file.isIdle) return file;
   }
 }
 
@@ -113,25 +113,25 @@ export interface Movable {
 }
 
 /**
- * Redirects lines of journals with a problem to new files, and adds the paths to `paths`.
+ * Redirects lines of files with a problem to new files, and adds the paths to `paths`.
  *
- * @throws The first error, once all journals were tried.
+ * @throws The first error, once all files were tried.
  */
-export async function moveAllAway(journals: Iterable<Movable>, paths: string[]): Promise<void> {
+export async function moveAllAway(files: Iterable<Movable>, paths: string[]): Promise<void> {
   const errors: unknown[] = [];
-  for (const journal of journals) {
-    await journal.moveAway(paths).catch((error) => errors.push(error));
+  for (const file of files) {
+    await file.moveAway(paths).catch((error) => errors.push(error));
   }
   if (errors.length > 0) throw errors[0];
 }
 
-/** A journal that can be parked: its file is closed, and opened again for the next line. */
+/** A file that can be parked: it is closed, and opened again for the next line. */
 export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
   check(): Promise<string | undefined>;
   /** Called after a check without a problem. Drops lines that were added before the previous check.
-   * Returns whether a closed journal has recent lines left, and needs another check. */
+   * Returns whether a closed file has recent lines left, and needs another check. */
   age(): boolean;
 }
 
