@@ -408,7 +408,10 @@ Deno.test("misuse throws at once", async () => {
   assertThrows(() => new ResponseGenerator({ teacher, params: { n: 2 } }), RangeError, "samples");
   assertThrows(() => new ResponseGenerator({ teacher, template: "{{" }), RangeError);
   const generator = new ResponseGenerator({ teacher });
-  assertThrows(() => generator.setConcurrency(0), RangeError, "concurrency 0");
+  for (const wrong of [0, 1.5, 100_001]) {
+    assertThrows(() => generator.setConcurrency(wrong), RangeError, `concurrency ${wrong}`);
+  }
+  assertEquals(generator.concurrency, 20);
   assertThrows(() => generator.setMaxCost(0), RangeError, "value is 0");
   const first = generator.generate([{ prompt: "p" }]);
   await first.next();
