@@ -131,14 +131,14 @@ export class ActiveRun {
     }, this.progress.notice.bind(this.progress));
   }
 
-  get keepsOutcomes(): boolean {
+  get hasOutcomeListeners(): boolean {
     return this.#outcomeListeners.count > 0;
   }
 
   /** Called with rows whose lines are on disk, or whose outcomes the consumer has taken. */
   settled(rows: readonly FinishedRow[]): void {
     this.progress.settled(rows);
-    if (!this.keepsOutcomes) return;
+    if (!this.hasOutcomeListeners) return;
     const outcomes = rows.map(({ outcome }) => outcome).filter((outcome) => outcome !== undefined);
     if (outcomes.length > 0) this.#outcomeListeners.emit(outcomes);
   }

@@ -86,7 +86,8 @@ export async function refuseDivided(
   files: readonly OutputFiles[],
   { isClaimed = false } = {},
 ): Promise<void> {
-  // Existing results are continued: `requireNoShards`, which is loaded on demand, would agree.
+  // A run may continue its own results. `requireNoShards` would allow it, too, but loading it takes
+  // time.
   if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
   const runs = files.map(({ pieces, results }) => ({
     files: pieces.map(({ path }) => path),

@@ -44,7 +44,7 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   throw new SourceError(message, onlyPlace(findings, options));
 }
 
-/** The place of the problem if there is only one; empty otherwise. The message has all places. */
+/** The place of the problem if there is only one; empty otherwise. */
 function onlyPlace(findings: readonly Findings[], { skipBadRows }: Options): SourceErrorOptions {
   const places = findings.flatMap((found): SourceErrorOptions[] => {
     const badLines = skipBadRows ? [] : found.bad.groups.flatMap(({ examples }) => examples);

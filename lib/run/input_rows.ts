@@ -116,7 +116,7 @@ export class InputSequence {
     }
   }
 
-  /** Whether the file has been read since the last call; true if that is unknown. */
+  /** Whether another chunk was read from the file since the last call; true if that is unknown. */
   hasNewChunk(): boolean {
     const piece = this.#current!, chunks = piece.input.chunks?.count;
     if (chunks !== undefined && chunks === piece.chunksSeen) return false;

@@ -179,8 +179,9 @@ function pathIn(folder: string, name: string): string {
   return folder === "." ? name : folder.endsWith("/") ? `${folder}${name}` : `${folder}/${name}`;
 }
 
-/** Returns the folder to search, the depth of the search, and the pattern with `/` as separator, in
- * NFC: macOS writes many accents in names as characters of their own (NFD), keyboards do not. */
+/** Returns the folder to search, the depth of the search, and the pattern with `/` as separator.
+ * The pattern is in NFC, because macOS may write a letter and its accent as two characters (NFD),
+ * which keyboards do not type. */
 export function globOf(pattern: string, rules: StdPath = stdPath) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";

@@ -62,9 +62,11 @@ export interface JobOptions extends RunSetup {
 
 /** Maximum number of outputs that all stay open. Each takes a lock and four handles. */
 const MAX_KEPT_OPEN = 64;
-/** The maximum number of open files beyond `MAX_KEPT_OPEN` outputs. Each takes two handles. */
+/** With more than `MAX_KEPT_OPEN` outputs, the maximum number of open files. Each takes two
+ * handles. */
 const MAX_OPEN_FILES = 96;
-/** The number of concurrent jobs beyond `MAX_KEPT_OPEN` outputs. They mostly wait for the disk. */
+/** With more than `MAX_KEPT_OPEN` outputs, the number of concurrent jobs. They mostly wait for the
+ * disk. */
 const MAX_CONCURRENT_JOBS = 16;
 
 /** The jobs of a run, in the order of its inputs. Call `close` after use. */

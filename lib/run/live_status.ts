@@ -134,7 +134,7 @@ const BEAT_TICKS = 5;
 /** Writes a run's status file, and sets a shard's share of the rate limits. */
 export class LiveStatus {
   readonly #setup: RunSetup;
-  /** Names the file and sets its permissions: only users who may read the input may read it. */
+  /** The status file is named after this job's results, and created with the same permissions. */
   readonly #job: Job;
   readonly #otherShards: OtherShards | undefined;
   /** US dollars spent by earlier runs of the shard; 0 for other runs. */

@@ -118,7 +118,7 @@ function reaskedNotes(
   const count = sumOf(findings, ({ reasked }) => reasked);
   const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
   const leftNotes = leftCount === 0 || reaskAnswered ? [] : [
-    `This retry leaves ${formatCountOf(leftCount, "chosen row")} with results alone: ` +
+    `This retry leaves out ${formatCountOf(leftCount, "answered row")} among those chosen: ` +
     "--reask-answered with --uids sends such rows again",
   ];
   if (count === 0) return leftNotes;

@@ -129,7 +129,7 @@ export interface ResolvedOptions extends Omit<ResponseGeneratorOptions, Replaced
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
   /** The models to request from the teachers, joined by commas. */
   readonly model: string;
-  /** The addresses of the teachers without credentials, joined by commas. */
+  /** The teachers' addresses, without credentials, joined by commas. */
   readonly address: string;
   readonly params: Params;
   /** Made from `validate`, which gets a row or, in `distill()`, an `Answer`. */

@@ -134,7 +134,7 @@ export class Run {
       format,
       concurrency: activeRun.concurrency,
       fsync: options.fsync ?? "always",
-      keepsOutcomes: () => activeRun.keepsOutcomes,
+      keepsOutcomes: () => activeRun.hasOutcomeListeners,
       onDurable: (rows) => {
         job.settled(rows);
         activeRun.settled(rows);

@@ -105,7 +105,7 @@ export interface RunFile {
        * @default false */
       readonly uidFieldFirst?: boolean;
     };
-  /** The addresses of the teachers without credentials, joined by commas. */
+  /** The teachers' addresses, without credentials, joined by commas. */
   readonly teacher: string;
   /** Parameter sets, by their names in `distill.params` of results lines. */
   readonly params: Readonly<Record<string, Params>>;

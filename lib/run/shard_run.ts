@@ -86,8 +86,8 @@ export async function recordFailedStart(
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // If another division holds the answers, no merge waits for this shard unless both were submitted
-  // together.
+  // If another division holds the answers, a merge waits for this shard only if both were submitted
+  // together (`job`).
   const isAwaited = !(error instanceof OtherDivisionError) || shard.job !== undefined;
   if (isAwaited) await writeFailedStatus(results, shard, error);
 }

@@ -200,8 +200,8 @@ export class StalledOutputs {
   }
 }
 
-/** Files in the folder for temporary files that hold answers, because no file in the folder of the
- * output could be written. A run does not find them by itself. */
+/** Answers in the system's folder for temporary files, because no file in the folder of the output
+ * could be written. A run does not find their files by itself. */
 export class DisplacedAnswers {
   readonly #notices: RunNotices;
   readonly #paths: string[] = [];
@@ -223,8 +223,8 @@ export class DisplacedAnswers {
     this.#notices.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
   }
 
-  /** Settles as the run does if there are no such files. Otherwise, rejects with the advice to move
-   * them before the next run, which would pay for these answers again. */
+  /** Settles as the run does if there are no displaced answers. Otherwise, rejects with the advice
+   * to move their files before the next run, which would pay for these answers again. */
   async after<T>(run: Promise<T>): Promise<T> {
     const [result] = await Promise.allSettled([run]);
     if (this.#paths.length === 0) return await run;

@@ -58,7 +58,8 @@ export async function requireNoOtherDivision(
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   const { start } = splitPath(stem), planned = await plannedDivisions(start);
-  // Also finds this division if its plan file is lost: an unchanged input gets the same borders.
+  // If the plan file of this division is lost, `withLostDivisions` may still find the division. It
+  // can be continued, because an unchanged input gets the same borders again.
   const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);

@@ -215,9 +215,9 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** A shard's share of the first `limit` rows of the input (`--limit`): with a small limit, the
- * first shard may have all of them. If an input is a compressed file, whose rows are not counted,
- * the shard's share of all bytes. */
+/** A shard's share of the first `limit` rows of the input (`--limit`); with a small limit, the
+ * first shard may have all of them. If any input is a compressed file, whose rows are not counted,
+ * this is the shard's share of all bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
   const before = rowsBefore(plan)[index];

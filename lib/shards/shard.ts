@@ -51,7 +51,7 @@ export interface PlanOptions {
 
 /**
  * Returns the plan of an output. If there is no plan file, one process divides the input and writes
- * it while the others wait.
+ * the file while the others wait.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when
  * another division or a run over whole files has already sent the rows
