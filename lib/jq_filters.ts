@@ -115,7 +115,7 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
 
 /**
  * The filter for a table in one JSON object; undefined for a row. A row may begin like a table, but
- * has some other field that is a text or number, or lists of different lengths.
+ * has some other field that is a string or number, or lists of different lengths.
  */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);
