@@ -18,7 +18,8 @@ export function jqElements(lists: readonly { readonly path: readonly string[] }[
   return posixWord(lists.map(({ path }) => `${jqPath(...path)}[]`).join(", "));
 }
 
-/** The argument of jq that converts LangChain's messages in a field; `row` is a bare array. */
+/** The argument of jq that converts LangChain's messages in a field. The name `row` stands for a
+ * row that is a bare array. */
 export function langchainFilter(name: string): string {
   const isPlain = /^(?:body\.)?[a-z_]\w*$/i.test(name);
   const list = name === "row" ? "." : isPlain ? `.${name}` : jqPath(name);
@@ -114,7 +115,7 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
 
 /**
  * The filter for a table in one JSON object; undefined for a row. A row may begin like a table, but
- * has some other field that is a text or number, or lists of different lengths.
+ * has some other field that is a string or number, or lists of different lengths.
  */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);

@@ -236,7 +236,7 @@ export interface AnsweredRow {
 }
 
 /** Called with each answer that passed the built-in checks. `true` or nothing keeps it; `false`, a
- * text (the reason) or an exception rejects it. */
+ * string (the reason) or an exception rejects it. */
 export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
@@ -283,7 +283,7 @@ function reasonOf(verdict: unknown): string | undefined {
   if (verdict === false || verdict === "") return `validate() returned ${JSON.stringify(verdict)}`;
   if (typeof verdict === "string") return verdict;
   const returned = Array.isArray(verdict) ? "an array" : `a value of type ${typeof verdict}`;
-  return `validate() must return true, false or a text: it returned ${returned}`;
+  return `validate() must return true, false or a string: it returned ${returned}`;
 }
 
 function thrownReason(error: unknown): string {

@@ -17,7 +17,7 @@ import { hexWordAt, hexWordIn, isKey, KEY_WORDS, mixWords, murmur3, readKey } fr
 
 /** The id is in the results file. */
 export const HAS_RESULT = 2;
-/** The id is in the failures file and has no result. */
+/** The failures file has a line for the id that is final, not pending. */
 export const HAS_FAILURE = 4;
 /** The id is in the input. */
 export const SEEN = 8;

@@ -207,7 +207,8 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
       originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
       inputs,
-      // Thousands of shards would each name thousands of files.
+      // Replaced by the lists that all shards share: each of thousands of run files may name
+      // thousands of inputs.
       runFile: runFile && { ...runFile, input: inputText, inputs },
       runFileProblem,
       rowsBefore: before[index],
@@ -217,7 +218,7 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
   return runs;
 }
 
-/** Reads a run file, or says why it cannot. One bad file must not hide the other runs. */
+/** Reads a run file, or returns why that failed. One bad file must not hide the other runs. */
 export async function tryRunFile(
   path: string,
 ): Promise<Pick<MergeRun, "runFile" | "runFileProblem">> {

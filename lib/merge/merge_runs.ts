@@ -46,7 +46,7 @@ import {
   openOutput,
   refuseOmittedAnswers,
   refuseOverwrite,
-  runsBeside,
+  runsToMove,
   tidyUp,
   unfinishedProblem,
   whileClaimed,
@@ -71,7 +71,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
   const files = await outputFiles(pathOf(options.output));
-  // Checked before the wait, which may take days. In a read-only folder, runs never start.
+  // Called before the wait, which may take days.
   const checkOutput = () => whileClaimed(files, options, () => Promise.resolve());
   const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);
@@ -220,7 +220,7 @@ async function mergeProven(
   // If rows clash, nothing is proven. The shards must not be moved then, and `files` may be in
   // their folder, which would hold each row twice.
   if (tidy && report.clashCount > 0) return report;
-  const movedRuns = tidy ? runsBeside(files, runs) : [];
+  const movedRuns = tidy ? runsToMove(files, runs) : [];
   if (tidy) {
     refuseOmittedAnswers(report.beyondLimit, pass.failuresBeyondLimit);
     await refuseOverwrite(movedRuns);

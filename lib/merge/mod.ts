@@ -87,9 +87,9 @@ export interface Clash {
   readonly second: string;
 }
 
-/** What a merge found and wrote. Each sample of a row counts as an answer. No rows are read, so all
- * counts except `runs` are 0, if a run file cannot be read. Without `partial`, the same holds if a
- * run file is missing or says that its run is incomplete. */
+/** What a merge found and wrote. Each sample of a row counts as an answer. If a run file cannot be
+ * read, no rows are read, and all counts except `runs` are 0. Without `partial`, the same holds if
+ * a run file is missing or says that its run is incomplete. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;

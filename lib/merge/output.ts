@@ -219,7 +219,7 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
 }
 
 /** The runs to move: not the output of an earlier merge to the same files. */
-export function runsBeside({ lock }: OutputFiles, runs: readonly MergeRun[]): MergeRun[] {
+export function runsToMove({ lock }: OutputFiles, runs: readonly MergeRun[]): MergeRun[] {
   const placeOf = (path: string) => inFolder(realFolderOf(path), basename(path));
   const ownPlace = placeOf(lock);
   return runs.filter(({ originalFiles }) => placeOf(originalFiles.lock) !== ownPlace);

@@ -99,7 +99,7 @@ async function hasFailedStatus(
   return false;
 }
 
-/** Whether a run, or the output of which it is a shard, has this name; true without a name. */
+/** Whether a run has this name, or is a shard of an output with this name. True without a name. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }

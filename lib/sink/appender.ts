@@ -49,8 +49,8 @@ export interface JournalOptions<T> {
   readonly onDurable?: (records: readonly T[]) => void;
   /** Called once, when nothing more can become durable. */
   readonly onBroken?: (error: SinkError) => void;
-  /** Called when lines go to another file, because fdatasync has failed or the run may not wait for
-   * disk space. `isTemporary`: that file is in the folder for temporary files. */
+  /** Called when lines go to another file, because fdatasync has failed or the run no longer waits
+   * for disk space. `isTemporary`: that file is in the folder for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** Called if the file cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
@@ -204,7 +204,7 @@ export async function tryAppend(path: string, open = Deno.open): Promise<void> {
     // If the process is killed now, an empty line stays, which readers skip.
     await file.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
-    // Other errors, such as a full disk, may pass: the run waits.
+    // The cause of other errors, such as a full disk, may go away: the run waits for that.
     if (isPermanent(cause)) throw cannotAppend(path, cause);
     return;
   }

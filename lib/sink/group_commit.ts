@@ -204,7 +204,8 @@ const FULL_BATCH_ROWS = 8;
 /** Lets a batch grow, at most until the event loop's turn ends. */
 export class BatchDelay {
   readonly #now: () => number;
-  /** Undefined if even a full batch waits for the end of the turn. */
+  /** Ends the wait of a batch that has become full. Undefined if no batch waits, or if even a full
+   * batch waits for the end of the turn. */
   #endWait: (() => void) | undefined;
   /** When a turn must end, on the clock `#now`. */
   #turnDueAt = 0;
@@ -217,9 +218,9 @@ export class BatchDelay {
     if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
   }
 
-  /** Waits until the event loop's turn ends. A full batch waits only if no turn has ended for
-   * `MAX_TURN_MS`, because timers and sockets are served only between turns. Otherwise, its lanes
-   * would send their next requests late. */
+  /** Waits until the event loop's turn ends. A full batch usually does not wait, because its lanes
+   * would send their next requests late. It waits only if no turn has ended for `MAX_TURN_MS`:
+   * timers and sockets are served only between turns. */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;
     if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;

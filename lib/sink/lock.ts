@@ -2,7 +2,7 @@
  * Prevents two runs from writing to the same output.
  *
  * The lock is on a file of its own, because a lock on the results is lost when an editor renames
- * another file over them. The lock file is never renamed or deleted: one process could hold the
+ * another file over them. A run never renames or deletes its lock file: one process could hold the
  * lock on the deleted file, and another the lock on a new one. The system releases the lock when
  * the process ends, even by a crash.
  *

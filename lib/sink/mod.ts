@@ -2,8 +2,8 @@
  * Durable output: a row is done once its line is on disk.
  *
  * Writes outcomes as lines of results and failures, locks the output, and repairs what a crash
- * left. Restores rows and earlier answers from these lines. Never reads the input. A file that
- * cannot be opened, read or written is a `SinkError` with its path.
+ * left. Restores rows and earlier answers from these lines. Never reads the input. Throws a
+ * `SinkError` with the path of a file that cannot be opened, read or written.
  *
  * @module
  */

@@ -48,7 +48,7 @@ export class OpenFiles {
     this.#justClosed.delete(file);
   }
 
-  /** Makes the file the last one to be closed. */
+  /** Moves the file to the end of the order in which idle files are closed. */
   onUsed(file: Parkable): void {
     if (this.#open.delete(file)) this.#open.add(file);
   }

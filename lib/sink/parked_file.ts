@@ -17,7 +17,7 @@ type ParkedFileOptions = Pick<
   "fsync" | "mode" | "onUnlocked" | "openFile"
 >;
 
-/** A file that exists. Opens it for a write, and may close it afterwards. */
+/** An output file, which must exist. It is opened for a write, and may be closed afterwards. */
 export class ParkedFile implements JournalFile, Parkable {
   readonly #path: string;
   readonly #options: ParkedFileOptions;
@@ -228,7 +228,7 @@ export class ParkedFile implements JournalFile, Parkable {
       const file = await (openFile?.(path) ??
         WatchedFile.open(path, { ...this.#options, closedFile }));
       this.#shift = this.#end - file.startSize;
-      // The next check is of the open file: an earlier problem concerned the closed one.
+      // `check` now looks at the open file: an earlier problem was that of the closed one.
       this.#hasProblem = false;
       this.#files.onOpened(this);
       return this.#file = file;

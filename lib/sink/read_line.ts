@@ -68,9 +68,9 @@ export function isPendingIndexLine(
 }
 
 /**
- * Reads the answer that a failures line keeps for a row to send again. Undefined if the prompt was
- * edited, or if the line is another row's. If the parameters differ, `next` is undefined: the row
- * starts over, but keeps the answer.
+ * Reads the answer that a failures line keeps for a row that is sent again. Undefined if the
+ * prompt was edited, or if the line is another row's. If the parameters differ, `next` is
+ * undefined: the row starts over, but keeps the answer.
  *
  * @throws {SinkError} If the file cannot be read, or has been changed.
  */

@@ -160,7 +160,7 @@ export async function createNumbered(
 }
 
 /**
- * Removes lines from a file that no process has open for writing, in constant memory.
+ * Removes lines from a file to which no process is writing, in constant memory.
  *
  * @param lines The numbers of the lines to remove, from 1.
  * @param lineCount The number of lines when they were numbered.
@@ -195,8 +195,8 @@ export async function dropLines(
 }
 
 /** Repairs a file that another program truncated in the middle of a line before a run appended the
- * next line: both are now one line. Copies the next lines to the file `to`, and removes the joined
- * lines from `path`. The truncated lines are lost. */
+ * next line: both are now one line. Copies the appended part of each joined line to the file `to`,
+ * and removes the joined lines from `path`. The truncated parts are lost. */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const { lines, count } = await copyLines(path, to, wholeLineIn);
   await dropLines(path, lines, count);

@@ -107,8 +107,8 @@ interface Place {
   isUsed?: boolean;
 }
 
-/** Writes answers that arrive after fdatasync has failed, or after the run may no longer wait for
- * disk space. Opens its file only for each write. */
+/** Writes lines to another file after fdatasync has failed, or once the run no longer waits for
+ * disk space. Opens that file anew for each write. */
 export class LastResort {
   readonly #output: string;
   readonly #options: LastResortOptions;

@@ -51,8 +51,9 @@ export class Sink {
    * Opens the files in an existing folder. Existing files must end with whole lines (see
    * `repairTail`).
    *
-   * @param openFiles Limits how many files are open: missing files are created, but each is opened
-   * only for its lines. The caller must make the names of new files durable. @default no limit
+   * @param openFiles Limits how many files are open: missing files are created, but a file is
+   * opened only when it has lines to write. The caller must make the names of new files durable.
+   * @default no limit
    */
   static async open(
     files: SinkFiles,

@@ -4,10 +4,10 @@
  * path.
  *
  * `check` compares the path with the handle; callers check twice, because some network filesystems
- * answer late. `moveAway` then redirects lines to a new file next to the old one. If the old file
- * was replaced, the new one begins with the lines of the last minute: the other program may have
- * read the old file up to a minute before. If the old file was deleted, the new one begins with all
- * of its lines. The next run adds the lines of the new file to the output.
+ * show outdated metadata for a moment. `moveAway` then redirects lines to a new file next to the
+ * old one. If the old file was replaced, the new one begins with the lines of the last minute: the
+ * other program may have read the old file up to a minute before. If the old file was deleted, the
+ * new one begins with all of its lines. The next run adds the lines of the new file to the output.
  *
  * @module
  */

@@ -18,8 +18,8 @@ for (
     [false, "validate() returned false"],
     ["too short", "too short"],
     ["", 'validate() returned ""'],
-    [0, "validate() must return true, false or a text: it returned a value of type number"],
-    [[], "validate() must return true, false or a text: it returned an array"],
+    [0, "validate() must return true, false or a string: it returned a value of type number"],
+    [[], "validate() must return true, false or a string: it returned an array"],
   ] as [unknown, string | undefined][]
 ) {
   Deno.test(`validateCheck() takes ${JSON.stringify(verdict)}, now or later, for ${reason}`, async () => {
