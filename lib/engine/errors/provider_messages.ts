@@ -169,7 +169,7 @@ const TOO_LONG = [
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];
 
-/** The token limit of answers. All rows share it, so an error about it may not be the row's
+/** The token limit of answers. Rows usually share it, so an error about it may not be the row's
  * fault. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 
