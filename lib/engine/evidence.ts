@@ -1,6 +1,6 @@
 /**
- * Evidence that a teacher is the cause of failures (repeated rejections and other bad answers), or
- * that the settings of a run are (useless answers), with advice for the user.
+ * Evidence of what causes failures: a teacher (repeated rejections and other bad answers), or the
+ * settings of a run (useless answers). Includes advice for the user.
  *
  * @module
  */

@@ -80,7 +80,7 @@ function headline(summary: Summary): [text: string, color: Color] {
   const todo = `${formatCountOf(pending, "row")} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
-    // A halted retry leaves rows as failures, not pending.
+    // If a run that retries failures is halted, the rows left are failures, not pending.
     const andTodo = pending > 0 ? `, ${todo}` : "";
     return [`Halted after ${time}${andTodo}: ${reason}`, "red"];
   }
@@ -95,7 +95,7 @@ function interruptionText(summary: Summary, time: string, todo: string): string 
   // The signal came before any row could be sent.
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
-  // An interrupted retry leaves rows as failures, not pending.
+  // If a run that retries failures is interrupted, the rows left are failures, not pending.
   const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${failures}`;
 }
