@@ -285,8 +285,9 @@ export class Attempts {
   }
 }
 
-/** Classifies an error. Only the row is to blame if it names the model that is the problem, or if
- * the teacher rejects the token limit that was raised for this row (`escalate`). */
+/** Classifies an error. If the model is the problem and the row itself names it, the row fails
+ * instead of halting the teacher. If the teacher rejects the token limit that was raised for this
+ * row (`escalate`), only the row is to blame. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, work.endpoint.hasAnswered, work.latencyMs);
   const hasRaisedLimit = work.rejected?.failure.type === "truncated";

@@ -230,7 +230,7 @@ export class Silence {
   notice(reason: string): string {
     while (this.isNoticeDue) this.#noticeMs *= 2;
     const why = this.#isQuota
-      ? "A quota of a day or a month may be used up"
+      ? "A daily or monthly quota may be used up"
       : "The teacher may be down for longer";
     return `No answer for ${this.#duration} (${reason}). ${why}. The run keeps trying and ` +
       "continues once there is an answer. Ctrl-C stops it, and the same command continues later; " +

@@ -1,6 +1,6 @@
 /**
- * Evidence that a teacher is the cause of failures (repeated rejections and other bad answers), or
- * that the settings of a run are (useless answers), with advice for the user.
+ * Evidence of what causes failures: a teacher (repeated rejections and other bad answers), or the
+ * settings of a run (useless answers). Includes advice for the user.
  *
  * @module
  */
@@ -41,8 +41,8 @@ const BAD_ANSWERS_PER_ROW = 2;
 export interface EvidenceOptions {
   /** Whether key, model and parameters need no proof: `laterLimit` then applies from the start. */
   readonly isTrusted: boolean;
-  /** How many rows must count against a teacher that has given a good answer. Infinity never blames
-   * the teacher. @default LATER_LIMIT */
+  /** How many rows must count against a teacher before it is blamed, once it has given a good
+   * answer. With Infinity, it is then never blamed. @default LATER_LIMIT */
   readonly laterLimit?: number;
   /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, but still
    * count against the teacher. */
@@ -197,28 +197,29 @@ interface UselessAnswersOptions extends Pick<EngineOptions, "isProven" | "isCare
   readonly onHalt: (reason: string) => void;
 }
 
-/** Counts rows whose answers are truncated or empty until a whole answer arrives. Without this, a
+/** Counts rows whose answers are truncated or empty until the first useful answer. Without this, a
  * token limit that is too low, for example, would be noticed only once all rows were paid for. */
 export class UselessAnswers {
   readonly #options: UselessAnswersOptions;
-  #hasWholeAnswer: boolean;
+  #hasUsefulAnswer: boolean;
   #count = 0;
 
   constructor(options: UselessAnswersOptions) {
     this.#options = options;
-    this.#hasWholeAnswer = options.isProven ?? false;
+    this.#hasUsefulAnswer = options.isProven ?? false;
   }
 
-  /** Called for each answer that is accepted. */
+  /** Called when an answer is accepted, except one that an earlier run received. */
   accepted(): void {
-    this.#hasWholeAnswer = true;
+    this.#hasUsefulAnswer = true;
   }
 
   /** Called when a row has failed because of its answer. */
   failed({ type, message }: Failure): void {
-    // A check has rejected a whole answer. On hard tasks, few answers may pass.
-    if (type === "rejected" || type === "refused") this.#hasWholeAnswer = true;
-    if (this.#hasWholeAnswer || type !== "truncated" && type !== "empty") return;
+    // A check has rejected an answer that was neither truncated nor empty. On hard tasks, few
+    // answers may pass.
+    if (type === "rejected" || type === "refused") this.#hasUsefulAnswer = true;
+    if (this.#hasUsefulAnswer || type !== "truncated" && type !== "empty") return;
     this.#count++;
     if (this.#count !== NOTICE_AFTER && this.#count !== HALT_AFTER) return;
     const { isCareful, onNotice, onHalt } = this.#options;

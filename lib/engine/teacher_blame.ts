@@ -68,7 +68,7 @@ export class TeacherBlame {
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
    * not exist, or that does not start in time. Once any teacher has answered, the others get more
-   * time, which begins only while a teacher is halted and no server is found for any other. */
+   * time. That time runs only while a teacher is halted and no server is found for the others. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
@@ -139,7 +139,7 @@ export class TeacherBlame {
   answered(): void {
     if (this.#hasAnswered && this.#lateStarters.length === 0) return;
     this.#hasAnswered = true;
-    // If they had failed only now, they would not have been halted.
+    // From now on, unreachable teachers get more time, and so do those that were halted before.
     for (const endpoint of this.#lateStarters) endpoint.resume();
     this.#lateStarters = [];
   }

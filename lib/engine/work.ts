@@ -17,7 +17,7 @@ import type { Endpoint, RequestedWaits, SentAttempt } from "./flow/mod.ts";
 interface ExcludedWait {
   /** When the wait began, on the clock `rowNow`, which stops while nothing can be sent. */
   readonly since: number;
-  /** The time until a teacher accepts the row. If the row waits longer, the rest counts. */
+  /** How much of the wait is excluded at most: the time until a teacher accepts the row. */
   readonly maxMs: number;
 }
 
@@ -43,7 +43,8 @@ export class Work implements SentAttempt {
   /** Attempts that timed out; `faults` includes them. */
   timeouts = 0;
   throttled = 0;
-  /** The number of waits after attempts that count: the exponent of the backoff. */
+  /** Waits so far, except during outages and while a quota was used up. The backoff grows with this
+   * number. */
   waits = 0;
   /** Answers requested because an earlier one was empty, rejected or a refusal. */
   resamples = 0;
@@ -120,8 +121,8 @@ export class Work implements SentAttempt {
     return true;
   }
 
-  /** The outcome of a row that is sent again because its answer was not accepted. The sink gets the
-   * outcome before the row is sent, so that the answer survives a crash. */
+  /** The outcome of an unfinished row, with its last answer that was not accepted. A sink with
+   * `keep` gets it before the row is sent again, so that the answer survives a crash. */
   pendingOutcome(): Outcome {
     const { completion, failure } = this.rejected!;
     const { resamples: resample, isUnchecked } = this;

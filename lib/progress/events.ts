@@ -183,7 +183,7 @@ export interface Snapshot {
   tokens_per_s: number;
   /** Seconds until the end; null while unknown. */
   eta_s: number | null;
-  /** Whether `eta_s` can only grow: too few of the first rows have finished. */
+  /** Whether `eta_s` is a lower bound, because too few of the first rows have finished. */
   eta_is_lower_bound: boolean;
   /** The range of `eta_s`, from the rates of the last five minutes; null for a lower bound. */
   eta_range_s: [number, number] | null;
@@ -199,7 +199,7 @@ export interface Snapshot {
   cost_usd: number | null;
   /** US dollars projected for the complete run; null while unknown. */
   projected_cost_usd: number | null;
-  /** Whether `projected_cost_usd` can only grow. */
+  /** Whether `projected_cost_usd` is a lower bound. */
   projected_cost_is_lower_bound: boolean;
   /** The range of the cost, from how much the cost of rows varies; null for a lower bound. */
   projected_cost_range_usd: [number, number] | null;

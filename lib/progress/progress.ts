@@ -64,7 +64,8 @@ export class Progress {
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Called when rows can be sent. A retry sends `toSend` of the rows that are not `skipped`. */
+  /** Called when rows can be sent. A run that retries failures may send only some (`toSend`) of the
+   * rows that are not `skipped`. */
   start(counts: { total: number | null; skipped: number; toSend?: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;

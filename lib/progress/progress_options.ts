@@ -60,7 +60,8 @@ export interface TeacherStatus {
   failed: number;
   /** Completion tokens of its answers, partial ones included. */
   completion_tokens: number;
-  /** US dollars, if prices are known. The sum over all teachers is the run's `cost_usd`. */
+  /** US dollars; 0 if prices are unknown. The sum over all teachers is the run's `cost_usd`, if
+   * that is known. */
   cost_usd: number;
   /** The number of teachers that left whose figures this entry sums up. @default 1 */
   teachers?: number;

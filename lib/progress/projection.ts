@@ -12,9 +12,9 @@
  *   Busy time is the number of attempts in flight, integrated over time, so that no row needs a
  *   clock.
  *
- * Until the finished cohorts make up half of the rows sent, the projection is a lower bound: the
- * later of unsent rows × floor / lanes and, once there is a rate, rows left / rate, because not all
- * lanes can be busy if a teacher throttles. From then on, the end is the later of two:
+ * Until the finished cohorts make up half of the rows sent, the projection is a lower bound: unsent
+ * rows × floor / lanes or, if that is later, rows left / rate. The rate is needed because a teacher
+ * that throttles leaves lanes idle. From then on, the end is the later of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave, until the longest of the rows in
  *   flight is done. A row in flight is more likely a long one, so the mean time left is
@@ -50,8 +50,9 @@ const MAX_COHORT_ROWS = 2000;
 /** Rows in 30 s below which the rate of the whole run is used. */
 const MIN_RATE_ROWS = 20;
 
-/** The rate is used only after this time, and this many times the mean time of a row. */
+/** The rate is used only after this time. */
 const MIN_RATE_MS = 30_000;
+/** The rate is used only after this many times the mean time of a row. */
 const MIN_RATE_WAVES = 10;
 /** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
 const EULER_GAMMA = 0.5772;
@@ -236,7 +237,7 @@ export class Projection {
     const countedRows = isRecent ? recentRows : this.#settled;
     const msPerRow = isRecent ? 1000 / recentRate : elapsedMs / this.#settled;
     const byRateMs = (rows - this.#settled) * msPerRow;
-    // A count of n rows varies by √n: only a rate that is slower beyond that delays the end.
+    // A count of n rows varies by √n: only a rate that is slower by more delays the end.
     const deviation = 1 + 1 / Math.sqrt(countedRows);
     return Math.max(byLanesMs, byRateMs / deviation);
   }

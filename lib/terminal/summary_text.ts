@@ -80,7 +80,7 @@ function headline(summary: Summary): [text: string, color: Color] {
   const todo = `${formatCountOf(pending, "row")} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
-    // A halted retry leaves rows as failures, not pending.
+    // If a run that retries failures is halted, the rows left are failures, not pending.
     const andTodo = pending > 0 ? `, ${todo}` : "";
     return [`Halted after ${time}${andTodo}: ${reason}`, "red"];
   }
@@ -95,7 +95,7 @@ function interruptionText(summary: Summary, time: string, todo: string): string 
   // The signal came before any row could be sent.
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
-  // An interrupted retry leaves rows as failures, not pending.
+  // If a run that retries failures is interrupted, the rows left are failures, not pending.
   const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${failures}`;
 }
@@ -160,7 +160,8 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** Returns the concurrency that `auto` found; "" if it was fixed. A halt sets `limit` to 0. */
+/** Returns the concurrency that `auto` found; "" if it was fixed. `limit` is 0 if all teachers were
+ * halted. */
 function concurrencyText({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
@@ -194,7 +195,7 @@ function attemptsText(summary: Summary): string {
 }
 
 function crashText(count: string): string {
-  const calls = count === "1" ? "1 call was" : `${count} calls at most were`;
+  const calls = count === "1" ? "1 call was" : `at most ${count} calls were`;
   return `${calls} in flight when the last run crashed, and may be billed twice`;
 }
 
@@ -208,11 +209,11 @@ function labeled(label: string, texts: readonly string[]): Line[] {
  * line. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   const leftTeachers = statuses.filter(({ state }) => state === "left");
-  if (leftTeachers.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
+  if (leftTeachers.length < 2) return individualLines(statuses, MAX_TEACHER_LINES);
   const presentTeachers = statuses.filter(({ state }) => state !== "left");
   const count = sumOf(leftTeachers, ({ teachers = 1 }) => teachers);
   return [
-    ...presentTeachers.length === 0 ? [] : presentLines(presentTeachers, MAX_TEACHER_LINES - 1),
+    ...presentTeachers.length === 0 ? [] : individualLines(presentTeachers, MAX_TEACHER_LINES - 1),
     `${formatCount(count)} teachers that left: ${answersText(leftTeachers)}`,
   ];
 }
@@ -224,7 +225,7 @@ function answersText(teachers: readonly TeacherStatus[], width = 0): string {
   return `${answered.padStart(width)} answered${unanswered}`;
 }
 
-function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
+function individualLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
   const shownTeachers = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
   const addresses = columnOf(
     shownTeachers.map(({ address }) => printable(address)),

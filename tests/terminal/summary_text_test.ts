@@ -110,7 +110,7 @@ Interrupted after 35 s: 200 rows still to do
   Cost             $1.23
   Attempts         1,103 (81 retries)
                    1,000 succeeded · 100 failed (12 throttled) · 3 unanswered, may be billed
-  Crashed          20 calls at most were in flight when the last run crashed, and may be billed twice
+  Crashed          at most 20 calls were in flight when the last run crashed, and may be billed twice
   Process          2.4 s of CPU · 85 MB of memory
   Teachers         http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
                    http://gpu1:8000/v1  qwen3  411 answered · 12 not answered

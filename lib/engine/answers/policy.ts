@@ -62,7 +62,7 @@ export interface AnsweredAttempt extends AnswerCost {
   readonly row: Row;
   readonly params: Params;
   readonly resamples: number;
-  /** The row's last answer before this one that was not accepted. */
+  /** The latest answer to the row, before this one, that was not accepted. */
   readonly rejected?: RejectedAnswer;
 }
 
@@ -257,9 +257,9 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
 
 /** Rejects an answer whose check was interrupted by the end of the run. */
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Keep "answer was" in the message: earlier versions recognize an unchecked answer by it. An
-  // answer with raw fields (the option `keep`) has another message, so that they request it again:
-  // a failures line lacks these fields.
+  // Earlier versions recognize an unchecked answer by the words "answer was", so these must not
+  // change. An answer with raw fields (the option `keep`) has other words, so that those versions
+  // request it again: a failures line lacks its fields.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: failureOf("rejected", message), action: "repeat", params };

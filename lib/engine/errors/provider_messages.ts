@@ -106,8 +106,8 @@ const TOPICS = {
   ],
   /** A 404 about a file in the row, or about a kind of input that the model does not support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
-  /** llama.cpp answers 500 to images and audio if its model takes none, and llama-cpp-python to
-   * parameters that FastAPI finds invalid. */
+  /** llama.cpp answers 500 to images and audio if its model takes none, and llama-cpp-python
+   * answers 500 to parameters that FastAPI finds invalid. */
   input: [
     /\b(?:image|audio|video)s? input is not supported/i,
     /^\d+ validation errors?(?: for \w*Request\b|:\s+\{[^}]{0,80}'loc': \('body')/,
@@ -169,7 +169,7 @@ const TOO_LONG = [
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];
 
-/** The token limit of answers. All rows share it, so an error about it may not be the row's
+/** The token limit of answers. Rows usually share it, so an error about it may not be the row's
  * fault. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 

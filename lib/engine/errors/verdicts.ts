@@ -39,8 +39,8 @@ export interface Classification {
   /** The model is the cause. If the row itself chose the model, only that row fails. @default false
    */
   readonly isAboutModel?: boolean;
-  /** How sure it is that something other than a teacher responds. Ignored if the teacher has ever
-   * answered. */
+  /** How certain it is that something other than a teacher responds. Ignored if the teacher has
+   * ever answered. */
   readonly otherServer?: "certain" | "probable";
 }
 
@@ -69,8 +69,8 @@ export const VERDICTS = {
     "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
   ),
   permission: halt(
-    "Check what the API key may do (its project, its limits, the country and the IP address it " +
-      "is used from) in the teacher's settings",
+    "In the teacher's settings, check what the API key may do: its project, its limits, and the " +
+      "countries and IP addresses from which it may be used",
   ),
   billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
   upstream: halt(

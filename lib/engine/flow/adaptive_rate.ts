@@ -34,7 +34,7 @@ const SUSPECTED_FRACTION = 0.95;
 const MAX_GROWTH_FACTOR = 2;
 
 /** Above the rate before a decrease, growth is as fast as after a decrease by this fraction.
- * Otherwise, after a small decrease, the rate would need a minute to reach a multiple of it. */
+ * Otherwise, after a small decrease, it would take a minute to reach a multiple of that rate. */
 const BEYOND_DECREASE = 0.5;
 /** The rate from which `BEYOND_DECREASE` applies. Below it, throttling shows too late that a rate
  * is too high. */

@@ -22,8 +22,8 @@ const TRIAL_FRACTION = 0.9;
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** The burst is what the rate yields in this time, enough for late timers. A teacher that allows no
- * bursts would throttle a larger burst at any rate. */
+/** The burst is what the rate yields in this time, enough to make up for timers that fire late. A
+ * teacher that allows no bursts would throttle a larger burst at any rate. */
 const BURST_MS = 5;
 /** Below this number of attempts in flight, one attempt is a large part of them, so an effective
  * trial reduces the rate, too. */

@@ -64,9 +64,8 @@ export class Endpoint {
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
-  /** Since when attempts have found no server; undefined once the teacher has answered, even in
-   * part. After an answer of any teacher, the time counts only while no other teacher may
-   * answer. */
+  /** Since when attempts have found no server; undefined after any other result. Once any teacher
+   * has answered, the time counts only while no other teacher may answer. */
   absentSince: number | undefined;
   hasAnsweredPartly = false;
   #haltReason: string | undefined;
@@ -128,8 +127,8 @@ export class Endpoint {
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** The later of the next probe of a teacher that is down or has no quota, and the end of a pause
-   * that it requested; undefined if it is available. */
+  /** When the next attempt may start: after the pause that the teacher requested and, if it is down
+   * or its quota is used up, not before the next probe. Undefined if the teacher is available. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     const probeAt = this.isDown ? this.breaker.probeAt : closedUntil;

@@ -50,10 +50,12 @@ const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_STREAK = 3;
 /** The share throttled by chance is taken to be at least this. */
 const MIN_SHARE = 0.01;
-/** While less than this share is throttled during a careful start, a trial begins only from the
- * attempt `START_ATTEMPTS` on, and only if `START_PER_S` attempts per second are throttled. */
+/** While less than this share is throttled during a careful start, a trial begins only if
+ * `START_ATTEMPTS` and `START_PER_S` are reached. */
 const START_SHARE = 0.5;
+/** Attempts sent so far. */
 const START_ATTEMPTS = 120;
+/** Throttled attempts per second. */
 const START_PER_S = 5;
 /** Fewer attempts give no share to compare with. */
 const MIN_ATTEMPTS = 20;
