@@ -192,8 +192,8 @@ const MAX_PATH_CHARS = 4_096;
 /** The beginnings of PNG, JPEG, GIF and WebP. */
 const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
-/** The path of a `file:` URL, without a slash before the drive of Windows; undefined if the URL is
- * invalid or names another machine. */
+/** The path of a `file:` URL, without the slash before a Windows drive letter; undefined if the
+ * URL is invalid or names another machine. */
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
   try {
@@ -242,5 +242,5 @@ function pathIn({ type, image_url: image }: Part): string | undefined {
   return typeof url === "string" && IMAGE_PATH.test(url) ? url : undefined;
 }
 
-/** A single letter before the colon is a drive of Windows. */
+/** A single letter before the colon is a Windows drive letter, not a scheme. */
 const IMAGE_PATH = /^(?!\s*(?:[a-z][\w+.-]+:|\/\/))[^\n]{1,1000}\.(?:png|jpe?g|gif|webp)$/i;

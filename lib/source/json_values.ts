@@ -121,7 +121,7 @@ export function isRawJson(value: unknown): value is RawJson {
 export const HOLDS_NUMBER = 1;
 export const HOLDS_NULL = 2;
 
-/** Whether there is a number at any level, so that `parseLossless` may make a difference. */
+/** Whether there is a number at any level. If not, `parseLossless` makes no difference. */
 export function holdsNumber(value: unknown): boolean {
   return (contentFlags(value) & HOLDS_NUMBER) !== 0;
 }

@@ -132,8 +132,8 @@ export class RowParser {
     return undefined;
   }
 
-  /** Adds to `names` the fields of a row that have a value, are not sent and do not contain its
-   * uid, up to `maxNames`. */
+  /** Adds to `names` the fields of a row that have a value, are not sent and are not read for a uid,
+   * up to `maxNames`. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
@@ -150,7 +150,7 @@ export class RowParser {
     }
   }
 
-  /** The fields that the messages contain in full. */
+  /** The fields that the messages contain in full, except for old answers at their end. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#promptOptions);
     // A template that names `a.b` has `a` among its fields, but sends only a part of it.

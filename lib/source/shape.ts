@@ -94,8 +94,7 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** Fields that are read: texts, images, and the method and URL of a batch. Other fields are
- * reported as left out. */
+/** Fields that are read for the messages: texts, images, and the method and URL of a batch. */
 export function fieldsUsed(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];

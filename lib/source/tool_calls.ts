@@ -171,8 +171,8 @@ export function isEmptyCell(text: string): boolean {
 /**
  * Reads the calls of a message.
  *
- * @param value Calls, perhaps as JSON text. An empty value has no calls, nor has an object of empty
- * lists, into which Hugging Face converts an empty sequence.
+ * @param value Calls, perhaps as JSON text. An empty value has no calls. Neither does an object of
+ * empty lists, which is what Hugging Face makes of an empty sequence.
  */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const list = typeof value !== "string"

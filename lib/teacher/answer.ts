@@ -237,8 +237,8 @@ export function refusalOf({ refusal, content }: JsonObject): string {
 }
 
 /** Whether the content of a message, or an element of its list, is a part: text, null, a list, or
- * an object with the type or only the members of a part. Any other object, or a list without parts,
- * is the answer itself, and may have members such as `reasoning`. */
+ * an object that has the type of a part, or only members of parts. Any other object, or a list
+ * without parts, is the answer itself, and may have members such as `reasoning`. */
 function isPart(content: unknown): boolean {
   if (typeof content === "string" || content === null || Array.isArray(content)) return true;
   if (!isObject(content)) return false;

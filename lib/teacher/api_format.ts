@@ -99,7 +99,7 @@ const SHORT_ANSWERS = "Most servers end a completion after 16 tokens by default:
   "add --max-tokens N";
 
 function completionsProblem(messages: readonly Message[], params: Params): string | undefined {
-  const reason = "the endpoint completions takes one text";
+  const reason = "the completions endpoint takes one text";
   if ("prompt" in params) return 'sets "prompt": it comes from the rows';
   if ("tools" in params || "functions" in params) return `holds tools: ${reason}`;
   if (messages.length !== 1) return `has ${messages.length} messages: ${reason}`;

@@ -201,9 +201,9 @@ export class Connection {
   }
 }
 
-/** Lets undici read what arrived before a reset. Sockets announce bytes one turn later, and Deno
- * may have polled the reset by then. Deno then destroys the socket, and a complete answer would be
- * lost and paid for again. */
+/** Lets undici read what arrived before a reset. Sockets announce bytes one turn of the
+ * event loop after they arrive, and Deno may have polled the reset by then. Deno then destroys the
+ * socket, and a complete answer would be lost and paid for again. */
 function readBeforeReset(socket: Socket): void {
   const destroy = socket.destroy.bind(socket);
   socket.destroy = (error?: Error & { syscall?: string }) => {

@@ -228,7 +228,7 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Notes the idle time. Returns how many requests are allowed from the answered one on. */
+  /** Records the idle time. Returns how many requests are allowed, including the current one. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;
@@ -263,7 +263,7 @@ export class WatchTimers {
   readonly #groups = new Set<WatchGroup>();
   #newest: WatchGroup | undefined;
 
-  /** `send` is called after `watchMs` or shortly later, or at `end()`. */
+  /** `send` is called after `watchMs` or slightly later, or at `end()`. */
   add(watchMs: number, send: () => void): void {
     const newest = this.#newest, now = performance.now();
     const isSoon = newest !== undefined && now - newest.startedAt < GROUP_MS;

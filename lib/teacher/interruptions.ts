@@ -168,7 +168,7 @@ export class Aborts {
   }
 }
 
-/** How far the attempt got: connecting, request partly sent, or receiving the response. */
+/** How far the attempt got: connecting, sending or waiting, or receiving the response. */
 export type Stage = "connecting" | "sent" | "answering";
 
 const REASONS: Readonly<Record<string, string>> = {

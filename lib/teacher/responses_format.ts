@@ -111,11 +111,11 @@ function promptProblem(messages: readonly Message[], params: Params): string | u
   if (params.background === true) return 'sets "background": Retort waits for each answer';
   for (const { role, tool_call_id: id } of messages) {
     if (role === "function") {
-      return 'has a message with the role "function": the endpoint responses takes results of calls ' +
+      return 'has a message with the role "function": the responses endpoint takes results of calls ' +
         'only with the role "tool"';
     }
     if (role === "tool" && typeof id !== "string") {
-      return 'has a message with the role "tool" without "tool_call_id": the endpoint responses ' +
+      return 'has a message with the role "tool" without "tool_call_id": the responses endpoint ' +
         "needs it";
     }
   }

@@ -64,7 +64,7 @@ export class StreamReader implements EventSink {
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
   /** Whether a chunk of the answer came without a finish reason. If none did, the server may put a
-   * reason into every chunk, so that no reason shows the end. */
+   * reason into every chunk, and then a reason does not mark the end. */
   #hasOpenChunk = false;
   /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
    * after the finish reason. */

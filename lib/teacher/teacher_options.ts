@@ -50,7 +50,7 @@ export interface OpenAICompatibleOptions {
   stream?: boolean | undefined;
   /** The time limit of an attempt, in milliseconds. @default 3_600_000 (an hour) */
   timeoutMs?: number | undefined;
-  /** The time limit of connecting, in milliseconds. @default 10_000 */
+  /** The time limit for connecting, in milliseconds. @default 10_000 */
   connectTimeoutMs?: number | undefined;
   /** Maximum silence between two tokens of a stream, in milliseconds. Before the first token,
    * only `timeoutMs` applies: a model may reason for a long time. @default 120_000 */

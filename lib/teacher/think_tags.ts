@@ -162,7 +162,7 @@ function trimmed(reasoning: string, response: string): SeparatedAnswer {
 }
 
 function trimLines(text: string): string {
-  // Without the lookbehind, a loop of line feeds takes quadratic time.
+  // Without the lookbehind, a long run of line feeds takes quadratic time.
   return text.replace(/^[\r\n]+/, "").replace(/(?<![\r\n])[\r\n]+$/, "");
 }
 

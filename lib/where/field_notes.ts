@@ -15,8 +15,8 @@ export class FieldNotes {
   /** Fields that no row has had so far, by name. A name begins with `distill.` if the condition
    * writes it that way. */
   readonly #absentFields: Map<string, readonly string[]>;
-  /** Comparisons whose field has not had a value of the condition's type so far, each with whether
-   * the field had a value of the other type: a text instead of a number, or the reverse. */
+  /** Comparisons whose field has not had a value of the condition's type so far. True if the field
+   * has had a value of the other type: a text instead of a number, or the reverse. */
   readonly #comparisons: Map<Comparison, boolean>;
   readonly #knownNames = new Set<string>();
 

@@ -85,7 +85,7 @@ export interface Where {
  * after it. Backslashes of a regular expression may be single or doubled: `"\d"` and `"\\d"` both
  * match a digit, and `"\\\\"` matches a backslash.
  *
- * @throws {UsageError} If the text is not a condition. The message says at which character.
+ * @throws {UsageError} If the text is not a condition. The message names the character at fault.
  */
 export function parseWhere(text: string): Where {
   const parser = new Parser(text);
@@ -144,7 +144,8 @@ class Parser {
     return token;
   }
 
-  /** Returns a function that adds to a part the text and paths of the tokens read until its call. */
+  /** Begins a part at the next token. Call the returned function when the part has been read: it
+   * adds the part's text and paths. */
   #beginPart(): (part: BarePart) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;

@@ -190,8 +190,8 @@ export function isEqual(a: unknown, b: unknown): boolean {
  * are false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "bigint" && typeof b === "bigint") return a < b ? -1 : a > b ? 1 : 0;
-  // Compared as floats, because the page shows floats rounded: 1.2345678901234568e20 is shown as
-  // 123456789012345680000, but is exactly 123456789012345683968.
+  // Compared as floats, because the page of `view` shows floats rounded: 1.2345678901234568e20 is
+  // shown as 123456789012345680000, but is exactly 123456789012345683968.
   if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   return a < b ? -1 : a > b ? 1 : 0;
@@ -225,7 +225,7 @@ export function patternOf(text: string): Pattern {
   }
 }
 
-/** Shorter texts, in characters, are in nearly every line. */
+/** In characters. Searching for a shorter text saves nothing: nearly every line contains it. */
 const MIN_REQUIRED_LENGTH = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;

@@ -115,7 +115,7 @@ export const ENDPOINTS: ServerGroup = {
         counts: [0, 0, 1],
         exit: 2,
         posts: 0,
-        says: /has 2 messages: the endpoint completions takes one text/,
+        says: /has 2 messages: the completions endpoint takes one text/,
       },
     },
     {

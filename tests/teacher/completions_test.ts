@@ -71,7 +71,7 @@ Deno.test("the endpoint completions says which rows it cannot send", () => {
   const problem = (messages: Message[], params = {}) => COMPLETIONS.problem?.(messages, params);
   const user = { role: "user", content: "hi" };
   const image = { type: "image_url", image_url: { url: "https://h.example/1.png" } };
-  const wayOut = "the endpoint completions takes one text";
+  const wayOut = "the completions endpoint takes one text";
   assertEquals(problem([user]), undefined);
   assertEquals(problem([{ ...user, name: null }]), undefined);
   assertEquals(problem([{ role: "user", content: [{ type: "text", text: "hi" }] }]), undefined);

@@ -266,11 +266,11 @@ Deno.test("the endpoint responses says which rows it cannot send", async () => {
   assertEquals(problem([user]), undefined);
   assertEquals(
     problem([user, { role: "tool", content: "x" }]),
-    'has a message with the role "tool" without "tool_call_id": the endpoint responses needs it',
+    'has a message with the role "tool" without "tool_call_id": the responses endpoint needs it',
   );
   assertEquals(
     problem([user, { role: "function", content: "x", tool_call_id: "1" }]),
-    'has a message with the role "function": the endpoint responses takes results of calls only ' +
+    'has a message with the role "function": the responses endpoint takes results of calls only ' +
       'with the role "tool"',
   );
   assertEquals(
