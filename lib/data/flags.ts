@@ -39,8 +39,8 @@ export const FLAGS = [
     name: "cut_off",
     title: "Cut off",
     help:
-      "The finish reason is the token limit or the context, a code block or \\boxed{ is not closed, or the last " +
-      "sentence of a longer answer has no end",
+      "The finish reason is the token limit or the context window, a code block or \\boxed{ is not " +
+      "closed, or the last sentence of a longer answer has no end",
   },
   {
     name: "think_leak",
@@ -130,8 +130,9 @@ function holdsLoop(text: string): boolean {
     const pattern = text.slice(start, start + PROBE_CHARS);
     const first = text.indexOf(pattern, Math.max(0, start - MAX_ROUND_CHARS));
     if (first >= start) continue;
-    // The first occurrence may be several rounds back, farther than a short loop reaches. So try
-    // the distance from the first to the second occurrence, then from the first to the probe.
+    // If rounds are short, the first occurrence is several rounds before the probe. So try the
+    // distance between the first two occurrences. If a round contains the pattern twice, this is
+    // less than a round. So also try the distance from the first occurrence to the probe.
     const round = text.indexOf(pattern, first + 1) - first;
     if (
       repeatsAround(text, start, round) ||
