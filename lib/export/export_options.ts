@@ -76,7 +76,7 @@ export interface WriteOptions extends RowOptions {
    * @default false
    */
   replace?: boolean;
-  /** Accepts inputs without rows. @default false */
+  /** Allows an output without rows. @default false */
   allowEmpty?: boolean;
   /** Aborts the export or conversion, which then throws `signal.reason` and writes no file. */
   signal?: AbortSignal | undefined;
