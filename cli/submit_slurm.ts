@@ -292,6 +292,6 @@ function refuseKeyInVariable(
       isOwn || named !== undefined ? "a variable" : DEFAULT_KEY_VARIABLE
     }: Slurm ` +
       "would save it with the job, so shards do not get it. Write the key to a file that only you can " +
-      `read, and name it with ${isOwn ? "api_key_file at the teacher" : "--api-key-file"}`,
+      `read, and name it with ${isOwn ? "the teacher's api_key_file" : "--api-key-file"}`,
   );
 }
