@@ -280,8 +280,8 @@ function refuseKeyInVariable(
   const named = settings.text("api-key-env");
   const common = named ?? (io.env(DEFAULT_KEY_VARIABLE) ? DEFAULT_KEY_VARIABLE : undefined);
   const hasFile = settings.text("api-key-file") !== undefined;
-  const own = teachers.length === 0 ? [{} as TeacherSpec] : teachers;
-  const names = own.flatMap(({ apiKeyEnv, apiKeyFile }) =>
+  const specs = teachers.length === 0 ? [{} as TeacherSpec] : teachers;
+  const names = specs.flatMap(({ apiKeyEnv, apiKeyFile }) =>
     apiKeyFile === undefined ? apiKeyEnv ?? (hasFile ? [] : common ?? []) : []
   );
   const unset = names.find((name) => !maySet(settings, name));

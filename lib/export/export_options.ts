@@ -211,7 +211,7 @@ function checkReasoning(
   }
   if (["", "role", "content", "tool_calls", "tool_call_id", "name"].includes(reasoningField)) {
     throw new UsageError(
-      `Cannot use reasoningField "${reasoningField}": it must be a name that messages do not have`,
+      `Cannot use reasoningField "${reasoningField}": it must be a name that no other field of a message has`,
     );
   }
 }
