@@ -121,7 +121,7 @@ function addHeaders({ flags }: Config, fields: readonly string[]): void {
   flags.set("header", [flags.get("header") ?? [], fields].flat().map(String));
 }
 
-/** Flags of the keys of ModelCall's `client_config`, except `max_retries`. */
+/** The flag for each key of ModelCall's `client_config`, except `max_retries`. */
 const CLIENT_FLAGS: ReadonlyMap<string, string> = new Map([
   ["base_url", "base-url"],
   ["timeout", "timeout"],

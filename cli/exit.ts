@@ -100,9 +100,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * Handles signals during a run. At the first, the run sends nothing more and waits for its calls:
- * `graceMs` at most after SIGTERM or SIGHUP, or once the npm, npx or `deno task` that started the
- * run has ended. The second signal aborts the calls and, within 2 s, ends the process.
+ * Handles signals during a run. At the first, the run sends nothing more and waits for its calls.
+ * After SIGTERM or SIGHUP, or if the npm, npx or `deno task` that started the run has ended, it
+ * waits at most `graceMs`. The second signal aborts the calls and, within 2 s, ends the process.
  */
 export function listenForSignals(
   generator: ResponseGenerator,

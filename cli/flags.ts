@@ -25,7 +25,7 @@ export interface FlagTraits {
   readonly isOnByDefault?: boolean;
   /** Whether the value may contain a secret, or be one that was typed instead of a name. */
   readonly mayBeSecret?: boolean;
-  /** Whether the help without `--help-all` shows the flag. */
+  /** Whether help includes the flag where there are too many to show all. */
   readonly isCommon?: boolean;
 }
 
@@ -50,7 +50,7 @@ function only(...commands: Command[]): Partial<FlagTraits> {
   return { commands };
 }
 
-/** Traits of all flags of a group. In other groups, flags are for `run` and `retry`. */
+/** Default traits of the flags of a group. In other groups, flags are for `run` and `retry`. */
 const GROUP_TRAITS: Readonly<Record<string, Partial<FlagTraits>>> = {
   Rows: { commands: ROWS },
   Submit: { ...only("submit"), ...COMMON },

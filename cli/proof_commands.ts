@@ -198,9 +198,9 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * Returns advice for incomplete runs, with a command that adds `--partial`. The command cannot have
- * `--tidy` as well. Without `--tidy`, a merge cannot write to the folder of the shards, so the
- * command then names a path in `merged/`.
+ * Returns advice for incomplete runs, with a command that adds `--partial`. The command omits
+ * `--tidy`, which `--partial` does not allow. A merge without `--tidy` cannot write to the folder of
+ * the shards, so if the user gave `--tidy`, the command names a path in `merged/`.
  */
 function partialAdvice(options: MergeOptions): string {
   const { outputs, output, tidy, shards, limit, replace } = options;

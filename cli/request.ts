@@ -100,7 +100,7 @@ function checkStart(
     throw new UsageError("Cannot use --overwrite alone: it requires --no-resume");
   }
   if (retry !== false && settings.isOff("resume")) {
-    throw new UsageError("Cannot use --retry with --no-resume: it would delete the failures");
+    throw new UsageError("Cannot use --retry with --no-resume: the failures would be deleted");
   }
 }
 

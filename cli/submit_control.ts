@@ -231,7 +231,7 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
   }
   const detail = kinds[0] === "none"
     ? ""
-    : "Slurm does not queue its running shards again, but starts waiting ones. ";
+    : "Slurm does not queue its running shards again, but starts those that wait in the queue. ";
   const advice = "Cancel it again where the scheduler can be reached";
   io.writeErr(`The job ${name} may still be there. ${detail}${advice}\n`);
   return EXIT_FAILED_ROWS;

@@ -43,7 +43,7 @@ export async function submitToKubernetes(
     }
     // A quota may allow the shards and forbid the merge.
     throw new SinkError(
-      `${error.message}\nIf its shards were created nevertheless, cancel them: ${
+      `${error.message}\nIf the shards were created nevertheless, cancel them: ${
         commandOf("cancel")
       }`,
       { cause: error },
@@ -141,8 +141,9 @@ function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: 
 const PLAIN_FILE = /^[^*?{[]+\.\w+$/;
 
 /**
- * Throws if the merge may wait for other results than those that the shards write. A folder or
- * pattern that is not on this machine may hold one file, `x.jsonl`: its results are `x.jsonl`, too.
+ * Throws if the merge might wait for results under a name that the shards do not use. The results of
+ * a folder or pattern have its name, but if it holds a single file, they have the name of that file:
+ * on this machine, which does not have the files, the name is unknown.
  */
 export function refuseUnknownName([input, ...more]: readonly string[], output: string): void {
   if (more.length > 0 || output.endsWith(".jsonl") || PLAIN_FILE.test(input)) return;

@@ -280,8 +280,8 @@ function refuseKeyInVariable(
   const named = settings.text("api-key-env");
   const common = named ?? (io.env(DEFAULT_KEY_VARIABLE) ? DEFAULT_KEY_VARIABLE : undefined);
   const hasFile = settings.text("api-key-file") !== undefined;
-  const own = teachers.length === 0 ? [{} as TeacherSpec] : teachers;
-  const names = own.flatMap(({ apiKeyEnv, apiKeyFile }) =>
+  const specs = teachers.length === 0 ? [{} as TeacherSpec] : teachers;
+  const names = specs.flatMap(({ apiKeyEnv, apiKeyFile }) =>
     apiKeyFile === undefined ? apiKeyEnv ?? (hasFile ? [] : common ?? []) : []
   );
   const unset = names.find((name) => !maySet(settings, name));
@@ -292,6 +292,6 @@ function refuseKeyInVariable(
       isOwn || named !== undefined ? "a variable" : DEFAULT_KEY_VARIABLE
     }: Slurm ` +
       "would save it with the job, so shards do not get it. Write the key to a file that only you can " +
-      `read, and name it with ${isOwn ? "api_key_file at the teacher" : "--api-key-file"}`,
+      `read, and name it with ${isOwn ? "the teacher's api_key_file" : "--api-key-file"}`,
   );
 }

@@ -171,7 +171,8 @@ export function modelsOf(
   io: Pick<Io, "env">,
 ): string[] {
   if (settings.text("simulate") !== undefined) return [settings.text("model") ?? "simulated"];
-  // A variable may be set only where the run starts. It counts as one teacher, not as a list.
+  // A variable that is not set here may be set where the run starts. Such an address counts as one
+  // teacher, not as a list.
   const env = (name: string) => io.env(name) || `@env:${name}`;
   return namedTeachers(settings, specs, { env })
     .map(({ model }) => model ?? settings.required("model", NEEDED_MODEL));
@@ -203,9 +204,9 @@ async function openTeacher(
 }
 
 /**
- * Returns the teacher's own key or else the common one, by default that in `OPENAI_API_KEY`.
- * Returns undefined if no key is named, and a header field contains a key, the default key is for
- * OpenAI alone, or the default variable is empty.
+ * Returns the teacher's own key or else the common one. If neither is named, returns that in
+ * `OPENAI_API_KEY`, or undefined if there is none, if a header field contains a key, or if the
+ * default key is for OpenAI alone.
  *
  * @throws {UsageError} If a named key, or that of OpenAI, is missing.
  */

@@ -182,8 +182,9 @@ export class ConversationReader {
   }
 }
 
-/** Whether a row keeps its `prompt_hash` in a table. There, all structs of a column have the same
- * keys in the same order, so tool calls, parts and parameters may change the hash. */
+/** Whether a row that was read from a table still has the prompt that `prompt_hash` was made from.
+ * In a table, all structs of a column have the same keys in the same order, which may change tool
+ * calls, parts of content and parameters. */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&
     messages.every((message) =>

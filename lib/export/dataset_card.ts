@@ -63,7 +63,7 @@ ${CARD_MARK}, but keeps the license. -->
 
 # ${name}
 
-${splitsOf(content)}: conversations whose last message is the answer of a teacher model.
+${splitsOf(content)}: ${content.options.isFromResults ? ANSWERED : "conversations"}.
 
 ## Columns
 
@@ -93,6 +93,8 @@ ${content.license ?? NO_LICENSE}
 `;
 }
 
+const ANSWERED = "conversations whose last message is the answer of a teacher model";
+
 const TOOLS_NOTE =
   "`tools` is a JSON list as text, and the `arguments` of a tool call are a JSON object as text: parse " +
   "them before a chat template reads them.\n\n";
@@ -102,9 +104,9 @@ const NO_LICENSE =
   "the terms of the teacher model and of the prompts.";
 
 function splitsOf({ rows, validationRows }: CardContent): string {
-  if (validationRows === 0) return `${formatCount(rows)} rows`;
-  const training = formatCount(rows - validationRows);
-  return `${training} rows for training, ${formatCount(validationRows)} for validation`;
+  if (validationRows === 0) return formatCountOf(rows, "row");
+  const training = formatCountOf(rows - validationRows, "row");
+  return `${training} for training, ${formatCount(validationRows)} for validation`;
 }
 
 /** Lists no data files under `configs:`, because the `datasets` library finds them by their names.
@@ -156,7 +158,9 @@ function columnsOf({ schema }: CardContent): string {
 function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
-  const teachers = models.map(([name, count]) => `${codeSpan(name)} (${formatCount(count)} rows)`);
+  const teachers = models.map(([name, count]) =>
+    `${codeSpan(name)} (${formatCountOf(count, "row")})`
+  );
   const { first, last } = facts.times;
   const firstDate = first.slice(0, 10), lastDate = last.slice(0, 10);
   const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
@@ -177,17 +181,19 @@ const THINK_TEXTS: Readonly<Record<ThinkStyle, string>> = {
 
 function choicesOf({ options }: CardContent): string[] {
   const { where, uids, excludeUids, dedupe, shuffle, maxRows, validation, think } = options;
+  // Other rows may have no uid: then the prompt decides.
+  const splitKey = options.isFromResults ? "uid" : "uid or prompt";
   const choices = [
     where === undefined ? "" : `rows that meet ${codeSpan(where)}`,
     uids === undefined ? "" : `only rows from a list of ${formatCountOf(uids.length, "uid")}`,
     excludeUids === undefined ? "" : `${formatCountOf(excludeUids.length, "uid")} left out`,
     dedupe ? "duplicates left out" : "",
     shuffle === undefined ? "" : `shuffled with the seed ${shuffle}`,
-    maxRows === Infinity ? "" : `at most ${formatCount(maxRows)} rows`,
+    maxRows === Infinity ? "" : `at most ${formatCountOf(maxRows, "row")}`,
     validation > 0
       ? `${
         Number((validation * 100).toFixed(4))
-      } % for validation, chosen by a hash of the row's uid`
+      } % for validation, chosen by a hash of the row's ${splitKey}`
       : "",
     think === undefined ? "" : THINK_TEXTS[think],
   ].filter((choice) => choice !== "");

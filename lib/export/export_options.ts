@@ -76,7 +76,7 @@ export interface WriteOptions extends RowOptions {
    * @default false
    */
   replace?: boolean;
-  /** Accepts inputs without rows. @default false */
+  /** Allows an output without rows. @default false */
   allowEmpty?: boolean;
   /** Aborts the export or conversion, which then throws `signal.reason` and writes no file. */
   signal?: AbortSignal | undefined;
@@ -211,7 +211,7 @@ function checkReasoning(
   }
   if (["", "role", "content", "tool_calls", "tool_call_id", "name"].includes(reasoningField)) {
     throw new UsageError(
-      `Cannot use reasoningField "${reasoningField}": it must be a name that messages do not have`,
+      `Cannot use reasoningField "${reasoningField}": it must be a name that no other field of a message has`,
     );
   }
 }

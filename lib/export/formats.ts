@@ -62,8 +62,9 @@ interface SourceFormat extends FormatFacts {
 
 export type FormatDefinition = MadeFormat | SourceFormat;
 
-/** Tools are a JSON list as text. If tools appear only in late rows, nulls and nested schemas would
- * break datasets, polars and pyarrow. TRL and Axolotl parse the text; Axolotl fails at "". */
+/** Tools are written as the text of a JSON list: nested schemas, and nulls before the first row with
+ * tools, would break datasets, polars and pyarrow. TRL and Axolotl parse the text; Axolotl fails at
+ * "". */
 const NO_TOOLS = { tools: "[]" };
 
 const CONVERSATIONS = {

@@ -186,8 +186,8 @@ const TABLE_HINT =
   "same, the table has changed a number or an object in the prompt: convert the run's results " +
   "file (.jsonl) instead";
 
-/** A row that is copied as it is. Its conversation is not read: the text alone decides whether the
- * row is for validation, or a duplicate. */
+/** A row that is copied as it is, or a list that becomes `{"messages"}`. Its conversation is not read:
+ * the text alone decides whether the row is for validation, or a duplicate. */
 class TextExample implements Example {
   readonly text: string;
   readonly messages = [];

@@ -61,7 +61,7 @@ export interface ExportReport {
   readonly validationRows: number;
   /** File of the validation rows. @default none: there is no split, or the output is a folder */
   readonly validationPath?: string;
-  /** Columns of every row. */
+  /** All columns of the output. Empty if rows are copied without reading their fields. */
   readonly columns: readonly string[];
   /** Warnings about what trainers may misread, and about what was left out. */
   readonly notes: readonly string[];

@@ -118,7 +118,7 @@ export type Pair = readonly [chosen: Example, rejected: Example];
 /** Pairs the best answer to each prompt with the worst. Answers to the same line of the same input
  * must be added one after another. */
 export class Pairs {
-  /** Rows left out because their best and worst answers are written alike. */
+  /** Rows left out because their best and worst answers are the same text in the output. */
   equalRows = 0;
   readonly #scoreOf: (example: Example) => number;
   readonly #answers: Example[] = [];

@@ -46,8 +46,8 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   return { prompt: prefill === undefined ? prompt : prompt.slice(0, -1), answer, rejected };
 }
 
-/** The text of a prefill, without an open `<think>` tag at its end if the answer has reasoning, which
- * gets tags or a field of its own. */
+/** The text of a prefill. If the answer has reasoning, an open `<think>` tag at the end of the prefill
+ * is removed, because the reasoning gets its own tags or field. */
 export function prefillOf(prefill: Message, reasoning: string): string {
   const text = textOf(prefill) ?? "";
   return reasoning === "" ? text : text.replace(/<think>\s*$/, "");
@@ -71,9 +71,9 @@ export function withThinkStyle(message: Message, think: ThinkStyle | undefined):
   const { response, reasoning } = readReasoning(message);
   const {
     content: _content,
-    reasoning_content: _field,
-    reasoning: _short,
-    thinking: _long,
+    reasoning_content: _reasoningContent,
+    reasoning: _reasoning,
+    thinking: _thinking,
     ...rest
   } = message;
   const styled = assistantMessage(response, reasoning, undefined, think);
@@ -87,8 +87,8 @@ export function withThinkStyle(message: Message, think: ThinkStyle | undefined):
   return { ...rest, ...styled };
 }
 
-/** Reads reasoning from a field, or from `<think>` tags before the content. Of a list of parts, the
- * response is the first part if it is a text. */
+/** Reads reasoning from a field, or from `<think>` tags before the content. If the content is a list
+ * of parts, the response is the text of the first part; "" if that is not text. */
 export function readReasoning(message: Message): { response: string; reasoning: string } {
   const { content } = message;
   const text = Array.isArray(content) ? textOfPart(content[0]) ?? "" : asText(content);
@@ -100,9 +100,9 @@ export function readReasoning(message: Message): { response: string; reasoning: 
 
 /** The reasoning from a field; undefined if there is none. */
 export function reasoningFieldOf(
-  { reasoning_content: field, reasoning: short, thinking }: Message,
+  { reasoning_content: reasoningContent, reasoning, thinking }: Message,
 ): string | undefined {
-  return [field, short, thinking].find((value): value is string =>
+  return [reasoningContent, reasoning, thinking].find((value): value is string =>
     typeof value === "string" && value !== ""
   );
 }

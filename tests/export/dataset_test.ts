@@ -45,11 +45,12 @@ Deno.test("a dataset has Parquet for each split, a card with its origin, and an 
       "\n# license: choose one",
       "  - n<1K\n",
       `${rows - validationRows} rows for training, ${validationRows} for validation`,
+      "for validation: conversations whose last message is the answer of a teacher model.",
       "Teacher: `qwen3` (100 rows)",
       'Parameters: `{"temperature":0.6}`',
       "Answered on 1970-01-01.",
       "100,000 in answers, 400 of these for reasoning",
-      "duplicates left out; 20 % for validation",
+      "duplicates left out; 20 % for validation, chosen by a hash of the row's uid;",
       "by Retort 0.1.0",
     ]
   ) assert(card.includes(text), `${text}\n${card}`);
@@ -62,6 +63,16 @@ Deno.test("a dataset has Parquet for each split, a card with its origin, and an 
   assertEquals(read.length, rows);
   const { uid, model, completion_tokens: tokens, finish_reason: ending } = read[0];
   assertEquals([uid.startsWith("r"), model, tokens, ending], [true, "qwen3", 1_000, "stop"]);
+});
+
+Deno.test("the card of a conversion does not call the last message a teacher's answer", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", '{"prompt":"p","answer":"a"}\n');
+  const input = dir.path("a.jsonl"), output = dir.path("set/");
+  await convertFiles({ input, output, format: "dataset", validation: 0.0001 });
+  const card = await dir.read("set/README.md");
+  assert(card.includes("\n1 row: conversations.\n"), card);
+  assert(card.includes("chosen by a hash of the row's uid or prompt"), card);
 });
 
 Deno.test("no file name, model or parameter becomes Markdown in a card", async () => {

@@ -651,7 +651,7 @@ const FAILED_SUBMITS: [
     { kubectl: "echo job.batch/x created; echo 'exceeded quota' >&2; exit 1" },
     undefined,
     6,
-    "kubectl failed: exceeded quota\nIf its shards were created nevertheless, cancel them: ",
+    "kubectl failed: exceeded quota\nIf the shards were created nevertheless, cancel them: ",
   ],
 ];
 
