@@ -32,7 +32,7 @@ export async function engineAlone(bench: Bench): Promise<Figure[]> {
     withoutNumbers("wholeMs", `${name}: whole call`),
     withNumbers("elapsedMs", `${name}, a number in each row`, {
       note:
-        "rows without an id are hashed with each number as written (1.0, not 1), so they are parsed slowly",
+        "rows without an id are hashed with numbers as written (1.0, not 1), which slows parsing",
     }),
   ];
 }

@@ -8,7 +8,7 @@ export interface Figure {
   readonly baseline: string;
   /**
    * Retort's figure divided by the baseline's, for each round (or each frame of a page); empty
-   * without a comparison. For peers and the merge, whose figures are times, the ratio is inverted.
+   * without a comparison. For peers and the merge, the baseline's time divided by Retort's.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;
@@ -74,7 +74,7 @@ interface ComparisonOptions {
   readonly note?: string;
 }
 
-/** Compares the medians of both sides. */
+/** Returns a figure with the medians of both sides and the ratio of each round. */
 export function comparison(
   name: string,
   { ours, theirs }: Rounds<number, number>,

@@ -1,6 +1,6 @@
 /**
- * Costs of the monitor: of open pages for a run, of a frame for a page, and of `monitor OUT`. Some
- * of the open pages read nothing.
+ * What the monitor costs: a run with open pages, a frame of a page, and `monitor OUT`. Some of the
+ * open pages read nothing.
  *
  * @module
  */

@@ -38,9 +38,7 @@ const CONCURRENCY = 64;
 /** Time in which V8 compiles the code and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/**
- * Time from opening pages to measuring, which excludes the whole state that each new page gets.
- */
+/** Time from opening pages to measuring, in which each page gets the whole state. */
 const OPENING_MS = 300;
 
 /** Measures one run, alternately with and without pages, because two runs would differ more. */

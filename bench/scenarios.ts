@@ -165,7 +165,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Returns the milliseconds that lanes take if they only sleep, with timers that fire late. */
+/** Returns the milliseconds of lanes that only sleep: more than the ideal, as timers fire late. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * What the charts show: the history of the whole run in a bounded number of points, so that a page
- * that is opened late shows all of it, and marks of events.
+ * What the charts show: marks of events, and the history of the whole run in a bounded number of
+ * points. A page that is opened late gets all of them.
  *
  * @module
  */
@@ -51,13 +51,14 @@ interface Point extends Counts {
   concurrency: number;
   lag_ms: number;
   rss_bytes: number;
-  /** For each gauge in `MEANS`, the sum of its readings; `counts` has how many there were. */
+  /** For each gauge in `MEANS`, the sum of its readings. */
   sums: number[];
+  /** For each gauge in `MEANS`, the number of readings that are not null. */
   counts: number[];
 }
 
 /**
- * The points of all runs of a process. When there are too many, neighbors are merged, and the
+ * The points of all runs of a generator. When there are too many, neighbors are merged, and the
  * duration of a point doubles. Rates stay exact, because they are differences of counters.
  */
 export class History {

@@ -252,8 +252,8 @@ export class Hub {
   }
 
   /**
-   * Whether to send the page a snapshot. A visible page that needs a `hello` gets none, because it
-   * lacks earlier points.
+   * Whether to send the page a snapshot. A visible page that needs a `hello` gets no snapshot,
+   * because it lacks earlier points.
    */
   #isDue({ needsHello, isVisible, snapshotBeat }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;

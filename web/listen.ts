@@ -12,7 +12,8 @@ export const DEFAULT_HOSTNAME = "127.0.0.1";
 export interface PageOptions {
   /**
    * Address to listen on. If it is not a loopback address, the page can be reached from the
-   * network. Only the token protects the page, and it is sent unencrypted. @default "127.0.0.1"
+   * network. Only the token protects the page, and the token is sent unencrypted.
+   * @default "127.0.0.1"
    */
   readonly hostname?: string;
   /** 0 for any free port. @default 0 */
@@ -24,7 +25,7 @@ export interface PageOptions {
 export const PAGE_RULES: OptionRules<PageOptions> = {
   hostname: text,
   port: wholeNumberFrom(0, 65_535),
-  // With an empty token, for example from an unset variable, the page would need none.
+  // An empty token, for example from an unset variable, would not protect the page.
   token: {
     expected: "32 or more characters of base64url",
     isType: text.isType,

@@ -95,7 +95,7 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
     {
       name: "latency_quantile_seconds",
       help: "Latency of the attempts that succeeded, over the whole run.",
-      // `promtool check metrics` rejects a label "quantile" of any other type.
+      // `promtool check metrics` rejects a label "quantile" on a metric of any other type.
       type: "summary",
       values: quantiles.map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
     },

@@ -1,4 +1,4 @@
-/** The server's end of a page's WebSocket. Keeps what was last sent to the page. @module */
+/** The server's end of a page's WebSocket. @module */
 
 /** Limit of unread bytes. A page with more is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
@@ -35,7 +35,9 @@ export class PageLink {
   lastHeardMs = 0;
   /** Whether the page must get the whole state first. */
   needsHello = true;
+  /** The hub's beat at which the page last got a snapshot. */
   snapshotBeat = 0;
+  /** Version of the samples that the page has. */
   samplesVersion = 0;
 
   constructor(socket: PageSocket) {

@@ -24,7 +24,7 @@ const MAX_REASONS = 8;
 /** Longest finish reason that is shown, in UTF-16 units. */
 const MAX_REASON = 40;
 
-/** Endings that follow from the type of the failure, whatever the finish reason is. */
+/** Endings that follow from the type of the failure, unless the finish reason means `context`. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   truncated: "limit",
   filtered: "filter",
@@ -62,7 +62,7 @@ export class RunFigures {
     const nowMs = this.#now();
     for (const outcome of outcomes) {
       const { row, failure, completion, ending } = outcome;
-      // A row that fails without an answer has the one that an earlier run got and counted.
+      // `completion` may be the answer of an earlier run, which has counted it.
       const answer = completion === row.earlier?.rejected?.completion ? undefined : completion;
       this.#countTeacher(outcome, answer !== undefined, nowMs);
       if (answer === undefined) continue;

@@ -9,7 +9,7 @@ const SAMPLES_PER_LIST = 20;
 
 /**
  * Maximum weight of a kept row, in UTF-16 units. Heavier rows are reduced to the texts that the
- * page shows, so that 60 rows stay below 32 MB.
+ * page shows, so that 60 rows stay below 32 MB. Tool calls do not count.
  */
 const MAX_WEIGHT = 128 * 1024;
 

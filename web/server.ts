@@ -108,8 +108,10 @@ export interface Monitor extends Disposable {
   report(): string;
   /** Notifies pages that the run has ended, and keeps them open. */
   finish(): void;
-  /** Closes the pages and stops listening to the run. Unless a run is active, pages are notified
-   * that it has ended. */
+  /**
+   * Closes the pages and stops listening to the run. If no run is active, pages are notified that
+   * the run has ended.
+   */
   close(): void;
 }
 
@@ -128,8 +130,8 @@ export interface ServedMonitor extends AsyncDisposable {
   /** The record and the app of the served monitor. */
   readonly monitor: Monitor;
   /**
-   * Closes the sockets of pages and the port, without waiting for pages. Unless a run is active,
-   * pages are notified that it has ended. A page that has stopped reading keeps the runtime alive
+   * Closes the sockets of pages and the port, without waiting for pages. If no run is active, pages
+   * are notified that the run has ended. A page that has stopped reading keeps the runtime alive
    * until its connection ends.
    */
   close(): Promise<void>;

@@ -630,7 +630,7 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   const served = stack.use(serveView(service, { program: "retort" }));
   const { page } = stack.use(await visit(served.url));
   await page.getByText(
-    "3 rows answered by both; 66.7% agree in the final answer",
+    "3 rows answered by both; 66.7% agree on the final answer",
   ).waitFor();
   const agreement = page.getByRole("group", { name: "Answers of both runs" });
   await agreement.getByRole("checkbox", { name: /^Same final answer/ }).check();

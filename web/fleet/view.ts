@@ -27,7 +27,7 @@ export interface FleetRow {
   readonly reason: string | null;
   /** Rows times samples; estimated if a shard has not started. Null while unknown. */
   readonly total: number | null;
-  /** Answers that need no more requests: finished in this run or before, or not requested by it. */
+  /** Answers that are finished, in this run or before, or that this run does not request. */
   readonly done: number;
   /** Answers of this run that failed. */
   readonly failed: number;
@@ -49,7 +49,7 @@ export interface FleetView {
   readonly runs: number;
   /** Sum of the totals of all runs; null while the total of any run is unknown. */
   readonly total: number | null;
-  /** Answers that need no more requests, as in `FleetRow`. */
+  /** Sum of `done` over all runs. */
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;

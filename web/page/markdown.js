@@ -40,7 +40,7 @@ const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00
  */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
 
-/** TeX between `$`, `$$`, `\(` or `\[` in a line: its backslashes and stars are not Markdown. */
+/** TeX between `$`, `$$`, `\(` or `\[` in a paragraph: its `\` and `*` are not Markdown. */
 const INLINE_MATH =
   /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
 

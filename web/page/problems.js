@@ -68,7 +68,7 @@ export function nextStep({ about, ended, run, summary, snapshot }) {
   if (summary === null) return ended ? null : stopStep(snapshot, run !== null);
   const { failures_on_disk: failed, pending } = summary;
   const isComplete = summary.state === "done" && failed + pending === 0;
-  // Some runs have no command that continues them: then the first one is the export.
+  // For an incomplete run, an export is not the next step, even if no command continues the run.
   const command = about?.commands.find(({ name }) => isComplete || name !== "Export")?.command ??
     "";
   if (summary.state === "halted") {

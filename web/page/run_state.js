@@ -77,7 +77,7 @@ function describeLastState({ state, reason }) {
 /** @param {MonitorState} state @returns {StateDescription} */
 function describeEnd({ run, summary, snapshot }) {
   if (summary === null) {
-    // The rows of `generate()` have no start and no summary. A run over files has failed.
+    // `generate()` sends no start and no summary. A run over files without a summary has failed.
     const isFiles = run !== null || snapshot === null || snapshot.state === "preparing";
     if (!isFiles && /done|halted/.test(snapshot.state)) return describeLastState(snapshot);
     const detail = snapshot?.reason ?? (isFiles ? "with an error; see the terminal" : "");
@@ -279,7 +279,7 @@ const MIN_BOUND_AGE_MS = 10_000;
 const MIN_ETA_MS = 50;
 
 /**
- * Returns a phrase that ends in ", ", in place of an unknown time left; or "". It has the lower
+ * Returns the text for an unknown time left, which ends in ", " or is "". The text has the lower
  * bound only once the run is 10 s old or throttled: before that, the bound is far too low.
  * @param {NonNullable<MonitorState["snapshot"]>} snapshot
  */

@@ -72,7 +72,7 @@ export class RunStore {
   startMs = 0;
   /**
    * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
-   * are sent, -Infinity if the wait is older than the page.
+   * are sent, -Infinity if the wait began before the last `hello`.
    * @type {number | undefined}
    */
   #waitsSinceMs;

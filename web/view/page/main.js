@@ -100,7 +100,7 @@ class ViewPage {
       const newView = ViewState.fromHash(location.hash);
       const { openUid, openId } = newView;
       if (this.#openRow.enterEntry()) {
-        // Back or Forward among rows opened here keeps the filter: the URL may have an older one.
+        // Keeps the filter: the URL of an entry of the same series may have an older filter.
         Object.assign(this.#view, { openUid, openId });
         this.#writeHash();
       } else {
@@ -186,7 +186,7 @@ class ViewPage {
     /** @type {Overview} */
     const shown = await ask("overview", query);
     // While the server reads files, the version keeps changing. During that time, the overview of
-    // all rows is updated only if there is no condition, because it is then what was just fetched.
+    // all rows is updated only if there is no condition: `shown` is then that overview.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");
     if (this.#overviewOfAll === undefined || isOutdated) {

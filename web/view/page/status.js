@@ -115,7 +115,7 @@ export class Comparison {
         ? "No row was answered by both. Rows are matched by uid"
         : `${formatCountOf(both, "row")} answered by both; ${
           formatShare(agreed, both)
-        } agree in the final answer`,
+        } agree on the final answer`,
     );
   }
 }
