@@ -190,7 +190,7 @@ function shortened(sample: Sample, maxText: number): Sample {
 
 function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
-    (completion?.reasoning?.length ?? 0);
+    (completion?.reasoning?.length ?? 0) + asJson(completion?.toolCalls).length;
 }
 
 /**

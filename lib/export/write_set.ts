@@ -198,7 +198,7 @@ function refuseEmpty(
   const problem = selection.emptyReason() ??
     (hasUnselected ? reasons.join(". ") : `there is no ${what}`);
   throw new UsageError(
-    `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
+    `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if this is intended`,
   );
 }
 
@@ -206,7 +206,7 @@ function noPairsError({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(
     `Cannot export "${names}": no row has two different answers that --prefer ${prefer} ranks differently. ` +
-      "A pair needs a run with --samples 2 or more. Add --allow-empty if that is meant",
+      "A pair needs a run with --samples 2 or more. Add --allow-empty if this is intended",
   );
 }
 

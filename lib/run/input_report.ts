@@ -108,7 +108,7 @@ function shapeProblem(findings: readonly Findings[]): string[] {
   });
   return [
     `Cannot send rows of ${counts.size} shapes in one run: ${shapeCounts(counts)}. ` +
-    "Add --mixed-shapes if that is meant",
+    "Add --mixed-shapes if this is intended",
     ...places,
   ];
 }
@@ -167,7 +167,7 @@ export function emptyMessage(
   missing = "no rows",
 ): string {
   const names = inputs.map(quotedName).join(", ");
-  return `Cannot ${verb}: ${missing} in ${names}. Add --allow-empty if that is meant`;
+  return `Cannot ${verb}: ${missing} in ${names}. Add --allow-empty if this is intended`;
 }
 
 /** A line for each input, then lines about probable mistakes and about fields that are not sent. */

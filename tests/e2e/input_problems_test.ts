@@ -150,7 +150,7 @@ Deno.test("bad rows, mixed shapes and other formats are reported in one round, g
       `the row has the fields "txt", "id": use --prompt-field txt\n`,
       "\nFix them, or add --skip-bad-rows to write them to the failures file and send the rest\n",
       "Cannot send rows of 2 shapes in one run: 1 prompt, 1 question. " +
-      "Add --mixed-shapes if that is meant\n" +
+      "Add --mixed-shapes if this is intended\n" +
       `  ${mixed}:1: the first prompt\n  ${mixed}:13: the first question\n`,
     ]
   ) assertStringIncludes(result.stderr, part);
@@ -238,7 +238,7 @@ Deno.test("an input without a row is exit 2 unless allowed", async () => {
   const full = await dir.write("full.jsonl", numberedRows(2));
   const out = ["-o", dir.path("out/")];
   const cases: [inputs: string[], message: string][] = [
-    [[empty], `Cannot start: no rows in "${empty}". Add --allow-empty if that is meant`],
+    [[empty], `Cannot start: no rows in "${empty}". Add --allow-empty if this is intended`],
     [[blank], `Cannot start: no rows in "${blank}".`],
     [[empty, blank], `Cannot start: no rows in "${empty}", "${blank}".`],
   ];

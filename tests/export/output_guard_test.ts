@@ -97,7 +97,7 @@ Deno.test("an export without results is refused unless allowed", async () => {
   await assertRejects(
     () => exportTo(dir, "train.jsonl"),
     UsageError,
-    "there is no result. Add --allow-empty if that is meant",
+    "there is no result. Add --allow-empty if this is intended",
   );
   assertEquals(await dir.exists("train.jsonl"), false);
   assertEquals((await exportTo(dir, "train.jsonl", { allowEmpty: true })).rows, 0);

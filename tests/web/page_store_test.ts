@@ -85,6 +85,17 @@ Deno.test("a server that never thins cannot fill the page's memory", () => {
   assertEquals(ratesOf(store).length, 2_000);
 });
 
+Deno.test("a short wait is not shown because the whole state is sent again, and an older one is", () => {
+  const waiting = makeState(0, { snapshot: makeWireSnapshot({ state: "backing_off" }) });
+  const store = greeted(0);
+  store.apply(makeSnapshotMessage(0, 1, { state: "backing_off" }), 1_000);
+  store.apply({ type: "hello", ...waiting }, 1_300);
+  assertEquals([store.shownState(1_400), store.shownState(60_000)], ["running", "backing_off"]);
+  const opened = new RunStore();
+  opened.apply({ type: "hello", ...waiting }, 1_300);
+  assertEquals(opened.shownState(1_400), "backing_off");
+});
+
 Deno.test("times of a server whose clock is ahead are shown on the page's clock", () => {
   const store = new RunStore();
   const snapshot = makeWireSnapshot({ elapsed_ms: 10_000 });

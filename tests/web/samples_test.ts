@@ -147,3 +147,14 @@ Deno.test("Samples.add() does not keep rows of megabytes in memory", () => {
   })]);
   assert(!isRead, "a small one is cut when a user looks");
 });
+
+Deno.test("Samples.add() does not keep tool calls of megabytes in memory", () => {
+  const samples = new Samples();
+  const call = { type: "function", function: { name: "f", arguments: "x".repeat(1_000_000) } };
+  const { completion } = makeAnswer("u");
+  assert(completion);
+  samples.add([makeAnswer("u", { completion: { ...completion, toolCalls: [call] } })]);
+  const [sample] = samples.wholeSamples().added;
+  assertLessOrEqual(sample.tool_calls.length, 64 * 1024);
+  assert(sample.is_cut);
+});

@@ -72,7 +72,7 @@ export class RunStore {
   startMs = 0;
   /**
    * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
-   * are sent, -Infinity if the wait began before the last `hello`.
+   * are sent, -Infinity if it began before the page knew of the run.
    * @type {number | undefined}
    */
   #waitsSinceMs;
@@ -117,7 +117,8 @@ export class RunStore {
     const { snapshot, history, summary } = state;
     const oldSamples = this.samplesById;
     this.state = { ...state, notices: state.notices.slice(-MAX_NOTICES) };
-    this.#waitsSinceMs = snapshot?.state === "backing_off" ? -Infinity : undefined;
+    const waits = snapshot?.state === "backing_off";
+    this.#waitsSinceMs = waits ? this.#waitsSinceMs ?? -Infinity : undefined;
     this.clockOffsetMs = state.time - nowMs;
     this.samplesById = new Map();
     this.#updateSamples(state.samples);
