@@ -74,8 +74,8 @@ export function distill<Row>(
 
 /** What differs between Deno and other runtimes. */
 export interface RuntimeAdapter {
-  /** Creates the reader of images that rows name. It reads files below `root`; without a `root`,
-   * none. Throws if `root` is set but the runtime cannot read files. */
+  /** Creates a reader for the images that rows name. It reads files below `root`, or no files if
+   * `root` is undefined. Throws if `root` is set but the runtime cannot read files. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly checksOnThisThread?: boolean;

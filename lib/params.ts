@@ -147,7 +147,7 @@ function exactNumber(value: bigint): unknown {
 }
 
 /** Matches the start of Portkey's header names, in which "key" does not mean a key, as in
- * `x-portkey-provider`. Leaves out headers that may contain keys or users as JSON. */
+ * `x-portkey-provider`. Does not match headers whose values, often JSON, may hold keys or users. */
 const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
 /** Whether a header's value is hidden. Some hidden headers contain no secret. */

@@ -53,7 +53,7 @@ export interface CheckOptions {
   readonly checksOnThisThread?: boolean;
 }
 
-/** Disposing terminates the worker, even in the middle of an answer. */
+/** Disposing terminates the worker without waiting for the answer that it is checking. */
 export interface Checks extends Disposable {
   readonly list: readonly Check[];
 }

@@ -53,8 +53,8 @@ export class MergePass {
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line. Also, by uid, answers without a result,
-   * and results beyond the samples of the row's first run. */
+  /** All rows by uid, with `Reading.number` as the line. Also the uids of answers without a result,
+   * and of results beyond the samples of the row's first run. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   /** Uids that the current run and an earlier run gave to rows with different content. */

@@ -218,7 +218,7 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
     "run it again";
 }
 
-/** The runs to move: not the output of an earlier merge to the same files. */
+/** All runs except the output itself, which may be among them after an earlier merge. */
 export function runsToMove({ lock }: OutputFiles, runs: readonly MergeRun[]): MergeRun[] {
   const placeOf = (path: string) => inFolder(realFolderOf(path), basename(path));
   const ownPlace = placeOf(lock);

@@ -186,7 +186,7 @@ export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** Returns the text of an answer, exactly `answerTokens` tokens. */
+/** Returns the text of an answer, of exactly `answerTokens` tokens. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   const start = `[${digestOf(plan.hash)}] You asked: "${quoted}". `;

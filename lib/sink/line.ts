@@ -200,8 +200,8 @@ const paramsMembers = rememberLast((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/** Caches the last text that `make` returned: most lines have the names of the line before, and
- * concatenating fewer pieces takes less time and memory. */
+/** Caches the last text that `make` returned: most lines have the same names as the line before,
+ * and concatenating fewer pieces takes less time and memory. */
 function rememberLast(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";

@@ -7,7 +7,7 @@
  * the process ends, even by a crash.
  *
  * Users remove lock files that look old. So a process checks the path again once it holds the lock,
- * and a run also locks the results that it adds to (`lockOutput`), so that a second run fails.
+ * and a run also locks the results and failures (`lockOutput`), so that a second run fails.
  *
  * The file holds a note of one line: the process with the lock, and the number of calls in flight.
  * The note is overwritten in place, so it survives a crash of the process. A power cut may lose it:

@@ -1,7 +1,8 @@
 /**
  * Rescued lines: if another program replaces, truncates or removes an output file while a run
  * writes to it, or if its disk fails or is full, lines go to `<name>.rescued-<number>.jsonl` next
- * to it. The next run adds them to the output file.
+ * to it, or to a temporary folder if that fails, too. The next run adds the lines of files that are
+ * next to the output.
  *
  * @module
  */
