@@ -160,7 +160,8 @@ export class DataFile {
     }
   }
 
-  /** Skips a block of a line that is too long. Reports the line as damaged with its first block. */
+  /** Skips a block of a line that is too long. Reports the line as damaged once, at its first
+   * block. */
   #skip(bytes: Uint8Array, isEnd: boolean): void {
     const { mark } = this;
     DataFile.#buffer = new Uint8Array(0);

@@ -184,8 +184,8 @@ export class DataService implements AsyncDisposable {
   /**
    * Opens the files and starts indexing, without waiting for the index to be complete.
    *
-   * @throws {UsageError} If a path does not exist, cannot be read or is a pipe, or a compressed
-   * file is damaged.
+   * @throws {UsageError} If a path does not exist, cannot be read, is a pipe or has another format,
+   * or a compressed file is damaged.
    * @throws {SinkError} If a decompressed copy cannot be written.
    * @throws The reason of the signal, if aborted.
    */

@@ -150,8 +150,8 @@ export function conditionNotes(table: Table, where: string): string[] {
   return [...absentNotes, ...mistypedComparisons.map(typeNote)];
 }
 
-/** The type of a field's values if all are texts or all are numbers; undefined for other fields,
- * and for fields that are not indexed. */
+/** Returns "string" for a field with texts and no numbers, and "number" for the reverse. Ignores
+ * null and booleans. Returns undefined for other fields, and for fields that are not indexed. */
 function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" | undefined {
   const values = table.fields.get(path.join("\0"))?.values;
   if (values === undefined) return getterOf(table, path, true)?.isNumber ? "number" : undefined;

@@ -253,10 +253,10 @@ function plainStem(path: string): string {
 function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;
-  const above = folders.map((_, index) =>
+  const withoutOneFolder = folders.map((_, index) =>
     [...folders.slice(0, index), ...folders.slice(index + 1), name].join("/")
   );
-  return [stem, ...above];
+  return [stem, ...withoutOneFolder];
 }
 
 function withSlashes(path: string): string {

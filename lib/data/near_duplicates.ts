@@ -76,7 +76,7 @@ export class NearSearch {
     try {
       while (this.status?.state === "running" && performance.now() < endMs) this.#step();
     } catch (error) {
-      // The signatures of millions of rows may not fit into memory.
+      // With millions of rows, the arrays of `NearDuplicates.find` may not fit into memory.
       this.#setStatus({
         state: "failed",
         problem: `Cannot compare the rows: ${systemReason(error)}`,
@@ -225,7 +225,7 @@ export class NearDuplicates {
     // does not justify reading both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
-    // The check above accepts samples of one row with the same text: their copies are one group.
+    // The check above comes first: it joins equal samples of a row, so their copies share a group.
     if (this.#texts.areSamplesOfOneRow(this.#rows[a], this.#rows[b])) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);

@@ -78,8 +78,8 @@ function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefine
   const mayBeComposed = hasTemplate || /[\n[\]{}"]/.test(text) ||
     "image_url".includes(text.toLowerCase());
   if (name === "prompt" && mayBeComposed) return undefined;
-  // The pattern matches bytes: it cannot ignore the case of other letters, nor find half a
-  // character.
+  // The pattern matches bytes: it cannot ignore the case of non-ASCII letters, nor find half of a
+  // surrogate pair.
   if ((ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) || !text.isWellFormed()) return undefined;
   let source = "";
   for (const char of text) {
@@ -127,7 +127,8 @@ export type ScanReport =
 const MAX_WORKERS = 2;
 /** How long this thread searches before it starts workers, which take longer to load. */
 const START_MS = 40;
-/** Without a hit, this thread searches this many times as long: a busy machine reads few rows. */
+/** Without a hit, this thread searches this many times as long, because a busy machine reads few
+ * rows in `START_MS`. */
 const NO_HIT_FACTOR = 5;
 
 let runningWorkers = 0;

@@ -72,8 +72,8 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
 const channel = new MessageChannel();
 let onLoopTurn = () => {};
 channel.port1.onmessage = () => onLoopTurn();
-/** Lets the event loop receive requests, sooner than `setImmediate` would, and with less delay than
- * a timer. */
+/** Lets the event loop receive requests. With `setImmediate`, requests would wait longer; with a
+ * timer, reading would be slower. */
 function loopTurn(): Promise<void> {
   return new Promise((resolve) => {
     onLoopTurn = resolve;

@@ -63,8 +63,8 @@ interface FoundBorders {
   readonly header: number;
 }
 
-/** Finds out where a file may be divided. Reads CSV and TSV until no column can be JSON, often to
- * the end, unless the options name these columns. */
+/** Finds out where a file may be divided. Unless the options name the JSON columns of CSV or TSV,
+ * reads until no column can be JSON, often to the end. */
 export async function divisibleOf(
   path: string,
   name: string,

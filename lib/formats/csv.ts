@@ -195,9 +195,9 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the delimiter that
- * gives the largest share of rows as many cells as the header has and, among equals, the most cells.
- * A character that only the header contains is part of its names. */
+/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the delimiter with
+ * which the largest share of rows has as many cells as the header; among equals, the one with the
+ * most cells. A character that only the header contains is part of its names. */
 export async function detectDelimiter(
   path: string,
   name: string,

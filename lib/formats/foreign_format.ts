@@ -82,9 +82,9 @@ const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp]
 
 const PARQUET = lettersOfBinary("PAR1");
 
-/** Matches letters only before a control character that no text contains. Texts contain tabs, line
- * and page ends, and the escapes of terminals. Matches bytes as Latin-1: 0x80 to 0x9f are bytes of
- * UTF-8, as in `ORC’s`. */
+/** Matches a start with these letters if, anywhere after them, there is a control character other
+ * than those of texts: tabs, line and page ends, and the escapes of terminals. In bytes read as
+ * Latin-1, 0x80 to 0x9f are not control characters but parts of UTF-8, as in `ORC’s`. */
 function lettersOfBinary(letters: string): RegExp {
   return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t-\\r\\x1b\\x80-\\x9f]`, "u");
 }

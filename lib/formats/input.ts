@@ -70,8 +70,8 @@ export interface Input {
 }
 
 /**
- * Opens an input. Reads CSV and TSV until no column can be JSON, often to the end, unless
- * `jsonColumns` names these columns.
+ * Opens an input. Unless `jsonColumns` names the JSON columns of CSV or TSV, reads until no column
+ * can be JSON, often to the end.
  *
  * @param name The path that the user gave, for the format and for errors.
  * @param part The part to read, besides the header. @default all of the file
@@ -188,7 +188,8 @@ async function refuseRows(path: string, name: string): Promise<void> {
 }
 
 /** Whether the text is one JSON array, not JSON Lines with a list of messages per line. In JSON
- * Lines, the first line is complete JSON before other lines, or a list of objects with roles. */
+ * Lines, the first line begins a list of objects with roles, or is complete JSON and another line
+ * follows. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;

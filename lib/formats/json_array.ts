@@ -34,7 +34,7 @@ export interface JsonArrayOptions {
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads elements. `Line.number` counts from 1, error messages count from 0. */
+/** Reads elements. `Line.number` counts from 1, and error messages count from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,

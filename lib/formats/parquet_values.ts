@@ -31,7 +31,8 @@ export type ExactLeafType =
   | { readonly kind: "double" }
   | { readonly kind: "uint64" };
 
-/** The type of a map's values. Rows do not show it, because the keys of a map are data. */
+/** The type of a map's values. Includes types that JSON text shows: in rows, a map looks like a
+ * struct, and the fields of a struct need not have one type. */
 export type ValueType =
   | { readonly kind: "string" | "boolean" | "int64" | "json" }
   | Exclude<ExactType, { readonly kind: "list" | "struct" }>

@@ -88,7 +88,7 @@ function columnTypeOf(type: ValueType): ColumnType {
 }
 
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
-/** JSON, if some numbers fit into neither an int64 nor a double. */
+/** A column of numbers has the kind `json` if neither int64 nor double can hold all of them. */
 const NUMBER_OR_JSON: ReadonlySet<string> = new Set(["int64", "double", "null", "json"]);
 /** The kinds found in rows that each exact type may replace. */
 const ROW_KINDS = {
