@@ -58,7 +58,7 @@ export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
 export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
-  /** The user's fields that the page can show as columns, those in the index first. */
+  /** The user's fields that the page can show, those with a column in the index first. */
   readonly own: readonly string[];
   /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];

@@ -54,18 +54,21 @@ export const NAME_FIELDS = {
 /**
  * A getter that reads the field from the columns; undefined if lines must be read.
  *
- * @param mayRound Whether numbers beyond 2^53 may be rounded, as they may for sorting.
+ * @param mayApproximate Whether values may be approximate, as they may for sorting: numbers beyond
+ * 2^53 may be rounded, and null may be taken for a missing field.
  */
 export function getterOf(
   table: Table,
   path: readonly string[],
-  mayRound = false,
+  mayApproximate = false,
 ): Getter | undefined {
   const builtIn = builtInGetter(table, path);
   if (!table.fieldNames.has(path[0])) return builtIn;
-  const own = ownGetter(table, path, mayRound);
+  const own = ownGetter(table, path, mayApproximate);
   if (own === undefined || builtIn === undefined) return undefined;
   if (builtIn === ABSENT) return own;
+  // Numbers without codes do not tell null from a missing field, whose value is that of `builtIn`.
+  if (own.codes === undefined && !mayApproximate) return undefined;
   return {
     valueAt: (row) => {
       // A row's own field takes precedence, even if it is null.

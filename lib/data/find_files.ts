@@ -93,8 +93,8 @@ const OTHER_FORMATS: Readonly<Partial<Record<InputFormat, string>>> = {
 };
 
 /**
- * Refuses results in formats other than JSON Lines: read line by line, few of their lines would be
- * rows. Does nothing if the file cannot be read, or is not a regular file.
+ * Refuses results in formats other than JSON Lines, because few of their lines would be rows. Does
+ * nothing if the file cannot be read, or is not a regular file.
  *
  * @throws {UsageError} If the file has another format.
  */

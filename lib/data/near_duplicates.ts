@@ -225,7 +225,7 @@ export class NearDuplicates {
     // does not justify reading both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
-    // The check above comes first: it joins equal samples of one row, so their copies share a group.
+    // The check above comes first: it joins equal samples of a row, so their copies share a group.
     if (this.#texts.areSamplesOfOneRow(this.#rows[a], this.#rows[b])) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);

@@ -140,7 +140,7 @@ function holdsPlainEscapes({ text }: BlockText): boolean {
 }
 
 /** Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
- * two equal k and s, and the last one begins with i in lower case. */
+ * two equal k and s, and the lower case of the last one begins with i. */
 function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
   if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;
   return !isAscii &&

@@ -180,7 +180,7 @@ export function rowDetail(
 
 const SAMPLES_AT_ONCE = 50;
 
-/** Reads up to 50 results of the input row of `row`; by default, the group that contains `row`. */
+/** Reads up to 50 results of the input row of `row`; by default, a range that includes `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,

@@ -29,7 +29,7 @@ function readingFrom(path: string, command: string, redirection = ""): string {
   return `${/^z/i.test(extension) ? "zstd" : "gzip"} -dc ${word} | ${command}`;
 }
 
-/** The compressions that Retort reads. */
+/** Extensions of the compressions that Retort reads. */
 const COMPRESSED = /\.(gz|zstd?)$/i;
 
 /** Encodings of text, with their names in PowerShell. `UTF-16` and `UTF-32` need a byte order mark:

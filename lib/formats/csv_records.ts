@@ -10,7 +10,7 @@ import { SourceError } from "../errors.ts";
 export interface RecordOptions {
   readonly name: string;
   readonly delimiter: string;
-  /** The number of the row before this part of a file. @default the number of the header */
+  /** The number of the last row before this part of a file. @default the number of the header */
   readonly linesBefore?: number;
 }
 

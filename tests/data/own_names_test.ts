@@ -109,6 +109,21 @@ Deno.test("own names: a cost of -1 is unknown in columns, lines and commands, an
   index.close();
 });
 
+Deno.test("own names: null among many numbers is a value, too", async () => {
+  await using dir = await tempDir();
+  const lines = Array.from({ length: 60 }, (_, number) =>
+    resultLine({
+      uid: String(number),
+      own: number === 0 ? {} : { attempts: number === 1 ? null : number },
+    }));
+  const { index } = await openServer(dir, lines.join(""));
+  const uids = (where: string) =>
+    [...selectRows(index, where)].map((row) => JSON.parse(index.textAt(row)).uid);
+  assertEquals(uids("attempts == null"), ["1"]);
+  assertEquals(uids("attempts == 1"), ["0"]);
+  index.close();
+});
+
 Deno.test("own names: columns and lines give Retort's fields the same values", async () => {
   await using dir = await tempDir();
   const own = Object.fromEntries(
