@@ -44,7 +44,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
       // A switch that was not given differs from one that was turned off.
       default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
       unknown: (word, name) => {
-        throw unknownFlag(name, word, command);
+        throw rejectedFlag(name, word, command);
       },
     },
   );
@@ -53,7 +53,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     const isDefault = value === true &&
       commandFlags.some((flag) => flag.isOnByDefault && flag.name === name);
-    if (isDefault) throw unknownFlag(name, `--${name}`, command);
+    if (isDefault) throw rejectedFlag(name, `--${name}`, command);
     flags.set(name, value);
   }
   return { command, inputs, flags };
@@ -81,6 +81,7 @@ function normalized(args: readonly string[], flags: readonly Flag[]): string[] {
 function longFlag(word: string, rest: string[], flags: readonly Flag[]): string {
   const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
   const flag = flags.find((flag) => typedName(flag) === name);
+  // Without the value, which may be a secret: the message shows this word.
   if (flag === undefined) return name === "" ? word : `--${name}`;
   if (flag.value !== undefined) return withValue(flag, `--${name}`, value, rest);
   if (value === undefined) return word;
@@ -169,7 +170,7 @@ function canOnlyBeValue(name: string, text: string): boolean {
   return text.split(",").every(isPart);
 }
 
-function unknownFlag(name: string, word: string, command: Command): UsageError {
+function rejectedFlag(name: string, word: string, command: Command): UsageError {
   // `parseArgs` passes the whole word. For `-abc`, the message names only the unknown letter.
   const rawName = word.startsWith("--") ? word : `-${name}`;
   if (/^(api[-_]?)?key$|^token$/.test(name)) {

@@ -19,16 +19,28 @@ interface Phrases {
   /** Sentences that may follow a refusal: they offer other help, or give the reason. An answer with
    * any other sentence is kept. */
   readonly closings: RegExp;
-  /** The source of an expression for phrases near the start of a refusal. It may match other
-   * answers, too, because marked answers are kept. */
+  /** The source of a regular expression for phrases near the start of a refusal. False positives
+   * are acceptable, because marked answers are kept. */
   readonly marks: string;
 }
+
+const ENGLISH_APOLOGY =
+  /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?/;
+const ENGLISH_CANNOT =
+  /i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b/;
+/** Not "I can't help thinking" or "I can't not". */
+const ENGLISH_IDIOM = /(?! help (?:but|thinking|noticing|feeling|wondering)\b)(?! not\b)/;
+const ENGLISH_TASK =
+  /\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue with|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/;
 
 const LANGUAGES: Readonly<Record<string, Phrases>> = {
   english: {
     openings: [
       // "I'm sorry, but I can't help with that", "I cannot assist with this request"
-      /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b(?! help (?:but|thinking|noticing|feeling|wondering)\b)(?! not\b)[^.!?:;\n]{0,60}?\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue with|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/,
+      new RegExp(
+        `${ENGLISH_APOLOGY.source}${ENGLISH_CANNOT.source}${ENGLISH_IDIOM.source}` +
+          `[^.!?:;\\n]{0,60}?${ENGLISH_TASK.source}`,
+      ),
       // "I must decline this request"
       /^(?:(?:i['’]?m|i am) sorry|sorry|unfortunately)?[,.]?\s*(?:but )?i (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b/,
       // "As an AI language model, I do not have"
@@ -115,7 +127,7 @@ const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
 /** Each mark in Latin letters contains one of these: testing for them first halves the time. */
-const FIRST_WORD =
+const MARK_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 /** Matches a letter of a mark in another script. */
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
@@ -151,6 +163,6 @@ function beginsLikeRefusal(response: string): boolean {
 /** Whether to mark an answer: it begins like a refusal, or one of the phrases is near its start. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
-  const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);
+  const mayMatch = MARK_WORD.test(start) || OTHER_LETTER.test(start);
   return (mayMatch && MARKS.test(start)) || beginsLikeRefusal(response);
 }

@@ -93,8 +93,8 @@ export interface Monitor extends Disposable {
    */
   readonly cookieName: string;
   /**
-   * Whether a user requested a retry of failed rows when the run is done. The code that starts the
-   * retry sets it to false.
+   * Whether a user has asked to retry the failed rows once the run is done. The code that starts
+   * the retry sets it to false.
    */
   retryWhenDone: boolean;
   /**
@@ -130,9 +130,9 @@ export interface ServedMonitor extends AsyncDisposable {
   /** The record and the app of the served monitor. */
   readonly monitor: Monitor;
   /**
-   * Closes the sockets of pages and the port, without waiting for pages. If no run is active, pages
-   * are notified that the run has ended. A page that has stopped reading keeps the runtime alive
-   * until its connection ends.
+   * Gives pages 100 ms to receive the last messages, then closes their sockets and the port. If no
+   * run is active, pages are notified that the run has ended. A page that has stopped reading keeps
+   * the runtime alive until its connection ends.
    */
   close(): Promise<void>;
 }
@@ -221,8 +221,8 @@ function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions)
   }
 }
 
-/** Time for which a page is considered open after a request. Pages send one about every 2 s. */
-const OPEN_MS = 10_000;
+/** Time after a request for which the data page counts as open. It sends one about every 2 s. */
+const DATA_PAGE_OPEN_MS = 10_000;
 
 class RunData implements AsyncDisposable {
   readonly program: string;
@@ -238,10 +238,11 @@ class RunData implements AsyncDisposable {
   }
 
   get isWatched(): boolean {
-    return this.#now() - this.#lastRequestMs < OPEN_MS;
+    return this.#now() - this.#lastRequestMs < DATA_PAGE_OPEN_MS;
   }
 
-  /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
+  /** Opens the data at the first call, and returns the same service from then on. Throws a
+   * `UsageError` until the run creates its output. */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();
     const paths = this.#paths;

@@ -40,7 +40,7 @@ export const FLAGS = [
     title: "Cut off",
     help:
       "The finish reason is the token limit or the context window, a code block or \\boxed{ is not " +
-      "closed, or the last sentence of a longer answer has no end",
+      "closed, or an answer of 200 or more characters ends within a sentence",
   },
   {
     name: "think_leak",
@@ -51,8 +51,8 @@ export const FLAGS = [
     name: "script",
     title: "Other script",
     help:
-      "The answer is written in a different script from the prompt, or has letters of a script " +
-      "that the prompt lacks",
+      "Most letters of the answer are of a script that the prompt hardly uses, or over 5 % are of one " +
+      "that it does not use (not Latin or Greek)",
   },
   {
     name: "invalid_json",
@@ -111,10 +111,10 @@ export const LONG_ANSWER_CHARS = 64;
 
 const SHORT_CHARS = 10;
 
-/** Minimum length of all rounds of a loop together, in UTF-16 units. */
+/** Minimum length of all repetitions in a loop together, in UTF-16 units. */
 const MIN_LOOP_CHARS = 120;
-const MIN_ROUNDS = 4;
-const MAX_ROUND_CHARS = 400;
+const MIN_REPETITIONS = 4;
+const MAX_PERIOD_CHARS = 400;
 /** Length of a probe: a piece of the text that is searched for in the characters before it. */
 const PROBE_CHARS = 24;
 const MIN_PROBES = 5;
@@ -128,15 +128,15 @@ function holdsLoop(text: string): boolean {
   for (let probe = 1; probe <= probeCount; probe++) {
     const start = Math.floor((text.length - PROBE_CHARS) * probe / probeCount);
     const pattern = text.slice(start, start + PROBE_CHARS);
-    const first = text.indexOf(pattern, Math.max(0, start - MAX_ROUND_CHARS));
+    const first = text.indexOf(pattern, Math.max(0, start - MAX_PERIOD_CHARS));
     if (first >= start) continue;
-    // If rounds are short, the first occurrence is several rounds before the probe. So try the
-    // distance between the first two occurrences. If a round contains the pattern twice, this is
-    // less than a round. So also try the distance from the first occurrence to the probe.
-    const round = text.indexOf(pattern, first + 1) - first;
+    // If the period is short, the first occurrence is several periods before the probe. So try the
+    // distance between the first two occurrences. If the repeated text contains the pattern twice,
+    // this is less than a period. So also try the distance from the first occurrence to the probe.
+    const period = text.indexOf(pattern, first + 1) - first;
     if (
-      repeatsAround(text, start, round) ||
-      (first + round < start && repeatsAround(text, start, start - first))
+      repeatsAround(text, start, period) ||
+      (first + period < start && repeatsAround(text, start, start - first))
     ) {
       return true;
     }
@@ -144,27 +144,30 @@ function holdsLoop(text: string): boolean {
   return false;
 }
 
-/** Whether the text around an index repeats itself in rounds of `round` characters. */
-function repeatsAround(text: string, index: number, round: number): boolean {
-  // All rounds but the first equal the text one round earlier.
-  const minEqual = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
-  if (minEqual + round > text.length) return false;
+/** Whether the text around an index repeats itself every `period` characters. */
+function repeatsAround(text: string, index: number, period: number): boolean {
+  // All repetitions but the first equal the text one period earlier.
+  const minEqual = Math.max(MIN_LOOP_CHARS, period * MIN_REPETITIONS) - period;
+  if (minEqual + period > text.length) return false;
   const half = Math.ceil(minEqual / 2);
   // At least half of a loop is on one side of the index. Most texts fail this test.
-  if (!equalsBefore(text, index, half, round) && !equalsBefore(text, index - half, half, round)) {
+  if (
+    !equalsEarlier(text, index, half, period) && !equalsEarlier(text, index - half, half, period)
+  ) {
     return false;
   }
   let start = index, end = index;
-  while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
+  while (start > period && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - period)) {
     if (end - --start >= minEqual) return true;
   }
-  while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - round)) {
+  while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - period)) {
     if (++end - start >= minEqual) return true;
   }
   return false;
 }
 
-function equalsBefore(text: string, from: number, length: number, distance: number): boolean {
+/** Whether `length` characters from `from` equal those that begin `distance` characters earlier. */
+function equalsEarlier(text: string, from: number, length: number, distance: number): boolean {
   const to = from + length;
   return from >= distance && to <= text.length &&
     text.slice(from, to) === text.slice(from - distance, to - distance);
@@ -178,12 +181,15 @@ const MIN_LAST_LINE_LENGTH = 60;
 function looksCutOff(text: string): boolean {
   if (hasOpenFence(text) || hasOpenBox(text)) return true;
   if (text.length < MIN_PROSE_LENGTH) return false;
-  if (!isLetter(text.charCodeAt(text.length - 1)) && !",;:([{-–—、，（".includes(text.at(-1)!)) {
+  if (
+    !isLetterOutsideCjk(text.charCodeAt(text.length - 1)) &&
+    !",;:([{-–—、，（".includes(text.at(-1)!)
+  ) {
     return false;
   }
   const line = text.slice(text.lastIndexOf("\n") + 1);
-  // Headings, table cells and list items end without a full stop, and so does every sentence of
-  // some texts.
+  // Headings, table cells and list items end without a full stop. In a text without any full stop,
+  // such as a poem, a missing one means nothing.
   return line.length >= MIN_LAST_LINE_LENGTH && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
 }
@@ -196,7 +202,7 @@ function hasOpenFence(text: string): boolean {
 }
 
 /** Whether a character is a letter of a script other than Chinese, Japanese and Korean. */
-function isLetter(code: number): boolean {
+function isLetterOutsideCjk(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
     (code >= 0xc0 && code < 0x3000 && /[\p{L}\p{M}]/u.test(String.fromCharCode(code)));
 }
@@ -232,9 +238,9 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether over half of the answer's letters (for Latin and Greek, over 80 %) are of a script with
- * under 20 % of the prompt's letters. If the prompt lacks the script, and it is neither Latin nor
- * Greek, over 5 % suffice. Compares samples of both texts; false if either has few letters.
+ * Whether over half of the answer's letters (for Latin and Greek, over 80 %) are of a script that
+ * has under 20 % of the prompt's letters. If the prompt lacks the script, and it is neither Latin
+ * nor Greek, over 5 % suffice. Compares samples of both texts; false if either has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;

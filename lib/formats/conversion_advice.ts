@@ -1,28 +1,30 @@
 /**
- * Advice on how to convert or unpack a file in another format, as commands that users can paste.
+ * Advice on how to convert or unpack a file in another format, as commands that users can paste
+ * into a POSIX shell or, for UTF-16 and UTF-32 on Windows, into PowerShell.
  *
  * @module
  */
 
-import { posixWord } from "../printable.ts";
+import { posixWord, shellWord } from "../printable.ts";
 
 export const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
 
 const STANDARD_INPUT = "-";
 
 /** Many formats are zip archives with another extension. */
-export function fromZip(path: string): string {
+export function zipAdvice(path: string): string {
   const isPlainZip = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
-  return isPlainZip ? unpackedWith("unzip -p")(path) : TO_JSON_LINES;
+  return isPlainZip ? unpackAdvice("unzip -p")(path) : TO_JSON_LINES;
 }
 
-export function withJq(path: string, filter: string): string {
+export function jqAdvice(path: string, filter: string): string {
   const command = readingFrom(path, `jq -c ${filter}`);
   return `Convert it: ${command} > ${pathWord(nameInJsonLines(path))}`;
 }
 
-/** Adds the file to a command that reads it. A file with the extension of a compression is
- * decompressed. */
+/** Completes a command with the file that it reads. A file named `.gz`, `.zst` or `.zstd` is
+ * decompressed and piped in.
+ * @param redirection `"< "` for a command that reads only standard input. */
 function readingFrom(path: string, command: string, redirection = ""): string {
   const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
   if (extension === undefined) return `${command} ${redirection}${word}`;
@@ -45,27 +47,31 @@ const POWERSHELL_NAMES = {
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
 
 /** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */
-export function fromUnicode(
+export function unicodeAdvice(
   encoding: keyof typeof POWERSHELL_NAMES,
   isWindows = IS_WINDOWS,
 ): (path: string) => string {
   return (path) => {
-    const to = pathWord(nameBeside(path));
     if (!isWindows) {
-      return `Convert it: ${readingFrom(path, `iconv -f ${encoding} -t UTF-8`)} > ${to}`;
+      const command = readingFrom(path, `iconv -f ${encoding} -t UTF-8`);
+      return `Convert it: ${command} > ${pathWord(nameBeside(path))}`;
     }
-    const name = POWERSHELL_NAMES[encoding];
-    return `Convert it in PowerShell: Get-Content -Encoding ${name} ${pathWord(path)} | ` +
-      `Set-Content -Encoding UTF8 ${to}`;
+    // PowerShell has no command that decompresses.
+    const plain = path.replace(COMPRESSED, "");
+    const [from, to] = [plain, nameBeside(plain)].map(powershellWord);
+    return `${plain === path ? "Convert it" : "Decompress it, then convert it"} in PowerShell: ` +
+      `Get-Content -Encoding ${
+        POWERSHELL_NAMES[encoding]
+      } ${from} | Set-Content -Encoding UTF8 ${to}`;
   };
 }
 
-export function toLineFeeds(path: string): string {
+export function lineEndAdvice(path: string): string {
   const command = readingFrom(path, "tr '\\r' '\\n'", "< ");
   return `Convert it: ${command} > ${pathWord(nameBeside(path))}`;
 }
 
-export function unpackedWith(command: string): (path: string) => string {
+export function unpackAdvice(command: string): (path: string) => string {
   return (path) => {
     // `command` would only decompress the archive, not extract its files.
     const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
@@ -77,7 +83,7 @@ const TAR_NAME = /\.(?:tar\.\w{1,5}|t[bglx]z2?)$/i;
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
-/** Names of single compressed files. */
+/** Extensions of compressions that hold one file, unlike an archive. */
 const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
 
 /** Returns `x.2.csv` for `x.csv`, and `x.csv` for `x.csv.gz`. */
@@ -88,7 +94,8 @@ function nameBeside(path: string): string {
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** Returns `x.csv` for `x.csv.xz`, and `x` for `x.xz`, whose content is not known. */
+/** Returns `x.csv` for `x.csv.xz`. If the name does not show the content, returns `x` for `x.xz`,
+ * and `x.jsonl` for the archives `x.zip` and `x.tgz`. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;
@@ -105,4 +112,8 @@ function nameInJsonLines(path: string): string {
 
 function pathWord(path: string): string {
   return path === STANDARD_INPUT ? "FILE" : posixWord(path);
+}
+
+function powershellWord(path: string): string {
+  return path === STANDARD_INPUT ? "FILE" : shellWord(path, "windows");
 }

@@ -9,12 +9,12 @@ import { SourceError } from "../errors.ts";
 import { parsedJson } from "../json.ts";
 import { filterOf, tableFilter } from "../jq_filters.ts";
 import {
-  fromUnicode,
-  fromZip,
+  jqAdvice,
+  lineEndAdvice,
   TO_JSON_LINES,
-  toLineFeeds,
-  unpackedWith,
-  withJq,
+  unicodeAdvice,
+  unpackAdvice,
+  zipAdvice,
 } from "./conversion_advice.ts";
 
 /** The error for a format that Retort does not read. */
@@ -41,16 +41,16 @@ const NOT_WRITTEN = "It was not written completely: copy or download it again";
 /** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, hardly any
  * text has the bytes that follow. */
 const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
-  ["compressed with xz", unpackedWith("xz -dc"), "\xfd7zXZ\0"],
-  ["a zip archive", fromZip, "PK\x03\x04"],
+  ["compressed with xz", unpackAdvice("xz -dc"), "\xfd7zXZ\0"],
+  ["a zip archive", zipAdvice, "PK\x03\x04"],
   ["an empty zip archive", OTHER_FILE, "PK\x05\x06"],
-  ["compressed with zstd", unpackedWith("zstd -dc"), "\x28\xb5\x2f\xfd"],
-  ["compressed with lzma", unpackedWith("xz -dc"), "\x5d\0\0"],
-  ["compressed with zlib", unpackedWith("pigz -dcz"), "x\x01", "x\x9c", "x\xda"],
-  ["compressed with lz4", unpackedWith("lz4 -dc"), "\x04\x22\x4d\x18"],
-  ["a 7z archive", unpackedWith("7z x -so"), "7z\xbc\xaf\x27\x1c"],
-  ["a rar archive", unpackedWith("unrar p -inul"), "Rar!\x1a"],
-  ["compressed with gzip", unpackedWith("gzip -dc"), "\x1f\x8b"],
+  ["compressed with zstd", unpackAdvice("zstd -dc"), "\x28\xb5\x2f\xfd"],
+  ["compressed with lzma", unpackAdvice("xz -dc"), "\x5d\0\0"],
+  ["compressed with zlib", unpackAdvice("pigz -dcz"), "x\x01", "x\x9c", "x\xda"],
+  ["compressed with lz4", unpackAdvice("lz4 -dc"), "\x04\x22\x4d\x18"],
+  ["a 7z archive", unpackAdvice("7z x -so"), "7z\xbc\xaf\x27\x1c"],
+  ["a rar archive", unpackAdvice("unrar p -inul"), "Rar!\x1a"],
+  ["compressed with gzip", unpackAdvice("gzip -dc"), "\x1f\x8b"],
   ["an Arrow file", TO_JSON_LINES, "ARROW1\0"],
   ["an Arrow stream", TO_JSON_LINES, "\xff\xff\xff\xff"],
   ["an Avro file", TO_JSON_LINES, "Obj\x01"],
@@ -61,8 +61,8 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["an Excel or Word file", TO_JSON_LINES, "\xd0\xcf\x11\xe0"],
   ["an image", OTHER_FILE, "\x89PNG", "\xff\xd8\xff"],
   ["a model", OTHER_FILE, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
-  ["UTF-32 text", fromUnicode("UTF-32"), "\xff\xfe\0\0", "\0\0\xfe\xff"],
-  ["UTF-16 text", fromUnicode("UTF-16"), "\xff\xfe", "\xfe\xff"],
+  ["UTF-32 text", unicodeAdvice("UTF-32"), "\xff\xfe\0\0", "\0\0\xfe\xff"],
+  ["UTF-16 text", unicodeAdvice("UTF-16"), "\xff\xfe", "\xfe\xff"],
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
@@ -70,13 +70,13 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
  * with which a text may begin. */
 const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp])[] = [
   ["an ORC file", TO_JSON_LINES, lettersOfBinary("ORC")],
-  ["compressed with bzip2", unpackedWith("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
+  ["compressed with bzip2", unpackAdvice("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
   ["a PDF", TO_JSON_LINES, /^%PDF-\d\.\d\s*[\r\n]/],
   // The signature follows the metadata of the first file.
-  ["a tar archive", unpackedWith("tar -xOf"), /^[^]{257}ustar/],
+  ["a tar archive", unpackAdvice("tar -xOf"), /^[^]{257}ustar/],
   // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
-  ["UTF-16 text", fromUnicode("UTF-16LE"), /^\s*(?:[^\0]\0){2}/],
-  ["UTF-16 text", fromUnicode("UTF-16BE"), /^(?:\0[^\0]){2}/],
+  ["UTF-16 text", unicodeAdvice("UTF-16LE"), /^\s*(?:[^\0]\0){2}/],
+  ["UTF-16 text", unicodeAdvice("UTF-16BE"), /^(?:\0[^\0]){2}/],
   ["filled with NUL bytes", NOT_WRITTEN, /^\0+$/],
 ];
 
@@ -98,11 +98,11 @@ const START_BYTES = 512;
 
 /** @param outer The compression of the file, which contains compressed bytes. */
 export function compressedTwice(path: string, outer: "gzip" | "zstd"): SourceError {
-  return foreignError(path, "compressed twice", unpackedWith(`${outer} -dc`)(path));
+  return foreignError(path, "compressed twice", unpackAdvice(`${outer} -dc`)(path));
 }
 
 export function needsDictionary(path: string): SourceError {
-  const advice = unpackedWith("zstd -dc -D DICTIONARY")(path);
+  const advice = unpackAdvice("zstd -dc -D DICTIONARY")(path);
   return foreignError(path, "compressed with a zstd dictionary", advice);
 }
 
@@ -121,7 +121,7 @@ function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[
     SIGNATURES.find(([, , ...starts]) => starts.some((each) => text.startsWith(each))) ??
       PATTERNS.find(([, , pattern]) => pattern.test(text));
   if (known !== undefined || !hasOnlyCarriageReturns(start)) return known;
-  return ["text whose lines end with a carriage return alone", toLineFeeds];
+  return ["text whose lines end with a carriage return alone", lineEndAdvice];
 }
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
@@ -147,7 +147,7 @@ export function foreignText(
   const foreign = (what: string, advice: string) => foreignError(path, what, advice);
   if (/^(\/\/|\/\*)/.test(line)) return foreign("JSON with comments", "Remove the comments");
   const filter = isOnlyLine ? tableFilter(line) : undefined;
-  if (filter !== undefined) return foreign("a table in one JSON object", withJq(path, filter));
+  if (filter !== undefined) return foreign("a table in one JSON object", jqAdvice(path, filter));
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     const advice = "The download returned a web page instead of the file: download it again";
     return foreign("a web page", advice);
@@ -158,12 +158,12 @@ export function foreignText(
   if (line.startsWith("[") && !isMessageArray(line)) {
     return isOnlyLine || parsedJson(line) === undefined
       ? readableError(path, "a JSON array", "json")
-      : foreign("JSON Lines of arrays, not of objects", withJq(path, "'.[]'"));
+      : foreign("JSON Lines of arrays, not of objects", jqAdvice(path, "'.[]'"));
   }
   // A complete object and a comma are an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
-    return foreign("JSON over several lines", withJq(path, filterOf(text)));
+    return foreign("JSON over several lines", jqAdvice(path, filterOf(text)));
   }
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isAbsolute } from "../deps/std_path.ts";
 import { SourceError, UsageError } from "../errors.ts";
 import {
   endsWithSeparator,
@@ -34,7 +35,7 @@ import {
   type OutputFiles,
   writeRunFile,
 } from "../run/mod.ts";
-import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
+import { IdTable, readIndex } from "../index/mod.ts";
 import { shellWord } from "../printable.ts";
 import { dropLines, LineSet } from "../sink/mod.ts";
 import { fewestSamples, limitOf, type MergeRun } from "./find_runs.ts";
@@ -58,17 +59,17 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   requireOptions("merge", options, ["outputs", "output"], MERGE_RULES);
   const { partial = false, tidy = false, proof = true } = options;
   if (tidy && (partial || !proof)) {
-    const [flag, end] = partial
+    const [otherFlag, condition] = partial
       ? ["--partial", "all rows are there"]
       : ["--no-proof", "the merge is proven"];
     throw new UsageError(
-      `Cannot use --tidy with ${flag}: shards are moved only once ${end}. Leave --tidy out, and name ` +
-        "a file in another folder",
+      `Cannot use --tidy with ${otherFlag}: shards are moved only once ${condition}. Leave --tidy ` +
+        "out, and name a file in another folder",
     );
   }
   const outputs = pathsOf(options.outputs);
   if (outputs.length === 0) {
-    throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
+    throw new UsageError("Cannot merge: no runs are named. Name their outputs");
   }
   const files = await outputFiles(pathOf(options.output));
   // Called before the wait, which may take days.
@@ -85,6 +86,7 @@ async function mergeReady(
 ): Promise<MergeReport> {
   const { partial = false, proof = true } = options;
   if (proof) checkComparable(runs);
+  // Empty shards, and shards beyond the limit, need not have run.
   const expectedRuns = runs.filter((run) =>
     run.runFileProblem !== undefined ||
     (run.pieces.length > 0 && limitOf(run, options.limit ?? Infinity) > 0)
@@ -126,24 +128,28 @@ async function outputFiles(output: string): Promise<OutputFiles> {
 async function checkInputs(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     if (await exists(path)) continue;
+    const problem = isAbsolute(path)
+      ? "no such file. Put it back"
+      : `no such file in "${Deno.cwd()}". Merge in the folder that the runs were started in`;
     throw new SourceError(
-      `Cannot read the input "${path}": no such file in "${Deno.cwd()}". Merge in the folder that the ` +
-        "runs were started in, or add --no-proof to join results without their inputs",
+      `Cannot read the input "${path}": ${problem}, or add --no-proof to join results without their ` +
+        "inputs",
       { path },
     );
   }
 }
 
 function checkComparable(runs: readonly MergeRun[]): void {
-  const first = runWithSchema(runs);
+  const first = runToCompareWith(runs);
   if (first === undefined) return;
   const others = runs.filter((run) => run !== first && run.runFile !== undefined);
   const identityOf = ({ runFile }: MergeRun) => ({ ...runFile!.identity, shards: null });
   for (const other of others) {
-    const differences = identityDifferences(identityOf(first), identityOf(other));
+    const names: [string, string] = ["in the first", "in the second"];
+    const differences = identityDifferences(identityOf(first), identityOf(other), [], names);
     if (differences.length === 0) continue;
     throw new UsageError(
-      `Cannot merge "${first.files.results}" (before) and "${other.files.results}" (now): their answers ` +
+      `Cannot merge "${first.files.results}" and "${other.files.results}": their answers ` +
         `were made with different settings\n${differences.join("\n")}\n` +
         "Merge runs with the same settings, or add --no-proof to have both in one file",
     );
@@ -157,9 +163,9 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** The first run whose run file states the JSON Schema, which earlier versions did not write. If
- * there is none, the first run with a run file. */
-function runWithSchema(runs: readonly MergeRun[]): MergeRun | undefined {
+/** Returns the first run whose run file states the JSON Schema, which earlier versions did not
+ * write. If there is none, returns the first run with a run file. */
+function runToCompareWith(runs: readonly MergeRun[]): MergeRun | undefined {
   return runs.find(({ runFile }) => runFile?.identity.json_schema !== undefined) ??
     runs.find(({ runFile }) => runFile !== undefined);
 }
@@ -181,11 +187,12 @@ async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
 
 async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<string> {
   return await hasContent(results)
-    ? `there is no "${runJson}", but "${results}" holds answers: running it again keeps them`
+    ? `it has answers in "${results}", but no "${runJson}". Running it again keeps them`
     : `there is no "${runJson}": it has not run`;
 }
 
-/** The problem of a run that has not ended. If the merge reads rows, `MergePass` reports it. */
+/** The problem of a run that has not ended, for a merge that ends before it reads rows. Otherwise,
+ * `MergePass` reports it. */
 function notEndedProblem({ name, runFile }: MergeRun): MergeProblem[] {
   // A merged output has no summary, either.
   if (runFile?.summary !== null || runFile.merged !== undefined) return [];
@@ -211,6 +218,7 @@ async function mergeProven(
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const pass = new MergePass(runs, output, { isPartial: partial, signal });
   for (const run of runs) await pass.add(run, limitOf(run, limit));
+  // A run file that states pending rows has already been reported.
   const isNew = ({ run, kind }: MergeProblem) =>
     kind !== "unfinished" || !knownProblems.some((known) => known.run === run);
   const problems = [...knownProblems, ...pass.report.problems.filter(isNew)];
@@ -233,12 +241,12 @@ async function mergeProven(
   return { ...report, ...paths, movedFolders, movedTo: movedFolders.at(-1) ?? null };
 }
 
+/** Removes the failures of rows that have a result in a later run. */
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
   if (recovered.size === 0) return;
   const droppedLines = new LineSet();
   using table = new IdTable();
-  const count = await readIndex({ path, kind: "failures" }, table, (slot, line) => {
-    table.set(slot, HAS_FAILURE);
+  const count = await readIndex({ path, kind: "failures" }, table, (_slot, line) => {
     if (recovered.has(line.uid())) droppedLines.add(line.number);
   });
   await dropLines(path, droppedLines, count);
@@ -258,7 +266,7 @@ async function writeMergedRunFile(
     ...first,
     input: inputs.join(", "),
     inputs: inputs.length > 1 ? inputs : undefined,
-    identity: { ...runWithSchema(runs)!.runFile!.identity, shards: null },
+    identity: { ...runToCompareWith(runs)!.runFile!.identity, shards: null },
     rows: { ...first.rows, samples: fewestSamples(runs) },
     teacher: [...new Set(runFiles.map(({ teacher }) => teacher))].join(", "),
     params: Object.assign({}, ...runFiles.map(({ params }) => params)),

@@ -1,6 +1,6 @@
 /**
- * All inputs of a run: one job for each file, or one job for a shard or for several files with one
- * output.
+ * All inputs of a run: one job for each input file. A shard, or several files with one output, is
+ * one job.
  *
  * If there are at most 64 outputs, all stay open, each with its own lock. If there are more, all
  * share one lock, and each file is opened when a line arrives for it. So 10,000 outputs take fewer
@@ -53,8 +53,9 @@ export interface RunSetup {
 }
 
 export interface JobOptions extends RunSetup {
-  /** Whether the rows of a small input stay in memory for the second pass: not with several outputs
-   * (`InputSequenceOptions.keepsRows`), and not for a preview, which ends after the first pass. */
+  /** Whether the rows of a small input stay in memory for the second pass. False with several
+   * outputs, whose rows would all be in memory at once, and for a preview, which has no second
+   * pass. */
   readonly keepsRows: boolean;
   /** Maximum number of rows; `Infinity` without a limit. */
   readonly limit: number;
@@ -136,7 +137,7 @@ export class Jobs {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
-    // If there are many outputs, the status file alone shows whether a run is active.
+    // Reading thousands of results files would take time. Their run also writes its status file.
     const results = this.areMany ? [] : files.map(({ results }) => results);
     const hasWaited = await refuseRunElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,
@@ -160,7 +161,7 @@ export class Jobs {
 
   /** Throws if the same rows are sent or answered elsewhere: by a run that divides the input
    * differently or not at all, or in the output of a merge. Called once the locks are held. */
-  async refuseOthers(): Promise<void> {
+  async refuseAnsweredElsewhere(): Promise<void> {
     const { options: { input, output, shard }, signal } = this.#setup;
     const outputs = this.list.map(({ files }) => files);
     if (this.shard === undefined) {
@@ -266,8 +267,9 @@ export async function makeJobs(setup: RunSetup, { writes }: { writes: boolean })
   return new Jobs(setup, [new Job(shardFiles.files, jobOptions)], shardFiles);
 }
 
-/** Throws if two outputs are one file, because their filesystem ignores case or how accents are
- * written. To find out, creates the lock files of both, and counts the names in their folder. */
+/** Throws if two outputs are one file, because their filesystem ignores case or Unicode
+ * normalization. To test that, creates the lock files of both, and counts the names in their
+ * folder. */
 export async function refuseSameNames(
   files: readonly OutputFiles[],
   list = namesIn,

@@ -56,7 +56,7 @@ export class Run {
       await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
       await this.#jobs.claim();
-      await this.#jobs.refuseOthers();
+      await this.#jobs.refuseAnsweredElsewhere();
       const hasReadInputs = await this.#jobs.preflight();
       if (!hasReadInputs) return this.#emitSummary(this.#summarize({ hasReadInputs }));
       this.#refuseProblems();

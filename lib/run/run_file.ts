@@ -277,6 +277,7 @@ export function identityDifferences(
   before: Identity,
   now: Identity,
   ignored: readonly (keyof Identity)[] = [],
+  [first, second] = ["before", "now"],
 ): string[] {
   const names = Object.keys(now) as (keyof Identity)[];
   return names.flatMap((name) => {
@@ -284,7 +285,7 @@ export function identityDifferences(
     // Earlier versions did not write the schema: it may have been the same.
     if (name === "json_schema" && before[name] === undefined) return [];
     const was = comparableText(before[name] ?? null), is = comparableText(now[name]);
-    return was === is ? [] : [`  ${name}: ${was} before, ${is} now`];
+    return was === is ? [] : [`  ${name}: ${was} ${first}, ${is} ${second}`];
   });
 }
 

@@ -63,7 +63,7 @@ export interface Verification {
   readonly samples: number;
   /** Answers for all rows: the sum of `succeeded`, `failed` and `pending`. */
   readonly total: number;
-  /** Answers that are results. */
+  /** Answers in the results file. */
   readonly succeeded: number;
   /** Answers that have failed permanently. */
   readonly failed: number;

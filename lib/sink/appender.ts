@@ -19,7 +19,7 @@ export interface JournalFile {
   /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
-  /** The size of the file when it was opened. It must have ended with a whole line. */
+  /** The size of the file when it was opened. The file must have ended with a whole line then. */
   readonly startSize: number;
   /** Whether `write` keeps its bytes: their memory must not be used again. @default false */
   readonly keepsBytes?: boolean;

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { fromUnicode } from "../../lib/formats/conversion_advice.ts";
+import { unicodeAdvice } from "../../lib/formats/conversion_advice.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { POSIX, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -69,9 +69,9 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "q.jsonl",
     utf16(ROWS, true),
     "UTF-16 text",
-    fromUnicode("UTF-16")("DIR/q.jsonl"),
+    unicodeAdvice("UTF-16")("DIR/q.jsonl"),
   ],
-  ["r.jsonl", utf16(ROWS, false), "UTF-16 text", fromUnicode("UTF-16LE")("DIR/r.jsonl")],
+  ["r.jsonl", utf16(ROWS, false), "UTF-16 text", unicodeAdvice("UTF-16LE")("DIR/r.jsonl")],
   ["s.jsonl", new Uint8Array(5_000), "filled with NUL bytes", "copy or download it again"],
   ["t.jsonl", "<!DOCTYPE html>\n<html>\n", "a web page", "download it again"],
   [

@@ -7,10 +7,11 @@ import {
   assertLess,
   assertMatch,
   assertRejects,
+  assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
-import { fromUnicode } from "../../lib/formats/conversion_advice.ts";
+import { unicodeAdvice } from "../../lib/formats/conversion_advice.ts";
 import { foreignText } from "../../lib/formats/foreign_format.ts";
 import { openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
@@ -451,14 +452,25 @@ for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
 
 Deno.test("the advice for UTF-16 text names a tool that the system has", () => {
   const [posix, windows] = [false, true].map((isWindows) =>
-    fromUnicode("UTF-16", isWindows)("my rows.jsonl")
+    unicodeAdvice("UTF-16", isWindows)("my rows.jsonl")
   );
   assertEquals(posix, "Convert it: iconv -f UTF-16 -t UTF-8 'my rows.jsonl' > 'my rows.2.jsonl'");
   assertEquals(
     windows,
-    "Convert it in PowerShell: Get-Content -Encoding Unicode 'my rows.jsonl' | " +
-      "Set-Content -Encoding UTF8 'my rows.2.jsonl'",
+    'Convert it in PowerShell: Get-Content -Encoding Unicode "my rows.jsonl" | ' +
+      'Set-Content -Encoding UTF8 "my rows.2.jsonl"',
   );
+});
+
+Deno.test("the advice for UTF-16 text on Windows can be pasted into PowerShell", () => {
+  const advice = unicodeAdvice("UTF-16", true);
+  assertEquals(
+    advice("x.csv.gz"),
+    "Decompress it, then convert it in PowerShell: Get-Content -Encoding Unicode x.csv | " +
+      "Set-Content -Encoding UTF8 x.2.csv",
+  );
+  assertStringIncludes(advice("it's.csv"), `Unicode "it's.csv" |`);
+  assertStringIncludes(advice("it's $5.csv"), "Unicode 'it''s $5.csv' |");
 });
 
 Deno.test("the jq command names the list of rows if only the beginning of a file is known", () => {

@@ -4,6 +4,7 @@ import type { Io } from "../../cli/io.ts";
 import { mergeCommand } from "../../cli/proof_commands.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { gzipSync } from "node:zlib";
+import { isAbsolute, relative } from "../../lib/deps/std_path.ts";
 import {
   assert,
   assertEquals,
@@ -144,7 +145,7 @@ Deno.test("a merge names runs without an end beside missing ones, and does not c
   const messages = problems.map(({ message }) => message.replaceAll(dir.root, ""));
   assertStringIncludes(
     messages[0],
-    '"/out/in-00001-of-00004.jsonl" holds answers: running it again keeps them',
+    'it has answers in "/out/in-00001-of-00004.jsonl", but no "/out/in-00001-of-00004.run.json"',
   );
   assertStringIncludes(messages[1], "it has not run");
   const again = await runShard(input, dir.path("out/"), { shard: { index: 1, count: 4 } });
@@ -742,7 +743,7 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   const outputs = [dir.path("a"), dir.path("b")];
   const output = await dir.write("all.jsonl", prompts(0, 1));
   const refused = await assertRejects(() => mergeRuns({ outputs, output }), UsageError);
-  assertStringIncludes(refused.message, "params: {} before");
+  assertStringIncludes(refused.message, "params: {} in the first");
   await assertRejects(() => mergeRuns({ outputs: outputs[0], output }), UsageError, "--replace");
   // Only the output of a merge is replaced.
   await assertRejects(
@@ -1440,4 +1441,25 @@ Deno.test("results without a run file, and missing inputs, are refused with advi
   await Deno.remove(a);
   await assertRejects(() => merge(true), SourceError, "or add --no-proof");
   assertEquals((await merge(false)).succeeded, 10);
+});
+
+Deno.test("a merge says what to do without an input, by an absolute and by a relative path", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", prompts(0, 6));
+  const inputs = [path, relative(Deno.cwd(), path)];
+  for (const [index, input] of inputs.entries()) {
+    await runShards(input, dir.path(`out${index}/`), 2);
+  }
+  await Deno.remove(path);
+  const messages = await Promise.all(inputs.map(async (_, index) => {
+    const options = { outputs: dir.path(`out${index}`), output: dir.path(`all${index}.jsonl`) };
+    return (await assertRejects(() => mergeRuns(options), SourceError)).message;
+  }));
+  for (const [index, input] of inputs.entries()) {
+    // On Windows, the folder may be on another drive than the current one.
+    const problem = isAbsolute(input)
+      ? "no such file. Put it back"
+      : `no such file in "${Deno.cwd()}". Merge in the folder that the runs were started in`;
+    assertStringIncludes(messages[index], `": ${problem}, or add --no-proof`);
+  }
 });

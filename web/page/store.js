@@ -71,8 +71,8 @@ export class RunStore {
   /** Zero of the run's time axis, in Unix milliseconds of the page's clock. */
   startMs = 0;
   /**
-   * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
-   * are sent, -Infinity if it began before the page knew of the run.
+   * When the run began to back off, in Unix milliseconds of the page's clock; undefined in other
+   * states, -Infinity if it began before the page knew of the run.
    * @type {number | undefined}
    */
   #waitsSinceMs;

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the data page shows: filter, sort order, columns and open row. Also the fields for search
- * and condition.
+ * What the data page shows: filter, sort order, columns and open row. Also holds the search bar,
+ * with the inputs for search and condition.
  *
  * @module
  */
@@ -50,6 +50,7 @@ export class ViewState {
     }
     const typed = this.where.trim();
     if (typed !== "") {
+      // `and` binds more strongly than `or`. Without `or`, parentheses would only add noise.
       parts.push(parts.length > 0 && /\bor\b|\|\|/i.test(typed) ? `(${typed})` : typed);
     }
     return parts.join(" and ");
