@@ -1,5 +1,5 @@
-/** What an answer is: how it ended, its assistant message in training data, and from which row and
- * sample its uid comes. @module */
+/** Answers: how they end, what their assistant messages in training data are, and which row and
+ * sample their uids stand for. @module */
 
 import { asText, isCutObject, isObject, parsedJson } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
@@ -76,16 +76,17 @@ export class Endings {
   }
 
   endingFor(completion: Completion, params: Params): Ending {
-    const ending = this.#endingForReason(completion.finishReason);
+    const ending = this.#acceptedEnding(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
     if (mayBeTruncated && hasReachedLimit(completion, params)) return "limit";
     return ending === "whole" && hasCutCall(completion) ? "limit" : ending;
   }
 
-  #endingForReason(finishReason: string | null | undefined): Ending {
+  /** The ending of a finish reason; `whole` if the user accepts the reason. */
+  #acceptedEnding(finishReason: string | null | undefined): Ending {
     // A custom teacher may omit the finish reason of complete answers.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
-    const ending = endingOf(finishReason);
+    const ending = endingOfReason(finishReason);
     // `acceptEndings` cannot make a truncated or filtered answer complete.
     const isAcceptable = ending === "unknown" || ending === "none" || ending === "broken";
     if (!isAcceptable || this.#acceptedReasons.size === 0) return ending;
@@ -94,7 +95,7 @@ export class Endings {
   }
 }
 
-export function endingOf(finishReason: string | null): Ending {
+export function endingOfReason(finishReason: string | null): Ending {
   if (finishReason === "stop") return "whole";
   if (typeof finishReason !== "string") return "none";
   const key = normalized(finishReason);
@@ -111,7 +112,7 @@ export function checkEndings(words: readonly string[]): void {
         `Cannot accept the ending ${shown} (--accept-ending): it must be a finish reason or "none"`,
       );
     }
-    const ending = endingOf(word);
+    const ending = endingOfReason(word);
     if (ending === "limit" || ending === "context" || ending === "filter") {
       const flaw = ending === "filter" ? "filtered" : "truncated";
       throw new RangeError(
@@ -127,7 +128,8 @@ export function isCounted(usage: Usage | null | undefined): usage is Usage {
   return usage !== null && usage !== undefined && usage.promptTokens + usage.completionTokens > 0;
 }
 
-/** Whether the answer used its whole token limit. It is then truncated, whatever the reason. */
+/** Whether the answer has exactly as many tokens as the limit. It is then truncated, even if the
+ * finish reason says that it is complete. More tokens mean that the teacher ignored the limit. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
@@ -186,8 +188,9 @@ const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
 
 /**
- * Splits the id of a line into the row's own id and what the run appended. A user's own id may be
- * `x#1`. If the run changed an id, the line also holds the original.
+ * Splits the id of a line into the row's own id and what the run appended. A user's own id may end
+ * like `x#1`, so the id alone is not enough. If the run changed an id, the line also holds the
+ * original.
  *
  * @param line A line of results or failures, with a `uid`.
  * @param uidFields The fields named by `--uid-field`. @default none
@@ -205,7 +208,7 @@ export function originOf(
   }
   const replaced = replacedFields(distill.replaced);
   const candidates = [
-    // The line's own `uid` is the id that the run made.
+    // Not `line.uid`: that is the id that the run made.
     ...uidFields.map((field) => replaced[field] ?? (field === "uid" ? undefined : line[field])),
     replaced.uid,
     line.custom_id,
@@ -224,7 +227,8 @@ function originIn(uid: string, inputUid: string): UidOrigin {
   return { inputUid, rowUid: inputUid + suffix, sample: Number(sample) };
 }
 
-/** The start of `uid` that is the id in a row's field; undefined if the field has another id. */
+/** Returns the id in a row's field as it is written in `uid`; undefined if `uid` was not made from
+ * it. */
 function inputUidIn(uid: string, candidate: unknown): string | undefined {
   // JavaScript changes numbers such as `1.0` and integers of 19 digits.
   const isNumber = typeof candidate === "number";

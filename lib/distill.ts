@@ -28,8 +28,9 @@ import { imagesIn, type RowImages } from "./source/mod.ts";
 /** Options of {@linkcode distill}: as in a `ResponseGenerator`, except that `validate` gets the
  * typed answer, and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
-  /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
-   * rejecting it; `false` rejects it without a reason, and an exception with its message. */
+  /** Keeps an answer if this returns `true` or nothing. If it returns a string, the answer is
+   * rejected for that reason; if it throws, with the message of the error; if it returns `false`,
+   * without a reason. */
   validate?: (answer: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "../lib/deps/std_assert.ts";
-import { checkEndings, endingOf, Endings } from "../lib/answer.ts";
+import { checkEndings, endingOfReason, Endings } from "../lib/answer.ts";
 import type { Completion } from "../lib/teacher/mod.ts";
 
 function completion(finishReason: unknown, completionTokens = 11): Completion {
@@ -18,8 +18,8 @@ const WORDS = {
 } as const;
 
 for (const [ending, words] of Object.entries(WORDS)) {
-  Deno.test(`endingOf() takes ${words.map((word) => JSON.stringify(word))} for ${ending}`, () => {
-    for (const word of words) assertEquals<string>(endingOf(word), ending, `${word}`);
+  Deno.test(`endingOfReason() takes ${words.map((word) => JSON.stringify(word))} for ${ending}`, () => {
+    for (const word of words) assertEquals<string>(endingOfReason(word), ending, `${word}`);
   });
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { createHistogram } from "node:perf_hooks";
-import { type Ending, endingOf } from "../lib/answer.ts";
+import { type Ending, endingOfReason } from "../lib/answer.ts";
 import type { Percentiles, TeacherStatus } from "../lib/progress/mod.ts";
 import type { FailureType } from "../lib/errors.ts";
 import type { Outcome } from "../lib/row.ts";
@@ -153,7 +153,7 @@ export class RunFigures {
 }
 
 function endingByFailure(finishReason: string, failure: FailureType | undefined): Ending {
-  const ending = endingOf(finishReason);
+  const ending = endingOfReason(finishReason);
   // A truncated answer ended at the token limit, unless the reason says that the context was full.
   if (ending === "context" || failure === undefined) return ending;
   return ENDINGS_BY_FAILURE[failure] ?? ending;

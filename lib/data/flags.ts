@@ -4,7 +4,7 @@
  * @module
  */
 
-import { endingOf } from "../answer.ts";
+import { endingOfReason } from "../answer.ts";
 import { isJson } from "../json.ts";
 import { resemblesRefusal } from "../refusals.ts";
 import { hasOpenBox } from "./comparison.ts";
@@ -86,7 +86,7 @@ type Answer = Pick<
 /** Returns the flags as bits, without `duplicate`, which needs the other answers. */
 export function flagsOf(answer: Answer, prompt: string): number {
   const { response, finishReason, hasToolCalls } = answer;
-  const ending = endingOf(finishReason);
+  const ending = endingOfReason(finishReason);
   const isCut = ending === "limit" || ending === "context";
   const text = response.trim();
   if (text === "") {

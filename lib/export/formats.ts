@@ -30,7 +30,7 @@ import {
 interface FormatFacts {
   /** Optional columns, with the value for rows without them: all rows need the same columns. */
   readonly fillers: TrainingRow;
-  /** Columns of messages, which may differ in their keys: only some have `tool_calls`. */
+  /** Columns whose messages may differ in their keys: only some have `tool_calls`. */
   readonly messageColumns: readonly string[];
   /** With `text`, reasoning can only be part of the answer's text. */
   readonly reasoning: "text" | "field";
@@ -42,34 +42,44 @@ interface FormatFacts {
   readonly hints: (written: WrittenSet) => readonly LoaderHint[];
 }
 
-export interface MadeFormat extends FormatFacts {
+interface ComposedFacts extends FormatFacts {
   readonly rows: "conversations" | "pairs";
-  /** Whether conversations may end with the user, without an answer. */
-  readonly takesPrompts: boolean;
-  /**
-   * Makes a row without tools. `answer` is undefined only with `takesPrompts`.
-   *
-   * @throws {Unrepresentable} If the format has no place for a part of the row.
-   */
-  readonly toRow: (turns: Turns & { readonly answer: Message }, style: RowStyle) => TrainingRow;
   /** Makes columns that follow the tools. @default none */
   readonly furtherColumns?: (example: Example) => TrainingRow;
 }
 
-interface SourceFormat extends FormatFacts {
+interface AnsweredTurns extends Turns {
+  readonly answer: Message;
+}
+
+/**
+ * Makes a row except for its tools, which `toTrainingRow` adds.
+ *
+ * @throws {Unrepresentable} If the format has no place for a part of the row.
+ */
+type ToRow<T extends Turns> = (turns: T, style: RowStyle) => TrainingRow;
+
+/** With `takesPrompts`, conversations may end with the user, without an answer. */
+export type ComposedFormat =
+  & ComposedFacts
+  & (
+    | { readonly takesPrompts: true; readonly toRow: ToRow<Turns> }
+    | { readonly takesPrompts: false; readonly toRow: ToRow<AnsweredTurns> }
+  );
+
+interface VerbatimFormat extends FormatFacts {
   readonly rows: "as they are";
 }
 
-export type FormatDefinition = MadeFormat | SourceFormat;
+export type FormatDefinition = ComposedFormat | VerbatimFormat;
 
 /** Tools are written as the text of a JSON list: nested schemas, and nulls before the first row with
- * tools, would break datasets, polars and pyarrow. TRL and Axolotl parse the text; Axolotl fails at
- * "". */
+ * tools, would break datasets, polars and pyarrow. TRL and Axolotl parse the text; Axolotl fails on
+ * an empty string. */
 const NO_TOOLS = { tools: "[]" };
 
 const CONVERSATIONS = {
   rows: "conversations",
-  takesPrompts: false,
   fillers: NO_TOOLS,
   messageColumns: ["messages"],
   reasoning: "field",
@@ -77,7 +87,7 @@ const CONVERSATIONS = {
   answerIn: "the last turn",
   target: "file",
   hints: () => [],
-} as const satisfies Omit<MadeFormat, "toRow">;
+} as const satisfies ComposedFacts;
 
 export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "messages": {
@@ -88,6 +98,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
   "prompt-completion": {
     ...CONVERSATIONS,
+    takesPrompts: false,
     messageColumns: ["prompt", "completion"],
     answerIn: "completion",
     toRow: ({ prompt, answer }, style) => ({
@@ -113,6 +124,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
   "alpaca": {
     ...CONVERSATIONS,
+    takesPrompts: false,
     fillers: { system: "", history: [], ...NO_TOOLS },
     messageColumns: [],
     reasoning: "text",
@@ -133,6 +145,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "preference": {
     ...CONVERSATIONS,
     rows: "pairs",
+    takesPrompts: false,
     messageColumns: ["prompt", "completion", "chosen", "rejected"],
     answerIn: "chosen",
     toRow: (turns, style) => ({
@@ -143,6 +156,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "preference-sharegpt": {
     ...CONVERSATIONS,
     rows: "pairs",
+    takesPrompts: false,
     messageColumns: [],
     turns: "ShareGPT",
     answerIn: "chosen",
@@ -161,6 +175,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
   "logprobs": {
     ...CONVERSATIONS,
+    takesPrompts: false,
     toRow: withMessages,
     furtherColumns: logprobColumns,
   },
@@ -183,19 +198,35 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
 };
 
 /** @throws {Unrepresentable} If the format has no place for a part of the row. */
-export function toTrainingRow(example: Example, format: MadeFormat, style: RowStyle): TrainingRow {
-  const turns = turnsOf(example, style.think);
-  if (turns.answer === undefined && !format.takesPrompts) {
-    throw new Unrepresentable("a row without an answer");
-  }
+export function toTrainingRow(
+  example: Example,
+  format: ComposedFormat,
+  style: RowStyle,
+): TrainingRow {
+  const row = rowOf(turnsOf(example, style.think), example, format, style);
+  if (example.tools !== undefined) row.tools = JSON.stringify(example.tools);
+  return Object.assign(row, format.furtherColumns?.(example));
+}
+
+function rowOf(
+  turns: Turns,
+  example: Example,
+  format: ComposedFormat,
+  style: RowStyle,
+): TrainingRow {
+  if (format.takesPrompts) return format.toRow(turns, style);
+  if (!isAnswered(turns)) throw new Unrepresentable("a row without an answer");
+  // `RowMaker` pairs results. A row of a converted file, with an `answer`, must be a pair already.
   if (
     format.rows === "pairs" && example.answer !== undefined && example.rejected === undefined
   ) {
     throw new Unrepresentable("a row without chosen and rejected answers");
   }
-  const row = format.toRow(turns as Turns & { answer: Message }, style);
-  if (example.tools !== undefined) row.tools = JSON.stringify(example.tools);
-  return Object.assign(row, format.furtherColumns?.(example));
+  return format.toRow(turns, style);
+}
+
+function isAnswered(turns: Turns): turns is AnsweredTurns {
+  return turns.answer !== undefined;
 }
 
 function conversationOf({ prompt, answer }: Turns): readonly Message[] {
@@ -206,9 +237,9 @@ function withMessages(turns: Turns, style: RowStyle): TrainingRow {
   return { messages: inStyle(conversationOf(turns), style) };
 }
 
-/** The columns of the answers. A single answer is a completion until it becomes part of a pair. */
+/** The columns of the answers. A single answer is a completion until `RowMaker` pairs it. */
 function answersOf(
-  { answer, rejected }: Turns & { readonly answer: Message },
+  { answer, rejected }: AnsweredTurns,
   write: (answer: Message) => unknown,
 ): TrainingRow {
   return rejected === undefined

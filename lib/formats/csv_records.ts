@@ -11,7 +11,7 @@ export interface RecordOptions {
   readonly name: string;
   readonly delimiter: string;
   /** The number of the last row before this part of a file. @default the number of the header */
-  readonly linesBefore?: number;
+  readonly numberBefore?: number;
 }
 
 export interface CsvRecord {
@@ -36,7 +36,7 @@ export class RecordReader {
   readonly #options: RecordOptions;
   readonly #columns: ReadonlySet<number> | undefined;
   readonly #isBytes: boolean;
-  /** The text from the start of the next record, which is not complete yet or not searched yet. */
+  /** The text after the last record that was read. */
   #rest = "";
   /** Where `#rest` begins in the file, in characters. */
   #offset = 0;
@@ -45,13 +45,13 @@ export class RecordReader {
   #hasOneColumn = false;
   /** Length of `#rest` up to its last line feed, which may be inside a quoted cell. */
   #completeChars = 0;
-  /** Length of `#rest` from which it is searched again. Searching it with each piece would take
+  /** `#rest` is searched again once it has this length. Searching it with each piece would take
    * quadratic time for a row that spans many pieces. */
   #retryChars = 0;
 
   /**
-   * @param columns The columns to read below the header, by index, besides the first. Other cells
-   * may become "" or, if the set is empty, be left out. @default all
+   * @param columns The columns to read below the header, by index. The first is read as well, unless
+   * the set is empty. Other cells may be "" or missing. @default all
    * @param isBytes Whether each character is a byte of UTF-8, as `bytesAsText` makes them.
    */
   constructor(options: RecordOptions, columns?: ReadonlySet<number>, isBytes = false) {
@@ -61,12 +61,12 @@ export class RecordReader {
   }
 
   /**
-   * Yields the records that end in the next piece, without blank ones.
+   * Adds a piece and yields the further records that are complete, except blank ones.
    *
    * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
    */
   *read(piece: Piece): Generator<CsvRecord> {
-    const { linesBefore } = this.#options;
+    const { numberBefore } = this.#options;
     const scan = this.#scanWith(piece);
     if (scan === undefined) return;
     while (true) {
@@ -81,7 +81,7 @@ export class RecordReader {
       if (!scan.endsQuoted && cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       yield { cells, number: this.#number, end: this.#offset + scan.position };
       if (!this.#isHeader) continue;
-      if (linesBefore !== undefined) this.#number = linesBefore;
+      if (numberBefore !== undefined) this.#number = numberBefore;
       this.#hasOneColumn = last === 0;
       this.#isHeader = false;
     }
@@ -142,7 +142,7 @@ class RecordScan {
   readonly #text: string;
   readonly #delimiter: string;
   readonly #isBytes: boolean;
-  /** The next delimiter, line feed and quote: searched again once the scan has passed them. */
+  /** Offsets of the next delimiter, line feed and quote, found again once the scan has passed them. */
   #nextDelimiter = -1;
   #nextLineFeed = -1;
   #nextQuote = -1;
@@ -237,7 +237,7 @@ function isBlank(cells: readonly string[], isBytes = false): boolean {
 }
 
 function isSpace(text: string, isBytes: boolean): boolean {
-  // Decoding each row of a table with one column would take ten times as long.
+  // Most cells begin with a visible ASCII character. Decoding them would take ten times as long.
   const first = text.charCodeAt(0);
   if (first > SPACE && first < 128) return false;
   return (isBytes ? Buffer.from(text, "latin1").toString() : text).trim() === "";
@@ -251,11 +251,15 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** The first records of a text that are not blank. The last one may be incomplete. A record with a
- * misplaced quote ends the search and has no cells. */
+/** The first `count` records of a text, without blank ones. The last one may be incomplete. A record
+ * with a misplaced quote ends the search and has no cells. */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
-  const records = Array.from({ length: count }, () => scan.next() ?? [])
-    .filter((cells) => cells.length > 0 && !isBlank(cells));
+  const records: string[][] = [];
+  while (records.length < count) {
+    const cells = scan.next();
+    if (cells === undefined) break;
+    if (!isBlank(cells)) records.push(cells);
+  }
   return scan.hasTextAfterQuote ? [...records, []] : records;
 }

@@ -107,7 +107,7 @@ export async function openInput(
     case "tsv": {
       const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
       const delimiter = await detectDelimiter(path, name, format);
-      const table = { name, delimiter, linesBefore: linesBefore > 0 ? linesBefore : undefined };
+      const table = { name, delimiter, numberBefore: part?.from.number || undefined };
       const jsonColumns = options.jsonColumns === undefined
         ? await findJsonColumns(bytes(), table)
         : new Set(options.jsonColumns);

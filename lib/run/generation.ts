@@ -1,6 +1,7 @@
 /**
- * Sends rows of any iterable through the engine. A lane is free only once the consumer has taken
- * its outcome, so the engine does not run ahead of the consumer.
+ * Sends rows of any iterable through the engine. Each lane of the engine takes its next row only
+ * once the consumer has taken the outcome of the last one, so the engine does not run ahead of the
+ * consumer.
  *
  * @module
  */
@@ -48,20 +49,20 @@ export function checkRows(rows: unknown): void {
 /**
  * Yields the outcomes of rows, in the order in which they finish.
  *
- * @throws {unknown} The reason of the generator's signal, when that is aborted.
+ * @throws {unknown} The reason of `options.signal`, once that is aborted.
  * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
  */
 export async function* streamOutcomes<T>(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
   { activeRun, publisher, images }: StreamOptions<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const { options: generator, progress } = activeRun;
-  generator.signal?.throwIfAborted();
+  const { options, progress } = activeRun;
+  options.signal?.throwIfAborted();
   const context = await activeRun.prepare();
-  generator.signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
   const generation = new Generation({
-    ...generator,
-    parser: rowParserOf(generator),
+    ...options,
+    parser: rowParserOf(options),
     images,
     publisher,
     onSettled: (rows) => activeRun.settled(rows),
@@ -75,9 +76,9 @@ export async function* streamOutcomes<T>(
   });
   activeRun.attach(engine);
   progress.start({ total: null, skipped: 0 });
-  for (const notice of teacherNotices(generator)) progress.notice("warning", notice);
+  for (const notice of teacherNotices(options)) progress.notice("warning", notice);
   yield* generation.outcomes(engine);
-  generator.signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
   if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
 }
 
@@ -116,7 +117,7 @@ export class Generation<T> {
   readonly #options: GenerationOptions<T>;
   readonly #handoff = new Handoff<T>();
   readonly #admission: AdmissionOptions;
-  /** Aborted while no iterator of the caller is open. */
+  /** Aborts once the caller's iterator is closed. Aborted already until one is opened. */
   #valuesClosed: AbortSignal = AbortSignal.abort();
 
   constructor(options: GenerationOptions<T>) {
@@ -144,6 +145,7 @@ export class Generation<T> {
     let index = 0;
     let turnDueAt = performance.now() + MAX_TURN_MS;
     for await (const value of values) {
+      // Values that are ready at once would otherwise hold up timers and sockets.
       if (performance.now() >= turnDueAt) {
         await nextTurn();
         turnDueAt = performance.now() + MAX_TURN_MS;
@@ -164,8 +166,8 @@ export class Generation<T> {
     }
   }
 
-  /** Yields outcomes. If the consumer leaves early, aborts the calls and waits for them. Closes the
-   * caller's iterator in any case. */
+  /** Yields outcomes. If the consumer leaves early, aborts the calls and waits up to a second for
+   * them. At the end, waits up to a second for the caller's iterator to close. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const endLimit = limitAbort(engine);
     const finished = engine.run().finally(() => {
@@ -196,6 +198,8 @@ export class Generation<T> {
     const { value, index } = given;
     let text: string;
     try {
+      // `JSON.stringify` returns undefined for undefined, functions and symbols. The parser rejects
+      // their text.
       text = JSON.stringify(typeof value === "string" ? { [promptField]: value } : value) ??
         String(value);
     } catch (error) {

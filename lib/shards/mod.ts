@@ -11,6 +11,7 @@
 
 export { isOutputName, plannedDivisions, type Shard } from "./divisions.ts";
 export { isCopyOf, type MergedResults } from "./earlier_answers.ts";
+export { canceledPathOf, changeOf, MAX_SHARDS, planFor, type PlanOptions } from "./make_plan.ts";
 export {
   OtherDivisionError,
   type OwnOutput,
@@ -27,4 +28,3 @@ export {
   shareOfInput,
   visibleStem,
 } from "./plan.ts";
-export { canceledPathOf, changeOf, MAX_SHARDS, planFor, type PlanOptions } from "./shard.ts";

@@ -25,8 +25,8 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Places of lines by their numbers, which must be added in ascending order. A `Map` would take
- * four times the memory. */
+/** Places of lines by line number, added in ascending order. A `Map` would take four times the
+ * memory. */
 export class LinePlaces {
   readonly #numbers: number[] = [];
   readonly #offsets: number[] = [];
@@ -60,7 +60,7 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
  * row. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
-/** Like `isPendingLine`, but parses a line only if it may be pending. */
+/** Like `isPendingLine`, for a line that the index reads: parses it only if it may be pending. */
 export function isPendingIndexLine(
   line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
 ): boolean {
@@ -155,8 +155,8 @@ const TAIL_BYTES = 64 * 1024;
 const MAX_TAILS = 64;
 
 /** Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up which
- * model a teacher's server named in its last answer. The function returns undefined for a teacher
- * without an answer in these lines. */
+ * model a teacher's server named in the last of these lines, in the order of the paths. The
+ * function returns undefined for a teacher without an answer in them. */
 export function lastModelsOf(
   paths: readonly string[],
 ): (teacher: Pick<Teacher, "address" | "model">) => string | undefined {

@@ -3,7 +3,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
 import type { ExportFormat } from "../../lib/export/mod.ts";
-import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
+import { type ComposedFormat, FORMATS, toTrainingRow } from "../../lib/export/formats.ts";
 import { Unrepresentable } from "../../lib/export/turns.ts";
 import type { ThinkStyle } from "../../lib/answer.ts";
 
@@ -37,7 +37,7 @@ function row(
   think: ThinkStyle = "wrap",
   reasoningField = "reasoning_content",
 ) {
-  return toTrainingRow(example(fields), FORMATS[format] as MadeFormat, {
+  return toTrainingRow(example(fields), FORMATS[format] as ComposedFormat, {
     think,
     toolArguments: "string",
     hasParts: false,

@@ -9,7 +9,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { decodeChunks, findJsonColumns } from "../../lib/formats/csv.ts";
-import { bytesAsText, RecordReader } from "../../lib/formats/csv_records.ts";
+import { bytesAsText, firstRecords, RecordReader } from "../../lib/formats/csv_records.ts";
 
 /** Random numbers that are the same in each run. */
 function randomBelow(): (end: number) => number {
@@ -113,12 +113,17 @@ Deno.test("the records of any text are read, and their ends found, in chunks of 
 });
 
 Deno.test("a misplaced quote in a part of a file is reported with its row in the file", () => {
-  const reader = new RecordReader({ ...TABLE, linesBefore: 7 });
+  const reader = new RecordReader({ ...TABLE, numberBefore: 7 });
   assertThrows(
     () => [...reader.read({ text: 'h\na\n"b" c\n', isLast: true })],
     SourceError,
     'Cannot read "x.csv" row 9: text follows the closing quote of a cell',
   );
+});
+
+Deno.test("firstRecords() ends at a misplaced quote, and does not count blank records", () => {
+  assertEquals(firstRecords('a,b\n1,"x"y\n3,4\n5,6\n', ",", 20), [["a", "b"], []]);
+  assertEquals(firstRecords("\n \na,b\n\n1,2\n3,4\n", ",", 2), [["a", "b"], ["1", "2"]]);
 });
 
 function quoted(cell: string): string {

@@ -5,7 +5,7 @@
  */
 
 import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
-import { type Ending, endingOf, Endings, hasCutCall } from "../../answer.ts";
+import { type Ending, endingOfReason, Endings, hasCutCall } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import type { FailureType } from "../../errors.ts";
 import type { Failure, NextAttempt, RejectedAnswer, Row } from "../../row.ts";
@@ -137,7 +137,8 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed. It may fail on another answer, too, and answers cost money.
+    // `isFinal`: the check timed out or crashed. It may do so on another answer, too, and answers
+    // cost money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }
@@ -158,25 +159,30 @@ export class AnswerPolicy {
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
-    // Reasoning alone is not kept. `decide` rejects a filtered answer without text as empty.
-    if (onTruncated === "keep" && (ending === "filter" || !isOnlyReasoning)) return undefined;
+    if (onTruncated === "keep") {
+      // `decide` rejects a filtered answer without text as empty.
+      if (ending === "filter") return undefined;
+      // Truncated reasoning alone is not kept.
+      if (!isOnlyReasoning) return undefined;
+    }
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
-    const isShort = ending === "limit" && isBelowLimit(completion, params);
-    const isContext = ending === "context" || isShort;
+    const endedBelowLimit = ending === "limit" && isBelowLimit(completion, params);
+    const mayHaveFilledContext = ending === "context" || endedBelowLimit;
     const cap = this.#capOf(row);
-    const limit = isContext
-      ? describeContext(isShort, completion)
+    const limit = mayHaveFilledContext
+      ? describeContext(endedBelowLimit, completion)
       : describeLimit(params, completion);
-    const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
+    const advice = mayHaveFilledContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
     const needsCap = onTruncated === "escalate" && cap === undefined;
     const message = isOnlyReasoning
       ? `The reasoning used up ${limit} before the answer began${advice}`
-      : describeTruncation(limit, isContext, completion) + (needsCap ? advice : "");
+      : describeTruncation(limit, mayHaveFilledContext, completion) + (needsCap ? advice : "");
     const failure = failureOf("truncated", message);
-    const mayGrow = ending === "limit" && !(isShort && wasAsLongBefore(completion, rejected));
-    if (!mayGrow || onTruncated !== "escalate") return failed(failure);
+    const mayEscalate = onTruncated === "escalate" && ending === "limit" &&
+      !(endedBelowLimit && wasAsLongBefore(completion, rejected));
+    if (!mayEscalate) return failed(failure);
     const longer = escalated(params, cap, completion.usage?.completionTokens);
     if (longer === undefined) return failed(failure);
     return { failure, action: "escalate", params: longer };
@@ -200,8 +206,8 @@ const ONLY_REASONING =
 
 type TruncatedEnding = "limit" | "context" | "filter";
 
-/** From this share on, a limit counts as reached: gateways that estimate token counts may count too
- * low. */
+/** An answer with at least this share of the limit has reached it: gateways that estimate token
+ * counts may count too low. */
 const REACHED_SHARE = 0.8;
 
 /** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
@@ -219,21 +225,22 @@ function wasAsLongBefore({ usage }: Completion, earlier: RejectedAnswer | undefi
   return (usage?.completionTokens ?? 0) <= (earlier.completion.usage?.completionTokens ?? 0);
 }
 
-function describeContext(isShort: boolean, { usage }: Completion): string {
-  if (!isShort) return "the model's context";
-  return `the model's context, or the teacher's own limit (after ${usage?.completionTokens} tokens)`;
+function describeContext(endedBelowLimit: boolean, { usage }: Completion): string {
+  if (!endedBelowLimit) return "the model's context window";
+  const tokens = usage?.completionTokens;
+  return `the model's context window, or the teacher's own token limit (after ${tokens} tokens)`;
 }
 
 function describeTruncation(
   limit: string,
-  isContext: boolean,
+  mayHaveFilledContext: boolean,
   completion: Completion,
 ): string {
-  const ending = endingOf(completion.finishReason);
+  const ending = endingOfReason(completion.finishReason);
   if (ending !== "limit" && ending !== "context" && hasCutCall(completion)) {
     return "The arguments of a tool call break off, whatever the finish reason says";
   }
-  if (isContext) return `The answer stopped at the end of ${limit}`;
+  if (mayHaveFilledContext) return `The answer used up ${limit}`;
   if (ending === "limit") return `The answer stopped at ${limit}`;
   return `The answer has as many tokens as ${limit} allows, whatever its finish reason says`;
 }
@@ -252,7 +259,7 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
   if (onTruncated === "escalate") return cap === undefined ? `add ${flag}` : `raise ${flag}`;
   return cap === undefined
     ? "set a higher max_tokens (--max-tokens)"
-    : "raise max_tokens, or add --on-truncated escalate (onTruncated)";
+    : "raise max_tokens, or use --on-truncated escalate (onTruncated)";
 }
 
 /** Rejects an answer whose check was interrupted by the end of the run. */

@@ -120,14 +120,14 @@ for (
       { max_completion_tokens: 64 },
       "keep",
       "The reasoning used up the token limit (max_completion_tokens 64) before the answer began: " +
-      "raise max_tokens, or add --on-truncated escalate (onTruncated)",
+      "raise max_tokens, or use --on-truncated escalate (onTruncated)",
     ],
     [
       { response: "", finishReason: "length", usage },
       {},
       "error",
       "The reasoning used up the teacher's own token limit (after 4000 tokens) before the answer began: " +
-      "raise max_tokens, or add --on-truncated escalate (onTruncated)",
+      "raise max_tokens, or use --on-truncated escalate (onTruncated)",
     ],
     [
       { response: "", finishReason: "length", usage },
@@ -156,7 +156,7 @@ for (
       { ...onlyReasoning, finishReason: "model_context_window_exceeded" },
       { max_tokens: 64 },
       "escalate",
-      "The reasoning used up the model's context before the answer began",
+      "The reasoning used up the model's context window before the answer began",
     ],
   ] as [Partial<Completion>, Params, OnTruncated, string, Partial<AnswerPolicyOptions>?][]
 ) {
@@ -198,7 +198,7 @@ Deno.test("decide() with escalate raises a limit again only if that made the ans
   assertEquals(after(640, 640)?.action, "fail");
   assertEquals(
     after(640, 640)?.failure.message,
-    "The answer stopped at the end of the model's context, or the teacher's own limit " +
+    "The answer used up the model's context window, or the teacher's own token limit " +
       "(after 640 tokens)",
   );
   // The limit may have been reached although the count is lower: reasoning may not be counted.

@@ -54,7 +54,8 @@ export class RowPages {
     return rows[0];
   }
 
-  /** Loads missing and stale rows. @param {number} first @param {number} last */
+  /** Loads the pages of rows `first` to `last` that are missing or stale.
+   * @param {number} first @param {number} last */
   request(first, last) {
     for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
       this.#requestPage(page);

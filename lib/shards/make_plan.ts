@@ -1,6 +1,6 @@
 /**
- * One shard, and the plan of all shards. One process writes the plan to a file that all others
- * read, so each row is in exactly one shard, and a changed input is noticed.
+ * Makes the plan of all shards, or checks the one that exists. One process writes the plan to a
+ * file that all others read, so each row is in exactly one shard, and a changed input is noticed.
  *
  * @module
  */
@@ -44,8 +44,8 @@ export interface PlanOptions {
   readonly needsLock?: boolean;
   /** Aborts the scan of the input, and the wait for another process that scans. */
   readonly signal?: AbortSignal;
-  /** The shard to run. If this shard, a neighbor or shard 0 has answers, `planFor` looks for no
-   * other runs in the folder. @default none */
+  /** The shard to run. If this shard, a neighbor or shard 0 has answers, `planFor` does
+   * not look for other runs in the folder. @default none */
   readonly shard?: Shard;
 }
 
@@ -138,7 +138,7 @@ async function checkUnchanged(
   file: string,
   plannedInput: PlannedInput,
   division: Division,
-  inputs: number,
+  inputCount: number,
 ): Promise<void> {
   const change = await changeOf(file, plannedInput);
   if (change === undefined) return;
@@ -146,7 +146,7 @@ async function checkUnchanged(
   const time = plannedInput.mtime === null
     ? ""
     : ` and its time (touch -d ${new Date(plannedInput.mtime).toISOString()} ${shellWord(file)})`;
-  const advice = await changedInputAdvice(division, inputs);
+  const advice = await changedInputAdvice(division, inputCount);
   throw new SourceError(
     `Cannot use "${file}" in shards: it has changed since the borders in "${division.path}" were ` +
       `made (${change}). Restore it${time}, ${advice}`,
@@ -154,14 +154,14 @@ async function checkUnchanged(
   );
 }
 
-async function changedInputAdvice(division: Division, inputs: number): Promise<string> {
+async function changedInputAdvice(division: Division, inputCount: number): Promise<string> {
   if (await firstAnswers(division) === undefined) {
     return `or remove "${division.path}": no shard has answered yet`;
   }
   const startOver = "or name another output folder to send all rows again";
-  // Runs over several inputs can be continued only with a run file, and only a merge with proof
-  // writes one.
-  if (inputs > 1) return startOver;
+  // Continuing a run over several inputs needs a run file, which a merge with `--no-proof` does not
+  // write.
+  if (inputCount > 1) return startOver;
   return `${startOver}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }
 
