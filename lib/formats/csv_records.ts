@@ -251,15 +251,12 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** The first `count` records of a text, without blank ones. The last one may be incomplete. A record
- * with a misplaced quote ends the search and has no cells. */
+/** The first records of a text, without blank ones: at most `count`, blank ones included. The last
+ * one may be incomplete. A misplaced quote adds a record without cells, and the search continues
+ * somewhere in its line: the delimiter is guessed from all other records. */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
-  const records: string[][] = [];
-  while (records.length < count) {
-    const cells = scan.next();
-    if (cells === undefined) break;
-    if (!isBlank(cells)) records.push(cells);
-  }
+  const records = Array.from({ length: count }, () => scan.next() ?? [])
+    .filter((cells) => cells.length > 0 && !isBlank(cells));
   return scan.hasTextAfterQuote ? [...records, []] : records;
 }

@@ -8,8 +8,9 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
-import { decodeChunks, findJsonColumns } from "../../lib/formats/csv.ts";
-import { bytesAsText, firstRecords, RecordReader } from "../../lib/formats/csv_records.ts";
+import { decodeChunks, detectDelimiter, findJsonColumns } from "../../lib/formats/csv.ts";
+import { bytesAsText, RecordReader } from "../../lib/formats/csv_records.ts";
+import { tempDir } from "../support/temp.ts";
 
 /** Random numbers that are the same in each run. */
 function randomBelow(): (end: number) => number {
@@ -121,9 +122,23 @@ Deno.test("a misplaced quote in a part of a file is reported with its row in the
   );
 });
 
-Deno.test("firstRecords() ends at a misplaced quote, and does not count blank records", () => {
-  assertEquals(firstRecords('a,b\n1,"x"y\n3,4\n5,6\n', ",", 20), [["a", "b"], []]);
-  assertEquals(firstRecords("\n \na,b\n\n1,2\n3,4\n", ",", 2), [["a", "b"], ["1", "2"]]);
+Deno.test("the delimiter is found although a quote is misplaced below the header", async () => {
+  await using dir = await tempDir();
+  const rows = [
+    "a|x;y|1|b c",
+    'e|"a"y|a|e',
+    "a|b c|a|1",
+    "x,y|e|x;y|a",
+    'x,y||"x;y"y|a',
+    "a|e|e|1",
+    '"1"|e|a|"b c"y',
+    "b c|x;y|e|",
+    'x,y|x,y|"b c"|',
+    'a|"b c"|x;y|e',
+    '1|"x,y"y||1',
+  ];
+  const path = await dir.write("x.csv", rows.join("\n") + "\n");
+  assertEquals(await detectDelimiter(path, "x.csv", "csv"), "|");
 });
 
 function quoted(cell: string): string {
