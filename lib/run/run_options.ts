@@ -103,7 +103,8 @@ export function resolveRunOptions(
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }
 
-/** The answers that a retry may request: all, a list, or all but a list. */
+/** The answers that a retry may request: all, a list, or all but a list. Records which ids of the
+ * list `has` was asked about. */
 export class UidSelection {
   /** Whether there is no list, so that all answers are chosen. */
   readonly isAll: boolean;
@@ -123,7 +124,7 @@ export class UidSelection {
     return this.#only !== undefined;
   }
 
-  /** Whether an answer is chosen. Its id is then no longer `missing`. */
+  /** Whether an answer is chosen. If its id is listed, it is then no longer `missing`. */
   has(uid: string): boolean {
     if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
@@ -168,9 +169,9 @@ export function missingUidsNotices(missing: readonly string[], place = ""): stri
   return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
 }
 
-/** The ids of a retry; empty without `--retry`. If the retry is interrupted, the run file keeps the
- * first id, and the next retry that has this id continues it. Computed once for all inputs of a
- * run, because every chosen uid is hashed. */
+/** The id of a retry, then any id that earlier versions gave it; empty without `--retry`. If the
+ * retry is interrupted, the run file keeps its id, and the next retry that has this id continues
+ * it. Computed once for all inputs of a run, because every chosen uid is hashed. */
 export function retryIdsOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -232,8 +233,8 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/** The entry in the run file after a run, or while it continues. A run that sends nothing keeps the
- * entry of another retry. */
+/** The entry in the run file after a run, or while it continues (`state` is then undefined). A run
+ * that sends nothing keeps the entry of another retry. */
 export function unfinishedAfter(
   retry: Retry | undefined,
   earlier: UnfinishedRetry | undefined,
@@ -244,7 +245,8 @@ export function unfinishedAfter(
 }
 
 /** The settings that a run over the pending rows of this output must have; undefined for a new
- * output. A retry may have other parameters, and another schema, than the run before it. */
+ * output. A retry may have other parameters and another schema, so these are the settings of the
+ * run before it. */
 export async function pendingIdentity(
   { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
 ): Promise<Identity | undefined> {
