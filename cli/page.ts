@@ -77,8 +77,8 @@ export async function servePage(
   const { hostname, port } = page;
   const { url, monitor, close } = serveMonitor(generator, { hostname, port, about, data });
   say(`Monitor: ${shownUrl(url, page.hostname)}`);
-  const exposure = "read the prompts and control the run";
-  const shownPage = showPage({ ...page, url, exposure, output }, say, io.env);
+  const visitorsCan = "read the prompts and control the run";
+  const shownPage = showPage({ ...page, url, visitorsCan, output }, say, io.env);
   return {
     monitor,
     async close() {
@@ -148,20 +148,20 @@ export interface ServedPage {
   readonly hostname: string | undefined;
   readonly opensBrowser: boolean;
   /** What anyone who has the URL can do, for the warning: `see the runs`. */
-  readonly exposure: string;
+  readonly visitorsCan: string;
   /** The output that the page shows: a folder or a results file, which may not exist yet. */
   readonly output: string;
 }
 
 /** Warns if others can reach the page. Opens it if requested; disposing deletes the redirect. */
 export function showPage(
-  { url, hostname, opensBrowser, exposure, output }: ServedPage,
+  { url, hostname, opensBrowser, visitorsCan, output }: ServedPage,
   say: (message: string) => void,
   env: Io["env"],
 ): AsyncDisposable {
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
-      `Warning: anyone who has this address can ${exposure}, and the connection is ` +
+      `Warning: anyone who has this address can ${visitorsCan}, and the connection is ` +
         "not encrypted",
     );
   }

@@ -32,11 +32,10 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     await using page = serveView(service, { ...serverSettings, program: io.program });
     for (const note of service.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
     io.writeErr(`View: ${shownUrl(page.url, serverSettings.hostname)}\nCtrl-C ends it\n`);
-    const exposure = "read the prompts and answers";
     await using _shown = show({
       ...serverSettings,
       url: page.url,
-      exposure,
+      visitorsCan: "read the prompts and answers",
       output: args.inputs[0],
     }, io);
     await interruption.firstSignal;
@@ -49,10 +48,14 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
 export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   const [output, ...others] = args.inputs;
-  if (output === undefined || others.length > 0) {
+  if (output === undefined) {
     throw new UsageError(
-      "Cannot monitor without one output: name the folder of the runs, as in out/",
+      "Cannot monitor without an output: name the folder of the runs, as in out/",
     );
+  }
+  if (others.length > 0) {
+    const count = args.inputs.length;
+    throw new UsageError(`Cannot monitor ${count} outputs at once: name one folder, as in out/`);
   }
   const serverSettings = serverSettingsOf(settings);
   const { serveFolderMonitor } = await import("../web/fleet/server.ts");
@@ -61,7 +64,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   using interruption = new Interruption(io);
   io.writeOut(`Monitor: ${shownUrl(page.url, hostname)}\nPress Ctrl-C to end it\n`);
   await using _shown = show(
-    { ...serverSettings, url: page.url, exposure: "see the runs", output },
+    { ...serverSettings, url: page.url, visitorsCan: "see the runs", output },
     io,
   );
   await interruption.firstSignal;

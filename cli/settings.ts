@@ -229,7 +229,8 @@ export async function looksLikePath(path: string): Promise<boolean> {
 /** Matches words of Python, and lists and objects, whose quotes a shell may have removed. */
 const MEANT_AS_JSON = /^(?:True|False|None|\[.*\]|\{.*\})$/s;
 
-/** Matches parameters whose text may begin and end with a bracket: `[0-9]+[a-z]`, `{{ text }}`. */
+/** Matches the names of parameters whose values may begin with a bracket without being JSON, such as
+ * `[0-9]+[a-z]` and `{{ text }}`. */
 const BRACKETED_TEXT = /(?:^|[._])(?:chat_template|ebnf|grammar|pattern|regex|suffix)$/;
 
 /**

@@ -113,6 +113,7 @@ export class IdTable implements Disposable {
     return readKey(bytes, start, end, this.#key) ? this.#insertKey() : -1;
   }
 
+  /** Whether a slot has the flag, or any of several. */
   has(slot: number, flag: number): boolean {
     return (this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] & flag) !== 0;
   }

@@ -53,8 +53,8 @@ export class MergePass {
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line. Also the uids of answers without a result,
-   * and of results beyond the samples of the row's first run. */
+  /** The uids of all rows (their line is `Reading.number`), of answers without a result, and of
+   * results beyond the samples of the row's first run. */
   readonly #rows: IdTable;
   readonly #inputs: RunInput[] = [];
   /** Uids that the current run and an earlier run gave to rows with different content. */
@@ -80,7 +80,7 @@ export class MergePass {
     this.#clashingUids.clear();
     const input = new InputSequence(run.pieces);
     await input.open();
-    // A run that has not started will have as many samples as the others.
+    // A run that has not started is assumed to have the fewest samples of the others.
     const samples = run.runFile === undefined ? this.#samples : run.runFile.rows.samples ?? 1;
     this.#inputs.push({ base: this.#lastNumber, input, samples });
     try {
@@ -117,15 +117,15 @@ export class MergePass {
     const { runFile, changes } = run;
     const runParams = runFile?.identity.params;
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
-    const runInput = this.#inputs.at(-1)!, { base } = runInput, skippedRows = rowsSkippedIn(input);
+    const runInput = this.#inputs.at(-1)!, skippedRows = rowsSkippedIn(input);
     const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
-    const counters = { number: base, pending: 0 };
+    const counters = { number: runInput.base, pending: 0 };
     const reading: Reading = { ...runInput, ...counters, mayBeEdited, parser, lines };
     let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
         if (rowsLeft-- <= 0) break;
-        reading.number = base + line.number - skippedRows;
+        reading.number = reading.base + line.number - skippedRows;
         const comparison = this.#mergeLine(line, reading);
         if (comparison !== undefined) await comparison;
       }
@@ -137,7 +137,8 @@ export class MergePass {
     return reading.pending;
   }
 
-  /** Returns a promise only if an earlier row must be read again. */
+  /** Returns a promise only if the content must be compared with an earlier row's. The first
+   * comparison reads the input of that row's run again. */
   #mergeLine(line: Line, reading: Reading): Promise<void> | undefined {
     const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
     if (row === undefined || "problem" in row) return this.#copyBadRow(line, reading);
@@ -183,7 +184,7 @@ export class MergePass {
 
   #mergeIdentical(uid: string, earlier: number, reading: Reading): undefined {
     if (earlier > reading.base) this.report.mergedDuplicates++;
-    else this.#mergeDuplicateOfRun(uid, earlier, reading);
+    else this.#mergeWithEarlierRun(uid, earlier, reading);
   }
 
   /** Merges a row with an earlier row of the same uid if their texts differ only in form, such as
@@ -194,12 +195,9 @@ export class MergePass {
     line: Line,
     reading: Reading,
   ): Promise<void> {
-    const earlierInput = this.#inputOf(earlier);
-    const hashes = earlierInput.hashes ??= await contentHashesOf(
-      earlierInput.input,
-      reading.parser,
-    );
-    const isEqual = hashes[earlier - earlierInput.base] === numberOf(row.contentHash);
+    const earlierRun = this.#inputOf(earlier);
+    const hashes = earlierRun.hashes ??= await contentHashesOf(earlierRun.input, reading.parser);
+    const isEqual = hashes[earlier - earlierRun.base] === numberOf(row.contentHash);
     if (isEqual) this.#mergeIdentical(row.uid, earlier, reading);
     else this.#addClash(row, earlier, line, reading);
   }
@@ -208,13 +206,13 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // No answer is missing if the row has no failures line: only --skip-bad-rows writes that line.
+    // Only --skip-bad-rows writes a failures line for a bad row. Without it, no answer is missing.
     lines.copy(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
   /** Keeps the answer of an earlier run to the row, unless only this run has a result. Copies the
    * answers of samples that the earlier run lacks. */
-  #mergeDuplicateOfRun(rowUid: string, earlier: number, reading: Reading): void {
+  #mergeWithEarlierRun(rowUid: string, earlier: number, reading: Reading): void {
     const rows = this.#rows, { samples, lines } = reading;
     const { samples: samplesBefore } = this.#inputOf(earlier);
     this.report.duplicatesOfRuns++;
@@ -258,7 +256,8 @@ export class MergePass {
     return results;
   };
 
-  /** Reports two different rows with one uid. Copies answers to the later row to the duplicates. */
+  /** Reports two different rows with one uid. Writes the answers to the later row to the duplicates
+   * file if the rows are of different runs. */
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
@@ -290,6 +289,7 @@ function isAboutFileOf({ files }: MergeRun, error: unknown): error is SinkError 
   return error instanceof SinkError && [files.results, files.failures].includes(error.path ?? "");
 }
 
+/** For lines that are not written: `RunLines.copy` then only marks them as used. */
 const NOWHERE = { add: () => {} };
 const UNANSWERED = HAS_FAILURE | IS_PENDING;
 

@@ -97,7 +97,8 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
       await failures.flush();
       await duplicates.flush();
     },
-    /** Commits the results last, so that they never lack their failures. Returns the paths. */
+    /** Commits the results last: if this is interrupted, no new results are without the failures of
+     * the same merge. Returns the paths. */
     async commit(beforeResults: () => Promise<void>) {
       if (!duplicates.isEmpty) await duplicates.commit();
       await failures.commit();

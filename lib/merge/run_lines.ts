@@ -172,7 +172,8 @@ export class RunLines implements Disposable {
     return this.#table.count({ all: HAS_FAILURE, none: SEEN });
   }
 
-  /** What is wrong with the results, for messages. `isWhole`: all rows of the run were copied. */
+  /** Problems of the results, each to follow `"FILE" has `. Unused results are a problem only if
+   * `isWhole`: all rows of the run were copied. */
   damage(isWhole: boolean): string[] {
     const repeatedUids = this.#repeatedUids, orphans = isWhole ? this.orphanResults : 0;
     return [

@@ -111,7 +111,7 @@ export interface Summary extends
   /** At most this many calls were in flight when the previous run over this output crashed or could
    * not write their answers. They may have been billed; their rows were sent again. */
   crashed_in_flight: number;
-  /** Attempts beyond the first of their row. */
+  /** Attempts beyond the first of their row, in rows that have finished. */
   retries: number;
   /** Rows finished per second over the whole run. */
   rate_per_s: number;

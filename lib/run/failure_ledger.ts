@@ -34,7 +34,7 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 import type { RunOptions } from "./options.ts";
-import type { Retry } from "./run_options.ts";
+import type { Retry } from "./retry.ts";
 
 export type RetryFilter = NonNullable<RunOptions["retry"]>;
 

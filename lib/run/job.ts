@@ -16,7 +16,7 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf, unfinishedAfter } from "./run_options.ts";
+import { type Retry, retryOf, unfinishedAfter } from "./retry.ts";
 import { jsonId, type RunFile, summaryOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";

@@ -60,14 +60,8 @@ export {
   resolveOptions,
   ROW_RULES,
 } from "./resolve_options.ts";
-export {
-  missingUidsNotices,
-  parseUids,
-  pendingIdentity,
-  type ResolvedRunOptions,
-  RUN_RULES,
-  UidSelection,
-} from "./run_options.ts";
+export { missingUidsNotices, parseUids, UidSelection } from "./retry.ts";
+export { pendingIdentity, type ResolvedRunOptions, RUN_RULES } from "./run_options.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";

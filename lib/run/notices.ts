@@ -17,7 +17,7 @@ import { describeInput } from "./input_report.ts";
 import type { RunSetup } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
-import { missingUidsNotices } from "./run_options.ts";
+import { missingUidsNotices } from "./retry.ts";
 
 function estimateOf(
   { generator: { teachers, params }, ratesOf }: RunContext,

@@ -14,7 +14,7 @@ import type { BadRow } from "../sink/mod.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence } from "./input_rows.ts";
 import type { RunOptions } from "./options.ts";
-import type { UidSelection } from "./run_options.ts";
+import type { UidSelection } from "./retry.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {

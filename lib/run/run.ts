@@ -12,7 +12,8 @@ import type { RunOptions } from "./options.ts";
 import { DisplacedAnswers, OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
-import { resolveRunOptions, retryIdsOf, UidSelection } from "./run_options.ts";
+import { retryIdsOf, UidSelection } from "./retry.ts";
+import { resolveRunOptions } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
 
 /** Executes or previews one run. An instance can be used once. */

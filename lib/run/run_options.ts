@@ -1,16 +1,11 @@
 /**
- * The options of a run, checked for callers without types, and which rows a retry sends: those that
- * the user has chosen, except rows that have failed again since an interrupted retry began.
+ * The options of a run, checked for callers without types.
  *
  * @module
  */
 
-import type { CheckOptions } from "../checks/mod.ts";
 import { FAILURE_TYPES, UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
 import { pathOf, pathsOf, shardStem } from "../files.ts";
-import { sha256Hex } from "../hash.ts";
-import { sortedJson } from "../json.ts";
 import {
   checkOptions,
   flag,
@@ -22,13 +17,11 @@ import {
   texts,
   wholeNumberFrom,
 } from "../options.ts";
-import type { Summary } from "../progress/mod.ts";
 import type { Shard } from "../shards/mod.ts";
 import { findInputs } from "./inputs.ts";
 import type { RunOptions } from "./options.ts";
 import { outputFilesOf, sharedOutput } from "./outputs.ts";
-import type { ResolvedOptions } from "./resolve_options.ts";
-import { type Identity, readRunFile, type UnfinishedRetry } from "./run_file.ts";
+import { type Identity, readRunFile } from "./run_file.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
@@ -103,148 +96,9 @@ export function resolveRunOptions(
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }
 
-/** The answers that a retry may request: all, a list, or all but a list. */
-export class UidSelection {
-  /** Whether there is no list, so that all answers are chosen. */
-  readonly isAll: boolean;
-  readonly #only: ReadonlySet<string> | undefined;
-  readonly #except: ReadonlySet<string>;
-  readonly #found = new Set<string>();
-
-  /** `except` overrules `only`. */
-  constructor(only?: readonly string[], except: readonly string[] = []) {
-    this.#only = only === undefined ? undefined : new Set(only);
-    this.#except = new Set(except);
-    this.isAll = only === undefined && except.length === 0;
-  }
-
-  /** Whether the chosen answers are listed, not only the exceptions. */
-  get namesRows(): boolean {
-    return this.#only !== undefined;
-  }
-
-  /** Whether an answer is chosen. Its id is then no longer `missing`. */
-  has(uid: string): boolean {
-    if (this.isAll) return true;
-    if (this.#except.has(uid)) return false;
-    if (this.#only === undefined) return true;
-    if (!this.#only.has(uid)) return false;
-    this.#found.add(uid);
-    return true;
-  }
-
-  /** Chosen ids that were never passed to `has`, because no row has them. */
-  get missing(): string[] {
-    return [...this.#only ?? []].filter((uid) => !this.#found.has(uid) && !this.#except.has(uid));
-  }
-}
-
-/** Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures
- * line. Throws if a line is not an id; the caller adds the name of the list. */
-export function parseUids(text: string): string[] {
-  return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    if (!/^\s*["{]/.test(line)) return [line];
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch {
-      throw new UsageError(
-        `line ${index + 1} is not an id: a line that begins with " or { must be JSON`,
-      );
-    }
-    const uid = typeof value === "object" && value !== null ? Reflect.get(value, "uid") : value;
-    if (typeof uid === "string") return [uid];
-    throw new UsageError(`line ${index + 1} holds no "uid"`);
-  });
-}
-
-/** @param place Where the ids are missing: ` of this shard`. @default all rows */
-export function missingUidsNotices(missing: readonly string[], place = ""): string[] {
-  if (missing.length === 0) return [];
-  const firstUids = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
-  const more = missing.length > 3 ? ", …" : "";
-  const ids = formatCountOf(missing.length, "id");
-  return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
-}
-
-/** The ids of a retry; empty without `--retry`. If the retry is interrupted, the run file keeps the
- * first id, and the next retry that has this id continues it. Computed once for all inputs of a
- * run, because every chosen uid is hashed. */
-export function retryIdsOf(
-  options: ResolvedRunOptions,
-  generator: ResolvedOptions,
-  identity: Identity,
-): string[] {
-  if (!options.retry) return [];
-  // `json_schema` is left out: earlier versions did not have it, and their retries keep their ids.
-  const settings = { ...identity, json_schema: undefined, ...choicesOf(options, generator) };
-  const { askedSchema, jsonSchema } = generator;
-  // Some earlier versions hashed a schema twice if it was sent: as a check and in `askedSchema`.
-  const variants = askedSchema === undefined ? [settings] : [settings, { ...settings, jsonSchema }];
-  return variants.map((variant) => sha256Hex(sortedJson(variant)).slice(0, 16));
-}
-
-/** The checks that a retry compares. Functions cannot be compared. */
-type CheckName = Exclude<keyof CheckOptions, "check" | "checksOnThisThread">;
-
-/** Options besides the identity that decide which rows are sent and whether they fail. A user who
- * changes one of them expects rows that have just failed to be sent again. */
-function choicesOf(
-  { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
-  generator: ResolvedOptions,
-): Record<string, unknown> {
-  const { samples, rowTimeoutMs, onTruncated, maxTokensCap } = generator;
-  const { acceptEndings, rejectRefusals, requireJson, jsonSchema, rejectPattern } = generator;
-  const { askedSchema, resample, retryPolicy } = generator;
-  const checks: Record<CheckName, unknown> = {
-    requireJson,
-    // `askedSchema` contains it.
-    jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
-    rejectPattern: rejectPattern && String(rejectPattern),
-  };
-  return {
-    ...{ retry, uids, excludeUids, limit, changed, reaskAnswered },
-    ...{ samples, rowTimeoutMs, onTruncated, maxTokensCap },
-    ...{ acceptEndings, rejectRefusals, askedSchema, resample },
-    ...checks,
-    maxAttempts: retryPolicy.maxAttempts,
-  };
-}
-
-export interface Retry {
-  /** The entry in the run file until the retry is done. */
-  readonly unfinished: UnfinishedRetry;
-  /** When the interrupted retry began, if this one continues it. Rows that failed later are left
-   * out. */
-  readonly before: string | undefined;
-}
-
-export function retryOf(
-  ids: readonly string[],
-  earlier: UnfinishedRetry | undefined,
-): Retry | undefined {
-  const [id] = ids;
-  if (id === undefined) return undefined;
-  if (earlier !== undefined && ids.includes(earlier.id)) {
-    return { unfinished: earlier, before: earlier.since };
-  }
-  return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
-}
-
-/** The entry in the run file after a run, or while it continues. A run that sends nothing keeps the
- * entry of another retry. */
-export function unfinishedAfter(
-  retry: Retry | undefined,
-  earlier: UnfinishedRetry | undefined,
-  { isIdle, state }: { isIdle: boolean; state: Summary["state"] | undefined },
-): UnfinishedRetry | undefined {
-  if (isIdle) return retry?.before === undefined ? earlier : undefined;
-  return state === "done" ? undefined : retry?.unfinished;
-}
-
 /** The settings that a run over the pending rows of this output must have; undefined for a new
- * output. A retry may have other parameters, and another schema, than the run before it. */
+ * output. A retry may have other parameters and another schema, so these are the settings of the
+ * run before it. */
 export async function pendingIdentity(
   { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
 ): Promise<Identity | undefined> {

@@ -1,5 +1,5 @@
 /**
- * The shapes that a row may have, and which messages and fields each one sends.
+ * The shapes that a row may have, and which messages and fields of each are sent.
  *
  * @module
  */

@@ -10,13 +10,17 @@ import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 
 export interface AnswerContext {
   readonly model: string;
+  /** The model that the parameters request; undefined if it is the teacher's. */
   readonly modelAsked: string | undefined;
+  /** The service tier that the parameters request. */
   readonly tierAsked?: string;
+  /** The fields of `--keep`. */
   readonly keep: readonly string[];
   /** Whether requests ask for streams. @default false */
   readonly isStreamed?: boolean;
   /** The tags that the user named, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;
+  /** Hides keys in messages that quote the server. */
   readonly redact: Redact;
   /** The format of the endpoint. @default chat completions */
   readonly format?: ApiFormat;
@@ -44,6 +48,7 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
   const { reasoning: field = "", refusal = "", finishReason = "", id = "" } = parts;
   const model = parts.model || context.model;
   const split = separateReasoning(parts.content, field, context.thinkTags);
+  // gpt-oss may leave tool calls in the text.
   const { response, reasoning, toolCalls = [] } = split;
   return {
     response: response === "" ? refusal : response,
@@ -65,9 +70,10 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
 const TICKS_PER_USD = 1e10;
 
 /**
- * Reads token counts. Null if the counts of the answer are unknown or all 0: some servers count
- * nothing, and with counts of 0, the answer would be free and no cost limit would be reached. If a
- * server states only the cost, all counts are 0.
+ * Reads token counts and the cost. Null if no cost is stated and the completion tokens are unknown
+ * or all counts are 0: some servers count nothing, and with counts of 0, the answer would be free
+ * and no cost limit would be reached. With a cost but no completion tokens, all counts are 0, even
+ * if the prompt was counted: otherwise, limits would take it for an answer of 0 tokens.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */
@@ -76,18 +82,18 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   if (usage === undefined) return null;
   // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
   const inputTokens = countIn(usage, "input_tokens", "inputTokens");
-  const promptTokens = countOf(usage.prompt_tokens);
-  const statedPrompt = promptTokens ?? inputTokens ?? countOf(usage.promptTokens);
+  const openaiPrompt = countOf(usage.prompt_tokens);
+  const statedPrompt = openaiPrompt ?? inputTokens ?? countOf(usage.promptTokens);
   const statedCompletion = countIn(usage, "completion_tokens", "output_tokens") ??
     countIn(usage, "outputTokens", "completionTokens");
   const total = countOf(usage.total_tokens);
-  const completion = statedCompletion ?? restOf(total, statedPrompt);
+  const completionTokens = statedCompletion ?? restOf(total, statedPrompt);
   const costUsd = statedCost(usage);
-  if (completion === undefined) {
+  if (completionTokens === undefined) {
     return costUsd === undefined ? null : { promptTokens: 0, completionTokens: 0, costUsd };
   }
-  const prompt = statedPrompt ?? restOf(total, completion) ?? 0;
-  const counted = prompt + (statedCompletion ?? 0);
+  const promptTokens = statedPrompt ?? restOf(total, completionTokens) ?? 0;
+  const countedTokens = promptTokens + (statedCompletion ?? 0);
   const details = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
   const promptDetails = asObject(usage.prompt_tokens_details) ??
@@ -95,20 +101,22 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const cacheReads = countIn(usage, "cache_read_input_tokens", "cacheReadInputTokens");
   const cacheWrites = countIn(usage, "cache_creation_input_tokens", "cacheWriteInputTokens");
   // Anthropic and Bedrock do not count cached tokens as input. Gateways with OpenAI's names do.
-  const excludesCache = promptTokens === undefined && inputTokens !== undefined;
+  const excludesCache = openaiPrompt === undefined && inputTokens !== undefined;
   const excludedTokens = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
   const reasoning = countOf(details?.reasoning_tokens) ?? countOf(usage.reasoning_tokens);
-  const uncounted = uncountedReasoning(total, counted, reasoning, model);
+  const uncounted = uncountedReasoning(total, countedTokens, reasoning, model);
   const cacheWriteTokens = countOf(promptDetails?.cache_write_tokens) ??
     countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const counts = {
-    promptTokens: prompt + excludedTokens,
-    completionTokens: statedCompletion === undefined ? completion : completion + uncounted,
+    promptTokens: promptTokens + excludedTokens,
+    // What the total leaves already includes uncounted reasoning.
+    completionTokens: completionTokens + (statedCompletion === undefined ? 0 : uncounted),
     reasoningTokens: reasoning ?? uncounted,
     cachedTokens: countOf(promptDetails?.cached_tokens) ??
       countOf(usage.prompt_cache_hit_tokens) ?? countOf(usage.cached_tokens) ?? cacheReads ?? 0,
   };
   if (costUsd === undefined && counts.promptTokens + counts.completionTokens === 0) return null;
+  // Most answers have neither, and get the smaller object.
   if (!cacheWriteTokens && costUsd === undefined) return counts;
   return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
 }

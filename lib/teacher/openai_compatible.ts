@@ -149,7 +149,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /** Checks the fields to keep, and withdraws a field that Retort added and the teacher rejects. */
+  /** Checks that answers contain the fields of `--keep`. If the teacher rejects a field that Retort
+   * added, later requests omit it. */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const answer = this.#checkKept === undefined ? promise : promise.then(this.#checkKept);
     if (added.length === 0) return answer;
@@ -169,37 +170,38 @@ function keptFieldsCheck(names: readonly string[], address: string) {
     if (missing.length === 0) return completion;
     missing = missing.filter((name) => (completion.kept?.[name] ?? null) === null);
     if (missing.length === 0 || ++answers < CHECKED_ANSWERS) return completion;
-    const shown = missing.map((name) => `"${name}"`).join(" and ");
+    const shown = missing.map((name) => `"${name}"`).join(" or ");
+    const pronoun = missing.length === 1 ? "it" : "them";
     missing = [];
     return {
       ...completion,
       notice:
         `None of the first ${CHECKED_ANSWERS} answers of the teacher at ${address} contains ${shown} ` +
-        "(--keep): the teacher may not support them",
+        `(--keep): the teacher may not support ${pronoun}`,
     };
   };
 }
 
-/** How error messages name each field, and what the run loses without it. */
-const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; loss: string }>> = {
+/** How error messages name each field, and what follows if requests omit it. */
+const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; consequence: string }>> = {
   response_format: {
     // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
     pattern:
       /response[ _.]?format|json[ _]?schema|text\.format|xgrammar|structured[ _]?output|guided|\bgrammar\b/i,
-    loss: "answers are still checked against the schema",
+    consequence: "answers are still checked against the schema",
   },
   stream_options: {
     pattern: /stream[ _]?options|include[ _]?usage/i,
-    loss: "tokens may not be counted",
+    consequence: "tokens may not be counted",
   },
   "reasoning.summary": {
     // The user's own `reasoning.effort` may be rejected, too.
     pattern: /\breasoning\b(?!\.effort)/i,
-    loss: "answers may come without their reasoning",
+    consequence: "answers may come without their reasoning",
   },
   store: {
     pattern: /\bstore\b/i,
-    loss: "the teacher may store requests",
+    consequence: "the teacher may store requests",
   },
 };
 
@@ -228,13 +230,13 @@ function withdrawRejected(
     retryAfterMs: undefined,
     notice: isFirst
       ? `The teacher at ${address} rejects ${field} (${error.message}): ` +
-        `later requests omit it; ${ADDED_FIELDS[field].loss}`
+        `later requests omit it; ${ADDED_FIELDS[field].consequence}`
       : undefined,
   });
 }
 
-function mayBlameField({ status, type }: TeacherError): boolean {
-  return status === undefined
-    ? type === "response"
-    : status < 300 || REJECTION_STATUSES.has(status);
+/** Whether an error may be about a field of the request: servers also state such errors in 2xx
+ * answers. */
+function mayBlameField({ status }: TeacherError): boolean {
+  return status !== undefined && (status < 300 || REJECTION_STATUSES.has(status));
 }

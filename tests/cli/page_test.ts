@@ -114,7 +114,7 @@ Deno.test("a redirect page that cannot be written leaves no file", {
     const page = {
       hostname: undefined,
       opensBrowser: true,
-      exposure: "",
+      visitorsCan: "",
       output: dir.path("out/"),
     };
     const say = (text: string) => said.push(text);

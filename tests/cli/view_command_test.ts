@@ -78,6 +78,13 @@ Deno.test({
   },
 });
 
+Deno.test("monitor names what is wrong with no path or two", async () => {
+  const monitor = (...paths: string[]) =>
+    monitorCommand(parseCommandLine(["monitor", ...paths]), fakeIo());
+  await assertRejects(() => monitor(), UsageError, "Cannot monitor without an output: name the");
+  await assertRejects(() => monitor("a", "b"), UsageError, "Cannot monitor 2 outputs at once");
+});
+
 Deno.test("a page on all interfaces is not printed with an address of this machine alone", async () => {
   await using dir = await tempDir();
   const args = parseCommandLine(["monitor", dir.root, "--monitor-host", "0.0.0.0"]);

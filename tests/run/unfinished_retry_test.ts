@@ -1,7 +1,7 @@
 /** A retry that is interrupted and started again sends no row twice. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
-import { retryIdsOf, retryOf } from "../../lib/run/run_options.ts";
+import { retryIdsOf, retryOf } from "../../lib/run/retry.ts";
 import {
   type Completion,
   ResponseGenerator,

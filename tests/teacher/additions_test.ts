@@ -129,9 +129,20 @@ Deno.test("keep warns after ten answers without the field", async () => {
   for (let n = 0; n < 12; n++) notices.push((await ask(it.teacher)).notice);
   assertEquals(notices.filter((notice) => notice !== undefined), [
     `None of the first 10 answers of the teacher at ${it.server.url} contains "logprobs" (--keep): ` +
-    "the teacher may not support them",
+    "the teacher may not support it",
   ]);
   assertEquals(notices.findIndex((notice) => notice !== undefined), 9);
+});
+
+Deno.test("keep warns once of several fields that no answer contains", async () => {
+  await using it = pair(() => Response.json(chatAnswer("a")), { keep: ["logprobs", "b"] });
+  let notice: string | undefined;
+  for (let n = 0; n < 10; n++) notice = (await ask(it.teacher)).notice;
+  assertEquals(
+    notice,
+    `None of the first 10 answers of the teacher at ${it.server.url} contains "logprobs" or "b" ` +
+      "(--keep): the teacher may not support them",
+  );
 });
 
 Deno.test("notices() reports what would be missing and what is dangerous", async () => {

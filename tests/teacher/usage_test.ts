@@ -1,6 +1,7 @@
 /** How an answer was billed. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { isCounted } from "../../lib/answer.ts";
 import { readUsage } from "../../lib/teacher/completion.ts";
 import { chatAnswer } from "../support/ledger_server.ts";
 import { ask, pair, stream } from "./pair.ts";
@@ -143,6 +144,8 @@ Deno.test("readUsage() keeps a stated cost without token counts", () => {
   for (const counts of [{}, { prompt_tokens: 7 }, { prompt_tokens: 0, completion_tokens: 0 }]) {
     const usage = readUsage({ ...counts, cost: 0.25 });
     assertEquals([usage?.costUsd, usage?.promptTokens, usage?.completionTokens], [0.25, 0, 0]);
+    // With the prompt tokens alone, the answer would count as one of 0 tokens.
+    assertEquals(isCounted(usage), false);
     assertEquals(readUsage(counts), null);
   }
 });

@@ -18,7 +18,7 @@ import { isFailing, mainReason } from "./problems.js";
 /** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */
 
 /**
- * The state of the run. `icon` and `word` say the same as the color of `tone`.
+ * The state of the run. `tone` sets the color; the other fields say the same without color.
  * @typedef {object} StateDescription
  * @property {"good" | "calm" | "wait" | "bad"} tone
  * @property {string} icon
@@ -77,11 +77,12 @@ function describeLastState({ state, reason }) {
 /** @param {MonitorState} state @returns {StateDescription} */
 function describeEnd({ run, summary, snapshot }) {
   if (summary === null) {
-    // `generate()` sends no start and no summary. A run over files without a summary has failed.
-    const isFiles = run !== null || snapshot === null || snapshot.state === "preparing";
-    if (!isFiles && /done|halted/.test(snapshot.state)) return describeLastState(snapshot);
-    const detail = snapshot?.reason ?? (isFiles ? "with an error; see the terminal" : "");
-    return { tone: isFiles ? "bad" : "wait", icon: "stop", word: "Ended", detail };
+    // `generate()` never prepares, and sends no start and no summary. A run over files without a
+    // summary has failed.
+    const isFileRun = run !== null || snapshot === null || snapshot.state === "preparing";
+    if (!isFileRun && /done|halted/.test(snapshot.state)) return describeLastState(snapshot);
+    const detail = snapshot?.reason ?? (isFileRun ? "with an error; see the terminal" : "");
+    return { tone: isFileRun ? "bad" : "wait", icon: "stop", word: "Ended", detail };
   }
   const duration = `after ${formatDuration(summary.elapsed_ms)}`;
   const pendingText = summary.pending > 0 ? `, ${formatCountOf(summary.pending, "row")} left` : "";
@@ -151,7 +152,7 @@ function describeRunning(snapshot) {
 function downDetail(snapshot) {
   const down = snapshot.teachers.find(({ state }) => state === "down" || state === "halted");
   if (down === undefined) return "";
-  // The detail already names the host, so it is removed from the reason.
+  // The text already names the host, so the reason is shown without it.
   const cause = down.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
   const { up = 0 } = snapshot.teacher_states;
@@ -222,7 +223,7 @@ function drainingDetail({ snapshot }) {
 
 /**
  * Formats when a row was last written to disk: the time and, while the run is active, the age.
- * A time over a day ago has a date and no age.
+ * A time over a day ago has a date and no age. If no row was written, only the age is set: `none`.
  * @param {RunStore} store
  * @param {number} nowMs
  */
@@ -235,8 +236,8 @@ export function lastRowTexts(store, nowMs) {
 }
 
 /**
- * Says why the limit is lower than the concurrency, if it is. The teacher is the reason only if
- * attempts were throttled.
+ * Returns the concurrency or, if the limit is lower, the reason. A limit is said to come from the
+ * teacher only if attempts were throttled.
  * @param {MonitorState} state
  */
 export function limitText({ snapshot, run }) {
@@ -279,8 +280,8 @@ const MIN_BOUND_AGE_MS = 10_000;
 const MIN_ETA_MS = 50;
 
 /**
- * Returns the text for an unknown time left, which ends in ", " or is "". The text has the lower
- * bound only once the run is 10 s old or throttled: before that, the bound is far too low.
+ * Returns the text for an unknown time left, which ends in ", " or is "". In the first 10 s, the
+ * lower bound is far too low, and only shown if attempts were throttled.
  * @param {NonNullable<MonitorState["snapshot"]>} snapshot
  */
 export function missingEtaText({ total, eta_s, refused_for_load, elapsed_ms }) {

@@ -182,8 +182,9 @@ export class RunStore {
   }
 
   /**
-   * Adds a point. Returns false if earlier points are missing: a hidden page does not get all
-   * points, but a `hello` when it is shown again.
+   * Adds a point. Returns false if earlier points are missing or the history is full: then, no
+   * points are added until the next `hello`. A hidden page does not get all points; it gets a
+   * `hello` when it is shown again.
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */
