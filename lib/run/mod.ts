@@ -69,7 +69,7 @@ export {
   UidSelection,
 } from "./run_options.ts";
 export { Run } from "./run.ts";
-export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
+export { abortedByReturn, checkRows, streamOutcomes } from "./iterable_run.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";
 export {
   parseStatus,
