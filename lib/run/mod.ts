@@ -63,7 +63,7 @@ export {
 export { missingUidsNotices, parseUids, UidSelection } from "./retry.ts";
 export { pendingIdentity, type ResolvedRunOptions, RUN_RULES } from "./run_options.ts";
 export { Run } from "./run.ts";
-export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
+export { abortedByReturn, checkRows, streamOutcomes } from "./iterable_run.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";
 export {
   parseStatus,

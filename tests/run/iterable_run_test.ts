@@ -1,14 +1,14 @@
-/** Tests of lib/run/generation.ts. The tests replace the engine. @module */
+/** Tests of lib/run/iterable_run.ts. The tests replace the engine. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
+import { IterableRun, type IterableRunOptions } from "../../lib/run/iterable_run.ts";
 import { type GeneratedOutcome, LineOutcomes } from "../../lib/run/outcomes.ts";
 import { NO_IMAGES, RowParser } from "../../lib/source/mod.ts";
 
-function generationOf(
-  options: Partial<GenerationOptions<GeneratedOutcome>> = {},
-): Generation<GeneratedOutcome> {
-  return new Generation({
+function iterableRun(
+  options: Partial<IterableRunOptions<GeneratedOutcome>> = {},
+): IterableRun<GeneratedOutcome> {
+  return new IterableRun({
     parser: new RowParser(),
     images: NO_IMAGES,
     duplicates: "merge",
@@ -19,7 +19,7 @@ function generationOf(
 }
 
 Deno.test("rows() yields the answers to a row one after the other", async () => {
-  const generation = generationOf({ samples: 3, params: { seed: 7 } });
+  const run = iterableRun({ samples: 3, params: { seed: 7 } });
   let read = 0;
   function* values() {
     for (const id of ["a", "b"]) {
@@ -28,7 +28,7 @@ Deno.test("rows() yields the answers to a row one after the other", async () => 
     }
   }
   const uids: string[][] = [], seeds: unknown[] = [], readBefore: number[] = [];
-  for await (const rows of generation.rows(values())) {
+  for await (const rows of run.rows(values())) {
     uids.push(rows.map(({ uid }) => uid));
     seeds.push(rows[0].params?.seed);
     readBefore.push(read);
@@ -39,9 +39,9 @@ Deno.test("rows() yields the answers to a row one after the other", async () => 
 });
 
 Deno.test("rows() keeps copies with their own samples", async () => {
-  const generation = generationOf({ samples: 2, duplicates: "keep" });
+  const run = iterableRun({ samples: 2, duplicates: "keep" });
   const copies = [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }];
-  const rows = (await Array.fromAsync(generation.rows(copies))).flat();
+  const rows = (await Array.fromAsync(run.rows(copies))).flat();
   assertEquals(rows.map(({ uid, sample }) => [uid, sample]), [
     ["a", 0],
     ["a#1", 1],
@@ -51,8 +51,8 @@ Deno.test("rows() keeps copies with their own samples", async () => {
 });
 
 Deno.test("rows() yields one answer per row by default", async () => {
-  const generation = generationOf({ params: { seed: 7 } });
-  const rows = (await Array.fromAsync(generation.rows([{ id: "a", prompt: "p" }]))).flat();
+  const run = iterableRun({ params: { seed: 7 } });
+  const rows = (await Array.fromAsync(run.rows([{ id: "a", prompt: "p" }]))).flat();
   assertEquals(rows.map(({ uid, params }) => [uid, params]), [["a", undefined]]);
 });
 
@@ -69,7 +69,7 @@ Deno.test("rows() lets timers run even if all rows are available at once", async
     for (let id = 0; !isOver && id < 10_000_000; id++) yield { id, prompt: "p" };
   }
   let count = 0;
-  for await (const rows of generationOf().rows(values())) count += rows.length;
+  for await (const rows of iterableRun().rows(values())) count += rows.length;
   assert(isOver, `${count} rows went by without a turn`);
   await over;
 });

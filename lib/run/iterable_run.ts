@@ -60,7 +60,7 @@ export async function* streamOutcomes<T>(
   options.signal?.throwIfAborted();
   const context = await activeRun.prepare();
   options.signal?.throwIfAborted();
-  const generation = new Generation({
+  const run = new IterableRun({
     ...options,
     parser: rowParserOf(options),
     images,
@@ -69,15 +69,15 @@ export async function* streamOutcomes<T>(
   });
   const engine = new Engine({
     ...engineOptions(context),
-    source: generation.rows(rows),
+    source: run.rows(rows),
     // The caller may wait for the outcome of a rejected row before it provides the next one.
     holdsRejections: false,
-    sink: generation,
+    sink: run,
   });
   activeRun.attach(engine);
   progress.start({ total: null, skipped: 0 });
   for (const notice of teacherNotices(options)) progress.notice("warning", notice);
-  yield* generation.outcomes(engine);
+  yield* run.outcomes(engine);
   options.signal?.throwIfAborted();
   if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
 }
@@ -102,7 +102,7 @@ export function abortedByReturn<T>(
   });
 }
 
-export interface GenerationOptions<T>
+export interface IterableRunOptions<T>
   extends Pick<ResponseGeneratorOptions, "promptField" | "samples" | "params"> {
   readonly parser: RowParser;
   /** Reads the images that rows name. */
@@ -113,14 +113,14 @@ export interface GenerationOptions<T>
 }
 
 /** The engine's source and sink for one run over an iterable. */
-export class Generation<T> {
-  readonly #options: GenerationOptions<T>;
+export class IterableRun<T> {
+  readonly #options: IterableRunOptions<T>;
   readonly #handoff = new Handoff<T>();
   readonly #admission: AdmissionOptions;
   /** Aborts once the caller's iterator is closed. Aborted already until one is opened. */
   #valuesClosed: AbortSignal = AbortSignal.abort();
 
-  constructor(options: GenerationOptions<T>) {
+  constructor(options: IterableRunOptions<T>) {
     const { duplicates, samples = 1 } = options;
     this.#options = options;
     this.#admission = { table: new IdTable(), duplicates, samples };
