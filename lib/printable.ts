@@ -124,7 +124,7 @@ function octal(character: string): string {
  * before the last quote would escape the quote, so a folder's last backslash becomes `/`. Without
  * quotes, PowerShell splits a word that begins with `-` before its first `.`.
  */
-function windowsWord(word: string): string {
+export function windowsWord(word: string): string {
   const shown = word.replace(UNPRINTABLE, "\ufffd");
   if (/^(?!-.*\.)[\w+=:./\\-]+$/.test(shown)) return shown;
   const text = shown.replace(/\\+$/, "/");

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { posixWord, shellWord } from "../printable.ts";
+import { posixWord, windowsWord } from "../printable.ts";
 
 export const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
 
@@ -115,5 +115,5 @@ function pathWord(path: string): string {
 }
 
 function powershellWord(path: string): string {
-  return path === STANDARD_INPUT ? "FILE" : shellWord(path, "windows");
+  return path === STANDARD_INPUT ? "FILE" : windowsWord(path);
 }
