@@ -31,8 +31,9 @@ interface Entry {
 }
 
 /**
- * Keeps at most 60 finished rows. A row costs one small object and a random number; texts are
- * truncated only when they are sent, because usually no page is open.
+ * Keeps at most 60 finished rows. A row costs one small object and a random number, and one with
+ * tool calls their JSON; other texts are truncated only when they are sent, because usually no page
+ * is open.
  */
 export class Samples {
   readonly #random: () => number;
