@@ -107,6 +107,20 @@ for (const life of LIVES) {
   });
 }
 
+Deno.test("page: charts that are still as wide as before do not widen a narrower page", async () => {
+  await using scene = await open("running", { width: 360 });
+  const { page } = scene;
+  await page.locator(".plot").first().scrollIntoViewIfNeeded();
+  await page.locator(".plot .u-wrap").first().waitFor({ state: "attached" });
+  const widened = await page.evaluate(() => {
+    const charts = [...document.querySelectorAll<HTMLElement>(".u-wrap")];
+    for (const chart of charts) chart.style.width = "528px";
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return [charts.length > 0, scrollWidth - clientWidth];
+  });
+  assertEquals(widened, [true, 0]);
+});
+
 /** Returns controls that are partly outside of the window. */
 async function cutOff(page: Page): Promise<string[]> {
   return await page.evaluate(() =>
