@@ -61,7 +61,10 @@ async function measure(bench: Bench, rows: number, moreFields: string) {
   };
 }
 
-/** Sets V8's promise hooks: init, before (each reaction), after, resolve. `undefined`: no hook. */
+/**
+ * Sets V8's promise hooks, in the order init, before, after, resolve. V8 calls `before` for each
+ * reaction. A hook that is undefined is not set.
+ */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
 /** Counts the promise reactions per row. Returns no figures if Deno has no promise hooks. */

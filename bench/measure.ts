@@ -2,13 +2,13 @@
 
 export interface Figure {
   readonly name: string;
-  /** Text with a unit. */
+  /** Retort's figure, as text with a unit. */
   readonly retort: string;
-  /** Text with a unit and the name of the baseline. */
+  /** The baseline's figure, as text with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
-   * Retort's figure divided by the baseline's, for each round (or each frame of a page); empty
-   * without a comparison. For peers and the merge, the baseline's time divided by Retort's.
+   * Retort's figure divided by the baseline's, for each round (or each frame of a page). For peers
+   * and the merge, the baseline's time divided by Retort's. Empty if nothing is compared.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;

@@ -1,7 +1,7 @@
 /**
- * The published scenario of ModelCall, an earlier tool: a latency of 0.5 s, concurrency 20, a
- * progress bar. Also what reporting progress costs: in batches or for each row, and with a bar or
- * without.
+ * Runs the published scenario of ModelCall, an earlier tool: a latency of 0.5 s, concurrency 20, a
+ * progress bar. Also measures what reporting progress costs, in batches or for each row, and with a
+ * bar or without.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What the monitor costs: a run with open pages, a frame of a page, and `monitor OUT`. Some of the
- * open pages read nothing.
+ * Measures what the monitor costs: a run with open pages, a frame of a page, and `monitor OUT`.
+ * Some of the open pages do not read their messages.
  *
  * @module
  */

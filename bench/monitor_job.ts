@@ -25,7 +25,7 @@ export interface RunWindow {
   readonly cpuMicrosPerRow: number;
   /** Mean number of busy cores. */
   readonly cores: number;
-  /** Sampled every 50 ms. */
+  /** The largest resident memory, sampled every 50 ms. */
   readonly peakRssBytes: number;
 }
 
@@ -136,7 +136,7 @@ function cpuMicros(): number {
 }
 
 const FAILING_EVERY = 100;
-/** Number of different failure messages, and so of error groups. */
+/** Number of different failure messages. Each of them is an error group. */
 const MESSAGES = 50;
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Teachers with a rate limit, failures or a queue, and two that share rows. Retort and the baseline
- * run at the same time, because both mostly sleep. Also teachers that join and leave, in simulated
- * time.
+ * Measures Retort with teachers that have a rate limit, fail or queue requests, with two teachers
+ * that share rows and, in simulated time, with teachers that join and leave. Retort and the
+ * baseline run at the same time, because both mostly sleep.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await compareWithLoops(bench, {
     server: { latencyMs: LATENCY_MS, failing },
     rows,
-    // The loops take four times as long per row.
+    // The loops take four times as long per row, so they get fewer rows.
     loopRows: Math.ceil(rows / 4),
     concurrency,
     idealMs: (ledger) => ledger.posts * LATENCY_MS / concurrency,

@@ -119,5 +119,5 @@ async function printResult([name, options]: readonly string[]): Promise<void> {
   console.log(JSON.stringify(await (all[name] as Scenario)(JSON.parse(options))));
 }
 
-// Not awaited: the scenarios import this module, and would wait for it.
+// This call is not awaited, because the scenarios import this module and would wait for it.
 if (import.meta.main) printResult(Deno.args);

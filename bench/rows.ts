@@ -92,7 +92,10 @@ export const COMPLETION_BODY: string = JSON.stringify({
   system_fingerprint: "fp_0a1b2c3d4e",
 });
 
-/** Returns random words (a linear congruential generator with constants of Numerical Recipes). */
+/**
+ * Returns pseudorandom words, from a linear congruential generator with the constants of Numerical
+ * Recipes.
+ */
 function sentence(seed: number, words: number): string {
   let state = seed * 2654435761 >>> 0;
   return Array.from({ length: words }, () => {

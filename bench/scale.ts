@@ -1,5 +1,6 @@
 /**
- * Costs that must not grow with a run (memory, CPU per row), and the cost of resuming a long run.
+ * Measures costs that must not grow with a run (memory, CPU per row), and the cost of resuming a
+ * long run.
  * @module
  */
 
@@ -53,7 +54,10 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   })];
 }
 
-/** Compares the CPU at the end of a run with the start, and the memory with that of a short run. */
+/**
+ * Compares the CPU per row at the end of a run with that at its start, and its memory with that of
+ * a short run.
+ */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);

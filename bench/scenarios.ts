@@ -51,7 +51,7 @@ export interface JobReport {
   readonly cpuSeconds: number;
   /** CPU of all threads during `wholeMs`. */
   readonly wholeCpuSeconds: number;
-  /** Sampled every 50 ms; 0 without `watch`. */
+  /** The largest resident memory, sampled every 50 ms; 0 without `watch`. */
   readonly peakRssBytes: number;
   /** A window for each 10,000 rows that became durable; empty without `watch`. */
   readonly windows: readonly CpuPerRow[];
@@ -165,7 +165,10 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Returns the milliseconds of lanes that only sleep: more than the ideal, as timers fire late. */
+/**
+ * Runs lanes that only sleep. Returns the elapsed milliseconds, which exceed the ideal because
+ * timers fire late.
+ */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {
@@ -178,7 +181,7 @@ export async function bareLanes(
   return performance.now() - startedMs;
 }
 
-/** Returns the milliseconds of undici loops that parse and discard the answers. */
+/** Runs undici loops that parse and discard the answers. Returns the elapsed milliseconds. */
 export function undiciLoop(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "zero", async (post) => void await post());
 }

@@ -50,7 +50,7 @@ export interface Ledger {
   readonly posts: number;
   readonly rateLimited: number;
   readonly failed: number;
-  /** Largest number of requests at once, those in the queue included. */
+  /** Largest number of requests at once, including those in the queue. */
   readonly peak: number;
 }
 
@@ -145,7 +145,7 @@ export class BusyTeacher {
   }
 }
 
-/** Salts of `draw`. */
+/** Salts for `draw`, so that its two numbers for a prompt are independent. */
 const LENGTH = 1, FAILING = 2;
 
 const TOKENS = COMPLETION.usage!.completionTokens;
@@ -176,7 +176,7 @@ function busyHandler(options: BusyOptions, teachers: Map<string, BusyTeacher>): 
   };
 }
 
-/** @param options Those of a busy server; `{}` for a teacher without latency. */
+/** @param options The options of a busy server; `{}` for a teacher without latency. */
 async function serve(options: Partial<BusyOptions>): Promise<void> {
   const { latencyMs } = options;
   const teachers = new Map<string, BusyTeacher>();

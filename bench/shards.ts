@@ -1,4 +1,7 @@
-/** Cost of shards: dividing an input, reading a shard, and merging, compared with `cat`. @module */
+/**
+ * Measures the cost of shards: dividing an input, reading a shard, and merging, compared with
+ * `cat`. @module
+ */
 
 import { shardStem } from "../lib/files.ts";
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";
@@ -67,7 +70,7 @@ async function scanSeconds(input: string): Promise<number> {
   return (performance.now() - startMs) / 1_000;
 }
 
-/** Reads all rows of a shard. Returns the milliseconds until the first. */
+/** Reads all rows of a shard. Returns the milliseconds until the first row. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const startMs = performance.now();
   const plan = await planFor({ stem, isNamed: true, wholeResults: [] }, [input], READ_SHARDS);
@@ -158,7 +161,10 @@ const IDENTITY = {
   think: null,
 };
 
-/** Runs a command. Prints `peak KIB`, the peak memory of its process, to stderr (Linux only). */
+/**
+ * A shell script that runs a command, and prints `peak KIB`, the peak memory of its process, to
+ * stderr (Linux only).
+ */
 const PEAK_SCRIPT = `"$@" & pid=$!; peak=0
 while kill -0 $pid 2>/dev/null; do
   now=$(awk "/VmHWM/ {print \\$2}" /proc/$pid/status 2>/dev/null); [ -n "$now" ] && peak=$now

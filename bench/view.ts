@@ -1,6 +1,6 @@
 /**
- * Speed of the data page over 20,000 rows of 2 KB, or 1,000,000 with `--full`: opening, filtering and
- * searching a file, flagging answers, indexing beside a run.
+ * Measures the speed of the data page over 20,000 rows of 2 KB, or 1,000,000 with `--full`:
+ * opening, filtering and searching a file, flagging answers, indexing beside a run.
  *
  * @module
  */

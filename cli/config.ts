@@ -116,7 +116,10 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   addHeaders(config, Object.entries(value).map(([name, text]) => `${name}=${text}`));
 }
 
-/** Adds to the fields that were read before: a file may have both `header` and `headers`. */
+/**
+ * Adds header fields to those that were read before, because a file may have both `header` and
+ * `headers`.
+ */
 function addHeaders({ flags }: Config, fields: readonly string[]): void {
   flags.set("header", [flags.get("header") ?? [], fields].flat().map(String));
 }
@@ -263,9 +266,11 @@ export interface TeacherSpec {
   readonly rpm?: number;
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
-  /** Added to the header fields of `--header`. Replaces those with the same name. */
+  /**
+   * Header fields, sent in addition to those of `--header`. They replace fields with the same name.
+   */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
-  /** PEM file of the only certificate authorities that are trusted. */
+  /** PEM file with the certificate authorities to trust. No others are trusted. */
   readonly caFile?: string;
   readonly clientCert?: string;
   readonly clientKey?: string;

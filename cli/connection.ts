@@ -15,7 +15,7 @@ import type { TeacherSpec } from "./config.ts";
 import type { Io } from "./io.ts";
 import { looksLikePath, NOT_SHOWN, type Settings } from "./settings.ts";
 
-/** Where a key is. The file takes precedence. */
+/** Where a key is stored. The file takes precedence. */
 export interface KeyPlace {
   readonly file?: string;
   /** @default OPENAI_API_KEY */
@@ -143,7 +143,10 @@ const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
  * may type the secret instead.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Header fields that contain a key. With one of them, the default key is not sent. */
+/**
+ * Matches the names of header fields that contain a key. If one of them is set, the default key is
+ * not sent.
+ */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /** Reads header fields and the variables that they name. The last field of each name is sent. */
@@ -218,8 +221,8 @@ export function proxyOf(
 }
 
 /**
- * Whether `NO_PROXY` names a host, in any form of curl, Go or undici: `*`, a domain with its
- * subdomains (also after `.` or `*.`), an IP address or a range of them; each with or without a
+ * Whether `NO_PROXY` names a host, in any form that curl, Go or undici accepts: `*`, a domain with
+ * its subdomains (also after `.` or `*.`), an IP address or a range of them; each with or without a
  * port.
  */
 function isException({ protocol, hostname, port }: URL, exceptions: string): boolean {

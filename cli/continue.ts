@@ -142,7 +142,7 @@ export function nextCommand(
   // None of the chosen rows has failed: the failures on disk are those of other rows.
   if (summary.failed === 0) droppedFlags.push("uids", "exclude-uids");
   if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);
-  // Without the flag, the command would pay for the rows that the user has excluded.
+  // Without `--exclude-uids`, the command would pay for the rows that the user has excluded.
   if (summary.failed === 0 && thisRun?.flags.has("exclude-uids")) return undefined;
   if (summary.failures_on_disk > 0) return commandLine(thisRun, ["retry"], droppedFlags);
   return undefined;
@@ -153,7 +153,10 @@ export function commandOfRun(args: ParsedArgs, io: Pick<Io, "program" | "env">):
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : []);
 }
 
-/** Above this number of results files, no export command is shown: it would be too long. */
+/**
+ * Maximum number of results files in an export command. With more files, no command is shown,
+ * because it would be too long.
+ */
 const MAX_EXPORTED_FILES = 8;
 
 export function commandToExport(

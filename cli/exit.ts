@@ -77,7 +77,10 @@ export function exitCodeOfError(error: unknown): number {
   return error instanceof SinkError || isDiskError(error) ? EXIT_DISK : EXIT_INTERNAL;
 }
 
-/** Excludes EACCES and EPERM: listening on a port below 1024 may fail with them, too. */
+/**
+ * System error codes of disks and file servers. EACCES and EPERM are not among them, because
+ * listening on a port below 1024 may fail with them, too.
+ */
 const DISK_CODES: ReadonlySet<unknown> = new Set([
   "EIO",
   "ESTALE",
@@ -100,9 +103,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * Handles signals during a run. At the first, the run sends nothing more and waits for its calls.
- * After SIGTERM or SIGHUP, or if the npm, npx or `deno task` that started the run has ended, it
- * waits at most `graceMs`. The second signal aborts the calls and, within 2 s, ends the process.
+ * Handles signals during a run. At the first signal, the run sends nothing more and waits for its
+ * calls. After SIGTERM or SIGHUP, or if the npm, npx or `deno task` that started the run has ended,
+ * it waits at most `graceMs`. The second signal aborts the calls and, within 2 s, ends the process.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -140,7 +143,7 @@ export function listenForSignals(
   listening.defer(onStopSignal(io, handle));
   listening.use(io.guardSignals?.());
   listening.use(watchParent(io, () => {
-    // This is no second signal: the first one has ended the parent, and also ends the run.
+    // This is not a second signal: the first one has ended the parent, and also ends the run.
     if (received !== undefined) return limitDrain();
     say("The process that started this run has ended, so the run stops");
     handle("SIGTERM");
@@ -166,8 +169,8 @@ function drainMessage(signal: StopSignal, waitsFor: string, graceMs: number): st
 }
 
 /**
- * Handles signals while no run is active. The first aborts `signal`, so that the command cleans up.
- * The second ends the process.
+ * Handles signals while no run is active. The first signal aborts `signal`, so that the command
+ * cleans up. The second signal ends the process.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
@@ -195,7 +198,7 @@ export class Interruption implements Disposable {
 
   [Symbol.dispose](): void {
     this.#cancelExit();
-    // `deno task` passes on each Ctrl-C twice. If nothing listened, the second would kill the
+    // `deno task` forwards each Ctrl-C twice. If nothing listened, the second would kill the
     // process during its cleanup, and change the exit code.
     if (this.received === undefined) this.#stopListening();
   }
@@ -218,7 +221,7 @@ export async function untilInterrupted(
     return await work(signal);
   } catch (error) {
     if (interruption.received === undefined || error !== signal.reason) throw error;
-    // Standard output may have received a part, as in `-o - > x.jsonl`.
+    // Standard output may already have received a part of it, as in `-o - > x.jsonl`.
     io.writeErr("Stopped: no complete output was written\n");
     return exitCodeOfSignal(interruption.received);
   }
@@ -228,8 +231,8 @@ const POLL_MS = 1_000;
 
 /**
  * Calls `onGone` when a parent that is npm, npx or `deno task` has ended. If such a parent is
- * killed, it forwards no signal, and the run would continue to cost money unseen. Other parents may
- * end, for example the shell of a run in the background.
+ * killed, it forwards no signal, and the run would continue to cost money unseen. Other parents,
+ * such as the shell of a run in the background, may end before the run.
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;

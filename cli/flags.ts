@@ -21,7 +21,7 @@ export interface Flag extends FlagTraits {
 export interface FlagTraits {
   readonly commands: readonly Command[];
   readonly isRepeatable?: boolean;
-  /** A switch that is on unless turned off with `--no-…`. */
+  /** Whether the switch is on unless it is turned off with `--no-…`. */
   readonly isOnByDefault?: boolean;
   /** Whether the value may contain a secret, or be one that was typed instead of a name. */
   readonly mayBeSecret?: boolean;

@@ -28,7 +28,10 @@ const FLAG_WIDTH = 28;
 /** Width of the left column in the list of commands; the minimum in the sections of a command. */
 const NAME_WIDTH = 15;
 
-/** Above this number of flags, help without `--help-all` shows only the common ones. */
+/**
+ * Maximum number of flags in help without `--help-all`. If a command has more, help shows only the
+ * common ones.
+ */
 const MAX_FLAGS = 20;
 
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {

@@ -95,7 +95,8 @@ export interface Io {
 }
 
 /**
- * A signal within this time repeats the last: `deno task` forwards a Ctrl-C twice, 0.3 ms apart.
+ * A signal within this time of the last one is a repetition: `deno task` forwards a Ctrl-C twice,
+ * 0.3 ms apart.
  */
 const SAME_SIGNAL_MS = 500;
 
@@ -139,7 +140,10 @@ const MAX_QUEUED_CHARS = 1 << 26;
  */
 const BLOCK_CHARS = 1 << 14;
 
-/** A reader that takes nothing for this time is stuck. A burst of text is kept until then. */
+/**
+ * Time after which a reader that takes nothing counts as stuck. Until then, a burst of text is
+ * kept.
+ */
 const STUCK_MS = 1_000;
 
 /**

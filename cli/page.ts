@@ -129,10 +129,10 @@ function formatKeep(keep: PageKeep, maxMs: number): string {
     : `while it is open in a browser, for ${formatDuration(maxMs)} at most`;
 }
 
-/** Host names that only this machine can reach. */
+/** Matches host names that only this machine can reach. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
-/** Wildcard addresses: the server listens on all interfaces. */
+/** Matches wildcard addresses, with which the server listens on all interfaces. */
 const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 
 /** Returns the URL to print. A wildcard address would be useless on another machine. */

@@ -17,7 +17,7 @@ export interface ParsedArgs {
   /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
   readonly inputs: string[];
-  /** By long name; only flags that were given. */
+  /** The flags that were given, by long name. */
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
@@ -81,7 +81,7 @@ function normalized(args: readonly string[], flags: readonly Flag[]): string[] {
 function longFlag(word: string, rest: string[], flags: readonly Flag[]): string {
   const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
   const flag = flags.find((flag) => typedName(flag) === name);
-  // Without the value, which may be a secret: the message shows this word.
+  // The value is left out, because errors show this word, and the value may be a secret.
   if (flag === undefined) return name === "" ? word : `--${name}`;
   if (flag.value !== undefined) return withValue(flag, `--${name}`, value, rest);
   if (value === undefined) return word;
@@ -165,7 +165,7 @@ function canOnlyBeValue(name: string, text: string): boolean {
   const isPart = name === "retry"
     ? (part: string) =>
       (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
-    // Options of --simulate.
+    // The remaining flag is --simulate, whose options have this form.
     : (part: string) => /^[a-z]+=[\d.]+$/.test(part);
   return text.split(",").every(isPart);
 }

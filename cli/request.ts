@@ -21,7 +21,7 @@ import { suggestion } from "../lib/similar_name.ts";
 const DEFAULT_GRACE_MS = 20_000;
 
 export interface RunRequest {
-  /** For flags that other parts of the command read by name. */
+  /** The settings, for parts of the command that read further flags by name. */
   readonly settings: Settings;
   readonly config: Config | undefined;
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
@@ -116,7 +116,7 @@ export async function readUids(settings: Settings) {
   };
 }
 
-/** Matches an id that is the name of an image or other media: such a file is no list of ids. */
+/** Matches an id that is the name of an image or other media: such a file is not a list of ids. */
 const MEDIA_NAME = /^[^@].*\.(?:png|jpe?g|webp|gif|bmp|tiff?|pdf|wav|mp3|mp4)$/i;
 
 async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {

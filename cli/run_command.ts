@@ -94,7 +94,9 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
 }
 
 interface CommandContext {
-  /** Returns the arguments after the current run, or after a retry that the page requested. */
+  /**
+   * Returns the arguments of the commands that follow the run, or a retry that the page requested.
+   */
   readonly nextArgs: () => NextArgs;
   readonly onRetry: () => void;
   readonly io: Io;
@@ -231,7 +233,9 @@ export async function runToEnd(
   return summary;
 }
 
-/** Whether there are failed rows to retry. Rows that a stopped run left pending come first. */
+/**
+ * Whether the run is done and failed rows are left. After a stopped run, pending rows come first.
+ */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }

@@ -15,7 +15,8 @@ export type ToolResult =
   /** Retort was started without the permission to run the program. */
   | { readonly kind: "refused" }
   /**
-   * `error` is the program's stderr or else its exit code or, if it could not start, the reason.
+   * `error` is the program's stderr, its exit code if stderr is empty, or the reason why the
+   * program could not start.
    */
   | { readonly kind: "failed"; readonly error: string };
 
@@ -59,7 +60,7 @@ export async function queueOf(
   format: "%i" | "%T",
   io: Io,
 ): Promise<ToolResult> {
-  // `--all`: jobs in hidden partitions, too.
+  // `--all` includes jobs in hidden partitions.
   const args = ["--noheader", "--all", "--array", `--name=${names}`, `--format=${format}`];
   return await tryTool("squeue", args, io);
 }

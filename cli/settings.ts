@@ -29,7 +29,7 @@ export function requireInputs(
   if (inputs.length === 0) throw new UsageError(`Cannot ${problem}`);
 }
 
-/** Flags take precedence over the configuration. */
+/** The settings of a command. Flags take precedence over the configuration. */
 export class Settings {
   readonly #flags: ReadonlyMap<string, FlagValue>;
   readonly #config: ReadonlyMap<string, FlagValue>;
@@ -69,8 +69,9 @@ export class Settings {
   }
 
   /**
-   * Reads a teacher's own file (`ownPath`) or else, unless `ignoresSetting`, the file of the
-   * setting: a teacher with its own certificate must not use the private key of the others.
+   * Reads a teacher's own file (`ownPath`). If there is none, reads the file of the setting, unless
+   * `ignoresSetting` is set: a teacher with its own certificate must not use the private key of the
+   * others.
    */
   async fileOr(
     name: string,
@@ -169,7 +170,7 @@ export class Settings {
     return this.text(name) === word ? word : this.integer(name, min, max, `, or ${word}`);
   }
 
-  /** 0 stands for any free port. */
+  /** Reads a port. 0 stands for any free port. */
   port(name: string): number | undefined {
     return this.integer(name, 0, 65_535);
   }

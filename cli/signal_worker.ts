@@ -22,6 +22,6 @@ function end(): void {
       "\nThe run does not react to signals, so its process is killed. Files on disk stay as they are\n",
     ),
   );
-  // A worker cannot end the process otherwise. Killing one's own process needs no permission.
+  // A worker has no other way to end the process. Killing one's own process needs no permission.
   Deno.kill(Deno.pid, "SIGKILL");
 }

@@ -134,14 +134,14 @@ function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
   };
 }
 
-/** Whether the output counts rows by this field under "Rows" or "Flags" already. */
+/** Whether the output already counts rows by this field, under "Rows" or "Flags". */
 function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
 /** Width of the left column, in cells of the terminal. */
 const NAME_WIDTH = 20;
-/** The figures of longer names are not aligned. */
+/** Maximum width of a name whose figures are aligned. */
 const MAX_NAME_WIDTH = 60;
 
 function textOf({ files }: IndexStatus, statistics: DataStatistics): string {

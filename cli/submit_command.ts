@@ -74,7 +74,7 @@ async function prepare(
   refuseFlagsOfOthers(scheduler, args);
   refuseVisibleSecrets(scheduler, settings);
   const request = await checkRun(scheduler, inputs, args, io);
-  // With the settings of `--config`, unless that file exists only in the cluster.
+  // Includes the settings of `--config`, unless that file exists only in the cluster.
   const runSettings = request?.settings ?? settings;
   refuseRunSettings(runSettings, request?.config);
   const { files } = await findInputs(inputs);

@@ -193,10 +193,10 @@ export async function cancelCommand(
   if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
   const marker = canceledPathOf(stem);
   try {
-    // Shards that end because of the signal must not be queued again.
+    // The marker keeps Slurm from requeuing the shards that the signal ends.
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
-    // Pods write as a user of their own, and only Slurm's tasks read the marker.
+    // Pods may own the folder, but their job needs no marker: only tasks of Slurm read it.
     const { kind, text } = await cancelKubernetes(name, namespace, io);
     if (kind !== "missing") io.writeErr(`Kubernetes: ${text}\n`);
     if (kind === "canceled") return conclude([kind], name, io);

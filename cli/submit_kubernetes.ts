@@ -28,7 +28,7 @@ export async function submitToKubernetes(
     followUpCommand(job, action, io, settings.text("namespace"));
   let stdout: string;
   try {
-    // Not `apply`, which keeps a copy of each manifest in an annotation of at most 256 KiB.
+    // `apply` would keep a copy of each manifest in an annotation, which has at most 256 KiB.
     stdout = await callTool("kubectl", ["create", "-f", "-"], io, manifests);
   } catch (error) {
     if (!(error instanceof SinkError)) throw error;
@@ -141,9 +141,9 @@ function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: 
 const PLAIN_FILE = /^[^*?{[]+\.\w+$/;
 
 /**
- * Throws if the merge might wait for results under a name that the shards do not use. The results of
- * a folder or pattern have its name, but if it holds a single file, they have the name of that file:
- * on this machine, which does not have the files, the name is unknown.
+ * Throws if the merge might wait for results under a name that the shards do not use. The results
+ * of a folder or pattern have its name or, if it contains a single file, the name of that file.
+ * Without the files, the name is unknown on this machine.
  */
 export function refuseUnknownName([input, ...more]: readonly string[], output: string): void {
   if (more.length > 0 || output.endsWith(".jsonl") || PLAIN_FILE.test(input)) return;

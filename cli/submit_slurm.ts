@@ -106,7 +106,7 @@ async function clearFailedStatuses({ stem, shards }: PreparedJob): Promise<void>
 async function sbatch(script: string, afterIds: readonly string[], io: Io): Promise<string> {
   const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
   const stdout = await callTool("sbatch", ["--parsable", ...dependency], io, script);
-  // `123;cluster` if Slurm has several clusters.
+  // The output is `123;cluster` if Slurm has several clusters.
   return stdout.trim().split(";")[0];
 }
 
@@ -171,7 +171,7 @@ function directiveValue(settings: Settings, name: string): string | undefined {
  * seconds. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
-/** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
+/** How many seconds too early Slurm may send the signal: it checks time limits once a minute. */
 const SIGNAL_EARLY_S = 60;
 
 function timeLimit(settings: Settings, leadSeconds: number): string | undefined {
@@ -208,7 +208,10 @@ function slurmTime(totalSeconds: number): string {
 /** Keeps the memory of long runs small. The task `distill` in `deno.json` has the same flags. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/** Never called. The import makes Deno cache the worker, so that `--cached-only` finds it. */
+/**
+ * This function is never called. Its import makes Deno cache the worker, so that `--cached-only`
+ * finds it.
+ */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**

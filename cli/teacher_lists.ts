@@ -51,8 +51,8 @@ export interface OpenListsOptions {
 const RETRY_MS = 2_000;
 
 /**
- * Reads the lists for the first time. Waits for lists that cannot be used yet: pods may still be
- * starting, or the file is being edited.
+ * Reads the lists for the first time. Waits for lists that cannot be used yet, because pods may
+ * still be starting, or a file may be in the middle of an edit.
  */
 export async function openLists(
   lists: readonly NamedList[],
@@ -171,7 +171,9 @@ class ListedTeachers implements AsyncDisposable {
     });
   }
 
-  /** Waits for earlier changes: an address may leave while it is still joining. */
+  /**
+   * Applies changes after all earlier ones, because an address may leave while it is still joining.
+   */
   change(list: OpenList, changes: ListChange) {
     const result = this.#changing.then(() => this.#change(list, changes));
     this.#changing = result;

@@ -58,7 +58,7 @@ export async function openTeachers(
   const { places = [], list } = lists.length === 0
     ? {}
     : stack.use(await openListsOf(lists, setup));
-  // From now on, the caller closes them.
+  // From here on, the caller closes the teachers.
   const open = stack.move();
   return {
     teachers: [...teachers, ...places],
@@ -204,9 +204,9 @@ async function openTeacher(
 }
 
 /**
- * Returns the teacher's own key or else the common one. If neither is named, returns that in
- * `OPENAI_API_KEY`, or undefined if there is none, if a header field contains a key, or if the
- * default key is for OpenAI alone.
+ * Returns the teacher's own key or, if it has none, the common one. If neither is named, returns
+ * the key in `OPENAI_API_KEY`. Returns undefined if that is missing, if a header field contains a
+ * key, or if the default key is for OpenAI alone, and this teacher is another.
  *
  * @throws {UsageError} If a named key, or that of OpenAI, is missing.
  */

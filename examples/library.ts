@@ -5,8 +5,8 @@
  * deno run -A examples/library.ts
  * ```
  *
- * From a script of your own, import the module by its URL instead of `../mod.ts`. You need to
- * install nothing, and no import map.
+ * In your own script, import the module by its URL instead of `../mod.ts`. You need neither an
+ * installation nor an import map.
  *
  * @module
  */

@@ -23,7 +23,7 @@ import { openai, ResponseGenerator, serveSimulatedTeacher } from "../mod.ts";
 
 const [input, output] = Deno.args;
 
-// Costs nothing. For a real teacher:
+// This teacher is simulated and costs nothing. A real one is
 //   openai({ baseUrl: "https://api.openai.com/v1", model: "…", apiKey: "…" })
 await using simulated = serveSimulatedTeacher({ latency: 20, tokens: 10 });
 await using teacher = openai({ baseUrl: simulated.url, model: "simulated" });

@@ -11,7 +11,7 @@
 import { pathToFileURL } from "node:url";
 
 const ROOT = new URL("../", import.meta.url);
-/** With fewer modules, the last one would run alone for a while. */
+/** Number of modules. With fewer, the last one would run alone for a while. */
 const MODULE_COUNT = 12;
 /** Folders whose tests have tasks of their own. */
 const FOLDERS_OF_OTHER_TASKS = ["tests/browser/", "tests/trainers/", "tests/cluster/"];

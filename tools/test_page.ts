@@ -20,7 +20,7 @@ if (import.meta.main) {
         ...Deno.args,
       ],
       cwd: new URL("../", import.meta.url),
-      // More jobs than cores: each test mostly waits for its Chromium.
+      // There are more jobs than cores, because each test mostly waits for its Chromium.
       env: { DENO_JOBS: "3" },
     }).spawn();
     Deno.exit((await child.status).code);

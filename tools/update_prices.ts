@@ -19,7 +19,7 @@ const MILLION = 1e6;
 
 if (import.meta.main) {
   const [givenPath] = Deno.args;
-  // Deno runs tasks in the folder of deno.json.
+  // Relative paths start in `INIT_CWD`, because Deno runs tasks in the folder of deno.json.
   const wheel = givenPath === undefined
     ? await downloadWheel()
     : resolve(Deno.env.get("INIT_CWD") ?? ".", givenPath);
@@ -117,7 +117,7 @@ function ratesOf(entry: LiteLlmEntry): string | undefined {
 
 /**
  * Returns a label and prices in US dollars per million tokens: `flex 0.125 1 cached 0.0125`.
- * Undefined if input or output has no price.
+ * Returns undefined if input or output has no price.
  */
 function clauseOf(entry: LiteLlmEntry, suffix: string, label: string): string | undefined {
   const price = (name: string) => {

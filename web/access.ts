@@ -37,7 +37,10 @@ const NO_TOKEN =
   "Open the address that Retort printed: it contains the token. If you did, allow cookies for this " +
   "address: a cookie holds the token";
 
-/** Reloads the page without the token. For browsers, a reload is same-site; a redirect is not. */
+/**
+ * A page that reloads itself without the token. To browsers, a reload is same-site, and a redirect
+ * is not.
+ */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -114,7 +117,7 @@ const COOKIE_NAME_BYTES = 8;
 /** Host names of this machine, regardless of what a DNS server answers. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 
-/** A server on a wildcard address can be reached at every address of this machine. */
+/** Addresses with which a server listens on every address of this machine. */
 const WILDCARD_ADDRESSES = ["0.0.0.0", "[::]"];
 
 const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
@@ -158,7 +161,7 @@ function isOwnHost(hostField: string | null, hostname: string): boolean {
 
 /**
  * Whether the server's own page made the request: `Origin` matches the host and port, and
- * `Sec-Fetch-Site`, if present, is `same-origin`. The cookie is no proof, because browsers also
+ * `Sec-Fetch-Site`, if present, is `same-origin`. The cookie proves nothing, because browsers also
  * send it from pages on other ports of this machine.
  */
 export function isFromOwnPage(headers: Headers): boolean {

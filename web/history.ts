@@ -17,7 +17,7 @@ import {
 
 export const MAX_POINTS = 1_000;
 
-/** Duration of a point at first: pages get snapshots at this interval. */
+/** Initial duration of a point. Pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
 /** Counters of a snapshot, which begin at 0 with each run. */
@@ -91,7 +91,8 @@ export class History {
   /** Makes the last point the base of the next run, whose counters and clock start at 0. */
   beginNextRun(): void {
     const last = this.#points.at(-1);
-    // A copy: the first reading of the next run may still be merged into the last point.
+    // This is a copy, because the first reading of the next run may still be merged into the last
+    // point.
     this.#base = last === undefined ? undefined : { ...last };
   }
 
@@ -233,7 +234,7 @@ export class Marks {
         marks.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
-      // Otherwise keys would accumulate in a long run whose teachers come and go.
+      // Deletes old keys, which would accumulate in a long run whose teachers come and go.
       for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {

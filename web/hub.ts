@@ -71,7 +71,7 @@ const LOST_AFTER_MS = 180_000;
 /** A page that is being reloaded is assumed to be back within this time. */
 const RELOAD_MS = 10_000;
 
-/** By default the hub uses the clocks, timers and random numbers of the process. */
+/** Options of a hub. By default, it uses the clocks, timers and random numbers of the process. */
 export interface HubOptions extends Partial<RunRecordOptions> {
   /** Calls `callback` at an interval until the returned function is called. */
   every?: (intervalMs: number, callback: () => void) => () => void;
@@ -117,7 +117,7 @@ export class Hub {
     return this.record.retryWhenDone;
   }
 
-  /** Pages get the change with the next snapshot. */
+  /** Whether failed rows are retried at the end. Pages get a change with the next snapshot. */
   set retryWhenDone(value: boolean) {
     this.record.retryWhenDone = value;
     this.#hasNewSnapshot = true;
@@ -203,7 +203,7 @@ export class Hub {
     );
   }
 
-  /** Takes a snapshot if no event has brought one. While there is none, pages get a `hello`. */
+  /** Takes a snapshot if no event has brought one. If there is none yet, sends a `hello` instead. */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;

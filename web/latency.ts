@@ -22,7 +22,7 @@ const SLOT_MS = 5_000;
 /** Number of slots in the window: the current one, and the 25 s before it. */
 const SLOTS = 6;
 
-/** In milliseconds; null if nothing was measured. */
+/** Percentiles of the last 30 s, in milliseconds; null if nothing was measured. */
 export interface WindowPercentiles {
   readonly p50: number | null;
   readonly p90: number | null;
@@ -63,7 +63,7 @@ export class Latency {
     for (const durationMs of durationsMs) this.add(durationMs, nowMs);
   }
 
-  /** `nowMs` is a time of the constructor's clock. */
+  /** Records a latency. `nowMs` is a time of the constructor's clock. */
   add(durationMs: number, nowMs: number): void {
     this.#moveTo(nowMs);
     const bucket = bucketOf(durationMs);
@@ -77,7 +77,8 @@ export class Latency {
     this.#moveTo(this.#now());
     const counts = new Float64Array(BUCKETS);
     let total = 0;
-    // Loops without closures: a page of a thousand teachers calls this for each of them.
+    // These loops have no closures, because a page of a thousand teachers calls this method for
+    // each of them.
     for (const slot of this.#slots) {
       for (let bucket = 0; bucket < BUCKETS; bucket++) {
         counts[bucket] += slot[bucket];

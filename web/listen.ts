@@ -121,8 +121,8 @@ export function servePage(
     url: pageUrl(options.hostname, server.port, token),
     port: server.port,
     async [Symbol.asyncDispose]() {
-      // Not `server.shutdown()`, which waits for requests that never end. Aborting the server
-      // during that wait ends the process.
+      // This does not call `server.shutdown()`, which waits for requests that never end. Aborting
+      // the server during that wait ends the process.
       server.ref();
       abort.abort();
       await server.finished;
@@ -152,7 +152,7 @@ function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string): stri
   return `http://${openableHost(hostname)}:${port}/?token=${token}`;
 }
 
-/** Replaces a wildcard address: browsers cannot open it. */
+/** Replaces a wildcard address, which browsers cannot open. */
 function openableHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : urlHost(hostname);

@@ -21,14 +21,14 @@ export type ServerMessage =
   | MarksMessage
   | EndMessage;
 
-/** A part of each message of the server. */
+/** The field that all messages of the server have. */
 export interface Typed<Type extends string> {
   /** Determines the other fields. The page ignores messages of types unknown to it. */
   type: Type;
 }
 
 /**
- * The whole state of the run; replaces everything that was sent before. Sent on connect, when a
+ * The whole state of the run. It replaces everything that was sent before. Sent on connect, when a
  * hidden page is shown again, when points of the history were merged, when another run begins, to
  * hidden pages when the run ends, and every 2 s before the first snapshot.
  */
@@ -77,7 +77,7 @@ export interface EndMessage extends Typed<"end">, Pick<MonitorState, "summary" |
  * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes
  * without a message, the server considers the page lost, and a lost page does not keep the server
  * of an ended run alive. Other messages close the socket: binary ones with 1003, more than 256
- * characters with 1009, the rest with 1008.
+ * characters with 1009, all others with 1008.
  */
 export interface PageMessage {
   /**

@@ -35,11 +35,13 @@ const MAX_LENGTH_TOKENS = 10_000_000;
 
 const RATE_WINDOW_MS = 30_000;
 
-/** Counts the outcomes of a run. A row takes a few increments. */
+/** Counts the outcomes of a run. Counting a row takes a few increments. */
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
-  /** By address and model: a teacher that leaves and joins again is another object. */
+  /**
+   * Counts by address and model, because a teacher that leaves and joins again is another object.
+   */
   readonly #teachers = new Map<string, TeacherCount>();
   /** Caches the keys of `#teachers`, to avoid making them for each row. */
   readonly #keys = new WeakMap<object, string>();

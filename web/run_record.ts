@@ -94,7 +94,7 @@ export class RunRecord {
     this.latency.record(answered.map(({ latencyMs }) => latencyMs));
   }
 
-  /** `summary` is null if an error ended the run. */
+  /** Records the end of the run. `summary` is null if an error ended it. */
   end(summary: Summary | null): void {
     if (!this.ended) this.#summary = summary;
     this.ended = true;
@@ -209,7 +209,7 @@ const LIMITS: readonly Limits[] = [
  * Shortens a snapshot, by default to the limits of `hello` messages and reports. Also returns the
  * figures of the teachers that remain in it.
  *
- * @param figures One for each teacher of the snapshot.
+ * @param figures The figures of each teacher of the snapshot.
  */
 export function wireSnapshot(
   snapshot: Snapshot,

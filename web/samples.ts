@@ -31,9 +31,9 @@ interface Entry {
 }
 
 /**
- * Keeps at most 60 finished rows. A row costs one small object and a random number, and one with
- * tool calls their JSON; other texts are truncated only when they are sent, because usually no page
- * is open.
+ * Keeps at most 60 finished rows. Adding a row costs one small object and a random number. A row
+ * with tool calls also costs their JSON. Other texts are truncated only when they are sent, because
+ * usually no page is open.
  */
 export class Samples {
   readonly #random: () => number;
@@ -98,7 +98,9 @@ export class Samples {
     return this.since(0, Infinity);
   }
 
-  /** Algorithm R (Vitter, 1985): every answer so far has the same chance. */
+  /**
+   * Adds an answer by Algorithm R (Vitter, 1985), so that every answer so far has the same chance.
+   */
   #offerToReservoir(entry: Entry): void {
     this.#answers++;
     if (this.#reservoir.length < SAMPLES_PER_LIST) {
@@ -213,7 +215,10 @@ function partText(part: unknown): string {
   return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_NAME) : "?"}]`;
 }
 
-/** A custom teacher may return values that JSON cannot represent. */
+/**
+ * Returns the value as JSON or, if a custom teacher returned what JSON cannot represent, as a
+ * string.
+ */
 function asJson(value: unknown): string {
   if (value === undefined || value === null) return "";
   try {

@@ -73,7 +73,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** Answers requests; needs no socket. */
+/** The app of a page. It answers requests without a socket. */
 export interface MonitorApp {
   /** Answers a request to a path or an address. */
   request(input: string | URL | Request, init?: RequestInit): Response | Promise<Response>;
@@ -221,7 +221,10 @@ function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions)
   }
 }
 
-/** Time after a request for which the data page counts as open. It sends one about every 2 s. */
+/**
+ * Time after a request for which the data page counts as open. An open page sends a request about
+ * every 2 s.
+ */
 const DATA_PAGE_OPEN_MS = 10_000;
 
 class RunData implements AsyncDisposable {

@@ -10,14 +10,16 @@ import { fieldName, isNumber } from "../where/mod.ts";
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
 /**
- * A row of the index is a line of a file: an answer or a failure. An input row may have several.
+ * The type of each column. A row of the index is one line of a file, with an answer or a failure.
+ * An input row may have several lines.
  */
 const COLUMNS = {
   /** Where the line begins in the file, in bytes. */
   offset: Float64Array,
   /** The length of the line in bytes, without the line feed. */
   bytes: Uint32Array,
-  // Hashes of 64 bits, in two halves. `row` is the hash of the uid without the sample number.
+  // Hashes of 64 bits, in two halves each. That of `row` is made from the uid without the sample
+  // number.
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
   rowLow: Uint32Array,
@@ -37,12 +39,12 @@ const COLUMNS = {
   latencyMs: Uint32Array,
   /** An index into `DataIndex.files`. */
   file: Uint32Array,
-  /** An earlier row with the same answer, or -1. */
+  /** The index of an earlier row with the same answer; -1 if there is none. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
   flags: Uint16Array,
   httpStatus: Uint16Array,
-  // Codes of `Table.names`:
+  // The next five columns hold codes of `Table.names`.
   model: Uint16Array,
   teacher: Uint16Array,
   finishReason: Uint16Array,
@@ -53,7 +55,10 @@ const COLUMNS = {
   marks: Uint8Array,
 } as const;
 
-/** Columns in shared memory: copies would take 18 bytes per row and thread of a scan. */
+/**
+ * Columns in shared memory, for the workers of a scan. Copies would take 18 bytes per row for each
+ * worker.
+ */
 const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
 
 export type ColumnName = keyof typeof COLUMNS;
@@ -101,7 +106,7 @@ function allocate<T>(constructor: object, capacity: number, isShared: boolean): 
   return new TypedArray(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
 }
 
-/** A field with more distinct values has no codes, and no facet. */
+/** Maximum number of distinct values for which a field has codes, and a facet. */
 const MAX_FIELD_VALUES = 50;
 /** Maximum UTF-16 units of a value with a code. Longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
@@ -131,7 +136,7 @@ export class OwnField {
   /** Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
    * already has the maximum number of fields with numbers. */
   numbers: Float64Array | undefined;
-  /** Whether `numbers` contains a whole number beyond 2^53 (`bigint`), rounded. */
+  /** Whether `numbers` has a rounded value, because a whole number (a `bigint`) was beyond 2^53. */
   isRounded = false;
   readonly #codeOf = new Map<Scalar, number>();
 
@@ -150,7 +155,7 @@ export class OwnField {
   }
 
   /**
-   * Whether `valueAt` returns the values of all rows: if not, lines must be read.
+   * Whether `valueAt` returns the values of all rows. If not, lines must be read.
    *
    * @param mayRound Whether whole numbers beyond 2^53 may be rounded.
    */

@@ -27,7 +27,7 @@ export interface RunComparison {
   /** The number of rows that both runs have answered. */
   readonly both: number;
   readonly agreement: Readonly<Record<Agreement, number>>;
-  /** Rows with different answers where one or both lack a final answer. */
+  /** The number of rows with different answers, at least one of which lacks a final answer. */
   readonly without_final_answer: number;
   /** The two runs, in the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
@@ -81,7 +81,8 @@ function isAnswer(table: Table, row: number): boolean {
 function pairsOf(table: Table, runOfRow: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
-  // Linked lists of unpaired rows of run 0, by bits of the uid's hash: row numbers plus 1.
+  // Linked lists of the unpaired rows of run 0: one list for each value of the low bits of the
+  // uid's hash. Entries are row numbers plus 1, and 0 ends a list.
   const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length + 1);
   for (let row = table.length - 1; row >= 0; row--) {
     if (runOfRow[row] !== 0 || !isAnswer(table, row)) continue;
@@ -152,7 +153,10 @@ export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
 const BOX = "\\boxed{";
 const OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
-/** The last `\boxed{…}`, else the last number, normalized for comparison; "" without either. */
+/**
+ * Returns the content of the last `\boxed{…}` or, if there is none, the last number, normalized for
+ * comparison; "" if there is neither.
+ */
 export function finalAnswerOf(text: string): string {
   const content = lastBoxContent(text) ?? "";
   return content === "" ? lastNumber(text) : normalizeBoxed(content);
@@ -163,7 +167,7 @@ export function hasOpenBox(text: string): boolean {
   return lastBoxContent(text) === undefined;
 }
 
-/** The content of the last box: "" without a box, undefined if it is not closed. */
+/** Returns the content of the last box: "" if there is no box, undefined if it is not closed. */
 function lastBoxContent(text: string): string | undefined {
   const box = text.lastIndexOf(BOX);
   if (box === -1) return "";
@@ -211,7 +215,7 @@ function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
 
-/** `1,234.50` becomes `1234.5`. */
+/** Returns `1234.5` for `1,234.50`. */
 function normalizeNumber(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);

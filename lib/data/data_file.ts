@@ -11,7 +11,10 @@ import { advance, type FileMark, isUnchanged, newMark } from "./index_file.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
-/** "reading": a part is not read yet. "current": all is read. "foreign": not written by Retort. */
+/**
+ * The state of a file. "reading": part of it has not been read yet. "current": all of it has been
+ * read. "foreign": Retort did not write it.
+ */
 export type FileState =
   | "reading"
   | "current"
@@ -29,7 +32,7 @@ export interface DataFileOptions {
 }
 
 const BLOCK_BYTES = 1 << 20;
-/** A results line contains an input row of up to `MAX_LINE_BYTES`, and the answer. */
+/** Twice the limit of an input row, because a results line contains the row and its answer. */
 const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
@@ -48,7 +51,7 @@ export class DataFile {
   readonly readPath: string;
   readonly #maxLineBytes: number;
   #file: Deno.FsFile | undefined;
-  /** Shared by all files: `read` parses a block before it returns. */
+  /** Shared by all files, because `read` has parsed a block by the time it returns. */
   static #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -95,7 +98,9 @@ export class DataFile {
     return isReplaced;
   }
 
-  /** Reads about a megabyte, or a longer line. Returns whether there is more to read. */
+  /**
+   * Reads about a megabyte, or a single line that is longer. Returns whether there is more to read.
+   */
   read(onRow: RowListener): boolean {
     try {
       this.#file ??= Deno.openSync(this.readPath);
@@ -106,7 +111,7 @@ export class DataFile {
       this.state = "unreadable";
       this.problem = systemReason(error);
     }
-    // A folder may have more files than a process may open.
+    // A finished file is closed, because a folder may have more files than a process may open.
     if (this.state !== "reading") this.close();
     return this.state === "reading";
   }
@@ -122,7 +127,7 @@ export class DataFile {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
-    // Without this, blocks would stay as large as the longest line.
+    // Otherwise, the buffer would stay as large as the longest line.
     if (DataFile.#buffer.length > BLOCK_BYTES) DataFile.#buffer = new Uint8Array(0);
   }
 
@@ -216,7 +221,7 @@ export class DataFile {
     advance(mark, bytes);
   }
 
-  /** Whether no line was read, except blank ones. */
+  /** Whether no line, or only blank lines, were read. */
   get #hasNoLines(): boolean {
     return this.mark.rows === 0 && this.mark.damageCount === 0;
   }
@@ -251,7 +256,10 @@ export class DataFile {
     return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`, isBeginning(bytes));
   }
 
-  /** Records a damaged line. If it is the first one and cannot be Retort's, the file is foreign. */
+  /**
+   * Records a damaged line. If it is the first line, and Retort cannot have written it, the file is
+   * foreign.
+   */
   #addDamage({ problem, mayBeFromRetort }: DamagedLine, offset: number): void {
     const { mark } = this;
     // The first line may follow a byte order mark of 3 bytes.

@@ -19,9 +19,9 @@ export interface DataFileStatus
   extends Readonly<Pick<FileMark, "path" | "rows" | "damageCount" | "damage">> {
   readonly state: FileState;
   readonly problem: string | null;
-  /** Bytes of the file. */
+  /** The size of the file in bytes. */
   readonly size: number;
-  /** Bytes that were read. */
+  /** The number of bytes that were read. */
   readonly read: number;
 }
 
@@ -113,7 +113,7 @@ export class DataIndex {
   /** Whether a run seems to write to one of the files. */
   get isLive(): boolean {
     const now = Date.now();
-    // `abs`: a file whose time is far in the future, by the clock of another machine, is not live.
+    // A time far in the future, from the clock of another machine, does not make a file live.
     return this.files.some(({ modifiedMs }) => Math.abs(now - modifiedMs) < LIVE_MS);
   }
 

@@ -50,7 +50,10 @@ interface Selection {
   };
 }
 
-/** Returned at once, except for `uids`: the ids of a search are known once it has ended. */
+/**
+ * The type of an answer. Only `uids` needs a promise, because the ids of a search are known once it
+ * has ended.
+ */
 type Answer<Name extends DataRequestName> = Name extends "uids"
   ? Promise<DataRequests["uids"]["out"]>
   : DataRequests[Name]["out"];
@@ -58,7 +61,7 @@ type Answer<Name extends DataRequestName> = Name extends "uids"
 const NO_ROWS = new Uint32Array(0);
 /** Maximum number of cached selections: several pages may be open, each with a condition. */
 const MAX_SELECTIONS = 3;
-/** A selection is used for this time even if the index changes, as it always does in a run. */
+/** How long a selection is used although the index has changed, as it always does during a run. */
 const STALE_MS = 2_000;
 /** A scan is canceled if no page requests it for this time. Open pages request more often. */
 const UNWATCHED_MS = 1_500;

@@ -37,11 +37,14 @@ export interface ScanStatus {
 }
 
 export interface RowPage {
-  /** The number of rows that meet the condition; while a scan is running, those found so far. */
+  /**
+   * The number of rows that meet the condition. While a scan is running, it counts the rows found
+   * so far.
+   */
   readonly total: number;
   /** Null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
-  /** The index of the first of `rows` among all that meet the condition. */
+  /** The index of `rows[0]` among all rows that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
   /** The version of the index, which changes with its rows and fields. */
@@ -97,7 +100,7 @@ export interface DataRequests {
   };
   /**
    * The index of a row in the result of a query; -1 if it is not in the result. Looks for the row
-   * with the id or, if that does not have the uid, for the first row with the uid.
+   * with the id or, if that row has another uid, for the first row with the uid.
    */
   locate: { in: Query & { readonly uid: string; readonly id: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
@@ -145,8 +148,10 @@ export class DataService implements AsyncDisposable {
   readonly #indexedPaths: Set<string>;
   /** The real paths of the indexed files: folders may also have links to these files. */
   readonly #indexedRealPaths: Set<string>;
-  /** Size and time of new files that could not be opened, by path. Opening a file is tried again
-   * once one of the two changes. */
+  /**
+   * Size and time of new files that could not be opened, by path. A file is tried again once its
+   * size or time changes.
+   */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;

@@ -15,9 +15,12 @@ import { isNumber } from "../where/mod.ts";
 export interface Facet {
   readonly field: string;
   readonly title: string;
-  /** Whether it is a field of the user's rows. */
+  /** Whether the field belongs to the user's rows. */
   readonly isOwn: boolean;
-  /** The most frequent values first; numbers in ascending order, flags in the order of `FLAGS`. */
+  /**
+   * Frequent values come first, but numbers are in ascending order, and flags in the order of
+   * `FLAGS`.
+   */
   readonly values: readonly { readonly value: Scalar; readonly count: number }[];
   /** The number of values that are not in `values`. */
   readonly more: number;
@@ -73,13 +76,18 @@ function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   });
 }
 
-/** The name in conditions: `distill.model` if rows have a `model` of their own. */
+/**
+ * Returns the name of Retort's field in conditions: `distill.model` if rows have a `model` of their
+ * own.
+ */
 function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/** Keeps null and "" out of a facet: they mean that a row lacks the field. An answer, for example,
- * has no failure. */
+/**
+ * Keeps null and "" out of a facet, because they mean that a row lacks the field. An answer, for
+ * example, has no failure.
+ */
 function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
   return values.map((value) => value === null || value === "" ? undefined : value);
 }
@@ -112,7 +120,8 @@ function facet(
   };
 }
 
-// One function for both kinds of array would take five times as long; `for … of` is slower, too.
+// Each kind of array has a function of its own, because a shared one takes five times as long. `for
+// … of` is slower, too.
 
 /** Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {

@@ -52,10 +52,10 @@ export const NAME_FIELDS = {
 } as const;
 
 /**
- * A getter that reads the field from the columns; undefined if lines must be read.
+ * Returns a getter that reads the field from the columns; undefined if lines must be read.
  *
  * @param mayApproximate Whether values may be approximate, as they may for sorting: numbers beyond
- * 2^53 may be rounded, and null may be taken for a missing field.
+ *   2^53 may be rounded, and null may be taken for a missing field.
  */
 export function getterOf(
   table: Table,
@@ -67,7 +67,7 @@ export function getterOf(
   const own = ownGetter(table, path, mayApproximate);
   if (own === undefined || builtIn === undefined) return undefined;
   if (builtIn === ABSENT) return own;
-  // Numbers without codes do not tell null from a missing field, whose value is that of `builtIn`.
+  // Without codes, `own` does not tell null from a missing field, whose value comes from `builtIn`.
   if (own.codes === undefined && !mayApproximate) return undefined;
   return {
     valueAt: (row) => {
@@ -137,7 +137,7 @@ const DERIVED_GETTERS: Readonly<Record<string, (table: Table) => Getter>> = {
 };
 
 /**
- * Notes about likely mistakes: unknown fields, and comparisons of a text with a number.
+ * Returns notes about likely mistakes: unknown fields, and comparisons of a text with a number.
  *
  * @param where A valid condition, or "".
  */
@@ -206,7 +206,7 @@ export function meansDerivedField(path: readonly string[]): boolean {
   return path[0] === "distill" && path.length === 2 && DERIVED_NAMES.has(path[1]);
 }
 
-/** The name of the field that a path begins with: `flags` for `distill.flags`. */
+/** Returns the name of the field that a path begins with: `flags` for `distill.flags`. */
 export function firstField(path: readonly string[]): string {
   return meansDerivedField(path) ? path[1] : path[0];
 }
@@ -215,8 +215,10 @@ export function codedValue({ codes, values }: CodedField, row: number): Scalar {
   return values[codes[row] ?? 0];
 }
 
-/** The objects in which a condition looks for a field, in this order: the line, its `distill`, and
- * the derived fields. */
+/**
+ * Returns the objects in which a condition looks for a field, in this order: the line, its
+ * `distill`, and the derived fields.
+ */
 export function lookupObjects(
   facts: LineFacts,
   hints: RunHints,
@@ -237,13 +239,15 @@ export function lookupObjects(
   return [fields, distillOf(fields), derived];
 }
 
-/** The `distill` of a line, with null for an unknown cost. */
+/** Returns the `distill` of a line, with null for an unknown cost. */
 export function distillOf(line: JsonObject): JsonObject {
   const distill = objectOf(line.distill), { cost_usd: usd } = distill;
   return typeof usd === "number" && usd < 0 ? { ...distill, cost_usd: null } : distill;
 }
 
-/** The derived fields of a line, without `flags` and `prompt`, which take longer to compute. */
+/**
+ * Returns the derived fields of a line, without `flags` and `prompt`, which take longer to compute.
+ */
 export function derivedFields(facts: LineFacts): object {
   const { status, response, reasoning } = facts;
   const fields: Record<string, unknown> = { status, response, reasoning };

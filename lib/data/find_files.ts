@@ -76,7 +76,10 @@ export async function findDataFiles(
   return { runs, notes };
 }
 
-/** The failures file of a results file, even if it does not exist; undefined for other files. */
+/**
+ * Returns the failures file of a results file, even if it does not exist; undefined for other
+ * files.
+ */
 export function failuresOf(path: string): string | undefined {
   const plain = withoutCompression(path);
   const stem = stemOf(plain);
@@ -111,8 +114,10 @@ export async function requireJsonLines(path: string): Promise<void> {
 
 const OPEN_BRACE = 123;
 
-/** The format by the content, because lines may be in a file of any name. Only CSV and TSV are
- * recognized by the name. */
+/**
+ * Returns the format of the content, because JSON Lines may be in a file of any name. Only CSV and
+ * TSV are recognized by their extensions.
+ */
 async function formatIn(path: string): Promise<InputFormat> {
   // The first byte is enough for most results, of which there may be thousands.
   const [first] = await startOf(path, path);
@@ -142,7 +147,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
     } else if (isDataName(withoutCompression(name))) {
       const path = inFolder(folder, name);
-      // The index reports why a file is unreadable.
+      // A file that cannot be read is added, because the index reports the reason.
       if (!isPipe(await statOf(path))) files.add(path);
     }
   }
@@ -238,7 +243,7 @@ function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
 
 const FAILURES = /_error$/;
 
-/** The shard that a results or failures file belongs to; undefined for other files. */
+/** Returns the shard that a results or failures file belongs to; undefined for other files. */
 function shardOf(path: string): ReturnType<typeof parseShardStem> {
   return parseShardStem(withSlashes(plainStem(path)).replace(FAILURES, ""));
 }
@@ -248,8 +253,10 @@ function plainStem(path: string): string {
   return stemOf(withoutCompression(path));
 }
 
-/** The stems that the shards of a merge may have: the stem of the merge, and the same stem without
- * one of its folders, such as `out/sub/x` for `out/merged/sub/x`. */
+/**
+ * Returns the stems that the shards of a merge may have: the stem of the merge, and the same stem
+ * without one of its folders, such as `out/sub/x` for `out/merged/sub/x`.
+ */
 function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;

@@ -10,8 +10,10 @@ import { resemblesRefusal } from "../refusals.ts";
 import { hasOpenBox } from "./comparison.ts";
 import { type LineFacts, requestsJson } from "./line_facts.ts";
 
-/** A flag's index is the position of its bit. `name` is used in conditions, as in `flags contains
- * "refusal"`; `help` is the rule. */
+/**
+ * The index of a flag in this list is the position of its bit. `name` is used in conditions, as in
+ * `flags contains "refusal"`; `help` is the rule.
+ */
 export const FLAGS = [
   {
     name: "refusal",
@@ -146,7 +148,7 @@ function holdsLoop(text: string): boolean {
 
 /** Whether the text around an index repeats itself every `period` characters. */
 function repeatsAround(text: string, index: number, period: number): boolean {
-  // All repetitions but the first equal the text one period earlier.
+  // The first repetition does not count, because nothing equal precedes it.
   const minEqual = Math.max(MIN_LOOP_CHARS, period * MIN_REPETITIONS) - period;
   if (minEqual + period > text.length) return false;
   const half = Math.ceil(minEqual / 2);
@@ -173,9 +175,9 @@ function equalsEarlier(text: string, from: number, length: number, distance: num
     text.slice(from, to) === text.slice(from - distance, to - distance);
 }
 
-/** Shorter answers, in UTF-16 units, often end without a full stop. */
+/** Minimum length, in UTF-16 units, of an answer that is expected to end with a full stop. */
 const MIN_PROSE_LENGTH = 200;
-/** A shorter last line, in UTF-16 units, may end without a full stop. */
+/** Minimum length, in UTF-16 units, of a last line that is expected to end with a full stop. */
 const MIN_LAST_LINE_LENGTH = 60;
 
 function looksCutOff(text: string): boolean {

@@ -124,7 +124,10 @@ function indexMode(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }
 
-/** The permissions of a file; none if it was removed, so that the index is private. */
+/**
+ * Returns the permissions of a file. If it was removed, there are none, so that the index is
+ * private.
+ */
 function modeOf(path: string): number {
   try {
     return Deno.statSync(path).mode ?? 0o666;
@@ -267,5 +270,5 @@ function hashOf(bytes: Uint8Array): string {
   return xxHash64Hex(LATIN1.decode(bytes));
 }
 
-/** One character per byte: `TextDecoder` means Windows-1252 by "latin1". */
+/** Decodes each byte as one character. To `TextDecoder`, "latin1" means Windows-1252. */
 const LATIN1 = new TextDecoder("latin1");

@@ -109,9 +109,9 @@ export class NearSearch {
 const STEP_ROWS = 64;
 /** The share of the work that reading takes; comparing takes the rest. */
 const READING_SHARE = 0.8;
-/** Bins of a signature. Each bin stores one hash. The top 4 bits of a hash select its bin. */
+/** Bins per signature. Each bin stores one hash. The top 4 bits of a hash select its bin. */
 const BINS = 16;
-/** Bins of a band. Rows that agree in all bins of a band are compared. */
+/** Bins per band. Rows that agree in all bins of a band are compared. */
 const BAND_BINS = 2;
 const SHINGLE_LENGTH = 8;
 /** Minimum length of a text to compare, in UTF-16 units. */
@@ -123,7 +123,7 @@ const MIN_SIMILARITY = 0.8;
 /** Maximum number of rows that a row is compared with in each band. Without it, the time would grow
  * with the square of the number of rows from the same template, because they share bands. */
 const MAX_COMPARED = 16;
-/** A bin without a hash. After `fillSignature`, only texts that are too short have such bins. */
+/** Marks a bin without a hash. After `fillSignature`, only texts that are too short have any. */
 const EMPTY = 0xffff_ffff;
 
 export interface NearTexts {
@@ -225,7 +225,7 @@ export class NearDuplicates {
     // does not justify reading both texts again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
-    // The check above comes first: it joins equal samples of a row, so their copies share a group.
+    // Equal samples of one row were joined above, so that their copies share a group.
     if (this.#texts.areSamplesOfOneRow(this.#rows[a], this.#rows[b])) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
     const shingles = shinglesAt(a), otherShingles = shinglesAt(b);
@@ -292,7 +292,7 @@ const BASE = 0x0100_0193;
 /** `BASE` to the power of the length of a shingle, in 32 bits. */
 const BASE_OUT = Number(BigInt.asIntN(32, BigInt(BASE) ** BigInt(SHINGLE_LENGTH)));
 
-/** The finalizer of MurmurHash3. */
+/** Mixes the bits with the finalizer of MurmurHash3. */
 function mixBits(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);

@@ -11,7 +11,7 @@ import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import type { IndexedPath } from "./data_index.ts";
 import { findDataFiles } from "./find_files.ts";
 
-/** Disposing removes the decompressed copies. */
+/** Files that are ready to be read. Disposing them removes the decompressed copies. */
 export interface OpenFiles extends AsyncDisposable {
   readonly files: readonly IndexedPath[];
   /** A sentence about each file, or group of shards, that was left out. */
@@ -43,7 +43,7 @@ export async function unpackFiles(
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of runs) {
-    // The index reports files that cannot be read.
+    // Unreadable files are passed on, because the index reports them.
     if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
       continue;

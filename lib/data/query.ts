@@ -72,7 +72,7 @@ function testOf(table: Table, part: Part): RowTest {
     currentRow = row;
     return test(lookup);
   };
-  // A field with few values is tested once for each of them.
+  // A condition on one field with codes is tested once per code.
   const isOneField = new Set(paths.map((path) => path.join("\0"))).size === 1;
   return isOneField && codes !== undefined ? oncePerCode(codes, rowTest) : rowTest;
 }
@@ -88,7 +88,7 @@ function anyOf(tests: readonly RowTest[]): RowTest {
   return (row) => tests.some((test) => test(row));
 }
 
-/** Fast paths: a few milliseconds for a million rows. */
+/** Tests that read numbers from an array. They take a few milliseconds for a million rows. */
 const NUMBER_TESTS: Readonly<Record<string, (numbers: NumberArray, value: number) => RowTest>> = {
   "<": (numbers, value) => (row) => numbers[row] < value,
   "<=": (numbers, value) => (row) => numbers[row] <= value,
@@ -107,8 +107,11 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
   };
 }
 
-/** Sorts by a numeric field, rows without it last. Numbers beyond 2^53 that are equal when rounded
- * stay in order. Returns undefined unless the columns have all values of the field as numbers. */
+/**
+ * Sorts by a numeric field, with rows that lack it last. Numbers beyond 2^53 that are equal when
+ * rounded stay in order. Returns undefined unless the columns have all values of the field as
+ * numbers.
+ */
 export function sortRows(
   table: Table,
   rows: Uint32Array<ArrayBuffer>,
@@ -243,7 +246,7 @@ export class DerivedFields {
     };
   }
 
-  /** The derived fields of a line; undefined if the line is damaged or not Retort's. */
+  /** Returns the derived fields of a line; undefined if the line is damaged or not Retort's. */
   compute(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;

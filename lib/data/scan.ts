@@ -15,11 +15,13 @@ import { DamagedLine, factsOf, type JsonObject, type RunHints, withBigInts } fro
 import type { Prefilter, ScanJob } from "./scanner.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 
-/** Sent by a worker, in place of a chunk or the id of a request, once it is ready for messages.
- * Messages sent to it earlier would be lost, because its modules load asynchronously. */
+/**
+ * A worker sends this number, in place of a chunk or the id of a request, once it can receive
+ * messages. Earlier messages would be lost, because its modules load asynchronously.
+ */
 export const READY = -1;
 
-/** Rows in a chunk, which one thread takes at a time. */
+/** Number of rows in a chunk. Each thread takes one chunk at a time. */
 export const SCAN_ROWS = 512;
 
 /** Maximum size of a block of lines that are read together, unless one line is longer. */
@@ -34,8 +36,10 @@ export type BlockRunner = (index: number, search: () => void) => void;
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
-  /** The file of the last block, the only open one: a folder may have more files than a process may
-   * open. */
+  /**
+   * The file of the last block. Only this file is open, because a folder may have more files than a
+   * process may open.
+   */
   #file: Deno.FsFile | undefined;
   #fileIndex = -1;
   #buffer = new Uint8Array(MAX_BLOCK_BYTES);
@@ -125,7 +129,7 @@ export class Scan implements Disposable {
   }
 }
 
-/** The pattern of the prefilter; undefined if there is none, or if it could miss rows. */
+/** Returns the pattern of the prefilter; undefined if there is none, or if it could miss rows. */
 function patternFor(block: BlockText, prefilter: Prefilter | undefined): RegExp | undefined {
   if (prefilter === undefined) return undefined;
   const { pattern, hasCaseVariants } = prefilter;
@@ -139,8 +143,10 @@ function holdsPlainEscapes({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:20|3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
 
-/** Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
- * two equal k and s, and the lower case of the last one begins with i. */
+/**
+ * Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
+ * two equal k and s, and the third in lower case begins with i.
+ */
 function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
   if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;
   return !isAscii &&
@@ -180,7 +186,10 @@ class ScannedLine {
     }
   };
 
-  /** The prompt, if it needs only a few fields as in most rows; else undefined. */
+  /**
+   * Returns the prompt if only a few fields are needed for it, as in most rows; otherwise
+   * undefined.
+   */
   #plainPrompt(): string | undefined {
     const fields: Record<string, unknown> = {};
     for (const member of this.#lineMembers) {
@@ -194,7 +203,7 @@ class ScannedLine {
     return files[file[this.#row]].hints;
   }
 
-  /** A field of the line or its `distill`; undefined if the whole line must be parsed. */
+  /** Returns a field of the line or its `distill`; undefined if the whole line must be parsed. */
   #member(name: string): unknown {
     const value = this.#value(name);
     if (value !== undefined) return value;

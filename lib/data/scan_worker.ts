@@ -36,7 +36,7 @@ function runScan({ job, next }: ScanStart): void {
     const first = chunk * SCAN_ROWS;
     if (first >= length) break;
     const hits = scan.search(first, Math.min(length, first + SCAN_ROWS), (index, searchBlock) => {
-      // A busy machine, or one that slept, may delay one attempt: a slow pattern fails both.
+      // A busy machine, or one that slept, may delay one attempt. A slow pattern fails both.
       for (let attempt = 0; attempt < 2; attempt++) {
         if (endsWithin(BLOCK_TIMEOUT_MS, searchBlock)) return;
       }

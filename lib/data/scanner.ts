@@ -29,7 +29,9 @@ export interface ScanJob {
 export interface Prefilter {
   /** Finds every line with the text, and perhaps other lines. */
   readonly pattern: RegExp;
-  /** Whether non-ASCII letters may match the text's letters: ignoring case, U+212A equals k. */
+  /**
+   * Whether non-ASCII letters may match the text's letters, as U+212A matches k if case is ignored.
+   */
   readonly hasCaseVariants: boolean;
 }
 
@@ -67,14 +69,14 @@ const NOT_IN_LINE: ReadonlySet<string> = new Set([
   "teacher",
 ]);
 
-/** The prefilter for a text; undefined if a pattern could miss a row. */
+/** Returns the prefilter for a text; undefined if a pattern could miss a row. */
 function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
   const { text, ignoresCase, path } = needle;
   // `distill.prompt` is the derived prompt if rows have a `prompt` of their own.
   const name = path[0] === "distill" && path.length > 1 ? path[1] : path[0];
   if (NOT_IN_LINE.has(name)) return undefined;
-  // The prompt may come from a template, several messages, or JSON, and has `[image_url]` for each
-  // path in `images`.
+  // The prompt may come from a template, several messages, or JSON, and contains `[image_url]` for
+  // each path in `images`.
   const mayBeComposed = hasTemplate || /[\n[\]{}"]/.test(text) ||
     "image_url".includes(text.toLowerCase());
   if (name === "prompt" && mayBeComposed) return undefined;
@@ -98,7 +100,7 @@ function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefine
   };
 }
 
-/** The pattern for a character as `\u` escapes, with hex digits in either case. */
+/** Returns a pattern for a character as `\u` escapes, with hex digits in either case. */
 function escapesOf(char: string): string {
   let source = "";
   for (let i = 0; i < char.length; i++) {

@@ -40,7 +40,7 @@ interface RowFigures {
 
 export interface ShownRow extends RowFigures {
   readonly prompt: string;
-  /** The failure's message if the row failed. */
+  /** The answer, or the failure's message if the row failed. */
   readonly answer: string;
   /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
@@ -135,10 +135,10 @@ function figuresOf(index: DataIndex, row: number, uid = ""): RowFigures {
 const MAX_TEXT_LENGTH = 2_000_000;
 
 /**
- * Reads a row in full; undefined if the line can no longer be read.
+ * Returns a row in full; undefined if its line can no longer be read.
  *
  * @param samplesFrom Index of the first result in `samples`. @default chosen so that `samples`
- * includes this row
+ *   includes this row
  */
 export function rowDetail(
   index: DataIndex,
@@ -216,12 +216,12 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
   });
 }
 
-/** An id that stays the same until the file is replaced. */
+/** Returns an id that stays the same until the file is replaced. */
 function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** The row with an id; undefined if its file was replaced or removed. */
+/** Returns the row with an id; undefined if its file was replaced or removed. */
 export function rowOfId({ table }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   const { columns, length } = table;

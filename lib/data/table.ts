@@ -254,7 +254,7 @@ export function nearField(length: number, copies: Iterable<number> = []): CodedF
   return { codes, values: [false, true] };
 }
 
-/** The low and the high 32 bits of a text's hash. */
+/** Returns the low and the high 32 bits of a text's hash. */
 export function hashOf(text: string): readonly [low: number, high: number] {
   return hashHalves(xxHash64Hex(text));
 }

@@ -17,8 +17,10 @@ export interface Turn {
   readonly toolCalls?: string;
 }
 
-/** The prompt as turns: `final_messages` without the answer at its end, or else the messages that
- * the run read from the row. A bad row becomes one turn with its text. */
+/**
+ * Returns the prompt as turns: `final_messages` without the answer at its end, or else the messages
+ * that the run read from the row. A bad row becomes one turn with its text.
+ */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
   const text = jsonText(rowOf(line, hints));
@@ -28,7 +30,7 @@ export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   return text === "{}" ? [] : [{ role: "user", text }];
 }
 
-/** The text of the user's and the tools' turns, joined by line feeds. */
+/** Returns the text of the user's and the tools' turns, joined by line feeds. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
   const text = plainPrompt(line, hints);
   if (text !== undefined) return text;
@@ -52,7 +54,9 @@ export const PROMPT_FIELDS: ReadonlySet<string> = new Set([
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
 ]);
 
-/** The prompt of a row that is a plain prompt, question or instruction; else undefined. */
+/**
+ * Returns the prompt of a row that is a plain prompt, question or instruction; otherwise undefined.
+ */
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (line.final_messages !== undefined) return undefined;
   if (!isPlain(line, hints) || isSet(line.messages)) return undefined;
@@ -81,8 +85,10 @@ function hasUnusualField(line: JsonObject): boolean {
   return false;
 }
 
-/** The messages of a row as turns; undefined if a message has more than text, the last message is
- * not the user's, or the row has another shape. */
+/**
+ * Returns the messages of a row as turns; undefined if a message has more than text, the last
+ * message is not the user's, or the row has another shape.
+ */
 function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
   const { messages } = line;
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
@@ -118,17 +124,20 @@ function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   return runParsers.get(isContinued);
 }
 
-/** A uid that nothing reads. Without it, the parser would derive one, and take three times as long. */
+/**
+ * A placeholder, because no code reads the uid. Without it, the parser would derive one, and take
+ * three times as long.
+ */
 const ANY_UID = "";
 
-/** The fields that turns show in full; none for a bad row. */
+/** Returns the names of the fields that turns show in full; none for a bad row. */
 export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
   const parser = parserOf(line, hints);
   const row = parser?.parse(jsonText(rowOf(line, hints)), ANY_UID);
   return row instanceof ParsedRow ? parser!.textFieldsOf(row) : [];
 }
 
-/** The row as it was in the input. */
+/** Returns the row as it was in the input. */
 function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
   const replacedFields = typeof replaced === "string" ? parsedLossless(replaced) : replaced;

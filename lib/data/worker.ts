@@ -26,7 +26,7 @@ const PAUSE_FACTOR = 8;
 /** Minimum time between saves during a run, because each writes the whole index. */
 const SAVE_MS = 60_000;
 
-/** Ends the pause between two refreshes. Each request aborts it. */
+/** Ends the pause between two refreshes when a request arrives. */
 let pause = new AbortController();
 
 (scope as unknown as Scope<WorkerSetup>).onmessage = ({ data }) => {

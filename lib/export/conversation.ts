@@ -22,24 +22,29 @@ import { prefillOf, readReasoning, reasoningFieldOf, textOf } from "./turns.ts";
 export interface Place {
   readonly file: string;
   readonly line: number;
-  /** Whether the text is taken from the file as it is, not made from the cells of a table. */
+  /**
+   * Whether the row's text was copied from the file unchanged. False if it was made from table
+   * cells.
+   */
   readonly isVerbatim: boolean;
 }
 
 /**
- * Fields for answers, in order of preference: TRL's, DPO's, Retort's own, Alpaca's, GSM8K's.
- * `answerIn` in `formats.ts` names one of them.
+ * Fields that may hold the answer. If a row has several of them, the first one counts: TRL's, then
+ * those of DPO, Retort, Alpaca and GSM8K. A format's `answerIn` names the field that it writes.
  */
 export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"] as const;
 
 export type AnswerField = typeof ANSWER_FIELDS[number];
 
-/** The answer field of a results line. Its other `ANSWER_FIELDS` may be the input row's. */
+/**
+ * The only answer field of a results line. Its other `ANSWER_FIELDS` may come from the input row.
+ */
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
 export class ConversationReader {
-  /** Keeps assistant turns at the end of a row: the last turn is the answer. */
+  /** Keeps assistant turns at the end of a row, because the last one is the answer. */
   readonly #parser: RowParser;
   /** Reads rows as a run sends them, without assistant turns at the end. */
   readonly #runParser: RowParser;
@@ -93,8 +98,11 @@ export class ConversationReader {
     return { ...origin, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
   }
 
-  /** An id that all answers to a prompt share; "" without validation rows. An earlier export may
-   * have written the answers as rows without a uid, or with the uids `x`, `x#1` and `x#2`. */
+  /**
+   * Returns an id that all answers to a prompt share, so that they stay in the same split; ""
+   * without validation rows. In the output of an earlier export, the answers may have no uid, or
+   * the uids `x`, `x#1` and `x#2`.
+   */
   #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
     if (!this.#needsRowUid) return "";
     return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");
@@ -154,15 +162,15 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Reasoning belongs to `response`. Whether it belongs to another answer field is not known: a
-    // pair has two answers.
+    // Reasoning is only taken for `response`. In a pair, for example, it could belong to either of
+    // the two answers.
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;
     if (isText && (field !== "response" || !hasCalls(json.tool_calls))) return answer;
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
-    // Converts tool calls to the API's form, and gives tool results the ids of their calls.
+    // Parsing converts tool calls to the API's form, and gives tool results the ids of their calls.
     const conversation = this.#defaultParser.parse(
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
@@ -182,9 +190,11 @@ export class ConversationReader {
   }
 }
 
-/** Whether a row that was read from a table still has the prompt that `prompt_hash` was made from.
- * In a table, all structs of a column have the same keys in the same order, which may change tool
- * calls, parts of content and parameters. */
+/**
+ * Whether the prompt is plain text, which a table does not change. In a table, all structs of a
+ * column have the same keys in the same order. This may change tool calls, parts of content and
+ * parameters, so that the prompt no longer matches its `prompt_hash`.
+ */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&
     messages.every((message) =>
@@ -192,7 +202,10 @@ function isTextOnly({ messages, params }: ParsedRow): boolean {
     );
 }
 
-/** The example without its messages. Reading them throws, so unselected rows cause no error. */
+/**
+ * Returns the example without its messages. Reading these throws, so unselected rows cause no
+ * error.
+ */
 function withoutMessages(example: Example): Example {
   return {
     ...example,

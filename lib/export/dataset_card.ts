@@ -40,7 +40,7 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** The license in a card's metadata, if there is one. */
+/** Returns the license in a card's metadata; undefined if it names none. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card.replaceAll("\r\n", "\n"))?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
@@ -49,7 +49,7 @@ export function licenseOf(card: string): string | undefined {
 interface CardContent extends TargetContext, WrittenRows {
   readonly facts: DatasetFacts;
   readonly folder: string;
-  /** The license in the card that is replaced. */
+  /** The license in the card that this one replaces. */
   readonly license: string | undefined;
   readonly options: ResolvedExport;
 }
@@ -181,7 +181,7 @@ const THINK_TEXTS: Readonly<Record<ThinkStyle, string>> = {
 
 function choicesOf({ options }: CardContent): string[] {
   const { where, uids, excludeUids, dedupe, shuffle, maxRows, validation, think } = options;
-  // Other rows may have no uid: then the prompt decides.
+  // Converted rows may have no uid. Their prompt then decides the split.
   const splitKey = options.isFromResults ? "uid" : "uid or prompt";
   const choices = [
     where === undefined ? "" : `rows that meet ${codeSpan(where)}`,

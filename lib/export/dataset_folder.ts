@@ -22,8 +22,7 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { TrainingRow } from "./turns.ts";
 import type { TargetContext, Targets } from "./write_set.ts";
 
-/** After this size, a split continues in another file. `push_to_hub` writes files of up to
- * 500 MB. */
+/** Size at which a split continues in another file. `push_to_hub` writes files of up to 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
@@ -63,7 +62,7 @@ export async function openDataset(
 ): Promise<Targets> {
   const path = (options.output as string).replace(/(?<=.)\/+$/, "");
   const isNew = await infoOf(path) === undefined;
-  // The file stays locked while the staging folder next to it is in use.
+  // The lock file stays locked while the staging folder next to it is in use.
   const lock = await orCannotWrite(path, async () => {
     await Deno.mkdir(path, { recursive: true });
     await removeStaleStaging(path);
@@ -132,7 +131,7 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
-/** Where the previous data is until the export is complete. */
+/** Returns where the previous data is kept until the export is complete. */
 function oldDataPath(staging: string): string {
   return `${staging}.old`;
 }

@@ -33,7 +33,10 @@ export interface Example extends Origin {
   readonly response: string;
   readonly reasoning: string;
   readonly toolCalls: readonly unknown[] | undefined;
-  /** Null if the row has no answer. @default made from `response`, `reasoning` and `toolCalls` */
+  /**
+   * The answer as a message; null if the row has no answer. @default made from `response`,
+   * `reasoning` and `toolCalls`
+   */
   readonly answer?: Message | null;
   readonly rejected?: Message;
 }
@@ -41,8 +44,11 @@ export interface Example extends Origin {
 /** Whether an example is selected, or why it cannot be written. */
 export type Verdict = boolean | Unrepresentable | NotRestored;
 
-/** Call `scan` first, to select and check examples; then `batches`, to write them. Counts and types
- * are known after the scan. `sources` may grow during the scan. */
+/**
+ * A source of examples that is read twice. `scan` selects and checks examples, then `batches`
+ * yields them to be written. Counts and types are known after the scan. `sources` may grow during
+ * the scan.
+ */
 export interface ExampleSource {
   /** The number of selected examples. */
   readonly selectedCount: number;
@@ -57,7 +63,7 @@ export interface ExampleSource {
   /**
    * Reads every row, and records which are selected.
    *
-   * @throws {UsageError | SourceError} If rows cannot be written. Names the rows.
+   * @throws {UsageError | SourceError} If rows cannot be written. The message names them.
    */
   scan(verdictOf: (example: Example) => Verdict): Promise<void>;
   /** Yields the selected examples, in input order or shuffled. */
@@ -76,7 +82,7 @@ interface ResultFields {
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** A parser for each parameter set: files have one or two. */
+  /** One parser for each parameter set. A file usually has one or two sets. */
   readonly #parsers = new Map<string, RowParser>();
 
   /** @param run The run file, which has the options that the caller omits. */
@@ -150,13 +156,15 @@ export class ExampleReader {
   }
 }
 
-/** The text of a row without the uid and with it: a template may have used the uid. */
+/**
+ * Returns the text of a row without its uid and with it, because a template may have used the uid.
+ */
 export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
   const start = JSON.stringify({ uid }).slice(0, -1);
   return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];
 }
 
-/** The path of an input, its name, and the line or element. */
+/** Captures the path of an input, its name, and the line or element. */
 const SOURCE = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s;
 
 function parseFields(text: string): ResultFields | string {
@@ -174,7 +182,7 @@ function parseFields(text: string): ResultFields | string {
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return `"${name}" must be a string`;
   }
-  // Earlier versions wrote a list, and omitted an empty one.
+  // Today's lines hold JSON text. Earlier versions wrote a list, or no field for an empty list.
   if (typeof value.tool_calls === "string") {
     value.tool_calls = parsedJson(value.tool_calls) ?? value.tool_calls;
   }
@@ -194,7 +202,10 @@ function parseFields(text: string): ResultFields | string {
 /** An error for a row whose messages cannot be restored as they were sent. */
 export class NotRestored extends UsageError {}
 
-/** The first and the last time; "" if there are none. Times in ISO 8601 and UTC sort as text. */
+/**
+ * The earliest and latest of the added times; "" if there are none. Times in ISO 8601 and UTC sort
+ * as text.
+ */
 export class Times {
   count = 0;
   first = "";

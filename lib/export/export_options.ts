@@ -28,7 +28,7 @@ import { FORMATS } from "./formats.ts";
 import { standardStreamOf } from "./output.ts";
 import { REASONING, type ToolArguments } from "./turns.ts";
 
-/** Which rows are written, and how; for `exportResults` and `convertFiles`. */
+/** Options of both `exportResults` and `convertFiles`: which rows are written, and how. */
 export interface WriteOptions extends RowOptions {
   /**
    * File to write, or a stream, which is closed at the end. The extension sets the type of a file,
@@ -37,7 +37,8 @@ export interface WriteOptions extends RowOptions {
    */
   output: PathLike | WritableStream<Uint8Array>;
   /**
-   * Name of the field for reasoning, with think `field`. gpt-oss reads `thinking`.
+   * Name of the field for reasoning if `think` is `field`. The template of gpt-oss reads
+   * `thinking`.
    * @default "reasoning_content"
    */
   reasoningField?: string;
@@ -227,7 +228,10 @@ function checkPreference({ prefer, shuffle }: ExportOptions): void {
   }
 }
 
-/** Like `EXPORT_FORMATS`, whose module loads this one and must not be imported here. */
+/**
+ * The same names as `EXPORT_FORMATS`, which cannot be imported here, because its module loads this
+ * one.
+ */
 const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 
 const WRITE_RULES: OptionRules<WriteOptions & { think?: ThinkStyle }> = {

@@ -28,11 +28,13 @@ import {
 } from "./turns.ts";
 
 interface FormatFacts {
-  /** Optional columns, with the value for rows without them: all rows need the same columns. */
+  /**
+   * Optional columns, each with the value for rows that lack it: all rows need the same columns.
+   */
   readonly fillers: TrainingRow;
-  /** Columns whose messages may differ in their keys: only some have `tool_calls`. */
+  /** Columns of messages whose keys may differ, because only some messages have `tool_calls`. */
   readonly messageColumns: readonly string[];
-  /** With `text`, reasoning can only be part of the answer's text. */
+  /** Where reasoning can be written: only in the answer's text, or also in a field of its own. */
   readonly reasoning: "text" | "field";
   /** Decides what `TrainerNotes` warns about. */
   readonly turns: "messages" | "ShareGPT" | "other";
@@ -44,7 +46,7 @@ interface FormatFacts {
 
 interface ComposedFacts extends FormatFacts {
   readonly rows: "conversations" | "pairs";
-  /** Makes columns that follow the tools. @default none */
+  /** Makes the columns that come after `tools`. @default none */
   readonly furtherColumns?: (example: Example) => TrainingRow;
 }
 
@@ -59,7 +61,7 @@ interface AnsweredTurns extends Turns {
  */
 type ToRow<T extends Turns> = (turns: T, style: RowStyle) => TrainingRow;
 
-/** With `takesPrompts`, conversations may end with the user, without an answer. */
+/** With `takesPrompts`, a conversation may end with a user turn and have no answer. */
 export type ComposedFormat =
   & ComposedFacts
   & (
@@ -216,7 +218,8 @@ function rowOf(
 ): TrainingRow {
   if (format.takesPrompts) return format.toRow(turns, style);
   if (!isAnswered(turns)) throw new Unrepresentable("a row without an answer");
-  // `RowMaker` pairs results. A row of a converted file, with an `answer`, must be a pair already.
+  // `RowMaker` pairs the answers of results. A row of a converted file, which has `answer`, must
+  // already be a pair.
   if (
     format.rows === "pairs" && example.answer !== undefined && example.rejected === undefined
   ) {
@@ -237,7 +240,9 @@ function withMessages(turns: Turns, style: RowStyle): TrainingRow {
   return { messages: inStyle(conversationOf(turns), style) };
 }
 
-/** The columns of the answers. A single answer is a completion until `RowMaker` pairs it. */
+/**
+ * Returns the columns of the answers. A single answer is a completion until `RowMaker` pairs it.
+ */
 function answersOf(
   { answer, rejected }: AnsweredTurns,
   write: (answer: Message) => unknown,
@@ -255,7 +260,10 @@ const PROVENANCE_FIELDS = [
   "reasoning_tokens",
 ];
 
-/** The fields that say where an answer comes from; none for a row that is not a results line. */
+/**
+ * Returns the fields that say where an answer comes from; none for a row that is not a results
+ * line.
+ */
 function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;
   if (typeof uid !== "string" || !isObject(distill)) return {};

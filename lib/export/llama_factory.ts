@@ -87,7 +87,7 @@ export function shareGptTurns(
     if (from === undefined) throw new Unrepresentable(`a message with the role "${message.role}"`);
     const text = onlyTextOf(message);
     if (from === "observation") {
-      // LLaMA-Factory allows one observation per turn.
+      // LLaMA-Factory allows one observation per turn, so further results join it as a JSON array.
       observations.push(text);
       if (observations.length === 1) turns.push({ from, value: text });
       else turns.at(-1)!.value = JSON.stringify(observations);
@@ -115,8 +115,10 @@ function onlyTextOf(message: Message): string {
   return text;
 }
 
-/** Writes tool calls as a JSON array, after any reasoning in its tags. ShareGPT has no place for
- * other text beside them: it is left out, and `TrainerNotes` counts it. */
+/**
+ * Writes tool calls as a JSON array, after any reasoning in its tags. Other text is left out,
+ * because ShareGPT has no place for it beside calls; `TrainerNotes` counts these cases.
+ */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {
     const { name, arguments: args } = (call as { function: Record<string, unknown> }).function;

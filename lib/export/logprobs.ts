@@ -59,7 +59,10 @@ export function logprobColumns(example: Example): Record<string, unknown> {
   };
 }
 
-/** The fields that `--keep` kept: JSON text, or an object in lines of earlier versions. */
+/**
+ * Returns the fields that `--keep` saved. They are JSON text, or an object in lines of earlier
+ * versions.
+ */
 function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
   const fields = typeof kept === "string" ? parsedJson(kept) : kept;
@@ -116,13 +119,18 @@ function idOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
 }
 
-/** What chat templates put around texts: special tokens, channel names of gpt-oss, white space. */
+/**
+ * Matches what chat templates put around texts: special tokens, channel names of gpt-oss, white
+ * space.
+ */
 const TEMPLATE_MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 
-/** Whether the tokens add up to the answer, not counting reasoning and special tokens. The text of
- * tool calls is not kept: with them, the tokens need only contain the answer. Tokens without texts
- * are accepted, because they cannot be compared. */
+/**
+ * Whether the tokens add up to the answer, not counting reasoning and special tokens. If the answer
+ * has tool calls, whose text is not kept, the tokens need only contain the response. Tokens without
+ * texts are accepted, because they cannot be compared.
+ */
 function isTextOf(
   positions: readonly TokenPosition[],
   { response, reasoning, toolCalls }: Example,
@@ -136,7 +144,10 @@ function isTextOf(
     withoutMarks(text) === withoutMarks(response);
 }
 
-/** The text of all tokens, decoded from their bytes: a character may span several tokens. */
+/**
+ * Returns the text of all tokens, decoded from their bytes, because a character may span several
+ * tokens.
+ */
 function textOf(positions: readonly TokenPosition[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";

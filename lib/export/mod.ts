@@ -69,7 +69,7 @@ export interface ExportReport {
   readonly hints: readonly LoaderHint[];
 }
 
-/** Format of a training set. `retort help export` says what a row of each holds. */
+/** Format of a training set. `retort help export` describes the rows of each. */
 export type ExportFormat =
   | "messages"
   | "prompt-completion"
@@ -84,7 +84,9 @@ export type ExportFormat =
 /** Format in which rows of any file can be written. Only results have log probabilities. */
 export type ConvertFormat = Exclude<ExportFormat, "logprobs">;
 
-/** What a row of each format holds, and what reads it, for the help: at most 57 characters. */
+/**
+ * Describes each format for the help, in at most 57 characters: what a row holds, and who reads it.
+ */
 export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "messages": '{"messages"}: TRL, Axolotl, OpenAI',
   "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',

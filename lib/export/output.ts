@@ -9,8 +9,10 @@ import { UsageError } from "../errors.ts";
 import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
 import { orCannotWrite, Replacement } from "../sink/mod.ts";
 
-/** Where an export writes. Writes are not buffered, so pass large pieces. If an output is disposed
- * before `finish`, no file is written. */
+/**
+ * The destination of an export. Writes are not buffered, so pass large pieces. If it is disposed
+ * before `finish`, no file is written.
+ */
 export interface Output extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Renames a new file into place, or ends writing to the stream. */
@@ -49,7 +51,10 @@ export async function openOutput(
   };
 }
 
-/** At the end, a stream that the export opened (`mustClose`) is closed, any other only released. */
+/**
+ * Writes to a pipe, a device or a standard stream. At the end, it closes a stream that the export
+ * opened (`mustClose`), and only releases any other.
+ */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
@@ -60,7 +65,7 @@ function toPipe(
   return {
     write: (bytes) => orCannotWrite(name, () => writer.write(bytes)),
     finish: () => orCannotWrite(name, end),
-    // After `finish`, this rejects or has no effect.
+    // After `finish`, another `end` rejects or has no effect.
     [Symbol.asyncDispose]: () => end().catch(() => {}),
   };
 }
@@ -70,7 +75,7 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
   return {
     write: (bytes) => writer.write(bytes),
     finish: () => writer.close(),
-    // After `finish`, this has no effect.
+    // After `finish`, `abort` has no effect.
     [Symbol.asyncDispose]: () => writer.abort().catch(() => {}),
   };
 }
@@ -129,7 +134,7 @@ async function runFileDescription(path: string): Promise<string | undefined> {
   return await holdsResults(path) ? "a results file of Retort" : undefined;
 }
 
-/** The start of a results or failures file. */
+/** Matches the start of a results or failures file. */
 const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
 const START_BYTES = 4_096;
 

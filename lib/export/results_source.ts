@@ -32,9 +32,12 @@ import { Unrepresentable } from "./turns.ts";
 export class ResultsSource implements ExampleSource, Disposable {
   selectedCount = 0;
   rowCount = 0;
-  /** Rows that have failed and have no result. Known after the scan. */
+  /** The number of rows that have failed and have no result. Known after the scan. */
   failedRowCount = 0;
-  /** Exported lines that repeat a uid of their file. Known after the export. */
+  /**
+   * The number of exported lines that repeat the uid of an earlier line of their file. Known after
+   * the export.
+   */
   repeatedRowCount = 0;
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -51,7 +54,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths } = options;
     const files = await Promise.all(paths.map(async (path) => {
-      // The path may be a link: the run file is next to its target.
+      // If the path is a link, the run file may be next to its target.
       const run = await readRunFile(runFileOf(path)) ??
         await readRunFile(runFileOf(realPathOf(path)));
       return new ResultsFile(path, run, options);
@@ -83,7 +86,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     this.#unrestoredRows.throwIfAny();
   }
 
-  /** Returns whether the example is written, or throws if the format has no place for it. */
+  /** Returns whether the example is written. Throws if the format has no place for it. */
   #admit(example: Example, place: string, verdict: Verdict): boolean {
     if (verdict instanceof Unrepresentable) {
       throw new UsageError(
@@ -168,8 +171,10 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The rows that have failed permanently. Some may have a result, because they were retried. Skips
- * pending, damaged and incomplete lines. */
+/**
+ * Returns the rows that have failed permanently. Some may have a result, because they were retried.
+ * Skips pending, damaged and incomplete lines.
+ */
 async function failedRowsOf(results: string): Promise<IdTable> {
   const path = failuresOf(results), table = new IdTable();
   if (path === undefined) return table;

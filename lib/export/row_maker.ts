@@ -101,7 +101,7 @@ export class RowMaker {
     }
   }
 
-  /** Makes the rows that waited for later examples. */
+  /** Yields the rows that waited for later examples. */
   *lastRows(): Generator<MadeRow> {
     yield* this.#rowsOfPairs(this.#pairs?.end() ?? []);
     if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
@@ -169,8 +169,8 @@ export class RowMaker {
 }
 
 /**
- * A results line as a row, with every digit of its numbers. Lines of earlier versions get today's
- * fields and types, such as -1 for an unknown cost.
+ * Returns a results line as a row, with the exact digits of its numbers. Lines of earlier versions
+ * get today's fields and types, such as -1 for an unknown cost.
  *
  * @param isTyped Whether times become timestamps instead of text.
  */
@@ -205,7 +205,10 @@ const MARK_NOTE =
   'Face library "datasets" cannot load later messages with other keys, such as tool calls. ' +
   "No template reads this key";
 
-/** At most 9 MiB, as a UTF-16 unit takes up to 3 bytes in UTF-8. `datasets` reads 10 MiB first. */
+/**
+ * Maximum size of the rows that are held back. As a UTF-16 unit takes up to 3 bytes in UTF-8, they
+ * stay within 9 MiB of the 10 MiB that `datasets` reads first.
+ */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 

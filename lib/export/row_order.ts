@@ -20,7 +20,7 @@ const LINES_PER_FILE = 1e10;
 export interface Origin {
   /** The name of the input file, without its folder. */
   readonly file: string;
-  /** From 1, at most ten digits. */
+  /** The line number, from 1, with at most ten digits. */
   readonly line: number;
   readonly sample: number;
 }
@@ -86,7 +86,10 @@ export class RowOrder {
     return this.#keys.at(index) === this.#keys.at(other);
   }
 
-  /** Returns indexes of lines. Lines with the same origin stay in the order of `add`. */
+  /**
+   * Returns the indexes of the lines in input order. Lines with the same origin stay in the order
+   * of `add`.
+   */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
     for (let i = 0; i < order.length; i++) order[i] = i;
@@ -94,7 +97,7 @@ export class RowOrder {
   }
 }
 
-/** Stable merge sort. `TypedArray.sort` with a comparator copies all elements first. */
+/** Sorts stably, by merging. `TypedArray.sort` with a comparator would copy all elements first. */
 function sortByKeys(indexes: Uint32Array, keys: Numbers): Uint32Array {
   if (isInOrder(indexes, keys)) return indexes;
   const { length } = indexes;
@@ -130,7 +133,7 @@ export function isForValidation(row: { readonly rowUid: string }, share: number)
   return share > 0 && Number.parseInt(xxHash64Hex(row.rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
 
-/** Fisher–Yates shuffle. */
+/** Shuffles the numbers in place (Fisher–Yates). */
 export function shuffleIn(numbers: Uint32Array, seed: number): void {
   const random = randomOf(seed);
   for (let i = numbers.length - 1; i > 0; i--) {
@@ -139,7 +142,7 @@ export function shuffleIn(numbers: Uint32Array, seed: number): void {
   }
 }
 
-/** Mulberry32: numbers in [0, 1), the same on every machine. */
+/** Returns a Mulberry32 generator of numbers in [0, 1), which are the same on every machine. */
 function randomOf(seed: number): () => number {
   let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {
@@ -150,7 +153,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** One offset is stored for this many rows. The others are found by adding lengths. */
+/** The number of rows per stored offset. The offsets between are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
 /** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */

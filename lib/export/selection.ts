@@ -83,7 +83,7 @@ export class Selection {
     checkComputable(this.#where?.paths ?? [], (name) => !this.#fieldNotes?.isAbsent(name));
   }
 
-  /** Why no row was selected, if log probabilities are the reason. */
+  /** Returns why no row was selected, if log probabilities are the reason. */
   emptyReason(): string | undefined {
     const { missing, different } = this.#withoutTokens;
     if (different > 0) return "no answer equals the text of its tokens";
@@ -91,7 +91,7 @@ export class Selection {
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
-  /** Notes about likely mistakes in the condition, complete after all rows. */
+  /** Returns notes about likely mistakes in the condition, complete after all rows. */
   conditionNotes(): string[] {
     return this.#fieldNotes?.notes() ?? [];
   }
@@ -118,7 +118,10 @@ export type Pair = readonly [chosen: Example, rejected: Example];
 /** Pairs the best answer to each prompt with the worst. Answers to the same line of the same input
  * must be added one after another. */
 export class Pairs {
-  /** Rows left out because their best and worst answers are the same text in the output. */
+  /**
+   * The number of rows left out because their best and worst answers are the same text in the
+   * output.
+   */
   equalRows = 0;
   readonly #scoreOf: (example: Example) => number;
   readonly #answers: Example[] = [];
@@ -140,7 +143,7 @@ export class Pairs {
     return pairs;
   }
 
-  /** Returns the pairs of the last line. */
+  /** Returns the pairs of the last line that was added. */
   end(): readonly Pair[] {
     const promptOf = ({ messages, tools }: Example) => jsonOf([messages, tools]);
     // A line may have several prompts: its row was edited, or two inputs have the same name.
@@ -174,7 +177,7 @@ export class Pairs {
   }
 }
 
-/** Returns a function that scores answers: a larger score is better, and NaN means no score. */
+/** Returns a function that scores answers. Larger scores are better; NaN means no score. */
 function scoreOf(prefer: string): (example: Example) => number {
   if (prefer === "shortest") return ({ response }) => -response.length;
   if (prefer === "longest") return ({ response }) => response.length;
@@ -211,7 +214,7 @@ const SEGMENTS = 256;
 const START_SLOTS = 8;
 /** The share of used slots above which a segment grows. */
 const MAX_FULL = 0.85;
-/** With this factor, a hash takes 9.4 to 11.8 bytes. */
+/** The factor by which a segment grows. With it, a hash takes 9.4 to 11.8 bytes. */
 const GROWTH = 1.25;
 
 /** A set of 64-bit hashes. Ten million take 120 MB; a `Set` takes over a gigabyte and holds at most

@@ -1,6 +1,6 @@
 /**
- * Configuration for trainers, the upload command, and notes on what trainers would misread. Each of
- * these notes describes what was seen in training with the loader that it names.
+ * Configuration for trainers, the upload command, and notes on what trainers would misread. Each
+ * note describes what was observed in training with the loader that it names.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { FormatDefinition } from "./formats.ts";
 import { countNotes, leftOutNotes } from "./selection.ts";
 import { argumentsOf, textOf, THOUGHT, type TrainingRow } from "./turns.ts";
 
-/** The note for each style. It follows the number of rows with reasoning. */
+/** The note for each style of reasoning. The number of rows with reasoning precedes it. */
 const REASONING_NOTES: Partial<Record<ThinkStyle, string>> = {
   wrap:
     "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 " +
@@ -210,8 +210,10 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** Axolotl's `ds_type` for each type of files; null if trainers read no lists from it: in CSV, every
- * cell is text. */
+/**
+ * Axolotl's `ds_type` for each type of file. It is null for CSV, from which trainers read no lists,
+ * because every cell is text.
+ */
 const DS_TYPES: Readonly<Record<FileKind, string | null>> = {
   jsonl: "json",
   json: "json",

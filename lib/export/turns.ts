@@ -46,8 +46,10 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   return { prompt: prefill === undefined ? prompt : prompt.slice(0, -1), answer, rejected };
 }
 
-/** The text of a prefill. If the answer has reasoning, an open `<think>` tag at the end of the prefill
- * is removed, because the reasoning gets its own tags or field. */
+/**
+ * Returns the text of a prefill. If the answer has reasoning, an open `<think>` tag at the end of
+ * the prefill is removed, because the reasoning gets its own tags or field.
+ */
 export function prefillOf(prefill: Message, reasoning: string): string {
   const text = textOf(prefill) ?? "";
   return reasoning === "" ? text : text.replace(/<think>\s*$/, "");
@@ -98,7 +100,7 @@ export function readReasoning(message: Message): { response: string; reasoning: 
   return { response: text.slice(start.length), reasoning: reasoning.trim() };
 }
 
-/** The reasoning from a field; undefined if there is none. */
+/** Returns the reasoning from a field; undefined if there is none. */
 export function reasoningFieldOf(
   { reasoning_content: reasoningContent, reasoning, thinking }: Message,
 ): string | undefined {
@@ -107,7 +109,7 @@ export function reasoningFieldOf(
   );
 }
 
-/** The field that most templates read. */
+/** The reasoning field that most templates read. */
 export const REASONING = "reasoning_content";
 
 function withReasoningAs(name: string, message: Message): Message {
@@ -131,7 +133,7 @@ export type TrainingRow = Record<string, unknown>;
  * phrase. */
 export class Unrepresentable extends Error {}
 
-/** The content as one text; undefined if it has other parts, such as an image. */
+/** Returns the content as one text; undefined if it has other parts, such as an image. */
 export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";
@@ -153,16 +155,18 @@ function withArguments(messages: readonly Message[], form: ToolArguments): Messa
   return messages.map((message) => {
     const calls = filledList(message.tool_calls);
     if (calls === undefined) return message;
-    // Templates would print null as text.
+    // Templates would print null as the text "None".
     const content = message.content ?? "";
     return { ...message, content, tool_calls: calls.map((call) => callWith(call, form)) };
   });
 }
 
-/** Reasoning in its tags, at the start of a text. */
+/** Matches reasoning in its tags, at the start of a text. */
 export const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** The arguments of a call, with numbers as written; undefined if they are not an object. */
+/**
+ * Returns the arguments of a call, with numbers as written; undefined if they are not an object.
+ */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: calledFunction } = call as { function?: { arguments?: unknown } };
   const value = typeof calledFunction?.arguments === "string"

@@ -135,7 +135,8 @@ async function writeSet(
     await writeRows(targets, maker.rowsOf(examples), counts, options);
     if (counts.rows >= maxRows) break;
   }
-  // After `maxRows`, `Pairs` may hold answers to a row whose other answers were not read.
+  // If `maxRows` stopped the export, `Pairs` may hold answers to a row whose other answers were not
+  // read.
   if (counts.rows < maxRows) await writeRows(targets, maker.lastRows(), counts, options);
   if (counts.rows === 0 && source.selectedCount > 0 && !options.allowEmpty) {
     throw noPairsError(options);

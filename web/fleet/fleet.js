@@ -47,7 +47,10 @@ const FLEET_STATES = {
   interrupted: { word: "interrupted", tone: "wait" },
 };
 
-/** Figures at the top. @type {[id: string, title: string, text: (view: FleetView) => string][]} */
+/**
+ * The figures at the top of the page.
+ * @type {[id: string, title: string, text: (view: FleetView) => string][]}
+ */
 const FLEET_FIGURES = [
   [
     "rows",

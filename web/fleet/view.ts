@@ -27,7 +27,10 @@ export interface FleetRow {
   readonly reason: string | null;
   /** Rows times samples; estimated if a shard has not started. Null while unknown. */
   readonly total: number | null;
-  /** Answers that are finished, in this run or before, or that this run does not request. */
+  /**
+   * Answers that are finished, in this run or an earlier one, and answers that this run does not
+   * request.
+   */
   readonly done: number;
   /** Answers of this run that failed. */
   readonly failed: number;
@@ -63,7 +66,7 @@ export interface FleetView {
   readonly cost_usd: number | null;
   /** Runs that have sent requests, and whose cost is unknown and not part of `cost_usd`. */
   readonly runs_of_unknown_cost: number;
-  /** Most frequent first. */
+  /** Errors of all runs, most frequent first. */
   readonly errors: readonly StatusError[];
   /**
    * Number of teachers in each state, of runs that have not ended. A teacher of several runs is
@@ -175,9 +178,9 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
 const STRAGGLER_URGENCY = 4;
 
 /**
- * Returns a function that tells the urgency of a row. A straggler has less than half of the median
- * rate, or over twice the median time left. Sorting by these figures themselves would reorder the
- * rows at each check.
+ * Returns a function that returns the urgency of a row. A straggler has less than half of the
+ * median rate, or over twice the median time left. Sorting by these figures themselves would
+ * reorder the rows at each check.
  */
 function urgencyAmong(rows: readonly FleetRow[]): (row: FleetRow) => number {
   const running = rows.filter(({ state }) => state === "running");

@@ -37,9 +37,9 @@ export class FolderWatch {
   readonly #folder: string;
   readonly #name: string;
   readonly #stem: string | undefined;
-  /** By names of status files. */
+  /** The runs, by the names of their status files. */
   readonly #runs = new Map<string, FoundRun>();
-  /** By names of plan files. */
+  /** The plans, by the names of their files. */
   readonly #plans = new Map<string, FoundPlan>();
   /** Why files cannot be read, by file name. */
   readonly #problems = new Map<string, string>();
@@ -62,8 +62,8 @@ export class FolderWatch {
     const known = [this.#runs, this.#plans, this.#problems];
     const missing = new Set(known.flatMap((files) => [...files.keys()]));
     try {
-      // Imported late: `web/server.ts` must load with `--allow-net` alone, and `lib/run/` needs
-      // more permissions.
+      // Imported on demand: `web/server.ts` must load with `--allow-net` alone, and `lib/run/`
+      // needs more permissions.
       const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
@@ -100,9 +100,9 @@ export class FolderWatch {
   }
 
   /**
-   * Reads a status file if it has changed. Returns whether it brought a new status. Synchronous,
-   * because a cached `stat` then takes 4 µs instead of 15. The price: a file server that hangs
-   * blocks the page.
+   * Reads a status file if it has changed. Returns whether it brought a new status. It is
+   * synchronous, because a cached `stat` then takes 4 µs instead of 15. In return, a file server
+   * that hangs blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (

@@ -51,10 +51,13 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 
 const MAX_TABLE_ROWS = 20;
 
-/** Lengths in CSS pixels. @type {Record<string, number[]>} */
+/** Lengths of dashes and gaps, in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], triangles: [] };
 
-/** Half a label of the time axis: a label may be centered at the end of the axis. */
+/**
+ * Half the width of a label of the time axis, because a label may be centered at the end of the
+ * axis.
+ */
 const RIGHT_PADDING_PX = 28;
 
 /** Width of a character in the labels of the y axis. */
@@ -63,14 +66,15 @@ const CHARACTER_PX = 6.5;
 /** Width of the gap between the labels of the y axis and the plot. */
 const AXIS_GAP_PX = 14;
 
-/** Narrower plots are not drawn. */
+/** Minimum width of a plot that is drawn. */
 const MIN_WIDTH_PX = 50;
 
-/** Shorter drags do not zoom. */
+/** Minimum length of a drag that zooms. */
 const MIN_DRAG_PX = 8;
 
 /**
- * Undefined if the script could not be loaded. Charts then show only their tables.
+ * The class `uPlot`; undefined if the script could not be loaded. Charts then show only their
+ * tables.
  * @type {typeof UPlot | undefined}
  */
 const Plot = Reflect.get(globalThis, "uPlot");

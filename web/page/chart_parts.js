@@ -33,7 +33,7 @@ function mainLine(column, label, color = "first") {
 const RATE = { format: formatRate, formatTick: formatCompactTick };
 const LATENCY = { format: formatLatency, formatTick: formatLatencyTick, isTime: true };
 
-/** In the order of the page. @type {readonly ChartDefinition[]} */
+/** The charts in the order of the page. @type {readonly ChartDefinition[]} */
 export const CHARTS = [
   {
     title: "Rows per second",
@@ -140,8 +140,8 @@ const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 
 const DAY_S = 86_400;
 
 /**
- * Distances between labels, in seconds. Each is at most twice the one before, so that a narrow
- * chart has at least two labels.
+ * Distances between labels of a time axis, in seconds. Each is at most twice the one before, so
+ * that a narrow chart has at least two labels.
  */
 export const TIME_AXIS_STEPS = [
   ...[1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600],
@@ -177,14 +177,15 @@ export function evenIndexes(length, maxCount) {
 }
 
 /**
- * Returns means over the last `windowS` seconds: a point of the history may cover only 0.5 s,
- * which has too few rows for a reliable rate. Each value covers the time since the value before it.
+ * Returns means over the last `windowS` seconds, because a point of the history may cover only 0.5
+ * s, in which too few rows finish for a reliable rate. Each value covers the time since the value
+ * before it.
  * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
  * @param {readonly (number | null)[]} [inFlight] attempts in flight. If there are none and no row
- * has finished, the rate is 0 and the window starts again: a mean over a pause and the time before
- * it would be misleading
+ *   has finished, the rate is 0 and the window starts again: a mean over a pause and the time
+ *   before it would be misleading
  * @returns {number[]}
  */
 export function trailingMeans(endsS, rates, windowS, inFlight = []) {

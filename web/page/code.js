@@ -46,7 +46,7 @@ const COLORED = new Map(Object.entries({
   deletion: "removed",
 }));
 
-/** Undefined if the script could not be loaded: code then has no colors. */
+/** The global `hljs`; undefined if the script could not be loaded. Code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
 // Makes the highlighter throw its errors instead of silently truncating the code.
 Highlighter?.debugMode();

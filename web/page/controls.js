@@ -28,7 +28,7 @@ export class Controls {
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
-  /** A budget of this or less ends the run. */
+  /** The largest budget that would end the run. */
   #minBudgetUsd = 0;
   #retry = byId("retry", HTMLInputElement);
   #isPaused = false;

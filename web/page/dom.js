@@ -60,7 +60,7 @@ export function icon(name) {
   return makeSvg("svg", { class: "icon", "aria-hidden": "true" }, use);
 }
 
-/** @param {Element | string} elementOrId an icon, or contains one @param {string} name */
+/** @param {Element | string} elementOrId an icon or its parent @param {string} name */
 export function setIcon(elementOrId, name) {
   const use = elementOf(elementOrId).querySelector("use");
   if (use !== null) setAttribute(use, "href", `#icon-${name}`);
@@ -89,7 +89,7 @@ export function onSubmit(id, act) {
 }
 
 /**
- * Sets a text if it has changed: each change costs a layout.
+ * Sets a text if it has changed, because each change costs a layout.
  * @param {Element | string} elementOrId
  * @param {string} text
  */
@@ -243,8 +243,8 @@ function runFrameJob() {
 const THEME_KEY = "retort-theme";
 
 /**
- * Sets the theme, light or dark: as the system says until the user chooses. Prints the page in the
- * light theme, with all sections unfolded.
+ * Sets the light or dark theme: that of the system, until the user chooses one. Prints the page in
+ * the light theme, with all sections unfolded.
  * @param {() => void} [onChange] called once at the start, then after each change and for printing
  * @param {() => void} [onPrint] called before the page is printed
  */
@@ -278,7 +278,7 @@ export function startTheme(onChange = () => {}, onPrint = () => {}) {
 /** @type {string | null} */
 let chosenTheme = null;
 
-/** Browsers may forbid storage, as for some files that are opened from disk. */
+/** Returns the chosen theme. Browsers may forbid storage, as for some files opened from disk. */
 function rememberedTheme() {
   try {
     return chosenTheme ?? localStorage.getItem(THEME_KEY);
@@ -293,6 +293,6 @@ function rememberTheme(theme) {
   try {
     localStorage.setItem(THEME_KEY, theme);
   } catch {
-    // Then the choice lasts until the page is closed.
+    // Without storage, the choice lasts until the page is closed.
   }
 }

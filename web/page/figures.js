@@ -40,17 +40,25 @@ function timeFormat(options) {
   return new Intl.DateTimeFormat(DATE_LOCALE, { hourCycle: "h23", ...options });
 }
 
-/** `1,319`. @param {number} value */
+/** Formats a count: `1,319`. @param {number} value */
 export function formatCount(value) {
   return WHOLE.format(value);
 }
 
-/** `1 row`, `1,319 rows`. @param {number} count @param {string} noun whose plural ends in "s" */
+/**
+ * Formats a count with its noun: `1 row`, `1,319 rows`.
+ * @param {number} count
+ * @param {string} noun whose plural ends in "s"
+ */
 export function formatCountOf(count, noun) {
   return `${WHOLE.format(count)} ${pluralOf(count, noun)}`;
 }
 
-/** `1 row`, `1.24M rows`. @param {number} count @param {string} noun whose plural ends in "s" */
+/**
+ * Formats a shortened count with its noun: `1 row`, `1.24M rows`.
+ * @param {number} count
+ * @param {string} noun whose plural ends in "s"
+ */
 export function formatCompactOf(count, noun) {
   return `${formatCompact(count)} ${pluralOf(count, noun)}`;
 }
@@ -82,19 +90,25 @@ export function escaped(text, characters) {
   );
 }
 
-/** `9,999`, `12.4K`, `1.24M`: three digits from 10,000 up. @param {number} value */
+/**
+ * Formats a count, with three digits from 10,000 up: `9,999`, `12.4K`, `1.24M`.
+ * @param {number} value
+ */
 export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
 
-/** `31.4`, `1,240`; per minute if it is below 1: `30.0/min`. @param {number} value */
+/**
+ * Formats a rate per second: `31.4`, `1,240`. A rate below 1 is shown per minute: `30.0/min`.
+ * @param {number} value
+ */
 export function formatRate(value) {
   if (value > 0 && value < 1) return `${ONE_DIGIT.format(value * 60)}/min`;
   return value < 99.95 ? ONE_DIGIT.format(value) : formatCompact(value);
 }
 
 /**
- * `62.4%`. Rounds to `100.0%` only if nothing is missing.
+ * Formats a share: `62.4%`. Rounds to `100.0%` only if nothing is missing.
  * @param {number} part
  * @param {number} whole
  */
@@ -102,17 +116,17 @@ export function formatShare(part, whole) {
   return SHARE.format(part < whole ? Math.min(999, Math.round(part / whole * 1000)) / 1000 : 1);
 }
 
-/** `42%`. @param {number} value */
+/** Formats a percentage: `7.5%`, `42%`. @param {number} value */
 export function formatPercent(value) {
   return `${(value < 9.95 ? ONE_DIGIT : WHOLE).format(value)}%`;
 }
 
-/** `50%`, on an axis. @param {number} value */
+/** Formats a percentage for an axis: `50%`. @param {number} value */
 export function formatPercentTick(value) {
   return `${WHOLE.format(value)}%`;
 }
 
-/** `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
+/** Formats a duration: `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
 export function formatDuration(durationMs) {
   const seconds = Math.max(0, durationMs) / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -124,14 +138,18 @@ export function formatDuration(durationMs) {
   return pairOf(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/** `11 – 16 s`, `50 s – 2m 05s`. @param {number} leastMs @param {number} mostMs */
+/**
+ * Formats a range of durations: `11 – 16 s`, `50 s – 2m 05s`.
+ * @param {number} leastMs
+ * @param {number} mostMs
+ */
 export function formatDurationRange(leastMs, mostMs) {
   const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
   if (least === most) return most;
   return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
 }
 
-/** `0 s`, `12 s`, `3m 05s`: no fractions of a second. @param {number} ageMs */
+/** Formats an age without fractions of a second: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
 export function formatAge(ageMs) {
   const seconds = Math.floor(Math.max(0, ageMs) / 1000);
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
@@ -142,7 +160,7 @@ function pairOf(value, base, big, small) {
   return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
 }
 
-/** `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. @param {number} latencyMs */
+/** Formats a latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. @param {number} latencyMs */
 export function formatLatency(latencyMs) {
   if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;
   if (latencyMs < 999.5) return `${Math.round(latencyMs)} ms`;
@@ -150,7 +168,10 @@ export function formatLatency(latencyMs) {
   return formatDuration(latencyMs);
 }
 
-/** On an axis: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`. @param {number} latencyMs */
+/**
+ * Formats a latency for an axis: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`.
+ * @param {number} latencyMs
+ */
 export function formatLatencyTick(latencyMs) {
   if (latencyMs === 0) return "0";
   if (latencyMs < 1_000) return `${rounded(latencyMs)} ms`;
@@ -165,35 +186,35 @@ function rounded(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
-/** On an axis: `0.5`, `2K`, `20K`. @param {number} value */
+/** Formats a number for an axis: `0.5`, `2K`, `20K`. @param {number} value */
 export function formatCompactTick(value) {
   return COMPACT.format(value);
 }
 
-/** `85 MB`, `1.2 GB`. @param {number} bytes */
+/** Formats a size: `85 MB`, `1.2 GB`. @param {number} bytes */
 export function formatBytes(bytes) {
   if (bytes < 999.5e3) return `${WHOLE.format(bytes / 1e3)} kB`;
   if (bytes < 999.5e6) return `${WHOLE.format(bytes / 1e6)} MB`;
   return `${ONE_DIGIT.format(bytes / 1e9)} GB`;
 }
 
-/** `$1,204.50`, `$1.20`, `$0.0042`. @param {number} usd */
+/** Formats a cost: `$1,204.50`, `$1.20`, `$0.0042`. @param {number} usd */
 export function formatUsd(usd) {
   if (usd > 0 && usd < 0.00005) return "< $0.0001";
   return usd > 0 && usd < 0.0995 ? SMALL_CHANGE.format(usd) : CENTS.format(usd);
 }
 
-/** `$14`, `$1.20`. @param {number} usd */
+/** Formats a cost, without cents from $10 up: `$14`, `$1.20`. @param {number} usd */
 export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : DOLLARS.format(usd);
 }
 
-/** `$40`, `$25.50`. @param {number} usd */
+/** Formats a budget, without cents if there are none: `$40`, `$25.50`. @param {number} usd */
 export function formatCapUsd(usd) {
   return Number.isInteger(usd) ? DOLLARS.format(usd) : formatUsd(usd);
 }
 
-/** On an axis: `50 MB`, `1 GB`. @param {number} bytes */
+/** Formats a size for an axis: `50 MB`, `1 GB`. @param {number} bytes */
 export function formatBytesTick(bytes) {
   return bytes === 0 ? WHOLE.format(0) : formatBytes(bytes).replace(/[.,]0(?=\D)/, "");
 }
@@ -207,13 +228,13 @@ function formatTime(format, timeMs) {
   return Number.isNaN(new Date(timeMs).getTime()) ? UNKNOWN : format.format(timeMs);
 }
 
-/** `12:03:07`. @param {number} timeMs Unix milliseconds */
+/** Formats a time of day: `12:03:07`. @param {number} timeMs Unix milliseconds */
 export function formatClock(timeMs) {
   return formatTime(CLOCK, timeMs);
 }
 
 /**
- * `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
+ * Formats a time: `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
  * @param {number} timeMs Unix milliseconds
  * @param {number} nowMs Unix milliseconds
  */
@@ -234,7 +255,7 @@ export function urlOf(text) {
   }
 }
 
-/** `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
+/** Formats a date and time: `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
 export function formatDate(timeMs) {
   return formatTime(WHOLE_DATE, timeMs);
 }

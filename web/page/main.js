@@ -28,10 +28,10 @@ import { ALL_PARTS, RunStore } from "./store.js";
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
 
-/** After this time without a message, the figures are shown as stale. */
+/** Time without a message after which the figures are shown as stale. */
 const STALE_MS = 5_000;
 
-/** Shorter interruptions are not shown. */
+/** Minimum duration of an interruption that is shown. */
 const LOST_MS = 2_000;
 
 /** Added to a wait before rounding down to seconds, so that the page never shows 0 s. */
@@ -55,7 +55,7 @@ class Page {
   #controls = new Controls((text) => this.#announcer.say(text));
   /** Parts to draw in the next frame. @type {Set<Part>} */
   #changed = new Set();
-  /** A report has no link. @type {Link | undefined} */
+  /** The connection to the server; undefined in a report. @type {Link | undefined} */
   #link;
   /** Whether there is a server that does not know the page's token. */
   #isTokenUnknown = false;
@@ -79,7 +79,7 @@ class Page {
       onMessage: (message) => {
         this.#heardMs = Date.now();
         this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
-        // Not in the next frame, because browsers draw no frames of a hidden tab.
+        // This does not wait for the next frame, because browsers draw no frames of a hidden tab.
         guarded(() => this.#notifier.update(this.#store, this.#heardMs));
         const isState = message.type === "hello" || message.type === "end";
         if (isState && this.#store.state.ended) this.#loadWholeTexts();

@@ -35,7 +35,7 @@ const MAX_DEPTH = 40;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
 /**
- * Tokens that become one element with their children in it.
+ * Tags of the tokens that become one element with their children in it.
  * @type {Record<string, keyof HTMLElementTagNameMap>}
  */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
@@ -150,7 +150,8 @@ function blockElements(token, depth, children) {
     case "def":
       return [];
     case "heading":
-      // Not `<h1>` and so on: screen readers would list them among the headings of the page.
+      // This is not a heading such as `<h1>`, which screen readers would list among the headings of
+      // the page.
       return [make("p", { class: `md-heading md-h${token.depth}` }, ...children())];
     case "code":
       return [makeCode(token.text, String(token.lang ?? "").split(/[\s,{]/)[0], "Code")];

@@ -276,7 +276,7 @@ export function sampleCountText({ samples, snapshot }, name) {
 /** Minimum age of a run to show a lower bound for the time left, as in lib/terminal/status.ts. */
 const MIN_BOUND_AGE_MS = 10_000;
 
-/** A shorter time would be shown as `0.0 s`. */
+/** Minimum time left that is shown. A shorter time would appear as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
 /**

@@ -8,10 +8,12 @@
 const MAX_NOTICES = 100;
 const MAX_CHART_MARKS = 60;
 
-/** Shorter waits are shown as running: otherwise each brief backoff would change the state. */
+/**
+ * Minimum duration of a wait that is shown. Otherwise, each brief backoff would change the state.
+ */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** More than the 1,000 points that the server keeps. */
+/** Maximum number of points, above the 1,000 that the server keeps. */
 const MAX_HISTORY = 2_000;
 
 /**
@@ -182,9 +184,9 @@ export class RunStore {
   }
 
   /**
-   * Adds a point. Returns false if earlier points are missing or the history is full: then, no
-   * points are added until the next `hello`. A hidden page does not get all points; it gets a
-   * `hello` when it is shown again.
+   * Adds a point. Returns false if earlier points are missing or the history is full. No points are
+   * then added until the next `hello`. A hidden page does not get all points; it gets a `hello`
+   * when it is shown again.
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */

@@ -130,7 +130,8 @@ function fillTeacher({ element, cells, mark }, teacher, figures, store) {
 const FIRST_ERRORS = 5;
 
 /**
- * Worst first. An error group has the icon and tone of the worst action that was taken.
+ * Actions on failed attempts, worst first. An error group has the icon and tone of the worst action
+ * that was taken.
  * @type {readonly { name: FailureAction, word: string, icon: string, tone: string }[]}
  */
 const ACTIONS = [
@@ -248,7 +249,7 @@ function examplesText([first, ...others]) {
 }
 
 /**
- * `cells` by column name; `mark` is an icon for the caller to place.
+ * A row of a table: its cells by column name, and an icon (`mark`) that the caller places.
  * @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row
  */
 

@@ -87,7 +87,7 @@ function rawText(title, text) {
 }
 
 /**
- * A value of "" or null is unknown.
+ * A name and its value, which is "" or null if it is unknown.
  * @typedef {[name: string, value: string | number | null]} Fact
  */
 

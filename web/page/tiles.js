@@ -44,15 +44,11 @@ import { isUncounted, limitText, missingEtaText } from "./run_state.js";
  */
 
 /**
- * A tile. `isLine`: its value is a sentence over the whole width instead of a figure. `isLong`: its
- * note gets two lines on narrow screens.
+ * A tile. With `isLine`, its value is a sentence over the whole width instead of a figure. With
+ * `isLong`, its note gets two lines on narrow screens.
  *
- * @typedef {{
- *   title: string | ((state: MonitorState) => string),
- *   figure: (input: TileInput) => Figure,
- *   isLine?: true,
- *   isLong?: true,
- * }} Tile
+ * @typedef {{ title: string | ((state: MonitorState) => string), figure: (input: TileInput) =>
+ *   Figure, isLine?: true, isLong?: true, }} Tile
  */
 
 /**
@@ -227,7 +223,7 @@ function costFigure({ snapshot, state: { ended } }) {
 }
 
 /**
- * Returns `$13 – $15, `; "" if both look the same.
+ * Returns `$13 – $15, `; "" if both amounts look the same.
  * @param {readonly [number, number] | null} range
  */
 function rangeText(range) {

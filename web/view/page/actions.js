@@ -197,7 +197,10 @@ function shellWords(words) {
   return words.map(shellWord).join(" ");
 }
 
-/** Quotes a word for a POSIX shell; for PowerShell, also `@` and `,`. @param {string} word */
+/**
+ * Quotes a word for a POSIX shell, and for PowerShell, to which `@` and `,` are special.
+ * @param {string} word
+ */
 function shellWord(word) {
   return /^[\w%+=:./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -62,10 +62,10 @@ export function jsonOf(value) {
   );
 }
 
-/** The server does not know the token of the page: the program was restarted. */
+/** Thrown if the server does not know the token of the page, because the program was restarted. */
 export class UnknownPageError extends Error {}
 
-/** The server rejected the request or sent no JSON; the message is for the user. */
+/** Thrown if the server rejects a request or sends no JSON. The message is for the user. */
 export class AskError extends Error {}
 
 /**

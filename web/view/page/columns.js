@@ -87,7 +87,7 @@ function textColumn(title, field, width) {
  * @returns {Column}
  */
 function numberColumn(title, field, width, textOf = (row) => formatCount(row[field])) {
-  // `distill.`, because rows may have a field of their own with this name.
+  // The prefix is needed, because rows may have a field of their own with this name.
   return { title, sort: `distill.${field}`, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 

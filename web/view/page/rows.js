@@ -54,8 +54,11 @@ export class RowPages {
     return rows[0];
   }
 
-  /** Loads the pages of rows `first` to `last` that are missing or stale.
-   * @param {number} first @param {number} last */
+  /**
+   * Loads the pages of rows `first` to `last` that are missing or stale.
+   * @param {number} first
+   * @param {number} last
+   */
   request(first, last) {
     for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
       this.#requestPage(page);
@@ -94,8 +97,8 @@ export class RowPages {
 export const ROW_PX = 36;
 
 /**
- * Browsers limit an element to 33,554,428 px. Higher tables are scaled: each pixel of the scroll
- * position then corresponds to several pixels of the table.
+ * Maximum height of all rows together. Browsers limit an element to 33,554,428 px. Taller tables
+ * are scaled: each pixel of the scroll position then corresponds to several pixels of the table.
  */
 const MAX_PX = 30_000_000;
 
