@@ -7,7 +7,7 @@
 
 import { parse } from "../lib/deps/std_yaml.ts";
 import { yamlProblem } from "../lib/errors.ts";
-import { formatCount } from "../lib/figures.ts";
+import { formatCount } from "../lib/figures.js";
 import { openToRead, systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 

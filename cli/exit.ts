@@ -12,7 +12,7 @@ import {
   SourceError,
   UsageError,
 } from "../lib/errors.ts";
-import { formatCountOf } from "../lib/figures.ts";
+import { formatCountOf } from "../lib/figures.js";
 import type { RunSnapshot, Summary } from "../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import { after, every, MAX_TIMER_MS } from "../lib/timer.ts";

@@ -10,7 +10,7 @@ import {
   exportResults,
   type WriteOptions,
 } from "../lib/export/mod.ts";
-import { formatCount, formatCountOf } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.js";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Command } from "./commands.ts";
 import { EXIT_DONE, untilInterrupted } from "./exit.ts";

@@ -7,7 +7,7 @@
 
 import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
-import { formatDuration } from "../lib/figures.ts";
+import { formatDuration } from "../lib/figures.js";
 import { systemReason } from "../lib/files.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { formatCount, formatCountOf } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.js";
 import { pathOf, pathsOf, splitPath } from "../lib/files.ts";
 import {
   type MergeOptions,

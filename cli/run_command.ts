@@ -1,6 +1,6 @@
 /** `retort [run]` and `retort retry`. @module */
 
-import { formatCount, formatCountOf } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.js";
 import { cut, printable, printableJson, printableLines } from "../lib/printable.ts";
 import { eventOf, type Summary } from "../lib/progress/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";

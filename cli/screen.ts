@@ -1,6 +1,6 @@
 /** How a run is shown on the terminal. @module */
 
-import { formatDuration } from "../lib/figures.ts";
+import { formatDuration } from "../lib/figures.js";
 import { printableLines } from "../lib/printable.ts";
 import type { RunListener, Snapshot } from "../lib/progress/mod.ts";
 import { createBar, createJsonLines, createPlain } from "../lib/terminal/mod.ts";

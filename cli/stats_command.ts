@@ -22,9 +22,9 @@ import {
   formatCount,
   formatCountOf,
   formatLatency,
-  formatPercent,
+  formatShare,
   formatUsd,
-} from "../lib/figures.ts";
+} from "../lib/figures.js";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
 import { EXIT_DONE } from "./exit.ts";
@@ -185,7 +185,7 @@ function alignedRows(rows: readonly Row[]): string[] {
 }
 
 function share(count: number, total: number): string {
-  return `${formatCount(count).padStart(11)}  ${formatPercent(count, total).padStart(6)}`;
+  return `${formatCount(count).padStart(11)}  ${formatShare(count, total).padStart(6)}`;
 }
 
 function tokensText(spread: Spread): string {
@@ -254,7 +254,7 @@ const RUN_WIDTH = 16;
 
 function comparisonText({ both, agreement, runs, ...rest }: RunComparison): string {
   const ofBoth = (count: number) => {
-    const percent = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
+    const percent = both === 0 ? "" : `  ${formatShare(count, both).padStart(6)}`;
     return `${formatCount(count).padStart(11)}${percent}`;
   };
   const measure = (name: string, text: string) => row(name, text, MEASURE_WIDTH);

@@ -6,7 +6,7 @@
  */
 
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { formatCount } from "../lib/figures.ts";
+import { formatCount } from "../lib/figures.js";
 import { exists, hasContent, systemReason } from "../lib/files.ts";
 import type { MergeRun } from "../lib/merge/mod.ts";
 import { printable } from "../lib/printable.ts";

@@ -2,7 +2,7 @@
 
 import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { formatCount, formatCountOf } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.js";
 import { exists, namesIn, shardStem } from "../lib/files.ts";
 import { printable } from "../lib/printable.ts";
 import { readStatus, statusPathOf, writeStatus } from "../lib/run/mod.ts";

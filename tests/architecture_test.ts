@@ -45,11 +45,10 @@ const SHARED = [
   "version",
   "printable",
   "similar_name",
-  "figures",
   "options",
   "interruptible",
 ]
-  .map((name) => `lib/${name}.ts`);
+  .map((name) => `lib/${name}.ts`).concat("lib/figures.js");
 /** The packages that `mod.ts` loads before any function is called. */
 const MAIN_PACKAGES = [
   "deno-std",
@@ -117,6 +116,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
 const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [
   "mod.ts",
   "cli.ts",
+  "lib/figures.js",
 ]);
 const LIB = SOURCES.filter(({ path }) => path.startsWith("lib/"));
 const IMPORTS = SOURCES.flatMap(({ imports }) => imports);

@@ -4,12 +4,11 @@ import {
   formatCount,
   formatDuration,
   formatLatency,
-  formatPercent,
-  formatRate,
   formatRoughUsd,
-  formatTime,
+  formatShare,
   formatUsd,
-} from "../lib/figures.ts";
+} from "../lib/figures.js";
+import { formatRate, formatTime } from "../lib/terminal/status.ts";
 
 function check<T>(name: string, format: (value: T) => string, cases: readonly [T, string][]) {
   Deno.test(name, () => {
@@ -62,11 +61,11 @@ check(
 );
 
 check(
-  "formatPercent() is 100.0% only for all",
-  ([part, whole]: readonly [number, number]) => formatPercent(part, whole),
+  "formatShare() is 100.0% only if nothing is missing",
+  ([part, whole]: readonly [number, number]) => formatShare(part, whole),
   [[[0, 7], "0.0%"], [[999_999, 1_000_000], "99.9%"], [[758, 10_000], "7.6%"], [[7, 7], "100.0%"], [
     [0, 0],
-    "0.0%",
+    "100.0%",
   ]],
 );
 
@@ -84,7 +83,7 @@ check("formatBytes() is short", formatBytes, [
 ]);
 
 Deno.test("formatBytes() does not depend on the language of the system", async () => {
-  const figures = JSON.stringify(import.meta.resolve("../lib/figures.ts"));
+  const figures = JSON.stringify(import.meta.resolve("../lib/figures.js"));
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-check", `console.log((await import(${figures})).formatBytes(1.24e9))`],
     env: { LANG: "ar_EG.UTF-8", LC_ALL: "ar_EG.UTF-8" },

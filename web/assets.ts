@@ -8,6 +8,7 @@
 import { HIGHLIGHT_JS } from "../lib/deps/highlight_js.ts";
 import { MARKED_JS } from "../lib/deps/marked.ts";
 import { UPLOT_CSS, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
+import sharedFigures from "../lib/figures.js" with { type: "text" };
 import HTML from "./page.html" with { type: "text" };
 import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
@@ -83,7 +84,9 @@ export function pageOf(
   return {
     html: html.replace("<!-- page/head.html goes here -->", head.trim())
       .replace("<!-- page/icons.html goes here -->", icons.trim()),
-    script: [figures, dom, code, markdown, text, ...modules].map(withoutImportsAndExports)
+    script: [sharedFigures, figures, dom, code, markdown, text, ...modules].map(
+      withoutImportsAndExports,
+    )
       .join("\n"),
     style: [baseCss, controlCss, textCss, ...styles].join("\n"),
   };

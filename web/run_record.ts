@@ -12,7 +12,7 @@ import {
   type Summary,
   type TeacherStatus,
 } from "../lib/progress/mod.ts";
-import { formatCount, sumOf } from "../lib/figures.ts";
+import { formatCount, sumOf } from "../lib/figures.js";
 import { cut } from "../lib/printable.ts";
 import type { Outcome } from "../lib/row.ts";
 import { History, Marks } from "./history.ts";

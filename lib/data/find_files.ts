@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import {
   inFolder,
   kindOf,

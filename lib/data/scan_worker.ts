@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatCount } from "../figures.ts";
+import { formatCount } from "../figures.js";
 import { endsWithin } from "../interruptible.ts";
 import { READY, Scan, SCAN_ROWS } from "./scan.ts";
 import type { ScanReport, ScanStart } from "./scanner.ts";

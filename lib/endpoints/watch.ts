@@ -2,7 +2,7 @@
  * incomplete or empty list changes nothing. @module */
 
 import type { EndpointEntry, ListSource } from "./source.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { redactAddress } from "../teacher/mod.ts";
 import { every } from "../timer.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatCountOf, formatDuration } from "../figures.ts";
+import { formatCountOf, formatDuration } from "../figures.js";
 import { posixWord } from "../printable.ts";
 import type { RunState } from "../progress/mod.ts";
 import type { Failure } from "../row.ts";

@@ -7,7 +7,7 @@
 
 import { NO_REASON } from "../answer.ts";
 import type { TeacherError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount } from "../figures.js";
 import { LONG_ID, posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";

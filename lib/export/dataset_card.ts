@@ -6,7 +6,7 @@
 
 import type { ThinkStyle } from "../answer.ts";
 import { basename } from "../deps/std_path.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.js";
 import { isObject } from "../json.ts";
 import { codeSpan } from "../printable.ts";
 import { VERSION } from "../version.ts";

@@ -6,7 +6,7 @@
 
 import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.js";
 import { filledList, isObject, parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";

@@ -6,7 +6,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
-import { formatCountOf, sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.js";
 import { makeFolder } from "../files.ts";
 import {
   type ExactType,

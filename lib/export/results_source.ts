@@ -7,7 +7,7 @@
 import { failuresOf, requireJsonLines } from "../data/mod.ts";
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { formatCount, formatUsd } from "../figures.ts";
+import { formatCount, formatUsd } from "../figures.js";
 import { readFullySync, realPathOf, stemOf } from "../files.ts";
 import { HAS_FAILURE, IdTable } from "../index/mod.ts";
 import { isJson, isObject, parsedJson } from "../json.ts";

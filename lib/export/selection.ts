@@ -13,7 +13,7 @@ import {
   withBigInts,
 } from "../data/mod.ts";
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject, jsonOf } from "../json.ts";
 import { missingUidsNotices, UidSelection } from "../run/mod.ts";

@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { fileKeyOf, ifThere, specialProblem, statOf, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";

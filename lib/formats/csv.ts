@@ -6,7 +6,7 @@
 
 import { Buffer, isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { isJson } from "../json.ts";
 import { firstText } from "./bytes.ts";
 import { firstRecords, type Piece, type RecordOptions, RecordReader } from "./csv_records.ts";

@@ -15,7 +15,7 @@ import {
   type SchemaElement,
 } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
-import { sumOf } from "../figures.ts";
+import { sumOf } from "../figures.js";
 import { foreignBytes, inputError } from "./foreign_format.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";

@@ -7,7 +7,7 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
-import { sumOf } from "../figures.ts";
+import { sumOf } from "../figures.js";
 import { type InputPiece, withoutCompression } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import {

@@ -22,7 +22,7 @@ import {
 } from "./find_runs.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem } from "./output.ts";
 import { type AnswerState, RunLines } from "./run_lines.ts";
-import { sumOf } from "../figures.ts";
+import { sumOf } from "../figures.js";
 
 export const MAX_CLASHES_SHOWN = 20;
 

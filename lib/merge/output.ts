@@ -7,7 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.js";
 import { exists, hasContent, ifThere, inFolder, realFolderOf, removeIfThere } from "../files.ts";
 import { checkOwnFile, holdsOwnLines } from "../line_blocks.ts";
 import { makeFolders, type OutputFiles, readRunFile } from "../run/mod.ts";

@@ -5,7 +5,7 @@
  */
 
 import { originOf, parseSampleUid, sampleUid } from "../answer.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";

@@ -3,7 +3,7 @@
  * answers are unknown. @module */
 
 import { isCounted } from "../answer.ts";
-import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
+import { formatCount, formatCountOf, formatRoughUsd } from "../figures.js";
 import { asText } from "../json.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import { costOf, type TokenPrices } from "./rates.ts";

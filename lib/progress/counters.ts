@@ -8,7 +8,7 @@ import { createHistogram } from "node:perf_hooks";
 import { cut, LONG_ID, printable } from "../printable.ts";
 import type { Failure, RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { sumOf } from "../figures.ts";
+import { sumOf } from "../figures.js";
 
 export interface FailedAttempt {
   readonly uid: string;

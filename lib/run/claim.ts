@@ -27,7 +27,7 @@ import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./r
 import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, sharedOutput } from "./outputs.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 
 const KINDS = ["results", "failures"] as const;
 

@@ -6,7 +6,7 @@
  */
 
 import { SourceError, type SourceErrorOptions, UsageError } from "../errors.ts";
-import { formatCount, formatCountOf, sumOf } from "../figures.ts";
+import { formatCount, formatCountOf, sumOf } from "../figures.js";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RowOptions } from "./options.ts";
 import { type BadLineGroup, type BadLines, type Findings, MODELS_SHOWN } from "./findings.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.js";
 import { SourceError } from "../errors.ts";
 import { formatOfName, INPUT_EXTENSIONS, withoutCompression } from "../formats/mod.ts";
 import { isFolder, realPathOf, statOf, type StdPath, systemReason } from "../files.ts";

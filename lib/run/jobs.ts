@@ -38,7 +38,7 @@ import { makeFolders, refuseDivided } from "./claim.ts";
 import { statusPathOf } from "./run_status.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import type { ShardFiles } from "./shard_run.ts";
-import { sumOf } from "../figures.ts";
+import { sumOf } from "../figures.js";
 
 /** What a run and its jobs share. */
 export interface RunSetup {

@@ -7,7 +7,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import type { Engine } from "../engine/mod.ts";
-import { formatCountOf, sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.js";
 import { stemOf } from "../files.ts";
 import {
   countTeacherStates,

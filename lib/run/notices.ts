@@ -6,7 +6,7 @@
  */
 
 import { tokenLimitOf } from "../params.ts";
-import { formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
+import { formatCountOf, formatRoughUsd, sumOf } from "../figures.js";
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { Progress } from "../progress/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";

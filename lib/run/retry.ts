@@ -7,7 +7,7 @@
 
 import type { CheckOptions } from "../checks/mod.ts";
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { sha256Hex } from "../hash.ts";
 import { sortedJson } from "../json.ts";
 import type { Summary } from "../progress/mod.ts";

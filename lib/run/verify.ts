@@ -25,7 +25,7 @@ import { preflight } from "./preflight.ts";
 import { badRowUid, isBadRowLine, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { RowParser } from "../source/mod.ts";
 import { type EndpointName, endpointProblem, ENDPOINTS } from "../teacher/mod.ts";
-import { sumOf } from "../figures.ts";
+import { sumOf } from "../figures.js";
 
 /** Options of {@linkcode verify}. Row options and samples default to those of the run, in its
  * `<name>.run.json`. `mixedShapes` has no effect, because rows of all shapes are counted. */

@@ -7,7 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount } from "../figures.js";
 import { makeFolder, OWN_FOLDER, splitPath } from "../files.ts";
 import { type InputOptions, statInput } from "../formats/mod.ts";
 import { shellWord } from "../printable.ts";

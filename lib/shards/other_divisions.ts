@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { hasContent, namesIn, splitPath, stemOf } from "../files.ts";
 import { commandText, shellWord } from "../printable.ts";
 import { delay } from "../timer.ts";

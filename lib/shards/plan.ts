@@ -7,7 +7,7 @@
 
 import { dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
-import { formatCountOf, sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.js";
 import {
   cannotRead,
   ifThere,

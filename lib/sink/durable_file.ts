@@ -8,7 +8,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { RetortError, SinkError, UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";

@@ -22,7 +22,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { formatCountOf, sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.js";
 import { Appender, type JournalFile, type JournalOptions } from "./appender.ts";
 import {
   Batch,

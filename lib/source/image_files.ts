@@ -7,7 +7,7 @@
 import { formatBytes } from "../deps/std_fmt.ts";
 import { isAbsolute, join } from "../deps/std_path.ts";
 import { TeacherError, UNREADABLE_FILE } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount } from "../figures.js";
 import { isInside, systemReason } from "../files.ts";
 import type { Message } from "../teacher/mod.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.js";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { formatDuration } from "../figures.ts";
+import { formatDuration, formatShare } from "../figures.js";
 import { printableJson } from "../printable.ts";
 import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
 import {
@@ -25,7 +25,6 @@ import {
   doneRows,
   mainSegments,
   noticeSegment,
-  percentDone,
   processSegments,
   rowsSegment,
   startText,
@@ -174,7 +173,7 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
 function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
   const { total } = snapshot;
   if (total === null) return "";
-  const percent = percentDone(snapshot, total);
+  const percent = formatShare(doneRows(snapshot), total);
   // A space and the widest percentage take 7 cells.
   const cells = Math.min(MAX_BAR_CELLS, width - 7);
   if (cells < MIN_BAR_CELLS) return clip(percent, width);
@@ -251,7 +250,7 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const lineOf = (isBrief: boolean) => {
     const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
     const { total } = snapshot;
-    const share = total === null ? [] : [{ text: percentDone(snapshot, total) }];
+    const share = total === null ? [] : [{ text: formatShare(doneRows(snapshot), total) }];
     return joinSegments(
       [rows, ...share, ...mainSegments(snapshot, { isBrief })],
       MAX_COLUMNS,

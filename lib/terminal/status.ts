@@ -12,12 +12,9 @@ import {
   formatDuration,
   formatDurationRange,
   formatLatency,
-  formatPercent,
-  formatRate,
   formatRoughUsd,
-  formatTime,
   formatUsd,
-} from "../figures.ts";
+} from "../figures.js";
 import { printable } from "../printable.ts";
 import type {
   ErrorGroup,
@@ -79,11 +76,6 @@ export function rowsSegment(snapshot: Snapshot): Segment {
   const done = formatCount(doneRows(snapshot));
   const { total } = snapshot;
   return { text: total === null ? `${done} rows finished` : `${done}/${formatCount(total)} rows` };
-}
-
-/** Returns `62.4%`; `100.0%` for a run without rows. */
-export function percentDone(snapshot: Snapshot, total: number): string {
-  return total === 0 ? "100.0%" : formatPercent(doneRows(snapshot), total);
 }
 
 /** Returns speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
@@ -273,4 +265,15 @@ export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");
   if (stringWidth(text) <= cells) return text;
   return clip(text.replace(CAUSE_LAST, "$2: $1"), cells);
+}
+
+/** Per minute if below one per second: `1,240 rows/s`, `3.5 rows/min`. */
+export function formatRate(perSecond: number, unit: string): string {
+  if (perSecond > 0 && perSecond < 1) return `${(perSecond * 60).toFixed(1)} ${unit}/min`;
+  return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
+}
+
+/** The local time of day: `12:03:07`. */
+export function formatTime(iso: string): string {
+  return new Date(iso).toTimeString().slice(0, 8);
 }

@@ -11,12 +11,11 @@ import {
   formatCountOf,
   formatDuration,
   formatLatency,
-  formatRate,
   formatUsd,
   sumOf,
-} from "../figures.ts";
+} from "../figures.js";
 import { printable } from "../printable.ts";
-import { errorText, isUncounted, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
+import { errorText, formatRate, isUncounted, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
 import { clip, type Color, columnOf, createPaint, type Paint } from "./columns.ts";
 
 const MAX_ERRORS = 3;

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
 import { DepartedTeachers } from "../../lib/engine/flow/departed_teachers.ts";
-import { sumOf } from "../../lib/figures.ts";
+import { sumOf } from "../../lib/figures.js";
 import { TeacherError } from "../../lib/errors.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
 import { FakeClock } from "../support/fake_clock.ts";

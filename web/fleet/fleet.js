@@ -21,11 +21,10 @@ import {
   formatCount,
   formatCountOf,
   formatDuration,
-  formatRate,
   formatShare,
   formatUsd,
-  UNKNOWN,
-} from "../page/figures.js";
+} from "../../lib/figures.js";
+import { formatRate, UNKNOWN } from "../page/figures.js";
 
 /** @import { FleetRow, FleetView } from "./view.ts" */
 

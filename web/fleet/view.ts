@@ -1,7 +1,7 @@
 /** State of the page of all runs: a row for each run or shard, and sums. @module */
 
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
-import { sumOf } from "../../lib/figures.ts";
+import { sumOf } from "../../lib/figures.js";
 
 export type FleetState =
   | "running"

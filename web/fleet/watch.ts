@@ -6,7 +6,7 @@
  * @module
  */
 
-import { sumOf } from "../../lib/figures.ts";
+import { sumOf } from "../../lib/figures.js";
 import {
   cannotRead,
   inFolder,

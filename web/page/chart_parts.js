@@ -3,12 +3,10 @@
 /** The list of charts, and what they are drawn with: scales, means, event marks, colors. @module */
 
 import { make } from "./dom.js";
+import { formatBytes, formatCount, formatLatency } from "../../lib/figures.js";
 import {
-  formatBytes,
   formatBytesTick,
   formatCompactTick,
-  formatCount,
-  formatLatency,
   formatLatencyTick,
   formatPercent,
   formatPercentTick,

@@ -10,7 +10,8 @@
 import { Chart } from "./chart.js";
 import { CHARTS, trailingMeans } from "./chart_parts.js";
 import { byId, inOwnFrame, onClick, setShown, setText } from "./dom.js";
-import { formatClock, formatDuration, formatLatencyTick } from "./figures.js";
+import { formatDuration } from "../../lib/figures.js";
+import { formatClock, formatLatencyTick } from "./figures.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */

@@ -4,7 +4,8 @@
 
 import { byId, onClick, onSubmit, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { isUncounted, limitText } from "./run_state.js";
-import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
+import { formatCount, formatUsd } from "../../lib/figures.js";
+import { formatCapUsd } from "./figures.js";
 
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */

@@ -4,7 +4,8 @@
 
 import { makeValueTable } from "./chart_parts.js";
 import { byId, fillRows, make, makeSvg, setAttribute, setShown, setText } from "./dom.js";
-import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
+import { formatCount, formatLatency } from "../../lib/figures.js";
+import { formatCompact, UNKNOWN } from "./figures.js";
 
 /** @import { Percentiles } from "../../lib/progress/counters.ts" */
 /** @import { LatencyHistogram, MonitorState } from "../monitor_state.ts" */

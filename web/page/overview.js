@@ -19,14 +19,8 @@ import {
   setText,
   setWords,
 } from "./dom.js";
-import {
-  formatCount,
-  formatCountOf,
-  formatDate,
-  formatMoment,
-  formatShare,
-  UNKNOWN,
-} from "./figures.js";
+import { formatCount, formatCountOf, formatShare } from "../../lib/figures.js";
+import { formatDate, formatMoment, UNKNOWN } from "./figures.js";
 import { nextStep } from "./problems.js";
 import { describeState, finishedRows, lastRowTexts } from "./run_state.js";
 import { Tiles } from "./tiles.js";

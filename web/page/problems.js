@@ -1,7 +1,7 @@
 // @ts-check
 /** What went wrong, and what users can do about it. @module */
 
-import { formatCount, formatCountOf } from "./figures.js";
+import { formatCount, formatCountOf } from "../../lib/figures.js";
 
 /** @import { ErrorGroup } from "../../lib/progress/counters.ts" */
 /** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */

@@ -1,16 +1,8 @@
 // @ts-check
 /** The state of the run in words. @module */
 
-import {
-  formatAge,
-  formatClock,
-  formatCount,
-  formatCountOf,
-  formatDuration,
-  formatMoment,
-  formatShare,
-  urlOf,
-} from "./figures.js";
+import { formatCount, formatCountOf, formatDuration, formatShare } from "../../lib/figures.js";
+import { formatAge, formatClock, formatMoment, urlOf } from "./figures.js";
 import { isFailing, mainReason } from "./problems.js";
 
 /** @import { Summary } from "../../lib/progress/events.ts" */

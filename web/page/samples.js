@@ -10,14 +10,8 @@
 
 import { byId, icon, make, onClick, setAttribute, setChildren, setShown, setText } from "./dom.js";
 import { sampleCountText } from "./run_state.js";
-import {
-  formatCount,
-  formatCountOf,
-  formatId,
-  formatLatency,
-  formatMoment,
-  formatUsd,
-} from "./figures.js";
+import { formatCount, formatCountOf, formatLatency, formatUsd } from "../../lib/figures.js";
+import { formatId, formatMoment } from "./figures.js";
 import { makeFacts, makeFoldedText, makeText } from "./text.js";
 
 /** @import { Sample } from "../monitor_state.ts" */

@@ -19,16 +19,13 @@ import {
   setText,
   setWords,
 } from "./dom.js";
+import { formatCount, formatCountOf, formatLatency, formatUsd } from "../../lib/figures.js";
 import {
   formatClock,
   formatCompact,
-  formatCount,
-  formatCountOf,
   formatId,
-  formatLatency,
   formatMoment,
   formatRate,
-  formatUsd,
   UNKNOWN,
 } from "./figures.js";
 import { adviceFor, worstFirst } from "./problems.js";

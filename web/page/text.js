@@ -9,7 +9,7 @@
 
 import { makeCode } from "./code.js";
 import { copyText, make, setAttribute } from "./dom.js";
-import { formatCount } from "./figures.js";
+import { formatCount } from "../../lib/figures.js";
 import { markdownElements } from "./markdown.js";
 
 /** Maximum length of JSON that is indented, in UTF-16 units. */

@@ -1,26 +1,23 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Tiles: figures of a run, each with a line below that explains it. A new tile is a new entry of
- * `TILES`.
- *
- * @module
- */
+/** Tiles: figures of a run, each explained by a line below. `TILES` lists them. @module */
 
 import { byId, make, setAttribute, setText } from "./dom.js";
 import {
-  formatCapUsd,
-  formatCompact,
-  formatCompactOf,
   formatCount,
   formatDuration,
   formatDurationRange,
   formatLatency,
-  formatMoment,
-  formatRate,
   formatRoughUsd,
   formatShare,
   formatUsd,
+} from "../../lib/figures.js";
+import {
+  formatCapUsd,
+  formatCompact,
+  formatCompactOf,
+  formatMoment,
+  formatRate,
   UNKNOWN,
 } from "./figures.js";
 import { isUncounted, limitText, missingEtaText } from "./run_state.js";

@@ -7,7 +7,7 @@
 
 import { isCounted } from "../../answer.ts";
 import { UsageError } from "../../errors.ts";
-import { formatCount, formatCountOf, formatUsd } from "../../figures.ts";
+import { formatCount, formatCountOf, formatUsd } from "../../figures.js";
 import { asAmount } from "../../json.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sumOf } from "../../figures.ts";
+import { sumOf } from "../../figures.js";
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { mixHashes } from "../../hash.ts";
 import type { Teacher } from "../../teacher/mod.ts";

@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /** Shows commands for rows, which users copy and run. The page itself runs no command. @module */
 
-import { formatCountOf } from "../../page/figures.js";
+import { formatCountOf } from "../../../lib/figures.js";
 import { byId, copyText, make, onClick, setShown, setText, setWords } from "../../page/dom.js";
 
 /**

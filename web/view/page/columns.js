@@ -3,7 +3,8 @@
 /// <reference lib="dom.iterable" />
 /** Columns of the table, and the list for choosing them. @module */
 
-import { formatCount, formatId, formatLatency, formatUsd } from "../../page/figures.js";
+import { formatCount, formatLatency, formatUsd } from "../../../lib/figures.js";
+import { formatId } from "../../page/figures.js";
 import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/mod.ts" */

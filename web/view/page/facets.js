@@ -7,7 +7,7 @@
  * @module
  */
 
-import { formatCount, formatCountOf } from "../../page/figures.js";
+import { formatCount, formatCountOf } from "../../../lib/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
 import { jsonOf } from "./ask.js";
 import { FLAG_LABELS } from "./columns.js";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { formatCount } from "../../page/figures.js";
+import { formatCount } from "../../../lib/figures.js";
 import {
   byId,
   make,

@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /** Starts the data page, and connects its parts. @module */
 
-import { formatCount } from "../../page/figures.js";
+import { formatCount } from "../../../lib/figures.js";
 import { lostText, onClick, setAttribute, setShown, setText, startTheme } from "../../page/dom.js";
 import { Actions, contextOf, isOfChosenRun, isOfFiles } from "./actions.js";
 import { ask, AskError, Poll, save, UnknownPageError } from "./ask.js";

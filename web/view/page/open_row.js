@@ -9,7 +9,8 @@
  */
 
 import { byId, make, onClick, setAttribute, setShown, setText } from "../../page/dom.js";
-import { formatCount, formatCountOf, formatId, formatLatency } from "../../page/figures.js";
+import { formatCount, formatCountOf, formatLatency } from "../../../lib/figures.js";
+import { formatId } from "../../page/figures.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
 import { ask } from "./ask.js";
 import { costText, FLAG_LABELS, makeFlag } from "./columns.js";

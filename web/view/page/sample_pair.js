@@ -3,7 +3,8 @@
 /** Two answers to one row side by side, compared word by word. @module */
 
 import { make, setShown, setText } from "../../page/dom.js";
-import { formatCount, formatCountOf, formatId, formatLatency } from "../../page/figures.js";
+import { formatCount, formatCountOf, formatLatency } from "../../../lib/figures.js";
+import { formatId } from "../../page/figures.js";
 import { costText } from "./columns.js";
 
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */

@@ -15,7 +15,7 @@ import {
   formatLatency,
   formatShare,
   formatUsd,
-} from "../../page/figures.js";
+} from "../../../lib/figures.js";
 
 /** @import { RunComparison } from "../../../lib/data/comparison.ts" */
 /** @import { DataState, Overview, ScanStatus } from "../../../lib/data/mod.ts" */
