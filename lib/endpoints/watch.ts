@@ -18,7 +18,7 @@ export interface WatchOptions {
   /** Called when teachers have joined, left or changed, when the list cannot be used for a new
    * reason, and when it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** @default `every` of `lib/timer.ts` */
+  /** Sets a repeating timer. @default `every` of `lib/timer.ts` */
   readonly every?: typeof every;
 }
 
@@ -49,7 +49,7 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       const news = await this.#apply(entries);
       if (this.#stop === undefined) return;
-      // Only after `#apply`: if that failed at every read, this notice and the warning would
+      // This comes after `#apply`: if that failed at every read, this notice and the warning would
       // alternate.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;

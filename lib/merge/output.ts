@@ -28,7 +28,8 @@ const BUFFER_BYTES = 1 << 20;
 /** A merge needs no locks where the filesystem has none: `merge` has no flag `--no-lock`. */
 const LOCK_OPTIONS = { required: false };
 
-/** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
+/** Returns the file for later answers of clashing rows: `all/x.duplicates.jsonl` for
+ * `all/x.jsonl`. */
 function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
@@ -97,8 +98,8 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
       await failures.flush();
       await duplicates.flush();
     },
-    /** Commits the results last: if this is interrupted, no new results are without the failures of
-     * the same merge. Returns the paths. */
+    /** Commits the results last, so that an interruption never leaves new results without the
+     * failures of the same merge. Returns the paths. */
     async commit(beforeResults: () => Promise<void>) {
       if (!duplicates.isEmpty) await duplicates.commit();
       await failures.commit();
@@ -132,7 +133,8 @@ export async function whileClaimed<T>(
     await (replace ? checkReplaceable : checkEmpty)(files);
     return await work();
   } finally {
-    // Still locked: no other process can use a lock file that is about to be removed.
+    // The lock is still held, so that no other process can use a lock file that is about to be
+    // removed.
     if (isNewLock && !(await exists(results))) {
       await removeIfThere(lock).catch(() => {});
       if (isNewFolder) await Deno.remove(folder).catch(() => {});
@@ -150,8 +152,8 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Throws if Retort did not write the files, or if a run has written to them: its answers exist
- * nowhere else. */
+/** Throws if Retort did not write the files, or if a run has written to them, because the answers
+ * of a run exist nowhere else. */
 export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -198,7 +200,7 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
   };
 }
 
-/** The problem of a run that has left rows pending; none if `pending` is 0. */
+/** Returns the problem of a run that has left rows pending; none if `pending` is 0. */
 export async function unfinishedProblem(run: MergeRun, pending: number): Promise<MergeProblem[]> {
   if (pending === 0) return [];
   const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
@@ -219,7 +221,7 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
     "run it again";
 }
 
-/** All runs except the output itself, which may be among them after an earlier merge. */
+/** Returns all runs except the output itself, which may be among them after an earlier merge. */
 export function runsToMove({ lock }: OutputFiles, runs: readonly MergeRun[]): MergeRun[] {
   const placeOf = (path: string) => inFolder(realFolderOf(path), basename(path));
   const ownPlace = placeOf(lock);

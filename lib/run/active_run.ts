@@ -23,7 +23,7 @@ export class ActiveRun {
   readonly progress: Progress;
   /** Aborted by `stop` and `abort`. Ends the preparation and the reading of rows. */
   readonly stopController = new AbortController();
-  /** Set only in a run over files. */
+  /** The run over files; undefined in a run over an iterable. */
   run: Run | undefined;
   readonly options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
@@ -88,7 +88,7 @@ export class ActiveRun {
     const budget = new Budget({ priceOf, unpriced, maxCostUsd, maxCompletionTokens });
     this.#budget = budget;
     const { list: checks } = this.#checks = await createChecks(options);
-    // Loaded on demand, because it is rarely needed.
+    // The module is loaded on demand, because few runs need it.
     const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
     const policy = new AnswerPolicy({ ...options, isRefusal, checks });
     return { generator: options, activeRun: this, policy, budget, ratesOf, notes };
@@ -117,13 +117,13 @@ export class ActiveRun {
     if (teacherList === undefined) return;
     let count = teachers.length, maximum = autoConcurrency(count);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
-      // Adds new teachers before it removes others: otherwise, a run might briefly have no teacher,
-      // and report that.
+      // New teachers are added before others are removed. Otherwise, a run might briefly have no
+      // teacher, and report that.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       count += joined.length - left.length;
-      // A limit that was set during the run is kept.
+      // A concurrency that was set during the run is kept.
       if (isExploring && this.#concurrency === maximum && autoConcurrency(count) > maximum) {
         this.setConcurrency(maximum = autoConcurrency(count));
       }
@@ -161,7 +161,7 @@ export class ActiveRun {
   }
 
   /** Sets the cost limit in US dollars; null removes it. For a shard, this is the limit of all
-   * shards together. Halts a run that has already spent its share. */
+   * shards together. Halts the run if it has already used up the limit or its share of it. */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
     this.#budgetUsd = usd;
@@ -211,7 +211,7 @@ export class ActiveRun {
       backingOffUntil: backoff?.until ?? null,
       reason: engine?.haltReason ?? backoff?.reason ?? null,
       costUsd: budget?.costUsd ?? null,
-      // For a shard, what its earlier runs have left of its share.
+      // For a shard, this is the part of its share that its earlier runs have not spent.
       maxCostUsd: budget === undefined ? this.#budgetUsd : budget.remainingCostUsd,
       budgetUsd: this.#budgetUsd,
       minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
@@ -220,15 +220,15 @@ export class ActiveRun {
   }
 }
 
-/** What `ActiveRun.prepare` creates. */
+/** The result of `ActiveRun.prepare`. */
 export interface RunContext {
-  /** The options from which the rest was created. */
+  /** The options from which the other fields were created. */
   readonly generator: ResolvedOptions;
   readonly activeRun: ActiveRun;
   readonly policy: AnswerPolicy;
   readonly budget: Budget;
   readonly ratesOf: Prices["ratesOf"];
-  /** Where prices come from. */
+  /** Messages about where the prices come from. */
   readonly notes: readonly string[];
 }
 

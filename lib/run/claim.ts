@@ -78,16 +78,16 @@ export async function claimOutput(files: OutputFiles, context: ClaimOptions): Pr
   }
 }
 
-/** Throws if shards or a merge hold answers to the rows. A run checks before it claims its outputs,
- * and again afterwards (`isClaimed`), because shards may have started in between. */
+/** Throws if shards or a merge hold answers to the rows. A run calls this before it claims its
+ * outputs, and again afterwards (`isClaimed`), because shards may have started in between. */
 export async function refuseDivided(
   inputs: readonly string[],
   output: string,
   files: readonly OutputFiles[],
   { isClaimed = false } = {},
 ): Promise<void> {
-  // A run may continue its own results. `requireNoShards` would allow it, too, but loading it takes
-  // time.
+  // A run may continue its own results. `requireNoShards` would also allow this, but its module
+  // takes time to load.
   if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
   const runs = files.map(({ pieces, results }) => ({
     files: pieces.map(({ path }) => path),
@@ -131,8 +131,8 @@ export async function makeRoom(
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
   await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
-  // Removes the last rescued file first: after a crash, a gap in their numbers would hide the files
-  // beyond it.
+  // The last rescued file is removed first: after a crash, a gap in the numbers of rescued files
+  // would hide the files beyond it.
   for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 
@@ -156,7 +156,7 @@ export async function makeFolders(files: readonly OutputFiles[]): Promise<void> 
   }
 }
 
-/** The temporary copy of standard input. */
+/** Returns the path of the temporary copy of standard input. */
 export function spoolPathOf({ lock }: OutputFiles, token: string): string {
   return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }

@@ -18,10 +18,10 @@ import type { UidSelection } from "./retry.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {
-  /** As the user named the input. */
+  /** The input, as the user named it. */
   readonly name: string;
   readonly parser: RowParser;
-  /** Maximum number of lines to read, without blank ones. */
+  /** Maximum number of lines to read. Blank lines do not count. */
   readonly limit: number;
   /** Whether to skip rows without an outcome, as in a retry, unless `selection` names them. */
   readonly onlyFailures: boolean;
@@ -35,9 +35,10 @@ export interface PreflightOptions
   readonly signal?: AbortSignal;
 }
 
-/** Limits memory: each row may have other fields. */
+/** Limits memory, because each row may have different fields. */
 const MAX_UNSENT = 100;
-/** Limits memory. A program that rewrites a file changes its first rows, too, so these suffice. */
+/** Limits memory. The first rows suffice, because a program that rewrites a file also changes
+ * them. */
 const MAX_NEW_PROMPTS = 1_000;
 
 /** Reads an input for the first time.
@@ -89,7 +90,7 @@ class FirstPass {
   #slot = -1;
   /** What this version sends differently, if an earlier version has answered the current row. */
   #difference: string | undefined;
-  /** Computed when an answer of the current row first needs it. */
+  /** The prompt hash of the current row, computed when an answer first needs it. */
   #promptHash: string | undefined;
   /** The file of the first line, if that line is not a row. */
   #maybeForeign: InputSequence["current"] | undefined;
@@ -125,7 +126,8 @@ class FirstPass {
     else if (parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
-  /** Does not check a finished row, whose image files may be gone. */
+  /** Returns the problem of the row's image files. Those of a finished row are not checked, because
+   * they may be gone. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -141,7 +143,7 @@ class FirstPass {
     if (this.#maybeForeign === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { path, name, format } = this.#maybeForeign;
     if (format !== "jsonl") return;
-    // Further bad lines would not change what the start of the file shows.
+    // The start of the file need not be checked again, because further bad lines do not change it.
     if (bad.count > 1) this.#maybeForeign = undefined;
     const foreign = await foreignTextError(path, name, isAtEnd && bad.count === 1);
     if (foreign !== undefined) throw foreign;
@@ -182,7 +184,8 @@ class FirstPass {
     if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
   };
 
-  /** Whether the row was sent like this before. Omitted null values make no difference. */
+  /** Whether the row's request is the same as when it was answered or failed. Omitted null values
+   * make no difference. */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.fingerprintEquals(slot, this.#promptHash ??= row.promptHash)) return true;
@@ -273,7 +276,8 @@ export function admit(
   return uid;
 }
 
-/** The first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0. */
+/** Returns the first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample
+ * 0. */
 function firstSampleInUse(
   uid: string,
   slot: number,

@@ -88,7 +88,7 @@ export class Run {
     await recordFailedStart(job.files.results, shard, error);
   }
 
-  /** Makes no call and changes nothing on disk. */
+  /** Previews the run without making a call or changing anything on disk. */
   async preview(): Promise<Preview> {
     this.#jobs = await makeJobs(this.#setup, { writes: false });
     if (this.#setup.options.input.includes("-")) {
@@ -148,15 +148,16 @@ export class Run {
         if (options.lock !== false) notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
-    // Both wait for the disk. If one fails, the other still ends before the outputs are closed.
+    // Both promises wait for the disk. If one of them fails, the outputs must not be closed before
+    // the other has ended.
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
   }
 
   async #runEngine(): Promise<void> {
     const { activeRun } = this.#setup.context;
-    // Checked before anything is deleted, and again afterwards, because another run may have taken
-    // a lock in between.
+    // The locks are checked before anything is deleted, and again afterwards, because another run
+    // may have taken one in between.
     await this.#jobs.requireLocks();
     await this.#openJobs();
     await this.#jobs.requireLocks();

@@ -24,10 +24,10 @@ import {
   writePlan,
 } from "./plan.ts";
 
-/** The index in file names has five digits. */
+/** Maximum number of shards, because the index in file names has five digits. */
 export const MAX_SHARDS = 100_000;
 
-/** The path of a file that keeps Slurm jobs from requeuing their shards while it exists. */
+/** Returns the path of a file that keeps Slurm jobs from requeuing their shards while it exists. */
 export function canceledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
@@ -182,11 +182,11 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** What FAT, many file servers and exFAT round times to. */
+/** The units to which FAT, many file servers and exFAT round times. */
 const ROUNDED_TO_MS = [2_000, 1_000, 10];
 
-/** Whether two modification times are equal. A copy on another filesystem may have a rounded time,
- * as may the file itself on nodes other than the one that wrote it. */
+/** Whether two modification times are equal. A copy on another filesystem may have a rounded time.
+ * So may the file itself, on nodes other than the one that wrote it. */
 function isSameTime(one: number | null, other: number | null): boolean {
   if (one === null || other === null || one === other) return one === other;
   return ROUNDED_TO_MS.some((step) =>

@@ -14,7 +14,7 @@ import { mayBeRemote } from "./lock_file.ts";
 /** A file whose writes do not wait for `syncData`. */
 export interface JournalFile {
   write(bytes: Uint8Array): Promise<number>;
-  /** Blocks this thread. Absent while only `write` may be used. */
+  /** Like `write`, but blocks this thread. Absent while only `write` may be used. */
   readonly writeSync?: (bytes: Uint8Array) => number;
   /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
@@ -25,9 +25,9 @@ export interface JournalFile {
   readonly keepsBytes?: boolean;
   /** Whether a write waits to open the file, because too many are open. @default false */
   readonly isWaiting?: boolean;
-  /** Set by the journal. Called with the error of a sync that the file has started by itself. */
+  /** A callback that the journal sets, for the error of a sync that the file itself has started. */
   onSyncError?: ((cause: unknown) => void) | undefined;
-  /** Ends the wait of a write: nothing more will be written. */
+  /** Ends the wait of a write, after which nothing more is written. */
   giveUp?(reason: Error): void;
   /** Returns a message if another program has changed the file. */
   check?(): Promise<string | undefined>;
@@ -43,20 +43,20 @@ export interface JournalOptions<T> {
   readonly onRecover?: () => void;
   /** Returns the time of a monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** The pause before a retry; ends when the signal is aborted. @default a timer */
+  /** Waits before a retry, at most until the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Called with durable records, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
   /** Called once, when nothing more can become durable. */
   readonly onBroken?: (error: SinkError) => void;
   /** Called when lines go to another file, because fdatasync has failed or the run no longer waits
-   * for disk space. `isTemporary`: that file is in the folder for temporary files. */
+   * for disk space. `isTemporary` says whether that file is in the folder for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** Called if the file cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
   /** Maximum number of rows written but not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
-  /** With "never", written rows are reported as durable. @default "always" */
+  /** With "never", rows are reported as durable once they are written. @default "always" */
   readonly fsync?: "always" | "never";
   /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
@@ -67,12 +67,12 @@ export interface JournalOptions<T> {
 type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "now" | "delay">;
 
 export const RETRY_DELAY_MS = 1_000;
-/** A write that takes longer did more than copy into the page cache: the disk is slow. */
+/** A longer write was not only a copy into the page cache, which shows that the disk is slow. */
 const SLOW_WRITE_MS = 5;
 /** How long writes use another thread after a slow write: a slow disk then blocks this thread at
  * most once a second. */
 const SLOW_FOR_MS = 1_000;
-/** Larger writes always use another thread, because copying them takes long. */
+/** Larger writes always use another thread, because copying them takes too long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
@@ -125,7 +125,8 @@ export class Appender {
     this.#giveUp.abort(reason);
   }
 
-  /** Tries once. Returns how many bytes of whole lines were written, and why the rest was not. */
+  /** Tries to write lines once. Returns how many bytes of whole lines were written, and why the
+   * rest was not. */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let writtenBytes = 0;
     try {
@@ -141,7 +142,7 @@ export class Appender {
       const byteCount = writtenBytes === 0 ? 0 : lines.lastIndexOf(NEWLINE, writtenBytes - 1) + 1;
       this.#size += byteCount;
       this.#isTorn = true;
-      // If truncating fails, the next attempt begins with it.
+      // If truncating fails, the next attempt begins by truncating.
       await this.#trim().catch(() => {});
       return { byteCount, problem: this.#problemOf(cause) };
     }
@@ -160,8 +161,8 @@ export class Appender {
 
   /**
    * Writes on this thread while the disk is fast, otherwise through one of Deno's threads. Most
-   * writes only copy into the page cache: 20 lines of 1 KB take 6 µs here and 50 µs through a
-   * thread. Lanes wait for writes: at concurrency 20, a row takes 9 µs instead of 14.
+   * writes only copy into the page cache: 20 lines of 1 KB take 6 µs on this thread and 50 µs
+   * through another. Lanes wait for writes: at concurrency 20, a row takes 9 µs instead of 14.
    */
   #write(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();
@@ -204,7 +205,7 @@ export async function tryAppend(path: string, open = Deno.open): Promise<void> {
     // If the process is killed now, an empty line stays, which readers skip.
     await file.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
-    // The cause of other errors, such as a full disk, may go away: the run waits for that.
+    // Other problems, such as a full disk, may go away, and the run waits for that.
     if (isPermanent(cause)) throw cannotAppend(path, cause);
     return;
   }

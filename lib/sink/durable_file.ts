@@ -47,8 +47,8 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/** A new version of a file. Removed unless committed. Has the permissions of the old version, and
- * its owner if the process may set that. */
+/** A new version of a file, which is removed unless it is committed. It has the permissions of the
+ * old version, and its owner if the process may set the owner. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporary: TemporaryFile;
@@ -71,7 +71,7 @@ export class Replacement implements AsyncDisposable {
     return await orCannotWrite(target, async () => {
       const existing = await ifThere(Deno.lstat(target));
       const oldInfo = existing?.isSymlink ? undefined : existing;
-      // Others must not be able to read a private file, not even briefly.
+      // Other users must not be able to read a private file, not even briefly.
       const mode = oldInfo === undefined ? options.mode : PRIVATE_MODE;
       const temporary = await createTemporary(pathOf, { token: options.token, mode });
       if (oldInfo !== undefined) await copyAccess(temporary.path, oldInfo);
@@ -98,16 +98,16 @@ export class Replacement implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isCommitted) return;
     const { path, file } = this.#temporary;
-    // Unlike `close`, accepts a closed file.
+    // Unlike `close`, this accepts a closed file.
     file[Symbol.dispose]();
-    // An error here must not hide the error that led here.
+    // An error here must not hide the original error.
     await Deno.remove(path).catch(() => {});
   }
 }
 
 /**
- * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
- * `llama3`.
+ * Refuses names such as `llama3:8b.jsonl` on Windows, where such a name means a hidden stream of
+ * the file `llama3`.
  *
  * @throws {UsageError}
  */
@@ -119,7 +119,7 @@ export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build
   );
 }
 
-/** The length that filesystems allow: in bytes or, on Windows, in UTF-16 units. */
+/** The maximum length of a file name: in bytes or, on Windows, in UTF-16 units. */
 const MAX_NAME_LENGTH = 255;
 
 /** Throws if the file could not be replaced: its temporary file would have too long a name. */
@@ -143,8 +143,8 @@ interface RenameOptions {
 /** The pauses between attempts double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
-/** Renames a file. Retries on Windows, where that fails while a virus scanner or indexer has one of
- * the files open. */
+/** Renames a file. Retries on Windows, where a rename fails while a virus scanner or indexer has
+ * one of the files open. */
 export async function replaceFile(
   from: string,
   to: string,
@@ -180,7 +180,7 @@ function isNotSupported(error: unknown): boolean {
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
-  if (os === "windows") return; // Folders cannot be synced there.
+  if (os === "windows") return; // Windows cannot sync folders.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
@@ -191,7 +191,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** The target of a link; `path` itself if there is no link, or a broken one. */
+/** Returns the target of a link, or `path` itself if there is no link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -200,8 +200,9 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** Permissions for a file that is made from the files at `paths`: users who may read all of these
- * get access. Undefined, for the default, if none exists or the system has no permissions. */
+/** Returns permissions for a file that is made from the files at `paths`: users who may read all of
+ * these get access. Returns undefined, for the default, if none exists or the system has no
+ * permissions. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
   for (const path of paths) {
@@ -212,7 +213,8 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
-/** Who may read and write a file. If no one may write it, its readers are taken as its writers. */
+/** Returns who may read and write a file. If no one may write it, its readers are treated as its
+ * writers. */
 function accessTo(mode: number): number {
   return (mode & WRITE) === 0 ? mode | (mode & READ) >> 1 : mode;
 }
@@ -248,7 +250,7 @@ export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
 
-/** A temporary file that is locked, so that `removeLeftovers` of other processes spares it. */
+/** A temporary file, locked so that other processes do not remove it as a leftover. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;

@@ -26,9 +26,9 @@ export interface MergedLines {
 /** The search ends only after this many missing numbers in a row: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** Files of rescued lines for an output file, in order. Leaves out empty files and those that
- * Retort did not write. Tries the numbered names one by one, because the folder may hold too many
- * files to list. */
+/** Returns the files of rescued lines for an output file, in order. Leaves out empty files and
+ * those that Retort did not write. Tries the numbered names one by one, because the folder may
+ * hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescuedPath, size } of numberedFiles(path)) {
@@ -64,7 +64,7 @@ export async function createRescuedFile(
   try {
     await syncFolderOf(created.path);
   } catch (error) {
-    // Otherwise, each retry would leave an empty file.
+    // The file is removed, because each retry would otherwise leave an empty file.
     await removeIfThere(created.path);
     throw error;
   }
@@ -90,8 +90,8 @@ async function writeDurably(
 
 export interface LastResortOptions {
   readonly mode?: number;
-  /** Called once the first lines are durable in a new file. `isTemporary`: it is in the folder for
-   * temporary files. */
+  /** Called once the first lines are durable in a new file. `isTemporary` says whether the file is
+   * in the folder for temporary files. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
   /** Whether to retry a failed write each second until `giveUp`. @default false */
@@ -100,7 +100,7 @@ export interface LastResortOptions {
 
 interface Place {
   readonly isTemporary: boolean;
-  /** Undefined before the file was created. */
+  /** The path of the file; undefined before the file is created. */
   path?: string;
   /** The size before a failed write, which may have left part of a line. */
   sizeBefore?: number;
@@ -124,9 +124,11 @@ export class LastResort {
     this.#options = options;
   }
 
-  /** Resolves once the lines are durable; rejects if they cannot be kept anywhere.
+  /**
+   * Resolves once the lines are durable; rejects if they cannot be kept anywhere.
    *
-   * @param lines With their newlines. */
+   * @param lines Whole lines, with their newlines.
+   */
   append(lines: string): Promise<void> {
     const appending = this.#last.then(() => this.#keep(lines));
     this.#last = appending.catch(() => {});
@@ -216,7 +218,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
     }
     removablePaths.push(from);
   }
-  // Removes the last file first, so that a crash leaves no gap in the numbers.
+  // The last file is removed first, so that a crash leaves no gap in the numbers.
   for (const file of removablePaths.reverse()) await removeIfThere(file);
   return mergedLines;
 }
