@@ -55,8 +55,8 @@ export interface EngineOptions {
   isExploring: boolean;
   /** Whether each teacher starts with one attempt and is sent more as its answers arrive. */
   isCareful: boolean;
-  /** Whether rows have been answered with the same key, model and parameters before. @default
-   * false */
+  /** Whether rows have been answered with the same key, model and parameters before.
+   * @default false */
   isProven?: boolean;
   /** Whether any teacher answered in an earlier run with the same outputs. @default false */
   hasAnsweredBefore?: boolean;
@@ -74,8 +74,8 @@ export interface EngineOptions {
   policy: AnswerPolicy;
   budget: Budget;
   /** Maximum time for a row, in milliseconds, over all attempts and waits. Waits that a throttling
-   * teacher requests do not count, nor does the time during which nothing can be sent. @default
-   * none */
+   * teacher requests do not count, nor does the time during which nothing can be sent.
+   * @default none */
   rowTimeoutMs?: number;
   /** `prefix` sends rows with the same system message and first turn to the same teacher while that
    * teacher has room. @default any teacher */

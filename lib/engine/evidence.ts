@@ -43,8 +43,8 @@ export interface EvidenceOptions {
    * start. */
   readonly isTrusted: boolean;
   /** How many rows must count against a teacher before it is halted, once it has given a good
-   * answer. With Infinity, a teacher that has given a good answer is never halted. @default
-   * LATER_LIMIT */
+   * answer. With Infinity, a teacher that has given a good answer is never halted.
+   * @default LATER_LIMIT */
   readonly laterLimit?: number;
   /** Whether rows are held back until the cause is known. If false, rows fail at once but still
    * count against the teacher. */

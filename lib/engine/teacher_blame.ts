@@ -252,8 +252,8 @@ function failHeldIn({ all }: Evidence, failed: readonly Outcome[]): readonly Out
 }
 
 /**
- * Returns why a teacher was halted: a short cause that is shown next to the teacher's name (`401:
- * Incorrect API key provided`), and a complete sentence.
+ * Returns why a teacher was halted: a short cause that is shown next to the teacher's name
+ * (`401: Incorrect API key provided`), and a complete sentence.
  *
  * @param what What the teacher does, such as `rejects all rows`.
  */

@@ -74,8 +74,8 @@ const TOPICS = {
    * too slow. */
   backend: [/\bbackend (?:fetch failed|read error)|\bfirst byte timeout/i],
   /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`.
-   * The first part may be repeated, and a word may follow the exception: `VertexAIException
-   * BadRequestError - …`. Earlier versions omit `litellm.`. */
+   * The first part may be repeated, and a word may follow the exception:
+   * `VertexAIException BadRequestError - …`. Earlier versions omit `litellm.`. */
   upstream: [/^(?:(?:litellm\.)?\w+Error: )+\w+Exception(?: \w+)? - /i],
   /** The path does not exist. LM Studio sends this message with status 200. */
   address: [/unexpected endpoint/i],

@@ -64,8 +64,8 @@ export class Endpoint {
   #reason = "";
   /** Whether the last failure was that no connection could be made. */
   isUnreachable = false;
-  /** When the first attempt in a row found no server; undefined after any other result. Once any teacher has
-   * answered, the time restarts as long as another teacher may answer. */
+  /** When the first attempt in a row found no server; undefined after any other result. Once any
+   * teacher has answered, each failure resets this time while another teacher may answer. */
   absentSince: number | undefined;
   hasAnsweredPartly = false;
   #haltReason: string | undefined;
