@@ -1,5 +1,5 @@
 /**
- * Makes attempts: calls the teacher, and decides what happens to the row and the run next.
+ * Makes attempts: calls the teacher, and decides what happens next to the row and the run.
  *
  * @module
  */
@@ -28,7 +28,7 @@ type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" |
 
 export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly now: () => number;
-  /** `now` minus the time during which nothing could be sent. */
+  /** Like `now`, but stops while nothing can be sent. */
   readonly rowNow: () => number;
   readonly signal: AbortSignal;
   readonly onAttempt?: () => void;
@@ -37,7 +37,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly onHalt: (reason: string) => void;
   readonly onEndpointHalt: (reason: string) => void;
   readonly onSendAgain: (work: Work) => void;
-  /** What happens next to a row that has neither succeeded nor failed. */
+  /** Returns what happens next to a row that has neither succeeded nor failed. */
   readonly unfinishedAction: () => FailureAction;
   readonly pool: Pick<TeacherPool, "soonestMs" | "hasSeveral" | "areOthersAbsent">;
 }
@@ -50,10 +50,10 @@ export class Attempts {
   readonly #useless: UselessAnswers;
   readonly #waits: RowWaits;
   readonly #notices: TeacherNotices;
-  /** For each check in progress, a function that ends the wait for it. */
+  /** Functions that end the wait for a check, one for each check in progress. */
   readonly #checks = new Set<() => void>();
   #inFlight = 0;
-  /** The number of aborted attempts. They may have been billed. */
+  /** The number of aborted attempts, which may have been billed. */
   abandoned = 0;
 
   constructor(options: AttemptsOptions) {
@@ -79,7 +79,7 @@ export class Attempts {
     return timeoutMs > 0 && undecided === undefined;
   }
 
-  /** Makes one attempt, if the row needs a call. Never rejects. */
+  /** Makes one attempt if the row needs a call. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
     if (!work.hasSlot) return this.#withoutCall(work);
     work.attempts++;
@@ -126,8 +126,8 @@ export class Attempts {
       const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
     }
-    // An earlier run rejected this answer for its ending and counted the rejection, so it is not
-    // counted again.
+    // An earlier run rejected this answer because of its finish reason and counted the rejection,
+    // so it is not counted again.
     if (!isUnchecked) return { kind: "retry", delayMs: 0 };
     return this.#rejected(work, completion, rejection);
   }
@@ -139,8 +139,8 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Handles a finished or truncated answer. On the hot path: returns a promise only if a check
-   * is asynchronous. */
+  /** Handles a finished or truncated answer. This is on the hot path, so it returns a promise only
+   * if a check is asynchronous. */
   #answered(
     work: Work,
     completion: Completion,
@@ -160,7 +160,7 @@ export class Attempts {
       : this.#decided(work, completion, decision);
   }
 
-  /** Halts the run once the budget is used up. */
+  /** Counts the cost of an answer, and halts the run if the budget is used up. */
   #countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const usd = budget.add(completion, work.endpoint);
@@ -175,7 +175,7 @@ export class Attempts {
     if (!(decision instanceof Promise)) return decision;
     const unchecked = () => uncheckedRejection(completion, work.params);
     if (this.#options.signal.aborted) return unchecked();
-    // If the run is aborted during the check, the row stays pending with its answer.
+    // If the run is aborted during the check, the row stays pending and keeps its answer.
     return new Promise((resolve) => {
       const settle = (result: Decision) => {
         this.#checks.delete(leaveUnchecked);
@@ -199,7 +199,7 @@ export class Attempts {
     this.#blame.joins(teacher);
   }
 
-  /** Called at the end of the run: fails the rows held back, and returns their outcomes. */
+  /** Called at the end of the run. Fails the rows held back, and returns their outcomes. */
   failHeldAtEnd(): readonly Outcome[] {
     return this.#blame.failHeldAtEnd();
   }
@@ -207,7 +207,8 @@ export class Attempts {
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, action, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
-    // Without an attempt, the answer is from an earlier run, which counted its attempt and tokens.
+    // A row without attempts has an answer from an earlier run, which has counted the attempt and
+    // the tokens.
     if (work.attempts > 0) {
       const reported = params === undefined ? "failed" : this.#options.unfinishedAction();
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
@@ -265,7 +266,7 @@ export class Attempts {
     return { kind: "retry", delayMs: isTeacherHalted ? 0 : delayMs, paidAnswer };
   }
 
-  /** Fails the row, unless it is held back because its teacher may be the cause. */
+  /** Fails the row, or holds it back if its teacher may be the cause. */
   #failed(work: Work, call: FailedCall, paidAnswer: Outcome | undefined): AttemptResult {
     this.#reportFailure(work, call, "failed");
     if (work.rejected !== undefined) this.#useless.failed(work.rejected.failure);
@@ -285,9 +286,9 @@ export class Attempts {
   }
 }
 
-/** Classifies an error. If the model is the problem and the row itself names it, the row fails
- * instead of halting the teacher. If the teacher rejects the token limit that was raised for this
- * row (`escalate`), only the row is to blame. */
+/** Classifies an error. If the error is about the model and the row itself chose the model, the row
+ * fails and the teacher is not halted. If the teacher rejects a token limit that `escalate` raised
+ * for this row, only the row is to blame. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, work.endpoint.hasAnswered, work.latencyMs);
   const hasRaisedLimit = work.rejected?.failure.type === "truncated";

@@ -91,7 +91,7 @@ export class Engine {
       signal: this.#calls.signal,
       onAttempt: () => this.#options.onAttempt?.(this.unwritten),
       onEnd: () => {
-        // The teacher may have room for another attempt.
+        // The teacher may now have room for another attempt.
         if (this.#lanes.hasIdle) this.#wake();
       },
       silence: this.#state.silence,
@@ -110,12 +110,13 @@ export class Engine {
     return this.#attempts.inFlight;
   }
 
-  /** Rows in flight, or with an outcome that the sink has not taken yet. */
+  /** The number of rows that are in flight or have an outcome that the sink has not taken yet. */
   get unwritten(): number {
     return this.#lanes.busy;
   }
 
-  /** How many calls were aborted because an error ended the run. They may have been billed. */
+  /** The number of calls that were aborted because an error ended the run. They may have been
+   * billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -124,7 +125,8 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** How many attempts may be in flight, and how many `rpm` and `tpm` allow per second. */
+  /** The number of attempts that may be in flight, and the number per second that `rpm` and `tpm`
+   * allow. */
   get limits(): { readonly inFlight: number; readonly perSecond: number } {
     const { limit, maxPerSecond } = this.#pool;
     return { inFlight: Math.min(this.#lanes.target, limit), perSecond: maxPerSecond };
@@ -134,7 +136,7 @@ export class Engine {
     return this.#state.backoff;
   }
 
-  /** Why the run was halted; undefined if all rows were finished anyway. */
+  /** Why the run was halted; undefined if all rows were finished despite the halt. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -147,9 +149,8 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Resolves when all rows are finished, or the engine was stopped, halted or aborted. Rejects
-   * with the error of the source or the sink. Waits for all lanes to end, unless `leave()` is
-   * called. */
+  /** Resolves when all rows are finished or the engine was stopped, halted or aborted. Rejects with
+   * the error of the source or the sink. Waits for all lanes to end, unless `leave()` is called. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#departure.promise]);
@@ -178,19 +179,19 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Sends no more to the teacher. Its calls in flight are finished. */
+  /** Sends no more rows to the teacher. Calls in flight to this teacher are finished. */
   removeTeacher(teacher: EndpointOptions["teacher"]): void {
     this.#pool.remove(teacher);
   }
 
-  /** Uses only this share, from 0 to 1, of `rpm` and `tpm`: the other running shards use the
+  /** Limits this run to a share, from 0 to 1, of `rpm` and `tpm`. The other running shards use the
    * rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempts until all gates are open. A pause closes a gate, and so does each full
-   * disk. */
+  /** Starts no attempts until all gates are open. A pause closes a gate, and each full disk closes
+   * another. */
   closeGate(name: string): void {
     this.#updateRowClock();
     this.#state.gates.add(name);
@@ -213,18 +214,19 @@ export class Engine {
     this.stop();
   }
 
-  /** Stops, and aborts the calls in flight. Their rows stay pending. */
+  /** Stops the run and aborts the calls in flight. Their rows stay pending. */
   abort(reason?: unknown): void {
     this.stop();
     this.#calls.abort(reason);
   }
 
-  /** Ends `run()` even if aborted calls are still open: a teacher may ignore the signal. */
+  /** Makes `run()` end even if aborted calls are still open: a teacher may ignore the signal. */
   leave(): void {
     this.#departure.resolve();
   }
 
-  /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */
+  /** Called when a lane has no row. Pulls rows even while a gate is closed, so that the run notices
+   * the end of its input. */
   #onIdle(): void {
     this.#state.reportChange();
     if (!this.#isFull) this.#queue.pull();
@@ -239,7 +241,8 @@ export class Engine {
     this.#state.reportChange();
   }
 
-  /** On the hot path: returns the sink's own promise. */
+  /** Delivers the result of an attempt. On the hot path, it returns the sink's own promise instead
+   * of creating another one. */
   #deliver(work: Work, result: AttemptResult): Promise<void> {
     return result.kind === "answered" && result.others.length === 0
       ? this.#delivery.put(result.outcome)
@@ -266,8 +269,8 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run with its first error. If the input failed, the calls in flight are finished,
-   * because they are paid for; otherwise they are aborted. */
+  /** Ends the run with its first error. If the input failed, calls in flight are finished because
+   * they will be billed; after any other error, they are aborted. */
   #fail(error: unknown, isInputError = error instanceof SourceError): void {
     this.#crash ??= { error };
     if (isInputError) this.stop();

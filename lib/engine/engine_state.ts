@@ -1,6 +1,6 @@
 /**
- * The state of an engine as users see it, and notices about outages, long silence and changed
- * models.
+ * The state of an engine as users see it, and notices about outages, long waits without an answer
+ * and changed models.
  *
  * @module
  */
@@ -31,20 +31,20 @@ interface EngineParts {
 /** The default of `waitForTeacherMs` if the host exists. */
 export const WAIT_FOR_TEACHER_MS = 60_000;
 
-/** The minimum wait for a teacher to join once any row is finished: a rolling restart takes
- * minutes, and Slurm or Kubernetes jobs (`submit`) never repeat a halted run. */
+/** The minimum wait for a teacher to join once any row is finished. A rolling restart takes
+ * minutes, and the jobs that `submit` creates do not repeat a halted run. */
 export const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
 export class EngineState {
-  /** The reasons why no attempt may start: `pause`, or a full disk. */
+  /** Reasons why no attempt may start: the run is paused (`pause`), or a disk is full. */
   readonly gates = new Set<string>();
   readonly #parts: EngineParts;
   readonly silence: Silence;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
-  /** Since when no teacher can be used; undefined while one can. */
+  /** When the last usable teacher was lost; undefined while a teacher can be used. */
   #unusableSince: number | undefined;
-  /** Since when no server was found for any teacher; undefined while a server may be reached. */
+  /** When it was noticed that no teacher has a server; undefined while a teacher may have one. */
   #absentSince: number | undefined;
   #lastReported: RunState = "running";
 
@@ -57,7 +57,7 @@ export class EngineState {
     const { isClosed } = this.#parts.lanes, isPaused = this.gates.has("pause");
     if (isClosed && this.#end !== undefined) return this.#end;
     if (isPaused && !isClosed) return "paused";
-    // Reported after Ctrl-C, too: the run waits until the answers in memory can be written.
+    // Even after Ctrl-C, a run with a full disk waits until the answers in memory can be written.
     if (this.gates.size > (isPaused ? 1 : 0)) return "disk_full";
     if (isClosed) return this.#isDone ? "done" : "draining";
     return this.backoff === undefined ? "running" : "backing_off";
@@ -73,7 +73,7 @@ export class EngineState {
     return text === "" ? backoff : { ...backoff, reason: `${text}: ${backoff.reason}` };
   }
 
-  /** The backoff while no teacher can be used. */
+  /** The backoff that users see while no teacher can be used. */
   get #joinBackoff(): Backoff {
     const { pool: { halted }, now, wallClock } = this.#parts;
     const waitedMs = now() - (this.#unusableSince ?? now());
@@ -93,7 +93,7 @@ export class EngineState {
     return hasAnsweredBefore || delivery.finished > 0;
   }
 
-  /** The backoff while all rows that may be sent wait for their retries; otherwise undefined. */
+  /** The backoff while all rows wait for their retries; undefined if a row may be sent now. */
   get #rowsBackoff(): Backoff | undefined {
     const { options, lanes, queue, now, wallClock } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
@@ -111,12 +111,12 @@ export class EngineState {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Sets the reason, unless there is one or the run is already ending. */
+  /** Sets the reason for a halt, unless there is a reason already or the run is ending. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
 
-  /** @param hasCrashed Whether outcomes could not be written, or the input could not be read. */
+  /** @param hasCrashed Whether outcomes could not be written or the input could not be read. */
   end(hasCrashed: boolean): void {
     this.#end = this.#isDone && !hasCrashed ? "done" : "halted";
   }
@@ -143,11 +143,11 @@ export class EngineState {
     }
   }
 
-  /** Tells the user that the run waits, and halts the run once it has waited long enough. */
+  /** Tells the user that the run is waiting, and halts the run if it has waited too long. */
   #waitForTeacher(): void {
     const { options, now, onHalt } = this.#parts;
     const isNew = this.#unusableSince === undefined;
-    // Includes the time in which no server was found: `--wait` limits the wait for any teacher.
+    // Includes the time without a server if no row is finished: `--wait` limits the whole wait.
     this.#unusableSince ??= (this.#hasRows ? undefined : this.#absentSince) ?? now();
     const { reason } = this.#joinBackoff, waitMs = this.#joinWaitMs;
     const duration = waitMs < Infinity ? ` for ${formatDuration(waitMs)}` : "";
@@ -189,12 +189,12 @@ function firstOutageNotice({ isUnreachable, reason, teacher, now, breaker }: End
 
 const MIN_SHOWN_MS = 60_000;
 
-/** Time without an answer until the first notice. The time until the next notice is always twice as
- * long. */
+/** The time without an answer after which the first notice is due. The time doubles after each
+ * notice. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
 /** Measures how long no teacher has answered. A run waits for the end of any outage or daily quota,
- * so the user gets a notice of a long wait. */
+ * so the user is notified of a long wait. */
 export class Silence {
   readonly #now: () => number;
   /** The time of the first failure since the last answer. */
@@ -206,7 +206,7 @@ export class Silence {
     this.#now = now;
   }
 
-  /** For example `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
+  /** For example `quota, no answer for 12 min`. Empty for less than `MIN_SHOWN_MS`. */
   get text(): string {
     if (this.#ms < MIN_SHOWN_MS) return "";
     return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;
@@ -226,7 +226,7 @@ export class Silence {
     this.#isQuota = type === "rate_limit";
   }
 
-  /** Returns the notice, and doubles the time after which the next one is due. */
+  /** Returns the notice, and doubles the time until the next one. */
   notice(reason: string): string {
     while (this.isNoticeDue) this.#noticeMs *= 2;
     const why = this.#isQuota
@@ -247,7 +247,7 @@ export class Silence {
   }
 }
 
-/** Maximum number of notices per teacher: a router may choose among many models. */
+/** Maximum number of notices per teacher. A router may choose among many models. */
 const MAX_NOTICES = 3;
 
 interface ModelHistory {
@@ -255,11 +255,11 @@ interface ModelHistory {
   readonly seen: Set<string>;
 }
 
-/** Passes the notices of teachers on to the user, and adds a notice when a teacher answers as a
- * different model than before. Routers and gateways name the new model only in answers. */
+/** Passes notices of teachers on to the user, and adds a notice when a teacher's model changes.
+ * Routers and gateways name the new model only in answers. */
 export class TeacherNotices {
   readonly #options: AttemptsOptions;
-  /** A weak map, because teachers that have left are not removed. */
+  /** The map is weak because teachers that have left the run are not removed from it. */
   readonly #models = new WeakMap<Teacher, ModelHistory>();
   readonly #shown = new Set<string>();
 
@@ -294,7 +294,7 @@ export class TeacherNotices {
   }
 }
 
-/** `teacher at http://…`, for the middle of a sentence. */
+/** Returns a teacher's name for the middle of a sentence: `teacher at http://…`. */
 export function nameOf({ address }: Teacher): string {
   return address ? `teacher at ${address}` : "teacher";
 }

@@ -1,6 +1,6 @@
 /**
- * Evidence of what causes failures: a teacher (repeated rejections and other bad answers), or the
- * settings of a run (useless answers). Includes advice for the user.
+ * Evidence for the cause of failures, which may be a teacher (repeated rejections and other bad
+ * answers) or the settings of a run (useless answers). Includes advice for the user.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** A teacher that has not given a good answer is halted after it has rejected or badly answered
- * this many rows. */
+/** A teacher that has not given a good answer yet is halted after this many rows were rejected or
+ * badly answered. */
 const FIRST_LIMIT = 3;
 /** Replaces `FIRST_LIMIT` once the teacher has given a good answer. */
 const LATER_LIMIT = 20;
@@ -34,33 +34,36 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** A row counts against its teacher after this many bad answers. One bad answer is enough if it
+/** The number of bad answers after which a row counts against its teacher. One is enough if it
  * leaves no doubt (`isCertain`), as a web page does, or if the row has no attempts left. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface EvidenceOptions {
-  /** Whether key, model and parameters need no proof: `laterLimit` then applies from the start. */
+  /** Whether key, model and parameters are known to work. If so, `laterLimit` applies from the
+   * start. */
   readonly isTrusted: boolean;
-  /** How many rows must count against a teacher before it is blamed, once it has given a good
-   * answer. With Infinity, it is then never blamed. @default LATER_LIMIT */
+  /** How many rows must count against a teacher before it is halted, once it has given a good
+   * answer. With Infinity, a teacher that has given a good answer is never halted.
+   * @default LATER_LIMIT */
   readonly laterLimit?: number;
-  /** Whether rows are held back until the cause is known. Otherwise, rows fail at once, but still
+  /** Whether rows are held back until the cause is known. If false, rows fail at once but still
    * count against the teacher. */
   readonly holdsRows: boolean;
 }
 
-/** Rows that one teacher answered badly since its last good answer, all in the same way. With
- * `holdsRows`, rows without attempts left are held back: they fail unless the teacher turns out to
+/** Rows that one teacher answered badly in the same way since its last good answer. With
+ * `holdsRows`, rows without attempts left are held back, and fail unless the teacher turns out to
  * be the cause. */
 export class RepeatedBadAnswers {
   /** Whether the teacher is the cause. Once true, this stays true. */
   isConclusive = false;
   readonly #holdsRows: boolean;
   readonly #laterLimit: number;
-  /** Bad answers by the `source` of their row, so that the samples of one row count together. */
+  /** The number of bad answers by the row's `source`, so that the samples of one row count
+   * together. */
   readonly #badAnswers = new Map<string, number>();
   #held: HeldRow[] = [];
-  /** Rows that count against the teacher. */
+  /** The number of rows that count against the teacher. */
   count = 0;
   #limit: number;
 
@@ -80,7 +83,7 @@ export class RepeatedBadAnswers {
   }
 
   /** Counts a bad answer to a row without attempts left. Returns the outcomes of rows that fail
-   * now: this row is not among them if it is held back. */
+   * now, which do not include this row if it is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
     if (!this.#holdsRows && !this.isConclusive) return [row.outcome];
@@ -88,7 +91,7 @@ export class RepeatedBadAnswers {
     return NO_OUTCOMES;
   }
 
-  /** Called when the teacher has given a good answer: earlier bad ones prove nothing. */
+  /** Called when the teacher has given a good answer, so that earlier bad answers prove nothing. */
   answeredWell(): void {
     this.#limit = this.#laterLimit;
     this.forget();
@@ -100,7 +103,7 @@ export class RepeatedBadAnswers {
     this.count = 0;
   }
 
-  /** Fails the held rows and returns their outcomes; none if the teacher is the cause. */
+  /** Fails the held rows and returns their outcomes. If the teacher is the cause, fails no rows. */
   failHeld(): readonly Outcome[] {
     if (this.isConclusive || this.#held.length === 0) return NO_OUTCOMES;
     return this.releaseHeld().map(({ outcome }) => outcome);
@@ -113,12 +116,13 @@ export class RepeatedBadAnswers {
   }
 }
 
-/** Rows that one teacher rejected in succession with the same message. A row counts after one
- * rejection, since it is not sent again. */
+/** Rows that one teacher rejected in succession with the same message. One rejection is enough for
+ * a row to count, because a rejected row is not sent again. */
 export class RepeatedRejections extends RepeatedBadAnswers {
   #statusAndMessage = "";
 
-  /** If the status or message differs from the last one, the rows held so far fail. */
+  /** Counts a rejection. If its status or message differs from the last one, the rows held so far
+   * fail. */
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
@@ -131,23 +135,24 @@ export class RepeatedRejections extends RepeatedBadAnswers {
   }
 }
 
-/** Kinds of evidence that halt a teacher. */
+/** The kinds of evidence that can halt a teacher. */
 export type EvidenceKind = "rejections" | "endings" | "otherServer";
 
-/** Returns the kind of evidence that a failed attempt gives against its teacher, if any. */
+/** Returns the kind of evidence that a failed attempt gives against its teacher, or undefined if it
+ * gives none. */
 export function evidenceIn(
   { classification }: FailedCall,
   endpoint: Endpoint,
 ): EvidenceKind | undefined {
   const { cause, otherServer } = classification;
-  // The reason may be something that all rows share, such as a parameter.
+  // The cause may be something that all rows share, such as a parameter.
   if (cause === "request") return "rejections";
   if (cause === "ending") return "endings";
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
 }
 
-/** Returns what the teacher did with `count` rows, and advice for the user where there is any. The
- * error is that of the last row.
+/** Describes what the teacher did with `count` rows, with advice for the user if there is any. The
+ * error is the one of the last row.
  *
  * @param hasAnswered Whether the teacher has given a good answer. */
 export function haltWords(
@@ -163,8 +168,8 @@ export function haltWords(
   if (kind === "endings") {
     const word = posixWord(partial?.finishReason || NO_REASON);
     const what = `did not mark its answers to ${count} rows as complete`;
-    // With `doubt`, the server probably interrupted these answers, because it has marked others as
-    // complete. They must not be accepted.
+    // If `doubt` is set, the server probably interrupted these answers, because it has marked
+    // others as complete. The user must not be advised to accept them.
     if (hasAnswered && partial?.doubt !== undefined) return [what];
     return [what, `If they are complete anyway, add --accept-ending ${word}`];
   }
@@ -175,30 +180,31 @@ export function haltWords(
 
 const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
 
-/** For a server whose 2xx responses hold neither an answer nor a known error. */
+/** Advice for a server whose 2xx responses contain neither an answer nor a known error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 export function adviceForRejections(count: number, message = ""): string {
-  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied. --no-careful-start only selects
-  // `LATER_LIMIT`, so it would not help.
+  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied already. Selecting `LATER_LIMIT`
+  // is all that --no-careful-start does, so it would not help.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
-  // OpenAI's newer models take tools together with reasoning only at `/responses`.
+  // OpenAI's newer models accept tools together with reasoning only at `/responses`.
   const endpoint = /\buse \/v1\/responses\b/.test(message) ? ", or add --endpoint responses" : "";
   return `If a parameter is to blame, change or remove it (-p, --params)${endpoint}; if the rows are, ` +
     rows;
 }
 
-/** After this many rows with useless answers, the user gets a notice. */
+/** The number of rows with useless answers after which the user gets a notice. */
 const NOTICE_AFTER = 20;
-/** After this many rows with useless answers, a run with a careful start is halted. */
+/** The number of rows with useless answers after which a run with a careful start is halted. */
 const HALT_AFTER = 1_000;
 
 interface UselessAnswersOptions extends Pick<EngineOptions, "isProven" | "isCareful" | "onNotice"> {
   readonly onHalt: (reason: string) => void;
 }
 
-/** Counts rows whose answers are truncated or empty until the first useful answer. Without this, a
- * token limit that is too low, for example, would be noticed only once all rows were paid for. */
+/** Counts rows whose answers are truncated or empty until the first useful answer. Without this
+ * count, a token limit that is too low, for example, would be noticed only after all rows were paid
+ * for. */
 export class UselessAnswers {
   readonly #options: UselessAnswersOptions;
   #hasUsefulAnswer: boolean;
@@ -209,15 +215,15 @@ export class UselessAnswers {
     this.#hasUsefulAnswer = options.isProven ?? false;
   }
 
-  /** Called when an answer is accepted, except one that an earlier run received. */
+  /** Called when an answer is accepted, unless an earlier run received that answer. */
   accepted(): void {
     this.#hasUsefulAnswer = true;
   }
 
   /** Called when a row has failed because of its answer. */
   failed({ type, message }: Failure): void {
-    // A check has rejected an answer that was neither truncated nor empty. On hard tasks, few
-    // answers may pass.
+    // A check rejected an answer that was neither truncated nor empty, so the settings produce
+    // usable answers. On hard tasks, few answers may pass.
     if (type === "rejected" || type === "refused") this.#hasUsefulAnswer = true;
     if (this.#hasUsefulAnswer || type !== "truncated" && type !== "empty") return;
     this.#count++;

@@ -1,9 +1,9 @@
 /**
- * Runs lanes. Each lane works on one item at a time. The number of lanes can change at any moment.
+ * Runs lanes. Each lane works on one item at a time. The number of lanes can change at any time.
  *
- * Concurrency is `pooledMap` over lanes, not over rows. Over rows, `pooledMap` races all running
- * promises at every step: 100,000 rows of 50 ms at concurrency 2,000 took 112.8 s and 989 MB
- * instead of 2.7 s and 145 MB. An early `break` would not stop it either (denoland/std#2197).
+ * `pooledMap` runs over lanes rather than rows. Over rows, it would race all running promises at
+ * every step: 100,000 rows of 50 ms at a concurrency of 2,000 took 112.8 s and 989 MB instead of
+ * 2.7 s and 145 MB. In addition, an early `break` would not stop it (denoland/std#2197).
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface LaneWork<T, R> {
   next(): T | undefined;
   /** A rejected promise ends the lane. */
   work(item: T): Promise<R>;
-  /** Called with the result of `work`. A single function for both would add a promise to each row,
+  /** Called with the result of `work`. Combining both functions would add a promise to each row,
    * which takes 4 % of the engine's time. A rejected promise ends the lane. */
   deliver(item: T, result: R): Promise<void>;
   isFinished(): boolean;
@@ -28,11 +28,11 @@ export interface LaneWork<T, R> {
 
 export class Lanes<T, R> {
   readonly #work: LaneWork<T, R>;
-  /** Functions that give an item to an idle lane, or end the lane. */
+  /** For each idle lane, a function that gives it an item or ends it. */
   readonly #idle: ((item: T | undefined) => void)[] = [];
-  /** How many lanes there should be. */
+  /** The number of lanes that should run. */
   #target: number;
-  /** Includes idle lanes. */
+  /** The number of lanes, including idle ones. */
   #count = 0;
   #busy = 0;
   #isClosed = false;
@@ -51,7 +51,7 @@ export class Lanes<T, R> {
     return this.#isClosed;
   }
 
-  /** Items taken by a lane but not delivered yet. */
+  /** The number of items that lanes have taken but not delivered yet. */
   get busy(): number {
     return this.#busy;
   }
@@ -62,7 +62,7 @@ export class Lanes<T, R> {
 
   /** Resolves when all lanes have ended. */
   async run(): Promise<void> {
-    // `pooledMap` starts the lanes by itself; this loop only waits for their end.
+    // `pooledMap` starts the lanes. This loop only waits until they have ended.
     const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
     while (!(await ended.next()).done);
   }
@@ -80,7 +80,7 @@ export class Lanes<T, R> {
     this.wake();
   }
 
-  /** Gives items to idle lanes, and ends those above the target. */
+  /** Gives items to idle lanes, and ends lanes above the target. */
   wake(): void {
     if (!this.#isClosed && this.#work.isFinished()) return this.close();
     while (this.#idle.length > 0) {
@@ -95,7 +95,8 @@ export class Lanes<T, R> {
     }
   }
 
-  /** Yields a number for each lane to start, also when the target rises later. */
+  /** Yields a number for each lane to start. If the target rises later, yields numbers for the
+   * additional lanes. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
@@ -104,7 +105,7 @@ export class Lanes<T, R> {
     }
   }
 
-  /** Never rejects, because a rejection would hang `pooledMap`. */
+  /** Runs one lane. Never rejects, because a rejection would make `pooledMap` hang. */
   async #runLane(): Promise<void> {
     try {
       while (!this.#isSurplus()) {
@@ -134,7 +135,7 @@ export class Lanes<T, R> {
     return this.#isClosed || this.#count > this.#target;
   }
 
-  /** Returns or resolves to undefined if the lane is no longer counted, and must end. */
+  /** Waits for an item. The result is undefined if the lane is no longer counted and must end. */
   #waitForItem(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();
@@ -147,9 +148,9 @@ export class Lanes<T, R> {
   }
 }
 
-/** Checks a concurrency, and returns it.
+/** Returns the concurrency if it is valid.
  *
- * @throws {RangeError} If it is not a whole number from 1 to 100,000. */
+ * @throws {RangeError} if it is not a whole number from 1 to 100,000 */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     const problem = `Cannot use concurrency ${shown(concurrency)}`;

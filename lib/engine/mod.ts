@@ -1,8 +1,8 @@
 /**
  * Schedules rows: decides which row is sent next, to which teacher, and when.
  *
- * In: rows from a source. Out: an outcome for each row, given to a sink. The engine knows teachers,
- * sinks and sources only by their interfaces; it reads no files itself and prints nothing.
+ * In: rows from a source. Out: an outcome for each row, delivered to a sink. The engine knows
+ * teachers, sinks and sources only by their interfaces. It reads no files and prints nothing.
  *
  * @module
  */

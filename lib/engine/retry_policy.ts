@@ -1,6 +1,6 @@
 /**
  * Decides whether a row is sent again, how long it waits between attempts, and how long it may take
- * in total. Holds the rows that wait.
+ * in total. Also holds the queue of waiting rows.
  *
  * @module
  */
@@ -14,38 +14,39 @@ import type { FailureEffect } from "./flow/mod.ts";
 import type { Work } from "./work.ts";
 
 export interface RetryPolicyOptions {
-  /** Maximum number of counted attempts, including the first. @default 5 */
+  /** Maximum number of attempts that count, including the first. @default 5 */
   maxAttempts?: number;
   random?: () => number;
 }
 
-/** The upper bound of the first wait. The bound doubles with every wait. */
+/** The upper bound of the first wait. The bound doubles with each further wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** Replaces `BACKOFF_BASE_MS` after a rate limit without a requested wait, if the teacher throttles
+/** Replaces `BACKOFF_BASE_MS` after a rate limit that requests no wait, if the teacher throttles
  * more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of a wait, or of the jitter that is added to a requested wait. */
+/** The upper bound of a wait or, if the teacher requests a wait, of the jitter added to it. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait after an answer without a known finish reason, from the row's second fault on.
- * Meanwhile, other rows may show that the teacher is the cause. */
+/** The minimum wait after an answer without a known finish reason, starting with the row's second
+ * fault. In the meantime, other rows may show that the teacher is the cause. */
 const UNKNOWN_ENDING_WAIT_MS = 1_000;
 
-/** While a teacher throttles no more than usual, a row's backoff stays the same for this many
+/** While a teacher throttles no more than usual, a row's backoff stays the same for this number of
  * waits, then doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** Maximum jitter, as a fraction of the requested wait, while a teacher throttles no more than
+/** Maximum jitter as a fraction of the requested wait, while a teacher throttles no more than
  * usual. */
 const JITTER = 0.1;
 
-/** An attempt that timed out may have been billed, so its row is sent again only once. */
+/** The number of timeouts after which a row fails. A row is sent again only once, because an
+ * attempt that timed out may have been billed. */
 const MAX_TIMEOUTS = 2;
 
-/** A row fails after this many throttled attempts, or after `maxAttempts` if that is higher. The
- * number is higher than for faults, because throttling says nothing about the row. */
+/** A row fails after this number of throttled attempts, or after `maxAttempts` if that is higher.
+ * It is higher than for faults because throttling says nothing about the row. */
 const MAX_THROTTLED = 20;
 
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
@@ -60,10 +61,10 @@ export class RetryPolicy {
   }
 
   /**
-   * Returns the wait before the next attempt; undefined if the row is not sent again. It is the
-   * requested wait plus full jitter, so that rows with the same requested wait do not return in a
-   * burst. Full jitter is uniform between 0 and an exponential bound (Brooker, "Exponential Backoff
-   * And Jitter", AWS Architecture Blog, 2015).
+   * Returns the wait before the next attempt, or undefined if the row is not sent again. The wait
+   * is the requested wait plus full jitter, so that rows with the same requested wait are not sent
+   * in a burst. Full jitter is uniform between 0 and an exponential bound (Brooker, "Exponential
+   * Backoff And Jitter", AWS Architecture Blog, 2015).
    *
    * @param isTolerated Whether the teacher throttles no more than usual. Waits are then shorter.
    */
@@ -94,7 +95,8 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, throttled }: AttemptHistory): boolean {
-    // Not the row's fault: no server listens, or the teacher rejected a field that Retort added.
+    // The row is not at fault if no server listens or if the teacher rejected a field that Retort
+    // added.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.maxAttempts);
     return faults >= this.maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
@@ -106,8 +108,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "pool"
 >;
 
-/** Milliseconds until the next attempt; `late` if the row's time would be up before then, `spent`
- * if the row has no attempts left. */
+/** The milliseconds until the next attempt; `late` if the row's time would be up before then, and
+ * `spent` if the row has no attempts left. */
 type RowWait = number | "late" | "spent";
 
 export class RowWaits {
@@ -117,8 +119,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Sets what is left of the row's time, and moves its deadline by the part of the last wait that
-   * does not count. */
+  /** Sets how much of the row's time is left. First extends the row's deadline by the part of the
+   * last wait that does not count. */
   begin(work: Work): void {
     const { deadlineAt, excludedWait } = work;
     if (excludedWait !== undefined && deadlineAt !== undefined) {
@@ -129,7 +131,7 @@ export class RowWaits {
     work.timeoutMs = this.#timeLeftMs(work);
   }
 
-  /** Counts a failed attempt, and returns the wait until the next one. */
+  /** Counts a failed attempt. Returns how long the row waits for the next one. */
   failed(
     work: Work,
     classification: Classification,
@@ -144,10 +146,10 @@ export class RowWaits {
     const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
     if (counts) work.waits++;
     if (delayMs === undefined) return "spent";
-    // The failure is not the row's fault, so the row's time starts over.
+    // The row is not at fault, so its time starts again.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
-    // A wait that a throttling teacher requests does not count as the row's time.
+    // A wait that a throttling teacher requests does not count towards the row's time.
     const countedMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
     if (leftMs !== undefined && countedMs >= leftMs) return "late";
@@ -170,8 +172,8 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Records the requested wait. Returns the milliseconds until a teacher accepts the row: its last
-   * teacher after that wait, or another teacher. */
+  /** Records the requested wait. Returns the milliseconds until a teacher accepts the row, which is
+   * either its last teacher after that wait or another teacher. */
   #putOff(work: Work, requestedMs: number): number {
     const { endpoint } = work;
     const waits = work.requestedWaits ??= new Map();
@@ -187,7 +189,7 @@ interface Waiting<T> {
   readonly dueAt: number;
 }
 
-/** Items in the order in which they are due, with one timer for all. */
+/** A queue of items in the order in which they are due. One timer serves all items. */
 export class RetryQueue<T> {
   readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
   readonly #now: () => number;
@@ -203,7 +205,7 @@ export class RetryQueue<T> {
     return this.#heap.length;
   }
 
-  /** When the first item is due; Infinity if there is none. */
+  /** When the first item is due; Infinity if the queue is empty. */
   get dueAt(): number {
     return this.#heap.peek()?.dueAt ?? Infinity;
   }

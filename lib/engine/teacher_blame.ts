@@ -1,6 +1,6 @@
 /**
- * Decides whether failures are the teacher's fault. If so, halts the teacher. The rows held back as
- * evidence then go to another teacher, or stay pending.
+ * Decides whether a teacher is to blame for failures, and if so, halts the teacher. The rows that
+ * were held back are then sent to another teacher or stay pending.
  *
  * @module
  */
@@ -29,17 +29,17 @@ interface Evidence {
   readonly endings: RepeatedBadAnswers;
   /** Rows that something other than a teacher may have answered, such as a web server. */
   readonly otherServer: RepeatedBadAnswers;
-  /** Rows that timed out before the teacher answered any row, or while it answered none. They are
-   * held until the teacher answers or is found to be down, and never halt it. */
+  /** Rows that timed out before the teacher answered any row, or while it answered no row. They are
+   * held until the teacher answers or turns out to be down. They never halt the teacher. */
   readonly timeouts: RepeatedBadAnswers;
   readonly all: readonly RepeatedBadAnswers[];
 }
 
-/** The error code for a host that does not exist. A temporary failure of DNS has another code,
+/** The error code for a host that does not exist. A temporary failure of DNS has a different code,
  * EAI_AGAIN. */
 const NO_HOST = "ENOTFOUND";
-/** Error codes for a host where no server listens. ENETUNREACH is left out: it means that this
- * machine has no network. */
+/** Error codes for a host on which no server listens. ENETUNREACH is not included, because it means
+ * that this machine has no network. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -50,10 +50,10 @@ const NOTHING_LISTENS = new Set([
 export class TeacherBlame {
   readonly #options: AttemptsOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
-  /** Teachers that were halted because they could not be reached, but may start later. */
+  /** Teachers that were halted because they could not be reached. They may start later. */
   #lateStarters: Endpoint[] = [];
   #hasAnswered: boolean;
-  /** Outcomes of held rows whose teachers have left the run. */
+  /** Outcomes of held rows whose evidence was dropped, because the teacher left or rejoined. */
   #orphaned: readonly Outcome[] = NO_OUTCOMES;
 
   constructor(options: AttemptsOptions) {
@@ -61,14 +61,15 @@ export class TeacherBlame {
     this.#hasAnswered = options.hasAnsweredBefore ?? false;
   }
 
-  /** Halts the teacher for a failure that would hit every row, such as 401. */
+  /** Halts the teacher after a failure that would affect every row, such as a 401. */
   allRowsRejected(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
-   * not exist, or that does not start in time. Once any teacher has answered, the others get more
-   * time. That time runs only while a teacher is halted and no server is found for the others. */
+   * not exist, or that does not start in time. Once any teacher has answered, the other teachers
+   * get more time, which counts only while a teacher is halted and no server is found for any
+   * other. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));
@@ -77,7 +78,7 @@ export class TeacherBlame {
     if (hasAnsweredBefore || !isAbsent || hasAnswered || endpoint.isHalted) return;
     const since = endpoint.absentSince ??= endpoint.now;
     if (this.#hasAnswered && !pool.areOthersAbsent) {
-      // The wait begins once no teacher is left that may answer.
+      // The wait begins when no teacher is left that may answer.
       endpoint.absentSince = endpoint.now;
       return;
     }
@@ -91,18 +92,18 @@ export class TeacherBlame {
       ? "Check the address (--base-url); --wait waits until the name can be looked up"
       : "Start it, or check the address (--base-url); --wait waits until it has started";
     this.#halt(endpoint, "cannot be reached", failure, advice);
-    // The host name of a new pod may be known only some time after the pod has joined.
+    // The host name of a new pod may be resolvable only some time after the pod has joined.
     if (!isUnknownHost || mayTeachersJoin) this.#lateStarters.push(endpoint);
   }
 
-  /** Counts a failed attempt of a row that is sent again. Returns whether the teacher is halted. */
+  /** Counts a failed attempt at a row that is sent again. Returns whether the teacher is halted. */
   sentAgain(work: Work, call: FailedCall): boolean {
     const { endpoint } = work;
     const { cause, otherServer } = call.classification;
     const kind = evidenceIn(call, endpoint);
     if (kind !== undefined) {
-      // With several teachers, the row goes to another teacher next. So this teacher may never give
-      // the row the second answer that would make the row count.
+      // With several teachers, the row goes to another teacher next. It may never return to this
+      // teacher for the second bad answer that would make the row count.
       const isOneEnough = cause === "ending" && this.#options.pool.hasSeveral;
       const isCertain = isOneEnough || otherServer === "certain";
       this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
@@ -112,8 +113,8 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Counts the last attempt of a row. Returns the outcomes of rows that fail now: this row is
-   * among them unless it is held back. */
+  /** Counts the last attempt at a row. Returns the outcomes of rows that fail now, which include
+   * this row unless it is held back. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const { endpoint } = work;
     const kind = evidenceIn(call, endpoint);
@@ -130,7 +131,7 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** Called before a teacher joins or rejoins: a halted teacher may have been repaired. */
+  /** Called before a teacher joins or rejoins, because a halted teacher may have been repaired. */
   joins(teacher: Teacher): void {
     this.#forget((endpoint) => endpoint.teacher === teacher && endpoint.isHalted);
   }
@@ -139,7 +140,7 @@ export class TeacherBlame {
   answered(): void {
     if (this.#hasAnswered && this.#lateStarters.length === 0) return;
     this.#hasAnswered = true;
-    // From now on, unreachable teachers get more time, and so do those that were halted before.
+    // Unreachable teachers get more time from now on, including those that were halted before.
     for (const endpoint of this.#lateStarters) endpoint.resume();
     this.#lateStarters = [];
   }
@@ -151,15 +152,16 @@ export class TeacherBlame {
     otherServer.answeredWell();
   }
 
-  /** Called when an answer is accepted, except one that an earlier run received. Returns the
-   * outcomes of held rows that have failed. */
+  /** Called when an answer is accepted, unless an earlier run received that answer. Returns the
+   * outcomes of held rows, which fail now. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const evidence = this.#evidenceAgainst(endpoint);
     evidence.rejections.answeredWell();
     return failHeldIn(evidence, this.#takeOrphaned());
   }
 
-  /** Called at the end of the run: fails all rows that are still held. */
+  /** Called at the end of the run. Fails the rows that are still held, and returns their
+   * outcomes. */
   failHeldAtEnd(): readonly Outcome[] {
     let failed = this.#takeOrphaned();
     for (const evidence of this.#evidence.values()) failed = failHeldIn(evidence, failed);
@@ -173,15 +175,16 @@ export class TeacherBlame {
     this.#halt(endpoint, what, call.failure, advice);
   }
 
-  /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401 follows
-   * two equal rejections. Called again for rows whose attempts were in flight at the halt. */
+  /** Sends the held rows of a halted teacher again, because the rows may not be at fault: a 401,
+   * for example, may follow two equal rejections. This is called again for rows that were in flight
+   * when the teacher was halted. */
   #releaseIfHalted(endpoint: Endpoint): void {
     if (!endpoint.isHalted) return;
     const all = this.#evidence.get(endpoint)?.all ?? [];
     this.#sendAgain(all.flatMap((repeated) => repeated.releaseHeld()));
   }
 
-  /** Sends held rows again that timed out because the teacher was down. */
+  /** Sends held rows again if they timed out because the teacher was down. */
   #releaseTimeouts(endpoint: Endpoint): void {
     const held = this.#evidence.get(endpoint)?.timeouts.releaseHeld() ?? [];
     for (const { work } of held) work.timeouts = 0;
@@ -207,7 +210,8 @@ export class TeacherBlame {
   #evidenceAgainst(endpoint: Endpoint): Evidence {
     let evidence = this.#evidence.get(endpoint);
     if (evidence === undefined) {
-      // Bounds the memory of long runs in which many teachers join and leave.
+      // Forgetting teachers that have left limits the memory of long runs in which many join and
+      // leave.
       this.#forget(({ hasLeft }) => hasLeft);
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
       const options = { holdsRows, isTrusted: isProven };
@@ -237,8 +241,8 @@ export class TeacherBlame {
   }
 }
 
-/** Returns `failed` with the outcomes of the held rows, which fail now. On the hot path: makes a
- * list only if any row is held. */
+/** Fails the held rows. Returns `failed` with their outcomes added. This is on the hot path, so a
+ * new list is created only if rows are held. */
 function failHeldIn({ all }: Evidence, failed: readonly Outcome[]): readonly Outcome[] {
   for (const repeated of all) {
     const outcomes = repeated.failHeld();
@@ -248,10 +252,10 @@ function failHeldIn({ all }: Evidence, failed: readonly Outcome[]): readonly Out
 }
 
 /**
- * Returns why a teacher was halted: the cause, shown beside the teacher's name
- * (`401: Incorrect API key provided`), and a sentence that stands alone.
+ * Returns why a teacher was halted: a short cause that is shown next to the teacher's name
+ * (`401: Incorrect API key provided`), and a complete sentence.
  *
- * @param what What the teacher does: `rejects all rows`.
+ * @param what What the teacher does, such as `rejects all rows`.
  */
 export function haltReason(
   teacher: Teacher,

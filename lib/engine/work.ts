@@ -1,5 +1,5 @@
 /**
- * A row on its way through the engine: its history, and how its outcome reaches the sink.
+ * A row during a run, with its history, and the delivery of its outcome to the sink.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, RequestedWaits, SentAttempt } from "./flow/mod.ts";
 
-/** A wait that throttling teachers requested. The row's time limit excludes it. */
+/** A wait that throttling teachers requested. The row's time limit excludes this wait. */
 interface ExcludedWait {
   /** When the wait began, on the clock `rowNow`, which stops while nothing can be sent. */
   readonly since: number;
-  /** How much of the wait is excluded at most: the time until a teacher accepts the row. */
+  /** The maximum that is excluded: the time until a teacher accepts the row. */
   readonly maxMs: number;
 }
 
-/** A row and its history. Only the engine changes it. */
+/** A row and its history. Only the engine changes this object. */
 export class Work implements SentAttempt {
   readonly row: Row;
-  /** The row's position in the order in which rows were taken from the source, from 0. */
+  /** The row's position in the order in which rows were taken from the source, counted from 0. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
@@ -37,26 +37,27 @@ export class Work implements SentAttempt {
    * another teacher. */
   avoided: Endpoint | undefined;
   attempts = 0;
-  /** Failed attempts that count against `maxAttempts`. Throttling, failed connections, outages and
-   * rejections of fields that Retort added do not count. */
+  /** The number of failed attempts that count against `maxAttempts`. Throttling, failed
+   * connections, outages and rejections of fields that Retort added do not count. */
   faults = 0;
-  /** Attempts that timed out; `faults` includes them. */
+  /** The number of attempts that timed out. `faults` includes them. */
   timeouts = 0;
   throttled = 0;
-  /** Waits so far, except during outages and while a quota was used up. The backoff grows with this
-   * number. */
+  /** The number of waits so far, except those during outages or while a quota was used up. The
+   * backoff grows with this number. */
   waits = 0;
-  /** Answers requested because an earlier one was empty, rejected or a refusal. */
+  /** The number of answers requested because an earlier one was empty, rejected or a refusal. */
   resamples = 0;
-  /** Milliseconds in flight over all attempts. */
+  /** The total time in flight over all attempts, in milliseconds. */
   busyMs = 0;
-  /** Milliseconds in flight of the last attempt. */
+  /** The time in flight of the last attempt, in milliseconds. */
   latencyMs = 0;
-  /** US dollars for all attempts; null once the cost of any attempt is unknown. */
+  /** The cost of all attempts in US dollars; null if the cost of any attempt is unknown. */
   costUsd: number | null = 0;
-  /** The last answer that was not accepted; of partial answers, the longest. */
+  /** The last answer that was not accepted or, among partial answers, the longest. */
   rejected: RejectedAnswer | undefined;
-  /** An answer of an earlier run that this run may accept. It is checked before the row is sent. */
+  /** An answer from an earlier run that this run may accept. It is checked before the row is
+   * sent. */
   undecided: Completion | undefined;
   /** How the last answer ended; undefined if that follows from its finish reason and failure. */
   ending: Ending | undefined;
@@ -64,10 +65,11 @@ export class Work implements SentAttempt {
   isUnchecked = false;
   requestedWaits: RequestedWaits | undefined;
   excludedWait: ExcludedWait | undefined;
-  /** When the row's time is up, on the clock `rowNow`; undefined without a limit, and before the
+  /** When the row's time is up, on the clock `rowNow`; undefined without a limit, or before the
    * row's time starts. */
   deadlineAt: number | undefined;
-  /** Milliseconds left of the row's time when it got its teacher; undefined without a limit. */
+  /** The milliseconds that were left of the row's time when the row got its teacher; undefined
+   * without a limit. */
   timeoutMs: number | undefined;
   /** Unix time of the first failure, in milliseconds. */
   firstFailedAt: number | undefined;
@@ -89,8 +91,8 @@ export class Work implements SentAttempt {
     this.inFlightAtStart = endpoint.inFlight;
   }
 
-  /** Continues with the last answer of an earlier run. This run may accept that answer if the
-   * earlier run did not check it, or did not accept its ending (`acceptEndings`). */
+  /** Continues with the last answer from an earlier run. This run may accept the answer if the
+   * earlier run did not check it or did not accept its finish reason (`acceptEndings`). */
   resume({ isSame, next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
     this.rejected = rejected;
     if (next !== undefined) {
@@ -101,17 +103,17 @@ export class Work implements SentAttempt {
     if (rejected === undefined || !isSame) return;
     const { completion, failure } = rejected;
     const ending = policy.ending(completion, this.params);
-    // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
+    // A truncated answer may also have been waiting for its check (`onTruncated: "keep"`).
     const mayBeAccepted = this.isUnchecked
       ? unfinishedError(completion, ending) === undefined
       : failure.type === "unfinished" && ending === "whole";
     if (!mayBeAccepted) return;
-    // A failures line lacks the model that the row itself named.
+    // A failures line does not contain the model that the row itself chose.
     const { model } = this.params;
     this.undecided = typeof model === "string" ? { ...completion, modelAsked: model } : completion;
   }
 
-  /** Keeps a partial answer unless a longer one is kept already. Returns whether it was kept. */
+  /** Keeps a partial answer unless a longer one is already kept. Returns whether it was kept. */
   keepPartial(partial: Completion, failure: Failure): boolean {
     const previous = this.rejected?.completion;
     if (previous !== undefined && lengthOf(previous) > lengthOf(partial)) return false;
@@ -121,8 +123,8 @@ export class Work implements SentAttempt {
     return true;
   }
 
-  /** The outcome of an unfinished row, with its last answer that was not accepted. A sink with
-   * `keep` gets it before the row is sent again, so that the answer survives a crash. */
+  /** Returns the outcome of an unfinished row, with its last answer that was not accepted. A sink
+   * with `keep` receives it before the row is sent again, so that the answer survives a crash. */
   pendingOutcome(): Outcome {
     const { completion, failure } = this.rejected!;
     const { resamples: resample, isUnchecked } = this;
@@ -146,7 +148,7 @@ export class Work implements SentAttempt {
       completion: completion ?? this.rejected?.completion,
       ending: this.ending,
       failure,
-      // A row that was never sent has no teacher.
+      // If the row was never sent, it has no teacher.
       teacher: (this.endpoint as Endpoint | undefined)?.teacher,
       costUsd: this.costUsd,
     };
@@ -171,14 +173,15 @@ export function asTeacherError(thrown: unknown): TeacherError {
   return new TeacherError(describeThrown(thrown), { type: "teacher", cause: thrown });
 }
 
-/** A teacher may be built on another copy of Retort. Its errors are instances of that copy's
- * class. */
+/** Whether an error is a TeacherError. A custom teacher may use another copy of Retort, whose
+ * errors are instances of that copy's class. */
 function isTeacherError(thrown: unknown): thrown is TeacherError {
   return thrown instanceof TeacherError ||
     thrown instanceof Error && thrown.name === "TeacherError";
 }
 
-/** Shows only the name and message of an object: its other fields may hold a key. */
+/** Describes a thrown value. For an object, only the name and the message are shown, because other
+ * fields may contain a key. */
 function describeThrown(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null) return String(thrown);
   const { name, message } = thrown as Partial<Error>;
@@ -190,12 +193,14 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of rows that `TeacherBlame` held back until an answer cleared their teacher. */
+    /** Failures of rows that `TeacherBlame` held back until this answer showed that their teacher
+     * works. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** Failures of this row, unless `TeacherBlame` holds it back, and of rows held back before. */
+    /** The failures of this row, unless `TeacherBlame` holds it back, and of rows held back
+     * earlier. */
     readonly outcomes: readonly Outcome[];
     /** The partial answer of a row that is held back, to be written at once. */
     readonly paidAnswer?: Outcome;
@@ -203,7 +208,7 @@ export type AttemptResult =
   | {
     readonly kind: "retry";
     readonly delayMs: number;
-    /** An answer that was not accepted, to be written before the row is sent again. */
+    /** An answer that was not accepted. It is to be written before the row is sent again. */
     readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };
@@ -214,10 +219,10 @@ export function failedWith(outcome: Outcome): AttemptResult {
   return { kind: "failed", outcomes: [outcome] };
 }
 
-/** Hands outcomes to the sink, and counts finished rows. */
+/** Delivers outcomes to the sink, and counts finished rows. */
 export class Delivery {
   readonly #sink: OutcomeSink;
-  /** Pending rows whose last answer the sink does not have. */
+  /** Pending rows whose last answer the sink has not received. */
   readonly #undelivered: Work[] = [];
   #finished = 0;
 
@@ -229,7 +234,7 @@ export class Delivery {
     return this.#finished;
   }
 
-  /** Not `async`, because a second promise for every row takes time. */
+  /** This is not `async` because a second promise for every row takes time. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);

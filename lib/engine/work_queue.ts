@@ -1,5 +1,5 @@
 /**
- * Chooses which row is sent next, a due retry or a new row, and to which teacher.
+ * Chooses which row is sent next (a due retry or a new row), and to which teacher.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { RetryQueue } from "./retry_policy.ts";
 import { Work } from "./work.ts";
 
-/** A row that no teacher accepts yet is offered again after this time at most: a teacher may join
- * meanwhile. */
+/** A row that no teacher accepts yet is offered again after at most this time, because a teacher
+ * may have joined. */
 const MAX_OFFER_WAIT_MS = 1_000;
-/** The wait for a teacher that is up and requests no wait (`soonestMs` is 0), but is at its
+/** The wait for a teacher that is up and requests no wait (`soonestMs` is 0) but is at its
  * concurrency or rate limit. */
 const FULL_WAIT_MS = 100;
 
@@ -28,7 +28,7 @@ interface WorkQueueOptions extends SourceOptions {
   readonly pool: TeacherPool;
   readonly needsCall: (work: Work) => boolean;
   readonly clock: Clock;
-  /** Called when a row may have become available, or at the end of the source. */
+  /** Called when a row may have become available, and at the end of the source. */
   readonly onReady: () => void;
   readonly onError: (error: unknown) => void;
 }
@@ -41,12 +41,12 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last row taken was a retry: then a new row is preferred. Updated only while
+  /** Whether the last row taken was a retry. If so, a new row is preferred. Updated only while
    * retries wait. */
   #lastWasRetry = false;
   #taken = 0;
-  /** The teacher of the last new row that was not a probe. The samples of an input row follow each
-   * other, and all prefer the teacher of the first sample. */
+  /** The teacher of the last new row that was not a probe. The samples of an input row are taken
+   * one after the other, and all prefer the teacher of the first sample. */
   #lastEndpoint: Endpoint | undefined;
   readonly #onPulled: OnPulled;
 
@@ -62,8 +62,8 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether the buffer and the retry queue are empty: no retry waits, due or not. The source may
-   * have more rows. */
+  /** Whether the buffer and the retry queue are empty. The retry queue also counts retries that are
+   * not due yet. The source may have more rows. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -78,23 +78,23 @@ export class WorkQueue {
 
   /** Whether the retry queue has no room for another row.
    *
-   * @param inLanes Rows in lanes. Each of them may return to the queue. */
+   * @param inLanes The number of rows in lanes, each of which may return to the queue. */
   isFull(inLanes: number, lanes: number): boolean {
     return this.waiting + inLanes >= Math.max(MIN_CAPACITY, CAPACITY_PER_LANE * lanes);
   }
 
-  /** When the first retry is due, on the engine's clock; Infinity if there is none. */
+  /** When the first retry is due, on the engine's clock; Infinity if no retry waits. */
   get dueAt(): number {
     return this.#retries.dueAt;
   }
 
-  /** Returns a row with its teacher, and with a slot there if it needs a call; undefined if no row
-   * or no teacher is available.
+  /** Returns a row with its teacher, and with a slot at that teacher if the row needs a call.
+   * Returns undefined if no row or no teacher is available.
    *
-   * @param isFull Whether the retry queue is full. Then no new row may be taken. */
+   * @param isFull Whether the retry queue is full. If so, no new row may be taken. */
   next(isFull: boolean): Work | undefined {
-    // Lanes often ask while the queue is empty. This condition then saves a call of `pick()`, which
-    // reads the clock.
+    // Lanes often ask while the queue is empty. In that case, this condition avoids a call of
+    // `pick()`, which reads the clock.
     while (!this.isEmpty) {
       const picked = this.#options.pool.pick();
       if (picked === undefined) return undefined;
@@ -113,7 +113,7 @@ export class WorkQueue {
     const { pool, affinity } = this.#options;
     const { avoided, requestedWaits: waits, row } = work;
     if (work.attempts === 0) {
-      // Any row will do as a probe, and `pickForKey` skips teachers that are probed.
+      // Any row is suitable as a probe, and `pickForKey` skips teachers that are probed.
       if (picked.isProbed) return picked;
       if (affinity !== undefined) picked = pool.pickForKey(prefixHashOf(row)) ?? picked;
       else if (row.sample > 0) picked = pool.pick(this.#lastEndpoint) ?? picked;
@@ -131,10 +131,10 @@ export class WorkQueue {
   }
 
   /**
-   * Takes a due retry or a new row; alternates if there are both.
+   * Takes a due retry or a new row, and alternates between them if there are both.
    *
-   * @param isProbe Whether the teacher is down. A new row is then the better probe: a retry may
-   * fail again because of the row.
+   * @param isProbe Whether the teacher is down. A new row is then the better probe, because a retry
+   * may fail again because of the row.
    */
   #take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
@@ -173,7 +173,8 @@ export class WorkQueue {
   }
 }
 
-/** Rows with the same system messages and first turn go to one teacher, for its prefix cache. */
+/** Returns a hash by which rows with the same system messages and first turn go to one teacher,
+ * which can then use its prefix cache. */
 function prefixHashOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {
@@ -183,11 +184,11 @@ function prefixHashOf({ messages }: Row): number {
   return hash32(text);
 }
 
-/** `failed` is an object because the source may throw `undefined`: `controller.error()` of a stream
- * does. */
+/** `failed` is an object because a source may throw `undefined`, as a stream does after
+ * `controller.error()`. */
 type OnPulled = (failed?: { readonly error: unknown }) => void;
 
-/** Hands out the rows of batches one at a time, without a promise for each row. */
+/** Returns the rows of batches one at a time, without a promise for each row. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
   readonly #readsAhead: boolean;
@@ -195,7 +196,7 @@ export class RowBuffer<T> {
   #position = 0;
   /** The batch after the current one. */
   #next: readonly T[] = [];
-  /** The pull that failed. Its error is reported once all rows pulled before are taken. */
+  /** The failed pull. Its error is reported when all rows that were pulled before are taken. */
   #failed: Promise<IteratorResult<readonly T[]>> | undefined;
   #isPulling = false;
   #isExhausted = false;
@@ -223,11 +224,11 @@ export class RowBuffer<T> {
   }
 
   /**
-   * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next
-   * batch) or a pull is in progress.
+   * Pulls one batch, unless a pull is in progress or there are enough rows. The current batch is
+   * enough if it has rows left; with `readsAhead`, only a next batch is enough.
    *
-   * @param onPulled Called without an argument after a batch, and at the end of the source. If the
-   * source failed, called with its error once no earlier rows are left: until then, the pull
+   * @param onPulled Called without an argument after a batch and at the end of the source. If the
+   * source failed, called with its error once no earlier rows are left. Before that, the pull
    * reports nothing, and a later pull reports the error.
    */
   pull(onPulled: OnPulled): void {

@@ -1,9 +1,9 @@
 /**
- * Finds where an input may be divided among several readers.
+ * Finds the positions at which an input may be divided among several readers.
  *
- * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string, and
- * a quarter of that for tables. Compressed files cannot be divided, and Parquet files only between
- * row groups.
+ * A single scan finds all borders. It reads 2.3 GB/s of lines, which are searched as characters of
+ * a string, and a quarter of that for tables. Compressed files cannot be divided, and Parquet files
+ * only between row groups.
  *
  * @module
  */
@@ -15,27 +15,28 @@ import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
-  /** Offset of the next row, in bytes; in Parquet, the size of the earlier row groups. */
+  /** The offset of the next row in bytes. In Parquet, the size of the earlier row groups. */
   readonly byte: number;
-  /** Number of the last row before the border, as `Line.number` counts. */
+  /** The number of the last row before the border, as in `Line.number`. */
   readonly number: number;
-  /** Number of rows before the border, without blank lines and the header of a table. */
+  /** The number of rows before the border, without blank lines and the header of a table. */
   readonly rows: number;
 }
 
 export interface InputPart {
   readonly from: Border;
   readonly to: Border;
-  /** Size in bytes of the file's header, which readers of any part need; 0 if there is none. */
+  /** The size in bytes of the file's header, which the readers of all parts need; 0 if there is
+   * none. */
   readonly header: number;
-  /** Size of the whole input, in the same unit as `to.byte`. In the last part, the two are
-   * equal. */
+  /** The size of the whole input, in the unit of `to.byte`, which is equal to it in the last
+   * part. */
   readonly size: number;
 }
 
 /** An input, or a part of it. */
 export interface InputPiece {
-  /** The path to read: for standard input, the path of its copy. */
+  /** The path to read. For standard input, this is the path of its copy. */
   readonly path: string;
   /** The name that the user gave, for messages. */
   readonly name: string;
@@ -45,14 +46,15 @@ export interface InputPiece {
 
 export interface Divisible {
   readonly format: InputFormat;
-  /** Where indivisible pieces begin: row groups of Parquet, or a compressed file as a whole.
-   * Undefined for other files, which may be divided between any two rows. */
+  /** Where the pieces begin that cannot be divided: the row groups of a Parquet file, or a
+   * compressed file as a whole. Undefined for other files, which may be divided between any two
+   * rows. */
   readonly pieces: readonly Border[] | undefined;
-  /** Columns with JSON cells; undefined unless the file is CSV or TSV. */
+  /** The columns with JSON cells; undefined unless the file is CSV or TSV. */
   readonly jsonColumns: readonly string[] | undefined;
-  /** Size in bytes; for a Parquet file, of its row groups. */
+  /** The size in bytes. For a Parquet file, the size of its row groups. */
   readonly size: number;
-  /** Number of rows; undefined unless the file is Parquet. */
+  /** The number of rows; undefined unless the file is Parquet. */
   readonly rows?: number;
 }
 
@@ -63,8 +65,8 @@ interface FoundBorders {
   readonly header: number;
 }
 
-/** Finds out where a file may be divided. Unless the options name the JSON columns of CSV or TSV,
- * reads until no column can be JSON, often to the end. */
+/** Determines where a file may be divided. Unless the options name the JSON columns of CSV or TSV,
+ * reads until no column can be JSON, which is often the end of the file. */
 export async function divisibleOf(
   path: string,
   name: string,
@@ -144,11 +146,11 @@ const SPACE = 32;
 class BorderFinder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The next target. The first border at or after it is selected. */
+  /** The next target. The first border at or after this target is selected. */
   target: number;
-  /** Number of the last row so far, as `Line.number` counts. */
+  /** The number of the last row so far, as in `Line.number`. */
   number = 0;
-  /** Number of rows so far, without blank lines. */
+  /** The number of rows so far, without blank lines. */
   rows = 0;
   header = 0;
 
@@ -157,7 +159,7 @@ class BorderFinder {
     this.target = targets[0] ?? Infinity;
   }
 
-  /** Called between two rows. `byte` is the start of the second. */
+  /** Called between two rows. `byte` is the start of the second row. */
   passBorder(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
     while (this.target <= byte) {
@@ -166,7 +168,7 @@ class BorderFinder {
     }
   }
 
-  /** Called after the header and after each row of a table. `byte` is the offset after it. */
+  /** Called after the header and after each row of a table. `byte` is the offset after the row. */
   endRecord(byte: number, number: number): void {
     this.number = number;
     if (this.header === 0) this.header = byte;
@@ -183,10 +185,10 @@ class BorderFinder {
 
 async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder): Promise<void> {
   let offset = 0;
-  /** Whether a line that began in an earlier chunk has text; undefined without such a line. */
+  /** Whether a line that began in an earlier chunk has text; undefined if there is no such line. */
   let unfinishedHasText: boolean | undefined;
   for await (const chunk of chunks) {
-    // A typed array would be searched at half the speed.
+    // The chunk is converted to a string, because searching a typed array takes twice as long.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
     let start = offset === 0 ? bomLength(chunk) : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {

@@ -1,5 +1,6 @@
 /**
- * Reads inputs as decompressed bytes, and recognizes compression by name and first bytes.
+ * Reads inputs as decompressed bytes, and recognizes compression by the name and the first bytes of
+ * a file.
  *
  * @module
  */
@@ -23,31 +24,32 @@ import {
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 
-/** Compression of a whole file, not of pages in a Parquet file. */
+/** The compression of a whole file, as opposed to that of pages in a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
 interface CompressionDefinition {
-  /** In lower case, the usual one first. */
+  /** The extensions in lower case, with the usual one first. */
   readonly extensions: readonly string[];
-  /** Whether the first bytes of a file show this compression. They occur in no text. */
+  /** Whether the first bytes of a file show this compression. No text begins with these bytes. */
   readonly isStart: (start: Uint8Array) => boolean;
   readonly compress: () => Transform;
   readonly decompress: () => Transform;
-  /** Finds missing or extra bytes that decompression does not notice. */
+  /** Creates a check for missing or extra bytes, which decompression alone does not notice. */
   readonly check?: () => Promise<ZstdFrames>;
 }
 
 const COMPRESSIONS: Readonly<Record<Compression, CompressionDefinition>> = {
   gzip: {
     extensions: [".gz"],
-    // RFC 1952, 2.3.1.
+    // The magic number is defined in RFC 1952, 2.3.1.
     isStart: ([first, second]) => first === 0x1f && second === 0x8b,
     compress: () => createGzip(),
     decompress: () => createGunzip({ chunkSize: DECOMPRESSED_BYTES }),
   },
   zstd: {
     extensions: [".zst", ".zstd"],
-    // RFC 8878, 3.1.1 and 3.1.2: pzstd begins with a skippable frame.
+    // The magic numbers are defined in RFC 8878, 3.1.1 and 3.1.2. Files of pzstd begin with a
+    // skippable frame.
     isStart: ([first, second, third, fourth]) =>
       (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd) ||
       (first >> 4 === 5 && second === 0x2a && third === 0x4d && fourth === 0x18),
@@ -81,7 +83,7 @@ export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
 
-/** The extension of a compression, in lower case; "" if the name has none. */
+/** Returns the extension of a compression, in lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
   return COMPRESSED_EXTENSIONS.find((extension) => lower.endsWith(extension)) ?? "";
@@ -89,16 +91,16 @@ function compressedExtension(name: string): string {
 
 export interface ByteRange {
   readonly start: number;
-  /** Offset after the last byte. */
+  /** The offset after the last byte. */
   readonly end: number;
 }
 
-/** Whether a file is compressed, judging by its first bytes or the extension `.gz`. */
+/** Whether a file is compressed, judging by its first bytes or by the extension `.gz`. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
   return compressionOf(await startOf(path, name), path) !== undefined;
 }
 
-/** Whether a file is compressed, judging by its first bytes alone. */
+/** Whether a file is compressed, judging only by its first bytes. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   return hasCompressedStart(await startOf(path, path));
 }
@@ -107,7 +109,7 @@ function hasCompressedStart(start: Uint8Array): boolean {
   return COMPRESSION_NAMES.some((name) => COMPRESSIONS[name].isStart(start));
 }
 
-/** The first bytes of a file as they are, compressed or not. */
+/** Returns the first bytes of a file without decompressing them. */
 export async function startOf(path: string, name: string): Promise<Uint8Array> {
   using file = await openFile(path, name);
   const { value: first = new Uint8Array() } = await chunksOf(file, name).next();
@@ -126,8 +128,8 @@ export async function* openRanges(
 }
 
 /**
- * Reads the decompressed bytes of a file. The memory of a chunk may be reused for the next one.
- * Closes the file even if the reader stops early.
+ * Reads the decompressed bytes of a file. The memory of a chunk may be reused for the next one. The
+ * file is closed even if the reader stops early.
  *
  * @param name The name of the file in errors.
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
@@ -135,7 +137,8 @@ export async function* openRanges(
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
   using file = await openFile(path, name);
   const chunks = chunksOf(file, name);
-  // The content takes precedence over the name: the copy of standard input has no extension.
+  // The content takes precedence over the name, because the copy of standard input has no
+  // extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const compression = compressionOf(first, path);
   if (compression && !COMPRESSIONS[compression].isStart(first)) refuseText(first, name);
@@ -165,7 +168,7 @@ function compressionOf(first: Uint8Array, path: string): Compression | undefined
     (compressionOfName(path) === "gzip" ? "gzip" : undefined);
 }
 
-/** Throws if a file named `.gz` is text: browsers decompress downloads and keep the name. */
+/** Throws if a file named `.gz` is text. Browsers may decompress a download but keep its name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
   const problem = 'it is not compressed, but its name ends in ".gz". Rename it without ".gz"';
@@ -178,7 +181,8 @@ function isText(start: Uint8Array): boolean {
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. */
+/** Returns the error for a file whose first line is not a row. Returns undefined if the file is
+ * JSON Lines with an invalid line. */
 export async function foreignTextError(
   path: string,
   name: string,
@@ -187,11 +191,11 @@ export async function foreignTextError(
   return foreignText(await firstText(path, name), name, isOnlyLine);
 }
 
-/** At least 64 Ki characters of a file, or all of it, without a byte order mark. */
+/** Returns at least 64 Ki characters of a file, or all of it, without a byte order mark. */
 export async function firstText(path: string, name: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  // Each frame of zstd ends a chunk, so chunks may be short.
+  // A chunk may be short, because each frame of zstd ends a chunk.
   for await (const chunk of openBytes(path, name)) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length >= 2 ** 16) break;
@@ -207,7 +211,7 @@ export function openFile(path: string, name: string): Promise<Deno.FsFile> {
   return withReason(name, openToRead(path));
 }
 
-/** Turns the error of an operation on a file into a `SourceError` that says why. */
+/** Converts the error of an operation on a file into a `SourceError` that gives the reason. */
 function withReason<T>(name: string, operation: Promise<T>): Promise<T> {
   return operation.catch((cause) => {
     throw inputError(name, systemReason(cause), cause);
@@ -230,7 +234,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array> {
   let bytesLeft = range === undefined ? Infinity : range.end - range.start;
   const { size, isFile } = await file.stat();
-  // A run may read thousands of small files, which need no buffer of 256 KB.
+  // A run may read thousands of small files, which do not need a buffer of 256 KB each.
   const maxBytes = isFile && size > 0 ? size + 1 : Infinity;
   const buffer = new Uint8Array(Math.min(chunkBytes, bytesLeft, maxBytes));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
@@ -244,8 +248,8 @@ async function* chunksOf(
 }
 
 /**
- * Decompresses a file with `node:zlib`, because `DecompressionStream` fails at the second member of
- * a gzip file, such as `cat a.gz b.gz` or bgzip writes.
+ * Decompresses a file with `node:zlib`. `DecompressionStream` would fail at the second member of a
+ * gzip file, as written by `cat a.gz b.gz` or bgzip.
  */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
@@ -255,7 +259,7 @@ async function* decompressed(
   const { decompress, check } = COMPRESSIONS[compression];
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // Reading `transform` throws the same error.
+  // The same error is thrown when `transform` is read.
   const writing = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;

@@ -1,6 +1,6 @@
 /**
- * Advice on how to convert or unpack a file in another format, as commands that users can paste
- * into a POSIX shell or, for UTF-16 and UTF-32 on Windows, into PowerShell.
+ * Advice on how to convert or unpack a file in another format, given as commands that users can
+ * paste into a POSIX shell. On Windows, the commands for UTF-16 and UTF-32 are for PowerShell.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export const TO_JSON_LINES = "Convert it to JSON Lines, one object a line";
 
 const STANDARD_INPUT = "-";
 
-/** Many formats are zip archives with another extension. */
+/** Returns advice for a zip archive. Many formats are zip archives with another extension. */
 export function zipAdvice(path: string): string {
   const isPlainZip = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
   return isPlainZip ? unpackAdvice("unzip -p")(path) : TO_JSON_LINES;
@@ -23,7 +23,7 @@ export function jqAdvice(path: string, filter: string): string {
 }
 
 /** Completes a command with the file that it reads. A file named `.gz`, `.zst` or `.zstd` is
- * decompressed and piped in.
+ * decompressed and piped into the command.
  * @param redirection `"< "` for a command that reads only standard input. */
 function readingFrom(path: string, command: string, redirection = ""): string {
   const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
@@ -31,11 +31,11 @@ function readingFrom(path: string, command: string, redirection = ""): string {
   return `${/^z/i.test(extension) ? "zstd" : "gzip"} -dc ${word} | ${command}`;
 }
 
-/** Extensions of the compressions that Retort reads. */
+/** Matches the extensions of the compressions that Retort reads. */
 const COMPRESSED = /\.(gz|zstd?)$/i;
 
-/** Encodings of text, with their names in PowerShell. `UTF-16` and `UTF-32` need a byte order mark:
- * without it, iconv assumes an order. */
+/** Encodings of text, with their names in PowerShell. `UTF-16` and `UTF-32` are only for text with
+ * a byte order mark; without one, iconv would assume a byte order. */
 const POWERSHELL_NAMES = {
   "UTF-16": "Unicode",
   "UTF-16LE": "Unicode",
@@ -43,10 +43,11 @@ const POWERSHELL_NAMES = {
   "UTF-32": "UTF32",
 } as const;
 
-/** Does not use `Deno.build`, which the bundle for Node lacks. */
+/** This does not use `Deno.build`, which does not exist in the bundle for Node. */
 const IS_WINDOWS = /^win/i.test(globalThis.navigator?.platform ?? "");
 
-/** Windows has no iconv, and `>` in its PowerShell writes UTF-16. */
+/** Returns advice on how to convert text to UTF-8. Windows has no iconv, and `>` in its PowerShell
+ * writes UTF-16. */
 export function unicodeAdvice(
   encoding: keyof typeof POWERSHELL_NAMES,
   isWindows = IS_WINDOWS,
@@ -56,7 +57,7 @@ export function unicodeAdvice(
       const command = readingFrom(path, `iconv -f ${encoding} -t UTF-8`);
       return `Convert it: ${command} > ${pathWord(nameBeside(path))}`;
     }
-    // PowerShell has no command that decompresses.
+    // PowerShell has no command for decompression.
     const plain = path.replace(COMPRESSED, "");
     const [from, to] = [plain, nameBeside(plain)].map(powershellWord);
     return `${plain === path ? "Convert it" : "Decompress it, then convert it"} in PowerShell: ` +
@@ -83,7 +84,7 @@ const TAR_NAME = /\.(?:tar\.\w{1,5}|t[bglx]z2?)$/i;
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
-/** Extensions of compressions that hold one file, unlike an archive. */
+/** Matches extensions of compressions that contain a single file, unlike archives. */
 const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
 
 /** Returns `x.2.csv` for `x.csv`, and `x.csv` for `x.csv.gz`. */
@@ -94,8 +95,8 @@ function nameBeside(path: string): string {
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** Returns `x.csv` for `x.csv.xz`. If the name does not show the content, returns `x` for `x.xz`,
- * and `x.jsonl` for the archives `x.zip` and `x.tgz`. */
+/** Returns `x.csv` for `x.csv.xz`. If the name does not show what is inside, returns `x` for
+ * `x.xz`, and `x.jsonl` for the archives `x.zip` and `x.tgz`. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;

@@ -1,5 +1,5 @@
 /**
- * Rows of a CSV or TSV file, each as the JSON text of an object.
+ * Reads the rows of a CSV or TSV file, each as the JSON text of an object.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { inputError } from "./foreign_format.ts";
 import { badLine, BATCH_ROWS, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
 export interface CsvOptions extends RecordOptions {
-  /** Columns with JSON instead of text. */
+  /** The columns that contain JSON instead of text. */
   readonly jsonColumns: ReadonlySet<string>;
 }
 
 export { bytesAsText, RecordReader } from "./csv_records.ts";
 
 const LINE_FEED = 10;
-/** Maximum number of bytes of an incomplete character. */
+/** The maximum number of bytes of an incomplete character. */
 const MAX_PARTIAL = 3;
 
-/** Reads rows of a table. `Line.number` counts the header as row 1. No batch has rows of two
- * chunks. */
+/** Reads the rows of a table. `Line.number` counts the header as row 1. A batch never contains rows
+ * from two chunks. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
@@ -51,7 +51,8 @@ export async function* readCsv(
 
 class Header {
   readonly #names: readonly string[];
-  /** Names as JSON, with a comma before each but the first, and a colon. */
+  /** For each column, the text before its value: a comma except for the first column, the name as
+   * JSON, and a colon. */
   readonly #starts: readonly string[];
   readonly #isJson: readonly boolean[];
 
@@ -89,7 +90,7 @@ class Header {
     }
     let text = "{";
     for (let i = 0; i < cells.length; i++) {
-      // The parser of rows reports invalid JSON.
+      // Invalid JSON is reported by the parser of rows.
       text += this.#starts[i];
       text += this.#isJson[i] ? oneLine(cells[i]) || "null" : JSON.stringify(cells[i]);
     }
@@ -101,16 +102,16 @@ function bytesOf(cells: readonly string[]): Uint8Array {
   return new TextEncoder().encode(cells.join(","));
 }
 
-/** Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are
- * valid JSON, too, but any table has them. */
+/** Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are not
+ * enough, although they are valid JSON, because any table may contain them. */
 export async function findJsonColumns(
   chunks: AsyncIterable<Uint8Array>,
   options: RecordOptions,
 ): Promise<Set<string>> {
   let names: readonly string[] | undefined;
-  /** Columns in which all cells so far are JSON or empty. */
+  /** The columns in which all cells so far are JSON or empty. */
   const candidates = new Set<number>();
-  /** Columns in which some cell is JSON. */
+  /** The columns in which at least one cell is JSON. */
   const withJson = new Set<number>();
   const reader = new RecordReader(options, candidates);
   for await (const piece of decodeChunks(chunks, options.name)) {
@@ -136,14 +137,14 @@ function isObjectOrArray(cell: string): boolean {
   return (cell[0] === "{" || cell[0] === "[") && isJson(cell);
 }
 
-/** Decodes UTF-8, and drops the byte order mark. */
+/** Decodes UTF-8, and removes the byte order mark. */
 export async function* decodeChunks(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
 ): AsyncGenerator<Piece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let line = 1;
-  /** The last bytes before the current chunk. A character may have begun in them. */
+  /** The last bytes before the current chunk, in which a character may have begun. */
   let before = new Uint8Array();
   const decode = (chunk?: Uint8Array) => {
     try {
@@ -170,7 +171,7 @@ function lineFeedsIn(chunk: Uint8Array): number {
   return count;
 }
 
-/** Counts the lines of a chunk before its first invalid one. */
+/** Counts the lines of a chunk before its first invalid line. */
 function linesBeforeInvalid(before: Uint8Array, chunk: Uint8Array): number {
   const tail = before.subarray(before.lastIndexOf(LINE_FEED) + 1);
   // Skips the rest of a character whose first bytes are not in `before`.
@@ -195,9 +196,10 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter: in many countries, Excel separates CSV by `;`. Chooses the delimiter with
- * which the largest share of rows has as many cells as the header; among equals, the one with the
- * most cells. A character that only the header contains is part of its names. */
+/** Finds the delimiter. In many countries, Excel separates the cells of a CSV file by `;`. The
+ * delimiter is the one with which the largest share of rows has as many cells as the header; among
+ * equals, it is the one with the most cells. A character that only the header contains is part of
+ * the names. */
 export async function detectDelimiter(
   path: string,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * Records of a CSV or TSV file (RFC 4180) as cells of text.
+ * Reads the records of a CSV or TSV file (RFC 4180) as cells of text.
  *
  * @module
  */
@@ -16,17 +16,17 @@ export interface RecordOptions {
 
 export interface CsvRecord {
   readonly cells: string[];
-  /** The number of the record. The header is number 1, and blank records are counted, too. */
+  /** The number of the record. The header is number 1, and blank records are counted too. */
   readonly number: number;
   /** The offset after the record, in characters. */
   readonly end: number;
 }
 
-/** A longer row most likely has an unclosed quote. */
+/** A row that is longer than this most likely has an unclosed quote. */
 const MAX_ROW_CHARS = 64 * 2 ** 20;
 const LINE_FEED = 10, SPACE = 32, QUOTE = 34;
 
-/** A decoded piece of a file. The last one may be empty. */
+/** A decoded piece of a file. The last piece may be empty. */
 export interface Piece {
   readonly text: string;
   readonly isLast: boolean;
@@ -38,21 +38,22 @@ export class RecordReader {
   readonly #isBytes: boolean;
   /** The text after the last record that was read. */
   #rest = "";
-  /** Where `#rest` begins in the file, in characters. */
+  /** The position in the file at which `#rest` begins, in characters. */
   #offset = 0;
   #number = 0;
   #isHeader = true;
   #hasOneColumn = false;
-  /** Length of `#rest` up to its last line feed, which may be inside a quoted cell. */
+  /** The length of `#rest` up to its last line feed, which may be inside a quoted cell. */
   #completeChars = 0;
-  /** `#rest` is searched again once it has this length. Searching it with each piece would take
-   * quadratic time for a row that spans many pieces. */
+  /** The length that `#rest` must reach before it is searched again. Searching it after each piece
+   * would take quadratic time for a row that spans many pieces. */
   #retryChars = 0;
 
   /**
-   * @param columns The columns to read below the header, by index. The first is read as well, unless
-   * the set is empty. Other cells may be "" or missing. @default all
-   * @param isBytes Whether each character is a byte of UTF-8, as `bytesAsText` makes them.
+   * @param columns The columns to read below the header, by index. The first column is always read,
+   * unless the set is empty. Cells of other columns may be "" or missing. @default all
+   * @param isBytes Whether each character stands for a byte of UTF-8, as in the text of
+   * `bytesAsText`.
    */
   constructor(options: RecordOptions, columns?: ReadonlySet<number>, isBytes = false) {
     this.#options = options;
@@ -61,9 +62,10 @@ export class RecordReader {
   }
 
   /**
-   * Adds a piece and yields the further records that are complete, except blank ones.
+   * Adds a piece, and yields the records that are now complete, except blank ones.
    *
-   * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
+   * @throws {SourceError} with the number of the row, if a quote is misplaced or the row is too
+   * long
    */
   *read(piece: Piece): Generator<CsvRecord> {
     const { numberBefore } = this.#options;
@@ -73,7 +75,7 @@ export class RecordReader {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
       this.#number++;
-      // In a table of one column, "" is a row, unlike an empty line.
+      // In a table of one column, "" is a row, whereas an empty line is not.
       const isRow = scan.endsQuoted && this.#hasOneColumn;
       if (!isRow && isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;
@@ -88,8 +90,8 @@ export class RecordReader {
     this.#keepRest(scan, piece);
   }
 
-  /** Adds a piece. Returns undefined if no record can end in it, or if it is too early to search for
-   * the end of a long row again. */
+  /** Adds a piece. Returns undefined if no record can end in this piece, or if it is too early to
+   * search a long row again. */
   #scanWith({ text, isLast }: Piece): RecordScan | undefined {
     const lineFeed = text.lastIndexOf("\n");
     if (lineFeed !== -1) this.#completeChars = this.#rest.length + lineFeed + 1;
@@ -131,10 +133,10 @@ export class RecordReader {
   }
 }
 
-/** Reads the records of a text, of which the last one may be incomplete. Unless it is the end of
- * the file, the text ends with a line feed. */
+/** Reads the records of a text. The last record may be incomplete. Unless the text is the end of
+ * the file, it ends with a line feed. */
 class RecordScan {
-  /** Where the next record begins. */
+  /** The position at which the next record begins. */
   position = 0;
   hasTextAfterQuote = false;
   /** Whether the last cell of the last record was quoted. */
@@ -142,7 +144,8 @@ class RecordScan {
   readonly #text: string;
   readonly #delimiter: string;
   readonly #isBytes: boolean;
-  /** Offsets of the next delimiter, line feed and quote, found again once the scan has passed them. */
+  /** The positions of the next delimiter, line feed and quote. They are searched again once the
+   * scan has passed them. */
   #nextDelimiter = -1;
   #nextLineFeed = -1;
   #nextQuote = -1;
@@ -161,7 +164,7 @@ class RecordScan {
   /**
    * Returns the cells of the next record; undefined if it is incomplete or has a misplaced quote.
    *
-   * @param columns As for `RecordReader`. @default all
+   * @param columns The columns to read, as for `RecordReader`. @default all
    */
   next(columns?: ReadonlySet<number>): string[] | undefined {
     const text = this.#text, cells: string[] = [];
@@ -171,7 +174,8 @@ class RecordScan {
     if (this.#nextLineFeed < start) this.#nextLineFeed = indexIn(text, "\n", start);
     this.endsQuoted = false;
     if (this.#nextLineFeed < this.#nextQuote) {
-      // In many files, most records have no quotes: such a record needs no search for each cell.
+      // In many files, most records have no quotes. The cells of such a record need not be searched
+      // one by one.
       const line = text.slice(start, this.#nextLineFeed);
       this.position = this.#nextLineFeed + 1;
       if (columns?.size === 0) return line.includes(this.#delimiter) ? ["", ""] : [line];
@@ -194,8 +198,9 @@ class RecordScan {
     }
   }
 
-  /** Returns where a quoted cell ends: after its closing quote and any white space, which some
-   * programs write there. Returns -1 if there is no closing quote, or if text follows the quote. */
+  /** Returns the end of a quoted cell, which is after its closing quote and any white space: some
+   * programs write white space there. Returns -1 if there is no closing quote, or if text follows
+   * it. */
   #endOfQuoted(quote: number): number {
     const text = this.#text, start = quote + 1;
     if (quote === -1) return -1;
@@ -219,13 +224,14 @@ class RecordScan {
   }
 }
 
-/** The index of the next `part`; the text's length if there is none. */
+/** Returns the index of the next `part`, or the length of the text if there is none. */
 function indexIn(text: string, part: string, from: number): number {
   const index = text.indexOf(part, from);
   return index === -1 ? text.length : index;
 }
 
-/** The index of the closing quote; -1 if there is none. Two quotes stand for one in the cell. */
+/** Returns the index of the closing quote; -1 if there is none. Two quotes stand for one quote in
+ * the cell. */
 function closingQuote(text: string, from: number): number {
   let quote = text.indexOf('"', from);
   while (quote !== -1 && text.charCodeAt(quote + 1) === QUOTE) quote = text.indexOf('"', quote + 2);
@@ -237,13 +243,14 @@ function isBlank(cells: readonly string[], isBytes = false): boolean {
 }
 
 function isSpace(text: string, isBytes: boolean): boolean {
-  // Most cells begin with a visible ASCII character. Decoding them would take ten times as long.
+  // Most cells begin with a visible ASCII character, and decoding them would take ten times as
+  // long.
   const first = text.charCodeAt(0);
   if (first > SPACE && first < 128) return false;
   return (isBytes ? Buffer.from(text, "latin1").toString() : text).trim() === "";
 }
 
-/** Makes each byte one character, so that offsets in the text are offsets in the file. */
+/** Converts each byte to one character, so that offsets in the text are offsets in the file. */
 export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Piece> {
   for await (const { buffer, byteOffset, length } of chunks) {
     yield { text: Buffer.from(buffer, byteOffset, length).toString("latin1"), isLast: false };
@@ -251,9 +258,10 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** The first records of a text, without blank ones: at most `count`, blank ones included. The last
- * one may be incomplete. A misplaced quote adds a record without cells, and the search continues
- * somewhere in its line: the delimiter is guessed from all other records. */
+/** Returns the first records of a text, without blank ones. `count` limits the number of records,
+ * including blank ones. The last record may be incomplete. If a quote is misplaced, an empty record
+ * is added and the search continues within that line, because all other records are needed to guess
+ * the delimiter. */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
   const records = Array.from({ length: count }, () => scan.next() ?? [])

@@ -1,6 +1,6 @@
 /**
- * Recognizes files in other formats by content, so that a message can name the format and how to
- * convert it, instead of calling each line invalid JSON.
+ * Recognizes files in other formats by their content. The error then names the format and how to
+ * convert the file, instead of reporting each line as invalid JSON.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import {
   zipAdvice,
 } from "./conversion_advice.ts";
 
-/** The error for a format that Retort does not read. */
+/** Returns the error for a format that Retort does not read. */
 function foreignError(name: string, what: string, advice: string): SourceError {
   const formats = "JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
   return inputError(name, `it is ${what}, and rows are read from ${formats}. ${advice}`);
 }
 
-/** The error for a format that Retort reads only with `--input-format`. */
+/** Returns the error for a format that Retort reads only with `--input-format`. */
 function readableError(name: string, what: string, inputFormat: string): SourceError {
   return inputError(name, `it is ${what}. Add --input-format ${inputFormat}`);
 }
@@ -32,14 +32,14 @@ export function inputError(name: string, problem: string, cause?: unknown): Sour
   return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }
 
-/** A text, or a function that returns the text for the path of the file. */
+/** The advice, or a function that returns it for the path of the file. */
 type Advice = string | ((path: string) => string);
 
 const OTHER_FILE = "Name another file";
 const NOT_WRITTEN = "It was not written completely: copy or download it again";
 
-/** Formats by their first bytes. Where these begin with letters, as in RAR and GGUF, hardly any
- * text has the bytes that follow. */
+/** Formats by their first bytes. If these begin with letters, as in RAR and GGUF, the bytes that
+ * follow them occur in hardly any text. */
 const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
   ["compressed with xz", unpackAdvice("xz -dc"), "\xfd7zXZ\0"],
   ["a zip archive", zipAdvice, "PK\x03\x04"],
@@ -66,15 +66,15 @@ const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: s
   ["a program", OTHER_FILE, "\x7fELF"],
 ];
 
-/** Formats with a signature that is not at the start, has variable parts, or consists of letters
- * with which a text may begin. */
+/** Formats whose signature is not at the start of the file, has variable parts, or consists of
+ * letters with which a text may begin. */
 const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp])[] = [
   ["an ORC file", TO_JSON_LINES, lettersOfBinary("ORC")],
   ["compressed with bzip2", unpackAdvice("bzip2 -dc"), /^BZh[1-9]1AY&SY/],
   ["a PDF", TO_JSON_LINES, /^%PDF-\d\.\d\s*[\r\n]/],
   // The signature follows the metadata of the first file.
   ["a tar archive", unpackAdvice("tar -xOf"), /^[^]{257}ustar/],
-  // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
+  // In UTF-16 without a byte order mark, every other byte of ASCII text is 0.
   ["UTF-16 text", unicodeAdvice("UTF-16LE"), /^\s*(?:[^\0]\0){2}/],
   ["UTF-16 text", unicodeAdvice("UTF-16BE"), /^(?:\0[^\0]){2}/],
   ["filled with NUL bytes", NOT_WRITTEN, /^\0+$/],
@@ -82,9 +82,10 @@ const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp]
 
 const PARQUET = lettersOfBinary("PAR1");
 
-/** Matches a start with these letters if, anywhere after them, there is a control character other
- * than those of texts: tabs, line and page ends, and the escapes of terminals. In bytes read as
- * Latin-1, 0x80 to 0x9f are not control characters but parts of UTF-8, as in `ORC’s`. */
+/** Matches a start with these letters if a control character follows anywhere after them. The
+ * control characters of texts do not count: tabs, line and page breaks, and the escapes of
+ * terminals. In bytes read as Latin-1, 0x80 to 0x9f do not count either, because they are parts of
+ * UTF-8, as in `ORC’s`. */
 function lettersOfBinary(letters: string): RegExp {
   return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t-\\r\\x1b\\x80-\\x9f]`, "u");
 }
@@ -96,7 +97,7 @@ export function isParquetStart(start: Uint8Array): boolean {
 /** The number of bytes at the start of a file in which formats are recognized. */
 const START_BYTES = 512;
 
-/** @param outer The compression of the file, which contains compressed bytes. */
+/** @param outer The compression of the file, whose content is compressed again. */
 export function compressedTwice(path: string, outer: "gzip" | "zstd"): SourceError {
   return foreignError(path, "compressed twice", unpackAdvice(`${outer} -dc`)(path));
 }
@@ -106,7 +107,7 @@ export function needsDictionary(path: string): SourceError {
   return foreignError(path, "compressed with a zstd dictionary", advice);
 }
 
-/** The error for the format that the first bytes show; undefined if they may be text. */
+/** Returns the error for the format that the first bytes show; undefined if they may be text. */
 export function foreignBytes(start: Uint8Array, path: string): SourceError | undefined {
   if (isParquetStart(start)) return readableError(path, "a Parquet file", "parquet");
   const format = formatOfBytes(start);
@@ -126,8 +127,8 @@ function formatOfBytes(start: Uint8Array): readonly [string, Advice, ...unknown[
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
-/** Whether lines end with a carriage return alone, as on a Mac before 2001: they would be read as
- * one line. In a JSON array, such line ends do no harm. */
+/** Whether lines end with a carriage return alone, as on a Mac before 2001. The whole file would be
+ * read as one line. In a JSON array, such line ends do no harm. */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const lineEnd = start.indexOf(CARRIAGE_RETURN);
   if (lineEnd === -1 || start.includes(LINE_FEED)) return false;
@@ -135,8 +136,8 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
-/** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. A
- * file of one line may be a table in one JSON object. */
+/** Returns the error for a file whose first line is not a row. Returns undefined if the file is
+ * JSON Lines with an invalid line. A file of one line may be a table in a single JSON object. */
 export function foreignText(
   start: string,
   path: string,
@@ -160,7 +161,7 @@ export function foreignText(
       ? readableError(path, "a JSON array", "json")
       : foreign("JSON Lines of arrays, not of objects", jqAdvice(path, "'.[]'"));
   }
-  // A complete object and a comma are an element of a list, not the start of an object.
+  // A complete object with a comma after it is an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
     return foreign("JSON over several lines", jqAdvice(path, filterOf(text)));
@@ -168,7 +169,8 @@ export function foreignText(
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
-/** A longer first line may be a truncated row, not pretty-printed JSON. */
+/** The maximum length of the first line of pretty-printed JSON. A longer line may be a truncated
+ * row. */
 const MAX_UNCLOSED_CHARS = 4_000;
 
 function nonJsonText(line: string, path: string): SourceError | undefined {
@@ -189,14 +191,14 @@ function nonJsonText(line: string, path: string): SourceError | undefined {
   return readableError(path, "plain text", "txt");
 }
 
-/** Whether a line has at least two names, none of them a sentence. */
+/** Whether a line consists of at least two names, none of which is a sentence. */
 function isHeader(line: string, delimiter: string): boolean {
   const names = line.split(delimiter);
   return names.length > 1 &&
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** Whether a row is a list of messages. The first key decides for an incomplete line. */
+/** Whether a row is a list of messages. In an incomplete line, the first key decides. */
 export function isMessageArray(line: string): boolean {
   const messages = parsedJson(line) as unknown[] | undefined;
   if (messages === undefined) return /^\[\s*\{\s*"(role|from)"/.test(line);

@@ -1,6 +1,6 @@
 /**
- * An input in any format as numbered rows of JSON source text, the same in each pass. Recognizes
- * the format by the name or the first bytes.
+ * Reads an input in any format as numbered rows of JSON source text, which are the same in each
+ * pass. Recognizes the format by the name or the first bytes of the file.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { inputError, isMessageArray, isParquetStart } from "./foreign_format.ts"
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 import type { ExactType } from "./parquet_values.ts";
 
-/** Format of an input. `json` is one array of objects. */
+/** The format of an input. `json` is a single array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
 
 const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
@@ -24,7 +24,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** Extensions of inputs, without the dot. Extensions of compressions are not among them. */
+/** The extensions of inputs, without the dot and without extensions of compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
@@ -43,38 +43,40 @@ function extensionOf(name: string): string {
   return /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase() ?? "";
 }
 
-/** Names a row as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+/** Returns the name of a row as users count rows: `rows.jsonl:17`, `rows.csv:17`,
+ * `rows.json[16]`. */
 export function placeOf(name: string, format: InputFormat, number: number): string {
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
 
 /** How an input is read. */
 export interface InputOptions {
-  /** Format of the rows. @default by the name and the first bytes of the file */
+  /** The format of the rows. @default determined by the name and the first bytes of the file */
   inputFormat?: InputFormat;
-  /** Columns of CSV and TSV with JSON cells. @default those with only objects or arrays */
+  /** The columns of CSV and TSV with JSON cells. @default those with only objects or arrays */
   jsonColumns?: readonly string[];
-  /** Parquet columns of bytes to read as base64. @default none: such a column is an error */
+  /** The Parquet columns of bytes to read as base64. @default none: such a column is an error */
   binaryColumns?: readonly string[];
 }
 
 export interface Input {
   readonly format: InputFormat;
-  /** Yields rows from the start, in small batches. */
+  /** Yields the rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** Counts the chunks read so far: all rows of a batch end in the last of them. @default none:
-   * Parquet is not read in chunks */
+  /** Counts the chunks that were read so far. All rows of a batch end in the last of these chunks.
+   * @default none, because Parquet is not read in chunks */
   readonly chunks?: { readonly count: number };
-  /** Reads the types of Parquet columns that JSON lacks. @default none: the format has no types */
+  /** Reads the types of Parquet columns that JSON does not have. @default none, because the format
+   * has no types */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
  * Opens an input. Unless `jsonColumns` names the JSON columns of CSV or TSV, reads until no column
- * can be JSON, often to the end.
+ * can be JSON, which is often the end of the file.
  *
  * @param name The path that the user gave, for the format and for errors.
- * @param part The part to read, besides the header. @default all of the file
+ * @param part The part to read, in addition to the header. @default the whole file
  * @throws {SourceError} if the file cannot be read
  */
 export async function openInput(
@@ -128,7 +130,7 @@ export async function openInput(
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** Yields the bytes of a part in the form of a complete file, with a header or within brackets. */
+/** Yields the bytes of a part in the form of a complete file: with a header, or within brackets. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -138,7 +140,7 @@ async function* bytesOf(
   const isFirst = from.byte === 0, isArray = format === "json";
   if (isArray && !isFirst) yield ARRAY_START;
   const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
-  // Replaces the comma after the last element with a bracket.
+  // If an element follows the part, the comma before that element is replaced by a bracket.
   const endsEarly = isArray && to.byte < size;
   yield* openRanges(path, name, [...head, {
     start: from.byte,
@@ -167,13 +169,13 @@ export const START: Border = { byte: 0, number: 0, rows: 0 };
  * Recognizes the format by the name or, for JSON, JSON Lines and unknown extensions, by the first
  * bytes.
  *
- * @throws {SourceError} If the file cannot be read, or is named as plain text but contains rows,
- * each of which would be sent as text.
+ * @throws {SourceError} if the file cannot be read, or if it is named as plain text but contains
+ * rows, each of which would be sent as text
  */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
   if (byName === "txt") await refuseRows(path, name);
-  // Users confuse `.json` and `.jsonl`.
+  // Users often use `.json` for JSON Lines, and `.jsonl` for a JSON array.
   if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
   if (isParquetStart(await startOf(path, name))) return "parquet";
   return isArray(await firstText(path, name), byName) ? "json" : "jsonl";
@@ -187,9 +189,9 @@ async function refuseRows(path: string, name: string): Promise<void> {
   throw inputError(name, `it is ${what}. ${advice}`);
 }
 
-/** Whether the text is one JSON array, not JSON Lines with a list of messages per line. In JSON
- * Lines, the first line begins a list of objects with roles, or is complete JSON and another line
- * follows. */
+/** Whether the text is one JSON array, as opposed to JSON Lines with a list of messages per line.
+ * It is JSON Lines if the first line begins a list of objects with roles, or if it is complete JSON
+ * and another line follows. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -200,15 +202,16 @@ function isArray(start: string, byName: InputFormat | undefined): boolean {
 }
 
 const MAX_LINES = 50;
-/** A shorter start is the whole file: `firstText` returns more of a longer one. */
+/** A start that is shorter than this is the whole file, because `firstText` would otherwise return
+ * more. */
 const MIN_TRUNCATED_CHARS = 10_000;
 const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 
 /**
- * Recognizes rows in a file named as plain text. Returns what the text is, and the format that reads
- * it. Most of the first lines must be rows: prompts may begin with a brace or contain commas, as
- * code does.
+ * Recognizes rows in a file named as plain text. Returns what the text is, and the format that
+ * reads it. Most of the first lines must be rows, because a prompt may begin with a brace or
+ * contain commas, as code does.
  */
 function rowsInText(start: string): readonly [what: string, InputFormat] | undefined {
   const text = start.trimStart();
@@ -220,8 +223,8 @@ function rowsInText(start: string): readonly [what: string, InputFormat] | undef
   return table && [table.what, table.format];
 }
 
-/** Whether the text is JSON, complete or truncated. A plain-text prompt may start with a list: the
- * text after it is not JSON. */
+/** Whether the text is JSON, complete or truncated. A plain-text prompt may start with a list, but
+ * the text after that list is not JSON. */
 function isCompleteOrTruncated(text: string): boolean {
   try {
     JSON.parse(text);
@@ -231,8 +234,8 @@ function isCompleteOrTruncated(text: string): boolean {
   }
 }
 
-/** The first lines that are not blank. Omits a last line that may be truncated, unless it is the
- * only one. */
+/** Returns the first lines that are not blank. Omits a last line that may be truncated, unless it
+ * is the only line. */
 function firstLines(text: string): string[] {
   const lines = text.split("\n", MAX_LINES + 1);
   if (lines.length > MAX_LINES || (lines.length > 1 && text.length > MIN_TRUNCATED_CHARS)) {
@@ -241,7 +244,8 @@ function firstLines(text: string): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
-/** Whether a line is an object or a list of messages. The only line may be incomplete. */
+/** Whether a line is an object or a list of messages. If it is the only line, it may be
+ * incomplete. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
   const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
   return isStart && (isJson(line) || (length === 1 && line.length > MIN_TRUNCATED_CHARS));
@@ -253,16 +257,18 @@ const TABLES = [
   { delimiter: ";", what: "a CSV file", format: "csv" },
 ] as const;
 
-/** Columns of tables with prompts. Lines with commas but without such a column are more likely
- * prompts. */
+/** Names of columns with prompts. Lines with commas are more likely prompts if no column has such a
+ * name. */
 const PROMPT_COLUMNS: ReadonlySet<string> = new Set(
   "prompt question instruction messages conversations conversation text input query problem user content"
     .split(" "),
 );
 
-/** Whether the first line names columns, and most other lines have as many cells. */
+/** Whether the first line contains the names of columns, and most other lines have as many
+ * cells. */
 function isTable(text: string, delimiter: string): boolean {
-  // Quoted cells may contain delimiters and line breaks. An incomplete cell ends the text.
+  // Quoted cells may contain delimiters and line breaks. The text ends before an incomplete quoted
+  // cell.
   const plain = text.replaceAll(/"(?:[^"]|"")*"/g, (cell) => cell.replaceAll(/[^\w-]/g, "") || "_");
   const [header = "", ...rows] = firstLines(plain.split('"', 1)[0]);
   const names = header.split(delimiter);

@@ -1,8 +1,8 @@
 /**
- * Elements of one JSON array, each as its source text.
+ * Reads the elements of one JSON array, each as its source text.
  *
- * Finds the ends of elements without parsing, so that numbers stay as written and the file is never
- * in memory as a whole. Streaming JSON parsers give values, not text.
+ * The ends of elements are found without parsing. Numbers therefore stay as they were written, and
+ * the file is never in memory as a whole. Streaming JSON parsers return values instead of text.
  *
  * @module
  */
@@ -24,17 +24,17 @@ import {
 
 export interface JsonArrayOptions {
   readonly name: string;
-  /** Number of elements before the part that is read. @default 0 */
+  /** The number of elements before the part that is read. @default 0 */
   readonly linesBefore?: number;
-  /** Called for each element, instead of yielding it. `end` is the offset in bytes of the comma or
-   * bracket after the element. */
+  /** Called for each element, which is then not yielded. `end` is the offset in bytes of the comma
+   * or bracket after the element. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads elements. `Line.number` counts from 1, and error messages count from 0. */
+/** Reads the elements. `Line.number` counts from 1, whereas error messages count from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -55,12 +55,12 @@ class ArrayScanner {
   #isEscaped = false;
   /** Whether the current element has begun. */
   #hasContent = false;
-  /** Pieces of an element that began in earlier chunks. */
+  /** The pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
   #pieceBytes = 0;
-  /** Number of finished elements, which is the index of the current one in messages. */
+  /** The number of finished elements, which is the index of the current element in messages. */
   #number: number;
-  /** Where the current chunk begins in the stream, in bytes. */
+  /** The position in the stream at which the current chunk begins, in bytes. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
   #isAfterComma = false;
@@ -99,7 +99,7 @@ class ArrayScanner {
     throw this.#error(`it ends in the middle of element ${this.#number}, before the closing "]"`);
   }
 
-  /** The index after the opening bracket; the chunk's length if there is none. */
+  /** Returns the index after the opening bracket, or the chunk's length if there is no bracket. */
   #begin(chunk: Uint8Array): number {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
@@ -115,7 +115,7 @@ class ArrayScanner {
     return chunk.length;
   }
 
-  /** The index of the comma or bracket after an element, or the chunk's length. */
+  /** Returns the index of the comma or bracket after an element, or the chunk's length. */
   #scan(chunk: Uint8Array, from: number): number {
     let isInString = this.#isInString, isEscaped = this.#isEscaped, depth = this.#depth;
     let i = from;
@@ -143,7 +143,7 @@ class ArrayScanner {
     return i;
   }
 
-  /** Ends an element. Returns false in an empty array. Throws if a comma is misplaced. */
+  /** Ends an element. Returns false if the array is empty. Throws if a comma is misplaced. */
   #endElement(isLast: boolean): boolean {
     if (!this.#hasContent) {
       if (isLast && !this.#isAfterComma) return false;

@@ -12,12 +12,14 @@ import { openBytes } from "./bytes.ts";
 
 /** A line that is not blank, or a row of another format. */
 export interface Line {
-  /** The line's number from 1, counting blank lines; in other formats, the row's. */
+  /** The number of the line, counted from 1 and including blank lines. In other formats, the number
+   * of the row. */
   readonly number: number;
-  /** The text without line ending and byte order mark; undefined if the line cannot be read. */
+  /** The text without line ending or byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
   readonly problem: string | undefined;
-  /** The bytes of an unreadable line: the first 64 KiB if it is too long. */
+  /** The bytes of a line that cannot be read. For a line that is too long, only the first 64
+   * KiB. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -30,9 +32,9 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 }
 
 export interface LinesOptions {
-  /** Maximum size of a line. A longer line has a problem. @default 67108864 (64 MiB) */
+  /** Maximum size of a line. A longer line is reported as a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  /** Number of lines before this part of a file. @default 0 */
+  /** The number of lines before this part of a file. @default 0 */
   linesBefore?: number;
 }
 
@@ -42,20 +44,20 @@ export const NUL_BYTES = "contains NUL bytes: the file was not written completel
 export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-/** Maximum size of a line, and of an element of a JSON array. */
+/** Maximum size of a line or of an element of a JSON array. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
-/** Small batches die in V8's young generation: the first pass over an input takes 16 MB of heap
- * instead of 37 MB with batches of whole chunks. */
+/** Small batches are freed in V8's young generation. The first pass over an input takes 16 MB of
+ * heap, compared with 37 MB if each batch is a whole chunk. */
 const BATCH_LINES = 64;
 /** The number of rows in a batch of another format. */
 export const BATCH_ROWS = 32;
-/** Bytes to keep of a line that is too long. */
+/** The number of bytes to keep of a line that is too long. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Reads the lines of a file, which may be compressed with gzip or zstd. Closes the file even if the
- * consumer stops early.
+ * Reads the lines of a file, which may be compressed with gzip or zstd. The file is closed even if
+ * the consumer stops early.
  *
  * @throws {SourceError} if the file cannot be read, its compressed data is damaged, or it has a
  * format that Retort does not read
@@ -80,13 +82,13 @@ const CARRIAGE_RETURN = 13;
 
 class LineSplitter {
   readonly #maxBytes: number;
-  // Lines are decoded one by one: a slice of a decoded chunk would keep the chunk in memory.
-  // `ignoreBOM` keeps U+FEFF within the file. The decoder is not `fatal`, because a check with
-  // `isUtf8` takes half the time.
+  // Each line is decoded separately, because a slice of a decoded chunk would keep the chunk in
+  // memory. `ignoreBOM` keeps U+FEFF within the file. The decoder is not `fatal`, because checking
+  // with `isUtf8` takes half the time.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** Pieces of a line that did not end in its chunk, to be joined at its end. */
+  /** The pieces of a line that did not end in its first chunk. They are joined at its end. */
   #pieces: Uint8Array[] = [];
-  /** Bytes of the unfinished line so far, kept or not. */
+  /** The number of bytes of the unfinished line so far, including bytes that are not kept. */
   #length = 0;
   #number: number;
 
@@ -98,8 +100,8 @@ class LineSplitter {
   *push(chunk: Uint8Array): Generator<Line[]> {
     let lines: Line[] = [];
     let start = 0;
-    // One check for all lines is cheaper than one for each. Leaves out a first line that began in
-    // an earlier chunk.
+    // One check for all lines is cheaper than a check for each line. It excludes a first line that
+    // began in an earlier chunk.
     const checkStart = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
     const areUtf8 = isUtf8(chunk.subarray(checkStart, chunk.lastIndexOf(LINE_FEED) + 1));
     for (
@@ -162,13 +164,14 @@ class LineSplitter {
   }
 }
 
-/** Removes line breaks from valid JSON, which has them only between tokens. In other text, replaces
- * them with tabs, because invalid JSON must stay invalid: without its line break, `1` and `2`
- * would be 12. */
+/** Removes line breaks from valid JSON, where they can only be between tokens. In other text,
+ * replaces them by tabs, because invalid JSON must stay invalid: without the line break between
+ * them, `1` and `2` would become 12. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;
-  // A pattern such as \s*\n\s* takes quadratic time for many spaces.
+  // A pattern such as \s*
+  // \s* would take quadratic time for a long run of spaces.
   const lines = trimmed.split(/[\r\n]+/).map((line) => line.trim());
   return lines.join(isJson(trimmed) ? "" : "\t");
 }

@@ -39,7 +39,7 @@ export {
 export type { ExactLeafType, ExactType, ValueType } from "./parquet_values.ts";
 export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 
-/** Loads `borders.ts`, which only runs with shards need. */
+/** Loads `borders.ts`, which is needed only by runs with shards. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {
   return import("./borders.ts");
 }

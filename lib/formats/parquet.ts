@@ -1,5 +1,5 @@
 /**
- * Rows of a Parquet file, each as the JSON text that a user would write for it.
+ * Reads the rows of a Parquet file, each as the JSON text that a user would write for it.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {
   readonly name: string;
-  /** Columns of bytes to read as base64. @default none: such a column is an error */
+  /** The columns of bytes to read as base64. @default none: such a column is an error */
   readonly binaryColumns?: readonly string[];
   /** Reads only row groups whose first row, counted from 0, is at `start` or later, and before
    * `end`. @default all row groups */
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
-/** A row group up to this size is read at once. Columns of larger row groups are read in
+/** A row group up to this size is read at once. The columns of larger row groups are read in
  * windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** The size of the windows of all columns together. */
+/** The total size of the windows of all columns. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
@@ -39,7 +39,7 @@ export async function rowGroupsOf(
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
-/** Reads the types that JSON lacks, by column. */
+/** Reads the types that JSON does not have, by column. */
 export async function readExactTypes(
   path: string,
   name: string,
@@ -54,7 +54,7 @@ export async function readExactTypes(
   return types;
 }
 
-/** Reads rows. `Line.number` counts from 1 over the whole file. */
+/** Reads the rows. `Line.number` counts from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
@@ -102,8 +102,8 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** Loads pages until each column has a row. Returns how many rows all columns have ready, up to
- * `maxRows`. */
+/** Loads pages until each column has a row. Returns the number of rows that are ready in all
+ * columns, up to `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],
   maxRows: number,
@@ -151,7 +151,7 @@ function refuseBinary(
 }
 
 interface FileBuffer extends AsyncBuffer {
-  /** Fills `target` with bytes of the file from `start`. */
+  /** Fills `target` with bytes of the file, beginning at `start`. */
   read(target: Uint8Array, start: number): Promise<void>;
 }
 

@@ -20,9 +20,9 @@ import type { SchemaElement } from "../deps/hyparquet.ts";
 import type { LeafColumn } from "./parquet_leaf.ts";
 
 /**
- * A column, a field of a struct, or an element of a list or map. The definition level of a leaf's
- * entry is below `definition` if the value is null, and exactly `definition` if a list or map is
- * empty. Each further element of a list or map has the repetition level `repetition`.
+ * A column, a field of a struct, or an element of a list or map. If the value is null, the
+ * definition level of a leaf's entry is below `definition`; if a list or map is empty, it is equal
+ * to `definition`. Each further element of a list or map has the repetition level `repetition`.
  */
 export type SchemaNode = LeafNode | StructNode | ListNode | MapNode;
 
@@ -51,10 +51,10 @@ export interface LeafNode {
   readonly kind: "leaf";
   readonly definition: number;
   readonly repetition: number;
-  /** Index of the leaf in the schema, and of its column chunk in each row group. */
+  /** The index of the leaf in the schema, and of its column chunk in each row group. */
   readonly index: number;
   readonly elements: readonly SchemaElement[];
-  /** Path as users know it: `price`, `items.price`. */
+  /** The path in the form that users know: `price`, `items.price`. */
   readonly path: string;
 }
 
@@ -68,7 +68,7 @@ export interface FileSchema {
   readonly leaves: readonly LeafNode[];
 }
 
-/** @param schema The elements as the footer lists them, depth first. */
+/** @param schema The elements in the order of the footer, depth first. */
 export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
   const root = new SchemaReader(schema);
   return { columns: root.readColumns(), leaves: root.leaves };
@@ -85,7 +85,7 @@ interface Position {
 class SchemaReader {
   readonly leaves: LeafNode[] = [];
   readonly #schema: readonly SchemaElement[];
-  /** Index of the next element; the first one is the root. */
+  /** The index of the next element. The first element is the root. */
   #next = 1;
 
   constructor(schema: readonly SchemaElement[]) {
@@ -104,14 +104,14 @@ class SchemaReader {
     return { name, node: this.#node({ ...parent, path: [...parent.path, name] }) };
   }
 
-  /** Reads an element. If it is repeated without a list around it, as older writers store lists, it
-   * becomes a list. */
+  /** Reads an element. A repeated element without a list around it becomes a list, because older
+   * writers store lists in this form. */
   #node(parent: Position): SchemaNode {
     const element = this.#schema[this.#next++];
     const position = within(parent, element);
     if (element.repetition_type !== "REPEATED") return this.#content(element, position);
     const { definition, repetition } = position;
-    // This list is never null. It is empty at the level below the definition level of its elements.
+    // This list is never null. If it is empty, its level is one below that of its elements.
     const list = { kind: "list", definition: definition - 1, repetition } as const;
     return { ...list, element: this.#content(element, position) };
   }
@@ -141,7 +141,7 @@ class SchemaReader {
     return { kind: "struct", definition, fields };
   }
 
-  /** Follows the backward-compatibility rules:
+  /** Reads a list, following the backward-compatibility rules:
    * https://github.com/apache/parquet-format/blob/master/LogicalTypes.md */
   #list({ name }: SchemaElement, position: Position): SchemaNode {
     const inner = this.#schema[this.#next];
@@ -164,8 +164,8 @@ class SchemaReader {
   }
 }
 
-/** Adds the levels of an element to those of its parent. The path stays the same: `#field` extends
- * it, and the groups inside lists and maps are not part of it. */
+/** Adds the levels of an element to those of its parent. The path stays the same: it is extended by
+ * `#field`, and does not include the groups inside lists and maps. */
 function within(parent: Position, element: SchemaElement): Position {
   const { repetition_type: repetition } = element;
   return {
@@ -219,7 +219,7 @@ function structText(node: StructNode, leaves: readonly LeafColumn[]): ColumnText
   };
 }
 
-/** The text of rows, which consist of columns, or of structs that are not null. */
+/** Returns the text of rows, which consist of columns, or of structs that are not null. */
 export function objectText(
   fields: readonly Field[],
   leaves: readonly LeafColumn[],

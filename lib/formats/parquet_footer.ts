@@ -1,6 +1,6 @@
 /**
- * Reads and checks the footer of a Parquet file (Thrift, compact protocol). Finds row groups
- * without decoding them.
+ * Reads and checks the footer of a Parquet file (Thrift, compact protocol). Row groups are found
+ * without being decoded.
  *
  * @module
  */
@@ -21,7 +21,8 @@ import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
-/** Turns errors of `read` other than a `SourceError` into a `SourceError` with this problem. */
+/** Converts errors of `read` into a `SourceError` with this problem. A `SourceError` is not
+ * converted. */
 export async function withSourceErrors<T>(
   name: string,
   problem: string,
@@ -35,29 +36,30 @@ export async function withSourceErrors<T>(
   }
 }
 
-/** The end of a message about damaged bytes. Leaves out `TypeError` and `RangeError`, which come
- * from inside hyparquet and explain nothing. */
+/** Returns the end of a message about damaged bytes. The messages of `TypeError` and `RangeError`
+ * are omitted, because they come from inside hyparquet and explain nothing. */
 export function reasonOf(cause: unknown): string {
   const isInternal = cause instanceof TypeError || cause instanceof RangeError;
   return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy the file again`;
 }
 
-/** The start of a file, enough to recognize other formats. */
+/** The number of bytes at the start of a file, enough to recognize other formats. */
 const HEAD_BYTES = 512;
 const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
-  /** The compressed size, or the decompressed one if the footer lacks it. */
+  /** The compressed size, or the decompressed size if the footer does not state the compressed
+   * one. */
   readonly bytes: number;
-  /** Columns in the order of the schema's leaves. */
+  /** The columns in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
 }
 
 export interface Footer {
   readonly schema: FileSchema;
-  /** Decodes the row groups again in each pass, because 10,000 decoded groups of three columns took
-   * 100 MB. */
+  /** Decodes the row groups. They are decoded again in each pass, because keeping 10,000 decoded
+   * groups of three columns took 100 MB. */
   groups(): Iterable<RowGroup>;
 }
 
@@ -99,7 +101,7 @@ function rowGroupOf({ field_1: chunks, field_2: size, field_3: rows }: ThriftGro
 }
 
 function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
-  // The dictionary comes before the data. Some writers store 0 if there is no dictionary.
+  // The dictionary comes before the data. If there is no dictionary, some writers store 0.
   const start = Number(meta.field_11 || meta.field_9);
   return {
     codec: CompressionCodecs[meta.field_4],
@@ -152,11 +154,11 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
 const MAGIC = "PAR1";
-/** The footer's length (4 bytes) and the magic (4 bytes). */
+/** The size of the footer's length (4 bytes) and of the magic (4 bytes). */
 const TAIL_BYTES = 8;
 
-/** A row group: its columns, size in bytes and number of rows. `parquet.thrift` has the field
- * numbers. */
+/** A row group: its columns, size in bytes and number of rows. The field numbers are those of
+ * `parquet.thrift`. */
 interface ThriftGroup {
   readonly field_1: readonly ThriftChunk[];
   readonly field_2: bigint;
@@ -164,15 +166,15 @@ interface ThriftGroup {
 }
 
 interface ThriftChunk {
-  /** The path of the file with the chunk, if it is another file. */
+  /** The path of the file that contains the chunk, if it is another file. */
   readonly field_1?: Uint8Array;
   readonly field_3?: ThriftChunkMeta;
-  /** Present if the chunk is encrypted. */
+  /** Present only if the chunk is encrypted. */
   readonly field_8?: unknown;
 }
 
 /** A column chunk: its codec, number of values, decompressed and compressed size, and the offsets
- * of its first data page and dictionary. */
+ * of its first data page and its dictionary. */
 interface ThriftChunkMeta {
   readonly field_4: number;
   readonly field_5: bigint;
@@ -182,7 +184,7 @@ interface ThriftChunkMeta {
   readonly field_11?: bigint;
 }
 
-/** Offsets of the header, first group and end of a footer's list of row groups. */
+/** Where a footer's list of row groups has its header, its first group and its end, as offsets. */
 interface GroupList {
   readonly header: number;
   readonly start: number;
@@ -190,7 +192,7 @@ interface GroupList {
   readonly count: number;
 }
 
-/** `row_groups` of `FileMetaData`. */
+/** The number of the field `row_groups` of `FileMetaData`. */
 const GROUPS_FIELD = 4;
 /** Types in Thrift's compact protocol. */
 const BOOLEANS = [1, 2], BYTE = 3, INTEGERS = [4, 5, 6];
@@ -215,13 +217,13 @@ function findGroups(bytes: Uint8Array): GroupList {
   }
 }
 
-/** Reads the schema from a copy of the footer without row groups, because decoding them takes time
+/** Reads the schema from a copy of the footer without row groups, because decoding those takes time
  * and memory. */
 function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[] {
   const length = header + 1 + bytes.length - end;
   const footer = new Uint8Array(length + TAIL_BYTES);
   footer.set(bytes.subarray(0, header));
-  // An empty list of structs.
+  // This byte is an empty list of structs.
   footer[header] = STRUCT;
   footer.set(bytes.subarray(end), header + 1);
   new DataView(footer.buffer).setUint32(length, length, true);
@@ -241,8 +243,8 @@ function listHeaderOf(reader: Reader): { count: number; type: number } {
   return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
 }
 
-/** Reads a length. Throws if it exceeds the footer, because every element takes at least one
- * byte. */
+/** Reads a length. Throws if the length exceeds that of the footer, because every element takes at
+ * least one byte. */
 function lengthOf(reader: Reader): number {
   const length = readVarInt(reader);
   if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");
@@ -265,7 +267,8 @@ function skip(reader: Reader, type: number): void {
     }
     case LIST: {
       const { count, type: itemType } = listHeaderOf(reader);
-      // A boolean takes a byte in a list. As a field it takes none: its type encodes its value.
+      // In a list, a boolean takes one byte. As a field, it takes none, because its type encodes
+      // its value.
       const sizeType = BOOLEANS.includes(itemType) ? BYTE : itemType;
       for (let i = 0; i < count; i++) skip(reader, sizeType);
       return;
@@ -274,7 +277,8 @@ function skip(reader: Reader, type: number): void {
       for (;;) {
         const byte = reader.view.getUint8(reader.offset++);
         if (byte === 0) return;
-        // The upper bits are the field's id minus the previous field's; if 0, the id follows.
+        // The upper four bits are the difference between the ids of this field and the previous
+        // field. If they are 0, the id follows.
         if (byte >> 4 === 0) readVarInt(reader);
         skip(reader, byte & 15);
       }

@@ -1,6 +1,6 @@
 /**
- * Values of one column of a row group as JSON text. Decodes each page once. Formats each value of a
- * dictionary once if its values are used often.
+ * Reads the values of one column of a row group as JSON text. Each page is decoded once. If the
+ * values of a dictionary are used often, each of them is formatted only once.
  *
  * @module
  */
@@ -24,10 +24,10 @@ export interface ChunkLayout {
   readonly codec: Codec;
   /** The number of values, including nulls. */
   readonly valueCount: number;
-  /** The size of all pages, according to the footer. */
+  /** The size of all pages according to the footer. */
   readonly decompressedBytes: number;
   readonly start: number;
-  /** Offset after the last byte. */
+  /** The offset after the last byte. */
   readonly end: number;
 }
 
@@ -36,24 +36,24 @@ export interface ChunkBytes {
   readonly end: number;
   /** All bytes of the chunk. @default they are not in memory */
   readonly allBytes?: Uint8Array<ArrayBuffer>;
-  /** Fills `target` with bytes of the file from `start`. */
+  /** Fills `target` with bytes of the file, beginning at `start`. */
   readonly read: (target: Uint8Array, start: number) => Promise<void>;
   readonly windowBytes: number;
 }
 
 export interface CurrentRow {
-  /** Why the current row cannot be used. */
+  /** Why the current row cannot be used; undefined if it can. */
   problem: string | undefined;
 }
 
-/** A dictionary's JSON is kept only if its values are used this often on average: kept for 200
- * columns of unique values, it took 500 MB. */
+/** The JSON of a dictionary is kept only if its values are used this often on average. For 200
+ * columns of unique values, the kept JSON took 500 MB. */
 const MIN_USES = 3;
-/** Pages up to this size are read even if the footer gives the column a smaller size. */
+/** Pages up to this size are read even if the footer states a smaller size for the column. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 
 export class LeafColumn {
-  /** Rows that can be read before the next `load`. */
+  /** The number of rows that can be read before the next `load`. */
   rowsReady = 0;
   readonly leaf: LeafNode;
   readonly #decoder: PageDecoder;
@@ -61,20 +61,20 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
-  /** Number of values that are not loaded yet, including nulls. */
+  /** The number of values that are not loaded yet, including nulls. */
   #valuesLeft: number;
   #page = NO_PAGE;
-  /** Loaded pages after `#page`. */
+  /** The pages after `#page` that are already loaded. */
   readonly #pages: Page[] = [];
-  /** Number of entries read from `#page`, including nulls. */
+  /** The number of entries read from `#page`, including nulls. */
   #position = 0;
-  /** Number of values read from `#page`, without nulls. */
+  /** The number of values read from `#page`, without nulls. */
   #valuePosition = 0;
   #rowsBegun = 0;
   #rowsRead = 0;
   readonly #row: CurrentRow;
   #dictionary = NO_VALUES;
-  /** JSON of the dictionary values that have occurred, if it is kept. */
+  /** The JSON of the dictionary values that have occurred, if it is kept. */
   #texts: (string | undefined)[] | undefined;
   readonly #valueCount: number;
 
@@ -107,8 +107,8 @@ export class LeafColumn {
     }
   }
 
-  /** Checks the sizes in a header: decoding allocates memory of these sizes, and most pages have no
-   * checksum that would show damage. */
+  /** Checks the sizes in a header. Decoding allocates memory of these sizes, and most pages have no
+   * checksum that would reveal damage. */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
@@ -117,18 +117,19 @@ export class LeafColumn {
     if (!(values >= 0 && values <= this.#valuesLeft)) {
       throw new Error("it has more values than the footer says");
     }
-    // The shortest values are booleans of one bit.
+    // The shortest values are booleans, which take one bit.
     const distinct = dictionary?.num_values ?? 0;
     if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is truncated");
   }
 
-  /** Definition level of the next value. */
+  /** The definition level of the next value. */
   get definition(): number {
     const { definitions } = this.#currentPage();
     return definitions.length === 0 ? this.#definition : definitions[this.#position];
   }
 
-  /** Repetition level of the next value; 0 if it begins a row, or after the last one. */
+  /** The repetition level of the next value; 0 if the value begins a row, and after the last
+   * value. */
   get repetition(): number {
     return this.#currentPage().repetitions[this.#position] ?? 0;
   }
@@ -166,7 +167,7 @@ export class LeafColumn {
     release(this.#dictionary);
   }
 
-  /** The page of the next value; after the last loaded value, the last page. */
+  /** Returns the page of the next value. After the last loaded value, returns the last page. */
   #currentPage(): Page {
     if (this.#position < this.#page.count || this.#pages.length === 0) return this.#page;
     release(this.#page);
@@ -189,9 +190,9 @@ export class LeafColumn {
   }
 }
 
-/** Bytes to read at first for a page header. */
+/** The number of bytes to read at first for a page header. */
 const HEADER_BYTES = 1 << 10;
-/** A longer header is damaged. */
+/** The maximum size of a header. A longer header is damaged. */
 const MAX_HEADER_BYTES = 1 << 24;
 
 /** Reads a chunk through a moving window. */
@@ -199,7 +200,7 @@ class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
   #start: number;
-  /** Bytes used from the window. */
+  /** The number of bytes of the window that were used. */
   #position = 0;
 
   constructor(bytes: ChunkBytes) {
@@ -218,7 +219,7 @@ class ChunkReader {
         this.#position = reader.offset;
         return header;
       } catch (error) {
-        // Statistics in a header may have any size.
+        // The header may contain statistics of any size.
         const isWhole = this.#start + byteLength >= this.#bytes.end;
         if (!(error instanceof RangeError) || isWhole || size > MAX_HEADER_BYTES) throw error;
       }
@@ -239,7 +240,8 @@ class ChunkReader {
     const start = this.#start + this.#position;
     const end = Math.min(this.#bytes.end, start + Math.max(length, this.#bytes.windowBytes));
     if (end <= this.#start + this.#window.length) return;
-    // Reading the rest of the window again took a quarter more time with large pages.
+    // The rest of the window is copied, because reading it again took a quarter more time with
+    // large pages.
     const rest = this.#window.subarray(this.#position);
     const window = new Uint8Array(end - start);
     window.set(rest);

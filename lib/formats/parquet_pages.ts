@@ -1,6 +1,6 @@
 /**
- * Decompresses pages of Parquet, and decodes their levels and values without an object for each.
- * Rejects damaged pages that would make hyparquet loop or allocate without bounds.
+ * Decompresses pages of Parquet, and decodes their levels and values without creating an object for
+ * each of them. Rejects damaged pages that would make hyparquet loop or allocate without bounds.
  *
  * @module
  */
@@ -25,20 +25,20 @@ export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
-/** Values of a page or dictionary. An object for each value would outlive V8's young generation. */
+/** Values of a page or dictionary. One object per value would outlive V8's young generation. */
 export interface Values {
-  /** The values, or where each text begins in `bytes`, not counting the length before it. */
+  /** The values, or the position in `bytes` at which each text begins (after its length). */
   readonly items: DecodedArray;
   /** The bytes of texts in the encoding PLAIN; undefined for other values. */
   readonly bytes: Uint8Array | undefined;
-  /** What `release` frees; undefined if other bytes share it. */
+  /** The memory that `release` frees; undefined if other bytes share it. */
   readonly memory?: ArrayBuffer;
 }
 
 export interface Page extends Values {
-  /** Empty if no value is null. */
+  /** The definition levels. Empty if no value is null. */
   readonly definitions: Uint8Array;
-  /** Empty if the column is not repeated. */
+  /** The repetition levels. Empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
   /** The number of entries, including nulls. */
   readonly count: number;
@@ -48,7 +48,7 @@ export interface Page extends Values {
 
 const NO_LEVELS = new Uint8Array();
 export const NO_VALUES: Values = { items: [], bytes: undefined };
-/** The page before the first one. */
+/** The page before the first page. */
 export const NO_PAGE: Page = {
   ...NO_VALUES,
   definitions: NO_LEVELS,
@@ -66,7 +66,7 @@ export class PageDecoder {
     this.#definition = definition;
     this.#repetition = repetition;
     const element = elements.at(-1)!;
-    // hyparquet must treat the column as required, because this class reads the levels.
+    // hyparquet must treat the column as required, because this class reads the levels itself.
     const required = { element: { ...element, repetition_type: "REQUIRED" } };
     this.#decoder = {
       element,
@@ -86,12 +86,12 @@ export class PageDecoder {
   page(header: PageHeader, bytes: Uint8Array): Page {
     const v1 = header.data_page_header, v2 = v1 ? undefined : header.data_page_header_v2;
     const { num_values: count, encoding } = (v1 ?? v2)!;
-    // In version 2, levels are not compressed, and the header has their lengths.
+    // In version 2, levels are not compressed, and the header states their lengths.
     const body = v2 ? bytes : this.#decompressed(bytes, header.uncompressed_page_size);
     const reader = readerOf(body);
     const repetitionBytes = v2?.repetition_levels_byte_length;
     const levelBytes = v2 ? v2.repetition_levels_byte_length + v2.definition_levels_byte_length : 0;
-    // In a damaged header, the lengths may not be numbers: `checkRuns` would then never end.
+    // The lengths in a damaged header may not be numbers. `checkRuns` would then never end.
     if (!(Number.isInteger(levelBytes) && levelBytes <= body.length)) {
       throw new Error("its levels are longer than a page");
     }
@@ -109,7 +109,7 @@ export class PageDecoder {
     return { ...this.#withValues(page, encoding, levels), memory };
   }
 
-  /** Returns no levels for a page without nulls. */
+  /** Returns the definition levels, or no levels for a page without nulls. */
   #definitionsOf(definitions: Uint8Array): Uint8Array {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
@@ -132,7 +132,7 @@ export class PageDecoder {
 
   #rareItems(bytes: Uint8Array, encoding: Encoding, count: number): DecodedArray {
     if (count === 0) return [];
-    // Only booleans have this encoding: levels of 0 or 1, after their length in bytes.
+    // Only booleans have this encoding: levels of 0 or 1, preceded by their length in bytes.
     if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, count), Boolean);
     if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, count);
     const header = { num_values: count, encoding } as NonNullable<PageHeader["data_page_header"]>;
@@ -152,7 +152,7 @@ export class PageDecoder {
   }
 }
 
-/** The memory to free with a page; undefined if other bytes may share it. */
+/** Returns the memory to free with a page; undefined if other bytes may share it. */
 function memoryOf(
   { buffer, byteLength }: Uint8Array,
   compressed: Uint8Array,
@@ -161,7 +161,7 @@ function memoryOf(
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/** Frees a page. The garbage collector would leave 20 MB of pages waiting outside of its heap. */
+/** Frees the memory of a page. Garbage collection alone would leave 20 MB of pages unfreed. */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }
@@ -174,7 +174,7 @@ export function valueIn({ items, bytes }: Values, index: number): unknown {
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
 }
 
-/** Uses `node:zlib` where possible: zstd in JavaScript took 40 % of the time to read a file. */
+/** Uses `node:zlib` where possible. zstd in JavaScript took 40 % of the time to read a file. */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
     ...compressors,
@@ -191,14 +191,14 @@ function acceptEmpty(decompress: Decompress): Decompress {
   return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
-/** Decompresses in JavaScript if `node:zlib` fails, or stops after the first of several frames. */
+/** Decompresses in JavaScript if `node:zlib` fails, or if it ends after one of several frames. */
 function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
 ): Decompress {
   return (compressed, length) => {
     try {
-      // By default, zlib joins pieces of 16 KB.
+      // By default, zlib would join pieces of 16 KB.
       const page = decompress(compressed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
@@ -208,10 +208,10 @@ function withFallback(
   };
 }
 
-/** The size of the length before a text or before levels. */
+/** The size of the length that precedes a text, or the levels. */
 const LENGTH_BYTES = 4;
 
-/** Where each text begins; the last entry is where the next one would. */
+/** Returns where each text begins. The last entry is where another text would begin. */
 function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);
@@ -235,7 +235,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/** @param length Size of the levels in bytes. @default stored before them */
+/** @param length The size of the levels in bytes. @default the size that is stored before them */
 function levelsOf(
   reader: Reader,
   maxLevel: number,
@@ -251,8 +251,8 @@ function levelsOf(
 }
 
 /**
- * Throws if a run is longer than the page. hyparquet would repeat a value as often as a damaged run
- * says, up to 2^31 times.
+ * Throws if a run is longer than the page. Otherwise, hyparquet would repeat a value as often as a
+ * damaged run states, up to 2^31 times.
  */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };
@@ -263,13 +263,13 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
       throw new Error("a value is repeated beyond the end of its page");
     }
     valueCount += isPacked ? length * 8 : length;
-    // hyparquet reads at least one byte of a packed run, even without values.
+    // hyparquet reads at least one byte of a packed run, even if the run has no values.
     reader.offset += isPacked ? Math.max(1, length * width) : (width + 7) >> 3;
   }
 }
 
-/** Decodes DELTA_BYTE_ARRAY: the length of the prefix shared with the text before, and the rest.
- * hyparquet would allocate as much memory as a damaged length says. */
+/** Decodes DELTA_BYTE_ARRAY: for each text, the length of the prefix shared with the previous text,
+ * and the rest. hyparquet would allocate as much memory as a damaged length states. */
 function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);
   const prefixes = new Int32Array(count), suffixes = new Int32Array(count);

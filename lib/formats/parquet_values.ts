@@ -1,6 +1,6 @@
 /**
- * Values of Parquet as JSON text: integers and decimals with all digits, times as ISO 8601 with the
- * digits of their unit. Also finds types that the JSON text does not show.
+ * Writes values of Parquet as JSON text: integers and decimals with all digits, and times as ISO
+ * 8601 with the digits of their unit. Also finds types that the JSON text does not show.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
 import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
-/** Returns the JSON text of a value; undefined for text that is not UTF-8. */
+/** Returns the JSON text of a value; undefined if the value is text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
-/** A type that JSON text does not show. Rows have text or digits instead: the `1` of a double may
- * also be an integer, and a map looks like a struct. A list or struct has an exact type if
- * something in it has one. */
+/** A type that JSON text does not show. Rows contain only text or digits: the `1` of a double could
+ * also be an integer, and a map looks like a struct. A list or struct has an exact type if anything
+ * inside it has one. */
 export type ExactType =
   | ExactLeafType
   | { readonly kind: "map"; readonly of: ValueType }
@@ -25,14 +25,14 @@ export type ExactType =
 
 export type ExactLeafType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
-  // An "instant" is Parquet's TIMESTAMP, in local time if `isUtc` is false.
+  // An "instant" is Parquet's TIMESTAMP. If `isUtc` is false, it is in local time.
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
   | { readonly kind: "date" }
   | { readonly kind: "double" }
   | { readonly kind: "uint64" };
 
-/** The type of a map's values. Includes types that JSON text shows: in rows, a map looks like a
- * struct, and the fields of a struct need not have one type. */
+/** The type of a map's values. Unlike `ExactType`, it includes types that JSON text shows: in rows,
+ * a map looks like a struct, and the fields of a struct may have different types. */
 export type ValueType =
   | { readonly kind: "string" | "boolean" | "int64" | "json" }
   | Exclude<ExactType, { readonly kind: "list" | "struct" }>
@@ -41,7 +41,7 @@ export type ValueType =
 
 type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** The exact type of a column; undefined if JSON text shows the type. */
+/** Returns the exact type of a column; undefined if JSON text shows the type. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -51,7 +51,8 @@ export function exactTypeOf(node: SchemaNode): ExactType | undefined {
       return of && { kind: "list", of };
     }
     case "struct": {
-      // `Object.fromEntries`, not assignment: a field may be called `__proto__`.
+      // This uses `Object.fromEntries` instead of assignment, because a field may be called
+      // `__proto__`.
       const fields = node.fields.flatMap(({ name, node: field }) => {
         const type = exactTypeOf(field);
         return type === undefined ? [] : [[name, type] as const];
@@ -109,7 +110,7 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   return timeTypeOf(element);
 }
 
-/** The type of a time or timestamp. Older files have only a converted type. */
+/** Returns the type of a time or timestamp. Older files state only a converted type. */
 function timeTypeOf(
   { converted_type: converted, logical_type: logical }: SchemaElement,
 ): ExactLeafType | undefined {
@@ -121,7 +122,7 @@ function timeTypeOf(
   return kind === "TIME" ? { kind: "time", unit, isUtc: isAdjustedToUTC } : undefined;
 }
 
-/** Whether a leaf has bytes that are not text. */
+/** Whether a leaf contains bytes that are not text. */
 export function isBytes({ elements }: LeafNode): boolean {
   const { type, converted_type: converted, logical_type: logical } = elements.at(-1)!;
   if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
@@ -178,14 +179,15 @@ function isUnsigned(
   return bitWidth === bits && !isSigned;
 }
 
-/** JSON has no NaN or infinity; `String` drops the sign of -0. */
+/** Returns a number as JSON text. JSON has no NaN or infinity, and `String` would drop the sign of
+ * -0. */
 function numberText(value: number): string {
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   return Number.isFinite(value) ? String(value) : "null";
 }
 
-// `ignoreBOM` keeps a byte order mark in the text. Not `fatal`: looking for U+FFFD takes half the
-// time.
+// `ignoreBOM` keeps a byte order mark in the text. The decoder is not `fatal`, because looking for
+// U+FFFD takes half the time.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function bytesWriter(
@@ -224,17 +226,17 @@ function bigEndian(bytes: Uint8Array): bigint {
 const UNIX_EPOCH_DAY = 2_440_588n;
 const NANOSECONDS_PER_DAY = 86_400_000_000_000n;
 
-/** Nanoseconds since 1970. INT96 stores the nanoseconds of the day in its low 64 bits, and the Julian
- * day above them. */
+/** Returns the nanoseconds since 1970. INT96 stores the nanoseconds of the day in its low 64 bits,
+ * and the Julian day above them. */
 function nanosecondsOf(value: bigint): bigint {
   const days = (value >> 64n) - UNIX_EPOCH_DAY;
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/** "local" has date and time without a time zone; "time" is a time of day. */
+/** `utc` and `local` have a date and a time; `local` has no time zone. `time` is a time of day. */
 type TimeKind = "utc" | "local" | "time";
 
-/** The digits of a second's fraction. */
+/** The number of digits of a second's fraction. */
 const DIGITS: Readonly<Record<TimeUnit, number>> = { MILLIS: 3, MICROS: 6, NANOS: 9 };
 
 function timeWriter(unit: TimeUnit, kind: TimeKind): ValueWriter {

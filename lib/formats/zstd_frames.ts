@@ -1,7 +1,7 @@
 /**
- * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. Otherwise, rows
- * could be missing unnoticed: `node:zlib` stops without an error at truncated data or a skippable
- * frame, and drops what follows a frame in the same write.
+ * Divides a zstd file into frames (RFC 8878, 3.1), and checks that the file is complete. Without
+ * this check, rows could be missing unnoticed: `node:zlib` stops without an error at truncated data
+ * or a skippable frame, and drops what follows a frame in the same write.
  *
  * @module
  */
@@ -9,28 +9,28 @@
 import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
-/** Magic numbers 0x184d2a50 to 0x184d2a5f. */
+/** Skippable frames have the magic numbers 0x184d2a50 to 0x184d2a5f. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_MASK = 0xfffffff0;
-/** Maximum size of a frame header, without the magic number. */
+/** The maximum size of a frame header, without the magic number. */
 const MAX_HEADER_BYTES = 14;
 
 type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
 
 export class ZstdFrames {
   #part: Part = "magic";
-  /** The bytes of the current part, unless they are content. */
+  /** The bytes of the current part, unless the part is content. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
   #filled = 0;
-  /** How many bytes the complete part has. */
+  /** The size of the complete part, in bytes. */
   #needed = 4;
-  /** Bytes left in the content of a block or skippable frame. */
+  /** The number of bytes left in the content of a block or skippable frame. */
   #unparsedBytes = 0;
   #hasChecksum = false;
   #isLastBlock = false;
 
   /**
-   * Returns copies of the bytes, without skippable frames. No array has bytes of two frames, but a
-   * frame may span several arrays.
+   * Returns copies of the bytes, without skippable frames. An array never contains bytes of two
+   * frames, but a frame may span several arrays.
    *
    * @throws {Error} if the bytes are not zstd frames
    */
@@ -93,7 +93,7 @@ export class ZstdFrames {
     }
   }
 
-  /** Reads which fields the frame header has: RFC 8878, 3.1.1.1.1. */
+  /** Determines which fields the frame header has (RFC 8878, 3.1.1.1.1). */
   #readDescriptor(descriptor: number): void {
     const isSingleSegment = (descriptor & 0x20) !== 0;
     const windowBytes = isSingleSegment ? 0 : 1;
@@ -107,7 +107,7 @@ export class ZstdFrames {
     this.#isLastBlock = (header & 1) !== 0;
     const type = (header >> 1) & 3, size = header >>> 3;
     this.#part = "content";
-    // A block that repeats one byte stores only that byte.
+    // A block that repeats a single byte stores only that byte.
     this.#unparsedBytes = type === 1 ? 1 : size;
     if (this.#unparsedBytes === 0) this.#endBlock();
   }

@@ -1,7 +1,7 @@
 /**
- * How an earlier version read a row, and what is sent differently today. The code that reads is
- * frozen, with all that it imports: results of that version contain the hash of what it sent, and a
- * row must not look edited only because it is read differently today.
+ * Determines how an earlier version read a row, and what is sent differently today. The code that
+ * reads the row is frozen, with everything that it imports. Results of that version contain the
+ * hash of what it sent, and a row must not look edited only because it is read differently today.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface EarlierOptions extends PromptOptions {
 /**
  * Returns what the earlier version sent for a row; undefined if it could not read the row.
  *
- * @param text A bare array must be wrapped in `{"messages":[…]}`.
+ * @param text The JSON text of the row. A bare array must be wrapped in `{"messages":[…]}`.
  */
 export function earlierRequest(text: string, options: EarlierOptions): RowRequest | undefined {
   try {
@@ -40,7 +40,8 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
   }
 }
 
-/** Returns a phrase for what is sent differently today; "" if only keys with null are left out. */
+/** Returns a phrase for what is sent differently today; "" if the only difference is that keys with
+ * null are omitted. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
   const oldMessages = messagesWithoutNulls(before.messages);
   if (
@@ -92,7 +93,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether more text follows the earlier prompt today, such as Dolly's context. */
+/** Whether more text follows the earlier prompt today, such as the `context` of Dolly. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const oldText = before.at(-1)?.content, newText = now.at(-1)?.content;
   return typeof oldText === "string" && typeof newText === "string" &&

@@ -1,5 +1,5 @@
 /**
- * Image files that rows name. They are checked before the run, and read when a row is sent.
+ * Image files that rows name. They are checked before the run, and read when their row is sent.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { isInside, systemReason } from "../files.ts";
 import type { Message } from "../teacher/mod.ts";
 
 export interface RowImages {
-  /** Returns why an image cannot be sent; undefined if it can. */
+  /** Returns why an image cannot be sent; undefined if it can be sent. */
   problemOf(path: string): string | undefined;
   /**
-   * Returns the messages with data URLs in place of `paths`. Reads the files on each call, because
-   * the data URL of one image can take 28 MB of memory.
+   * Returns the messages with data URLs in place of `paths`. The files are read on each call,
+   * because the data URL of a single image can take 28 MB of memory.
    *
-   * @throws {TeacherError} If a file can no longer be read.
+   * @throws {TeacherError} if a file can no longer be read
    */
   inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
 }
@@ -35,7 +35,7 @@ export const NO_IMAGES: RowImages = withoutImages(
   "name the folder of the images (--images-root, imagesRoot)",
 );
 
-/** The error of a row that fails without a retry. */
+/** Returns an error that fails the row without a retry. */
 function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
   return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
     type: "bad_row",
@@ -48,7 +48,8 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
 const MAX_BYTES = 20 * 2 ** 20;
 const HEAD_BYTES = 16;
 
-/** Finds the media type of an image in its first bytes; undefined if teachers do not accept it. */
+/** Returns the media type of an image, which its first bytes show; undefined if teachers do not
+ * accept the image. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
@@ -57,12 +58,12 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
-/** @param root The folder of all images. Without it, every image is rejected. */
+/** @param root The folder that contains all images. Without a folder, every image is rejected. */
 export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
 
-/** Every image must be in the folder. Relative paths are resolved against the folder. */
+/** The folder that must contain every image. Relative paths are resolved against it. */
 class ImageFolder implements RowImages {
   readonly #root: string;
   #realRoot: string | undefined;
@@ -71,7 +72,7 @@ class ImageFolder implements RowImages {
     this.#root = root;
   }
 
-  /** Synchronous, because it takes only 20 µs. */
+  /** This function is synchronous because it takes only 20 µs. */
   problemOf(path: string): string | undefined {
     try {
       const realPath = this.#requireInside(Deno.realPathSync(this.#absolute(path)));
@@ -126,7 +127,7 @@ class ImageFolder implements RowImages {
   }
 }
 
-/** An error with a message for users. Other errors come from the system. */
+/** An error with a message for users. Any other error comes from the system. */
 class ImageProblem extends Error {}
 
 function withDataUrl(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
@@ -136,7 +137,7 @@ function withDataUrl(part: unknown, urls: ReadonlyMap<unknown, string>): unknown
 }
 
 function checkFile({ isFile, size }: Deno.FileInfo): void {
-  // Opening a pipe would block until something writes to it.
+  // Opening a pipe would block until a process writes to it.
   if (!isFile) throw new ImageProblem("it is not a regular file");
   if (size <= MAX_BYTES) return;
   const limit = formatBytes(MAX_BYTES, { binary: true });

@@ -13,15 +13,16 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import type { RowObject } from "./shape.ts";
 
 const PLACEHOLDER = "<image>";
-/** Fields that cannot be sent and must not be ignored: the prompt would mean something else. */
+/** Fields that cannot be sent. They must not be ignored, because the prompt would have another
+ * meaning without them. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which sends only the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
 
 type Part = Readonly<Record<string, unknown>>;
 
-/** Whether `withImages` must be called. A loop over the names of fields would take ten times as
- * long, for every row. */
+/** Whether `withImages` must be called. This runs for every row, and a loop over the names of
+ * fields would take ten times as long. */
 export function mayHoldMedia(row: RowObject, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
   if (images !== undefined || image !== undefined || videos !== undefined) return true;
@@ -32,8 +33,8 @@ export function mayHoldMedia(row: RowObject, messages: readonly Message[]): bool
   return false;
 }
 
-/** Puts images in place of `<image>` (LLaMA-Factory, LLaVA), of parts `{"type":"image"}` without
- * a source (TRL) or with one (Qwen, Anthropic), and of paths in `image_url`. */
+/** Puts images in place of `<image>` (LLaMA-Factory, LLaVA), of parts `{"type":"image"}` without a
+ * source (TRL) or with a source (Qwen, Anthropic), and of paths in `image_url`. */
 export function withImages(
   messages: Message[],
   row: RowObject,
@@ -42,7 +43,8 @@ export function withImages(
   const { templateFields } = reading;
   for (const name of REFUSED_FIELDS) {
     if (row[name] === undefined || templateFields.has(name) || !mayBeRecording(row[name])) continue;
-    // A template uses only the fields that it names; any other prompt may refer to the recording.
+    // A template uses only the fields that it names, but any other prompt may refer to the
+    // recording.
     if (reading.shape === "template") reading.leaveOut(name);
     else return new RowProblem(`"${name}" cannot be sent: only images can`, () => TEXT_ALONE);
   }
@@ -58,7 +60,7 @@ export function withImages(
 }
 
 class ImagePlacer {
-  /** The field of images. Without one, `<image>` is not a placeholder. */
+  /** The field with the images. If there is no such field, `<image>` is not a placeholder. */
   readonly #field: string | undefined;
   readonly #values: readonly unknown[];
   readonly #reading: Reading;
@@ -137,7 +139,7 @@ class ImagePlacer {
 
   #nextImage(): Part {
     const index = this.#placeholderCount++;
-    // Too few images: `placeIn` reports both counts.
+    // There are too few images. `placeIn` reports both counts.
     if (index >= this.#values.length) return {};
     return this.#image(this.#values[index], `${this.#field}[${index}]`);
   }
@@ -152,7 +154,7 @@ class ImagePlacer {
   }
 }
 
-/** Converts Anthropic's `source` of an image to a value for `addressOf`. */
+/** Converts the `source` of an Anthropic image to a value for `addressOf`. */
 function anthropicImage(source: unknown): unknown {
   if (!isObject(source)) return undefined;
   return source.type === "base64" ? { bytes: source.data } : source.url;
@@ -164,8 +166,8 @@ function imagesOf(name: string, value: unknown): readonly unknown[] | RowProblem
   return mustBe(name, "an image or a list of images", value);
 }
 
-/** Returns the `url` of an `image_url`: a URL unchanged, bytes as a data URL, or a path, which is
- * also added to `reading.files`. */
+/** Returns the `url` of an `image_url`. A URL is returned unchanged, and bytes are returned as a
+ * data URL. A path is also added to `reading.files`. */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
@@ -187,13 +189,13 @@ function addressOfText(text: string, place: string, reading: Reading): string | 
   return path;
 }
 
-/** `PATH_MAX` of Linux: a longer text is not a path. */
+/** Linux's `PATH_MAX`. A longer text cannot be a path. */
 const MAX_PATH_CHARS = 4_096;
-/** The beginnings of PNG, JPEG, GIF and WebP. */
+/** Matches the start of a PNG, JPEG, GIF or WebP image in base64. */
 const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
-/** The path of a `file:` URL, without the slash before a Windows drive letter; undefined if the
- * URL is invalid or names another machine. */
+/** Returns the path of a `file:` URL, without the slash before a Windows drive letter; undefined if
+ * the URL is invalid or names another machine. */
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
   try {
@@ -203,7 +205,7 @@ function pathOf(address: string): string | undefined {
   }
 }
 
-/** @param value Base64, or a list of numbers. */
+/** @param value The bytes as base64, or as a list of numbers. */
 function dataUrlOf(value: unknown, place: string): string | RowProblem {
   try {
     const bytes = typeof value === "string"
@@ -212,7 +214,7 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // A value without bytes gets the same message as bytes of another type.
+    // A value that cannot be decoded gets the same message as bytes of another type.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }
@@ -221,7 +223,7 @@ function mayHoldImages(value: unknown): boolean {
   return isSet(value) && !(typeof value === "string" && isBlank(value));
 }
 
-/** False for a flag, a number or an empty list. */
+/** Whether a value may contain a recording. False for a flag, a number or an empty list. */
 function mayBeRecording(value: unknown): boolean {
   if (typeof value === "string") return !isBlank(value);
   return Array.isArray(value) ? value.some(isSet) : isObject(value);
@@ -235,12 +237,13 @@ function isImagePart(part: Part): boolean {
   return part.type === "image" || pathIn(part) !== undefined;
 }
 
-/** Returns the path if a part has one in place of a URL. The API accepts only URLs. */
+/** Returns the path if a part contains a path where the API accepts only a URL. */
 function pathIn({ type, image_url: image }: Part): string | undefined {
   if (type !== "image_url") return undefined;
   const url = isObject(image) ? image.url : image;
   return typeof url === "string" && IMAGE_PATH.test(url) ? url : undefined;
 }
 
-/** A single letter before the colon is a Windows drive letter, not a scheme. */
+/** Matches paths of images. A single letter before a colon is a Windows drive letter, not a
+ * scheme. */
 const IMAGE_PATH = /^(?!\s*(?:[a-z][\w+.-]+:|\/\/))[^\n]{1,1000}\.(?:png|jpe?g|gif|webp)$/i;

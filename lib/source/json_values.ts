@@ -1,8 +1,8 @@
 /**
- * JSON values of rows: keeps numbers as they were written (`1.0`, `1e400`, integers of 19 digits),
- * makes the canonical text for a row's hash, and removes keys with null. Files made from Arrow
- * tables, such as those of Hugging Face, have every key of a column in every row, and servers
- * reject many nulls.
+ * Functions for the JSON values of rows: they keep numbers as they were written (`1.0`, `1e400`,
+ * integers of 19 digits), create the canonical text for a row's hash, and remove keys with null. In
+ * files created from Arrow tables, such as those of Hugging Face, every row has every key of a
+ * column, and servers reject many nulls.
  *
  * @module
  */
@@ -13,23 +13,24 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Whether there is a value: in files made from Arrow tables, null stands for a missing value. */
+/** Whether there is a value. In files created from Arrow tables, null stands for a missing
+ * value. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether a value is an empty list, which files made from tables may have in place of null. */
+/** Whether a value is an empty list, which may stand for null in files created from tables. */
 export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** Returns a field of an object; undefined if it is inherited, such as `constructor`. */
+/** Returns a field of an object; undefined if the field is inherited, such as `constructor`. */
 export function ownField(value: unknown, key: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Record<string, unknown>)[key];
 }
 
-/** Sets a field of any name: an assignment would use one named `__proto__` as the prototype. */
+/** Sets a field of any name. An assignment would set the prototype if the name is `__proto__`. */
 export function setField(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {
     value,
@@ -39,8 +40,8 @@ export function setField(object: object, name: string, value: unknown): void {
   });
 }
 
-/** Removes keys with null, at any level. Returns `value` itself if there are none. Keeps nulls in
- * arrays, and nulls of keys for which `keeps` returns true. */
+/** Removes keys with null at any level. Returns `value` itself if there are none. Nulls in arrays
+ * are kept, and so are nulls of keys for which `keeps` returns true. */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
   if (Array.isArray(value)) {
@@ -67,7 +68,8 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
-/** Removes nulls, except `content: null` in messages with calls, as OpenAI's API returns them. */
+/** Removes nulls, except `content: null` in messages with tool calls, which OpenAI's API
+ * returns. */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }
@@ -84,16 +86,17 @@ function keepsContent(holder: object, key: string): boolean {
 }
 
 /**
- * Like `JSON.parse`, but keeps numbers that JavaScript would write differently as `JSON.rawJSON`.
- * Takes 2.5 times as long if the text may have such numbers.
+ * Parses JSON like `JSON.parse`, but keeps numbers that JavaScript would write differently as
+ * `JSON.rawJSON`. Takes 2.5 times as long if the text may contain such numbers.
  *
- * @throws {SyntaxError} If the text is not JSON.
+ * @throws {SyntaxError} if the text is not JSON
  */
 export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/** Returns undefined for a text that is not JSON, or nested too deeply. */
+/** Parses JSON like `parseLossless`. Returns undefined if the text is not JSON or is nested too
+ * deeply. */
 // deno-lint-ignore no-explicit-any -- each caller checks the type
 export function parsedLossless(text: string): any {
   try {
@@ -103,9 +106,9 @@ export function parsedLossless(text: string): any {
   }
 }
 
-/** Matches numbers that JavaScript may write differently: with 16 or more digits, an exponent or
- * zeros at the end of a fraction, a negative zero, or less than a millionth. A match inside a
- * string only costs time. */
+/** Matches numbers that JavaScript may write differently: those with 16 or more digits, an exponent
+ * or zeros at the end of a fraction, a negative zero, or a value below a millionth. A match inside
+ * a string only costs time. */
 const MAY_DIFFER = /[\d.]{16}|\d[eE][+-]?\d|\.\d*0(?!\d)|-0(?![\d.])|\.0{6}/;
 
 function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {
@@ -121,12 +124,13 @@ export function isRawJson(value: unknown): value is RawJson {
 export const HOLDS_NUMBER = 1;
 export const HOLDS_NULL = 2;
 
-/** Whether there is a number at any level. If not, `parseLossless` makes no difference. */
+/** Whether the value contains a number at any level. If not, `parseLossless` makes no
+ * difference. */
 export function holdsNumber(value: unknown): boolean {
   return (contentFlags(value) & HOLDS_NUMBER) !== 0;
 }
 
-/** Looks for numbers and nulls at any level, in one pass. Returns bits such as `HOLDS_NULL`. */
+/** Looks for numbers and nulls at all levels in one pass. Returns bits such as `HOLDS_NULL`. */
 export function contentFlags(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
@@ -143,10 +147,10 @@ export function contentFlags(value: unknown): number {
 }
 
 /**
- * JSON without white space, with keys sorted by UTF-16 code units, strings escaped in one way, and
- * numbers as they were written (so `1` and `1.0` differ).
+ * Returns JSON without white space, with keys sorted by UTF-16 code units. Strings are always
+ * escaped in the same way, and numbers stay as they were written, so `1` and `1.0` differ.
  *
- * @param text The JSON text that `parsed` comes from, for its numbers.
+ * @param text The JSON text from which `parsed` was parsed. Its numbers are used.
  */
 export function canonicalJson(text: string, parsed: unknown): string {
   const value = holdsNumber(parsed) ? parseLossless(text) : parsed;
@@ -165,9 +169,11 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** The keys of the last row, in the row's order. Most rows have the same keys as the row before. */
+/** The keys of the last row, in the order of that row. Most rows have the same keys as the previous
+ * row. */
 let lastKeys: readonly string[] = [];
-/** `lastKeys`, sorted, each with the text before its value: a comma, the key and a colon. */
+/** The sorted `lastKeys`. `start` is the text before the value of each key: a comma, the key and a
+ * colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {

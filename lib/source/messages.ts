@@ -20,12 +20,13 @@ import {
 
 type Turn = Readonly<Record<string, unknown>>;
 
-/** The role of a turn whose text is one or more tool calls. */
+/** The role of a turn whose text consists of tool calls. */
 const CALLS = "calls";
 
-/** `human`, `gpt` and the like come from ShareGPT, `function_call` (answered by `observation`) from
- * LLaMA-Factory, `function_response` from Glaive, `tool_call` and `tool_response` from ms-swift,
- * `prompter` from OpenAssistant, `ipython` from Llama 3's template, and `model` from Gemini. */
+/** Roles by the names that datasets use. `human`, `gpt` and similar names come from ShareGPT,
+ * `function_call` (answered by `observation`) from LLaMA-Factory, `function_response` from Glaive,
+ * `tool_call` and `tool_response` from ms-swift, `prompter` from OpenAssistant, `ipython` from
+ * Llama 3's template, and `model` from Gemini. */
 const ROLES = new Map([
   ...["system", "developer", "user", "assistant", "tool"].map((role) => [role, role] as const),
   ...["human", "prompter"].map((role) => [role, "user"] as const),
@@ -39,8 +40,8 @@ const ROLES = new Map([
 ]);
 
 /**
- * Returns the messages before the trailing assistant turns, or all messages if `keepsPrefill`.
- * Turns that are messages already are not copied.
+ * Returns the messages before the trailing assistant turns, or all messages if `keepsPrefill` is
+ * set. Turns that already are messages are not copied.
  *
  * @param name The field with the conversation.
  */
@@ -53,7 +54,8 @@ export function conversationOf(
   const list = turnsIn(value, reading);
   if (list === undefined) return notTurnsProblem(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // A row that is an array of pairs is not a conversation but an entire dataset on one line.
+  // If the row itself is an array of pairs, it is not a conversation but an entire dataset on one
+  // line.
   const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
   const allTurns = holdsPairs
     ? list.flatMap(turnsOfPair)
@@ -74,7 +76,7 @@ export function conversationOf(
 }
 
 /** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), of the
- * JSON text of either (CSV files), or of a transcript; undefined for other values. */
+ * JSON text of a list or of columns (CSV files), or of a transcript; undefined for other values. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
@@ -84,8 +86,8 @@ function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
 
 const TRANSCRIPT_SHAPES: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
 
-/** Texts alternate between user and assistant in these fields (LIMA, UltraChat). In other
- * fields, a list of texts may be the user's turns alone (MT-Bench) or several prompts. */
+/** Matches fields in which texts alternate between user and assistant (LIMA, UltraChat). In other
+ * fields, a list of texts may consist of the user's turns only (MT-Bench) or of several prompts. */
 export const ALTERNATING_FIELDS = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
 
 function turnOfText(turn: unknown, index: number): unknown {
@@ -94,7 +96,7 @@ function turnOfText(turn: unknown, index: number): unknown {
     : turn;
 }
 
-/** Whether an object has only arrays of the same length, one of them `role` or `from`. */
+/** Whether an object contains only arrays of the same length, including `role` or `from`. */
 export function isColumns(value: unknown): value is Readonly<Record<string, unknown[]>> {
   if (!isObject(value)) return false;
   const columns = Object.values(value);
@@ -120,7 +122,7 @@ function notTurnsProblem(name: string, value: unknown): RowProblem {
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
 const ANSWERS = ["assistant", "gpt", "bot", "output", "response", "answer"];
 
-/** Whether an object has a question, usually with its answer (XTuner, ms-swift). */
+/** Whether an object contains a question, usually with its answer (XTuner, ms-swift). */
 function isPair(turn: unknown): turn is Turn {
   return isObject(turn) && turn.role === undefined && turn.from === undefined &&
     textIn(turn, QUESTIONS) !== undefined;
@@ -141,7 +143,7 @@ function textIn(turn: Turn, names: readonly string[]): string | undefined {
   return name === undefined ? undefined : turn[name] as string;
 }
 
-/** Whether a turn is a message that needs no conversion, as nearly all turns are. */
+/** Whether a turn is a message that needs no conversion. This is true of nearly all turns. */
 function isPlainMessage(turn: unknown): turn is { content: string } {
   if (!isObject(turn) || typeof turn.content !== "string") return false;
   const { role } = turn;
@@ -161,7 +163,8 @@ function convertedTurns(
     if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
-    // Consecutive turns of calls are parallel: they become one message, and their results follow.
+    // Consecutive turns of calls are parallel calls. They become one message, and their results
+    // follow.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message, reading);
     else messages.push(reading.isLog ? withTaggedCalls(message) : message);
     wasCall = role === CALLS;
@@ -181,7 +184,7 @@ function messageOf(
   if (role === CALLS) {
     const calls = callMessage(contentOf(turn), place);
     if (calls instanceof RowProblem || reading.readsCallsOnly) return calls;
-    // A turn of calls is not an API message, so only fields of API messages are copied.
+    // A turn of calls is not an API message, so only the fields of API messages are copied.
     return { ...messageFromTurn(turn, "assistant", place, reading), ...calls };
   }
   const isMessage = role === turn.role && contentName(turn) === "content" && !isSet(turn.from) &&
@@ -192,14 +195,14 @@ function messageOf(
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/** The fields of a message. Turns of conversation logs also have metadata. */
+/** The fields of a message that are sent. The turns of conversation logs also contain metadata. */
 const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
   "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
     .split(" "),
 );
 
-/** Gives role and text the API's names. If `dropsOtherFields`, leaves out fields that are not in
- * `MESSAGE_FIELDS` and records them in `reading`. */
+/** Converts a turn to a message with the API's names for role and text. If `dropsOtherFields` is
+ * set, fields that are not in `MESSAGE_FIELDS` are omitted and recorded in `reading`. */
 function messageFromTurn(
   turn: Turn,
   role: string,
@@ -219,7 +222,8 @@ function messageFromTurn(
   return message;
 }
 
-/** Puts a system message in front, unless `system` is undefined or the messages have one. */
+/** Puts a system message in front, unless `system` is undefined or there already is a system
+ * message. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
@@ -229,7 +233,7 @@ export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
 
-/** The role of a turn, from `role` or `from`. An unknown `role` is kept. */
+/** Returns the role of a turn, from `role` or `from`. A `role` that is not known is kept. */
 function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';
@@ -237,7 +241,7 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   }
   const { role } = turn;
   if (typeof role === "string" && role !== "") {
-    // OpenAI's API had the role "function", which needs a name, before it had tools.
+    // Before it had tools, OpenAI's API had the role "function", which requires a name.
     if (role === "function" && typeof turn.name === "string") return role;
     return ROLES.get(role) ?? ROLES.get(role.trim().toLowerCase()) ?? role;
   }
@@ -258,7 +262,7 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-/** The name of the field with a turn's text. `text` comes from OpenAssistant. */
+/** Returns the name of the field with a turn's text. OpenAssistant calls it `text`. */
 function contentName(turn: Turn): "content" | "value" | "text" {
   if (isSet(turn.content)) return "content";
   if (isSet(turn.value)) return "value";

@@ -1,5 +1,6 @@
 /**
- * Advice for a row without a prompt: guesses which field contains the prompt, or how to extract it.
+ * Advice for a row without a prompt: guesses which field contains the prompt, or how to extract the
+ * prompt.
  *
  * @module
  */
@@ -13,14 +14,13 @@ import { RowProblem } from "./parsed_row.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields that are read without a flag. A name that nearly equals one of these is probably a
- * typo. */
+/** Fields that are read without a flag. A name that is nearly one of these is probably a typo. */
 const DEFAULT_NAMES = ["messages", "prompt", "conversations", "question", "instruction"];
 
 /** A field with one of these names is suggested only if it contains more than one word. */
 const OFTEN_METADATA = ["source", "context", "body", "title"];
 
-/** Names that other datasets give to prompts, the least ambiguous first. */
+/** Names that other datasets use for prompts, starting with the least ambiguous. */
 const COMMON_NAMES = [
   "user_prompt",
   "prompt_text",
@@ -63,7 +63,7 @@ export function missingPrompt(row: Fields, promptField?: string): RowProblem {
   );
 }
 
-/** Advice for a `--prompt-field` that is a path, such as `meta.question`. */
+/** Returns advice if the value of `--prompt-field` is a path, such as `meta.question`. */
 function pathHint(row: Fields, promptField: string | undefined): string | undefined {
   const value = promptField?.split(".").reduce<unknown>(ownField, row);
   return typeof value === "string"
@@ -96,19 +96,19 @@ function fieldHint(row: Fields): string {
   return flag === "" ? header : `${flag}; ${header}`;
 }
 
-/** Whether a row is a message of a conversation, not a conversation. */
+/** Whether a row is a single message of a conversation. */
 function isMessage({ role, from, content, value }: Fields): boolean {
   const text = content ?? value;
   return typeof text === "string" &&
     /^(?:system|user|human|assistant|gpt)$/.test(`${role ?? from}`);
 }
 
-/** The command accepts a list of messages, and one message per line. */
+/** The command in this advice accepts a list of messages or one message per line. */
 const MESSAGE_HINT = "if the file is one conversation, make a row of it with " +
   "jq -sc '{messages: flatten(1)}'";
 
-/** Advice for an object that contains the rows: "" if no command extracts them, undefined for other
- * objects. */
+/** Returns advice for an object that contains the rows. Returns "" if no command extracts the rows,
+ * and undefined for other objects. */
 function rowsHint(row: Fields): string | undefined {
   const lists = objectLists(row);
   // Other lists, such as a list of columns, may come before the list of rows.
@@ -120,29 +120,32 @@ function rowsHint(row: Fields): string | undefined {
   }
   const rowLists = holdsPrompts ? withPrompts : lists;
   const { path, items: [first] } = rowLists[0];
-  // A row with a prompt under another name may have lists, too, such as `meta.entities`.
+  // A row with a prompt under another name may also contain lists, such as `meta.entities`.
   const mayBeRow = !isSmall || (!holdsPrompts && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
-  // Axolotl's `segments` (`[{"label","text"}]`) are parts of one text, answers included, not rows.
+  // Axolotl's `segments` (`[{"label","text"}]`) are not rows but parts of one text, including
+  // answers.
   if ("label" in first && "text" in first) return "";
   return extractionAdvice(rowLists);
 }
 
-/** Names all lists of rows, such as the splits of a dataset: the user may leave one out. */
+/** Returns advice that names all lists of rows, such as the splits of a dataset. The user may leave
+ * out some of them. */
 function extractionAdvice(lists: readonly { readonly path: readonly string[] }[]): string {
   const names = lists.map(({ path }) => `"${path.join(".")}"`).join(" and ");
   return `the rows are in ${names}: extract them with jq -c ${jqElements(lists)}`;
 }
 
-/** Whether a name looks like a value, as in a table without a header: a sentence, or at least
- * six words. The split is limited, because such a name may be as long as a document. */
+/** Whether a name looks like a value, as in a table without a header. It does if it is a sentence
+ * or has at least six words. The split is limited because such a name may be as long as a
+ * document. */
 function looksLikeValue(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
-/** Advice for messages in an object, a list of texts, a pair of translations, a MOSS dialogue, or a
- * single message of a tree. */
+/** Returns advice for messages in an object, a list of texts, a pair of translations, a MOSS
+ * dialogue, or a single message of a tree. */
 function nestedHint(row: Fields): string | undefined {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
@@ -172,7 +175,7 @@ const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
   'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
-/** Advice for a request of an API other than chat completions. */
+/** Returns advice for a request for an API other than chat completions. */
 function batchHint(
   { params, request, modelInput, contents, input, instructions }: Fields,
 ): string | undefined {
@@ -198,7 +201,8 @@ function batchHint(
   }
 }
 
-/** Advice for an object or a list in place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
+/** Returns advice for an object or a list in place of a prompt, as in OpenAssistant's trees,
+ * PRM800K and BFCL. */
 export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {
@@ -234,7 +238,7 @@ function mayBePrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
 }
 
-/** Whether a text has more than one word; true for other values. */
+/** Whether a text has more than one word. True for values that are not text. */
 function mayBeSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }

@@ -1,9 +1,9 @@
 /**
- * Turns the JSON text of a row into what can be sent: messages, parameters and a uid.
+ * Converts the JSON text of a row into what can be sent: messages, parameters and a uid.
  *
- * In: JSON text, the options for prompts, a folder of images. Out: a `ParsedRow`, or a `RowProblem`
- * that says what is wrong with the row; also what earlier versions sent. Never throws for a row,
- * and never calls the teacher.
+ * In: JSON text, the options for prompts, and a folder of images. Out: a `ParsedRow`, or a
+ * `RowProblem` that says what is wrong with the row, and also what earlier versions sent. Nothing
+ * here throws for a row or calls the teacher.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Parses the JSON text of a row and decides what is sent. On the hot path: runs for every row, in
- * both passes over a large input.
+ * Parses the JSON text of a row and decides what is sent. This is on the hot path: it runs for
+ * every row in both passes over a large input.
  *
  * @module
  */
@@ -44,18 +44,19 @@ export interface RowParserOptions {
   readonly system?: string;
   readonly template?: string;
   readonly promptField?: string;
-  /** Fields with the uid, tried before `uid`, `custom_id` and `id`. */
+  /** The fields that may contain the uid. They are tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
   /** Whether `uidField` is tried after `id`, as in an earlier version. @default false */
   readonly uidFieldLast?: boolean;
-  /** The run's parameters. Only `continue_final_message` is used. */
+  /** The parameters of the run. Only `continue_final_message` is used. */
   readonly runParams?: Params;
   /** Returns why the run's teachers cannot accept a valid row; undefined if they can. `params` are
-   * the row's own. */
+   * the row's own parameters. */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** Maximum depth of a row. Deeper results would exceed Python's default recursion limit in `json`. */
+/** Maximum depth of a row. Results of deeper rows would exceed Python's default recursion limit in
+ * `json`. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();
@@ -64,7 +65,7 @@ export class RowParser {
   readonly #promptOptions: PromptOptions;
   readonly #templateFields: ReadonlySet<string>;
   readonly #uidFields: readonly string[];
-  /** `continue_final_message` of the run; rows override it. */
+  /** The value of `continue_final_message` for the run. Rows may override it. */
   readonly #runKeepsPrefill: unknown;
   readonly #problemOf: RowParserOptions["problemOf"];
   readonly #usedFields = new Map<Shape, ReadonlySet<string>>();
@@ -82,7 +83,7 @@ export class RowParser {
   /**
    * Reads a row. Never throws.
    *
-   * @param knownUid The uid, if the caller knows it.
+   * @param knownUid The uid, if the caller already knows it.
    */
   parse(text: string, knownUid?: string): ParsedRow | RowProblem {
     const json = parseRowJson(text);
@@ -97,8 +98,8 @@ export class RowParser {
   }
 
   /**
-   * Returns what earlier versions sent for a row, the latest version first, except versions that
-   * could not read the row.
+   * Returns what earlier versions sent for a row, starting with the latest version. Versions that
+   * could not read the row are skipped.
    *
    * @param text The row's JSON object, as in a results line.
    * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
@@ -119,8 +120,8 @@ export class RowParser {
     ];
   }
 
-  /** Finds what this version or an earlier one sent for a row, by its `prompt_hash`; undefined
-   * if none of the row's possible `texts` gives that hash. */
+  /** Returns what this version or an earlier one sent for a row, given its `prompt_hash`. Returns
+   * undefined if none of the possible `texts` of the row has that hash. */
   requestWithHash(texts: readonly string[], promptHash: unknown): RowRequest | undefined {
     for (const text of texts) {
       const row = this.parse(text);
@@ -132,8 +133,8 @@ export class RowParser {
     return undefined;
   }
 
-  /** Adds to `names` the fields of a row that have a value, are not sent and are not read for a uid,
-   * up to `maxNames`. */
+  /** Adds to `names` the fields of a row that have a value but are not sent and not read for a uid.
+   * Adds names until there are `maxNames`. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
@@ -150,17 +151,18 @@ export class RowParser {
     }
   }
 
-  /** The fields that the messages contain in full, except for old answers at their end. */
+  /** Returns the fields that the messages contain in full, apart from old answers at their end. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#promptOptions);
-    // A template that names `a.b` has `a` among its fields, but sends only a part of it.
+    // A template that names `a.b` lists `a` among its fields, but sends only a part of `a`.
     const isPart = (name: string) => names.some((other) => other.startsWith(`${name}.`));
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** Makes the request of a row, with numbers as they were written and without keys with null.
+  /** Creates the request of a row, in which numbers stay as they were written and keys with null
+   * are removed.
    *
-   * @param readsCallsOnly As in `Reading`. */
+   * @param readsCallsOnly See `Reading`. */
   #requestOf(
     json: ParsedJson,
     text: string,
@@ -212,7 +214,7 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // V8 counts lines within the row; the message already names the line in the file.
+    // V8 counts lines within the row, but the message already names the line in the file.
     const reason = (error as Error).message.replace(/ \(line 1 column \d+\)$/, "");
     return new RowProblem(`not JSON: ${reason}`, () => notJsonHint(text));
   }
@@ -220,14 +222,14 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
     const problem = `must be an object or an array: ${currentValue(value)}`;
     return new RowProblem(problem, () => typeof value === "string" ? TEXTS_HINT : "");
   }
-  // A fixed limit, because the depth that fits the stack depends on the caller.
+  // The limit is fixed because the depth that fits on the stack depends on the caller.
   if (text.length > MAX_DEPTH && isTooDeep(value, MAX_DEPTH)) {
     return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }
   return value as ParsedJson;
 }
 
-/** The command accepts a list of texts, and one text per line. */
+/** The command in this advice accepts a list of texts or one text per line. */
 const TEXTS_HINT =
   "if the texts are prompts, make rows of them with jq -c '(.[]? // .) | {prompt: .}'";
 

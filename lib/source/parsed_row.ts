@@ -1,6 +1,6 @@
 /**
- * The result of reading a row: a row to send, with its uid and hashes, or a problem. Problems are
- * returned, not thrown, so that the other rows are still sent.
+ * The result of reading a row, which is either a row to send, with its uid and hashes, or a
+ * problem. Problems are returned instead of thrown, so that the other rows are still sent.
  *
  * @module
  */
@@ -17,7 +17,8 @@ const NO_HINT = () => "";
 export class RowProblem {
   /** What is wrong, in words that follow `file:line: `. */
   readonly problem: string;
-  /** What to do about all rows with this problem: often a flag to add; "" if there is no advice. */
+  /** Returns what to do about all rows with this problem, which often is a flag to add; "" if there
+   * is no advice. */
   readonly hint: () => string;
 
   constructor(problem: string, hint: () => string = NO_HINT) {
@@ -38,7 +39,8 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
 }
 
-/** Returns `current value is …` or `it is missing`. Shortens texts, because prompts are long. */
+/** Returns `current value is …` or `it is missing`. Long texts are shortened, because prompts are
+ * long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }
@@ -51,23 +53,24 @@ function describe(value: unknown): string {
   return `${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}…`;
 }
 
-/** The state of reading one row: how to read it, and what was found besides its messages. */
+/** The state of reading one row: how to read the row, and what was found in addition to its
+ * messages. */
 export class Reading {
   readonly shape: Shape;
   readonly text: string;
-  /** Whether a trailing assistant turn is sent, as the start of the answer. */
+  /** Whether a trailing assistant turn is sent as the start of the answer. */
   readonly keepsPrefill: boolean;
-  /** Fields that the run's template names: they are parts of the prompt. */
+  /** The fields that the run's template names. They are parts of the prompt. */
   readonly templateFields: ReadonlySet<string>;
-  /** Whether arguments with numbers became JSON text: the row must then be parsed again, to keep
-   * numbers as they were written. */
+  /** Whether arguments that contain numbers were converted to JSON text. If so, the row must be
+   * parsed again, so that the numbers stay as they were written. */
   hasNumber = false;
-  /** Whether turns with tool calls are reduced to the calls, as an earlier version did. */
+  /** Whether only the calls are kept of turns with tool calls, as in an earlier version. */
   readsCallsOnly = false;
-  /** Fields of this row that are not sent, although other rows of its shape send them; also
+  /** The fields of this row that are not sent although other rows of its shape send them. Includes
    * fields of turns, such as `messages[].id`. */
   unsent: Set<string> | undefined;
-  /** Paths of images, which are read when the row is sent. */
+  /** The paths of images, which are read when the row is sent. */
   files: string[] | undefined;
 
   constructor(
@@ -82,8 +85,8 @@ export class Reading {
     this.templateFields = templateFields;
   }
 
-  /** Whether the row is a recorded conversation (ShareGPT, LMSYS). Its turns may have metadata, so only
-   * their message fields are sent. */
+  /** Whether the row is a recorded conversation (ShareGPT, LMSYS). Its turns may contain metadata,
+   * so only their message fields are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }
@@ -99,7 +102,8 @@ export interface RowRequest {
   readonly params: Params | undefined;
 }
 
-/** 16 hex digits that later show whether the messages or parameters of a row were edited. */
+/** Returns 16 hex digits that later show whether the messages or parameters of a row were
+ * edited. */
 export function requestHash({ messages, params }: RowRequest): string {
   return xxHash64Hex(
     `${JSON.stringify(messages)}\n${params === undefined ? "" : JSON.stringify(params)}`,
@@ -119,22 +123,22 @@ export class ParsedRow {
   readonly shape: Shape;
   readonly messages: Message[];
   readonly params: Params | undefined;
-  /** The JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
+  /** The JSON object as in the input. A bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Fields of the row whose names Retort uses for its own fields in results. */
+  /** Fields of the row with names that Retort uses for its own fields in results. */
   readonly clashes: readonly string[];
-  /** Whether the uid is the first 32 hex digits of the SHA-256 of the row's canonical JSON, because
-   * no field has a uid. */
+  /** Whether the uid is derived, because no field contains one. It is then the first 32 hex digits
+   * of the SHA-256 of the row's canonical JSON. */
   readonly isUidDerived: boolean;
   readonly files: readonly string[];
-  /** Fields that are not sent, as in `Reading`. */
+  /** The fields that are not sent. See `Reading`. */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** The parsed row: an array if `text` wraps one. */
+  /** The parsed row. It is an array if `text` wraps an array. */
   readonly json: ParsedJson;
 
   /**
    * @param source The JSON text as in the input.
-   * @param uid The uid from a field; undefined if no field has one.
+   * @param uid The uid from a field; undefined if no field contains one.
    */
   constructor(
     json: ParsedJson,
@@ -172,12 +176,12 @@ export class ParsedRow {
     };
   }
 
-  /** Whether the row has the field, with a value other than null. */
+  /** Whether the row has the field with a value other than null. */
   has(field: string): boolean {
     return !Array.isArray(this.json) && isSet(ownField(this.json, field));
   }
 
-  /** Computed on each access: most rows need it once. */
+  /** The hash is computed on each access, because most rows need it only once. */
   get promptHash(): string {
     return requestHash(this);
   }
@@ -198,7 +202,8 @@ function clashesOf(row: object): readonly string[] {
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** The fields that may hold a uid, in this order. An earlier version tried `userFields` last. */
+/** Returns the fields that may contain a uid, in the order in which they are tried. An earlier
+ * version tried `userFields` last. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
   areLast = false,
@@ -206,8 +211,9 @@ export function uidFieldsOf(
   return areLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
-/** The uid in the first of `fields` that has a value other than null and "". A number becomes its
- * text in the row, so `1` and `"1"` are the same uid, but `1.0` is another. */
+/** Returns the uid in the first of `fields` that has a value other than null or "". A number is
+ * converted to the text that it has in the row, so `1` and `"1"` are the same uid, whereas `1.0` is
+ * another one. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,
@@ -227,8 +233,8 @@ const PLAIN_NAME = /^\w+$/;
 const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
-/** Finds a number without parsing the row a second time, if the quoted name occurs once and no
- * key can be spelled with escapes. */
+/** Finds a number without parsing the row again. This is possible only if the quoted name occurs
+ * once, and no key can be written with escapes. */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;
   const quoted = `"${field}"`;

@@ -1,7 +1,7 @@
 /**
- * Prompts that are a single text: a template such as `Translate {{text}}`, filled from a row's
- * fields, or the transcript of a conversation. An old answer at the end of a text must never be
- * sent.
+ * Prompts that consist of a single text: a template such as `Translate {{text}}`, filled from the
+ * fields of a row, or the transcript of a conversation. If the text ends with an old answer, that
+ * answer must never be sent.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { holdsNumber, isBlank, isSet, ownField, parseLossless } from "./json_val
 import { RowProblem } from "./parsed_row.ts";
 
 export interface Template {
-  /** Fields that the template names: for `a.b`, both `a` and `a.b`. */
+  /** The fields that the template names. For `a.b`, these are both `a` and `a.b`. */
   readonly fields: ReadonlySet<string>;
-  /** @param text The JSON text of `row`, for numbers as they were written. */
+  /** @param text The JSON text of `row`, which shows numbers as they were written. */
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
@@ -26,11 +26,11 @@ interface Slot {
 
 /**
  * Compiles a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an
- * object (a field named `a.b` takes precedence), `{{turns.0}}` for an element of an array. Strings
- * are inserted unchanged, other values as JSON. A row without the field, or with null, is a bad
- * row. A `}}` without `{{` is text, and so are single braces.
+ * object (a field named `a.b` takes precedence), and `{{turns.0}}` for an element of an array.
+ * Strings are inserted unchanged, and other values are inserted as JSON. A row that lacks the
+ * field, or has null there, is a bad row. Single braces, and a `}}` without `{{`, are plain text.
  *
- * @throws {RangeError} If the template names no field, or a `{{` is not closed.
+ * @throws {RangeError} if the template names no field, or a `{{` is not closed
  */
 export function compileTemplate(source: string): Template {
   const [start, ...pieces] = source.split("{{");
@@ -85,7 +85,7 @@ function valueAt(row: unknown, slot: Slot): unknown {
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
-/** The turns of `\n\nHuman: …\n\nAssistant: …` (HH-RLHF); undefined for other texts. */
+/** Returns the turns of `\n\nHuman: …\n\nAssistant: …` (HH-RLHF); undefined for other texts. */
 export function turnsOfTranscript(text: string): unknown[] | undefined {
   const [start, ...parts] = text.trimStart().split(SPEAKER);
   if (start !== "" || parts[0] !== "Human") return undefined;
@@ -102,8 +102,9 @@ const TURN_LABEL = /\n?<extra_id_1>(User|Assistant)\n/;
 
 const SYSTEM_LABEL = /^<extra_id_0>System\n/;
 
-/** The messages of a HelpSteer prompt up to the user's last turn; undefined for other texts. The
- * user's first turn has no mark. SteerLM begins with a system message or a mark instead. */
+/** Returns the messages of a HelpSteer prompt up to the user's last turn; undefined for other
+ * texts. The user's first turn has no mark. SteerLM prompts begin with a system message or a mark
+ * instead. */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
   const [first, ...parts] = text.split(TURN_LABEL);
@@ -118,8 +119,8 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
-/** Chat templates and other formats of conversations in one text. `answer` is the label before an
- * answer, `turn` a label before a later turn. */
+/** Chat templates and other formats that store a conversation in one text. `answer` is the label
+ * before an answer, and `turn` is a label before any later turn. */
 const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [
@@ -143,11 +144,13 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
 ];
 
 const FIRST_TOKEN = /^\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)\s*)?/;
-/** One search for all formats, because most prompts have none of them. */
+/** Matches the start of any format. One search replaces a search for each format, because most
+ * prompts have none of these formats. */
 const ANY_START = new RegExp(
   `${FIRST_TOKEN.source}(?:${FORMATS.map(([start]) => start.source.slice(1)).join("|")})`,
 );
-/** What may follow the last label if there is no answer: nothing, an end token, or `<think>`. */
+/** Matches what may follow the last label if there is no answer: nothing, an end token, or
+ * `<think>`. */
 const NO_ANSWER =
   /^(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?$/;
 
@@ -166,8 +169,8 @@ export function oldAnswerProblem(text: string, field: string): RowProblem | unde
   );
 }
 
-/** Finds the last label that begins an answer. Skips labels that are only mentioned, as in a prompt
- * about the format. */
+/** Returns the position of the last label that begins an answer. Skips labels that are only
+ * mentioned, as in a prompt about the format. */
 function lastLabel(text: string, label: string): number {
   let start = text.lastIndexOf(label);
   while (
@@ -179,10 +182,11 @@ function lastLabel(text: string, label: string): number {
   return start;
 }
 
-/** Labels that begin with a letter, and so may occur within a sentence. */
+/** Matches labels that begin with a letter, which may therefore occur within a sentence. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
-/** An opening quote, or a word that does not end a turn. */
+/** Matches an opening quote, or a word that does not end a turn. */
 const BEFORE_MENTION =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
-/** Enough for the longest word of `BEFORE_MENTION`, eight letters, and white space. */
+/** The number of characters before a label that are searched. This is enough for white space and
+ * the longest word of `BEFORE_MENTION`, which has eight letters. */
 const MAX_CHARS_BEFORE = 16;

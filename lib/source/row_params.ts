@@ -1,6 +1,6 @@
 /**
- * The parameters and tools that a row sets, and whether a row is itself a request body. A row with
- * columns that no request has is not a request body.
+ * Reads the parameters and tools that a row sets, and decides whether the row itself is a request
+ * body. A row with columns that no request has is not a request body.
  *
  * @module
  */
@@ -24,9 +24,9 @@ import { hasText, isEmptyCell } from "./tool_calls.ts";
  * together with `store`. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/** Returns the parameters of a raw request body; undefined if it has none; `false` if the row is
- * not a request body. Rows of LMSYS and WildChat have a `model` (the one that answered), but also
- * columns that no request has. */
+/** Returns the parameters of a raw request body. Returns undefined if it has no parameters, and
+ * `false` if the row is not a request body. Rows of LMSYS and WildChat contain a `model`, which is
+ * the model that answered, but also columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
   for (const name in row) {
@@ -47,15 +47,16 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
   return !ROW_FIELDS.has(name) && !isIgnored(name, row[name]);
 }
 
-/** Parameters that are ignored in rows: the run decides whether answers are streamed. */
+/** Parameters that are ignored in rows, because the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
-/** Whether a parameter with an effect is ignored. `false`, the default, has no effect. */
+/** Whether the parameter is ignored and would have an effect. `false`, the default, has no
+ * effect. */
 function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
 
-/** Paths of ignored parameters in the row, such as `body.stream`. */
+/** Returns the paths of ignored parameters in the row, such as `body.stream`. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const holder = shape === "openai-batch" ? "body" : "params";
   const params = row[holder];
@@ -75,9 +76,10 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-/** Returns the parameters of a row: in an OpenAI Batch row, `body` without the messages; in a raw
- * request body, all fields but the messages, ids and metadata without `store`; otherwise `params`
- * and `tools`. Members of `extra_body` are parameters, too. */
+/** Returns the parameters of a row. In an OpenAI Batch row, these are `body` without the messages.
+ * In a raw request body, these are all fields except the messages, the ids, and `metadata` if there
+ * is no `store`. In other rows, these are `params` and `tools`. Members of `extra_body` are
+ * parameters too. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;
@@ -93,7 +95,7 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
   return checkedParams({ ...params as object, ...isSet(tools) && { tools } }, "params");
 }
 
-/** @param holder The field with the parameters; "" for the row itself. */
+/** @param holder The field that contains the parameters; "" for the row itself. */
 function checkedParams(
   fields: Record<string, unknown>,
   holder: string,
@@ -103,7 +105,7 @@ function checkedParams(
   if (extra !== undefined && extra !== null && !isObject(extra)) {
     return mustBe(`${prefix}extra_body`, "an object", extra);
   }
-  // As in OpenAI's own client, `extra_body` overrides the rest.
+  // `extra_body` overrides the other fields, as in OpenAI's own client.
   const { stream: _stream, stream_options: _options, ...params } = { ...direct, ...extra };
   const secret = secretParam(params);
   if (secret !== undefined) {
@@ -120,7 +122,8 @@ function checkedParams(
   }
   const withTools = isSet(params.tools) ? withParsedTools(params, holder) : params;
   if (withTools instanceof RowProblem) return withTools;
-  // Files made from tables have every column in every row: null stands for an unset parameter.
+  // In files created from tables, every row has every column, and null stands for an unset
+  // parameter.
   const result = withoutNulls(withTools, (object) => object !== withTools);
   return Object.keys(result).length === 0 ? undefined : result;
 }
@@ -136,8 +139,8 @@ function withParsedTools(params: Record<string, unknown>, holder: string): Param
 const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
 
 /**
- * Reads a list of tools or bare functions (LLaMA-Factory), or its JSON text. Returns undefined for
- * an empty list or cell, because the API rejects an empty list.
+ * Reads a list of tools or of bare functions (LLaMA-Factory), or the JSON text of the list. Returns
+ * undefined for an empty list or cell, because the API rejects an empty list.
  */
 function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isEmptyCell(value)) return undefined;
@@ -154,7 +157,7 @@ function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProbl
   return converted;
 }
 
-/** JSON Schema's types, keyed by their names in Python. */
+/** The types of JSON Schema by their names in Python. */
 const JSON_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   str: "string",
   int: "integer",
@@ -166,8 +169,9 @@ const JSON_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   dict: "object",
 }));
 
-/** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
- * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","default":…}}`). */
+/** Converts `parameters` to a JSON schema. The sources are Anthropic's `input_schema`, BFCL's
+ * schemas with Python types, and the parameters of xLAM and APIGen
+ * (`{"x":{"type":"int, optional","default":…}}`). */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;

@@ -1,5 +1,5 @@
 /**
- * The shapes that a row may have, and which messages and fields of each are sent.
+ * The shapes that a row may have, and the messages and fields of each shape that are sent.
  *
  * @module
  */
@@ -21,11 +21,11 @@ import {
 export type Shape =
   /** The prompt comes from the run's template. */
   | "template"
-  /** The run names the field (`--prompt-field`): a prompt or messages. */
+  /** The run names the field with the prompt or the messages (`--prompt-field`). */
   | "prompt-field"
   /** `{"custom_id","method","url","body":{"messages",…}}`: OpenAI Batch. */
   | "openai-batch"
-  /** `{"messages":[…]}`, perhaps with the other fields of a request. */
+  /** `{"messages":[…]}`, possibly with other fields of a request. */
   | "messages"
   /** `{"prompt":[messages]}`: TRL. */
   | "prompt-messages"
@@ -46,17 +46,18 @@ export type Shape =
 
 export type ParsedJson = unknown[] | RowObject;
 
-/** Any row but a bare array of messages. */
+/** Any row except a bare array of messages. */
 export type RowObject = Readonly<Record<string, unknown>>;
 
 export interface PromptOptions {
-  /** Template for every row that is an object; overrides `promptField`. */
+  /** The template for every row that is an object. It overrides `promptField`. */
   readonly template?: Template;
   readonly promptField?: string;
   readonly system?: string;
 }
 
-/** Finds the shape of a row. For objects, the user's template or prompt field comes first. */
+/** Returns the shape of a row. For objects, the user's template or prompt field takes
+ * precedence. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -70,7 +71,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (isSet(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
   if (isSet(row.rejected) && holdsConversation(row.chosen)) return "chosen";
-  // No other field has a prompt, so the error must name the empty list.
+  // No other field contains a prompt, so the error must be about the empty list.
   if (isSet(row.messages)) return "messages";
   return isSet(row.conversations) ? "conversations" : missingPrompt(row, options.promptField);
 }
@@ -84,17 +85,19 @@ function holdsConversation(value: unknown): boolean {
     (typeof value === "string" && turnsOfTranscript(value) !== undefined);
 }
 
-/** `system_prompt` comes from OpenOrca. */
+/** The fields that may contain a system message. `system_prompt` comes from OpenOrca. */
 const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
 
-/** Whether a row has one of `SYSTEM_FIELDS`. A loop over them takes ten times as long. */
+/** Whether a row has one of `SYSTEM_FIELDS`. A loop over the fields would take ten times as
+ * long. */
 function hasSystem({ system, system_prompt: prompt, system_message: message }: RowObject): boolean {
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** Fields that are read for the messages: texts, images, and the method and URL of a batch. */
+/** Returns the fields that are read for the messages: texts, images, and the method and URL of a
+ * batch. */
 export function fieldsUsed(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];
@@ -130,7 +133,7 @@ export function messagesOf(
   options: PromptOptions,
   reading: Reading,
 ): Message[] | RowProblem {
-  // A bare array has no fields, but its messages may name images.
+  // A bare array has no fields, but its messages may contain images.
   const fields = row as RowObject;
   let messages = promptMessages(fields, options, reading);
   if (messages instanceof RowProblem) return messages;
@@ -208,8 +211,8 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem
   return conversationOf(body.messages, "body.messages", reading);
 }
 
-/** Instruction and input with an empty line between them, as in Stanford Alpaca's template
- * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. */
+/** Returns instruction and input with an empty line between them. This is the template of Stanford
+ * Alpaca (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. */
 function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { instruction } = row;
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
@@ -228,8 +231,9 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return hasInput ? input : "";
 }
 
-/** Puts the history before the prompt: pairs of question and answer (LLaMA-Factory), or messages. A
- * `history` that is not a list means something else, and is not sent. */
+/** Puts the history before the prompt. The history consists of pairs of question and answer
+ * (LLaMA-Factory) or of messages. A `history` that is not a list means something else, and is not
+ * sent. */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,
@@ -264,7 +268,7 @@ export function messagesOfPairs(pairs: readonly (readonly [string, string])[]): 
   ]);
 }
 
-/** Puts the row's system field in front, unless the messages have a system message. */
+/** Puts the row's system field in front, unless the messages contain a system message. */
 function withRowSystem(
   messages: Message[],
   row: RowObject,
@@ -286,8 +290,8 @@ function withRowSystem(
   return messages;
 }
 
-/** Whether the row is a request of OpenAI Batch. A field `body` alone may be anything, such as the
- * text of an article. */
+/** Whether the row is a request of OpenAI Batch. A `body` alone is not enough, because it may be
+ * anything, such as the text of an article. */
 export function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||

@@ -10,13 +10,14 @@ import { holdsNumber, isSet, parsedLossless, withoutNulls } from "./json_values.
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
-/** Matches reasoning before the calls of a turn, as `retort export` writes it. */
+/** Matches reasoning before the calls of a turn, in the form that `retort export` writes. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
 /**
  * Creates the message for a turn whose content consists of tool calls.
  *
- * @param content A call or an array of calls: parsed, or as JSON text, perhaps after reasoning.
+ * @param content A call or an array of calls, either parsed or as JSON text. Reasoning may precede
+ * the JSON text.
  */
 export function callMessage(content: unknown, place: string): Message | RowProblem {
   const text = typeof content === "string" ? content : "";
@@ -29,8 +30,8 @@ export function callMessage(content: unknown, place: string): Message | RowProbl
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Returns the call with its arguments as JSON text. Keeps nulls, unlike `textOfArguments`: here,
- * the model wrote them, and no table added them. */
+/** Returns the call with its arguments as JSON text. Nulls are kept, unlike in `textOfArguments`,
+ * because here the model wrote them and no table added them. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -41,8 +42,8 @@ const TAGGED_CALL = /<tool_call>(.*?)<\/tool_call>/gs;
 const TAGGED_RESULT = /<tool_response>(.*?)<\/tool_response>/gs;
 
 /** Moves calls from `<tool_call>` tags in the text of a message to `tool_calls`, and removes the
- * tags around results (Hermes datasets): several results of a message become a JSON array. Text
- * whose calls cannot be parsed is not changed. */
+ * tags around results (Hermes datasets). If a message contains several results, they become a JSON
+ * array. Text whose calls cannot be parsed is not changed. */
 export function withTaggedCalls(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || isSet(message.tool_calls)) return message;
@@ -61,8 +62,8 @@ export function withTaggedCalls(message: Message): Message {
   return { ...message, content: text || null, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Returns the text up to and including the last closing `tag`. In the text after it, a pattern would
- * search to the end from each opening tag: 20,000 of them took 5 s. */
+/** Returns the text up to and including the last closing `tag`. In the rest of the text, a pattern
+ * would search to the end from each opening tag. With 20,000 of these tags, that took 5 s. */
 function throughLast(tag: string, text: string): string {
   return text.slice(0, text.lastIndexOf(tag) + tag.length);
 }
@@ -70,7 +71,7 @@ function throughLast(tag: string, text: string): string {
 const PYTHON_LITERAL = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
 const CONSTANTS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 
-/** Converts a call to JSON from what Python's `str()` writes, as in Hermes datasets. */
+/** Converts a call that Python's `str()` wrote, as in Hermes datasets, to JSON. */
 function jsonOfPython(text: string): string {
   return text.replace(PYTHON_LITERAL, (literal, quoted) => {
     if (quoted === undefined) return CONSTANTS[literal] ?? literal;
@@ -86,8 +87,8 @@ export function addCalls(message: Message, next: Message, { readsCallsOnly }: Re
   }
 }
 
-/** Converts calls to the API's form, adds missing ids, and gives results the ids of their calls. New
- * ids have nine letters and digits, because Mistral accepts no others. */
+/** Converts calls to the API's form, adds missing ids, and gives results the ids of their calls.
+ * New ids have nine letters and digits, because Mistral accepts no other ids. */
 export function linkToolCalls(
   messages: readonly Message[],
   name: string,
@@ -125,7 +126,7 @@ export function linkToolCalls(
   return linked;
 }
 
-/** Advice for datasets whose calls are plain text, such as `[f(x=1)]` (ToolACE). */
+/** Returns advice for datasets in which calls are plain text, such as `[f(x=1)]` (ToolACE). */
 function plainCallsHint(name: string): string {
   return "if calls are plain text, send their results as user turns: " +
     `jq -c '.${name} |= map(if .from == "tool" or .from == "observation" then .from = "human" ` +
@@ -133,12 +134,13 @@ function plainCallsHint(name: string): string {
 }
 
 /**
- * Returns a result once for each call that it answers, with the id of the call; an empty array if it
- * has no id and no call is open. A result that names no call answers the first open call. If it is
- * the last result, it answers all open calls: each gets one element if the content is an array of as
- * many elements, and the entire content otherwise.
+ * Returns the messages for a result, one for each call that it answers, with the id of that call.
+ * Returns an empty array if the result has no id and no call is open. A result that names no call
+ * answers the first open call. If it is the last result, it answers all open calls: each call gets
+ * one element if the content is an array with as many elements as there are calls, and otherwise
+ * gets the entire content.
  *
- * @param openCalls Calls that have no result yet.
+ * @param openCalls The calls that have no result yet.
  * @param isLast Whether no other result follows.
  */
 function resultsOf(
@@ -162,8 +164,9 @@ function resultsOf(
   }));
 }
 
-/** Whether a text is an empty cell, including the forms that pandas writes. The text is trimmed,
- * because a pattern with white space takes 4 s for a text that begins with 80,000 spaces. */
+/** Whether a text is an empty cell, in any of the forms that pandas writes. The text is trimmed
+ * first, because a pattern that includes white space takes 4 s for a text that begins with 80,000
+ * spaces. */
 export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
@@ -171,8 +174,8 @@ export function isEmptyCell(text: string): boolean {
 /**
  * Reads the calls of a message.
  *
- * @param value Calls, perhaps as JSON text. An empty value has no calls. Neither does an object of
- * empty lists, which is what Hugging Face makes of an empty sequence.
+ * @param value The calls, possibly as JSON text. An empty value contains no calls, nor does an
+ * object of empty lists, which Hugging Face creates for an empty sequence.
  */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const list = typeof value !== "string"
@@ -181,7 +184,7 @@ function callsOf(value: unknown, place: string, reading: Reading) {
     ? null
     : parsedLossless(value.trim());
   if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
-  // The row fails, because without its calls a different prompt would be sent.
+  // The row fails, because a different prompt would be sent without its calls.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
   const calls: Record<string, unknown>[] = [];
   for (const [index, call] of list.entries()) {
@@ -191,8 +194,8 @@ function callsOf(value: unknown, place: string, reading: Reading) {
   return calls;
 }
 
-/** Converts a call to the API's form. Returns calls that have that form, or an unknown one,
- * unchanged. */
+/** Converts a call to the API's form. A call that already has that form, or an unknown form, is
+ * returned unchanged. */
 function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
@@ -209,7 +212,8 @@ function inApiForm(call: Record<string, unknown>, reading: Reading): Record<stri
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In files made from tables, every call also has the arguments of all other calls, as null.
+  // In files created from tables, every call also contains the arguments of all other calls, as
+  // null.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 

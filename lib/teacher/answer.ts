@@ -1,4 +1,4 @@
-/** Reads a chat completion. `stream.ts` reads messages and finish reasons with the same code.
+/** Reads a chat completion. `stream.ts` uses the same code for messages and finish reasons.
  * @module */
 
 import { changedError, type TeacherError } from "../errors.ts";
@@ -17,10 +17,11 @@ import { asObject, firstObject, type JsonObject, type JsonPath } from "./json.ts
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** Stands for the JSON text of an answer that was translated from another endpoint's format. */
+/** Passed instead of the JSON text of an answer that was translated from another endpoint's
+ * format. */
 export const NO_JSON_TEXT = "";
 
-/** @throws {TeacherError} If the body contains no completion, or reports an error. */
+/** @throws {TeacherError} if the body contains no completion or reports an error */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const origin = { status, redact: context.redact };
   const unwrappedBody = answerBody(text);
@@ -56,12 +57,12 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   }, context);
   if (error === undefined) return completion;
   const stated = statedError(error, origin, body);
-  // A partial answer beside an error may have been billed.
+  // A partial answer that comes with an error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether a body is a complete answer with its finish reason. An object without one may be the
- * first of several chunks. */
+/** Whether a body is a complete answer with its finish reason. An object without a finish reason
+ * may be the first of several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object ?? {};
   const answer = format?.answer?.(body) ?? body;
@@ -77,7 +78,8 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** Another API's answer is paid for, too, so the error carries its text as a partial answer. */
+/** Returns the error for a body without a choice. If the body is the answer of another API, that
+ * answer has to be paid for too, so the error carries its text as a partial answer. */
 function errorWithoutChoice(
   body: JsonObject,
   text: string,
@@ -91,9 +93,9 @@ function errorWithoutChoice(
   return other.content === "" ? error : changedError(error, { partial });
 }
 
-/** The message of a choice, or the delta of a stream's only chunk. Gemini omits the message if
- * reasoning has used up the token limit, so a missing message counts as empty if a finish reason
- * other than `stop` explains it. */
+/** Returns the message of a choice, or the delta of a stream's only chunk. Gemini omits the message
+ * if reasoning has used up the token limit, so a missing message counts as empty if a finish reason
+ * other than `stop` explains why it is missing. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
@@ -111,13 +113,13 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
   return kept;
 }
 
-/** The error in a choice or in the answer around it. Some servers send `error` with every
- * answer. Null, false, 0, 200, "", `{}`, words such as "none" or "ok", and objects that hold only
- * these mean no error. */
+/** Returns the error in a choice or in the answer around it. Some servers send `error` with every
+ * answer. Null, false, 0, 200, "", `{}`, words such as "none" or "ok", and objects that contain
+ * only such values mean that there is no error. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   if (isStated(answer.error)) return answer.error;
-  // Groq says here why it stopped a stream early.
+  // Groq states in this field why it stopped a stream early.
   const groqError = asObject(answer.x_groq)?.error;
   return isStated(groqError) ? groqError : undefined;
 }
@@ -131,19 +133,22 @@ function isStated(value: unknown, levels = 3): boolean {
   return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
 }
 
-/** Moonshot puts the usage into the choice of a stream, Groq into a field of its own. */
+/** Returns the usage. Moonshot puts the usage of a stream into the choice, and Groq puts it into a
+ * field of its own. */
 export function usageIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   return answer.usage ?? choice?.usage ?? asObject(answer.x_groq)?.usage;
 }
 
-/** Reads the finish reason of the choice, or else of the answer around it; "" without one. */
+/** Returns the finish reason of the choice, or else of the answer around it; "" if there is
+ * none. */
 export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string {
   return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
 
 /** Returns the finish reason of a stream after another chunk. The later reason counts, because some
- * servers put another word, or a number, into every chunk but the last. But `stop` does not replace
- * a more specific reason: gateways append it to the `length` of the server behind them. */
+ * servers put a different word or a number into every chunk except the last. However, `stop` does
+ * not replace a more specific reason: gateways append it after the `length` of the server behind
+ * them. */
 export function lastReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SPECIFIC_REASON.test(earlier)) ? earlier : later;
 }
@@ -151,19 +156,20 @@ export function lastReason(earlier: string, later: string): string {
 const SPECIFIC_REASON =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
-/** Reads the fields of OpenAI, Gemini (beside `finish_reason: null`), Anthropic, OpenRouter (the
- * provider's reason) and Ollama. Runs for each chunk of a stream: a loop over the names would take
- * ten times as long. */
+/** Reads the finish reason in the fields of OpenAI, Gemini (next to `finish_reason: null`),
+ * Anthropic, OpenRouter (the provider's reason) and Ollama. This runs for each chunk of a stream,
+ * and a loop over the names would take ten times as long. */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
   return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
     reasonOf(native_finish_reason) || reasonOf(done_reason) ||
-    // Only the server knows what a number means. As text, it is an unknown reason, which
+    // Only the server knows what a number means. As text, the number is an unknown reason, which
     // `acceptEndings: none` does not accept.
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** SGLang sends an object, `{"type": "stop", "matched": 2}`; others send `"null"` or `"none"`. */
+/** Returns a finish reason as text. SGLang sends an object, `{"type": "stop", "matched": 2}`, and
+ * other servers send `"null"` or `"none"`. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -172,24 +178,25 @@ function reasonOf(value: unknown): string {
 }
 
 export interface ContentTexts {
-  /** The text, with any reasoning between tags. */
+  /** The text, including any reasoning between tags. */
   readonly content: string;
   /** Reasoning from separate fields or parts. */
   readonly reasoning: string;
 }
 
-/** Part types: `thinking` (Mistral, Anthropic), `reasoning`, `reasoning_text`, `reasoning.text`,
- * `thought`, and `redacted_thinking`, which has no text. */
+/** Matches the types of parts with reasoning: `thinking` (Mistral, Anthropic), `reasoning`,
+ * `reasoning_text`, `reasoning.text`, `thought`, and `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
 /** Maximum depth of lists and fields in which text is searched. */
 const MAX_PART_LEVELS = 4;
 
-/** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts of
- * the content; such parts are ignored once the field has had text, because some servers send both.
- * Reasoning between tags stays in the content. */
+/** Reads one message, or all deltas of one stream. Reasoning may be in a separate field or in parts
+ * of the content. Once the field has contained text, parts with reasoning are ignored, because some
+ * servers send both. Reasoning between tags stays in the content. */
 export class MessageReader {
-  // A stream's last chunk may repeat, as parts of the content, the reasoning of earlier fields.
+  // Kept for the whole stream, because its last chunk may repeat the reasoning of earlier fields as
+  // parts of the content.
   #hasReasoningField = false;
 
   read(message: JsonObject): ContentTexts {
@@ -202,7 +209,8 @@ export class MessageReader {
     }
     const parts: unknown[] = Array.isArray(content) ? content : [content];
     if (parts.length > 0 && !parts.some(isPart)) {
-      // An answer that the server has parsed, as some do if it has a schema.
+      // Some servers parse an answer if it has a schema, so the content is the parsed answer
+      // itself.
       return { content: isTooDeep(content) ? "" : JSON.stringify(content), reasoning: field };
     }
     return {
@@ -222,23 +230,23 @@ export class MessageReader {
       textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
     if (field !== "") this.#hasReasoningField = true;
     if (this.#hasReasoningField) return field;
-    // These fields repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter,
-    // MiniMax. `thinking_blocks`, `provider_specific_fields`: LiteLLM.
+    // The following fields repeat one of the fields above or replace it. `reasoning_details`:
+    // OpenRouter, MiniMax. `thinking_blocks`, `provider_specific_fields`: LiteLLM.
     return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
       providerFieldOf(message.provider_specific_fields);
   }
 }
 
-/** The words with which the model refuses to answer; "" if it does not refuse. */
+/** Returns the words with which the model refuses to answer; "" if it does not refuse. */
 export function refusalOf({ refusal, content }: JsonObject): string {
   const field = asText(refusal);
   if (field !== "" || !Array.isArray(content)) return field;
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Whether the content of a message, or an element of its list, is a part: text, null, a list, or
- * an object that has the type of a part, or only members of parts. Any other object, or a list
- * without parts, is the answer itself, and may have members such as `reasoning`. */
+/** Whether the content of a message, or an element of its list, is a part. A part is text, null, a
+ * list, or an object that has the type of a part or only members of parts. Any other object, or a
+ * list without parts, is the answer itself, which may have members such as `reasoning`. */
 function isPart(content: unknown): boolean {
   if (typeof content === "string" || content === null || Array.isArray(content)) return true;
   if (!isObject(content)) return false;
@@ -251,8 +259,8 @@ function isPart(content: unknown): boolean {
 
 const PART_TYPE =
   /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|(?:^|_)tool_|^(?:reference|container_upload)$/;
-/** Members of parts whose type is missing or not text, most of them Gemini's. There, `thought` is
- * true or false. */
+/** Matches members of parts whose type is missing or is not text. Most of these parts are Gemini's,
+ * in which `thought` is true or false. */
 const PART_MEMBER =
   /^(?:type|text|annotations|cache_control|thought|thought(?:_s|S)ignature|functionCall|inlineData|fileData|executableCode|codeExecutionResult)$/;
 
@@ -265,16 +273,16 @@ function isReasoningPart(part: unknown): boolean {
   return REASONING_PART.test(asText(asObject(part)?.type));
 }
 
-/** Reads a part or a list of parts under the names that servers use; "" for encrypted parts,
- * which have only `data`. */
+/** Returns the text of a part or a list of parts, under the names that servers use. Returns "" for
+ * encrypted parts, which contain only `data`. */
 function textOf(part: unknown, levels = MAX_PART_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
   if (Array.isArray(part)) return part.map((element) => textOf(element, levels - 1)).join("");
   const { text, thinking, reasoning, summary, content, effort } = part as JsonObject;
-  // With `effort`, `summary` is a setting instead: `{"effort":"high","summary":"auto"}`.
+  // If there is an `effort`, `summary` is a setting instead: `{"effort":"high","summary":"auto"}`.
   const summaryText = effort === undefined ? summary : "";
-  // `text.value`: Azure's agents. Any other `value` may be a member of the answer itself.
+  // `text.value` comes from Azure's agents. Any other `value` may be a member of the answer itself.
   return asText(asObject(text)?.value) || textOf(text, levels - 1) ||
     textOf(thinking, levels - 1) ||
     textOf(reasoning, levels - 1) || textOf(summaryText, levels - 1) ||

@@ -1,5 +1,5 @@
-/** Finds the completion in the body of a 2xx response; otherwise says what the body is: an
- * error, a web page, an answer of another API. @module */
+/** Finds the completion in the body of a 2xx response. If there is none, determines what the body
+ * is: an error, a web page, or an answer of another API. @module */
 
 import { TeacherError } from "../errors.ts";
 import { leadingObject } from "../json.ts";
@@ -16,7 +16,7 @@ import { asObject, firstObject, type JsonObject, parseJson, textAt } from "./jso
 import type { Redact } from "./secrets.ts";
 
 export interface AnswerBody {
-  /** The completion, or the object that the server sent instead. */
+  /** The completion, or the object that the server sent instead of one. */
   readonly object: JsonObject;
   /** The JSON text of the object that contains `choices`, without the envelope around it. */
   readonly text: string;
@@ -33,10 +33,11 @@ export function answerBody(text: string): AnswerBody | undefined {
   return leading === undefined ? undefined : leadingAnswer(leading);
 }
 
-/** Unwraps a completion, or a chunk of one, from the object around it. Fields that only the outer
- * object has are kept. Known forms are `{"code":0,"data":{"choices":[…]}}` (corporate gateways),
- * `{"result":{…},"success":true}` (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope),
- * `{"statusCode":200,"body":"…"}` (AWS Lambda behind API Gateway). */
+/** Unwraps a completion, or a chunk of one, from the object around it. Fields of the outer object
+ * are kept unless the completion has the same field. Known forms are
+ * `{"code":0,"data":{"choices":[…]}}` (corporate gateways), `{"result":{…},"success":true}`
+ * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), and `{"statusCode":200,"body":"…"}` (AWS
+ * Lambda behind API Gateway). */
 export function unwrapped(body: AnswerBody): AnswerBody {
   const { object: envelope, text } = body;
   if ("choices" in envelope) return body;
@@ -61,8 +62,8 @@ function completionIn(
   return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
 }
 
-/** A completion may have null or no choices. A JSON answer or a quoted request may have other
- * `choices`. */
+/** Whether the object has the choices of a completion, which may be null or empty. A JSON answer or
+ * a quoted request may have a member `choices` of its own. */
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
@@ -71,8 +72,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** Reads the answer at the start of a body: gateways that fail late append an error to the answer,
- * and others repeat the answer. */
+/** Reads the answer at the start of a body. Gateways that fail late append an error to the answer,
+ * and other gateways repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
   const isAnswer = object !== undefined && "message" in (firstObject(object.choices) ?? {});
@@ -96,14 +97,14 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 }
 
 export interface OtherAnswer {
-  /** Names the API, and where the same server has its OpenAI-compatible API. */
+  /** Names the API, and says where the same server has its OpenAI-compatible API. */
   readonly message: string;
-  /** The text of the answer; "" if it is not read, as for `/responses`. */
+  /** The text of the answer. Empty if the answer is not read, as for `/responses`. */
   readonly content: string;
 }
 
-/** `place` is the path or URL of the OpenAI-compatible API. `textOf` returns the text or parts
- * of an answer or chunk; undefined if the object is not from this API. */
+/** An API that is not OpenAI-compatible. `place` is the path or URL of the server's API that is.
+ * `textOf` returns the text or parts of an answer or chunk; undefined for other APIs. */
 type OtherApi = readonly [name: string, place: string, textOf: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [
@@ -188,8 +189,8 @@ function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown
   return current;
 }
 
-/** What a 2xx response without a completion is: damaged, a web page, or from another kind of
- * server. */
+/** What a 2xx response without a completion is: damaged, a web page, or the response of another
+ * kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
 /** The 2xx response that an error is about. */
@@ -198,8 +199,8 @@ export interface Origin {
   readonly redact: Redact;
 }
 
-/** @param envelope The object around `error`. Its fields are read, too (TGI:
- * `"error_type": "overloaded"`). */
+/** Returns the error that a 2xx response states. Also reads the fields of `envelope`, the object
+ * around `error` (TGI: `"error_type": "overloaded"`). */
 export function statedError(error: unknown, origin: Origin, envelope?: JsonObject): TeacherError {
   return errorFrom({ ...envelope, error }, statedStatus(error), origin);
 }
@@ -213,13 +214,13 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
     ? asObject(parseJson(firstLine))
     : undefined;
   if (first !== undefined && !("choices" in first)) {
-    // The body is one JSON object per line.
+    // The body consists of JSON objects, one per line.
     return missingChoiceError(first, "choice", text, origin);
   }
   const isJson = /^[[{"]/.test(start);
   // Some gateways report errors in plain text.
   if (!isJson && start.length <= MAX_MESSAGE_CHARS) {
-    // LiteLLM answers `null` where its provider sends 422.
+    // LiteLLM answers `null` when its provider sends 422.
     const what = parseJson(start) === undefined ? "" : "The answer is not a JSON object: ";
     return errorFrom({ error: what + start.trimEnd() }, undefined, origin, true);
   }
@@ -228,16 +229,16 @@ export function notAnObjectError(text: string, origin: Origin): TeacherError {
   return brokenAnswerError(`The answer is ${problem}`, text, origin, code);
 }
 
-/** Matches messages with which gateways report success, and empty messages. */
+/** Matches the messages with which gateways report success, and empty messages. */
 const SAYS_SUCCESS = /^(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?$/i;
 
 export function statesProblem(body: JsonObject): boolean {
   return !SAYS_SUCCESS.test(errorMessage(body)?.trim() ?? "");
 }
 
-/** Makes the error of a response without a choice, or with a choice without a message: many servers
- * report errors like this. Unless the error has a status, it may be retried and does not count as a
- * rejection of the row.
+/** Returns the error of a response without a choice, or with a choice without a message. Many
+ * servers report errors in this form. Unless the error states a status, the row may be sent again
+ * and the error does not count as a rejection of the row.
  *
  * @param missing What the object lacks, in words that follow "no". */
 export function missingChoiceError(
@@ -258,7 +259,7 @@ export function brokenAnswerError(
   { status, redact }: Origin,
   code: BrokenCode = "broken_answer",
 ): TeacherError {
-  // Redacted before it is shortened: half a key would not be found.
+  // The text is redacted before it is shortened, because half of a key would not be found.
   const start = pageText(redact(text)).slice(0, MAX_QUOTED_CHARS);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
@@ -285,8 +286,8 @@ function errorFrom(
   });
 }
 
-/** The status, from 400 to 599, that an error states in its fields, as errors of OpenRouter and
- * MiniMax (`http_code`) do. */
+/** Returns the status, from 400 to 599, that an error states in one of its fields. OpenRouter and
+ * MiniMax (`http_code`), for example, state a status. */
 function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode, http_code: httpCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode, httpCode]) {

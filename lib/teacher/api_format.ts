@@ -1,13 +1,13 @@
 /** Writes request bodies in the format of an endpoint of the OpenAI API. Answers and events of
- * `/responses` are translated into chat completions, so that endings, reasoning and errors are
- * handled once. @module */
+ * `/responses` are translated into chat completions, so that finish reasons, reasoning and errors
+ * are handled in one place. @module */
 
 import { asObject, type JsonObject } from "./json.ts";
 import { promptText, RESPONSES } from "./responses_format.ts";
 import type { AskedSchema, Message, Params, TeacherRequest } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
-/** An endpoint by name: `/chat/completions`, `/completions` or `/responses`. */
+/** The name of an endpoint: `/chat/completions`, `/completions` or `/responses`. */
 export type EndpointName = "chat" | "completions" | "responses";
 
 export const ENDPOINTS: readonly EndpointName[] = ["chat", "completions", "responses"];
@@ -17,24 +17,25 @@ export type Addition = "stream_options" | "response_format" | "reasoning.summary
 
 export interface Additions {
   readonly stream: boolean;
-  /** The `response_format` of chat completions; undefined if no schema is requested, or the
-   * parameters set `response_format` or tools. */
+  /** The `response_format` of chat completions. Undefined if no schema is requested, or if the
+   * parameters contain `response_format` or tools. */
   readonly responseFormat: JsonObject | undefined;
-  /** Records that the field is added. Returns false if it must not be added, because the teacher
-   * has rejected it. */
+  /** Records that the field is added. Returns false if it must not be added because the teacher has
+   * rejected it. */
   readonly add: (field: Addition) => boolean;
 }
 
 export interface ApiFormat {
   readonly path: string;
-  /** The parameter that requests log probabilities, as written after `-p`. */
+  /** An example of the parameter that requests log probabilities, as written after `-p`. */
   readonly logprobsExample: string;
   prompt(messages: readonly Message[]): JsonObject;
-  /** The other fields of a request: the parameters in the endpoint's format, and additions. */
+  /** Returns the other fields of a request: the parameters in the endpoint's format, and
+   * additions. */
   params(params: Params, additions: Additions): Params;
-  /** As {@linkcode Teacher.problem}. @default every request can be sent */
+  /** See {@linkcode Teacher.problem}. @default every request can be sent */
   problem?(messages: readonly Message[], params: Params): string | undefined;
-  /** As {@linkcode Teacher.notices}. @default nothing */
+  /** See {@linkcode Teacher.notices}. @default nothing */
   notices?(params: Params): readonly string[];
   /** Translates an answer into a chat completion. @default answers are chat completions */
   answer?(body: JsonObject): JsonObject;
@@ -43,13 +44,13 @@ export interface ApiFormat {
 }
 
 export interface EventReader {
-  /** Whether the stream's final event was read; later events are ignored. */
+  /** Whether the stream's final event was read. Later events are ignored. */
   readonly done: boolean;
-  /** The chunk for an event; undefined if the event contains no part of the answer. */
+  /** Returns the chunk for an event; undefined if the event contains no part of the answer. */
   read(event: JsonObject): JsonObject | undefined;
 }
 
-/** As {@linkcode Teacher.problem}. */
+/** Returns why a request cannot be sent to the endpoint, as {@linkcode Teacher.problem} does. */
 export function endpointProblem(
   endpoint: EndpointName,
   messages: readonly Message[],
@@ -77,13 +78,13 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
   }
-  // Sent unchanged: whether null or a number is valid is for the teacher to decide.
+  // The value is sent unchanged, so that the teacher decides whether null or a number is valid.
   if (typeof options !== "object" || options === null) return { stream_options: options };
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** The endpoint for base models, which continue one text and know no roles. The choices of its
- * answers have a `text`, as in old chat servers. */
+/** The endpoint for base models, which continue a text and have no roles. The choices of its
+ * answers contain a `text`, as those of old chat servers do. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
@@ -121,7 +122,7 @@ function completionsParams(params: Params): Params {
   const { max_completion_tokens: limit, logprobs, top_logprobs: top, ...fields } = params;
   const result: Record<string, unknown> = { ...fields };
   if (limit !== undefined) result.max_tokens = fields.max_tokens ?? limit;
-  // `logprobs` of `/completions` is a number: how many alternatives to report per token.
+  // In `/completions`, `logprobs` is the number of alternatives to report for each token.
   if (logprobs === true) result.logprobs = top ?? 1;
   else if (logprobs !== undefined) result.logprobs = logprobs;
   return result;
@@ -133,7 +134,7 @@ export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
   responses: RESPONSES,
 };
 
-/** What requests with the same parameters share. */
+/** The parts of a request that depend only on its parameters. */
 export interface WrittenParams {
   readonly modelAsked: string | undefined;
   readonly tierAsked: string | undefined;
@@ -149,7 +150,7 @@ export class BodyWriter {
   readonly #options: Pick<ResolvedTeacherOptions, "model" | "stream">;
   readonly #format: ApiFormat;
   readonly #omittedFields = new Set<Addition>();
-  // Rows without parameters of their own share one object, so its text is written once.
+  // Rows without parameters of their own share one object, so its text is written only once.
   #written = new WeakMap<Params, WrittenParams>();
 
   constructor(options: ResolvedTeacherOptions) {
@@ -157,8 +158,8 @@ export class BodyWriter {
     this.#format = FORMATS[options.endpoint];
   }
 
-  /** Writes all but the prompt, once for each object of parameters. Numbers keep their original
-   * text. */
+  /** Writes everything except the prompt, once for each object of parameters. Numbers keep their
+   * original text. */
   params({ params, jsonSchema }: TeacherRequest): WrittenParams {
     let written = this.#written.get(params);
     if (written === undefined || written.schema !== jsonSchema) {
@@ -171,13 +172,13 @@ export class BodyWriter {
   body({ head, tail }: WrittenParams, messages: readonly Message[]): string {
     const prompt = this.#format.prompt(messages);
     let text = head;
-    // Written field by field: stringifying an object and slicing its text would copy every prompt
-    // again.
+    // The text is written field by field. Stringifying an object and slicing its text would copy
+    // every prompt again.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
     return text + tail;
   }
 
-  /** The fields of a request's body, for previews. */
+  /** Returns the fields of a request's body, for previews. */
   fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
     return {
       model: this.#modelAsked(params) ?? this.#options.model,
@@ -186,7 +187,7 @@ export class BodyWriter {
     };
   }
 
-  /** Omits a field from later requests. Returns false if it was omitted already. */
+  /** Omits a field from later requests. Returns false if the field was omitted already. */
   omit(field: Addition): boolean {
     if (this.#omittedFields.has(field)) return false;
     this.#omittedFields.add(field);
@@ -227,7 +228,7 @@ export class BodyWriter {
   }
 }
 
-/** Whether `response_format` may be added: many servers reject it together with tools. */
+/** Whether `response_format` may be added. Many servers reject it together with tools. */
 function mayAddFormat(params: Params): boolean {
   return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }

@@ -1,6 +1,6 @@
-/** One attempt: one POST, from its first byte to its result. One object is undici's handler and
- * holds the state, because `request()` of undici creates a `Readable` for each answer, which costs
- * more than all of this code. @module */
+/** One attempt, which is one POST from its first byte to its result. A single object is the handler
+ * for undici and holds the state. undici's `request()` would create a `Readable` for each answer,
+ * which costs more than all of this code. @module */
 
 import type { DispatchController, DispatchHandler } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
@@ -49,14 +49,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** The body of the request; "" once the socket has it, to free memory. */
+  /** The body of the request. Emptied once the socket has the body, to free memory. */
   #requestBody = "";
   #controller: DispatchController | undefined;
   #isSettled = false;
   #isReleased = false;
   #status = 0;
   #isAnswer = false;
-  /** When a response with rate-limit headers began; -1 without such headers. */
+  /** When a response with rate-limit headers began; -1 if there are no such headers. */
   #headAt = -1;
   #headers: HeaderFields = {};
   #stream: StreamReader | undefined;
@@ -64,7 +64,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #body = new IncomingBody(this);
   #connectionError: Error | undefined;
 
-  /** Acquires a connection, and sends nothing yet. `timeoutMs` is what the row has left. */
+  /** Acquires a connection, but sends nothing yet. `timeoutMs` is the row's remaining time. */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,
@@ -83,7 +83,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request. An idle connection is watched first, in case the server has closed it. */
+  /** Sends the request. First watches an idle connection, in case the server has closed it. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -111,7 +111,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (this.#isSettled) return;
     const stream = this.#stream;
     if (stream !== undefined) {
-      // The answer is no longer complete if the stream continued, or if another stream has shown
+      // The answer turns out to be incomplete if the stream continues, or if another stream shows
       // that this teacher ends streams only with `[DONE]`.
       if (!stream.isWhole) this.completeAt = -1;
       else if (this.completeAt < 0) this.completeAt = this.#shared.deadlines.now();
@@ -125,12 +125,12 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
     this.#requestBody = "";
-    // The attempt may have ended while the request waited for a connection.
+    // The attempt may have ended while the request was waiting for a connection.
     if (this.#isSettled) controller.abort(ENDED);
   }
 
   onResponseStart(_: DispatchController, status: number, headers: HeaderFields): void {
-    // 1xx responses, such as 103, precede the response.
+    // 1xx responses, such as 103, precede the actual response.
     if (status < 200) return;
     this.#connection.onHead(headers["keep-alive"]);
     this.#status = status;
@@ -150,7 +150,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (!this.#isSettled) this.#body.finish();
   }
 
-  /** undici calls this if the connection broke, and after `controller.abort()`. */
+  /** undici calls this if the connection breaks, and after `controller.abort()`. */
   onResponseError(_controller: DispatchController, error: Error): void {
     if (!this.#isSettled && !this.isConnected && this.#connection.wasOpenAtDispatch) {
       return this.#dispatchElsewhere();
@@ -172,7 +172,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     }
     if (stream.error !== undefined) this.abort(stream.error);
     else if (stream.done) {
-      // From now on, the response has two seconds to end (`DRAIN_MS`).
+      // The response now has two seconds to end (`DRAIN_MS`).
       this.completeAt = deadlines.now();
       this.#answer(this.#completionOf(stream));
     }
@@ -185,14 +185,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   onBodyEnd(error: Error | undefined = this.#connectionError): void {
     if (this.#isSettled) return;
     try {
-      // The status decides, even if the body of an error is incomplete.
+      // The status decides, even if the body of an error response is incomplete.
       if (this.#status >= 300) this.#fail(this.#statusError());
       else if (error === undefined) this.#finish();
       else this.#finishEarly(error);
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
       const areLines = mayBeLines && this.#body.readAsLines();
-      // Lines of a response that broke off become the partial answer of the failure.
+      // If the response broke off, its lines become the partial answer of the failure.
       if (areLines && error === undefined) this.onBodyEnd(undefined);
       else this.#fail(failure);
     }
@@ -205,7 +205,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 
-  /** No byte was handed to the closed socket, so this is still one request. */
+  /** Sends the request on another connection. The closed socket was given no byte of it. */
   #dispatchElsewhere(): void {
     const { connections, now } = this.#shared, closed = this.#connection;
     this.#connection = connections.acquire(now());
@@ -213,11 +213,11 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#dispatch();
   }
 
-  /** Settles an attempt whose response did not end, if its answer is complete; otherwise throws the
-   * reason. `error` is the connection's error, or the `TeacherError` of a deadline. */
+  /** Settles an attempt whose response did not end. Throws the reason if the answer is incomplete.
+   * `error` is the error of the connection, or the `TeacherError` of a deadline. */
   #finishEarly(error: Error): void {
     const stream = this.#stream, isDeadline = error instanceof TeacherError;
-    // A JSON object is complete with its last brace.
+    // A JSON object is complete once its last brace has arrived.
     if (stream === undefined && this.#body.holdsObject) this.#finish();
     // At a deadline, a stream with a finish reason counts as complete. After a broken connection,
     // it does not: a proxy may have truncated it, and some servers send the reason in every chunk.
@@ -244,8 +244,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#isSettled = true;
     this.#body.destroyDecoder();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
-    // The limits in the head are as old as the head: a JSON answer arrives with it, but a stream
-    // ends long after it.
+    // The limits in the head are as old as the head. A JSON answer arrives with the head, but a
+    // stream ends long after it.
     const now = this.#shared.now(), ageMs = this.#stream === undefined ? 0 : now - this.#headAt;
     const rateLimit = rateLimitOf(this.#headers, now, ageMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
@@ -280,7 +280,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   #endRequest(): void {
     if (this.#isReleased) return;
-    // Both make undici call `onResponseError()`, unless the request still waits in `watchTimers`.
+    // Both calls make undici call `onResponseError()`, unless the request is still in
+    // `watchTimers`.
     if (this.#controller === undefined) void this.#connection.close();
     else this.#controller.abort(ENDED);
     this.#release();
@@ -295,5 +296,5 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 }
 
-/** Created once: errors are expensive, and this one is never shown. */
+/** Created only once, because errors are expensive. This error is never shown. */
 const ENDED = new Error("The attempt was ended");

@@ -1,5 +1,5 @@
-/** Makes a completion from what a server sent: separates reasoning, and reads token counts and
- * the cost. @module */
+/** Creates a completion from what a server sent: separates reasoning from the answer, and reads
+ * token counts and the cost. @module */
 
 import { asAmount, asCount } from "../json.ts";
 import type { ApiFormat } from "./api_format.ts";
@@ -10,15 +10,15 @@ import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 
 export interface AnswerContext {
   readonly model: string;
-  /** The model that the parameters request; undefined if it is the teacher's. */
+  /** The model that the parameters request; undefined if they request none. */
   readonly modelAsked: string | undefined;
   /** The service tier that the parameters request. */
   readonly tierAsked?: string;
-  /** The fields of `--keep`. */
+  /** The names of the raw fields to keep (`--keep`). */
   readonly keep: readonly string[];
   /** Whether requests ask for streams. @default false */
   readonly isStreamed?: boolean;
-  /** The tags that the user named, in addition to the known ones. */
+  /** The tags around reasoning that the user specified, in addition to the known tags. */
   readonly thinkTags?: ThinkTags;
   /** Hides keys in messages that quote the server. */
   readonly redact: Redact;
@@ -28,7 +28,7 @@ export interface AnswerContext {
 
 /** An answer as the server sent it, streamed or not. Missing texts may be "". */
 export interface AnswerParts {
-  /** The text, with any reasoning between tags. */
+  /** The text, including any reasoning between tags. */
   readonly content: string;
   readonly reasoning?: string;
   readonly refusal?: string;
@@ -43,7 +43,7 @@ export interface AnswerParts {
   readonly ttftMs?: number;
 }
 
-/** Makes a completion. The words of a refusal become the response if there is no other text. */
+/** Creates a completion. If there is no other text, the words of a refusal become the response. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
   const { reasoning: field = "", refusal = "", finishReason = "", id = "" } = parts;
   const model = parts.model || context.model;
@@ -66,21 +66,23 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
   };
 }
 
-/** xAI states costs in ticks (`cost_in_usd_ticks`). */
+/** The unit in which xAI states costs (`cost_in_usd_ticks`). */
 const TICKS_PER_USD = 1e10;
 
 /**
- * Reads token counts and the cost. Null if no cost is stated and the completion tokens are unknown
- * or all counts are 0: some servers count nothing, and with counts of 0, the answer would be free
- * and no cost limit would be reached. With a cost but no completion tokens, all counts are 0, even
- * if the prompt was counted: otherwise, limits would take it for an answer of 0 tokens.
+ * Reads token counts and the cost. Returns null if no cost is stated and the completion tokens are
+ * unknown or all counts are 0. Some servers count nothing, and with counts of 0, the answer would
+ * be free and no cost limit would be reached. If a cost is stated but no completion tokens, all
+ * counts are 0, even if the prompt was counted. Otherwise, limits would take the answer for one of
+ * 0 tokens.
  *
- * @param model The model that answered: Gemini counts reasoning differently.
+ * @param model The model that answered. Gemini counts reasoning differently.
  */
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
-  // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
+  // `input_tokens` comes from mlx-vlm and from gateways to APIs with this name, `inputTokens` from
+  // Bedrock.
   const inputTokens = countIn(usage, "input_tokens", "inputTokens");
   const openaiPrompt = countOf(usage.prompt_tokens);
   const statedPrompt = openaiPrompt ?? inputTokens ?? countOf(usage.promptTokens);
@@ -100,7 +102,7 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     asObject(usage.input_tokens_details);
   const cacheReads = countIn(usage, "cache_read_input_tokens", "cacheReadInputTokens");
   const cacheWrites = countIn(usage, "cache_creation_input_tokens", "cacheWriteInputTokens");
-  // Anthropic and Bedrock do not count cached tokens as input. Gateways with OpenAI's names do.
+  // Anthropic and Bedrock do not count cached tokens as input. Gateways that use OpenAI's names do.
   const excludesCache = openaiPrompt === undefined && inputTokens !== undefined;
   const excludedTokens = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
   const reasoning = countOf(details?.reasoning_tokens) ?? countOf(usage.reasoning_tokens);
@@ -109,14 +111,15 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const counts = {
     promptTokens: promptTokens + excludedTokens,
-    // What the total leaves already includes uncounted reasoning.
+    // If the completion tokens are derived from the total, they already include uncounted
+    // reasoning.
     completionTokens: completionTokens + (statedCompletion === undefined ? 0 : uncounted),
     reasoningTokens: reasoning ?? uncounted,
     cachedTokens: countOf(promptDetails?.cached_tokens) ??
       countOf(usage.prompt_cache_hit_tokens) ?? countOf(usage.cached_tokens) ?? cacheReads ?? 0,
   };
   if (costUsd === undefined && counts.promptTokens + counts.completionTokens === 0) return null;
-  // Most answers have neither, and get the smaller object.
+  // Most answers have neither, and so get the smaller object.
   if (!cacheWriteTokens && costUsd === undefined) return counts;
   return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
 }
@@ -125,8 +128,8 @@ function restOf(total: number | undefined, part: number | undefined): number | u
   return total === undefined || part === undefined || total < part ? undefined : total - part;
 }
 
-/** Tokens of reasoning that only the total includes. Gemini bills them as completion tokens, even
- * behind gateways. */
+/** Returns the number of reasoning tokens that only the total includes. Gemini bills them as
+ * completion tokens, even behind gateways. */
 function uncountedReasoning(
   total: number | undefined,
   counted: number,
@@ -138,19 +141,19 @@ function uncountedReasoning(
   return isReasoning ? difference : 0;
 }
 
-/** The count under one of two names. The field with the first name may contain something else, such
- * as "". */
+/** Returns the count under one of two names. The first field may contain something other than a
+ * count, such as "". */
 function countIn(usage: JsonObject, name: string, otherName: string): number | undefined {
   return countOf(usage[name]) ?? countOf(usage[otherName]);
 }
 
-/** Some gateways send counts as text. */
+/** Reads a count, which some gateways send as text. */
 function countOf(value: unknown): number | undefined {
   const isText = typeof value === "string" && /^\d+$/.test(value);
   return asCount(isText ? Number(value) : value);
 }
 
-/** The cost in US dollars that OpenRouter, Perplexity, DeepInfra and xAI state. */
+/** Returns the cost in US dollars that OpenRouter, Perplexity, DeepInfra or xAI states. */
 function statedCost(usage: JsonObject): number | undefined {
   const { cost, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;
   const stated = asAmount(cost) ?? asAmount(asObject(cost)?.total_cost) ?? asAmount(estimated);
@@ -158,7 +161,7 @@ function statedCost(usage: JsonObject): number | undefined {
     const amount = asAmount(ticks);
     return amount === undefined ? undefined : amount / TICKS_PER_USD;
   }
-  // With the user's own upstream key, `cost` is only OpenRouter's fee.
+  // If the user has an upstream key of their own, `cost` contains only OpenRouter's fee.
   const upstream = asAmount(asObject(usage.cost_details)?.upstream_inference_cost);
   return usage.is_byok === true ? stated + (upstream ?? 0) : stated;
 }

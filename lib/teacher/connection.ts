@@ -1,5 +1,5 @@
-/** A connection to a teacher has one socket at a time. If the socket is closed, the next request
- * opens another. @module */
+/** A connection to a teacher. It has one socket at a time; if the socket is closed, the next
+ * request opens another one. @module */
 
 import {
   Client,
@@ -12,7 +12,7 @@ import {
 import type { Connections } from "./connections.ts";
 import { Buffer } from "node:buffer";
 
-/** undici's own type omits what a connector returns: the socket or, for a tunnel, a promise. */
+/** What a connector returns: the socket, or a promise for a tunnel. undici's own type omits it. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket {
@@ -22,10 +22,10 @@ interface Socket {
   emit(event: "readable"): boolean;
 }
 
-// After an HTTP/2 GOAWAY, undici resends requests that have no answer yet, which may be billed.
+// With HTTP/2, undici would resend unanswered requests after a GOAWAY. They may have been billed.
 export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
-/** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
+/** A close this soon after an answer is a reaction to it, because idle timeouts are longer. */
 export const MAX_REACTION_MS = 100;
 const CLIENT_OPTIONS = {
   ...NO_HTTP2,
@@ -33,13 +33,13 @@ const CLIENT_OPTIONS = {
   headersTimeout: 0,
   bodyTimeout: 0,
   pipelining: 1,
-  // Gateways with login cookies exceed undici's default of 16 KiB.
+  // The head may exceed undici's default of 16 KiB if a gateway sets login cookies.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // undici drops a connection this long before its announced timeout, `ReusePolicy` even earlier.
+  // undici drops a connection this long before its announced timeout, and `ReusePolicy` earlier.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
-/** Shared, because Node's streams format the stack of each new error, which takes 0.1 ms. */
+/** Shared because Node's streams format the stack of each new error, which takes 0.1 ms. */
 let closedError: Error | undefined;
 
 /** A connection that `Connections` lends to one attempt at a time. */
@@ -50,8 +50,8 @@ export class Connection {
   isDisposed = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another socket since. If the request then fails before it was started, undici wrote none
-   * of its bytes, so it may be sent on another connection. */
+   * needed another socket since then. If such a request fails before it was started, undici has
+   * written none of its bytes, so the request may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;
@@ -72,11 +72,11 @@ export class Connection {
       ...NO_HTTP2,
       uri: proxy,
       connectTimeout: connectTimeoutMs,
-      // A proxy of the same company has its certificate from the same authority; the client
-      // certificate is for the teacher only.
+      // A proxy of the user's company has a certificate from the same authority. The client
+      // certificate is only for the teacher.
       proxyTls: { ...NO_HTTP2, ca: tls?.ca },
       requestTls: { ...NO_HTTP2, ...tls },
-      // The client that carries the teacher's requests, to the proxy or through its tunnel.
+      // This client carries the teacher's requests, either to the proxy or through its tunnel.
       factory: (target: string | URL, options: { connect?: Connect }) =>
         this.#client(target, options.connect!),
     });
@@ -86,7 +86,7 @@ export class Connection {
     return this.#responses >= this.#maxResponses;
   }
 
-  /** Milliseconds to wait for a close by the server before a request is sent. */
+  /** Returns how long to watch for a close by the server before a request, in milliseconds. */
   watchMs(): number {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#acquiredAt - this.idleSince) : 0;
   }
@@ -101,7 +101,7 @@ export class Connection {
   }
 
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
-    // Another connection may have shown meanwhile that the server closes sockets after each
+    // Another connection may have shown in the meantime that the server closes sockets after each
     // response.
     if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isSingleUse) this.closeSocket();
     this.wasOpenAtDispatch = this.isOpen;
@@ -114,7 +114,7 @@ export class Connection {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
     const allowed = this.#shared.reuse.readKeepAlive(String(keepAlive));
-    // Some servers count down to 0, others repeat a number.
+    // Some servers count down to 0, and others always send the same number.
     this.#maxResponses = Math.min(this.#maxResponses, this.#responses + allowed);
   }
 
@@ -123,8 +123,8 @@ export class Connection {
     if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** Returns an `OddHead`, and filters heads from now on, if `HeadFilter` can repair the head that
-   * undici rejected. Returns other errors unchanged. */
+  /** If undici rejected a head that `HeadFilter` can repair, returns an `OddHead` and filters heads
+   * from now on. Returns any other error unchanged. */
   interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
@@ -138,7 +138,7 @@ export class Connection {
     }
   }
 
-  /** Closes the socket: the next request opens another one. */
+  /** Closes the socket. The next request opens another one. */
   closeSocket(): void {
     this.isOpen = false;
     this.#socket?.destroy();
@@ -157,19 +157,19 @@ export class Connection {
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,
       connect: (options, callback) => {
-        // undici only needs a new socket once the previous one is closed.
+        // undici needs a new socket only after the previous one was closed.
         this.wasOpenAtDispatch = false;
         const connecting = connect(options, (...[error, socket]) => {
           if (error) return callback(error, null);
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // `close` must be able to destroy the socket while it connects. A tunnel has no socket
-        // before the proxy opens it.
+        // `close` must be able to destroy the socket while it is connecting. A tunnel has no socket
+        // until the proxy has opened it.
         if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });
-    // With this code, undici itself closed the socket.
+    // This code means that undici itself closed the socket.
     client.on("disconnect", (_origin, _clients, { code }) => this.#closed(code !== "UND_ERR_INFO"));
     return client;
   }
@@ -201,24 +201,24 @@ export class Connection {
   }
 }
 
-/** Lets undici read what arrived before a reset. Sockets announce bytes one turn of the
- * event loop after they arrive, and Deno may have polled the reset by then. Deno then destroys the
- * socket, and a complete answer would be lost and paid for again. */
+/** Lets undici read what arrived before a reset. Sockets announce bytes one turn of the event loop
+ * after they arrive, and Deno may have polled the reset by then. In that case, Deno destroys the
+ * socket, and a complete answer would be lost and have to be paid for again. */
 function readBeforeReset(socket: Socket): void {
   const destroy = socket.destroy.bind(socket);
   socket.destroy = (error?: Error & { syscall?: string }) => {
-    // undici destroys sockets too, with its own errors and while it reads.
+    // undici also destroys sockets, but with its own errors and while it is reading.
     if (error?.syscall === "read" && socket.readableLength > 0) socket.emit("readable");
     return destroy(error);
   };
 }
 
-/** undici rejected a head that {@linkcode HeadFilter} repairs from now on. The message says what is
- * odd, in words that follow "sent". */
+/** The error for a head that undici rejected and that {@linkcode HeadFilter} repairs from now on.
+ * The message describes what is odd, in words that follow "sent". */
 export class OddHead extends Error {}
 
-/** Returns what is odd about a head; undefined if {@linkcode HeadFilter} cannot repair it. With
- * `hasHead`, undici has read the head, so a rejected line belongs to a chunked body. */
+/** Describes what is odd about a head; undefined if {@linkcode HeadFilter} cannot repair it. If
+ * `hasHead` is set, undici has read the head, so the rejected line belongs to a chunked body. */
 function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
     return 'an unrequested "100 Continue"';
@@ -231,21 +231,22 @@ function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   return isLine ? "lines that end in LF alone" : undefined;
 }
 
-/** Repairs heads that undici rejects although other clients read them: an unrequested
- * `100 Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
- * (8.6), or in a chunked response (RFC 9112, 6.3); and lines that end in LF alone (2.2). */
+/** Repairs heads that undici rejects although other clients accept them: an unrequested
+ * `100 Continue`, which clients must skip (RFC 9110, 15.2); a `Content-Length` stated twice with
+ * the same value (8.6), or in a chunked response (RFC 9112, 6.3); and lines that end in LF alone
+ * (2.2). */
 class HeadFilter {
   readonly #read: Socket["read"];
   #isHeadDue = true;
   #buffered: Buffer = Buffer.alloc(0);
 
-  /** Replaces the socket's `read`. Heads longer than `MAX_HEAD_BYTES` are not changed. */
+  /** Replaces the socket's `read`. Heads longer than `MAX_HEAD_BYTES` are left unchanged. */
   constructor(socket: Socket) {
     this.#read = socket.read.bind(socket);
     socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
   }
 
-  /** Call it when the next bytes begin a response. */
+  /** To be called when the next bytes begin a response. */
   expectHead(): void {
     this.#isHeadDue = true;
   }
@@ -283,8 +284,8 @@ class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Ends lines in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Different
- * lengths stay, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends each line in CR LF, and keeps one `Content-Length`, or none if the body is chunked. Keeps
+ * different lengths, so that undici rejects the head, because the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

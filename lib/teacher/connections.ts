@@ -1,5 +1,5 @@
-/** The connections to one teacher. A request takes a free connection from a stack; undici's `Pool`
- * would search all of them. The engine's concurrency limits their number. @module */
+/** The connections to one teacher. A request takes a free connection from a stack, whereas undici's
+ * `Pool` would search them all. The engine's concurrency limits their number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, MAX_REACTION_MS, NO_HTTP2 } from "./connection.ts";
@@ -16,13 +16,13 @@ export interface ConnectionsOptions {
   readonly now?: () => number;
 }
 
-/** Maximum number of used-up connections that wait for a close by the server: the side that
- * closes first has the port in TIME_WAIT for a minute. */
+/** Maximum number of used-up connections that wait for a close by the server. The side that closes
+ * first has the port in TIME_WAIT for a minute. */
 const MAX_USED_UP = 256;
 
 export class Connections {
   readonly options: ConnectionsOptions;
-  // All connections use one connector, to share its cache of TLS sessions.
+  // All connections use the same connector, and so share its cache of TLS sessions.
   readonly connect: Connect;
   readonly now: () => number;
   readonly watchTimers = new WatchTimers();
@@ -30,12 +30,12 @@ export class Connections {
   /** Whether a `HeadFilter` repairs response heads, because undici has rejected one. */
   filtersHeads = false;
   readonly #all = new Set<Connection>();
-  /** Free connections that were open when they were released. The last is acquired first. */
+  /** Free connections that were open when they were released. The latest is acquired first. */
   readonly #free: Connection[] = [];
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
   readonly #usedUp = new Set<Connection>();
-  /** The used-up connection that shows whether the server still closes after a response. */
+  /** A used-up connection that shows whether the server still closes connections after use. */
   #watched: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -43,7 +43,7 @@ export class Connections {
     const { tls, connect, now } = options;
     this.options = options;
     this.now = now ?? (() => performance.now());
-    // `Deadlines` enforces the timeout: undici's timer would outlive the last connection.
+    // `Deadlines` enforces the timeout, because undici's timer would outlive the last connection.
     this.connect = connect ??
       buildConnector({ ...NO_HTTP2, ...tls, timeout: 0 }) as unknown as Connect;
   }
@@ -81,7 +81,7 @@ export class Connections {
     clearTimeout(this.#timer);
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
-    // Attempts that watch their connections stop waiting, and fail on the closed connections.
+    // Attempts that watch their connections stop waiting. They fail on the closed connections.
     this.watchTimers.end();
     await Promise.all(ending);
   }
@@ -110,7 +110,8 @@ export class Connections {
     else this.#scheduleHangUp();
   }
 
-  /** llama.cpp's server has a fixed number of threads, and an open connection occupies a thread. */
+  /** Closes used-up connections soon, because an open connection occupies a thread of llama.cpp's
+   * server, which has a fixed number of threads. */
   #scheduleHangUp(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -134,63 +135,62 @@ export class Connections {
   }
 }
 
-/** Reuse ends after this many closes that are reactions to answers. */
+/** The number of closes in reaction to answers after which connections are no longer reused. */
 const CLOSES_TO_STOP = 3;
-/** Each answer on a reused connection takes this much from the number of closes, so that reuse ends
- * if a close follows more than one in 32 answers. */
+/** Each answer on a reused connection reduces the number of closes by this, so that reuse ends if
+ * more than one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** While connections are not reused, one used connection is watched this long for a close by the
- * server. */
+/** While connections are not reused, one of the used connections is watched for this long, in case
+ * the server does not close it. */
 const WATCH_AFTER_USE_MS = 500;
-/** Reuse begins again after the server has left this many connections in a row open: the earlier
- * closes were due to a restart. */
+/** Reuse begins again after the server has left this number of connections in a row open. The
+ * earlier closes were then due to a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** How long the first connection is watched before its reuse: nearly every close arrives by then.
- * Other connections wait for the end of this trial, or for `MAX_REACTION_MS`. */
+/** The time for which the first connection is watched before its reuse, within which nearly every
+ * close arrives. Other connections wait for the result of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial takes place only if it begins within this many attempts at a teacher. */
+/** The trial takes place only within this number of attempts at a teacher. */
 const TRIAL_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used. undici waits for one turn of the event
- * loop, but Deno polls sockets only at every 61st turn or when idle. */
+/** The time for which an idle connection is watched before it is used. undici waits for one turn of
+ * the event loop, but Deno polls sockets only every 61st turn or when it is idle. */
 const IDLE_WATCH_MS = 5;
 /** Connections are used until this long before their announced timeout, but at least for half of
- * it: requests need time to arrive. */
+ * the timeout. Requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
-/** Decides which connections are reused. Servers state limits (`Keep-Alive: timeout=5, max=100`),
- * but some close earlier: llama.cpp's does after each streamed answer. A request that crosses such
- * a close is lost, and the server may have read it. So the actual closes are counted, too. */
+/** Decides which connections are reused. Servers announce limits, as in `Keep-Alive: timeout=5`,
+ * but some close connections earlier: llama.cpp's does so after each streamed answer. A request
+ * sent at the same time is lost, and the server may have read it. So closes are counted too. */
 export class ReusePolicy {
   readonly #onDecided: () => void;
-  /** The number of closes that were reactions to answers, reduced by `REUSE_WEIGHT` with each
-   * reuse. */
+  /** The number of closes in reaction to answers, reduced by `REUSE_WEIGHT` for each reuse. */
   #closes = 0;
-  /** Connections in a row that the server left open while none was reused. */
+  /** Connections in a row that the server left open while connections were not reused. */
   #leftOpen = 0;
   isSingleUse = false;
-  /** Whether the server keeps connections open: none needs to be watched right after use. */
+  /** Whether the server is known to keep connections open, so that new ones need no watching. */
   #isProven = false;
   #hadTrial = false;
   attempts = 0;
-  /** The longest idle time that the server's `Keep-Alive` field allows. */
+  /** The longest idle time that the server's `Keep-Alive` header allows. */
   #announcedMs = Infinity;
-  /** The longest idle time that the server's closes suggest. */
+  /** The longest idle time that seems safe, given when the server has closed connections. */
   #observedMs = Infinity;
-  // The last `Keep-Alive` field, and the requests that it allows.
+  // The last `Keep-Alive` header, and the number of requests that it allows.
   #keepAlive = "";
   #maxRequests = Infinity;
 
-  /** @param onDecided Called once it is known whether connections are reused: watching can end. */
+  /** @param onDecided Called once it is known whether connections are reused. Watching can end. */
   constructor(onDecided: () => void = () => {}) {
     this.#onDecided = onDecided;
   }
 
-  /** The longest idle time after which a connection is reused; -1 for never. */
+  /** The longest idle time after which a connection is reused; -1 if none is reused. */
   get maxIdleMs(): number {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** Milliseconds to watch a connection before it is used: if it is closed, the request is lost. */
+  /** Returns how long to watch a connection before a request, which a close would lose. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
@@ -199,7 +199,7 @@ export class ReusePolicy {
     return Math.max(0, (isTrial ? TRIAL_WATCH_MS : MAX_REACTION_MS) - idleMs);
   }
 
-  /** Called when a connection has carried another answer after its first. */
+  /** Called when a connection has carried a second or later answer. */
   onReused(): void {
     if (!this.#isProven) {
       this.#isProven = true;
@@ -212,7 +212,7 @@ export class ReusePolicy {
   onClosed(idleMs: number): void {
     this.#leftOpen = 0;
     if (idleMs > MAX_REACTION_MS) {
-      // An unannounced idle timeout, or a restart.
+      // The server has an idle timeout that it did not announce, or it was restarted.
       this.#observedMs = Math.min(this.#observedMs, Math.max(MAX_REACTION_MS, idleMs / 2));
     } else if (++this.#closes >= CLOSES_TO_STOP && !this.isSingleUse) {
       this.isSingleUse = true;
@@ -220,7 +220,7 @@ export class ReusePolicy {
     }
   }
 
-  /** Called when a connection was still open `WATCH_AFTER_USE_MS` after its only use. */
+  /** Called when a connection is still open `WATCH_AFTER_USE_MS` after its only use. */
   onLeftOpen(): void {
     if (!this.isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
     this.isSingleUse = false;
@@ -228,7 +228,7 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Records the idle time. Returns how many requests are allowed, including the current one. */
+  /** Records the allowed idle time. Returns how many requests are allowed, including this one. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;
@@ -245,10 +245,10 @@ function numberAfter(name: string, text: string): number {
   return Number(digits ?? Infinity);
 }
 
-/** Requests that begin to watch within this time share a timer: after the event loop was
- * blocked, hundreds may begin at once. */
+/** Requests that begin to watch within this time share a timer. After the event loop was blocked,
+ * hundreds of them may begin at once. */
 const GROUP_MS = 1;
-/** A timer this late means that the event loop was blocked and has not polled the sockets since. */
+/** A timer this late shows that the event loop was blocked and could not poll the sockets. */
 const LATE_MS = 3;
 
 interface WatchGroup {
@@ -258,12 +258,12 @@ interface WatchGroup {
   readonly sends: (() => void)[];
 }
 
-/** Delays requests until a close of the connection would have been noticed. */
+/** Delays requests until a close of their connection would have been noticed. */
 export class WatchTimers {
   readonly #groups = new Set<WatchGroup>();
   #newest: WatchGroup | undefined;
 
-  /** `send` is called after `watchMs` or slightly later, or at `end()`. */
+  /** Calls `send` after `watchMs` or slightly later, or at `end()`. */
   add(watchMs: number, send: () => void): void {
     const newest = this.#newest, now = performance.now();
     const isSoon = newest !== undefined && now - newest.startedAt < GROUP_MS;
@@ -271,7 +271,7 @@ export class WatchTimers {
       newest.sends.push(send);
       return;
     }
-    // The last request of the group must watch for `watchMs`, too.
+    // The last request that joins the group must also watch for `watchMs`.
     const timer = setTimeout(() => this.#watched(group), watchMs + GROUP_MS);
     const group: WatchGroup = { watchMs, startedAt: now, timer, sends: [send] };
     this.#groups.add(group);
@@ -285,7 +285,7 @@ export class WatchTimers {
     }
   }
 
-  /** Watches once more if the timer is late: a close may have arrived meanwhile. */
+  /** Sends the requests of a group. If the timer is late, first watches again for a close. */
   #watched(group: WatchGroup): void {
     const lateMs = performance.now() - group.startedAt - group.watchMs - GROUP_MS;
     if (lateMs < LATE_MS) return this.#send(group);

@@ -1,6 +1,6 @@
-/** Decompresses bodies, distinguishes event streams from documents, decodes text, and
- * recognizes web pages. Retort requests no compression, but some gateways compress anyway, even
- * twice. Labels are often wrong, so the first bytes overrule them. @module */
+/** Decompresses bodies, distinguishes event streams from documents, decodes text, and recognizes
+ * web pages. Retort requests no compression, but some gateways compress anyway, even twice. Labels
+ * are often wrong, so the first bytes take precedence over them. @module */
 
 import { Buffer } from "node:buffer";
 import {
@@ -15,7 +15,7 @@ import {
 
 export interface ByteSink {
   data(chunk: Uint8Array): void;
-  /** `error` is set if the rest cannot be decoded. */
+  /** Called at the end of the data. `error` is set if the rest cannot be decoded. */
   end(error?: Error): void;
 }
 
@@ -25,8 +25,8 @@ type Decompressor = ReturnType<typeof createGunzip>;
 const CODINGS: readonly Coding[] = ["gzip", "deflate", "br", "zstd"];
 
 /**
- * Returns the decoder of a body; undefined if it needs none. Some gateways omit the label, others
- * leave it on decoded bodies.
+ * Returns the decoder of a body; undefined if the body needs no decoder. Some gateways omit the
+ * label, and others leave the label on decoded bodies.
  *
  * @param label The header `content-encoding`.
  */
@@ -38,7 +38,7 @@ export function decoderFor(
   const labelCodings = label === undefined ? NO_CODINGS : codingsOf(String(label));
   const codings = labelCodings.length === 0 ? codingsByMagic(first) : labelCodings;
   let decoder: Decoder | undefined;
-  // The last coding in the label was applied last, and is removed first.
+  // The coding that was applied last is the last one in the label, and has to be removed first.
   for (const coding of codings) decoder = new Decoder(coding, decoder ?? sink);
   return decoder;
 }
@@ -47,11 +47,12 @@ function codingsOf(label: string): Coding[] {
   const names = label.toLowerCase().split(",").map((name) =>
     name.trim().replace(/^x-gzip$/, "gzip")
   );
-  // Ignores other labels (`identity`, `utf-8`).
+  // Labels that name no known coding (`identity`, `utf-8`) are ignored.
   return names.flatMap((name) => CODINGS.filter((coding) => coding === name));
 }
 
-/** On the hot path: destructuring `start` would create an iterator. */
+/** Returns the coding that the first bytes show. This is on the hot path, and destructuring `start`
+ * would create an iterator. */
 function codingsByMagic(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
@@ -60,8 +61,8 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding, unless the first bytes show that the body does not have it. Nested codings
- * are a chain of decoders. */
+/** Removes one coding, unless the first bytes show that the body does not have it. For nested
+ * codings, decoders form a chain. */
 export class Decoder implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
@@ -89,7 +90,7 @@ export class Decoder implements ByteSink {
     else this.#decompressor.end();
   }
 
-  /** Stops the chain from here on, and frees native memory. */
+  /** Stops this decoder and the following ones, and frees native memory. */
   destroy(): void {
     this.#decompressor?.destroy();
     if (this.#next instanceof Decoder) this.#next.destroy();
@@ -108,7 +109,8 @@ export class Decoder implements ByteSink {
       .on("error", (error: Error) => this.#failed(error));
   }
 
-  /** Keeps a complete member that garbage follows, as the gzip tool does; zlib reports an error. */
+  /** Called when zlib reports an error. If garbage follows a complete gzip member, keeps that
+   * member, as the gzip tool does. */
   #failed(error: Error): void {
     const first = error.message === NO_MEMBER ? firstMember(joined(this.#coded)) : undefined;
     if (first === undefined) return this.#next.end(error);
@@ -117,11 +119,11 @@ export class Decoder implements ByteSink {
   }
 }
 
-/** The first gzip member, decoded; undefined if it is incomplete. */
+/** Returns the decoded first gzip member; undefined if it is incomplete. */
 function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   const flags = bytes[3];
   let start = 10;
-  // Optional header fields, each with a flag: RFC 1952, 2.3.1.
+  // The header has optional fields, each of which has a flag (RFC 1952, 2.3.1).
   if (flags & 4) start += 2 + bytes[start] + 256 * bytes[start + 1];
   if (flags & 8) start = bytes.indexOf(0, start) + 1;
   if (flags & 16) start = bytes.indexOf(0, start) + 1;
@@ -133,10 +135,11 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** zlib's message if no gzip member begins after the last member. */
+/** zlib's message if something other than a gzip member follows the last member. */
 const NO_MEMBER = "incorrect header check";
 
-/** Decodes a truncated body as far as possible, because it may contain a complete answer. */
+/** Returns a decompressor that decodes a truncated body as far as possible, because it may contain
+ * a complete answer. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });
@@ -147,7 +150,8 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
     : createInflateRaw({ finishFlush: Z_SYNC_FLUSH });
 }
 
-/** Gzip and Zstandard have magic numbers; the others must not look like text. */
+/** Whether the first bytes may have this coding. Gzip and Zstandard have magic numbers, and the
+ * other codings must not look like text. */
 function mayHaveCoding(first: Uint8Array, coding: Coding): boolean {
   const [a, b] = first;
   // The second byte may not have arrived yet.
@@ -157,23 +161,24 @@ function mayHaveCoding(first: Uint8Array, coding: Coding): boolean {
   return !startsAsText(first);
 }
 
-/** Some servers omit this header. RFC 1950, 2.2: the method is 8, and the number that both bytes
- * form is a multiple of 31. */
+/** Whether the bytes begin with a zlib header, which some servers omit. The method in the header is
+ * 8, and the number that its two bytes form is a multiple of 31 (RFC 1950, 2.2). */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
 
-/** Events are read as they arrive, a document once it is complete. */
+/** How a body is read: events are read as they arrive, and a document is read once it is
+ * complete. */
 export type BodyKind = "events" | "document";
 
-/** Fields of server-sent events, including those of gateways (`Data`) and llama.cpp (`error`). ""
- * begins a comment. */
+/** Fields of server-sent events, including those of gateways (`Data`) and llama.cpp (`error`). The
+ * empty field begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const MAX_FIELD_LENGTH = 6;
 const OPENING_BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The kind of a body; undefined if more bytes are needed. */
+/** Returns the kind of a body; undefined if more bytes are needed. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === OPENING_BRACE) return "document";
   const text = firstCharacters(withoutSpace(start));
@@ -189,14 +194,14 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events. Brotli often begins with the byte of `[`, but not with
- * `[{"`. */
+/** Whether bytes begin like JSON or events. Brotli data often begins with the byte of `[`, but not
+ * with `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = firstCharacters(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*")/.test(text) || kindOf(start) === "events";
 }
 
-/** Removes white space from the start, and a byte order mark. */
+/** Removes a byte order mark and white space from the start. */
 export function withoutSpace(start: Uint8Array): Uint8Array {
   let index = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
   while (start[index] <= SPACE) index++;
@@ -223,9 +228,9 @@ const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
 /** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send
- * without a label. In Latin-1, letters beyond ASCII rarely follow each other, so fewer than a tenth
- * may be followed by another, and none may be part of valid UTF-8. A letter before a quote proves
- * nothing: an answer may end with half a character of UTF-8. */
+ * without a label. In Latin-1, letters beyond ASCII rarely follow each other. So fewer than a tenth
+ * of them may be followed by another one, and none may be part of valid UTF-8. A letter before a
+ * quote proves nothing, because an answer may end with half of a UTF-8 character. */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
   let letters = 0, followedByAnother = 0, followedByAscii = 0;
@@ -245,7 +250,7 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;
 
-/** The text at the start of a web page; any other body is only trimmed. */
+/** Returns the text at the start of a web page. Any other body is only trimmed. */
 export function pageText(body: string): string {
   if (!isPage(body)) return body.trim();
   const shown = body.slice(0, MAX_PAGE_CHARS).replace(

@@ -1,5 +1,5 @@
-/** Reads the errors in bodies, in the forms of known servers and gateways, and makes the error of a
- * response whose status is not 2xx. @module */
+/** Reads the errors in bodies, in the forms of known servers and gateways, and creates the error of
+ * a response whose status is not 2xx. @module */
 
 import { MIN_GATEWAY_WAIT_MS, TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
@@ -31,7 +31,7 @@ export interface StatusErrorOptions {
   now: number;
 }
 
-/** Maximum wait until a limit resets, because the limit may be raised earlier. */
+/** Maximum wait until a limit resets. It is bounded because the limit may be raised earlier. */
 const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
@@ -56,16 +56,16 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   });
 }
 
-/** An error in the words of the server that failed: it may be behind a router or gateway. */
+/** An error in the words of the server that failed, which may be behind a router or a gateway. */
 interface StatedError {
-  /** The body of the server that failed; the router's body if it passes on no other. */
+  /** The body of the server that failed, or the router's own if it passes on no other. */
   readonly body: JsonObject;
   /** The message, with the provider's name if a router states it; undefined if there is none. */
   readonly message: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
   /** Whether a router used its own key. False if the body says that the key was the user's
-   * (`is_byok`), or for a 401 without the provider's name; undefined without a router. */
+   * (`is_byok`), or for a 401 that names no provider; undefined if there is no router. */
   readonly isRelayed: boolean | undefined;
 }
 
@@ -86,15 +86,15 @@ export function readError(
   };
 }
 
-/** Azure's model inference sends status 400 with a completion that its filter has blocked. */
+/** Returns the error of a blocked completion. Azure's model inference sends it with status 400. */
 function filterError({ choices }: JsonObject): JsonObject | undefined {
   const choice = firstObject(choices);
   const error = asObject(asObject(choice?.content_filter_results)?.error);
   return error === undefined ? undefined : { error };
 }
 
-/** Groq returns the model's text with the error if the text is not the required tool call or
- * JSON. */
+/** Returns the model's text as a partial answer. Groq sends the text with the error if it is not
+ * the required tool call or JSON. */
 function partialOf({ error }: JsonObject, context: AnswerContext): Completion | undefined {
   const content = asText(asObject(error)?.failed_generation);
   if (content === "") return undefined;
@@ -124,7 +124,7 @@ function messageOf(
 }
 
 /** Returns advice if a gateway did not wait for the answer. Cloudflare then sends 524, LiteLLM and
- * Portkey 408. With 408 and a page, a web server says that the request came late. */
+ * Portkey send 408. A 408 with a web page means instead that the request arrived too slowly. */
 function gatewayAdvice(options: StatusErrorOptions): string | undefined {
   const { status, text, context, waitedMs } = options;
   const isTimeout = status === 408 ? !isPage(text) : status === 504 || status === 524;
@@ -133,13 +133,13 @@ function gatewayAdvice(options: StatusErrorOptions): string | undefined {
   return `A gateway did not wait for the answer: ${remedy}, or raise its timeout`;
 }
 
-/** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */
+/** Matches codes: one word with a letter. Numbers repeat the status; sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
-/** Matches words that servers send if they have no code. */
+/** Matches words that servers send instead of a code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's error numbers, keyed by the code that other servers send for the same error. All its
- * errors have status 200. */
+/** MiniMax's error numbers, by the code that other servers send for the same error. MiniMax sends
+ * all errors with status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
@@ -150,7 +150,7 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** Returns the most specific code. The exceeded limit (Anthropic, OpenRouter) and Google's reason
- * come before the type, which is the same for every 429. */
+ * take precedence over the type, which is the same for every 429. */
 function codeOf(top: JsonObject): string | undefined {
   const error = asObject(top.error) ?? asObject(top.detail) ?? firstObject(top.errors) ?? {};
   const metadata = asObject(error.metadata) ?? {};
@@ -168,9 +168,9 @@ function codeOf(top: JsonObject): string | undefined {
   return candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
 }
 
-/** Returns the body of the server behind a gateway; `body` itself if there is none. The inner body
- * is JSON text in the message (Gemini's tools and gateways to Google), a value that the gateway
- * could not read (Vercel), or FastAPI's `detail`. */
+/** Returns the body of the server behind a gateway, or `body` itself if there is no such server.
+ * The inner body is JSON text in the message (Gemini's tools and gateways to Google), a value that
+ * the gateway could not read (Vercel), or FastAPI's `detail`. */
 function innermost(body: JsonObject, levels = 3): JsonObject {
   const detail = asObject(body.detail);
   if (levels > 0 && detail !== undefined && asObject(detail.error) !== undefined) {
@@ -186,11 +186,11 @@ function innermost(body: JsonObject, levels = 3): JsonObject {
 /** Matches messages of OpenRouter, Cloudflare's AI gateway and OpenCode about a failed provider. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
-/** Later characters may quote the request. */
+/** The number of characters that are searched. Later characters may quote the request. */
 const RELAYED_SEARCH_CHARS = 150;
 
-/** The error of a provider, with the body that the router sends; undefined if the error is the
- * server's own. OpenRouter sends the body as text (`metadata.raw`). */
+/** Returns the error of a provider, with the body that the router sends; undefined if the error is
+ * the server's own. OpenRouter sends the body as text (`metadata.raw`). */
 function relayedError(
   top: JsonObject,
   status: number | undefined,
@@ -206,13 +206,13 @@ function relayedError(
   const message = /\s/.test(stated) ? stated : [routerMessage, stated].filter(Boolean).join(": ");
   return {
     body: inner,
-    // A 401 that names no provider may be about the user's key.
+    // A 401 that names no provider may be about the user's own key.
     isRelayed: metadata.is_byok !== true && (provider !== "" || status !== 401),
     message: provider === "" ? message : `${message} (from ${provider})`,
   };
 }
 
-/** The message in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
+/** Returns the message in the forms of OpenAI, FastAPI, Ollama and others, if there is one. */
 export function errorMessage(body: JsonObject): string | undefined {
   const { message, detail } = body;
   // Cloudflare's AI gateway sends a list.
@@ -225,7 +225,7 @@ export function errorMessage(body: JsonObject): string | undefined {
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
-/** Google states the wait in the body: `"retryDelay": "34.07s"`. */
+/** Returns the wait that Google states in the body: `"retryDelay": "34.07s"`. */
 function statedDelayMs({ error }: JsonObject): number | undefined {
   const delay = detailOf(asObject(error) ?? {}, "RetryInfo")?.retryDelay;
   const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
@@ -233,7 +233,7 @@ function statedDelayMs({ error }: JsonObject): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The provider's header fields, which OpenRouter sends in the body, with names in lower case. */
+/** Returns the provider's header fields, which OpenRouter sends in the body, in lower case. */
 function statedHeaders({ error }: JsonObject): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
@@ -259,19 +259,19 @@ function minimaxStatus({ base_resp: base }: JsonObject): number {
   return typeof status === "number" ? status : 0;
 }
 
-/** Gemini's reason why it blocked a prompt; "" if it did not. */
+/** Returns Gemini's reason for blocking a prompt; "" if it did not block the prompt. */
 function blockReason(body: JsonObject): string {
   const feedback = asObject(body.promptFeedback) ?? asObject(body.prompt_feedback);
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Finds the entry of Google's `details` whose `@type` ends with `type`. */
+/** Returns the entry of Google's `details` whose `@type` ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
 }
 
-/** FastAPI sends a text, or a list of errors with their places; Mistral does so in `message`. */
+/** Returns the message in `detail`: FastAPI sends a text or a list of errors with their places. */
 function detailMessage(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {
@@ -289,8 +289,8 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** Redacts the start of a message, then shortens it: half a key would not be found. Redacting takes
- * time, and some servers quote the whole request. */
+/** Redacts the start of a message, which may quote the whole request, then shortens it. Half of a
+ * key would not be redacted. */
 export function shownMessage(message: string, redact: Redact): string {
   return redact(message.slice(0, 8 * MAX_MESSAGE_CHARS)).slice(0, MAX_MESSAGE_CHARS);
 }

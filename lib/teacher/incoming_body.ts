@@ -18,9 +18,10 @@ import { isUtf8 } from "node:buffer";
 
 export interface BodyReader {
   onEvents(chunk: Uint8Array): void;
-  /** Called when a body exceeds its limit. The start of an error body is buffered even then. */
+  /** Called when a body exceeds its size limit. The start of an error body is buffered even
+   * then. */
   onTooLong(): void;
-  /** `error` is set if the rest cannot be decoded. */
+  /** Called at the end of the body. `error` is set if the rest cannot be decoded. */
   onBodyEnd(error: Error | undefined): void;
 }
 
@@ -40,11 +41,12 @@ export class IncomingBody implements ByteSink {
   #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
-  /** The number of bytes at the last `hasNewObject()`. */
+  /** The number of bytes at the last call of `hasNewObject()`. */
   #checkedBytes = 0;
   #decoder: Decoder | undefined;
   #transcoder: Transcoder | undefined;
-  /** Receives the bytes: the decoder, the transcoder or this; undefined before the first bytes. */
+  /** Receives the bytes. It is the decoder, the transcoder or this object; undefined before the
+   * first bytes. */
   #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
 
@@ -52,7 +54,7 @@ export class IncomingBody implements ByteSink {
     this.#reader = reader;
   }
 
-  /** Begins a body. Only the body of a 2xx response may be events. */
+  /** Begins a body. Only the body of a 2xx response may consist of events. */
   start(isAnswer: boolean, headers: HeaderFields): void {
     this.#isAnswer = isAnswer;
     this.#headers = headers;
@@ -63,12 +65,12 @@ export class IncomingBody implements ByteSink {
     this.#outer.data(chunk);
   }
 
-  /** Ends the response. Decompression may deliver more after this. */
+  /** Ends the response. Decompression may deliver more data after this. */
   finish(): void {
     (this.#outer ?? this).end();
   }
 
-  /** Passes on an incomplete last line instead of waiting for its end. */
+  /** Passes on an incomplete last line instead of waiting for the rest of the line. */
   flush(): void {
     this.#transcoder?.flush();
   }
@@ -81,8 +83,8 @@ export class IncomingBody implements ByteSink {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
-  /** Whether the body has become a complete JSON object since the last call. Parses the body only
-   * if it ends with `}`. */
+  /** Whether the body has become a complete JSON object since the last call. The body is parsed
+   * only if it ends with `}`. */
   hasNewObject(): boolean {
     if (this.#checkedBytes === this.#bytes) return false;
     this.#checkedBytes = this.#bytes;
@@ -96,7 +98,7 @@ export class IncomingBody implements ByteSink {
     const areLines = this.#kind === "document" && areChunkLines(this.#buffered());
     if (!areLines) return false;
     this.#reader.onEvents(this.#buffered());
-    // The last line may lack its end.
+    // The last line may lack its line end.
     this.#reader.onEvents(LINE_BREAK);
     return true;
   }
@@ -134,7 +136,7 @@ export class IncomingBody implements ByteSink {
     return this.#decoder ?? sink;
   }
 
-  /** Buffers a chunk until the bytes so far show what the body is. */
+  /** Buffers a chunk until the bytes so far show the kind of the body. */
   #decideKind(chunk: Uint8Array): void {
     this.#buffer(chunk);
     const start = this.#buffered();
@@ -160,10 +162,10 @@ export class IncomingBody implements ByteSink {
 const SPACE = 0x20;
 const CLOSING_BRACE = 0x7d;
 
-/** Shared by all bodies, so nothing may be pushed to it. */
+/** All bodies share this list, so nothing may be added to it. */
 const NO_CHUNKS: Uint8Array[] = [];
 
-/** The charset of the UTF-16 byte order mark, otherwise of the label in `content-type`. */
+/** Returns the charset of a UTF-16 byte order mark, or else of the label in `content-type`. */
 function charsetOf(
   first: Uint8Array,
   label: string | readonly string[] | undefined,
@@ -174,7 +176,7 @@ function charsetOf(
 }
 
 /**
- * The transcoder to UTF-8; undefined if the charset is UTF-8 or unknown.
+ * Returns the transcoder to UTF-8; undefined if the charset is UTF-8 or unknown.
  *
  * @param maxBytes The maximum number of bytes held until a line ends.
  */
@@ -191,7 +193,8 @@ function transcoderFor(
   }
 }
 
-/** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, unless the label is UTF-16. */
+/** Converts complete lines to UTF-8. Text that is already valid UTF-8 stays unchanged, unless the
+ * label is UTF-16. */
 class Transcoder implements ByteSink {
   readonly #labeled: TextDecoder;
   readonly #sink: ByteSink;
@@ -204,7 +207,7 @@ class Transcoder implements ByteSink {
     this.#labeled = labeled;
     this.#sink = sink;
     this.#maxBytes = maxBytes;
-    // UTF-16 text may be valid UTF-8 too, and has the byte 0x0a inside characters.
+    // UTF-16 text may also be valid UTF-8, and has the byte 0x0a inside characters.
     this.#isAsciiCompatible = !labeled.encoding.startsWith("utf-16");
   }
 

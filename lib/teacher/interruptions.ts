@@ -7,8 +7,8 @@ import { asText } from "../json.ts";
 import { ActiveClock, every } from "../timer.ts";
 import { MAX_HEAD_BYTES, OddHead } from "./connection.ts";
 
-/** The error of a deadline: a `TeacherError`, or undici's error if no connection was made.
- * `timeoutMs` is the limit of the attempt, which the row may have shortened. */
+/** Returns the error for a missed deadline: a `TeacherError`, or undici's error if no connection
+ * was made. `timeoutMs` is the limit of the attempt, which its row may have shortened. */
 export function deadlineError(
   deadline: Deadline,
   host: string,
@@ -29,51 +29,51 @@ function duration(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
 
-/** What `Deadlines` watches. Times are in milliseconds of `Deadlines.now()`. */
+/** An attempt that `Deadlines` watches. Times are in milliseconds of `Deadlines.now()`. */
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
   /** Whether undici has begun to write the request to a connected socket. */
   readonly isConnected: boolean;
-  /** When the last token of a stream arrived; -1 before the first. */
+  /** When the last token of a stream arrived; -1 before the first token. */
   readonly lastTokenAt: number;
-  /** When the answer was complete although the response had not ended; in a stream, when it seemed
-   * complete. Otherwise -1. */
+  /** When the answer was complete, or in a stream seemed complete, although the response had not
+   * ended; -1 if it was not complete. */
   readonly completeAt: number;
-  /** Updates `completeAt`, and settles a JSON response that is complete but does not end: some
-   * servers send no last chunk. Called in each sweep. */
+  /** Updates `completeAt`, and settles a JSON response that is complete but does not end, because
+   * some servers send no last chunk. Called in each sweep. */
   checkEnd(): void;
   expire(deadline: Deadline): void;
 }
 
-/** `idle` is the deadline for the next token of a stream, `drain` for the end of a response whose
- * answer is complete. */
+/** `idle` is the deadline for the next token of a stream. `drain` is the deadline for the end of a
+ * response whose answer is complete. */
 export type Deadline = "attempt" | "connect" | "idle" | "drain";
 
 export interface TimeLimits {
-  /** The limit of an attempt, unless its row has less time left. */
+  /** The time limit of an attempt, unless its row has less time left. */
   timeoutMs: number;
   connectTimeoutMs: number;
-  /** Maximum silence between two tokens, from the first token on. */
+  /** Maximum time between two tokens, starting with the first token. */
   streamIdleTimeoutMs: number;
-  /** Unix time in milliseconds that is never set back. */
+  /** Returns Unix time in milliseconds. The clock is never set back. */
   now: () => number;
 }
 
 /** Maximum duration of a response after its answer is complete. */
 const DRAIN_MS = 2_000;
 
-/** Maximum interval between two sweeps. Attempts end at most this late. */
+/** Maximum interval between two sweeps. An attempt ends at most this long after its deadline. */
 const MAX_INTERVAL_MS = 500;
 
-/** A sweep this late shows that the process was paused: SIGSTOP, or a frozen container. */
+/** A sweep this late shows that the process was paused, by SIGSTOP or in a frozen container. */
 const PAUSE_MS = 1_000;
 
-/** One timer for all deadlines: an `AbortSignal.timeout` takes 300 bytes and a runtime call. */
+/** One timer for all deadlines. An `AbortSignal.timeout` for each would take 300 bytes. */
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
-  /** Leaves out pauses of this process: a teacher on the same machine has probably paused, too. */
+  /** Excludes pauses of this process. A teacher on the same machine was probably paused too. */
   readonly #clock: ActiveClock;
   readonly #attempts = new Set<TimedAttempt>();
   #stopSweeps: (() => void) | undefined;
@@ -92,7 +92,7 @@ export class Deadlines {
     return this.#attempts.size;
   }
 
-  /** In milliseconds, without pauses. */
+  /** The time in milliseconds, excluding pauses of this process. */
   now(): number {
     return this.#clock.now();
   }
@@ -132,8 +132,8 @@ export class Deadlines {
     }
   }
 
-  /** Returns whether to skip this sweep: after a pause of the process, timers fire before sockets
-   * are read, and answers may have arrived meanwhile. */
+  /** Returns whether to skip this sweep. After a pause of the process, timers fire before sockets
+   * are read, and answers may have arrived in the meantime. */
   #noticePause(): boolean {
     const time = this.#limits.now(), isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
@@ -147,7 +147,7 @@ interface Abortable {
 
 /** Ends attempts when their signals are aborted, with one listener per signal. */
 export class Aborts {
-  // Weak, so that a signal without other references is freed.
+  // The map is weak, so that a signal without other references is freed.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
 
   add(signal: AbortSignal, target: Abortable): void {
@@ -168,7 +168,8 @@ export class Aborts {
   }
 }
 
-/** How far the attempt got: connecting, sending or waiting, or receiving the response. */
+/** How far an attempt got: `connecting`, `sent` (being sent, or waiting for a response), or
+ * `answering` (receiving the response). */
 export type Stage = "connecting" | "sent" | "answering";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -189,15 +190,15 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_DESTROYED: "the teacher was closed",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
-  // Alerts with which a server ends the TLS handshake.
+  // The following are alerts with which a server ends the TLS handshake.
   HandshakeFailure: "it rejects the host name, the ciphers or a client without a certificate",
   NoApplicationProtocol: "it speaks only HTTP/2, and Retort only HTTP/1.1",
   ProtocolVersion: "it does not support TLS 1.2 or later",
   UnrecognisedName: "it does not know this host name",
 };
 
-/** Makes the error of a request that could not be sent, or whose connection failed `waitedMs` after
- * the attempt began. `host` and `proxy` include the port. */
+/** Returns the error of a request that could not be sent, or whose connection failed `waitedMs`
+ * after the attempt began. `host` and `proxy` include the port. */
 export function networkError(
   error: unknown,
   host: string,
@@ -207,9 +208,9 @@ export function networkError(
 ): TeacherError {
   const root = rootOf(error), { code, message } = root;
   const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
-  // undici says only in this message that a proxy opens no tunnel.
+  // undici reports only in this message that a proxy refuses to open a tunnel.
   const refusal = /^Proxy response \((\d+)\)/.exec(message)?.[1];
-  // tinyproxy rejects credentials with 401.
+  // tinyproxy rejects credentials with 401 instead of 407.
   if (refusal === "407" || refusal === "401") {
     const problem = `Cannot reach ${place}: the proxy requires other credentials (${refusal})`;
     return new TeacherError(problem, { type: "request", status: 407 });
@@ -241,20 +242,21 @@ export function networkError(
   });
 }
 
-/** A connection that breaks sooner was not cut for being idle: most gateways wait 30 s or more. */
+/** A connection that broke sooner was not closed for being idle. Most gateways wait 30 s or
+ * more. */
 const IDLE_MS = 20_000;
 
-/** Returns advice that makes the first byte of an answer arrive sooner. */
+/** Returns advice on how to make the first byte of an answer arrive sooner. */
 export function remedyFor(isStreamed: boolean | undefined): string {
   return isStreamed === true ? "lower -c" : "use --stream";
 }
 
-/** The code of an error that a retry does not fix: a missing permission, a certificate that is not
- * trusted, or another protocol. Undefined for other errors. */
+/** Returns the code of an error that a retry does not fix: a missing permission, a certificate that
+ * is not trusted, or another protocol. Undefined for other errors. */
 function lastingCodeOf(error: unknown, { code, message }: ReturnType<typeof rootOf>, stage: Stage) {
   if (/^Requires net access/.test(message)) return "no_permission";
   // The alert comes from the other side, which has seen only the client's certificate. OpenSSL
-  // sends `HandshakeFailure` if the client has none.
+  // sends `HandshakeFailure` if the client has no certificate.
   if (/Certificate|UnknownCA|AccessDenied|DecryptError|HandshakeFailure/.test(alertIn(message))) {
     return "client_certificate";
   }
@@ -287,9 +289,9 @@ const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
   answering: (place) => `The connection to ${place} broke in the middle of the answer`,
 };
 
-/** The innermost error. `code` is the system's or undici's; "" if there is none. */
+/** Returns the innermost error. `code` is the system's or undici's; "" if there is none. */
 function rootOf(error: unknown): { code: string; message: string } {
-  // An `AggregateError` has an error for each address of the host.
+  // An `AggregateError` contains an error for each address of the host.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
   if (!(error instanceof Error)) return { code: "", message: String(error) };
   return { code: asText((error as { code?: unknown }).code), message: error.message };

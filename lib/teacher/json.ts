@@ -1,9 +1,10 @@
 /**
  * Parses the JSON of servers, repairs invalid JSON, and extracts values as text.
  *
- * Python and C++ write numbers that JSON lacks (`-Infinity` is the log probability of a masked
- * token), and some gateways do not escape line ends in strings. `JSON.parse` and `JSON.stringify`
- * would change values (`1.0`, integers of 19 digits) or fail (20,000 levels).
+ * Python and C++ write numbers that JSON does not have (`-Infinity` is the log probability of a
+ * masked token), and some gateways do not escape line ends in strings. `JSON.parse` and
+ * `JSON.stringify` would change some values (`1.0`, integers of 19 digits) and fail on others
+ * (20,000 levels).
  *
  * @module
  */
@@ -29,14 +30,14 @@ export function firstObject(list: unknown): JsonObject | undefined {
   return Array.isArray(list) ? asObject(list[0]) : undefined;
 }
 
-/** Parses JSON, repaired if necessary; undefined if the text is not JSON. */
+/** Parses JSON, which is repaired if necessary. Returns undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   const value = parsedJson(text);
   return value === undefined ? parsedJson(repairedJson(text)) : value;
 }
 
-/** Parses the body of an error: an object, a list of one (Google), or an event, as LiteLLM sends
- * errors of streams, whatever the status. */
+/** Parses the body of an error. The body may be an object, a list of one object (Google), or an
+ * event: LiteLLM sends the errors of streams as events, regardless of the status. */
 export function parseErrorBody(text: string): JsonObject | undefined {
   const event = /^\s*(?:event:[^\n]*\n\s*)?data:([^\r\n]*)/.exec(text)?.[1];
   const body = parseJson(event ?? text);
@@ -44,7 +45,7 @@ export function parseErrorBody(text: string): JsonObject | undefined {
 }
 
 export function isCompleteJson(text = ""): boolean {
-  // Rules out most texts without parsing them.
+  // This condition rules out most texts without parsing them.
   return /[}\]]\s*$/.test(text.slice(-8)) && isJson(text);
 }
 
@@ -52,8 +53,8 @@ const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.
 // deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
-/** Replaces numbers that JSON lacks by `null`, and escapes control characters in strings. Valid
- * JSON stays unchanged. */
+/** Replaces numbers that JSON does not have by `null`, and escapes control characters in strings.
+ * Valid JSON stays unchanged. */
 function repairedJson(text: string): string {
   let repaired = "", index = 0;
   while (index < text.length) {
@@ -77,7 +78,7 @@ export interface JsonPlace {
   readonly path: JsonPath;
 }
 
-/** The repaired JSON text of a value; undefined if the path leads nowhere. */
+/** Returns the repaired JSON text of a value; undefined if the path leads nowhere. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let start = skipSpace(text, 0);
   for (const step of path) {
@@ -94,7 +95,8 @@ export function placeIn({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlac
   return { text, path: [...path, ...steps] };
 }
 
-/** Of members with the same name, the last one counts, as with `JSON.parse`. */
+/** Returns where the value of a member begins. If several members have the same name, the last one
+ * counts, as with `JSON.parse`. */
 function memberStart(text: string, objectStart: number, name: string): number | undefined {
   if (text[objectStart] !== "{") return undefined;
   return topLevelMembers(text, objectStart).findLast((member) => member.name === name)?.valueStart;
@@ -111,14 +113,14 @@ function elementStart(text: string, arrayStart: number, position: number): numbe
   return index < text.length && text[index] !== "]" ? index : undefined;
 }
 
-/** Turns members that are nested too deeply for `JSON.stringify` into JSON text. */
+/** Converts members to JSON text if they are nested too deeply for `JSON.stringify`. */
 export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const name in object) members[name] = shallowMember(object, name, place);
   return members;
 }
 
-/** Assigns members, but not null and "", which some servers send in later deltas. */
+/** Assigns members except null and "", which some servers send in later deltas. */
 export function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
   for (const name in more) {
     const value = shallowMember(more, name, place);

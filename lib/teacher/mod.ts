@@ -1,5 +1,5 @@
 /**
- * Sends requests to teachers: one attempt is one POST.
+ * Sends requests to teachers. One attempt is one POST.
  *
  * In: messages and parameters. Out: a completion, or a `TeacherError` that says what went wrong.
  * Nothing here retries, waits for limits, or reads rows.

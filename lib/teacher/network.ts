@@ -9,26 +9,30 @@ export interface Address {
   readonly host: string;
   /** Includes the endpoint and the query. */
   readonly path: string;
-  /** Decoded `user:password`; undefined if the base URL has neither. */
+  /** The decoded `user:password`; undefined if the base URL has neither a user name nor a
+   * password. */
   readonly credentials: string | undefined;
   readonly shownBaseUrl: string;
   readonly shownRequestUrl: string;
-  /** Whether the address has an API version: `/v1`, or Azure's `api-version`. */
+  /** Whether the address contains an API version: `/v1`, or Azure's `api-version`. */
   readonly isVersioned: boolean;
-  /** Azure takes keys in `api-key`. */
+  /** Whether the address is Azure's, where keys are sent in `api-key`. */
   readonly isAzure: boolean;
-  /** Whether the host is this machine. Proxies cannot reach it. */
+  /** Whether the host is this machine, which a proxy could not reach. */
   readonly isLoopback: boolean;
   readonly secrets: readonly string[];
 }
 
-/** Users often copy base URLs with one of these paths, which Retort appends itself. */
+/** The paths that Retort appends to the base URL. Users often copy base URLs that already end with
+ * one of them. */
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 export const REDACTED = "[redacted]";
 const SECRET_PARAMETER = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
-/** @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint. */
+/** Parses and checks a base URL.
+ *
+ * @throws {TypeError} if it is not an http or https URL, or ends in the path of an endpoint */
 export function checkBaseUrl(baseUrl: string): URL {
   const given = `${JSON.stringify(redactAddress(String(baseUrl)))} as the address of a teacher`;
   const url = URL.parse(baseUrl);
@@ -66,8 +70,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** Returns the base URL to which a redirect leads, safe to show; "the final address" if its path is
- * not an endpoint's.
+/** Returns the base URL to which a redirect leads, without secrets. Returns "the final address" if
+ * its path is not that of an endpoint.
  *
  * @param base The base URL that was redirected. */
 export function baseUrlAt(location: string, base: string): string {
@@ -77,7 +81,7 @@ export function baseUrlAt(location: string, base: string): string {
   return redactAddress(url.href);
 }
 
-/** Makes an address, or other text, safe to show: removes `user:password@`, and values of query
+/** Makes an address or another text safe to show: removes `user:password@`, and the values of query
  * parameters whose names suggest a secret. */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
@@ -109,14 +113,14 @@ function redactQuery(search: string): string {
   );
 }
 
-/** @param name The name as it is in the address, where it may be percent-encoded. */
+/** @param name The name as it appears in the address, where it may be percent-encoded. */
 function isSecretParameter(name: string): boolean {
   return [...new URLSearchParams(`${name}=`).keys()].some((name) => SECRET_PARAMETER.test(name));
 }
 
 export function secretsIn(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
-  // Some servers and proxies take a key as a user name without a password.
+  // Some servers and proxies accept a key as a user name without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
   for (const [name, value] of url.searchParams) {
     if (SECRET_PARAMETER.test(name)) secrets.push(value);
@@ -124,7 +128,7 @@ export function secretsIn(url: URL): string[] {
   return secrets.filter((secret) => secret !== "");
 }
 
-/** Decodes percent-encoded UTF-8 (`%C3%A4`); undefined if the text is not valid. */
+/** Decodes percent-encoded UTF-8 (`%C3%A4`). Returns undefined if the text is not valid. */
 export function decodedUrl(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -160,14 +164,15 @@ const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
 /**
- * Checks certificates and key before a run: later, a key that does not match its certificate causes
- * only `unsupported protocol`.
+ * Checks certificates and the key before a run. During a run, a key that does not match its
+ * certificate would only cause `unsupported protocol`.
  *
- * @throws {TypeError} If a certificate or the key cannot be used. The key is not shown.
+ * @throws {TypeError} if a certificate or the key cannot be used. The message does not contain the
+ * key.
  */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
-  // The file of the certificate may contain the key, as with curl.
+  // As with curl, the file of the certificate may also contain the key.
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
@@ -178,7 +183,7 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
   const settings = { ca, cert: clientCert, key: clientKey };
-  // Otherwise, the field is left out: `true` would override NODE_TLS_REJECT_UNAUTHORIZED=0.
+  // If TLS is secure, the field is omitted: `true` would override NODE_TLS_REJECT_UNAUTHORIZED=0.
   return insecureTls === true ? { ...settings, rejectUnauthorized: false } : settings;
 }
 
@@ -211,7 +216,7 @@ function privateKeyOf(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    // The cause is left out, because it may quote the key.
+    // The cause is omitted because it may quote the key.
     throw unusable(CLIENT_KEY, 'it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)');
   }
 }
@@ -221,10 +226,10 @@ function unusable(what: string, problem: string, options?: ErrorOptions): TypeEr
 }
 
 /**
- * Parses the address of a proxy, by default with `http://`, as curl does.
+ * Parses the address of a proxy. Without a scheme, `http://` is assumed, as with curl.
  *
- * @throws {TypeError} If it cannot be used. The message omits the address, which may contain a
- * password.
+ * @throws {TypeError} if the address cannot be used. The message omits the address, which may
+ * contain a password.
  */
 export function proxyUrl(proxy: string | undefined): URL | undefined {
   if (proxy === undefined || proxy === "") return undefined;

@@ -1,4 +1,4 @@
-/** A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama and many more. @module */
+/** A teacher with an OpenAI-compatible API, such as OpenAI, vLLM or Ollama. @module */
 
 import { changedError, TeacherError } from "../errors.ts";
 import { type Addition, BodyWriter, endpointProblem, FORMATS } from "./api_format.ts";
@@ -60,7 +60,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
   readonly #checkKept: ((completion: Completion) => Completion) | undefined;
-  // Shared by all requests for the teacher's own model and service tier.
+  // All requests for the teacher's own model and service tier share this context.
   readonly #context: AnswerContext;
   #isClosed = false;
 
@@ -113,7 +113,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
         : { ...this.#context, model: modelAsked ?? this.model, modelAsked, tierAsked };
-      // Written before the attempt acquires a connection: messages that are not JSON throw here.
+      // The body is written before the attempt acquires a connection, because messages that cannot
+      // be converted to JSON throw here.
       const body = this.#bodies.body(params, request.messages);
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(body);
@@ -149,8 +150,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /** Checks that answers contain the fields of `--keep`. If the teacher rejects a field that Retort
-   * added, later requests omit it. */
+  /** Checks that answers contain the fields to keep (`--keep`). If the teacher rejects a field that
+   * Retort added, later requests omit the field. */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const answer = this.#checkKept === undefined ? promise : promise.then(this.#checkKept);
     if (added.length === 0) return answer;
@@ -162,8 +163,9 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
 
 const CHECKED_ANSWERS = 10;
 
-/** Returns a function that checks the answers of a teacher. If none of the first answers contains a
- * field to keep (`--keep`), the function adds a notice to the last of them. */
+/** Returns a function that checks the answers of a teacher. If a field to keep (`--keep`) is
+ * missing from each of the first answers, the function adds a notice to the last of these
+ * answers. */
 function keptFieldsCheck(names: readonly string[], address: string) {
   let missing = [...names], answers = 0;
   return (completion: Completion): Completion => {
@@ -182,10 +184,12 @@ function keptFieldsCheck(names: readonly string[], address: string) {
   };
 }
 
-/** How error messages name each field, and what follows if requests omit it. */
+/** For each field, the pattern of error messages about it, and the consequence if requests omit
+ * it. */
 const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; consequence: string }>> = {
   response_format: {
-    // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
+    // The alternatives are for DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp,
+    // in this order.
     pattern:
       /response[ _.]?format|json[ _]?schema|text\.format|xgrammar|structured[ _]?output|guided|\bgrammar\b/i,
     consequence: "answers are still checked against the schema",
@@ -195,7 +199,8 @@ const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; consequence: st
     consequence: "tokens may not be counted",
   },
   "reasoning.summary": {
-    // The user's own `reasoning.effort` may be rejected, too.
+    // The pattern excludes `reasoning.effort`, because the user's own value of it may be rejected
+    // too.
     pattern: /\breasoning\b(?!\.effort)/i,
     consequence: "answers may come without their reasoning",
   },
@@ -205,14 +210,15 @@ const ADDED_FIELDS: Readonly<Record<Addition, { pattern: RegExp; consequence: st
   },
 };
 
-/** With these statuses, servers reject a field; some reject a schema with 500. */
+/** The statuses with which servers reject a field. Some servers reject a schema with 500. */
 const REJECTION_STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 
-/** Later characters of an error message may quote the request. */
+/** The number of characters that are searched. Later characters of an error message may quote the
+ * request. */
 const SEARCHED_CHARS = 300;
 
 /** If an error is about a field that Retort added, omits the field from later requests, and returns
- * an error after which the row is sent again (`isAdjusted`). Returns other errors unchanged. */
+ * an error after which the row is sent again (`isAdjusted`). Returns any other error unchanged. */
 function withdrawRejected(
   error: unknown,
   added: readonly Addition[],
@@ -223,7 +229,7 @@ function withdrawRejected(
   const searched = error.message.slice(0, SEARCHED_CHARS);
   const field = added.find((addition) => ADDED_FIELDS[addition].pattern.test(searched));
   if (field === undefined) return error;
-  // Several requests with the field may be in flight: only the first error notifies the user.
+  // Several requests with the field may be in flight, but only the first error notifies the user.
   const isFirst = bodies.omit(field);
   return changedError(error, {
     isAdjusted: true,
@@ -235,8 +241,8 @@ function withdrawRejected(
   });
 }
 
-/** Whether an error may be about a field of the request: servers also state such errors in 2xx
- * answers. */
+/** Whether an error may be about a field of the request. Servers also report such errors in 2xx
+ * responses. */
 function mayBlameField({ status }: TeacherError): boolean {
   return status !== undefined && (status < 300 || REJECTION_STATUSES.has(status));
 }

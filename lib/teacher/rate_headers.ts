@@ -1,4 +1,4 @@
-/** Reads rate limits and requested waits in the header fields of responses. @module */
+/** Reads rate limits and requested waits from the header fields of responses. @module */
 
 import { DAY_MS } from "../timer.ts";
 import type { RateLimit } from "./teacher.ts";
@@ -19,20 +19,21 @@ interface LimitState {
   resetMs: number | undefined;
 }
 
-/** From this value up, numbers without a unit are Unix times in seconds; below it, durations. */
+/** Numbers without a unit are Unix times in seconds if they are at least this value; smaller
+ * numbers are durations. */
 const MIN_UNIX_S = 1e9;
-/** From this value up, numbers without a unit are Unix times in milliseconds. */
+/** Numbers without a unit are Unix times in milliseconds if they are at least this value. */
 const MIN_UNIX_MS = 1e12;
 
 /**
- * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
+ * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and others)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
- * Of several token limits, returns the limit with the smallest remaining share. Ignores negative
- * values, and a reset more than a day away. Returns undefined if there are no such fields.
+ * If there are several token limits, returns the one with the smallest remaining share. Ignores
+ * negative values, and a reset more than a day away. Returns undefined if there are no such fields.
  *
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the fields arrived. If a limit was reset meanwhile, what remained of
- * it is omitted.
+ * @param ageMs The time since the fields arrived. If a limit was reset in that time, what remained
+ * of it is omitted.
  */
 export function rateLimitOf(
   headers: HeaderFields,
@@ -51,7 +52,8 @@ export function rateLimitOf(
   return rateLimitFrom(requests, tokens.reduce((a, b) => shareLeft(b) < shareLeft(a) ? b : a));
 }
 
-/** Whether a response states limits: most do not. Cheaper than {@linkcode rateLimitOf}. */
+/** Whether a response states limits, which most responses do not. This is cheaper than {@linkcode
+ * rateLimitOf}. */
 export function statesRateLimit(headers: HeaderFields): boolean {
   return hasOpenAiFields(headers) ||
     ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
@@ -62,16 +64,17 @@ function hasOpenAiFields(headers: HeaderFields): boolean {
     headers["x-ratelimit-remaining-tokens"] !== undefined;
 }
 
-/** Fields that state how much of a limit is left: `x-ratelimit-remaining-requests`,
+/** Matches the fields that state how much of a limit is left: `x-ratelimit-remaining-requests`,
  * `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`, `x-tokenlimit-remaining`. */
 const REMAINING = /(?:rate|token)-?limit.*remaining/;
-/** Nothing left, in `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
+/** Matches a limit with nothing left, as in `RateLimit: "minute";r=0;t=12`
+ * (draft-ietf-httpapi-ratelimit-headers). */
 const NONE_LEFT = /;\s*r=0(?![\d.])/;
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Returns the time until the last reset of the limits that an error response reports as used up.
- * The time may be unknown; the result is undefined if no limit is used up.
+ * Returns the time until the limits that an error response reports as used up have all been reset.
+ * The time may be unknown. Returns undefined if no limit is used up.
  *
  * @param now Unix time in milliseconds.
  */
@@ -96,10 +99,10 @@ export function exhaustion(
   return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
-/** Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
- * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores negative values, values
- * above a day, and LiteLLM's `llm_provider-retry-after`, in which LiteLLM's router always sends
- * 60. */
+/** Returns the wait that a teacher requests. Reads `retry-after-ms`, or else `retry-after`, which
+ * is either a number of seconds, possibly fractional, or an HTTP date on the teacher's clock.
+ * Ignores negative values and values above a day. Does not read LiteLLM's
+ * `llm_provider-retry-after`, in which LiteLLM's router always sends 60. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
   const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));
@@ -116,13 +119,13 @@ function plausibleMs(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** `x-should-retry`, as OpenAI and Anthropic send it; undefined without it. */
+/** Returns the value of `x-should-retry`, which OpenAI and Anthropic send; undefined without it. */
 export function shouldRetry(headers: HeaderFields): boolean | undefined {
   const value = fieldText(headers["x-should-retry"]).toLowerCase();
   return value === "true" ? true : value === "false" ? false : undefined;
 }
 
-/** Reads the fields named `prefix`, then `limit`, `remaining` or `reset`, then `suffix`. */
+/** Reads the fields whose name is `prefix`, then `limit`, `remaining` or `reset`, then `suffix`. */
 function limitState(
   headers: HeaderFields,
   prefix: string,
@@ -139,8 +142,8 @@ function limitState(
   };
 }
 
-/** Milliseconds until a reset; negative if it has passed since the header arrived, undefined if
- * implausible. */
+/** Returns the milliseconds until a reset. Negative if the reset has happened since the header
+ * arrived; undefined if the value is implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);
@@ -155,7 +158,7 @@ function resetOf(text: string, now: number, ageMs: number): number | undefined {
 
 const DURATION = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?$/;
 
-/** Reads `6m0s`, `120ms` or `1h2m3.5s`; NaN for other text. */
+/** Parses a duration such as `6m0s`, `120ms` or `1h2m3.5s`. Returns NaN for other text. */
 function durationMs(text: string): number {
   const match = DURATION.exec(text);
   if (match === null) return NaN;
@@ -169,14 +172,14 @@ function countOf(field: HeaderField): number | undefined {
   return count >= 0 && count < Infinity ? count : undefined;
 }
 
-/** The first value if there are several; "" if there is none. */
+/** Returns the first value if there are several; "" if there is none. */
 export function fieldText(field: HeaderField): string {
   return (Array.isArray(field) ? field[0] : field)?.trim() ?? "";
 }
 
 function shareLeft({ left, limit }: LimitState): number {
   if (left === undefined) return Infinity;
-  // The share is unknown, so this limit counts only if there is no other.
+  // The share is unknown, so this limit counts only if there is no other limit.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
@@ -192,7 +195,7 @@ function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | un
   };
 }
 
-/** The `date` of these fields in Unix milliseconds, or `now` if that is unreadable. */
+/** Returns the `date` of these fields in Unix milliseconds, or `now` if the date is unreadable. */
 function serverTime(headers: HeaderFields, now: number): number {
   const ms = Date.parse(fieldText(headers.date));
   return Number.isNaN(ms) ? now : ms;

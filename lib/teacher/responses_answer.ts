@@ -1,6 +1,6 @@
-/** Translates answers of `/responses`, whole or as events, into chat completions. Each part arrives
- * as deltas, then complete, and once more in the last event. Servers omit some of these, so
- * complete parts stand in for missing deltas. @module */
+/** Translates answers of `/responses`, complete or as events, into chat completions. A stream sends
+ * each part three times: as deltas, as a complete part, and in the last event. Some servers omit
+ * one of these, so complete parts replace missing deltas. @module */
 
 import { asText } from "../json.ts";
 import type { EventReader } from "./api_format.ts";
@@ -16,14 +16,14 @@ interface Output {
 }
 
 interface ToolCall extends JsonObject {
-  /** The id that the call's result refers to. */
+  /** The id to which the call's result refers. */
   readonly id: string;
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Translates a complete answer. Fields without a counterpart stay. */
+/** Translates a complete answer. Fields without a counterpart are kept. */
 export function asChatCompletion(body: JsonObject): JsonObject {
-  // The body is an answer of another API, or only an error.
+  // The body is an answer of another API, or contains only an error.
   if (!Array.isArray(body.output)) return body;
   const { content, reasoning, refusal, toolCalls, logprobs } = outputOf(body.output);
   const hasCalls = toolCalls.length > 0;
@@ -62,7 +62,8 @@ function outputOf(items: unknown): Output {
       for (const part of asList(item.content)) {
         if (part.type === "refusal") refusals.push(asText(part.refusal));
         else texts.push(asText(part.text));
-        // Not spread: an answer may have more tokens than a call takes arguments.
+        // The list is not spread, because an answer may have more tokens than a call can have
+        // arguments.
         for (const token of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(token);
       }
     }
@@ -92,8 +93,8 @@ function toolCallOf(
   };
 }
 
-/** In `/responses`, the counts are `input_tokens` and `output_tokens`, even if there is a
- * `prompt_tokens` of 0. */
+/** Translates the token counts. In `/responses`, these are `input_tokens` and `output_tokens`, even
+ * if there is also a `prompt_tokens` of 0. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;
@@ -106,7 +107,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** The finish reason, in the terms of chat completions if possible; "" if there is none. */
+/** Returns the finish reason, in the terms of chat completions if possible; "" if there is none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -116,8 +117,8 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/** The error of an answer; undefined if the answer failed but a part of it arrived, because that
- * part is kept. */
+/** Returns the error of an answer. Undefined if the answer failed but part of it has arrived,
+ * because that part is kept. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher reports a failure without a reason";
@@ -206,13 +207,13 @@ export class ResponsesEvents implements EventReader {
     const call = itemId === undefined
       ? this.#calls.at(-1)
       : this.#calls.find((sent) => sent.itemId === itemId);
-    // Ignored: the complete call follows.
+    // The delta is ignored because the complete call follows.
     if (call === undefined) return undefined;
     call.argsSoFar += asText(text);
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
-  /** The part of a complete call that was not passed on yet, as a delta. */
+  /** Returns the part of a complete call that has not been passed on yet, as a delta. */
   #restOf(call: ToolCall, sent: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
     if (sent === undefined) {
@@ -233,7 +234,7 @@ export class ResponsesEvents implements EventReader {
       content: this.#hasText ? "" : content,
       reasoning_content: this.#hasReasoning ? "" : reasoning,
       refusal: this.#hasRefusal ? "" : refusal,
-      // Matched by position: some servers change the ids in the last event.
+      // Calls are matched by position, because some servers change the ids in the last event.
       tool_calls: toolCalls.map((call, index) => this.#restOf(call, this.#calls[index])),
     };
     const hasCalls = this.#calls.length > 0;
@@ -242,7 +243,8 @@ export class ResponsesEvents implements EventReader {
     return withChoice(body, { delta: message }, rest, hasCalls, hasContent);
   }
 
-  /** Reads id and model from the first event. Events of another format pass unchanged. */
+  /** Reads the id and the model from the first event. Events of another format are returned
+   * unchanged. */
   #other(event: JsonObject): JsonObject | undefined {
     const response = asObject(event.response);
     if (response !== undefined) return { id: response.id, model: response.model };

@@ -1,5 +1,5 @@
 /** Translates requests for `/responses`, OpenAI's newer endpoint, which takes instructions and
- * items in place of messages, and can return summaries of the reasoning. @module */
+ * items instead of messages and can return summaries of the reasoning. @module */
 
 import { asText, exactJson, isObject } from "../json.ts";
 import type { Additions, ApiFormat } from "./api_format.ts";
@@ -14,7 +14,7 @@ export const RESPONSES: ApiFormat = {
   params(params, additions) {
     const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
-      // A parameter may be called "constructor", and every object inherits a member of that name.
+      // A parameter may be called "constructor", and every object inherits a member with that name.
       const isTranslated = Object.hasOwn(TRANSLATIONS, name);
       merge(fields, isTranslated ? TRANSLATIONS[name](value) : { [name]: value });
     }
@@ -26,7 +26,7 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/** Parameters of chat completions with another name or place in `/responses`. */
+/** Parameters of chat completions that have another name or place in `/responses`. */
 const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
@@ -49,11 +49,11 @@ function addFields(fields: Record<string, unknown>, additions: Additions): void 
     merge(fields, { text: { format: textFormatOf(responseFormat) } });
   }
   const reasoning = fields.reasoning === undefined ? {} : asObject(fields.reasoning);
-  // OpenAI sends no reasoning by default.
+  // By default, OpenAI sends no reasoning.
   if (reasoning !== undefined && reasoning.summary === undefined && add("reasoning.summary")) {
     fields.reasoning = { ...reasoning, summary: "auto" };
   }
-  // OpenAI would store answers for 30 days; chat completions are not stored by default.
+  // OpenAI would store the answers for 30 days. It does not store chat completions by default.
   if (fields.store === undefined && add("store")) fields.store = false;
 }
 
@@ -62,7 +62,7 @@ function merge(fields: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
     const before = fields[name];
     if (Array.isArray(before) && Array.isArray(value)) fields[name] = [...before, ...value];
-    // `1e3` is represented by an object (`JSON.rawJSON`).
+    // A number such as `1e3` is an object made by `JSON.rawJSON`, which must not be merged.
     else if (asObject(before) !== undefined && isObject(value) && !exactJson.isRawJSON(value)) {
       fields[name] = { ...asObject(before), ...value };
     } else fields[name] = value;
@@ -75,8 +75,9 @@ function textFormatOf(format: unknown): unknown {
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** Removes the inner level of `{"type":"function","function":{…}}`. By default, `strict` is false
- * in chat completions, but true in `/responses`. */
+/** Removes the inner level of `{"type":"function","function":{…}}`. Sets `strict` to false unless
+ * it is given: that is the default of chat completions, while the default of `/responses` is
+ * true. */
 function toolOf(tool: unknown): unknown {
   const { function: callee, ...rest } = asObject(tool) ?? {};
   if (asObject(callee) === undefined) return tool;
@@ -94,10 +95,12 @@ function toolChoiceOf(choice: unknown): unknown {
   return { type, ...rest, tools: Array.isArray(tools) ? tools.map(toolChoiceOf) : tools };
 }
 
-/** Leading system messages become `instructions`, the other messages `input`. */
+/** Returns the prompt. Leading system messages become `instructions`, and the other messages become
+ * `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const inputStart = messages.findIndex((message) => !isInstruction(message));
-  // The first message is not a system message, or all are: `input` must not be empty.
+  // Either the first message is not a system message, or all messages are, in which case `input`
+  // must not be empty.
   if (inputStart < 1) return { input: messages.flatMap(itemsOf) };
   const instructions = messages.slice(0, inputStart).map(({ content }) => promptText(content));
   const input = messages.slice(inputStart).flatMap(itemsOf);
@@ -131,7 +134,7 @@ function isAllText(content: unknown): boolean {
   return Array.isArray(content) && content.every((part) => asObject(part)?.type === "text");
 }
 
-/** The items of a message: the message and its tool calls, or the output of a call. */
+/** Returns the items of a message: the message and its tool calls, or the output of a call. */
 function itemsOf(message: Message): JsonObject[] {
   const { role, content, tool_calls: calls, tool_call_id: id, ...rest } = message;
   if (role === "tool") {
@@ -155,7 +158,7 @@ function callOf(call: unknown): JsonObject {
   return { type: "function_call", call_id: id, name, arguments: args };
 }
 
-/** The text of a message's content. The text parts of a list are joined. */
+/** Returns the text of a message's content. If the content is a list, its text parts are joined. */
 export function promptText(content: unknown): string {
   if (!Array.isArray(content)) return asText(content);
   return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))

@@ -1,5 +1,5 @@
-/** Builds the header fields that carry a teacher's secrets, and hides the secrets, even if they are
- * escaped, in everything that is shown. @module */
+/** Builds the header fields that carry a teacher's secrets, and hides the secrets, even escaped
+ * ones, in everything that is shown. @module */
 
 import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
@@ -7,7 +7,7 @@ import { type Address, decodedUrl, REDACTED, secretsIn } from "./network.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 import { Buffer } from "node:buffer";
 
-/** undici sets or rejects these header fields. */
+/** Header fields that undici sets itself or rejects. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
 export function checkHeaders(headers: Readonly<Record<string, string>>): void {
@@ -27,10 +27,10 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * The header field with the key, otherwise with the credentials of the base URL. Azure takes keys
- * in `api-key`, and tokens (JSON Web Tokens) in `Authorization`.
+ * Returns the header field with the key or, without a key, with the credentials of the base URL.
+ * Azure takes keys in `api-key`, and tokens (JSON Web Tokens) in `Authorization`.
  *
- * @throws {TypeError} If the key cannot be sent. The message omits it.
+ * @throws {TypeError} if the key cannot be sent. The message does not contain the key.
  */
 export function keyHeader(
   apiKey: string | undefined,
@@ -68,8 +68,8 @@ function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
 }
 
-/** Alternating names and values, the form that undici reads fastest. The user's fields replace
- * others. */
+/** Returns alternating names and values, which is the form that undici reads fastest. The user's
+ * fields replace fields of the same name. */
 export function headerList(
   stream: boolean,
   key: Readonly<Record<string, string>>,
@@ -78,7 +78,8 @@ export function headerList(
   const fields = new Map(Object.entries({
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without this field, some gateways compress responses, for which they buffer streams.
+    // Without this field, some gateways compress responses, and buffer streams in order to compress
+    // them.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
     ...key,
@@ -93,7 +94,7 @@ function isSendable(value: string): boolean {
 
 export type Redact = (text: string) => string;
 
-/** The header fields by name, safe to show: only the scheme of a secret value remains. */
+/** Returns the header fields by name, safe to show. Of a secret value, only the scheme is shown. */
 export function shownHeaders(
   list: readonly string[],
   secrets: readonly string[],
@@ -109,24 +110,25 @@ export function shownHeaders(
   return shown;
 }
 
-/** Shorter secrets would match parts of words. */
+/** Minimum length of a secret that is searched for. Shorter secrets would match parts of words. */
 const MIN_SECRET_CHARS = 4;
 
-/** Longer texts are truncated before they are searched: no message shows more. */
+/** Texts are truncated to this length before they are searched. No message shows more. */
 const MAX_TEXT_CHARS = 65_536;
 
-/** Returns a function that truncates a text and replaces its secrets, even if they are escaped for
- * JSON, a URL or HTML, in any combination: a gateway may quote a teacher that quotes the key. */
+/** Returns a function that truncates a text and replaces its secrets. Secrets are found even if
+ * they are escaped for JSON, a URL or HTML, in any combination, because a gateway may quote a
+ * teacher that quotes the key. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    // Texts are decoded before they are compared, so a secret that looks escaped has decoded forms,
-    // too.
+    // Texts are decoded before they are compared, so a secret that looks escaped must also be
+    // compared in its decoded forms.
     for (const form of [secret, ...layersOf(secret).map(({ text }) => text)]) {
       if (form.length >= MIN_SECRET_CHARS) forms.add(form);
     }
   }
-  // Longer secrets first: one may contain another.
+  // Longer secrets come first, because a secret may contain a shorter one.
   const ordered = [...forms].sort((a, b) => b.length - a.length);
   return (text) => {
     const start = text.slice(0, MAX_TEXT_CHARS);
@@ -137,7 +139,7 @@ export function redactor(secrets: Iterable<string>): Redact {
 
 const MAY_BE_ESCAPED = /[\\%&]/;
 
-/** The parts of a text that decode to a secret; `end` is exclusive. */
+/** Returns the ranges of a text that decode to a secret. `end` is exclusive. */
 function rangesOf(text: string, forms: readonly string[]): [start: number, end: number][] {
   const ranges: [number, number][] = [];
   for (const layer of layersOf(text)) {
@@ -163,17 +165,18 @@ function withoutRanges(text: string, ranges: readonly [start: number, end: numbe
   return shown + text.slice(removedTo);
 }
 
-/** Nested escapes are decoded up to this level: a gateway may quote JSON that quotes a URL. */
+/** The maximum number of times that nested escapes are decoded. A gateway may quote JSON that
+ * quotes a URL. */
 const MAX_LAYERS = 8;
 
 /** A decoded text, and where each UTF-16 code unit begins in the original text. */
 interface Layer {
   readonly text: string;
-  /** The start of each code unit, then the end of the original text. */
+  /** The start of each code unit, followed by the end of the original text. */
   readonly starts: readonly number[];
 }
 
-/** The text decoded once, twice, and so on, while escapes are left. */
+/** Returns the text decoded once, twice, and so on, until no escapes are left. */
 function layersOf(text: string): Layer[] {
   const layers: Layer[] = [];
   let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
@@ -186,7 +189,7 @@ function layersOf(text: string): Layer[] {
   return layers;
 }
 
-/** Decodes each escape once; undefined if there are none. */
+/** Decodes each escape once. Returns undefined if there are no escapes. */
 function decoded({ text, starts }: Layer): Layer | undefined {
   let result = "", copiedTo = 0;
   const resultStarts: number[] = [];
@@ -209,7 +212,7 @@ function decoded({ text, starts }: Layer): Layer | undefined {
   return { text: result, starts: resultStarts };
 }
 
-/** Escapes of JSON and JavaScript, of URLs (one UTF-8 character), and of HTML. */
+/** Matches escapes of JSON and JavaScript, of URLs (one UTF-8 character), and of HTML. */
 const ESCAPE = new RegExp(
   [
     /\\(?:u\{(?<point>[\da-f]{1,6})\}|u(?<unit>[\da-f]{4})|x(?<byte>[\da-f]{2})|(?<self>[!-\/:-@[-`{-~]))/,
@@ -219,7 +222,7 @@ const ESCAPE = new RegExp(
   "gi",
 );
 
-/** HTML's names of printable ASCII characters, each followed by its character. */
+/** HTML's names of printable ASCII characters. Each pair is a name followed by its character. */
 const HTML_NAMES: ReadonlyMap<string, string> = new Map(
   `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* plus+ comma, period. sol/
   colon: semi; lt< equals= gt> quest? commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^

@@ -27,11 +27,11 @@ import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
 import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 
-/** Learned from streams, and shared by all attempts of a teacher. */
+/** What is learned from streams. All attempts at a teacher share it. */
 export interface StreamHabits {
-  /** Whether only `[DONE]` ends an answer: some servers for Gemini write `stop` into each chunk. */
+  /** Whether only `[DONE]` ends an answer. Some servers for Gemini put `stop` into every chunk. */
   endsByDoneOnly: boolean;
-  /** Whether any answer had a finish reason. If so, an answer without it was interrupted. */
+  /** Whether any answer had a finish reason. If so, an answer without one was interrupted. */
   namesEndings?: boolean;
 }
 
@@ -57,16 +57,16 @@ export class StreamReader implements EventSink {
     id: "",
     kept: undefined as JsonObject | undefined,
   };
-  /** The number of deltas and messages with text, reasoning or a part of a tool call. */
+  /** The number of deltas and messages that contained text, reasoning or a part of a tool call. */
   #tokens = 0;
-  /** Whether a token came in a delta: some servers send messages instead. */
+  /** Whether a token has come in a delta. Some servers send messages instead of deltas. */
   #hasDeltaToken = false;
-  // Of several choices (`n`), only the one that appears first is read.
+  // If there are several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
-  /** Whether a chunk of the answer came without a finish reason. If none did, the server may put a
-   * reason into every chunk, and then a reason does not mark the end. */
+  /** Whether a chunk of the answer came without a finish reason. If every chunk has one, the server
+   * may put a reason into each of them, and a reason does not mark the end. */
   #hasOpenChunk = false;
-  /** Whether the stream seems to have ended: a chunk without a token, but with usage, came with or
+  /** Whether the stream seems to have ended: a chunk that contained usage but no token came with or
    * after the finish reason. */
   #hasEndChunk = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
@@ -87,14 +87,14 @@ export class StreamReader implements EventSink {
     return this.#tokens > 0 || this.#content.text !== "";
   }
 
-  /** The server's finish reason; "" until it arrives or, if `endsByDoneOnly`, until `[DONE]`. */
+  /** The finish reason; "" until it arrives or, if `endsByDoneOnly` is set, until `[DONE]`. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
 
-  /** Whether the answer and its usage seem to have come, so that only `[DONE]` or the end of the
-   * response is missing. False at a tool call: a gateway may make the call itself, and continue
-   * the answer. */
+  /** Whether the answer and its usage seem to be complete, so that only `[DONE]` or the end of the
+   * response is missing. False if there is a tool call, because a gateway may execute the call
+   * itself and continue the answer. */
   get isWhole(): boolean {
     const { finishReason } = this;
     return this.#hasEndChunk && finishReason !== "" && !/tool|function/i.test(finishReason) &&
@@ -108,7 +108,7 @@ export class StreamReader implements EventSink {
     return this.#tokens > before;
   }
 
-  /** Reads a last event that lacks its empty line. Sets `error` if the stream had no answer. */
+  /** Reads a last event without its empty line. Sets `error` if the stream had no answer. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
@@ -178,7 +178,7 @@ export class StreamReader implements EventSink {
     if (parts.model === "") parts.model = asText(chunk.model);
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
     const usage = asObject(usageIn(choice, chunk));
-    // Some gateways send the counts of the prompt first, and the counts of the answer last.
+    // Some gateways first send the counts of the prompt, and at the end the counts of the answer.
     if (usage !== undefined && !isLateZero(usage, parts.usage)) {
       parts.usage = { ...parts.usage, ...usage };
     }
@@ -199,7 +199,7 @@ export class StreamReader implements EventSink {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    // `/completions` streams `text`; older versions of LocalAI do so for chats, too.
+    // `/completions` streams `text`. Older versions of LocalAI do so for chats too.
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
@@ -207,7 +207,7 @@ export class StreamReader implements EventSink {
     parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
-  /** Collects an answer of another API, for the error if the stream has no choice. */
+  /** Collects an answer of another API, for the error of a stream without a choice. */
   #collectOther(chunk: JsonObject): void {
     const other = otherAnswer(chunk);
     if (other === undefined) return;
@@ -215,7 +215,7 @@ export class StreamReader implements EventSink {
     this.#otherApi.content.add(other.content);
   }
 
-  /** Sets `error` if the stream is an answer of another API, whose text becomes the content. */
+  /** If the stream is an answer of another API, sets `error` and keeps the answer's text. */
   #rejectOtherApi(): void {
     const other = this.#otherApi;
     if (other === undefined || this.#choiceIndex !== undefined) return;
@@ -223,7 +223,7 @@ export class StreamReader implements EventSink {
     this.#content.add(other.content.text);
   }
 
-  /** The position of the choice that is read; -1 if it is not in the list. */
+  /** Returns the position of the choice that is read; -1 if it is not in the list. */
   #positionIn(choices: unknown): number {
     if (!Array.isArray(choices)) return -1;
     for (let position = 0; position < choices.length; position++) {
@@ -251,7 +251,7 @@ export class StreamReader implements EventSink {
     }
   }
 
-  /** Some servers send messages instead of deltas, others the complete message after the deltas. */
+  /** Reads a message. Some servers send messages instead of deltas, or in addition at the end. */
   #message(message: JsonObject, text: string, position: number): void {
     if (!this.#hasDeltaToken) return this.#delta(message, "message", text, position);
     const { content, reasoning } = this.#messages.read(message);
@@ -261,7 +261,8 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Joins lists, as in `logprobs`, and merges objects. Other values replace earlier ones. */
+  /** Collects the raw fields to keep. Joins lists, as in `logprobs`, merges objects, and replaces
+   * other values. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -272,16 +273,17 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Some gateways end a stream with a second usage object, whose counts are 0. */
+/** Whether the usage is a second object with counts of 0, with which some gateways end a stream. */
 function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
   return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
 }
 
-/** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`). */
+/** The probable cause if a stream ends without a finish reason: llama-cpp-python ends a stream with
+ * `[DONE]` if another request is waiting (`interrupt_requests`). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Lists grow in place: copying them for each token would take quadratic time. Values deeper
- * than `levels` are replaced, not merged; fields such as `logprobs` have about three levels. */
+/** Merges two values. Lists grow in place, because copying them for each token would take quadratic
+ * time. Values below `levels` are replaced; fields such as `logprobs` have about three levels. */
 function merge(kept: unknown, value: unknown, levels = 16): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];

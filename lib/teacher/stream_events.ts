@@ -1,4 +1,5 @@
-/** Parses server-sent events, and what gateways send instead; joins pieces of text. @module */
+/** Parses server-sent events and what gateways send instead of them, and joins pieces of text.
+ * @module */
 
 import {
   createParser,
@@ -9,7 +10,7 @@ import { leadingObject } from "../json.ts";
 import { asObject, type JsonObject, parseJson } from "./json.ts";
 
 export interface EventSink {
-  /** If true, further events are ignored. */
+  /** Whether the stream is over, so that further events are ignored. */
   readonly isOver: boolean;
   onObject(object: JsonObject, text: string): void;
   onError(error: unknown): void;
@@ -24,7 +25,7 @@ export class StreamEvents {
     onEvent: (event) => this.#event(event),
     onError: (error) => this.#unknownLine(error),
   });
-  /** An incomplete line that the parser has not been given yet. */
+  /** An incomplete line that has not been passed to the parser yet. */
   #held = "";
   #isAtLineStart = true;
 
@@ -40,8 +41,8 @@ export class StreamEvents {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** Holds back an incomplete last line that is not data: the parser would drop it as an unknown
-   * field. */
+  /** Passes text to the parser, but holds back an incomplete last line that is not data. The parser
+   * would drop such a line as an unknown field. */
   #feed(text: string): void {
     const unread = this.#held + text;
     const lineStart = Math.max(unread.lastIndexOf("\n"), unread.lastIndexOf("\r")) + 1;
@@ -53,8 +54,9 @@ export class StreamEvents {
     this.#parser.feed(ready);
   }
 
-  /** llama.cpp sends errors as `error: {…}`. Some servers and gateways send errors or chunks
-   * without `data:`, capitalize it, or put white space or a byte order mark before it. */
+  /** Handles a line that the parser does not know. llama.cpp sends errors as `error: {…}`. Some
+   * servers and gateways send errors or chunks without `data:`, capitalize it, or put white space
+   * or a byte order mark before it. */
   #unknownLine({ field, value = "", line = "" }: ParseError): void {
     if (field === "error") return this.#event({ event: "error", data: value });
     const text = line.trim();
@@ -71,13 +73,13 @@ export class StreamEvents {
     if (text === DONE) return sink.onDone();
     // Some servers keep connections alive with empty events.
     if (text === "") return;
-    // Some frameworks write `data:` before events that have it already.
+    // Some frameworks write `data:` before events that already have it.
     if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
     const value = parseJson(data);
     const chunk = asObject(value);
     if (event === "error") sink.onError(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) sink.onObject(chunk, data);
-    // `null` is a keep-alive; an array contains several chunks.
+    // `null` is a keep-alive, and an array contains several chunks.
     else if (value === null) return;
     else if (Array.isArray(value)) {
       for (const element of value) this.#event({ data: JSON.stringify(element) });
@@ -85,13 +87,14 @@ export class StreamEvents {
     else if (!isKeepAlive(text, event)) this.#unparsed(text);
   }
 
-  /** Some gateways omit the empty lines between events, or even the line ends. */
+  /** Handles text that is not a single JSON value. Some gateways omit the empty lines between
+   * events, or even the line ends. */
   #unparsed(text: string): void {
     if (text.includes("\n")) {
       for (const line of text.split("\n")) this.#event({ data: line });
       return;
     }
-    // A loop, because recursion would copy the rest of the text for each object.
+    // This is a loop, because recursion would copy the rest of the text for each object.
     let start = 0, object = leadingObject(text);
     while (object !== undefined && start + object.length < text.length) {
       this.#event({ data: object });
@@ -114,33 +117,35 @@ const DONE = "[DONE]";
 
 const DONE_VARIANT = /^"?\[?done\]?"?(?:\\[nr])*$/i;
 
-/** A comment sent as data, or a ping of a proxy. */
+/** Whether an event is a keep-alive: a comment sent as data, or a ping of a proxy. */
 function isKeepAlive(text: string, event: string | undefined): boolean {
   return KEEP_ALIVE.test(event ?? "") ||
     (text.length <= MAX_KEEP_ALIVE_CHARS && KEEP_ALIVE.test(text));
 }
 
 const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
-/** Longer texts are not keep-alives: an answer may begin with such a word. */
+/** The maximum length of a keep-alive. A longer text may be an answer that begins with such a
+ * word. */
 const MAX_KEEP_ALIVE_CHARS = 60;
 
-/** The minimum number of pieces that count as snapshots: the second piece may begin with the first
- * by chance. */
+/** The minimum number of pieces that count as snapshots. A second piece may begin with the first
+ * one by chance. */
 const MIN_SNAPSHOTS = 3;
 
-/** After this many snapshots, only the last one is kept in memory. */
+/** The number of snapshots after which only the last one is kept in memory. */
 const CERTAIN_SNAPSHOTS = 16;
 
-/** Shorter pieces do not count as repetitions of the text: a model may write a word twice. */
+/** The minimum length of a piece that counts as a repetition of the text. A model may write a word
+ * twice. */
 const MIN_REPEATED_CHARS = 16;
 
 /** Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots: each piece begins
- * with the previous one and is longer. Others (RAGFlow) repeat the complete text in a last piece,
+ * with the previous piece and is longer. Others (RAGFlow) repeat the complete text in a last piece,
  * which is dropped. */
 export class DeltaText {
   #joined = "";
   #pieces = 0;
-  /** The last piece; undefined once a piece is not a snapshot. */
+  /** The last piece; undefined once any piece was not a snapshot. */
   #snapshot: string | undefined = "";
 
   add(piece: string): void {
@@ -157,7 +162,7 @@ export class DeltaText {
     else this.#joined += piece;
   }
 
-  /** Replaces the text so far with `whole`, if `whole` begins with it. */
+  /** If `whole` begins with the text so far, replaces that text with `whole`. */
   extendTo(whole: string): void {
     if (!whole.startsWith(this.text)) return;
     this.#joined = whole;

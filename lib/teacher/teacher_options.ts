@@ -29,21 +29,22 @@ import { inspect } from "node:util";
 /** Options of {@linkcode openai}. */
 export interface OpenAICompatibleOptions {
   /**
-   * The base URL. The path of the endpoint (`/chat/completions`) is appended, and a query string
-   * kept. `user:password@` in it is sent as basic authorization if there is no `apiKey`. For Azure:
-   * `https://NAME.openai.azure.com/openai/v1`, or
+   * The base URL. The path of the endpoint (`/chat/completions`) is appended to it, and a query
+   * string is kept. If there is no `apiKey`, `user:password@` in the URL is sent as basic
+   * authorization. For Azure, use `https://NAME.openai.azure.com/openai/v1` or
    * `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT?api-version=2024-10-21`.
    * @default "https://api.openai.com/v1"
    */
   baseUrl?: string | undefined;
   /**
-   * `chat` is `/chat/completions`; `completions` is `/completions`, for base models and rows of one
-   * text; `responses` is `/responses`, which returns summaries of the reasoning. @default "chat"
+   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, for base models
+   * and rows of one text; `responses` is `/responses`, which returns summaries of the reasoning.
+   * @default "chat"
    */
   endpoint?: EndpointName | undefined;
   /** The model for rows whose parameters have no `model`. */
   model: string;
-  /** The key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and never shown.
+  /** The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and never shown.
    * @default none */
   apiKey?: string | undefined;
   /** Whether answers are streamed as server-sent events. @default false */
@@ -52,18 +53,18 @@ export interface OpenAICompatibleOptions {
   timeoutMs?: number | undefined;
   /** The time limit for connecting, in milliseconds. @default 10_000 */
   connectTimeoutMs?: number | undefined;
-  /** Maximum silence between two tokens of a stream, in milliseconds. Before the first token,
-   * only `timeoutMs` applies: a model may reason for a long time. @default 120_000 */
+  /** Maximum time between two tokens of a stream, in milliseconds. Before the first token, only
+   * `timeoutMs` applies, because a model may reason for a long time. @default 120_000 */
   streamIdleTimeoutMs?: number | undefined;
   /** Additional header fields. They replace Retort's fields of the same name. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
   /**
    * Texts that must never be shown, such as values of `headers` whose names do not suggest a
-   * secret. The key, and values of header fields such as `api-key`, are always hidden. @default []
+   * secret. The key and the values of header fields such as `api-key` are always hidden. @default []
    */
   secrets?: readonly string[] | undefined;
-  /** The trusted certificate authorities (PEM). @default the authorities of Deno, or of
-   * `DENO_CERT`, `NODE_EXTRA_CA_CERTS` and `DENO_TLS_CA_STORE` */
+  /** The trusted certificate authorities (PEM). @default the authorities that Deno trusts, or those
+   * of `DENO_CERT`, `NODE_EXTRA_CA_CERTS` and `DENO_TLS_CA_STORE` */
   ca?: string | undefined;
   /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
   clientCert?: string | undefined;
@@ -72,18 +73,18 @@ export interface OpenAICompatibleOptions {
   /** Whether to accept any certificate. Anyone on the network path can then read prompts, answers
    * and the key. @default false */
   insecureTls?: boolean | undefined;
-  /** Raw fields of the answer to keep, looked up in the choice and then at the top level:
-   * `logprobs`, `system_fingerprint`, … @default [] */
+  /** The raw fields of the answer to keep (`logprobs`, `system_fingerprint`, …). Each is looked up
+   * in the choice, then at the top level. @default [] */
   keep?: readonly string[] | undefined;
   /**
    * The tags around the model's reasoning in its answers, such as `["<reason>", "</reason>"]`.
-   * Known tags (`<think>`, `[THINK]`, the channels of gpt-oss, …) are always recognized. @default
-   * none
+   * Known tags (`<think>`, `[THINK]`, the channels of gpt-oss, …) are always recognized.
+   * @default none
    */
   thinkTags?: readonly [open: string, close: string] | undefined;
   /** The URL of an HTTP proxy. It is not used for a teacher on this machine. @default none */
   proxy?: string | undefined;
-  /** Unix time in milliseconds. @default a clock that is never set back */
+  /** Returns Unix time in milliseconds. @default a clock that is never set back */
   now?: (() => number) | undefined;
 }
 
@@ -121,13 +122,13 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
-/** Advice for an option such as `baseUrl` that a run was given; undefined for other names. */
+/** Returns advice if a run was given the teacher's option `name`; undefined for other names. */
 export function teacherOptionAdvice(name: string): string | undefined {
   if (!Object.hasOwn(RULES, name)) return undefined;
   return `it belongs to the teacher, as in openai({ ${name}: … })`;
 }
 
-// Cached, because reading `timeOrigin` takes longer than reading the clock.
+// The value is cached because reading `timeOrigin` takes longer than reading the clock.
 const PROCESS_START_MS = performance.timeOrigin;
 
 const DEFAULTS = {
@@ -140,7 +141,7 @@ const DEFAULTS = {
   headers: {},
   secrets: [],
   keep: [],
-  // Not `Date.now`: deadlines must not change with the system clock.
+  // The default is not `Date.now`, because deadlines must not change with the system clock.
   now: () => PROCESS_START_MS + performance.now(),
 } satisfies Partial<OpenAICompatibleOptions>;
 
@@ -150,7 +151,7 @@ export type ResolvedTeacherOptions =
   & Omit<OpenAICompatibleOptions, FilledInName>
   & { readonly [Name in FilledInName]: NonNullable<OpenAICompatibleOptions[Name]> };
 
-/** @throws {TypeError | RangeError} If an option is unknown or cannot be used. */
+/** @throws {TypeError | RangeError} if an option is unknown or cannot be used */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
   checkOptions(
     options,
@@ -177,12 +178,12 @@ export interface CheckedParams {
 }
 
 /**
- * Checks the parameters of a run. Servers ignore `extra_body`, which belongs to the Python client:
- * its fields become parameters.
+ * Checks the parameters of a run. The fields of `extra_body` become parameters: it belongs to
+ * OpenAI's Python client, and servers would ignore it.
  *
- * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If a parameter is set by Retort, contains a credential (which is not shown)
- * or a value that JSON cannot hold, or is an `extra_body` other than an object.
+ * @throws {RangeError} if `n` requests more than one answer
+ * @throws {TypeError} if a parameter is set by Retort, contains a credential (which is not shown)
+ * or a value that JSON cannot represent, or is an `extra_body` other than an object
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -212,8 +213,9 @@ export function checkParams(params: Params): CheckedParams {
   return { params: flat, notices };
 }
 
-/** Refuses numbers, collections and functions that `JSON.stringify` would change or drop: `NaN`
- * becomes `null`, a `Map` `{}`. A field with undefined is left out. */
+/** Rejects numbers, collections and functions that `JSON.stringify` would change or drop: `NaN`
+ * would become `null`, and a `Map` would become `{}`. A field with the value undefined is allowed,
+ * and is omitted. */
 function checkJson(name: string, value: unknown): void {
   try {
     JSON.stringify(value, (_, inner) => {
@@ -280,7 +282,7 @@ export function noticesOf(
   return notices;
 }
 
-/** vLLM ignores these parameters of its earlier versions, and says so only in its own log. */
+/** Returns notices about parameters that vLLM no longer knows. It reports that only in its log. */
 function guidedNotices(names: readonly string[]): string[] {
   const guided =
     /^(?:guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)|(?=structural_tag$))/;

@@ -5,8 +5,8 @@
  *
  * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`
  *
- * The channel `analysis` contains reasoning, `final` the answer, and `commentary` a tool call or
- * the text before a tool call.
+ * The channel `analysis` contains reasoning, `final` contains the answer, and `commentary` contains
+ * a tool call or the text before a tool call.
  *
  * @module
  */
@@ -19,11 +19,11 @@ export interface SeparatedAnswer {
 }
 
 /**
- * Separates reasoning and answer. If reasoning came in a field, tags belong to the answer, unless
- * the text between them repeats the field.
+ * Separates the reasoning from the answer. If there is reasoning in a separate field, tags in the
+ * content are part of the answer, unless the text between them repeats the field.
  *
- * @param field The reasoning from the field. White space alone counts as none.
- * @param userTags In addition to the known tags.
+ * @param field The reasoning in the separate field. White space alone counts as no reasoning.
+ * @param userTags Tags in addition to the known ones.
  */
 export function separateReasoning(
   content: string,
@@ -37,14 +37,14 @@ export function separateReasoning(
   if (split === undefined) return { response: content, reasoning };
   const repeated = longerOfSame(reasoning, split.reasoning);
   if (repeated !== undefined) return { ...split, reasoning: repeated };
-  // Channel marks are never part of an answer.
+  // The marks of channels are never part of an answer.
   if (channels === undefined) return { response: content, reasoning };
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** Returns the longer of two texts if it contains the other, apart from white space; otherwise
- * undefined. A text less than half as long as the other counts as a quotation, except an empty
- * `right`, which counts as contained. */
+/** Returns the longer of two texts if it contains the other one, ignoring differences in white
+ * space; otherwise undefined. A text less than half as long as the other counts as a quotation. An
+ * empty `right` always counts as contained. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -59,8 +59,8 @@ function withSingleSpaces(text: string): string {
 
 export type ThinkTags = readonly [open: string, close: string];
 
-/** Tags of known models. `<thinking>`, `<reasoning>` and `<answer>` appear in no chat template, but
- * prompts request them as part of the answer. */
+/** The tags of known models. `<thinking>`, `<reasoning>` and `<answer>` are not included: they
+ * appear in no chat template, but prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
   ["[THINK]", "[/THINK]"], // Magistral
@@ -79,23 +79,23 @@ export const THINK_TAGS: readonly ThinkTags[] = [
 /** The first characters of opening tags. Most answers begin with another character. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
-/** Tags that the chat template may open at the end of the prompt. The closing tags of a group end
- * with its `mark`, which most answers lack. Marks begin with a rare letter: to search English text
- * for `think>` takes five times as long as for `k>`. */
+/** Tags that the chat template may open at the end of the prompt. The closing tags of each group
+ * end with its `mark`, which most answers do not contain. Marks begin with a rare letter, because
+ * searching English text for `think>` takes five times as long as searching for `k>`. */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
   ["K]", THINK_TAGS.filter(([, close]) => close.endsWith("THINK]"))],
 ];
 
-/** Splits after the blocks of reasoning at the start; a later `<think>` is part of the answer.
- * Without a closing tag, the answer has not begun. Of white space around the parts, only line ends
- * are removed. Undefined if the text has no tags of reasoning. */
+/** Splits an answer after the blocks of reasoning at its start. A later `<think>` is part of the
+ * answer. If the closing tag is missing, everything is reasoning. Of the white space around the
+ * parts, only line ends are removed. Returns undefined if the text has no tags of reasoning. */
 export function splitThinkTags(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
   let start = content.search(/\S/);
   if (start < 0) return undefined;
   const tags = tagsOpenedAt(content, start, userTags);
   if (tags === undefined) return splitUnopened(content, userTags);
-  // Some models think in several blocks.
+  // Some models reason in several blocks.
   let response = content, reasoning: string | undefined;
   while (response.startsWith(tags[0], start)) {
     const block = blockAt(response, start, tags);
@@ -150,7 +150,8 @@ function splitUnopened(content: string, userTags?: ThinkTags): SeparatedAnswer |
   return undefined;
 }
 
-/** Splits at the closing tag; undefined if there is none, or an opening tag before it. */
+/** Splits at the closing tag. Returns undefined if there is no closing tag, or if an opening tag
+ * comes before it. */
 function splitAtClose(content: string, [open, close]: ThinkTags): SeparatedAnswer | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
@@ -162,24 +163,25 @@ function trimmed(reasoning: string, response: string): SeparatedAnswer {
 }
 
 function trimLines(text: string): string {
-  // Without the lookbehind, a long run of line feeds takes quadratic time.
+  // Without the lookbehind, a long run of line feeds would take quadratic time.
   return text.replace(/^[\r\n]+/, "").replace(/(?<![\r\n])[\r\n]+$/, "");
 }
 
 interface HarmonyMessage {
-  /** The role, channel, recipient and content type, as far as they were sent. */
+  /** The role, channel, recipient and content type, if they were sent. */
   readonly header: string;
   readonly body: string;
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** Answers begin with a channel if the prompt ends with `<|start|>assistant`, and with the
- * channel's name if the prompt ends with `<|channel|>`. */
+/** Matches the start of an answer. It begins with a channel if the prompt ends with
+ * `<|start|>assistant`, and with the name of the channel if the prompt ends with `<|channel|>`. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
-/** The end of the first message, if the answer begins with its text. */
+/** Matches the end of the first message if the answer begins with the text of that message. */
 const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** Servers that drop special tokens leave the words between them: `analysis…assistantfinal…`. */
+/** Matches answers of servers that drop special tokens but leave the words between them:
+ * `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
 function splitHarmony(content: string): SeparatedAnswer | undefined {
@@ -189,7 +191,8 @@ function splitHarmony(content: string): SeparatedAnswer | undefined {
     const reasoning = analysis.replaceAll("assistantanalysis", "\n\n");
     return { reasoning: trimLines(reasoning), response: trimLines(response), toolCalls: [] };
   }
-  // `includes` takes a tenth of the time of the patterns, and is false for nearly every answer.
+  // `includes` takes a tenth of the time of the patterns, and returns false for nearly every
+  // answer.
   if (!content.includes("|>") || !(HARMONY_START.test(content) || NEXT_MESSAGE.test(content))) {
     return undefined;
   }
@@ -216,7 +219,7 @@ function* messagesOf(content: string): Iterable<HarmonyMessage> {
     } else if (mark === "start" || mark === "channel" || mark === "constrain") {
       header += ` ${text}`;
     } else if (text.trim() !== "") {
-      // llama.cpp with `--reasoning-format none` omits the marks of the final channel.
+      // With `--reasoning-format none`, llama.cpp omits the marks of the final channel.
       yield { header: "final", body: text };
     }
   }

@@ -1,4 +1,4 @@
-/** Converts tool calls to OpenAI's form, in a complete answer or a stream. @module */
+/** Converts tool calls to OpenAI's form, both in complete answers and in streams. @module */
 
 import { asText, isTooDeep } from "../json.ts";
 import {
@@ -26,7 +26,7 @@ export function toolCallsOf(
   path: JsonPath,
 ): readonly unknown[] | undefined {
   const { tool_calls: calls, function_call: legacy } = message;
-  // On the hot path: most messages have no calls.
+  // This is on the hot path, and most messages have no calls.
   if (!calls && !legacy) return undefined;
   const place: JsonPlace = { text, path };
   if (Array.isArray(calls) && calls.length > 0) {
@@ -51,7 +51,7 @@ function legacyCall(callee: unknown): unknown {
 /**
  * Returns arguments as JSON text, as OpenAI sends them. TGI, Ollama and others send an object.
  *
- * @param place The position of `value`, where numbers have all their digits.
+ * @param place The place of `value` in the JSON text, where numbers have all their digits.
  */
 function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
@@ -59,7 +59,7 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** Converts a call. Returns a value in no known form unchanged. */
+/** Converts a call. A value in an unknown form is returned unchanged. */
 function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
   const callee = asObject(call?.function);
@@ -83,7 +83,7 @@ function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unkn
   return shallowMembers(call, place);
 }
 
-/** TGI sends numbers as ids. */
+/** Converts a numeric id, which TGI sends, to text. */
 function withTextId(call: JsonObject | undefined): JsonObject | undefined {
   return typeof call?.id === "number" ? { ...call, id: String(call.id) } : call;
 }
@@ -97,7 +97,8 @@ function openaiFunction(callee: JsonObject, place: JsonPlace): JsonObject {
   };
 }
 
-/** Cohere and some versions of TGI call the arguments `parameters`. */
+/** Returns the name of the field with the arguments. Cohere and some versions of TGI call it
+ * `parameters`. */
 function argumentsName({ arguments: args, parameters }: JsonObject): "arguments" | "parameters" {
   return args === undefined && parameters !== undefined ? "parameters" : "arguments";
 }
@@ -109,9 +110,9 @@ export function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonO
 interface Call {
   id: string;
   name: string;
-  /** Undefined until the stream sends arguments, which may be empty. */
+  /** Undefined until the stream has sent arguments. Empty arguments also count as sent. */
   arguments: string | undefined;
-  /** The other fields of the call; `custom` stands for `function` in calls of custom tools. */
+  /** The other fields of the call. Calls of custom tools contain `custom` instead of `function`. */
   readonly fields: JsonObject;
   /** The other fields of the call's `function`. */
   readonly functionFields: JsonObject;
@@ -126,12 +127,12 @@ interface CallPart {
 
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // Some servers give all calls the same index, which then stands for the last call.
+  // Some servers give all calls the same index, which then points to the last call.
   readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 
-  /** Adds the calls of a delta, which is at `place` in its event. Returns whether there were
-   * any. */
+  /** Adds the calls of a delta. `place` is where the delta is in its event. Returns whether there
+   * were any calls. */
   add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
     if (Array.isArray(parts)) {
@@ -188,21 +189,22 @@ export class ToolCallDeltas {
     assignStated(call.functionFields, functionFields, calleePlace);
   }
 
-  /** Adds a value in no known form, as the arguments of a call without a name. */
+  /** Adds a value in an unknown form, as the arguments of a call without a name. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
     this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** Finds the call that a part continues, by index, id or position; undefined for a new call. */
+  /** Returns the call that a part continues, which is found by index, id or position; undefined if
+   * the part begins a new call. */
   #callFor({ index, id, name }: CallPart, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
       const call = this.#calls.findLast((call) => call.id === id);
       if (call !== undefined || name !== "") return call ?? this.#lastWithoutId();
     }
-    // Without indexes, several parts in one delta are several calls.
+    // If there are no indexes, several parts in one delta are several calls.
     return position > 0 ? undefined : this.#calls.at(-1);
   }
 
@@ -214,7 +216,7 @@ export class ToolCallDeltas {
   #addCall({ index, id, name }: CallPart, previous: Call | undefined): Call {
     const call: Call = {
       id,
-      // Gateways that lose the start of a second call lose its name, too.
+      // Gateways that lose the start of a second call also lose its name.
       name: name === "" ? previous?.name ?? "" : name,
       arguments: undefined,
       fields: {},
@@ -226,7 +228,7 @@ export class ToolCallDeltas {
   }
 }
 
-/** Adds the level `function`, which some servers omit. */
+/** Adds the `function` level, which some servers omit. */
 function wrapped(part: JsonObject, place: JsonPlace) {
   const callee = asObject(part.function);
   const isBare = part.function === undefined &&
@@ -255,18 +257,18 @@ function callPartOf(
   };
 }
 
-/** Whether a part begins another call, although its index, id or position points to `previous`. */
+/** Whether a part begins another call although its index, id or position points to `previous`. */
 function beginsAnother(
   previous: Call,
   { index, id, name, arguments: args = "" }: CallPart,
 ): boolean {
   const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
-  // Another id with a name is another call, whatever the index says.
+  // Another id with a name means another call, whatever the index is.
   if (id !== "" && name !== "" && id !== previous.id) {
     return previous.id !== "" || previous.arguments !== undefined || isRenamed;
   }
   if (index === undefined && id === "" && isRenamed) return true;
-  // Arguments are one JSON value, so text after a complete value belongs to the next call.
+  // Arguments are a single JSON value, so text after a complete value belongs to the next call.
   return /^\s*[{[]/.test(args) && isCompleteJson(previous.arguments);
 }
 
@@ -275,7 +277,7 @@ function isRepetition(previous: Call, { id, name, arguments: args = "" }: CallPa
   return (name === "" || name === previous.name) && isCompleteJson(args);
 }
 
-/** OpenAI's calls of custom tools have an `input` that arrives in pieces. */
+/** Adds a part of a call of a custom tool. OpenAI sends the `input` of such calls in pieces. */
 function addCustom(fields: JsonObject, custom: unknown): void {
   const part = asObject(custom);
   if (part === undefined) return;

@@ -15,8 +15,9 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 interface BudgetOptions {
-  /** The cost of an answer in US dollars; undefined if it is unknown, as it usually is without
-   * token counts. Omit the function if the price of any teacher is unknown. @default none */
+  /** Returns the cost of an answer in US dollars; undefined if the cost is unknown, usually because
+   * the answer has no token counts. Omit the function if the price of any teacher is unknown.
+   * @default none */
   priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
   /** Teachers whose price is unknown, for error messages. @default [] */
   unpriced?: readonly Teacher[];
@@ -26,14 +27,13 @@ interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** A limit counts as not enforceable once at least this many answers, and more than half of all
- * answers, lack the token count or the cost that it limits. */
+/** A limit cannot be enforced if more than half of all answers, and at least this many, lack the
+ * token count or the cost that it limits. */
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** The last sentence of the reason for a halt once a shard has spent its share. With the same
- * limit, the next run of the shard would end at once, because the cost of earlier runs is
- * included. */
+/** Ends the message that a shard has spent its share of the limit. The share includes the cost of
+ * earlier runs, so the next run of the shard would stop at once if the limit stayed the same. */
 export const RAISE_ADVICE = "Raise the limit to continue";
 
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
@@ -51,7 +51,7 @@ interface UnestimatedAnswers {
   readonly sample: PricedAnswer;
 }
 
-/** Called at the edge, before limits are given to a budget.
+/** Validates limits before a budget is created from them.
  *
  * @throws {RangeError} if a limit is out of range */
 export function checkLimits(
@@ -75,22 +75,22 @@ export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpricedTeachers: readonly Teacher[];
   readonly #maxCompletionTokens: number;
-  /** For a shard, the limit of all shards together. */
+  /** For a shard, the cost limit of all shards together. */
   #wholeMaxCostUsd: number | null = null;
-  /** For a shard, the fraction of the limit that all runs of the shard together may spend. */
+  /** For a shard, the fraction of the cost limit that all its runs together may spend. */
   #share = 1;
-  /** For a shard, the cost of its earlier runs. */
+  /** For a shard, what its earlier runs have cost. */
   #earlierCostUsd = 0;
   /** Sums over the answers with token counts. */
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
   /** The number of answers without token counts. */
   #uncounted = 0;
-  /** Answers whose cost is known. */
+  /** Counts the answers of known cost. */
   readonly #priced = { answers: 0, usd: 0 };
-  /** Answers whose cost is unknown. Their cost is estimated. */
+  /** Counts the answers of unknown cost and sums up their estimated cost. */
   readonly #unpriced = { answers: 0, usd: 0 };
-  /** Answers of unknown cost until the first answer of known cost, from which they are
-   * estimated. */
+  /** Answers of unknown cost that wait for the first answer of known cost. Only then can their cost
+   * be estimated. */
   readonly #unestimated = new Map<Payee, UnestimatedAnswers>();
 
   /** @throws {UsageError} if the cost is limited and a price is unknown */
@@ -118,20 +118,21 @@ export class Budget {
     return this.#wholeMaxCostUsd === null ? null : this.#wholeMaxCostUsd * this.#share;
   }
 
-  /** What earlier runs of the shard have left of `maxCostUsd`. */
+  /** The part of `maxCostUsd` that earlier runs of the shard have not spent. */
   get remainingCostUsd(): number | null {
     const usd = this.maxCostUsd;
     return usd === null ? null : Math.max(0, usd - this.#earlierCostUsd);
   }
 
-  /** The limit that the cost so far would use up: $8 after $2 with a share of 0.25. Null if the
-   * cost is not known. */
+  /** The limit for all shards that this shard's cost so far would use up: $8 after $2 with a share
+   * of 0.25. Null if the cost is unknown. */
   get usedUpMaxCostUsd(): number | null {
     const costUsd = this.costUsd;
     return costUsd === null ? null : (costUsd + this.#earlierCostUsd) / this.#share;
   }
 
-  /** Why no more may be spent: a limit is reached, or cannot be enforced. Otherwise undefined. */
+  /** Why no more may be spent: a limit is reached or cannot be enforced. Undefined if more may be
+   * spent. */
   get exhaustedReason(): string | undefined {
     const { maxCostUsd } = this, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
@@ -139,7 +140,7 @@ export class Budget {
     if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
       const cost = formatUsd(costUsd), limit = formatUsd(maxCostUsd);
       const note = noteOf(this.#unpriced.answers, "of unknown cost");
-      // Only shards count earlier runs, and have a share below 1.
+      // Only a shard has costs of earlier runs or a share below 1.
       if (this.#share !== 1 || this.#earlierCostUsd > 0) {
         const wholeLimit = formatUsd(this.#wholeMaxCostUsd!);
         return `All runs of this shard have cost ${cost} of ${limit}, its share of the limit of ` +
@@ -168,7 +169,7 @@ export class Budget {
     ));
   }
 
-  /** Counts an answer, accepted or not. Returns its cost; null if that is unknown. */
+  /** Counts an answer, accepted or not. Returns its cost, or null if the cost is unknown. */
   add(completion: Completion, payee: Payee): number | null {
     const { usage, modelAsked, serviceTier } = completion, counted = this.#counted;
     if (isCounted(usage)) {
@@ -201,8 +202,8 @@ export class Budget {
     this.#unestimated.clear();
   }
 
-  /** Estimates an unknown cost. If only the token counts are missing, prices the mean counts;
-   * otherwise, takes the mean of the known costs. */
+  /** Estimates an unknown cost. An answer without token counts is priced with the mean counts. If
+   * the price is unknown too, the estimate is the mean of the known costs. */
   #estimateUsd(answer: PricedAnswer, teacher: Teacher): number {
     const { answers, ...sums } = this.#counted;
     const usage = {
@@ -215,8 +216,7 @@ export class Budget {
     return usd ?? this.#priced.usd / this.#priced.answers;
   }
 
-  /** Sets a shard's share of the limit, above 0, and what its earlier runs have spent of that
-   * share. */
+  /** Sets a shard's share of the limit, a fraction above 0, and what its earlier runs have cost. */
   setShare(share: number, earlierCostUsd: number): void {
     this.#share = share;
     this.#earlierCostUsd = earlierCostUsd;

@@ -1,6 +1,6 @@
 /**
- * Checks what a teacher returned before the answer is judged: is it a completion at all, and did
- * the teacher finish it?
+ * Checks what a teacher returned before the answer policy sees it: whether it is a completion, and
+ * whether the teacher finished it.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY_ANSWER = "The answer holds neither text nor a tool call";
 
-/** Returns a value as a completion with valid fields and token counts; undefined if it is not a
- * completion. A custom teacher in JavaScript may return anything. */
+/** Returns a value as a completion with valid fields and token counts, or undefined if the value is
+ * not a completion. A custom teacher written in JavaScript may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
@@ -37,8 +37,8 @@ const TEXT_FIELDS = [
   "notice",
 ] as const;
 
-/** Converts fields that should be text to JSON text, and a single tool call to a list: a results
- * line with another type could not be exported. */
+/** Converts fields that should be text to JSON text, and a single tool call to a list. Other types
+ * in a results line would make it impossible to export. */
 function withValidFields(completion: Completion): Completion {
   let valid = completion;
   for (const name of TEXT_FIELDS) {
@@ -59,11 +59,11 @@ function asText(value: unknown): string | undefined {
   }
 }
 
-/** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
- * count would increase what the run may spend. */
+/** Corrects invalid counts. A single NaN would turn the token count of the whole run into NaN, and
+ * a negative count would let the run spend more. */
 function validUsage(usage: Usage): Usage | null {
   const completionTokens = asCount(usage.completionTokens), costUsd = asAmount(usage.costUsd);
-  // An answer of 0 tokens would be free, and no cost limit would ever be reached.
+  // With 0 tokens, an answer would count as free, and no cost limit would ever be reached.
   if (completionTokens === undefined) {
     return costUsd === undefined ? null : { promptTokens: 0, completionTokens: 0, costUsd };
   }
@@ -86,8 +86,8 @@ function isValid(usage: Usage): boolean {
     asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
 }
 
-/** Returns the error for an answer that was aborted, has no known finish reason, or is empty and
- * has no counted tokens: its row is sent again. Undefined for other answers. */
+/** Returns an error for an answer that must be requested again because it was aborted, has no known
+ * finish reason, or is empty and has no counted tokens. Returns undefined for all other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
     return new TeacherError(`${EMPTY_ANSWER}, and the teacher counted no tokens for it`, {
@@ -115,19 +115,21 @@ function describeUnfinished(ending: Ending, { finishReason, doubt }: Completion)
 }
 
 export function hasContent({ response, toolCalls }: Completion): boolean {
-  // Stops at the first visible character; trim() would search from both ends and may copy the rest.
+  // The search stops at the first visible character, whereas trim() would search from both ends and
+  // might copy the rest.
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether an answer is empty and its tokens were not counted. Ollama's cloud and LiteLLM send such
- * an answer if the server behind them has failed, and Gemini sometimes does, too. */
+/** Whether an answer is empty and has no counted tokens. Ollama's cloud and LiteLLM send such
+ * answers when the server behind them has failed; Gemini sometimes does as well. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 
-/** Some teachers report only the token count of the reasoning, without the text. */
+/** Whether an answer has reasoning. Some teachers report only the token count of the reasoning, not
+ * its text. */
 export function hasReasoning({ reasoning, usage }: Completion): boolean {
   return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
 }

@@ -1,8 +1,8 @@
 /**
- * Decides which answers are accepted, and counts what all of them cost.
+ * Decides which answers are accepted, and counts the cost of all answers.
  *
- * In: a completion. Out: accept it, send the row again, or fail it; and whether the run must be
- * halted. This layer sends no requests and reads no clock.
+ * In: a completion. Out: whether to accept the answer, send the row again or fail it, and whether
+ * to halt the run. This layer sends no requests and reads no clock.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Decides whether an answer is good enough to train on, and what to do with its row if not.
+ * Decides whether an answer is good enough to train on and, if not, what happens to its row.
  *
  * @module
  */
@@ -39,22 +39,24 @@ export interface Rejection {
 
 export interface AnswerPolicyOptions {
   readonly onTruncated: OnTruncated;
-  /** The highest limit that `escalate` sets. @default 8 times the row's first limit */
+  /** The highest token limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
-  /** How many more answers may be requested for a row, after answers that were empty, rejected or
+  /** How many more answers may be requested for a row whose answers were empty, rejected or
    * refusals.
    * @default 0 */
   readonly resample?: number;
-  /** More finish reasons that count as complete. `none` stands for a null or empty finish reason.
+  /** Additional finish reasons that count as complete. `none` stands for a null or empty finish
+   * reason.
    * @default [] */
   readonly acceptEndings?: readonly string[];
   /** Returns whether an answer is a refusal and therefore rejected.
    * @default refusals are not detected */
   readonly isRefusal?: (response: string) => boolean;
-  /** The checks, in the order in which they run. An answer is accepted only if all accept it. */
+  /** The checks, in the order in which they run. An answer is accepted only if every check accepts
+   * it. */
   readonly checks: readonly Check[];
-  /** The parameters of the run. A row's own parameters override them; the merged parameters contain
-   * the row's first token limit. */
+  /** The parameters of the run. A row's own parameters override them. The row's first token limit
+   * is the one in the merged parameters. */
   readonly params: Params;
 }
 
@@ -66,9 +68,9 @@ export interface AnsweredAttempt extends AnswerCost {
   readonly rejected?: RejectedAnswer;
 }
 
-/** Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
- * empty, is a refusal, or fails a check. An answer with a tool call is not empty. Truncated answers
- * that are kept (`keep`) must pass the checks too. */
+/** Rejects an answer for the first of these reasons that applies: the answer is truncated or
+ * filtered, is empty, is a refusal, or fails a check. An answer with a tool call is not empty.
+ * Truncated answers that `keep` accepts must still pass the checks. */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
   readonly #endings: Endings;
@@ -82,8 +84,8 @@ export class AnswerPolicy {
     return this.#endings.endingFor(completion, params);
   }
 
-  /** Why an answer is rejected; undefined if it is accepted. Returns a promise only if a check is
-   * asynchronous. */
+  /** Returns why an answer is rejected, or undefined if it is accepted. Returns a promise only if a
+   * check is asynchronous. */
   decide(
     completion: Completion,
     attempt: AnsweredAttempt,
@@ -111,8 +113,9 @@ export class AnswerPolicy {
     return undefined;
   }
 
-  /** Returns the parameters of the next attempt at a row that an earlier run left pending. A raised
-   * token limit is kept only if this run escalates too, and up to this run's cap.
+  /** Returns the parameters of the next attempt at a row that an earlier run left pending. A token
+   * limit that the earlier run raised applies only if this run escalates too, and at most up to
+   * this run's cap.
    *
    * @param params The parameters of a first attempt in this run. */
   resumedParams(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
@@ -137,20 +140,20 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // `isFinal`: the check timed out or crashed. It may do so on another answer, too, and answers
-    // cost money.
+    // `isFinal` means that the check timed out or crashed. It might do so again with another
+    // answer, which would cost money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }
 
-  /** Rejects an answer for a reason that another answer may not have. */
+  /** Rejects an answer for a reason that may not apply to another answer. */
   #reject(type: FailureType, message: string, { params, resamples }: AnsweredAttempt): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, action: "resample", params: resampled(params) };
   }
 
-  /** Rejects a truncated or filtered answer; undefined if it is kept. */
+  /** Rejects a truncated or filtered answer. Returns undefined if the answer is kept. */
   #rejectTruncated(
     ending: TruncatedEnding,
     hasAnswer: boolean,
@@ -188,8 +191,8 @@ export class AnswerPolicy {
     return { failure, action: "escalate", params: longer };
   }
 
-  /** The highest token limit that `escalate` may set for a row; undefined if the row has no limit
-   * and the user has set no cap. */
+  /** Returns the highest token limit that `escalate` may set for a row, or undefined if the row has
+   * no limit and the user has set no cap. */
   #capOf(row: Row): number | undefined {
     const firstLimit = tokenLimitOf({ ...this.#options.params, ...row.params });
     return this.#options.maxTokensCap ??
@@ -199,27 +202,28 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
-/** vLLM's parsers, for example, treat a whole answer as reasoning if it has no `</think>`. */
+/** This happens, for example, if an answer has no `</think>`: vLLM's parsers then treat the whole
+ * answer as reasoning. */
 const ONLY_REASONING =
   `${EMPTY_ANSWER}, only reasoning: if every row ends like this, the server's reasoning parser may ` +
   "not fit the model";
 
 type TruncatedEnding = "limit" | "context" | "filter";
 
-/** An answer with at least this share of the limit has reached it: gateways that estimate token
- * counts may count too low. */
+/** An answer with at least this share of the limit counts as having reached it. Gateways that
+ * estimate token counts may report too few. */
 const REACHED_SHARE = 0.8;
 
-/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end an
- * answer like this with `length` where prompt and answer fill the context. But the limit may have
- * been reached, because some servers do not count reasoning. */
+/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end
+ * such an answer with `length` when prompt and answer fill the context window. But the limit may
+ * have been reached after all, because some servers do not count reasoning. */
 function isBelowLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
   return tokens > 0 && tokens < REACHED_SHARE * limit;
 }
 
-/** Whether the row's earlier answer, with a lower limit, had at least as many tokens. A higher
- * limit then does not help. */
+/** Whether the row's earlier answer, which had a lower limit, was at least as long. If so, a higher
+ * limit does not help. */
 function wasAsLongBefore({ usage }: Completion, earlier: RejectedAnswer | undefined): boolean {
   if (earlier?.failure.type !== "truncated") return false;
   return (usage?.completionTokens ?? 0) <= (earlier.completion.usage?.completionTokens ?? 0);
@@ -264,9 +268,10 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
 
 /** Rejects an answer whose check was interrupted by the end of the run. */
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Earlier versions recognize an unchecked answer by the words "answer was", so these must not
-  // change. An answer with raw fields (the option `keep`) has other words, so that those versions
-  // request it again: a failures line lacks its fields.
+  // Earlier versions recognize an unchecked answer by the words "answer was", so that wording must
+  // not change. For an answer with raw fields (the option `keep`), the wording is different on
+  // purpose: earlier versions then request the answer again, because a failures line lacks its raw
+  // fields.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: failureOf("rejected", message), action: "repeat", params };

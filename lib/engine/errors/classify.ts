@@ -1,4 +1,4 @@
-/** Decides what a failed attempt means for its row and its teacher: `docs/errors.md` describes each
+/** Decides what a failed attempt means for its row and its teacher. `docs/errors.md` describes each
  * case. @module */
 
 import { type FailureType, MIN_GATEWAY_WAIT_MS, type TeacherError } from "../../errors.ts";
@@ -36,18 +36,18 @@ import {
 } from "./verdicts.ts";
 
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
-/** TGI and Bedrock send 424 if generation failed, Groq sends 499 if a request was canceled, and 444
- * is nginx's code for a connection that it closed. */
+/** TGI and Bedrock send 424 if generation failed, and Groq sends 499 for a canceled request. nginx
+ * uses 444 for a connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /**
- * Classifies an error. An explicit hint of the teacher (`error.retryable`, the header
- * `x-should-retry`) is obeyed, as in the OpenAI SDKs. Errors that the user must fix halt anyway,
- * except a 429 that is marked retryable.
+ * Classifies an error. An explicit hint from the teacher (`error.retryable`, the header
+ * `x-should-retry`) takes precedence, as in the OpenAI SDKs. Errors that the user must fix halt the
+ * teacher despite such a hint, except for a 429 that is marked retryable.
  *
- * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate is an
- * outage, because it may be replaced soon. A wrong address is then a fault unless the teacher
- * marks it as final, because gateways answer 404 while the server behind them restarts.
+ * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
+ * outage, because it may be replaced soon. A wrong address then counts as a fault unless the
+ * teacher marks it as final, because gateways answer 404 while the server behind them restarts.
  * @param waitedMs The latency of the attempt.
  */
 export function classify(
@@ -56,7 +56,7 @@ export function classify(
   waitedMs = Infinity,
 ): Classification {
   const reported = withUpstream(verdictOn(error, hasAnswered), error);
-  // A gateway that gives up this early has not waited for an answer that may be billed.
+  // A gateway that gives up this early has not waited long enough for an answer to be billed.
   const isEarly = error.status !== undefined && waitedMs < MIN_GATEWAY_WAIT_MS;
   const isFault = reported === VERDICTS.timeout
     ? isEarly
@@ -74,7 +74,7 @@ export function classify(
   };
 }
 
-/** Advises the user to check the gateway, not the account, if the gateway relays the error. */
+/** If a gateway relays an error about an account, advises the user to check the gateway instead. */
 function withUpstream(verdict: Verdict, { message }: TeacherError): Verdict {
   const isRelayed = ACCOUNT_ADVICE.has(verdict.advice) && isAbout("upstream", message);
   return isRelayed ? { ...verdict, advice: VERDICTS.upstream.advice } : verdict;
@@ -84,8 +84,8 @@ const ACCOUNT_ADVICE: ReadonlySet<string | undefined> = new Set(
   [VERDICTS.key, VERDICTS.permission, VERDICTS.billing].map(({ advice }) => advice),
 );
 
-/** Returns the error's own type, or another one if its own contradicts the cause: a fault may have
- * status 400, a rejection 429 or 200. */
+/** Returns the error's own type, unless that type contradicts the cause: a fault may have status
+ * 400, and a rejection may have status 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
   const isFrom2xx = type === "response" && status !== undefined;
   if (cause === "fault") return isFrom2xx || type === "request" ? "server" : type;
@@ -93,7 +93,8 @@ function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureTyp
   return isRejected && (isFrom2xx || type === "rate_limit") ? "request" : type;
 }
 
-/** Ignores invalid times: a custom teacher may request anything. */
+/** Returns the wait that the teacher requests. Invalid times are ignored, because a custom teacher
+ * may request anything. */
 function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefined {
   const { retryAfterMs, limitResetMs } = error;
   const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
@@ -106,20 +107,20 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   const verdict = byContent === FAIL ? verdictOnRejection(error) : byContent;
   const { retryable, status, partial } = error;
   if (retryable === undefined) {
-    // A partial answer means that the row was not rejected.
+    // A teacher that sent part of an answer has not rejected the row.
     return verdict === FAIL && partial !== undefined ? VERDICTS.fault : verdict;
   }
   if (verdict.action === "halt") return retryable && status === 429 ? VERDICTS.rate_limit : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : verdictOnRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // Errors in 2xx responses are marked retryable, because many do not say what is wrong. The row
-  // fails if the error clearly blames it.
+  // Errors in 2xx responses are marked retryable because many do not say what is wrong. The row
+  // fails only if the error clearly blames the row.
   if (status === undefined || status >= 300) return VERDICTS.fault;
   return verdict === FAIL ? UNRECOGNIZED : verdict;
 }
 
 /** Returns the verdict on a rejected request. If the message names neither a content filter nor
- * something in this row, the cause may be something that all rows share (`FAIL`). */
+ * something in this row, the cause may be shared by all rows (`FAIL`). */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
@@ -153,12 +154,13 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   if (meaning === undefined) return undefined;
   if (meaning === "billing" && isAbout("allocation", error.message)) return VERDICTS.rate_limit;
   if (error.isRelayed && BLAMES_USER.has(meaning)) return undefined;
-  // A gateway such as New API blames the model with a 5xx while it has no server for the model.
+  // Gateways such as New API answer with a 5xx that blames the model when no server for the model
+  // is available.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return VERDICTS[meaning];
 }
 
-/** Handles errors of custom teachers, and errors in responses of status 2xx. */
+/** Returns the verdict on an error of a custom teacher or an error in a 2xx response. */
 function verdictWithoutStatus(error: TeacherError): Verdict {
   const verdict = verdictByCode(error) ?? loadVerdict(error);
   if (verdict !== undefined) return verdict;
@@ -175,7 +177,8 @@ function verdictByMessage(error: TeacherError): Verdict {
   if (named !== undefined) return named;
   if (isRelayed || isAbout("fault", message)) return VERDICTS.fault;
   if (isAbout("address", message)) return VERDICTS.address;
-  // A teacher that rejects a row sends an error status, or says what is wrong with the row.
+  // A teacher that rejects a row sends an error status or says what is wrong with the row. This
+  // response does neither.
   return isAboutRequest(message, code) ? FAIL : UNRECOGNIZED;
 }
 
@@ -191,12 +194,13 @@ function verdictAbout(
   return found && VERDICTS[found];
 }
 
-/** Errors that a router relays blame its own key and account, not the user's. */
+/** An error about the key or the account that a router relays is about the router's own, not the
+ * user's. */
 const BLAMES_USER: ReadonlySet<Meaning> = new Set(["key", "billing"]);
 
 function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return VERDICTS.address;
-  // Not implemented, or another version of HTTP: another attempt cannot help.
+  // 501 means not implemented, and 505 means another version of HTTP. Another attempt cannot help.
   if (status === 501 || status === 505 || isAbout("input", error.message)) return FAIL;
   if (isAbout("backend", error.message)) return VERDICTS.fault;
   const verdict = loadVerdict(error) ?? SERVER_VERDICTS.get(status);
@@ -204,8 +208,8 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   return verdict ?? (isBlocked(error) ? VERDICTS.filter : VERDICTS.fault);
 }
 
-/** Whether a filter blocked the row although the status states a fault. False if the filter itself
- * failed, and for a web page, which is from a firewall. */
+/** Whether a filter blocked the row although the status means a fault. False if the filter itself
+ * failed, and for web pages, which firewalls send. */
 function isBlocked({ message, code = "" }: TeacherError): boolean {
   return isFiltered(message, code) && !isAbout("fault", message) && !FILTER_FAILED.test(code) &&
     code !== "web_page";
@@ -225,7 +229,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
     const isUnpaid = isLimitZero(message) && !isRelayed;
     return isUnpaid ? { ...VERDICTS.billing, isAboutModel: true } : VERDICTS.rate_limit;
   }
-  // Groq sends 498 for a flex tier without capacity; others report used-up limits with 400 or 403.
+  // Groq sends 498 if a flex tier has no capacity. Other providers report used-up limits with 400
+  // or 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
   if (status === 498 || isUsedUp || isRateLimit(error) || isAbout("rate_limit", message)) {
     return VERDICTS.rate_limit;
@@ -238,8 +243,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isAbout("crash", message)) return VERDICTS.fault;
   if (isFiltered(message, error.code)) return VERDICTS.filter;
   if (isRelayed) return verdictOnRelayed(error);
-  // Firewalls answer some prompts with a web page, and Together sends 403 for long prompts: the key
-  // may be fine.
+  // The key may be fine: firewalls answer some prompts with a web page, and Together sends 403 for
+  // long prompts.
   if (status === 403 && (error.code === "web_page" || isTooLong(message))) return FAIL;
   const named = verdictAbout(error, "client_certificate", "plain_http", "endpoint", "model", "key");
   if (named !== undefined) return named;
@@ -249,13 +254,13 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
 
 function verdictOnFault(error: TeacherError, status: number): Verdict {
   if (isBlocked(error)) return VERDICTS.filter;
-  // With 408, a gateway says that it has stopped waiting; with a page, a web server says that the
-  // request came late.
+  // With 408, a gateway reports that it has stopped waiting for the server. If the body is a web
+  // page, a web server reports that the request took too long to arrive.
   return status === 408 && error.code !== "web_page" ? VERDICTS.timeout : VERDICTS.fault;
 }
 
-/** Decides on a 4xx that a router relays. A rejected key, account or path is the router's, not the
- * user's: another attempt may reach another provider. */
+/** Returns the verdict on a 4xx that a router relays. A rejected key, account or path is the
+ * router's own, not the user's, so another attempt may reach another provider. */
 function verdictOnRelayed(error: TeacherError): Verdict {
   const { message, code, status } = error;
   const named = verdictAbout(error, "model", "permission");
@@ -273,7 +278,8 @@ function isRateLimit({ type, code }: TeacherError): boolean {
   return type === "rate_limit" || isRateCode(code);
 }
 
-/** Gemini reports `limit: 0` if its free tier does not include the model. */
+/** Whether the message contains `limit: 0`. Gemini reports this limit if its free tier does not
+ * include the model. */
 function isLimitZero(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }

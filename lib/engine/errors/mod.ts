@@ -1,5 +1,6 @@
 /**
- * Decides what a failed attempt means: send the row again, fail it, or halt its teacher.
+ * Decides what a failed attempt means: whether to send the row again, fail the row, or halt the
+ * teacher.
  *
  * In: the error of an attempt. Out: its classification. This layer sends nothing, does not wait and
  * reads no clock.

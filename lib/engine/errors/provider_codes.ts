@@ -1,11 +1,11 @@
-/** Error codes of providers, from documentation and reports of users, for errors whose status alone
- * says too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
+/** Error codes that providers document or users have reported, for errors whose status alone says
+ * too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
 
 import { UNREADABLE_FILE } from "../../errors.ts";
 import type { Meaning } from "./verdicts.ts";
 
-/** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
- * `row` fail the row; with the others, the row is sent again. */
+/** Codes by meaning, separated by spaces. The first four meanings halt the teacher, `filter` and
+ * `row` fail the row, and the other meanings make Retort send the row again. */
 const CODES = {
   billing: [
     "insufficient_balance insufficient_credits",
@@ -21,7 +21,7 @@ const CODES = {
     // Moonshot, DashScope, New API, LiteLLM, Together
     "exceeded_current_quota_error arrearage insufficient_user_quota budget_exceeded",
     "credit_limit pre_consume_token_quota_failed",
-    // Volcengine: an overdue bill, and the limit that the user has set for a model
+    // Volcengine: an overdue bill, and a limit that the user has set for a model
     "accountoverdueerror setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
@@ -32,7 +32,7 @@ const CODES = {
   key: [
     "invalid_api_key api_key_invalid api_key_required account_deactivated",
     "authentication_error invalid_authentication_error",
-    // LiteLLM: without a database, only its master key is valid.
+    // LiteLLM accepts only its master key if it has no database.
     "no_db_connection token_not_found_in_db expired_key auth_error",
   ],
   permission: ["unsupported_country_region_territory organization_restricted"],
@@ -42,7 +42,7 @@ const CODES = {
     // Groq
     "model_terms_required model_permission_blocked_org model_permission_blocked_project",
   ],
-  // `isFilterWord()` recognizes most other codes.
+  // `isFilterWord()` recognizes most other codes of filters.
   filter: [
     "content_filter content_policy_violation data_inspection_failed flagged_input",
     // Proxies that use New API, guardrails of Portkey
@@ -56,20 +56,21 @@ const CODES = {
     "request_too_large tokens_limit_reached",
     // Baidu, UCloud
     "tokens_too_long characters_too_long",
-    // About images of the row: OpenAI
+    // OpenAI: problems with an image of the row
     "invalid_image invalid_image_format invalid_image_url invalid_base64_image",
     "image_parse_error image_too_large failed_to_download_image",
     UNREADABLE_FILE,
   ],
   rate_limit: [
-    // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
+    // OpenRouter sends this with status 402 if the requests in flight may cost more than the
+    // remaining credit.
     "openrouter_in_flight_budget",
     // DashScope, Cerebras
     "limit_requests limit_burst_rate queue_exceeded",
   ],
-  // Anthropic. `isOverloadCode()` recognizes most other codes.
+  // Anthropic. `isOverloadCode()` recognizes most other codes of overload.
   overload: ["overloaded_error"],
-  // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
+  // Groq: the model wrote an invalid tool call or invalid JSON. Another answer may be valid.
   bad_output: ["tool_use_failed json_validate_failed output_parse_failed"],
 } satisfies Partial<Record<Meaning, readonly string[]>>;
 
@@ -83,7 +84,7 @@ export function codeMeaning(code = ""): Meaning | undefined {
   return MEANINGS.get(code.toLowerCase());
 }
 
-/** Whether a code that `CODES` lacks means a rate limit by its words. */
+/** Whether the words of a code mean a rate limit. Meant for codes that are not in `CODES`. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -91,18 +92,19 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** Like `isRateCode`, for overload. With a 4xx, the status and the message may decide first. */
+/** Whether the words of a code mean overload. For a 4xx, the status and the message may decide
+ * first. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Like `isRateCode`, for a rate limit or overload. Call this only where the status does not blame
- * the request. */
+/** Whether the words of a code mean a rate limit or overload. Call this only where the status does
+ * not blame the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }
 
-/** Like `isRateCode`, for faults of the server. */
+/** Whether the words of a code mean a fault of the server. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }

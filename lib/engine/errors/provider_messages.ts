@@ -1,15 +1,15 @@
-/** Error messages of providers, from documentation and reports of users, for errors whose status
- * and code say too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
+/** Error messages that providers document or users have reported, for errors whose status and code
+ * say too little. `tests/engine/errors/classify_cases.ts` has examples. @module */
 
 import { isFilterWord } from "../../answer.ts";
 
-/** Only this many characters of a message are searched. Further on, servers may quote the
- * request, and a prompt may mention money and models. */
+/** The number of characters of a message that are searched. After that, servers may quote the
+ * request, and a prompt may mention money or models. */
 const SEARCHED_CHARS = 250;
-/** Where vLLM and others begin to quote the request. */
+/** Matches where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;
 
-/** Topics that are also meanings (`VERDICTS`) have the same names. */
+/** Patterns by topic. A topic that is also a meaning in `VERDICTS` has the same name there. */
 const TOPICS = {
   billing: [
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
@@ -18,7 +18,8 @@ const TOPICS = {
     /\bcredits? (?:are|is) (?:depleted|exhausted)|spend limit (?:reached|exceeded)|^key limit exceeded/i,
     /(?<!\b(?:retry|time|latency|error|tokens?|thinking|reasoning) )budget (?:has been exceeded|exhausted|limit reached)/i,
     /\bin arrears\b|\boverdue\b|(?:package|plan) has expired|invalid_payment_instrument|套餐已到期/i,
-    // OpenAI, whose code a gateway may drop. Gemini begins in the same way if it throttles.
+    // OpenAI, whose code a gateway may drop. Gemini's message begins in the same way when it
+    // throttles.
     /exceeded your current quota.{1,150}platform\.openai\.com/i,
     /account \S+ is suspended|account is not active|account is in good standing/i,
     /requires more credits|exceeded ?budget|crossed budget|over budget/i,
@@ -28,7 +29,8 @@ const TOPICS = {
     /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
     /额度(?:不足|已用尽)/,
   ],
-  /** DashScope sends the code `insufficient_quota` for tokens per minute, too. */
+  /** DashScope sends the code `insufficient_quota` even if only the tokens per minute are used
+   * up. */
   allocation: [/(?<!\b(?:week|month) )allocated quota exceeded|\/error-code#token-limit/i],
   /** The API key is invalid or missing, but the status is not 401. */
   key: [
@@ -43,49 +45,50 @@ const TOPICS = {
     /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
     /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
     /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
-    // The first words are Azure API Management's.
+    // The first alternative is a message of Azure API Management.
     /\bout of call volume quota|限流|过于频繁|并发超限|(?:并发数|频率)过高|流量限制|请求过多|访问量过大/i,
   ],
-  /** The server is overloaded. Only for errors in a 2xx response. */
+  /** The server is overloaded. Used only for errors in 2xx responses. */
   overload: [
     /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
     /繁忙/,
   ],
-  /** The server failed, but the status blames the request: LM Studio, and gateways that relay
-   * another server's error. The patterns are narrow: messages about a request may name parameters
-   * such as `timeout`. */
+  /** The server failed, but the status blames the request. LM Studio sends such errors, and so do
+   * gateways that relay another server's error. The patterns are narrow because messages about a
+   * request may name parameters such as `timeout`. */
   crash: [
     /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|degraded function|out of memory/i,
     /^channel error|(?:temporarily|service|currently) unavailable|internal server error|no models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** The server failed. The patterns are broad: they are only for errors whose status says nothing
-   * (it is 2xx, or a router relays the error), and to rule out a content filter. */
+  /** The server failed. The patterns are broad because they are used only if the status says
+   * nothing (it is 2xx, or a router relays the error), and to rule out a content filter. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   ],
-  /** The status is 503, but nothing is overloaded: the server behind Varnish or Fastly failed or
-   * was too slow. */
+  /** The status is 503, but the server behind Varnish or Fastly is not overloaded: it failed or was
+   * too slow. */
   backend: [/\bbackend (?:fetch failed|read error)|\bfirst byte timeout/i],
   /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`.
-   * The first part may be repeated, and a word added: `VertexAIException BadRequestError - …`.
-   * Earlier versions omit `litellm.`. */
+   * The first part may be repeated, and a word may follow the exception:
+   * `VertexAIException BadRequestError - …`. Earlier versions omit `litellm.`. */
   upstream: [/^(?:(?:litellm\.)?\w+Error: )+\w+Exception(?: \w+)? - /i],
-  /** The path does not exist. LM Studio says so with status 200. */
+  /** The path does not exist. LM Studio sends this message with status 200. */
   address: [/unexpected endpoint/i],
-  /** nginx requires a client certificate, or rejects the one that was sent. */
+  /** nginx requires a client certificate, or rejects the certificate that was sent. */
   client_certificate: [/no required SSL certificate|the SSL certificate error/i],
-  /** A TLS server received plain HTTP: nginx, Go. */
+  /** A TLS server received plain HTTP. nginx and Go send these messages. */
   plain_http: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
   permission: [
     /location is not supported|country, region,? or territory not supported/i,
     /not available in your country|not allowed from unsupported countries/i,
   ],
-  /** The model exists, but not at this endpoint: OpenAI, GitHub Copilot and Azure. */
+  /** The model exists, but not at this endpoint. OpenAI, GitHub Copilot and Azure send these
+   * messages. */
   endpoint: [
     /only supported in v1\/\w+|not a chat model|chat model and not supported in|not accessible via the \/\w+/i,
     /completion operation does not work with the specified model/i,
@@ -104,15 +107,16 @@ const TOPICS = {
     /model version has reached the end of its life|model use case details have not been submitted/i,
     /on-demand throughput isn['’]t supported|malformed publisher model|unexpected model name/i,
   ],
-  /** A 404 about a file in the row, or about a kind of input that the model does not support. */
+  /** The 404 is about a file in the row, or about a kind of input that the model does not
+   * support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
-  /** llama.cpp answers 500 to images and audio if its model takes none, and llama-cpp-python
-   * answers 500 to parameters that FastAPI finds invalid. */
+  /** llama.cpp answers 500 to images and audio if its model supports neither, and llama-cpp-python
+   * answers 500 to parameters that FastAPI rejects. */
   input: [
     /\b(?:image|audio|video)s? input is not supported/i,
     /^\d+ validation errors?(?: for \w*Request\b|:\s+\{[^}]{0,80}'loc': \('body')/,
   ],
-  /** The request is at fault. Only for errors whose status says nothing. */
+  /** The request is at fault. Used only for errors whose status says nothing. */
   request: [
     /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
     /maximum|exceeds?\b|incorrect|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
@@ -137,14 +141,15 @@ function searchedPart(message: string): string {
   return message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
 }
 
-/** Whether an error blames the request. Call this only if the status says nothing. */
+/** Whether an error blames the request. Call this only if the status says nothing about the
+ * cause. */
 export function isAboutRequest(message: string, code = ""): boolean {
   return /invalid|validation|bad_?request|unsupported|badrequest/i.test(code) ||
     isAbout("request", message);
 }
 
 export function isFiltered(message: string, code = ""): boolean {
-  // The account is suspended for breaking the rules, so no row will be answered.
+  // The account is suspended for breaking the rules, so the teacher will answer no row.
   if (BLOCKED_ACCOUNT.test(message)) return false;
   return isFilterWord(code) || isAbout("filter", message);
 }
@@ -169,11 +174,11 @@ const TOO_LONG = [
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];
 
-/** The token limit of answers. Rows usually share it, so an error about it may not be the row's
- * fault. */
+/** Names of the parameter that limits the tokens of an answer. Rows usually share its value, so an
+ * error about it may not be the row's fault. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 
-/** Messages that name both the token limit and the context window: vLLM, TGI, Anthropic. */
+/** Messages that name both the token limit and the context window, from vLLM, TGI and Anthropic. */
 const LIMIT_AND_CONTEXT = [
   /is too large: (?<limit>\d+)\. This model['’]?s maximum context length is (?<context>\d+)/i,
   /must be <= (?<context>\d+)\. Given: \d+ [`'"]inputs[`'"] tokens and (?<limit>\d+)/i,
@@ -197,7 +202,8 @@ function leavesNoRoom(words: string): boolean {
   return groups !== undefined && Number(groups.limit) < Number(groups.context);
 }
 
-/** Whether one request exceeds the account's tokens per minute, so that waiting is useless. */
+/** Whether a single request exceeds the account's tokens per minute, so that waiting does not
+ * help. */
 export function neverFits(message: string): boolean {
   if (/request too large/i.test(searchedPart(message))) return true;
   const [, limit = 0, requested = 0] =

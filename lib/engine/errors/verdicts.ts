@@ -1,50 +1,53 @@
-/** What a failed attempt can mean for its row and its teacher, and what to advise. @module */
+/** What a failed attempt may mean for its row and its teacher, and the advice for the user.
+ * @module */
 
 import type { FailureType } from "../../errors.ts";
 
 export type FailureCause =
-  /** The teacher cannot answer any row: the key, the account, the model or the address, for
-   * example, is wrong. */
+  /** The teacher cannot answer any row because, for example, the key, the account, the model or the
+   * address is wrong. */
   | "account"
-  /** The request is rejected, because of this row or of something that all rows share, such as a
-   * parameter. */
+  /** The request is rejected because of this row or because of something that all rows share, such
+   * as a parameter. */
   | "request"
   /** Something in this row is rejected, such as its length or its image. */
   | "row"
   /** A content filter blocked the prompt or the answer. */
   | "filter"
-  /** The teacher throttles. `type` tells a rate limit from overload. */
+  /** The teacher throttles. `type` distinguishes a rate limit from overload. */
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
-  /** Retort, or a gateway (504, 408), stopped waiting for an answer that may be billed. */
+  /** Retort or a gateway (504, 408) stopped waiting for an answer that may be billed. */
   | "timeout"
   /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
   | "fault"
   /** There is an answer, but its finish reason is missing or unknown. */
   | "ending"
-  /** The teacher rejected a field that Retort had added; requests omit it from now on. */
+  /** The teacher rejected a field that Retort had added. Later requests omit the field. */
   | "adjusted";
 
 export interface Classification {
-  /** `retry`: another attempt. `fail`: the row fails. `halt`: the teacher gets no more rows. */
+  /** What happens next: `retry` sends the row again, `fail` fails the row, and `halt` sends the
+   * teacher no more rows. */
   readonly action: "retry" | "fail" | "halt";
   readonly cause: FailureCause;
   readonly type: FailureType;
   readonly retryAfterMs?: number;
-  /** The teacher says that a limit is used up, so other rows must wait too. @default false */
+  /** Whether the teacher reports that a limit is used up, so that other rows must wait too.
+   * @default false */
   readonly isExhausted?: boolean;
-  /** For halts: what the user can do, without a final period. */
+  /** What the user can do after a halt, without a final period. */
   readonly advice?: string;
-  /** The model is the cause. If the row itself chose the model, only that row fails. @default false
-   */
+  /** Whether the model is the cause. If the row itself chose the model, only that row fails.
+   * @default false */
   readonly isAboutModel?: boolean;
-  /** How certain it is that something other than a teacher responds. Ignored if the teacher has
-   * ever answered. */
+  /** How certain it is that the response came from something other than a teacher. Ignored if the
+   * teacher has answered before. */
   readonly otherServer?: "certain" | "probable";
 }
 
-/** A decision on an error. If `type` is absent, `classify` derives it from the error. */
+/** The decision on an error. If `type` is absent, `classify` derives it from the error. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };
@@ -104,18 +107,18 @@ export const VERDICTS = {
 
 export type Meaning = keyof typeof VERDICTS;
 
-/** Verdicts on 5xx statuses. Other 5xx statuses are faults. */
+/** Verdicts on 5xx statuses. A 5xx status that is not listed is a fault. */
 export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
   [503, VERDICTS.overload],
-  // A gateway stopped waiting for the answer; 524 is Cloudflare's status.
+  // A gateway stopped waiting for the answer. 524 is specific to Cloudflare.
   [504, VERDICTS.timeout],
   [524, VERDICTS.timeout],
   // Anthropic
   [529, VERDICTS.overload],
 ]);
 
-/** The request is rejected for no known reason. `classify` compares verdicts with this object, and
- * then looks for a reason in the message. */
+/** The request is rejected for an unknown reason. `classify` compares verdicts with this object
+ * and, if they are the same, looks for a reason in the message. */
 export const FAIL: Verdict = { action: "fail", cause: "request" };
 export const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 export const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };
@@ -123,20 +126,21 @@ export const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", typ
 
 /** A 2xx response with neither a completion nor an error. */
 const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
-/** A 2xx response that may not be a teacher's: Ollama's own API, or `{"code":7,"msg":"oh"}`. */
+/** A 2xx response that may come from something other than a teacher: Ollama's own API, for example,
+ * or `{"code":7,"msg":"oh"}`. */
 export const UNRECOGNIZED: Verdict = { ...BROKEN, otherServer: "probable" };
 export const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
-  // From another web server, or from a captive portal.
+  // Another web server or a captive portal sent a page.
   ["web_page", { ...BROKEN, otherServer: "certain" }],
   ["other_api", UNRECOGNIZED],
 ]);
 
-/** Verdicts on connection errors by error code. Other codes are faults. */
+/** Verdicts on connection errors by error code. A code that is not listed is a fault. */
 export const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["certificate", VERDICTS.certificate],
   ["client_certificate", VERDICTS.client_certificate],
-  // Deno lacks the permission to use the network; the teacher was not asked.
+  // Deno lacks the permission to use the network, so nothing was sent.
   ["no_permission", halt("Start Retort with --allow-net")],
   ["wants_tls", VERDICTS.plain_http],
   [
@@ -145,8 +149,8 @@ export const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
       "Check the address: the server there may speak plain HTTP, so try http:// instead of https://",
     ),
   ],
-  // The server has no host of this name (SNI), or speaks only HTTP/2.
+  // The server has no host of this name (SNI), or supports only HTTP/2.
   ["no_handshake", VERDICTS.address],
-  // A port of another protocol (gRPC, a database).
+  // The port belongs to another protocol, such as gRPC or that of a database.
   ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
 ]);

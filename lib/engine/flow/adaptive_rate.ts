@@ -1,13 +1,13 @@
 /**
- * The rate that a teacher accepts, learned from its throttling. If answers arrive within
- * milliseconds, a limit on attempts in flight cannot enforce a rate: one lane sends hundreds per
- * second.
+ * The rate that a teacher accepts, learned from its throttling. A limit on attempts in flight
+ * cannot enforce a rate if answers arrive within milliseconds, because one lane then sends hundreds
+ * of attempts per second.
  *
  * Follows the adaptive retry mode of the AWS SDKs: after throttling, the rate is reduced below the
- * accepted rate, then grows along a CUBIC curve. Two things differ. Attempts that were sent and not
- * throttled count as accepted, because answers may take minutes while throttling is immediate. And
- * a rate reduced before anything was measured is a guess: throttling halves it; a second without
- * throttling doubles it.
+ * accepted rate and then grows along a CUBIC curve. It differs in two ways. First, every attempt
+ * that was sent and not throttled counts as accepted, because answers may take minutes while
+ * throttling is immediate. Second, a rate that is reduced before anything was measured is a guess:
+ * throttling halves it, and a second without throttling doubles it.
  *
  * @module
  */
@@ -15,29 +15,30 @@
 import { RateMeter } from "../../timer.ts";
 import { TokenBucket } from "./rate.ts";
 
-/** The new rate after throttling, as a fraction of the accepted one. */
+/** The new rate after throttling, as a fraction of the accepted rate. */
 const RATE_DECREASE_FACTOR = 0.85;
 
-/** A decrease leaves at least this fraction of the throttled rate: brief throttling must not stop
- * the run. */
+/** A decrease keeps at least this fraction of the throttled rate, so that brief throttling does not
+ * stop the run. */
 const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
 
-/** The rate at the first throttling is taken to be at least this high. */
+/** At the first throttling, the throttled rate is estimated to be at least this. */
 const MIN_FIRST_PER_S = 100;
 
-/** After a trial, growth levels off at this fraction of the rate at which the trial began: slightly
+/** After a trial, growth levels off at this fraction of the rate at which the trial began. Slightly
  * above their limit, some teachers reject half of all attempts. */
 const SUSPECTED_FRACTION = 0.95;
-/** After a trial, growth levels off at this multiple of the reduced rate at most. */
+/** After a trial, growth levels off at this multiple of the reduced rate or earlier. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Above the rate before a decrease, growth is as fast as after a decrease by this fraction.
- * Otherwise, after a small decrease, it would take a minute to reach a multiple of that rate. */
+/** Above the rate before a decrease, the rate grows as it would after a decrease by at least this
+ * fraction. Otherwise, after a small decrease, the rate would take a minute to reach a multiple of
+ * its former value. */
 const BEYOND_DECREASE = 0.5;
-/** The rate from which `BEYOND_DECREASE` applies. Below it, throttling shows too late that a rate
- * is too high. */
+/** `BEYOND_DECREASE` applies at this rate and above. At lower rates, throttling shows too late that
+ * the rate is too high. */
 const BEYOND_FROM_PER_S = 10;
 
 const CONFIRM_GUESS_MS = 1_000;
@@ -46,16 +47,16 @@ const DOUBLING_MS = 1_000;
 
 const REFRESH_MS = 100;
 
-/** A limit grows only while at least this fraction of it is used. */
+/** The rate grows only while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
 const BOTTLENECK_FRACTION = 0.9;
 
-/** A limit of which less than this fraction is used for `IDLE_MS` is removed. */
+/** The limit is removed if less than this fraction of it is used for `IDLE_MS`. */
 const IDLE_FRACTION = 1 / 2;
 const IDLE_MS = 30_000;
 
-/** Unlimited until the first throttling. Times are in milliseconds of a monotonic clock. */
+/** Limits the rate from the first throttling on. Times are in milliseconds of a monotonic clock. */
 export class AdaptiveRate {
   readonly #startedAt: number;
   readonly #growth = new CubicGrowth();
@@ -66,7 +67,8 @@ export class AdaptiveRate {
   #decreasedAt = -Infinity;
   /** Whether the rate was reduced before an accepted rate could be measured. */
   #isGuess = false;
-  /** The limit when the last trial began; 0 if too little of it was used to suspect it. */
+  /** The rate limit when the last trial began; 0 if too little of it was used for it to be the
+   * cause. */
   #suspectedPerS = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -96,7 +98,8 @@ export class AdaptiveRate {
     this.#bucket?.take(1, now);
   }
 
-  /** @param isExcess Whether more is throttled than the share that the teacher always throttles. */
+  /** @param isExcess Whether the throttled share exceeds the share that the teacher always
+   * throttles. */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
     this.#throttled.add(now);
     // An attempt that was sent before the last decrease says nothing about the reduced rate.
@@ -124,7 +127,7 @@ export class AdaptiveRate {
   /**
    * Called when a trial has shown that too much is sent.
    *
-   * @param isRateAlone Whether only the rate is reduced, not the concurrency limit. Growth then
+   * @param isRateAlone Whether only the rate is reduced, and not the concurrency limit. Growth then
    * levels off below the rate at which the trial began.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
@@ -143,13 +146,13 @@ export class AdaptiveRate {
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
-    // Each attempt of the burst that the previous rate allowed would be throttled and reduce the
-    // rate again.
+    // Otherwise, the burst that the previous rate allowed would be throttled, and each of its
+    // attempts would reduce the rate again.
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown: at the start, in the first second of a guess, and if
-   * nothing was accepted since the last decrease. */
+  /** Whether the accepted rate is unknown. This is so before the rate is steady, in the first
+   * second of a guess, and if at most one attempt was sent since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.#hasLimit) return !this.#isSteady(now);
     return this.#sentSinceDecrease <= 1 ||
@@ -162,14 +165,16 @@ export class AdaptiveRate {
         MAX_STEADY_FACTOR * this.#sent.perSecond(now);
   }
 
-  /** The rate that was throttled: the limit if it was used, otherwise the rate of sending. */
+  /** Returns the rate that was throttled, which is the limit if it was used, and otherwise the rate
+   * of sending. */
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.#hasLimit) return Math.max(MIN_FIRST_PER_S, sent);
     return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** The accepted share of the attempts since the last decrease, over one to five seconds. */
+  /** Returns the accepted share of the attempts since the last decrease. It is measured over the
+   * last one to five seconds. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);
@@ -177,13 +182,14 @@ export class AdaptiveRate {
     return throttled >= sent ? 0 : 1 - throttled / sent;
   }
 
-  /** The rate of sending over the last second or the last five seconds, whichever is higher. */
+  /** Returns the rate of sending over the last second or the last five seconds, whichever is
+   * higher. */
   #sentRecently(now: number): number {
     return Math.max(this.#sent.perSecond(now, SHORTEST_WINDOW_MS), this.#sent.perSecond(now));
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // A pause shows nothing about the rate, so it counts as 5 s at most (`LONGEST_WINDOW_MS`).
+    // A pause reveals nothing about the rate, so at most `LONGEST_WINDOW_MS` of it count.
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;
@@ -210,14 +216,14 @@ const LONGEST_WINDOW_MS = 5_000;
 const SHORTEST_WINDOW_MS = 1_000;
 const METER = { slotMs: 100, windowMs: LONGEST_WINDOW_MS, minSpanMs: SHORTEST_WINDOW_MS };
 
-/** A rate is steady if the rate of the last second is at most this multiple of the rate of the last
- * five seconds. */
+/** The rate is steady if the rate of the last second is at most this multiple of the rate of the
+ * last five seconds. */
 const MAX_STEADY_FACTOR = 1.5;
 
-/** CUBIC's K: the time until the size before a decrease is reached again. */
+/** CUBIC's K, the time until a limit is back at its size before a decrease. */
 export const RECOVERY_MS = 15_000;
 
-/** The growth of a limit after a decrease: CUBIC, RFC 9438. Sizes may have any unit. */
+/** The growth of a limit after a decrease, as in CUBIC (RFC 9438). Sizes may have any unit. */
 export class CubicGrowth {
   #decreasedAt = 0;
   #from = Infinity;
@@ -227,7 +233,7 @@ export class CubicGrowth {
   /**
    * @param to The reduced size.
    * @param from The size that was too high.
-   * @param scaleBeyond Growth above `from` is as fast as after a decrease by this number.
+   * @param scaleBeyond Above `from`, the size grows as it would after a decrease by this amount.
    */
   decrease(now: number, to: number, from: number, scaleBeyond: number = from - to): void {
     this.#scaleBeyond = scaleBeyond;

@@ -8,24 +8,25 @@
 import type { Classification } from "../errors/mod.ts";
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** This many failed rows count as an outage if hardly any attempt since the first of them was
- * answered. Only the first failure of a row counts: after that, the row may be the cause. */
+/** The number of failed rows that count as an outage if hardly any attempt since the first of these
+ * failures was answered. Only the first failure of a row counts, because the row itself may cause
+ * later ones. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** The failures must span at least this time: if half of a thousand attempts in flight fail, ten in
- * a row happen by chance. */
+/** The failures must span at least this time. If half of a thousand attempts in flight fail, ten
+ * failures in a row happen by chance. */
 const MIN_FAULTS_MS = 300;
 
-/** Of the attempts since the first failure, at least this share must have failed. */
+/** The minimum share of failed attempts among the attempts since the first failure. */
 const MIN_FAILED_SHARE = 0.9;
 
-/** This many throttled rows since the last answer count as an outage if `MIN_THROTTLING_MS` have
- * passed since the first failure. */
+/** The number of throttled rows since the last answer that count as an outage, if
+ * `MIN_THROTTLING_MS` have passed since the first failure. */
 const THROTTLED_FOR_OUTAGE = 10;
 
 const MIN_THROTTLING_MS = 5_000;
 
-/** This many connections that could not be made since the last answer count as an outage. */
+/** The number of failed connections since the last answer that count as an outage. */
 const FAILED_CONNECTIONS_FOR_OUTAGE = 3;
 
 export const PROBE_BASE_MS = 1_000;
@@ -34,11 +35,12 @@ export const PROBE_CAP_MS = 15_000;
 
 export const PROBE_GROWTH = 1.5;
 
-/** Probe intervals grow by up to this fraction, so that runs do not probe at the same time. */
+/** Probe intervals are extended by a random fraction up to this one, so that several runs do not
+ * probe at the same time. */
 export const PROBE_JITTER = 0.2;
 
-/** After an outage of this length, failures count against rows again. Otherwise, a run whose last
- * rows break the teacher each time would never end. */
+/** After an outage of this length, failures count against rows again. Otherwise, a run would never
+ * end if its last rows break the teacher every time. */
 const PATIENCE_MS = 15 * 60_000;
 
 type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
@@ -48,16 +50,16 @@ export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
   #sinceAnyAnswer = new Streak();
-  /** Failures since the last answer to an attempt that was sent after the first of them. Older
-   * attempts say little about a teacher that has begun to fail. */
+  /** Failures since the last answer to an attempt that was sent after the first of these failures.
+   * Answers to older attempts say little about a teacher that has begun to fail. */
   #sinceNewAnswer = new Streak();
-  /** Attempts since `#sinceNewAnswer` began. */
+  /** The number of attempts since `#sinceNewAnswer` began. */
   #attempts = 0;
   #failedAttempts = 0;
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
-  /** The next probe is made at this time at the latest, even if its interval is longer. */
+  /** The latest time of the next probe, even if the probe interval is longer. */
   latestProbeAt = Infinity;
   #respondedAt = -Infinity;
 
@@ -78,7 +80,7 @@ export class CircuitBreaker {
     return this.#respondedAt > time;
   }
 
-  /** While the teacher is down, the attempt is a probe. */
+  /** Called when an attempt is sent. While the teacher is down, the attempt is a probe. */
   sent(): void {
     this.#attempts++;
     if (this.#options.now() >= this.latestProbeAt) this.latestProbeAt = Infinity;
@@ -90,7 +92,7 @@ export class CircuitBreaker {
   responded(startedAt: number): boolean {
     this.#respondedAt = this.#options.now();
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
-      // The attempt was made before the outage, so the teacher may still be down.
+      // The attempt was sent before the outage, so the teacher may still be down.
       this.#probeMs = PROBE_BASE_MS;
       this.#probeAt = this.#respondedAt;
       return false;
@@ -103,10 +105,10 @@ export class CircuitBreaker {
   }
 
   /**
-   * Counts a failed attempt, which may show an outage.
+   * Counts a failed attempt, which may reveal an outage.
    *
-   * @param isFirstFailure Whether nothing has counted against the row before.
-   * @returns Whether the failure counts against the row.
+   * @param isFirstFailure Whether no earlier failure counted against the row.
+   * @returns Whether this failure counts against the row.
    */
   failed(cause: Classification["cause"], startedAt: number, isFirstFailure: boolean): boolean {
     const now = this.#options.now();
@@ -148,13 +150,13 @@ export class CircuitBreaker {
 }
 
 class Streak {
-  /** The time of the first failure; Infinity before. */
+  /** The time of the first failure; Infinity until there is one. */
   since = Infinity;
   length = 0;
   failedConnections = 0;
-  /** Rows whose first failure was throttling. */
+  /** The number of rows whose first failure was throttling. */
   throttledRows = 0;
-  /** Rows whose first failure was a fault or a timeout. */
+  /** The number of rows whose first failure was a fault or a timeout. */
   faultyRows = 0;
 
   add(cause: Classification["cause"], isFirstFailure: boolean, now: number): void {

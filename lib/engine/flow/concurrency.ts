@@ -1,9 +1,9 @@
 /**
  * Limits how many attempts may be in flight at one teacher.
  *
- * The limit is the lowest of three: how far a careful start has come; how far the limit has grown
- * since it was last reduced; and the ceiling or, if the limit explores, the number with the highest
- * throughput (`hill_climb.ts`).
+ * The limit is the lowest of three numbers: the limit of the careful start; the limit that has
+ * grown since the last decrease; and the ceiling or, in a run that explores, the number with the
+ * highest throughput (`hill_climb.ts`).
  *
  * @module
  */
@@ -21,38 +21,42 @@ interface LimitAnswer extends Pick<CongestedAttempt, "startedAt" | "inFlight"> {
   readonly tokens: number;
 }
 
-/** The limit after throttling, as a fraction of the attempts in flight. CUBIC's 0.7 would leave too
- * much of a teacher idle, and throttled attempts cost next to nothing. */
+/** The limit after throttling, as a fraction of the attempts in flight. CUBIC's factor of 0.7 would
+ * leave too much of a teacher idle, and throttled attempts cost next to nothing. */
 const DECREASE_FACTOR = 0.85;
-/** Below this fraction of the limit, the number in flight does not show what is accepted. */
+/** If less than this fraction of the limit is in flight, the number in flight does not show how
+ * many attempts the teacher accepts. */
 const MIN_REMAINING_SHARE = 0.1;
-/** Attempts made this soon after a decrease still compete with the throttled burst. */
+/** Attempts made within this time after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
 /** A careful start that is throttled continues from a lower limit, because its last step may have
- * been too large. It is over if it is throttled again before the limit has grown by this factor. */
+ * been too large. The start ends if it is throttled again before the limit has grown by this
+ * factor. */
 const FURTHER_GROWTH = 1.5;
-/** How a careful start grows. Below `linearFrom`, each answer multiplies the limit by `factor`.
- * From `linearFrom` on, and after throttling, each answer adds one: answers to all attempts in
- * flight double the limit. */
+/** How the limit grows during a careful start. Below `linearFrom`, each answer multiplies the limit
+ * by `factor`. From `linearFrom` on, and after throttling, each answer adds one, so that the limit
+ * doubles once all attempts in flight have been answered. */
 interface StartGrowth {
   readonly factor: number;
   readonly linearFrom: number;
 }
 
-/** Allows 1, 3, 9, 27, 81, 243 attempts. With a factor of 2, a start with 200 lanes would take
- * longer by the latency of an answer; with 4, twice as many attempts would be throttled. */
+/** Allows 1, 3, 9, 27, 81 and 243 attempts. With a factor of 2, a start with 200 lanes would take
+ * longer by the latency of one answer. With a factor of 4, twice as many attempts would be
+ * throttled. */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
-/** Used after an outage, and for a limit that explores, whose first measurement is at 32. */
+/** Used after an outage, and in runs that explore, whose first measurement is at a limit of 32. */
 const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };
-/** The limit of a careful start doubles after this time without throttling or another step: answers
- * may take an hour. */
+/** The limit of a careful start also doubles after this time without throttling or growth, because
+ * answers may take an hour. */
 const QUIET_MS = 10_000;
 /** The limit counts as used while at least this fraction of it is in flight, and for `USED_FOR_MS`
- * afterwards: when the last of several simultaneous answers arrives, few attempts are in flight. */
+ * after that. When the last of several simultaneous answers arrives, few attempts are still in
+ * flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** `tick()` is called at least twice a second. A longer gap than this between two calls to this
- * class is ignored: the process was stopped, or nothing was in flight. */
+/** `tick()` is called at least twice a second. If more than this time passes between two calls to
+ * this class, the process was stopped or nothing was in flight, and the time is ignored. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {
@@ -63,18 +67,18 @@ export class ConcurrencyLimit {
   /** The limit of the careful start; undefined once it is over. */
   #start: number | undefined;
   #startGrowth: StartGrowth;
-  /** The limit at which the start was throttled; 0 if it was not. */
+  /** The limit at which the careful start was throttled; 0 if it was not throttled. */
   #startThrottledAt = 0;
   #quietSince: number;
 
   #growth = new CubicGrowth();
-  /** The clock of the growth: milliseconds in which the limit was used. */
+  /** The clock of the growth: the milliseconds during which the limit was used. */
   #usedMs = 0;
   #lastDecreaseAt = -Infinity;
   #limitBeforeDecrease = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isConfirmed = false;
-  /** The last limit that an answer confirmed before the limit was reduced. */
+  /** The last limit that an answer confirmed before a decrease. */
   #confirmedLimit = Infinity;
 
   #calledAt: number;
@@ -119,9 +123,10 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /** Handles an attempt that was throttled, timed out or could not connect. A burst of them counts
-   * once: attempts made before the last decrease or right after it are ignored, unless the streak
-   * of throttled attempts is too long to be chance (`isInLongStreak`). */
+  /** Handles an attempt that was throttled, timed out or could not connect. A burst of such
+   * attempts counts once: attempts sent before or right after the last decrease are ignored, unless
+   * they belong to a streak of throttled attempts that is too long to be chance
+   * (`isInLongStreak`). */
   congested(
     { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
     isInLongStreak = false,
@@ -136,13 +141,13 @@ export class ConcurrencyLimit {
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
-  /** Reduces the limit to `towards`, or to one below `from` if that is lower.
+  /** Reduces the limit to `towards`, or to `from` minus 1 if that is lower.
    *
    * @param from The number of attempts in flight that was too high. */
   decrease(from: number, towards: number): void {
     const size = this.#exactLimit;
     if (this.#isConfirmed && this.#start === undefined) this.#confirmedLimit = size;
-    // A decrease by 15 % of a small limit would grow back at once.
+    // If the limit is small, a decrease by 15 % alone would grow back at once.
     const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER_GROWTH * this.#startThrottledAt) {
       this.#start = Math.max(1, Math.floor(to));
@@ -157,7 +162,7 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Undoes decreases that were useless: continues from `limit` like a careful start. */
+  /** Undoes decreases that did not help. The limit continues from `limit` as in a careful start. */
   resume(limit: number): void {
     this.#forgetThrottling();
     this.#setStart(limit);
@@ -169,12 +174,12 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Starts again at 1, for example after an outage. The limit then grows as in a careful start
-   * until it is back at the last confirmed limit. */
+  /** Restarts from a limit of 1, for example after an outage. The limit then grows as in a careful
+   * start until it is back at the last confirmed limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#confirmedLimit < Infinity) {
-      // Backdated, so that the growth curve has already reached that limit again.
+      // The decrease is backdated so that the growth curve is already back at the confirmed limit.
       this.#growth.decrease(
         this.#usedMs - RECOVERY_MS,
         DECREASE_FACTOR * this.#confirmedLimit,
@@ -186,8 +191,9 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /** Reduces the limit to the attempts in flight: these were accepted while others were throttled.
-   * If hardly any are in flight, their number says nothing about the limit. */
+  /** Reduces the limit to the number of attempts in flight, which the teacher accepted while it
+   * throttled others. If hardly any are in flight, that number says nothing about the limit, and
+   * the limit is reduced by `DECREASE_FACTOR` instead. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#limitBeforeDecrease;
     if (to < MIN_REMAINING_SHARE * size) {
@@ -222,12 +228,14 @@ export class ConcurrencyLimit {
     return this.#isUsed;
   }
 
-  /** The last observation counts until the next one: an hour may pass between two answers. */
+  /** Whether the limit is in use. The last observation stays valid until the next one, because an
+   * hour may pass between two answers. */
   get #isUsed(): boolean {
     return this.#lastUnusedAt - this.#lastUsedAt < USED_FOR_MS;
   }
 
-  /** The limit grows only while it is used: an idle run learns nothing about the teacher. */
+  /** Advances the clock of the growth, but only while the limit is used: an idle run learns nothing
+   * about the teacher. */
   #passTime(): void {
     const now = this.#now();
     const sinceMs = now - this.#calledAt;

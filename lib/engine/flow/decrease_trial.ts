@@ -1,14 +1,15 @@
 /**
  * Finds out whether sending less lowers the share of throttled attempts.
  *
- * Some teachers throttle a share of all requests, however few; others throttle what exceeds their
- * capacity. A trial sends less than was accepted before, both in flight and per second. A teacher
- * at its capacity then throttles hardly anything; the other kind throttles the same share as
- * before. Both bounds are needed: a few lanes exceed a rate if throttled attempts return at once,
- * and where answers take minutes, a lower rate hardly changes what is in flight.
+ * Some teachers throttle a fixed share of all requests at any load. Other teachers throttle what
+ * exceeds their capacity. A trial sends less than was accepted before, both in flight and per
+ * second. A teacher at its capacity then throttles hardly anything, while a teacher of the first
+ * kind throttles the same share as before. A trial has to limit both. If throttled attempts return
+ * at once, a few lanes can exceed a rate limit; and if answers take minutes, a lower rate hardly
+ * changes the number in flight.
  *
- * The decision is a sequential probability ratio test (Wald, 1945) between the share before the
- * trial and the share that remains at a teacher at its capacity.
+ * The decision is a sequential probability ratio test (Wald, 1945) between two shares: the share
+ * before the trial, and the share that would remain at a teacher at its capacity.
  *
  * @module
  */
@@ -16,20 +17,21 @@
 import { TokenBucket } from "./rate.ts";
 import type { RecentResults } from "./throttle_tolerance.ts";
 
-/** What a trial sends, as a fraction of what was accepted. */
+/** What a trial sends, as a fraction of what was accepted before. */
 const TRIAL_FRACTION = 0.9;
 /** Bounds of `cap`, as fractions of the attempts in flight before the trial. */
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** The burst is what the rate yields in this time, enough to make up for timers that fire late. A
- * teacher that allows no bursts would throttle a larger burst at any rate. */
+/** The burst is the number of attempts that the rate allows in this time, which is enough to make
+ * up for timers that fire late. A teacher that allows no bursts would throttle a larger burst at
+ * any rate. */
 const BURST_MS = 5;
-/** Below this number of attempts in flight, one attempt is a large part of them, so an effective
- * trial reduces the rate, too. */
+/** Below this number of attempts in flight, a single attempt is a large part of the load, so an
+ * effective trial reduces the rate too. */
 export const FEW_IN_FLIGHT = 8;
-/** If few attempts are in flight and return within this time on average, only the rate is limited:
- * fewer attempts in flight would mean a single lane, and many teachers accept more. */
+/** If few attempts are in flight and return within this time on average, only the rate is limited.
+ * Limiting the attempts in flight would leave a single lane, and many teachers accept more. */
 const QUICK_MS = 50;
 /** During a trial, a teacher at its capacity still throttles this fraction of the share that it
  * throttled before, because attempts arrive together by chance. */
@@ -38,20 +40,24 @@ const REMAINING_FRACTION = 0.35;
 const INEFFECTIVE_AT = Math.log(100);
 /** The log likelihood ratio at odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
-/** Fewer attempts cannot measure the share to tolerate after an ineffective trial. */
+/** The minimum number of attempts of an ineffective trial. With fewer, the share to tolerate from
+ * then on could not be measured. */
 const MIN_ATTEMPTS = 24;
 /** After this many attempts, the trial ends with the more likely result. */
 const MAX_ATTEMPTS = 240;
-/** The evidence for "effective" must last this long: the last attempts may still be throttled. */
+/** The evidence for "effective" must persist for this time, because the last attempts may still be
+ * throttled. */
 const SETTLING_MS = 1_000;
 
-/** An accepted rate that was measured for less time may come from a burst. */
+/** The minimum time over which an accepted rate must be measured. In a shorter time, the rate may
+ * come from a burst. */
 const MIN_SECONDS = 1;
 
 interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
-  /** Attempts in flight when this trial, or the one that it confirms, began. */
+  /** The attempts in flight when this trial began. For a confirming trial, the attempts in flight
+   * when the first trial began. */
   readonly inFlightBefore: number;
-  /** The trial that this one confirms. */
+  /** The earlier trial that this trial confirms. */
   readonly first?: Pick<DecreaseTrial, "cap" | "isQuick">;
 }
 
@@ -72,7 +78,7 @@ export class DecreaseTrial {
   readonly #acceptedEvidence: number;
   readonly #sentAt = new Float64Array(MAX_ATTEMPTS);
   #attempts = 0;
-  /** Attempts so old that throttling would have been seen by now. */
+  /** The number of attempts sent long enough ago that throttling would be known by now. */
   #knownAttempts = 0;
   #throttled = 0;
   #throttledInMs = 0;
@@ -84,7 +90,8 @@ export class DecreaseTrial {
       MAX_CAP_FRACTION,
       Math.max(MIN_CAP_FRACTION, TRIAL_FRACTION * (1 - throttledShare)),
     );
-    // A trial begins when many happen to be throttled, so the true share is usually smaller.
+    // A trial begins when more attempts than usual happen to be throttled, so the true share is
+    // usually smaller.
     const deviation = Math.sqrt(throttledShare * (1 - throttledShare) / attempts);
     const trueShare = Math.max(throttledShare / 2, throttledShare - 2 * deviation);
     const shareAtCapacity = Math.max(
@@ -108,9 +115,9 @@ export class DecreaseTrial {
     return this.#throttled / Math.max(1, this.#knownAttempts);
   }
 
-  /** Returns the trial that must confirm "ineffective"; undefined if none is needed. The rate of
-   * this trial may be too high: the accepted rate may have come from a burst, or the teacher may
-   * just have lowered its limit. */
+  /** Returns the trial that must confirm an "ineffective" result, or undefined if none is needed.
+   * The rate of this trial may have been too high: the accepted rate may have come from a burst, or
+   * the teacher may just have lowered its limit. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
     const { inFlightBefore, cap, throttledShare, isQuick } = this, attempts = this.#knownAttempts;
@@ -134,7 +141,7 @@ export class DecreaseTrial {
   }
 
   throttled(startedAt: number, now: number): void {
-    // Attempts sent in the millisecond in which the trial began may precede it.
+    // An attempt sent in the millisecond in which the trial began may have been sent before it.
     if (startedAt <= this.#startedAt) return;
     this.#throttledInMs = Math.max(this.#throttledInMs, now - startedAt);
     this.#throttled++;

@@ -1,32 +1,34 @@
-/** Keeps the counts of teachers that have left a run, so that totals still add up. @module */
+/** Keeps the counts of teachers that have left a run, so that the totals remain complete.
+ * @module */
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import type { TeacherCounts } from "./endpoint.ts";
 
-/** Maximum number of departed teachers with their own status. During a run that takes days, pods
- * restart many times, with new addresses. */
+/** Maximum number of departed teachers that are shown individually. Pods restart many times during
+ * a run that takes days, and get a new address each time. */
 const MAX_NAMED = 100;
 
 export class DepartedTeachers {
-  /** In the order in which they left. All are kept, because counts may be added to any of them. */
+  /** Statuses in the order in which the teachers left. All are kept, because counts may be added to
+   * any of them later. */
   readonly #statuses = new Map<string, TeacherStatus>();
 
-  /** Returns the object that holds the counts of this teacher from now on. The caller adds later
-   * counts to it. */
+  /** Adds a teacher that has left. Returns the object that holds its counts from now on, to which
+   * the caller adds later counts. */
   add(status: TeacherStatus): TeacherCounts {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
     const finalStatus = { ...status, state: "left" as const, ...idle };
     const previous = this.#statuses.get(key);
-    // Changes the object in place: an earlier endpoint with this key still adds to it.
+    // The object is changed in place because an earlier endpoint with this key still adds to it.
     const total = Object.assign(previous ?? {}, withCountsOf(finalStatus, previous));
     this.#statuses.delete(key);
     this.#statuses.set(key, total);
     return total;
   }
 
-  /** Returns present teachers, then departed ones, the latest first. The earliest share a status. A
-   * teacher that came back has one status. */
+  /** Returns present teachers, then departed ones, most recent first. The departed teachers beyond
+   * `MAX_NAMED` share one status, and a teacher that came back has a single status. */
   allStatuses(present: TeacherStatus[]): TeacherStatus[] {
     const departed = new Map(this.#statuses);
     const statuses = present.map((status) => {

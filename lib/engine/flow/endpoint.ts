@@ -1,6 +1,6 @@
 /**
- * One teacher in a run: how many attempts may be in flight, when the next may start, and whether
- * the teacher is up.
+ * One teacher in a run: how many attempts may be in flight, when the next one may start, and
+ * whether the teacher is up.
  *
  * @module
  */
@@ -21,11 +21,11 @@ export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm">
 }
 
 export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "rpm" | "tpm"> {
-  /** The limit of the run, over all endpoints. */
+  /** The concurrency of the run, over all endpoints. */
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
-  /** Called when an attempt has failed, before the failure changes the limit or the circuit
+  /** Called when an attempt has failed, before the failure affects the limit or the circuit
    * breaker. */
   readonly onFailure?: () => void;
 }
@@ -38,7 +38,7 @@ export type TeacherCounts = Pick<
 export interface FailureEffect {
   /** Whether the failure counts against the row. */
   readonly counts: boolean;
-  /** Whether the teacher throttles no more than usual: the row then waits less. */
+  /** Whether the teacher throttles no more than usual. The row then waits for a shorter time. */
   readonly isTolerated: boolean;
 }
 
@@ -46,10 +46,10 @@ export class Endpoint {
   readonly teacher: Teacher;
   readonly addressHash: number;
   inFlight = 0;
-  /** Attempts so far. The number of an attempt, from 1, is its ticket. */
+  /** The number of attempts so far. Each attempt's number, counted from 1, is its ticket. */
   attempts = 0;
-  /** Attempts so far, scaled so that a teacher that joins, or whose weight changes, has nothing to
-   * catch up. The pool picks the teacher with the lowest `turns / weight`. */
+  /** The number of attempts so far, scaled so that a teacher that joins, or whose weight changes,
+   * has nothing to catch up on. The pool picks the teacher with the lowest `turns / weight`. */
   turns = 0;
   weight: number;
   isLeaving = false;
@@ -58,14 +58,14 @@ export class Endpoint {
   #runConcurrency: number;
   readonly #load: LoadControl;
   readonly breaker: CircuitBreaker;
-  /** Part of `status()`. Teachers of one address and model share this object once they have
-   * left. */
+  /** Counts that are part of `status()`. Teachers with the same address and model share this object
+   * once they have left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
-  /** Whether no connection could be made at the last failure. */
+  /** Whether the last failure was that no connection could be made. */
   isUnreachable = false;
-  /** Since when attempts have found no server; undefined after any other result. Once any teacher
-   * has answered, the time counts only while no other teacher may answer. */
+  /** When the first attempt in a row found no server; undefined after any other result. Once any
+   * teacher has answered, each failure resets this time while another teacher may answer. */
   absentSince: number | undefined;
   hasAnsweredPartly = false;
   #haltReason: string | undefined;
@@ -110,25 +110,26 @@ export class Endpoint {
     return this.breaker.isDown;
   }
 
-  /** Whether the teacher is down, or its quota is used up. */
+  /** Whether attempts are probes because the teacher is down or its quota is used up. */
   get isProbed(): boolean {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why the teacher was halted; otherwise its last error from load, a fault or an outage; "" if
-   * there was none. */
+  /** Why the teacher was halted. If it was not, its last error due to load, a fault or an outage;
+   * empty if there was none. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether `tick()` changes nothing until an attempt fails or a setting changes. */
+  /** Whether `tick()` has no effect until an attempt fails or a setting changes. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** When the next attempt may start: after the pause that the teacher requested and, if it is down
-   * or its quota is used up, not before the next probe. Undefined if the teacher is available. */
+  /** Returns when the next attempt may start, or undefined if the teacher is available. An attempt
+   * waits for the end of the pause that the teacher requested. If the teacher is down or its quota
+   * is used up, the attempt also waits for the next probe. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     const probeAt = this.isDown ? this.breaker.probeAt : closedUntil;
@@ -136,18 +137,18 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** Milliseconds until the next attempt may start; Infinity if an attempt in flight must end
-   * first, or the teacher is halted or leaving. */
+  /** Returns the milliseconds until the next attempt may start, or Infinity if an attempt in flight
+   * must end first or the teacher is halted or leaving. */
   delayMs(now: number): number {
     if (!this.isActive) return Infinity;
     const unavailableUntil = this.unavailableUntil(now);
     if (unavailableUntil !== undefined && unavailableUntil > now) return unavailableUntil - now;
-    // A probe may exceed the limit: hung attempts must not block it.
+    // A probe may exceed the limit, because attempts that hang must not block it.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
 
-  /** Takes a slot. Returns the ticket of the attempt. */
+  /** Takes a slot, and returns the ticket of the attempt. */
   takeSlot(): number {
     this.inFlight++;
     this.attempts++;
@@ -170,7 +171,7 @@ export class Endpoint {
     this.counts.cost_usd += costUsd;
   }
 
-  /** @param isFirstFailure Whether nothing has counted against the row before. */
+  /** @param isFirstFailure Whether no earlier failure counted against the row. */
   failed(
     sent: SentAttempt,
     error: TeacherError,
@@ -185,9 +186,10 @@ export class Endpoint {
     if (partial !== undefined) this.hasAnsweredPartly = true;
     this.#load.failed(partial);
     this.counts.completion_tokens += partial?.usage?.completionTokens ?? 0;
-    // An error that is not due to load or a fault counts as a response; a custom teacher may throw
-    // it without a status. But an unreadable file of the row, and an error that halts the teacher,
-    // such as a bad certificate, say nothing about an outage.
+    // An error that is not due to load or a fault shows that the teacher responded, even if a
+    // custom teacher throws it without a status. There are two exceptions: a file of the row that
+    // cannot be read, and an error that halts the teacher, such as a bad certificate. Neither says
+    // anything about an outage.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
@@ -210,19 +212,19 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  /** Keeps the first reason. */
+  /** Halts the teacher. If it is halted already, keeps the first reason. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
 
-  /** Ends a halt: the teacher is probed again. */
+  /** Ends a halt, so that the teacher is probed again. */
   resume(): void {
     this.#haltReason = undefined;
   }
 
-  /** Changes the weight and the maximum. What was learned about the teacher stays. */
+  /** Changes the weight and the maximum, and keeps what was learned about the teacher. */
   change({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
-    // Scales the turns so far, as if the teacher had always had this weight.
+    // The turns so far are scaled as if the teacher had always had this weight.
     this.turns *= weight / this.weight;
     this.weight = weight;
     this.#maxConcurrency = maxConcurrency;
@@ -230,7 +232,7 @@ export class Endpoint {
   }
 
   /** Takes back a teacher that is leaving but still has calls in flight, even if it was halted.
-   * Sending continues as carefully as after an outage. */
+   * Sending restarts as carefully as after an outage. */
   rejoin(settings: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.change(settings);
     this.isLeaving = false;
@@ -279,7 +281,8 @@ export class Endpoint {
     };
   }
 
-  /** After an outage, sending restarts with one attempt. */
+  /** Called when the teacher has responded. If this ends an outage, sending restarts with one
+   * attempt. */
   #responded(sent: SentAttempt): void {
     this.#load.responded(sent);
     if (!this.breaker.responded(sent.startedAt)) return;

@@ -1,40 +1,42 @@
 /**
  * Searches for the number of attempts in flight at which a teacher has the highest throughput.
  *
- * Servers of your own (vLLM, SGLang) queue requests and never send a 429. Latency follows the
- * length of answers, so limits that follow latency (TCP Vegas, Netflix's gradient) shrink if
- * prompts get harder. This search, as in .NET's thread pool, climbs the hill of goodput (tokens per
- * second of answers): it compares the goodput of two limits in turn and keeps the better limit. A
- * window of measurement is a number of answers, so a lull makes the window longer, not worse.
+ * Servers that users run themselves (vLLM, SGLang) queue requests and never send a 429. Latency
+ * grows with the length of answers, so limits that follow latency (TCP Vegas, Netflix's gradient)
+ * shrink when prompts get harder. Like .NET's thread pool, this search climbs the hill of goodput,
+ * measured as tokens per second of answers: it compares the goodput of two limits and keeps the
+ * better limit. A measurement window lasts for a number of answers rather than a time, so a lull
+ * makes the window longer instead of less accurate.
  *
  * @module
  */
 
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** The search begins here, and goes no lower: with fewer attempts in flight, a server that
- * queues requests is no faster. */
+/** The limit at which the search begins, and its minimum. With fewer attempts in flight, a server
+ * that queues requests is no faster. */
 const MIN_EXPLORED_LIMIT = 32;
 
-/** The factor between two limits while each step pays off. */
+/** The factor of each step as long as steps increase goodput. */
 const CLIMB = 2;
-/** Steps from a good limit, tried in turn. If a step pays off, the climb continues. */
+/** The factors of steps from a good limit, tried alternately. If a step increases goodput, the
+ * climb continues. */
 const UP = Math.SQRT2;
 const DOWN = Math.SQRT1_2;
-/** A higher limit is better if goodput grows at least with this power of the limit: twice the limit
- * must bring 7 % more. */
+/** A higher limit is better if goodput grows with at least this power of the limit: twice the limit
+ * must increase goodput by 7 %. */
 const WORTHWHILE_POWER = 0.1;
 /** A lower limit is kept if this fraction of the goodput remains. A wrong step down costs more than
- * a right step saves. */
+ * a right step down saves. */
 const AS_GOOD_FRACTION = 0.99;
-/** Windows whose mean answer lengths differ by more than this factor are not comparable. */
+/** Two windows are not comparable if their mean answer lengths differ by more than this factor. */
 const MAX_LENGTH_FACTOR = 1.5;
-/** A window has at least this many answers for each attempt in flight. */
+/** A window has at least this number of answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
-/** After a step by `UP` or `DOWN` that did not pay off, the limit stays for this many windows,
- * ± 25 % so that two runs do not step at the same time. Steps down, which may lower goodput by
- * 30 %, then take up only 8 % of the time. */
+/** After a step by `UP` or `DOWN` that did not increase goodput, the limit stays the same for this
+ * number of windows, ± 25 % so that two runs do not step at the same time. Steps down, which may
+ * lower goodput by 30 %, then take only 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;
@@ -70,13 +72,13 @@ export class HillClimb {
   setCeiling(ceiling: number): void {
     const lower = Math.min(ceiling, this.#ceiling), isSame = ceiling === this.#ceiling;
     this.#ceiling = ceiling;
-    // A change of the weight sets the ceiling again, too.
+    // A change of a teacher's weight also sets the ceiling, even if the ceiling stays the same.
     if (isSame || Math.max(this.#limit, this.#bestLimit) < lower) return;
     this.#limit = Math.min(ceiling, this.#limit);
     this.interrupted();
   }
 
-  /** Called for each answer while this limit is the bottleneck. */
+  /** Called for each answer while the limit is the bottleneck. */
   answered(tokens: number): void {
     const now = this.#options.now();
     const goodput = this.#window.answered(now, tokens);
@@ -85,14 +87,14 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** Begins a new window, because the current one cannot be compared: little was in flight, or the
-   * limit has changed. */
+  /** Begins a new window because the current one is not comparable: too little was in flight, or
+   * the limit has changed. */
   discard(): void {
     this.#window = new Window(this.#limit);
   }
 
-  /** Keeps the limit and forgets all measurements, because something else has changed what is in
-   * flight. */
+  /** Keeps the limit and forgets all measurements, because something else has changed the number of
+   * attempts in flight. */
   interrupted(): void {
     this.#bestLimit = this.#limit;
     this.#goodputAtBest = undefined;
@@ -101,7 +103,8 @@ export class HillClimb {
     this.discard();
   }
 
-  /** Called when a window at the best limit has ended. The next step is compared with `goodput`. */
+  /** Called when a window at the best limit has ended. The goodput of the next step is compared
+   * with `goodput`. */
   #hold(goodput: Goodput, now: number): void {
     this.#goodputAtBest = goodput;
     this.#windowsToHold--;
@@ -127,7 +130,8 @@ export class HillClimb {
     }
   }
 
-  /** Takes the next step. If that would not change the limit, holds the limit and turns around. */
+  /** Takes the next step. If the step would not change the limit, holds the limit and reverses the
+   * direction. */
   #takeStep(): void {
     const floor = Math.min(MIN_EXPLORED_LIMIT, this.#ceiling);
     const next = Math.round(this.#bestLimit * this.#step);
@@ -157,21 +161,21 @@ export class HillClimb {
 
 class Window {
   readonly #inFlight: number;
-  /** When the window began; undefined while answers of the previous limit arrive. */
+  /** When the window began; undefined while answers to attempts under the previous limit arrive. */
   #startedAt: number | undefined;
   #answers = 0;
   #tokens = 0;
 
-  /** @param startedAt Given if nothing in flight was sent under another limit. Otherwise the window
-   * begins after one answer for each attempt in flight. */
+  /** @param startedAt When the window begins, if everything in flight was sent under this limit. If
+   * omitted, the window begins after one answer for each attempt in flight. */
   constructor(inFlight: number, startedAt?: number) {
     this.#inFlight = inFlight;
     this.#startedAt = startedAt;
   }
 
-  /** Returns the goodput if the window ends with this answer. Requests sent together are answered
-   * together, and half of these answers would mislead: so the number of answers is a multiple of
-   * the attempts in flight. */
+  /** Returns the goodput if the window ends with this answer. A window ends only at a multiple of
+   * the attempts in flight: requests that are sent together are answered together, and counting
+   * only part of these answers would distort the goodput. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {

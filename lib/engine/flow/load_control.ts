@@ -1,6 +1,6 @@
 /**
- * The load on one teacher: how many attempts are in flight and sent per second, and how throttling
- * reduces both.
+ * Controls the load on one teacher: how many attempts are in flight and sent per second, and how
+ * throttling reduces both.
  *
  * @module
  */
@@ -31,17 +31,18 @@ export interface SentAttempt {
   /** The attempt's number at its teacher, from 1. */
   readonly ticket: number;
   readonly startedAt: number;
-  /** Attempts in flight at the teacher when this attempt was sent, including it. */
+  /** The number of attempts in flight at the teacher when this attempt was sent, including this
+   * attempt. */
   readonly inFlightAtStart: number;
 }
 
 /** An attempt that was throttled, timed out or could not connect. */
 export interface CongestedAttempt extends SentAttempt {
-  /** Attempts in flight when this attempt ended, including it. */
+  /** The number of attempts in flight when this attempt ended, including this attempt. */
   readonly inFlight: number;
-  /** Whether a rate limit throttled the attempt. */
+  /** Whether the attempt was throttled by a rate limit. */
   readonly isRateLimit: boolean;
-  /** Whether the teacher says that a limit is used up. */
+  /** Whether the teacher reported that a limit is used up. */
   readonly isExhausted: boolean;
 }
 
@@ -49,12 +50,12 @@ export interface CongestedAttempt extends SentAttempt {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** Throttling is judged as during a careful start for at most `START_TURNS * ceiling` attempts. */
+/** Up to `START_TURNS * ceiling` attempts, throttling may be judged as during a careful start. */
 const START_TURNS = 4;
 
-/** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()`
- * is called if the teacher gave no sign of trouble, and `congested()` if the attempt was throttled,
- * timed out or could not connect. */
+/** Each attempt calls `sent()`, then either `answered()` or `failed()`. In addition, `responded()`
+ * is called if the response shows no sign of trouble, and `congested()` is called if the attempt
+ * was throttled, timed out or could not connect. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -82,18 +83,18 @@ export class LoadControl {
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
-  /** Whether `tick()` changes nothing until an attempt fails. */
+  /** Whether `tick()` has no effect until an attempt fails. */
   isSteady(now: number): boolean {
     return this.closedUntil === undefined && this.coolUntil <= now &&
       this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
-  /** When the next probe may be made while a quota per minute is used up; otherwise undefined. */
+  /** When the next probe may be sent while a quota per minute is used up; otherwise undefined. */
   get closedUntil(): number | undefined {
     return this.#quotaWindow.closedUntil;
   }
 
-  /** Milliseconds until rates, quota and trial allow an attempt. */
+  /** Returns the milliseconds until rate limits, quota and trial allow an attempt. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#quotaWindow.delayMs(now);
     const { trial } = this.#tolerance;
@@ -115,7 +116,8 @@ export class LoadControl {
     this.#adaptiveRate.sent(now);
   }
 
-  /** @param inFlight Attempts in flight when the answer arrived, including this one. */
+  /** @param inFlight The number of attempts in flight when the answer arrived, including this
+   * one. */
   answered(
     { startedAt, inFlightAtStart }: SentAttempt,
     inFlight: number,
@@ -126,7 +128,7 @@ export class LoadControl {
     this.userRate.ended(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
-    // Attempts that are throttled at any load take no capacity.
+    // Attempts that are throttled at any load take no capacity, so the limit applies to the others.
     const limit = value / (1 - this.#tolerance.usualShare);
     this.#pacer.answered(now - startedAt, inFlightAtStart, limit, isStarting, now);
   }
@@ -140,9 +142,9 @@ export class LoadControl {
   }
 
   /** Handles an attempt that was throttled, timed out or could not connect. Returns whether
-   * throttling is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due
-   * to a used-up quota (`closed`). If the teacher requests a wait and would throttle other
-   * attempts, too, all attempts wait. */
+   * throttling is no more than usual (`tolerated`), shows that too much is sent (`excess`), or is
+   * due to a used-up quota (`closed`). If the teacher requests a wait and would throttle other
+   * attempts too, all attempts wait. */
   congested(
     { ticket, startedAt, inFlightAtStart }: SentAttempt,
     inFlight: number,
@@ -200,8 +202,8 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /** @param isInUse Whether attempts other than probes are in flight. Otherwise the concurrency
-   * limit learns nothing. */
+  /** @param isInUse Whether attempts other than probes are in flight. If not, there is nothing to
+   * learn about the concurrency limit. */
   tick(isInUse: boolean): void {
     const now = this.#now();
     const trial = this.#tolerance.effectiveTrial(now);
@@ -218,10 +220,10 @@ export class LoadControl {
   }
 
   /**
-   * Returns to the load at which a quota's window closed: the throttling at the end of the window
-   * said nothing about limit, rate or bursts.
+   * Returns to the load at which the window of a quota closed. The throttling at the end of the
+   * window said nothing about concurrency, rate or bursts.
    *
-   * @param limit The limit to return to; undefined if no window has opened.
+   * @param limit The limit to return to, or undefined if no window has opened.
    */
   #reopen(limit: number | undefined): void {
     if (limit === undefined) return;

@@ -2,8 +2,8 @@
  * Decides how much each teacher is sent: concurrency, rate, circuit breaker, and the choice between
  * teachers. `docs/flow.md` gives the reasons.
  *
- * In: the result of every attempt. Out: which teacher has room, or when one will. This layer does
- * not know rows or files.
+ * In: the result of every attempt. Out: which teacher has room, or when one will have room. This
+ * layer does not deal with rows or files.
  *
  * @module
  */

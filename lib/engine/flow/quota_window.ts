@@ -2,9 +2,9 @@
  * Handles quotas per minute: a teacher answers a number of requests, then none until the next
  * window opens, without saying when.
  *
- * Such a teacher throttles everything although nothing is in flight, and sending less does not
- * help. So limit and rate stay, probes find out when the next window opens, and that window gets as
- * many requests as the last one accepted.
+ * Such a teacher throttles every attempt even if nothing else is in flight, so sending less does
+ * not help. The concurrency limit and the rate therefore stay the same. Probes find out when the
+ * next window opens, and that window gets as many requests as the last window accepted.
  *
  * @module
  */
@@ -12,38 +12,40 @@
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
 import type { CongestedAttempt, LoadControlOptions } from "./load_control.ts";
 
-/** This many throttled attempts in a row, over `MIN_STREAK_MS`, mean that a window is closed. */
+/** The number of throttled attempts in a row, over `MIN_STREAK_MS`, that mean that a window is
+ * closed. */
 const MIN_THROTTLED = 3;
 const MIN_STREAK_MS = 500;
-/** A window counts as closed only once at most this fraction of the attempts in flight is left:
- * with so few, the teacher cannot be at its capacity. */
+/** A window counts as closed only if at most this fraction of the attempts in flight is left. With
+ * that few in flight, the teacher cannot be at its capacity. */
 const REMAINING_FRACTION = 0.1;
-/** A teacher that was closed for a shorter time has a slow rate instead of a window. The time that
- * attempts take to be throttled does not count. */
+/** A teacher that was closed for a shorter time has a slow rate instead of a window. The time until
+ * the first throttled attempt was rejected does not count. */
 const MIN_CLOSED_MS = 3_000;
-/** A teacher that accepted fewer attempts has a slow rate, too. */
+/** A teacher that accepted fewer attempts has a slow rate instead of a window. */
 const MIN_QUOTA = 8;
 const THROTTLED_MS_DECAY = 0.9;
-/** Most windows begin at a minute of the clock, or with the first request. */
+/** Most windows begin at a full minute of the clock or with the first request. */
 const MINUTE_MS = 60_000;
-/** A window is probed this long after its expected opening, plus jitter up to the same time. */
+/** A window is probed this time after its expected opening, plus jitter up to the same time. */
 const MARGIN_MS = 30;
-/** A probe that is not throttled for this time, and for three times as long as others took to be
- * throttled, counts as accepted: its answer may take minutes. */
+/** A probe counts as accepted if it was not throttled within this time and within three times as
+ * long as other attempts took to be throttled. Its answer may take minutes. */
 const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
- * its quota. A window that opens as expected is filled at once. */
+ * its quota. A window that opens as expected gets its whole quota at once. */
 const MAX_STEP = 256;
-/** Steps are twice as far apart as the time until attempts are throttled, within these bounds. */
+/** The time between two steps is twice the time until attempts are throttled, within these
+ * bounds. */
 const MIN_STEP_MS = 100;
 const MAX_STEP_MS = 1_000;
 const NEAR_END_FRACTION = 0.9;
 
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
-/** Throttled attempts since the last answer: the first of them, and their number. */
+/** Throttled attempts since the last answer. Describes the first of them, and counts all. */
 interface Streak extends Pick<CongestedAttempt, "ticket" | "startedAt" | "inFlight"> {
-  /** The limit when the first of them was throttled. */
+  /** The concurrency limit when the first of these attempts was throttled. */
   readonly concurrencyLimit: number;
   count: number;
 }
@@ -52,30 +54,33 @@ interface Streak extends Pick<CongestedAttempt, "ticket" | "startedAt" | "inFlig
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #streak: Streak | undefined;
-  /** Set while the window is closed. `ticket` belongs to the last attempt before it closed. */
+  /** Set while the window is closed. `ticket` is the ticket of the last attempt before it
+   * closed. */
   #closed: { readonly streak: Streak; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
   /** Whether the next probe is planned for the expected opening of a window. */
   #isNextProbeAtOpening = false;
-  /** The ticket of the first probe at an expected opening; Infinity if that probe was throttled, or
+  /** The ticket of the first probe at an expected opening; Infinity if that probe was throttled or
    * none was sent. */
   #openingTicket = Infinity;
-  /** When the current window opened; undefined if no window was seen to open. */
+  /** When the current window opened; undefined if no opening was observed. */
   #openedAt: number | undefined;
-  /** When the current window's first attempt, with the ticket `#firstTicket`, was made. */
+  /** When the current window's first attempt was made, whose ticket is `#firstTicket`. */
   #firstAt: number | undefined;
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
-  /** The longest time that a recent attempt took to be throttled. */
+  /** The longest time until one of the recent attempts was throttled. */
   #throttledInMs = 0;
-  /** How many attempts a window accepts; undefined without a quota. */
+  /** The number of attempts that a window accepts; undefined without a quota. */
   #quota: number | undefined;
-  /** Lower bound of a window's length: a probe was throttled after this time. */
+  /** A lower bound of a window's length: a probe was throttled this time after the window
+   * opened. */
   #minPeriodMs = 0;
-  /** Upper bound of a window's length: a probe was accepted after this time. */
+  /** An upper bound of a window's length: a probe was accepted this time after the window
+   * opened. */
   #periodMs: number | undefined;
   /** The last ticket that may be sent before `#stepAt`. */
   #allowedTicket = Infinity;
@@ -110,15 +115,15 @@ export class QuotaWindow {
     this.#planProbe(now);
   }
 
-  /** Returns the concurrency limit to return to if the answer shows that a window has opened. */
+  /** If the answer shows that a window has opened, returns the concurrency limit to return to. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#streak !== undefined && ticket > this.#streak.ticket) this.#streak = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
 
-  /** Treats a probe as accepted if it was not throttled within the usual time (`GRACE_MS`). Returns
-   * what `answered()` returns. */
+  /** Treats a probe as accepted if it was not throttled in time (`GRACE_MS`). Returns the same as
+   * `answered()`. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -150,8 +155,9 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether nearly the whole quota was sent, or the window opened unexpectedly and is still tried
-   * with few attempts, because it may not be open at all. */
+  /** Whether the current window may have just ended. This is so if nearly the whole quota was sent,
+   * or if the window opened unexpectedly and still gets few attempts, because it may not be open at
+   * all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP ||
@@ -163,14 +169,14 @@ export class QuotaWindow {
     if (ticket >= this.#openingTicket) this.#openingTicket = Infinity;
     if (this.#openedAt === undefined) return;
     const minPeriodMs = startedAt - this.#openedAt;
-    // A window was missed, or windows have another length now.
+    // Either a window was missed, or the length of windows has changed.
     if (minPeriodMs >= (this.#periodMs ?? Infinity)) this.#periodMs = undefined;
     else this.#minPeriodMs = Math.max(this.#minPeriodMs, minPeriodMs);
   }
 
   #close(streak: Streak, now: number): void {
     const accepted = streak.ticket - this.#firstTicket - (this.#throttled - streak.count);
-    // A window that closes again at once was never open, so the quota stays.
+    // A window that closes again at once was never open, so the quota stays the same.
     if (this.#quota === undefined || accepted >= MIN_QUOTA) this.#quota = Math.max(0, accepted);
     this.#closed = { streak, ticket: this.#lastTicket };
     this.#openingTicket = Infinity;
@@ -219,7 +225,7 @@ export class QuotaWindow {
     if (!isBeyondQuota) this.#allowedTicket = this.#step >= MAX_STEP ? end : Math.min(end, allowed);
     else if (this.#step < MAX_STEP) this.#allowedTicket = allowed;
     else {
-      // The window accepts more than before.
+      // The window accepts more than the last one.
       this.#allowedTicket = Infinity;
       this.#quota = undefined;
     }
@@ -241,7 +247,7 @@ export class QuotaWindow {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());
     const marginMs = MARGIN_MS * (1 + random());
-    // Each opening is probed once.
+    // Each opening is probed only once.
     const earliest = this.#isNextProbeAtOpening ? now + marginMs : now;
     const openings = [
       now + MINUTE_MS - wallClock() % MINUTE_MS,
@@ -254,7 +260,7 @@ export class QuotaWindow {
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
     this.#isNextProbeAtOpening = isOpening;
-    // Clocks differ: a window may open soon after its expected time.
+    // The teacher's clock may differ, so a window may open soon after its expected time.
     this.#probeMs = isOpening
       ? PROBE_BASE_MS
       : Math.min(PROBE_CAP_MS, this.#probeMs * PROBE_GROWTH);

@@ -1,6 +1,6 @@
 /**
- * Decides how fast attempts are sent to one teacher: enforces the limits of the user (`--rpm`,
- * `--tpm`) and of the headers of answers, and spaces attempts evenly.
+ * Controls how fast attempts are sent to one teacher: enforces the limits that the user sets
+ * (`--rpm`, `--tpm`) and those in response headers, and spaces attempts evenly.
  *
  * @module
  */
@@ -11,23 +11,24 @@ import type { LoadControlOptions } from "./load_control.ts";
 
 type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
-/** The assumed tokens of a call before the first call has finished. */
+/** The number of tokens assumed for a call before the first call has finished. */
 const GUESS_TOKENS = 500;
-/** The weight of the guess in the mean, in calls. */
+/** The weight of this guess in the mean, as a number of calls. */
 const GUESS_WEIGHT = 5;
 
 const CALLS_IN_MEAN = 200;
 
-/** If less than this fraction of a limit is left, the rest is spread over the time until the
- * reset. */
+/** If less than this fraction of a limit is left, the remaining calls are spread over the time
+ * until the reset. */
 const LOW_SHARE = 0.2;
 
-/** Replaces `LOW_SHARE` if the limit is unknown; in calls. */
+/** Replaces `LOW_SHARE` if the limit is unknown. Unlike `LOW_SHARE`, it is a number of calls. */
 const LOW_CALLS = 20;
 
 const MAX_SPACING_MS = 5_000;
 
-/** The limits of the user and of the headers. Each attempt is a `sent()`, then an `ended()`. */
+/** Enforces the limits of the user and of response headers. Each attempt calls `sent()`, then
+ * `ended()`. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -37,7 +38,7 @@ export class RateLimiter {
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
   #meanCalls = GUESS_WEIGHT;
-  /** Tokens charged in advance for the attempts in flight, each at the mean. */
+  /** Tokens charged in advance for the attempts in flight, at the mean for each attempt. */
   #charged = 0;
   #spacingMs = 0;
   #spacedUntil = 0;
@@ -51,7 +52,8 @@ export class RateLimiter {
     this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
   }
 
-  /** Uses this share, from 0 to 1, of `rpm` and `tpm`; other processes use the rest. */
+  /** Limits this process to a share, from 0 to 1, of `rpm` and `tpm`. Other processes use the
+   * rest. */
   setShare(share: number): void {
     const now = this.#now();
     this.#share = share;
@@ -59,17 +61,18 @@ export class RateLimiter {
     this.#tokens?.setRate(this.#perSecond.tokens * share, now);
   }
 
-  /** Attempts per second that `rpm` and `tpm` allow in the long run; Infinity without limits. */
+  /** The number of attempts per second that `rpm` and `tpm` allow on average; Infinity without
+   * limits. */
   get maxPerSecond(): number {
     const { requests, tokens } = this.#perSecond;
     const isKnown = tokens > 0 && this.#meanCalls > GUESS_WEIGHT;
     const limit = Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
-    // A share of 0 times Infinity would be NaN.
+    // Without this check, a share of 0 would give 0 × Infinity, which is NaN.
     return limit === Infinity ? Infinity : this.#share * limit;
   }
 
-  /** Milliseconds until an attempt may be sent. The delay gets shorter if an answer took fewer
-   * tokens than were charged for it. */
+  /** Returns the milliseconds until an attempt may be sent. The delay shrinks if an answer took
+   * fewer tokens than were charged for it. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -133,7 +136,7 @@ export class RateLimiter {
   }
 }
 
-/** The burst that is allowed after a pause is what the rate yields in this time. */
+/** After a pause, the bucket holds at most what the rate yields in this time. */
 const BURST_MS = 50;
 
 /** Smooths a rate, so that a minute's quota is not used up at once. */
@@ -170,7 +173,8 @@ export class TokenBucket {
     this.#level -= amount;
   }
 
-  /** Fills up to the burst. A higher level, from tokens that were charged and not used, stays. */
+  /** Fills the bucket up to the burst. A higher level, from tokens that were charged but not used,
+   * is kept. */
   #fill(now: number): void {
     const maxLevel = this.#perMs * this.#burstMs;
     if (this.#level < maxLevel) {
@@ -180,37 +184,37 @@ export class TokenBucket {
   }
 }
 
-/** Attempts are sent at most this many times as fast as they end. With 1.2, as in Linux for TCP,
- * the limit would follow a falling capacity too slowly. */
+/** Attempts are sent at most this factor faster than they end. With 1.2, as in Linux's pacing of
+ * TCP, the rate would follow a falling capacity too slowly. */
 const PACING = 1.3;
 /** Replaces `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;
 const ANSWERS_IN_MEAN = 20;
-/** At shorter latencies, attempts are not paced: even a few in flight make a high rate, which
- * only the adaptive rate can limit. */
+/** At lower latencies, attempts are not paced: even a few attempts in flight make a high rate,
+ * which only the adaptive rate can limit. */
 const MIN_PACED_LATENCY_MS = 100;
 /** All attempts that may be in flight are sent within this time, even if answers take longer.
- * Otherwise, lanes would be idle for most of a quota's minute. */
+ * Otherwise, lanes would be idle for most of the minute of a quota. */
 const MAX_SPREAD_MS = 10_000;
-/** The share of a teacher's limit on attempts in flight that spacing may leave idle. `PACING` would
- * leave an eighth of a limit of 10 idle. */
+/** The share of a teacher's limit on attempts in flight that spacing may leave idle. For a limit of
+ * 10, `PACING` would leave an eighth of it idle. */
 const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
-/** A throttled attempt is compared with this many answers. */
+/** The number of answers with which each throttled attempt is compared. */
 const COMPARED_ANSWERS = 64;
-/** The mean covers about this many throttled attempts. */
+/** The approximate number of throttled attempts that the mean covers. */
 const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** Finds out whether a teacher limits the attempts in flight. A limit of 49 never accepts an
- * attempt that is sent as the 50th in flight; a rate limit accepts some of these attempts. */
+/** Finds out whether a teacher limits the attempts in flight. A limit of 49 never accepts the 50th
+ * attempt in flight, while a rate limit accepts some of these attempts. */
 class InFlightLimitDetector {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** The mean, over recent throttled attempts, of the share of recent answered attempts that were
-   * sent with at least as many in flight. */
+  /** For each recent throttled attempt, the share of the last answered attempts that were sent with
+   * at least as many in flight; averaged over these throttled attempts. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
@@ -231,18 +235,20 @@ class InFlightLimitDetector {
   }
 }
 
-/** Spaces attempts evenly, a little faster than they end (`PACING`). Answers often arrive together,
- * and a rate limit without bursts would throttle the attempts that follow. If attempts in flight
- * are limited, spacing is shorter, so that few slots are idle. */
+/** Spaces attempts evenly, at a slightly higher rate than they end (`PACING`). Answers often arrive
+ * together, and the next attempts, if also sent together, would be throttled by a rate limit
+ * without bursts. If the teacher limits the attempts in flight, they are spaced more closely, so
+ * that few slots are idle. */
 export class Pacer {
   readonly #detector = new InFlightLimitDetector();
   #bucket: TokenBucket | undefined;
   #meanLatencyMs = 0;
 
   /**
-   * @param inFlightAtStart Attempts in flight when the answered attempt was sent, including it.
-   * @param limit The concurrency limit, raised by the share of attempts that is throttled at any
-   * load.
+   * @param inFlightAtStart The number of attempts in flight when the answered attempt was sent,
+   * including that attempt.
+   * @param limit The concurrency limit, raised to make up for the share of attempts that is
+   * throttled at any load.
    */
   answered(
     latencyMs: number,
@@ -282,8 +288,8 @@ export class Pacer {
   }
 }
 
-/** The factor that leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random arrivals and
- * constant service (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
+/** Returns the factor that leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random
+ * arrivals and constant service time (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
 function pacingFor(limit: number): number {
   return Math.max(PACING, (1 + Math.sqrt(1 + 2 / (MAX_IDLE_SHARE * limit))) / 2);
 }

@@ -1,5 +1,5 @@
 /**
- * The teachers of a run: which one gets the next attempt, and when.
+ * The teachers of a run: decides which of them gets the next attempt, and when.
  *
  * @module
  */
@@ -13,35 +13,35 @@ import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
-/** The interval while no limit depends on time: waking up costs more CPU than the update. */
+/** The interval while no limit depends on time. Waking up costs more CPU time than the update. */
 const STEADY_TICK_MS = 500;
 
-/** A wait below the clock's precision would end again and again without any time passing. */
+/** The minimum wait. If waits were below the clock's precision, its time would never advance. */
 const MIN_WAIT_MS = 0.001;
 
-/** `pickForKey` passes over a teacher with more than this many times its share in flight. */
+/** `pickForKey` skips a teacher with more than this multiple of its share in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** When the waits end that throttling teachers requested for a row, on the engine's clock. */
+/** For each teacher, when the wait ends that it requested for a row, on the engine's clock. */
 export type RequestedWaits = Map<Endpoint, number>;
 
 interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
-  /** Reads the clock; `now` returns the last reading. */
+  /** Reads the clock, whereas `now` returns the last reading. */
   readonly readClock: () => number;
   readonly onReady: () => void;
   readonly onTick: () => void;
 }
 
 export interface Backoff {
-  /** Unix time in milliseconds when sending continues, for users. */
+  /** Unix time in milliseconds at which sending continues, for display to users. */
   readonly until: number;
   readonly reason: string;
 }
 
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
-  /** The share of `rpm` and `tpm` that this process may use: other shards use the rest. */
+  /** The share of `rpm` and `tpm` that this process may use. Other shards use the rest. */
   #rateShare = 1;
   readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
@@ -67,12 +67,12 @@ export class TeacherPool {
     return sumOf(this.#active, ({ userRate }) => userRate.maxPerSecond);
   }
 
-  /** Whether no teacher can be used: each is leaving or halted. */
+  /** Whether no teacher can be used because each is leaving or halted. */
   get isUnusable(): boolean {
     return this.#endpoints.every(({ isActive }) => !isActive);
   }
 
-  /** A halted teacher that is not leaving. */
+  /** The first teacher that is halted and not leaving, if any. */
   get halted(): Endpoint | undefined {
     return this.#endpoints.find(({ isHalted, isLeaving }) => isHalted && !isLeaving);
   }
@@ -81,7 +81,7 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether a teacher was halted, and no server was found for any other teacher. */
+  /** Whether a teacher was halted and no server was found for any other active teacher. */
   get areOthersAbsent(): boolean {
     return this.halted !== undefined &&
       this.#active.every(({ absentSince }) => absentSince !== undefined);
@@ -98,7 +98,7 @@ export class TeacherPool {
     return this.#endpoints.filter(({ isActive }) => isActive);
   }
 
-  /** Why and until when nothing is sent; undefined if a teacher is available or none is usable. */
+  /** Why nothing is sent, and until when; undefined if a teacher is available or none is active. */
   get backoff(): Backoff | undefined {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
@@ -115,8 +115,8 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
-  /** Milliseconds until an active teacher is up and the wait that it requested is over; 0 if no
-   * teacher is active. */
+  /** Returns the milliseconds until any active teacher is up and the wait that it requested is
+   * over; 0 if no teacher is active. */
   soonestMs(waits: RequestedWaits): number {
     const now = this.#options.now();
     const starts = this.#active.map((endpoint) =>
@@ -134,8 +134,8 @@ export class TeacherPool {
     this.#alarm.set(Infinity);
   }
 
-  /** Picks `preferred` if it has room, otherwise a teacher that has room and less than its share in
-   * flight. If no teacher has room, calls `onReady` once a backoff or rate limit is over. */
+  /** Picks `preferred` if it has room, or else a teacher that has room and less than its share in
+   * flight. If no teacher has room, `onReady` is called when a backoff or rate limit is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#options.readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
@@ -159,14 +159,14 @@ export class TeacherPool {
     return this.#leastUsed(count, (inFlight + 1) / weight);
   }
 
-  /** Among the first `count` endpoints of `#ready`, finds the one with the fewest turns for its
-   * weight that is below its share in flight. Turns decide: with few attempts in flight, rounding
-   * hides weights. */
+  /** Among the first `count` endpoints of `#ready` that are below their share in flight, returns
+   * the one with the fewest turns for its weight. Attempts in flight alone would not decide it: if
+   * they are few, rounding hides the weights. */
   #leastUsed(count: number, sharePerWeight: number): Endpoint | undefined {
     let best: Endpoint | undefined;
     for (let i = 0; i < count; i++) {
       const endpoint = this.#ready[i];
-      // Hung attempts must not block a probe.
+      // Attempts that hang must not block a probe.
       if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
       if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
         best = endpoint;
@@ -175,8 +175,8 @@ export class TeacherPool {
     return best;
   }
 
-  /** Picks the teacher with the fewest attempts in flight for its weight, among the teachers that
-   * have room and request no further wait for the row. */
+  /** Among the teachers that have room and no longer request a wait for the row, picks the one with
+   * the fewest attempts in flight for its weight. */
   pickFor(waits: RequestedWaits): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined;
@@ -189,10 +189,10 @@ export class TeacherPool {
     return best;
   }
 
-  /** Returns the teacher for rows with this key; undefined if it has no room or too many attempts
-   * in flight. Weighted rendezvous hashing picks the teacher with the highest hash of key, address
-   * and weight: each teacher gets keys in proportion to its weight, and when a teacher joins or
-   * leaves, only its keys move. */
+  /** Returns the teacher for rows with this key, or undefined if that teacher has no room or too
+   * many attempts in flight. Weighted rendezvous hashing picks the teacher with the highest hash of
+   * key, address and weight. Each teacher gets keys in proportion to its weight, and when a teacher
+   * joins or leaves, only the keys of that teacher move. */
   pickForKey(key: number): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined, highest = 0, inFlight = 1, weight = 0;
@@ -207,16 +207,16 @@ export class TeacherPool {
       best = endpoint;
     }
     if (best === undefined || best.delayMs(now) > 0) return undefined;
-    // Without this limit, rows that all have the same key would leave other teachers idle.
+    // Without this limit, rows that all have the same key would leave the other teachers idle.
     return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
   }
 
-  /** Adds a teacher, or takes back a teacher that is leaving but still has calls in flight. Either
-   * starts carefully. */
+  /** Adds a teacher, or takes back a teacher that is leaving but still has calls in flight. In both
+   * cases, sending starts carefully. */
   add(teacher: EndpointOptions): void {
-    // Without any turns, a new teacher alone would get all rows at first.
+    // With 0 turns, a new teacher would get all rows at first.
     const turns = Math.max(0, ...this.#active.map(({ turns, weight }) => turns / weight));
-    // A second endpoint for the same teacher would not count the attempts in flight at the first.
+    // Attempts in flight at the existing endpoint would not count for a second endpoint.
     const existing = this.#endpointOf(teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];
@@ -275,7 +275,7 @@ export class TeacherPool {
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Called when a limit may change again. First accounts for the time since the last tick. */
+  /** Called when a limit may change again. First handles the time since the last tick. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#options.readClock();
@@ -293,7 +293,7 @@ export class TeacherPool {
   #removeDeparted(): void {
     const departed = this.#endpoints.filter(({ hasLeft }) => hasLeft);
     if (departed.length === 0) return;
-    // Endpoints keep adding to these counts: the cost of answers may be estimated later.
+    // Endpoints keep adding to these counts, because the cost of an answer may be estimated later.
     for (const endpoint of departed) endpoint.counts = this.#departed.add(endpoint.status());
     this.#endpoints = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
   }

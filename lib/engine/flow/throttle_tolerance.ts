@@ -1,10 +1,11 @@
 /**
- * Decides which throttled attempts (a rate limit or overload) mean that too much is sent.
+ * Decides which throttled attempts (rejected by a rate limit or overload) mean that too much is
+ * sent.
  *
- * Some teachers throttle a few attempts however little is sent: a gateway that rejects one request
- * in a hundred, a router with a dead replica. Sending less each time would bring a run to a
- * standstill. So a small share is tolerated, and a larger one if a trial (`decrease_trial.ts`)
- * shows that sending less does not lower it.
+ * Some teachers throttle a few attempts at any load, such as a gateway that rejects one request in
+ * a hundred or a router with a dead replica. If each of these attempts reduced what is sent, the
+ * run would come to a standstill. So a small share is tolerated, and a larger share is tolerated if
+ * a trial (`decrease_trial.ts`) shows that sending less does not lower it.
  *
  * @module
  */
@@ -15,10 +16,10 @@ import type { CongestedAttempt } from "./load_control.ts";
 /**
  * What a throttled attempt means:
  *
- * - `tolerated`: throttling is no more than usual, or a trial has yet to show what it means
+ * - `tolerated`: throttling is no more than usual, or a trial has yet to find out what it means
  * - `suspicious`: throttling is more than usual, and a trial has begun
  * - `excess`: too much is sent
- * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated
+ * - `ineffective`: a trial has shown that sending less does not help, so this share is tolerated
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
@@ -31,62 +32,66 @@ export interface RecentResults {
 }
 
 const TOLERATED_SHARE = 0.03;
-/** The memory covers about this many attempts: each attempt reduces the weight of older ones. */
+/** The approximate number of attempts that the mean covers. Each attempt reduces the weight of
+ * older ones. */
 const MEMORY = 200;
 const KEPT_WEIGHT = 1 - 1 / MEMORY;
-/** The number of attempts that measure what the teacher accepts. */
+/** The number of recent attempts that show what the teacher accepts. */
 const RECENT_ATTEMPTS = 128;
-/** Attempts that are remembered individually. Most may still be in flight. */
+/** The number of attempts that are remembered individually. Most of them may still be in flight. */
 const REMEMBERED_ATTEMPTS = 1_024;
 const NO_TICKET = -1;
-/** The upper bound of `#throttledInMs`, which timeouts would exceed. */
+/** The upper bound of `#throttledInMs`, because attempts that time out take much longer. */
 const MAX_THROTTLED_MS = 2_000;
 const THROTTLED_MS_DECAY = 0.95;
 const ALWAYS_TOLERATED_ATTEMPTS = 4;
-/** Chance may exceed the tolerated share by this many standard deviations. */
+/** The tolerated share may be exceeded by this number of standard deviations. */
 const DEVIATIONS = 3;
-/** Below this probability, a streak of throttled attempts is not chance. */
+/** A streak of throttled attempts is not chance if its probability is lower than this. */
 const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_STREAK = 3;
-/** The share throttled by chance is taken to be at least this. */
+/** The minimum estimate of the share that is throttled by chance. */
 const MIN_SHARE = 0.01;
-/** While less than this share is throttled during a careful start, a trial begins only if
+/** During a careful start, if less than this share is throttled, a trial begins only when
  * `START_ATTEMPTS` and `START_PER_S` are reached. */
 const START_SHARE = 0.5;
-/** Attempts sent so far. */
+/** A number of attempts sent so far. */
 const START_ATTEMPTS = 120;
-/** Throttled attempts per second. */
+/** A number of throttled attempts per second. */
 const START_PER_S = 5;
-/** Fewer attempts give no share to compare with. */
+/** The minimum number of attempts for a trial. With fewer, there is no share to compare with. */
 const MIN_ATTEMPTS = 20;
-/** A teacher that throttles more is full or closed: no trial is needed. */
+/** A teacher that throttles at least this share is full or closed, so no trial is needed. */
 const MAX_SHARE = 0.75;
-/** After a trial, this multiple of the throttled share is tolerated. */
+/** After an ineffective trial, this multiple of the throttled share is tolerated. */
 const TOLERANCE_MARGIN = 1.2;
-/** The usual share is forgotten if, after `GONE_ATTEMPTS`, less than this fraction of it is
- * throttled. */
+/** If, after `GONE_ATTEMPTS`, less than this fraction of the usual share is throttled, the usual
+ * share is forgotten. */
 const GONE_FRACTION = 0.25;
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 export class ThrottleTolerance {
-  /** Attempts since the last verdict `excess` or the last trial; older attempts count less. */
+  /** The number of attempts since the last verdict of `excess` or the last trial. Older attempts
+   * count less. */
   #sent = 0;
   #throttled = 0;
-  /** Attempts with higher tickets count in `#throttled`. */
+  /** `#throttled` counts only attempts with higher tickets. */
   #countedFrom = 0;
-  /** All attempts outside of streaks of throttled attempts; older attempts count less. */
+  /** The number of attempts outside streaks of throttled attempts. Older attempts count less. */
   #allSent = 0;
-  /** The throttled attempts among `#allSent`: they show the share that is throttled by chance. */
+  /** The number of throttled attempts among `#allSent`, which show the share throttled by
+   * chance. */
   #allThrottled = 0;
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
-  /** The longest time that a recent attempt took to be throttled. */
+  /** The longest time until one of the recent attempts was throttled. */
   #throttledInMs = 0;
   readonly #sentAt = new Float64Array(REMEMBERED_ATTEMPTS);
   #lastTicket = 0;
   /** The ticket of the first attempt that counts towards the measured rate. */
   #recentFrom = 1;
-  /** Tickets of throttled attempts, each at its ticket modulo `REMEMBERED_ATTEMPTS`. */
+  /** Tickets of throttled attempts. The index of each is its ticket modulo
+   * `REMEMBERED_ATTEMPTS`. */
   readonly #throttledTickets = new Float64Array(REMEMBERED_ATTEMPTS).fill(NO_TICKET);
   #isInLongStreak = false;
 
@@ -94,13 +99,13 @@ export class ThrottleTolerance {
     return this.#trial;
   }
 
-  /** The share that is throttled however little is sent, below `MAX_SHARE`; 0 if unknown. */
+  /** The share that is throttled at any load, below `MAX_SHARE`; 0 if unknown. */
   get usualShare(): number {
     return this.#usualShare;
   }
 
-  /** Whether the last throttled attempt belongs to a streak too long to be chance. The next attempt
-   * would be throttled too. */
+  /** Whether the last throttled attempt belongs to a streak that is too long to be chance. The next
+   * attempt would then be throttled too. */
   get isInLongStreak(): boolean {
     return this.#isInLongStreak;
   }
@@ -116,7 +121,8 @@ export class ThrottleTolerance {
     if (this.#usualShare > 0 && this.#isUsualShareGone) this.#usualShare = 0;
   }
 
-  /** Called after a pause or a decrease: earlier attempts do not show the rate that is accepted. */
+  /** Called after a pause or a decrease, because earlier attempts do not show the rate that is
+   * accepted now. */
   restartRate(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
@@ -149,7 +155,7 @@ export class ThrottleTolerance {
     return "suspicious";
   }
 
-  /** If a trial has shown that sending less helps, ends and returns the trial; otherwise
+  /** If a trial has shown that sending less helps, ends the trial and returns it; otherwise returns
    * undefined. */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
@@ -183,8 +189,8 @@ export class ThrottleTolerance {
       ALWAYS_TOLERATED_ATTEMPTS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the streak around an attempt, in the order of sending. Attempts in flight may be
-   * accepted, so they end a streak. */
+  /** Returns the length of the streak that contains this attempt, in the order of sending. An
+   * attempt in flight ends a streak, because it may still be accepted. */
   #streakLengthAt(ticket: number): number {
     this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] = ticket;
     let length = 1;
@@ -197,9 +203,9 @@ export class ThrottleTolerance {
     return this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] === ticket;
   }
 
-  /** The shortest streak that is not chance, given the share throttled before it. */
+  /** Returns the length from which a streak is not chance, given the share throttled before it. */
   #minStreakLength(length: number): number {
-    // Attempts of this streak that were counted before it was long enough.
+    // Attempts of this streak that were counted before the streak was long enough to be excluded.
     const streakAttempts = Math.min(length, MIN_STREAK - 1);
     const sent = Math.max(1, this.#allSent - streakAttempts);
     const throttled = Math.max(0, this.#allThrottled - streakAttempts);
@@ -208,8 +214,8 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
-  /** Measures recent attempts, without those that may still be throttled. If hardly any are left,
-   * all attempts since the last verdict give the share. */
+  /** Measures recent attempts, excluding those that may still be throttled. If hardly any remain,
+   * the share is that of all attempts since the last verdict. */
   #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED_ATTEMPTS + 2);
     const unknownFrom = now - this.#throttledInMs;
