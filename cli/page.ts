@@ -165,7 +165,8 @@ export function showPage(
         "not encrypted",
     );
   }
-  // On Windows, users cannot read the arguments of other users' programs.
+  // On Windows, the URL need not be hidden: users cannot read the arguments of other users'
+  // programs.
   const hidesUrl = opensBrowser && Deno.build.os !== "windows";
   const redirect = hidesUrl
     ? writeRedirect(url, redirectPlaces(output, homeOf(env)))

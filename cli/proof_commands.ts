@@ -87,7 +87,7 @@ function verificationText(verification: Verification): string {
   ]);
 }
 
-/** Returns the unit of the total: like a run, `verify` counts each sample as a row. */
+/** Returns the unit of the total. Like a run, `verify` counts each sample as a row. */
 function rowsText({ rows, samples }: Verification): string {
   return samples > 1 ? `rows: ${samples} samples of ${formatCount(rows)} in the input` : "rows";
 }

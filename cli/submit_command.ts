@@ -147,7 +147,7 @@ async function checkRun(
   }
   const request = await readRequest(run, io);
   (await import("./submit_slurm.ts")).refuseVariables(request, io);
-  // Nodes may have files that this machine lacks.
+  // A missing key file causes only a warning, because nodes may have files that this machine lacks.
   const keyFile = request.settings.text("api-key-file");
   if (keyFile !== undefined && !(await exists(keyFile))) {
     io.writeErr(
@@ -191,7 +191,10 @@ function shardFlags(leadSeconds: number): string[] {
   return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
-/** Flags that only one scheduler has: the other would ignore them, for example a time limit. */
+/**
+ * Flags that only one scheduler has. The other scheduler would ignore them, for example a time
+ * limit.
+ */
 const FLAGS_OF_SCHEDULERS = {
   slurm: ["time", "partition", "account", "before", "program"],
   kubernetes: ["image", "volume", "secret", "namespace"],

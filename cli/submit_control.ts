@@ -60,7 +60,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     rows += runCounts.rows;
     done += runCounts.done;
     failed += runCounts.failed;
-    // Keeps one line more than is printed, which shows that there are more.
+    // One line more than is printed is kept, to show that there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);

@@ -52,7 +52,10 @@ export async function submitToKubernetes(
   io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
 }
 
-/** Warns of inputs and variables that only this machine has: without them, no shard could start. */
+/**
+ * Warns of inputs and variables that only this machine has, because no shard could start without
+ * them.
+ */
 export function warnOfMissing(
   inputs: readonly string[],
   settings: Settings,
@@ -120,7 +123,7 @@ export function refuseOutsideVolume(
   }
 }
 
-/** Pods run Linux, so these are POSIX paths on every system. */
+/** Whether a path is on the volume. Pods run Linux, so paths are POSIX paths on every system. */
 function isOnVolume(path: string, mountPath: string): boolean {
   const root = posix.resolve(mountPath);
   return isInside(posix.resolve(root, path), root, posix);

@@ -219,6 +219,6 @@ function isDigit(code: number): boolean {
 function normalizeNumber(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
-  // Longer numbers lose digits as floats.
+  // Longer numbers would lose digits as floats.
   return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

@@ -76,7 +76,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     throwIfBad(badInputs);
   }
 
-  /** Returns the rows that cannot be converted. */
+  /**
+   * Checks the rows of a file, and records which are selected. Returns the rows that cannot be
+   * converted.
+   */
   async #scanFile(file: string, verdictOf: (example: Example) => Verdict): Promise<BadInput> {
     const stamp = await stampOf(file);
     const input = await openInput(file, file, this.#options);

@@ -184,7 +184,8 @@ export class RowSpool implements AsyncDisposable {
     try {
       const path = await create(folder).catch(() => create());
       const file = await Deno.open(path, { read: true, write: true });
-      // The file is removed while it is open: otherwise, Ctrl-C would leave it, as large as the rows.
+      // The file is removed while it is open. Otherwise, Ctrl-C would leave behind a file as large
+      // as the rows.
       if (Deno.build.os !== "windows") await Deno.remove(path).catch(() => {});
       return new RowSpool(path, file);
     } catch (cause) {
