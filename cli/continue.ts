@@ -120,7 +120,7 @@ export function asRetry({ thisRun, pendingRows }: NextArgs): NextArgs {
 
 /**
  * Returns the command that continues a stopped run or retry, sends pending rows, or retries failed
- * rows; undefined if nothing is left to do, or if the same command would end at once.
+ * rows; undefined if nothing is left to do, or if the same command would end immediately.
  */
 export function nextCommand(
   { thisRun, pendingRows }: NextArgs,

@@ -156,7 +156,7 @@ export function listenForSignals(
   };
 }
 
-/** Returns what a run waits for before it ends; undefined if it ends at once. */
+/** Returns what a run waits for before it ends; undefined if it ends immediately. */
 function awaited({ state, inFlight }: RunSnapshot): string | undefined {
   if (state === "disk_full") return "space on the disk, to write paid answers";
   return inFlight === 0 ? undefined : `${formatCountOf(inFlight, "paid call")} in flight`;

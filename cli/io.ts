@@ -81,7 +81,7 @@ export interface Io {
    * blocked. Disposing ends the thread. @default no such thread
    */
   readonly guardSignals?: () => Disposable;
-  /** Ends the process at once. @default it ends when `main` has returned */
+  /** Ends the process immediately. @default it ends when `main` has returned */
   readonly exit?: (code: number) => void;
   /** Id of the parent process. @default unknown */
   readonly parentPid?: () => number;

@@ -245,7 +245,6 @@ function refuse(problem: string): never {
   throw new UsageError(`Cannot submit ${problem}. Put the key into a file (--api-key-file)`);
 }
 
-/** Throws if the job would contain a secret. */
 function refuseVisibleSecrets(scheduler: Scheduler, settings: Settings): void {
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
     refuse("a --base-url that contains a secret: it would be visible in the job");

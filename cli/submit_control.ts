@@ -193,7 +193,7 @@ export async function cancelCommand(
   if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
   const marker = canceledPathOf(stem);
   try {
-    // The marker keeps Slurm from requeuing the shards that the signal ends.
+    // With the marker, shards that the signal ends are not requeued.
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
     // Pods may own the folder, but their job needs no marker: only tasks of Slurm read it.

@@ -104,7 +104,7 @@ export interface ControlBodies {
   retry: { retry_when_done: boolean };
   /** Finishes calls in flight and starts no others. */
   stop: Record<string, never>;
-  /** Ends at once and cancels the calls in flight. */
+  /** Ends immediately and cancels the calls in flight. */
   abort: { confirm: "abort" };
 }
 

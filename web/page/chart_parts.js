@@ -18,7 +18,6 @@ import {
 /** @import { ChartDefinition, Series } from "./chart.js" */
 
 /**
- * Makes the main line of a chart.
  * @param {Series["column"]} column
  * @param {string} label
  * @param {string} color a CSS custom property, without `--`

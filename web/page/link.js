@@ -55,7 +55,7 @@ export function socketAddress(base) {
 
 /**
  * Returns the delay before an attempt to reconnect. Half of it is random, so that not all pages
- * reconnect to a restarted server at once.
+ * reconnect to a restarted server at the same time.
  * @param {number} attempt counted from 1
  * @param {number} chance in [0, 1)
  * @returns {number} milliseconds
@@ -106,7 +106,7 @@ export class Link {
 
   /**
    * Sends the visibility to the server. Without a connection, a page that becomes visible connects
-   * at once.
+   * immediately.
    * @param {boolean} isVisible
    */
   setVisible(isVisible) {
@@ -116,7 +116,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** Connects at once if an attempt is due later. */
+  /** Connects immediately if an attempt is due later. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
