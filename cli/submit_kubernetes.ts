@@ -82,7 +82,7 @@ function warnOfMissingVariables(
   );
 }
 
-/** Returns the variables that a run here would read for its teachers. */
+/** Returns the environment variables that a run here would read for its teachers. */
 function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: Io): string[] {
   if (settings.text("simulate") !== undefined) return [];
   const urls = settings.list("base-url"), specs = teachers.length > 0 ? teachers : [{}];

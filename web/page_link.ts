@@ -28,7 +28,7 @@ export interface PageSocket {
 
 const OPEN = 1;
 
-/** Sends to a page. Never throws or waits, even if the socket is broken. */
+/** Sends messages to a page. Never throws or waits, even if the socket is broken. */
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;

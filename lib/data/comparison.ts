@@ -141,7 +141,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Sorts `values` in place. */
+/** Returns the sum and quantiles of `values`, which it sorts in place. */
 export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;

@@ -156,7 +156,7 @@ function randomOf(seed: number): () => number {
 /** The number of rows per stored offset. The offsets between are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
-/** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */
+/** Shuffles rows whose texts are in a temporary file. Needs 8 bytes of memory per row. */
 export class RowSpool implements AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;

@@ -10,8 +10,8 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * Interval of messages to the server. After 3 minutes without a message, the server considers a
- * page lost: browsers run timers of background tabs only once a minute.
+ * Interval of messages to the server, which considers a page lost after 3 minutes without a
+ * message. In background tabs, browsers run timers only once a minute.
  */
 const HEARTBEAT_MS = 20_000;
 
