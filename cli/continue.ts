@@ -113,7 +113,9 @@ function withoutConfig(
   return { ...args, inputs: args.inputs.length > 0 ? args.inputs : config?.inputs ?? [], flags };
 }
 
-/** Returns the arguments after a retry that the user requested on the page. */
+/**
+ * Returns the arguments of the commands that follow a retry which the user requested on the page.
+ */
 export function asRetry({ thisRun, pendingRows }: NextArgs): NextArgs {
   return { thisRun: thisRun && { ...thisRun, command: "retry" }, pendingRows };
 }

@@ -221,7 +221,7 @@ export async function untilInterrupted(
     return await work(signal);
   } catch (error) {
     if (interruption.received === undefined || error !== signal.reason) throw error;
-    // Standard output may already have received a part of it, as in `-o - > x.jsonl`.
+    // Standard output may already have received a part of the output, as in `-o - > x.jsonl`.
     io.writeErr("Stopped: no complete output was written\n");
     return exitCodeOfSignal(interruption.received);
   }

@@ -183,7 +183,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 const RESTORE_HINT =
   "repeat the --system, --template and --prompt-field of the run that wrote the answers, " +
   "or use the command export";
-/** A template may insert values that Parquet changes: `1.0` becomes `1`, and objects get nulls. */
+/**
+ * The hint for rows of tables. A template may insert values that Parquet changes: `1.0` becomes
+ * `1`, and objects get nulls.
+ */
 const TABLE_HINT =
   "repeat the --system, --template and --prompt-field of the run that wrote the answers. If they are the " +
   "same, the table has changed a number or an object in the prompt: convert the run's results " +

@@ -218,7 +218,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Yields what `read` returns for each row. */
+  /** Yields what `read` returns for each row, in shuffled order. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,
