@@ -1,6 +1,6 @@
 /**
- * Rows per second over HTTP, with a teacher without latency. The baselines are a bare loop and
- * peers: libraries that a TypeScript user would choose, run as processes. Peers have their own
+ * Measures rows per second over HTTP, with a teacher without latency. The baselines are a bare loop
+ * and peers: libraries that a TypeScript user would choose, run as processes. Peers have their own
  * `bench/peers/deno.json`, so that users of Retort do not download them.
  *
  * @module

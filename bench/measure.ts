@@ -12,7 +12,7 @@ export interface Figure {
    */
   readonly ratios: readonly number[];
   readonly target?: Target;
-  /** Printed below the table. @default none */
+  /** A note that is printed below the table. @default none */
   readonly note?: string;
 }
 
@@ -30,9 +30,9 @@ export interface Measure {
 export interface Bench {
   readonly dir: string;
   readonly full: boolean;
-  /** `quickRows`, or `fullRows` with `--full`, multiplied by `--scale`. */
+  /** Returns `quickRows`, or `fullRows` with `--full`, multiplied by `--scale`. */
   rows(quickRows: number, fullRows: number): number;
-  /** The number of `--rounds`, or else `defaultRounds`. */
+  /** Returns the number of `--rounds`, or else `defaultRounds`. */
   rounds(defaultRounds: number): number;
 }
 

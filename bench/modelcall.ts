@@ -30,8 +30,9 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
       carefulStart,
       bar: true,
     });
-  // All three run at once, because they sleep nearly all the time. ModelCall sends its first 20
-  // rows at once; a careful start takes a few latencies longer, regardless of the number of rows.
+  // All three run at the same time, because they sleep nearly all the time. ModelCall sends its
+  // first 20 rows immediately; a careful start takes a few latencies longer, regardless of the
+  // number of rows.
   const [report, careful, bareMs] = await Promise.all([
     jobOf(false),
     jobOf(true),

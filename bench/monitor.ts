@@ -125,7 +125,7 @@ const MAX_SLOW_PERCENT = 2;
 /** Returns no figures except on Linux: npm has no Chromium for other systems. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
-  // CPU milliseconds of each frame.
+  // The CPU time of each frame, in milliseconds.
   const frames = await inBrowser<number[]>("frame_costs.ts", bench.full ? 200 : 40);
   const worst = Math.max(...frames);
   const slowFrames = frames.filter((ms) => ms > MAX_FRAME_MS).length;

@@ -131,7 +131,7 @@ export class BusyTeacher {
 
   async #takeSlot(): Promise<void> {
     if (this.#processing >= (this.#options.slots ?? Infinity)) {
-      // The slot goes to the first in the queue, not to a new request.
+      // A freed slot goes to the first request in the queue, not to a new one.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
       this.#processing++;

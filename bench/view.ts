@@ -202,7 +202,7 @@ export async function viewDuringRun(
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // Makes the file look as if a run still wrote to it. A space at its end is not a row.
+    // Makes the file look as if a run still wrote to it. The space at the end is not a row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});

@@ -255,7 +255,10 @@ function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue
 }
 
 export interface TeacherSpec {
-  /** As in `--base-url`: a URL up to `/v1`, `@env:NAME`, or a list. @default `--base-url` */
+  /**
+   * The address, as in `--base-url`: a URL up to `/v1`, `@env:NAME`, or a list. @default
+   * `--base-url`
+   */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;

@@ -152,7 +152,7 @@ const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-sub
 /** Reads header fields and the variables that they name. The last field of each name is sent. */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">) {
   const headers: Record<string, string> = {};
-  // Values of variables, which messages must hide: alone, and with the scheme (`Bearer …`).
+  // Values of variables, which messages must hide, both alone and with their scheme (`Bearer …`).
   const secrets: string[] = [];
   for (const text of fields) {
     const [, name, value] = FIELD.exec(text) ?? [];

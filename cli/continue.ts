@@ -40,16 +40,16 @@ const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
 
 /** Arguments of the next commands; undefined if no flags can express them. */
 export interface NextArgs {
-  /** To continue this run or retry if it was stopped, or to retry its failed rows. */
+  /** Arguments that continue this run or retry if it was stopped, or that retry its failed rows. */
   readonly thisRun: ParsedArgs | undefined;
-  /** To send the rows that are pending although this run or retry is done. */
+  /** Arguments that send the rows that are pending although this run or retry is done. */
   readonly pendingRows: ParsedArgs | undefined;
 }
 
 /**
  * Returns the arguments of the next commands. No flag can undo `resume: false` or `retry` in the
- * `--config` file. If the file sets `resume: false`, both commands have its settings as flags, not
- * the file itself; if it sets `retry`, only `pendingRows` does.
+ * `--config` file. If the file sets `resume: false`, both commands repeat its settings as flags
+ * instead of naming the file. If it sets `retry`, only `pendingRows` does so.
  *
  * Pending rows need the parameters and the schema of the run before a retry. If the retry changed
  * the parameters, `pendingRows` has those of the run. If it changed the schema, `pendingRows` is
@@ -113,14 +113,16 @@ function withoutConfig(
   return { ...args, inputs: args.inputs.length > 0 ? args.inputs : config?.inputs ?? [], flags };
 }
 
-/** Returns the arguments after a retry that the user requested on the page. */
+/**
+ * Returns the arguments of the commands that follow a retry which the user requested on the page.
+ */
 export function asRetry({ thisRun, pendingRows }: NextArgs): NextArgs {
   return { thisRun: thisRun && { ...thisRun, command: "retry" }, pendingRows };
 }
 
 /**
  * Returns the command that continues a stopped run or retry, sends pending rows, or retries failed
- * rows; undefined if nothing is left to do, or if the same command would end at once.
+ * rows; undefined if nothing is left to do, or if the same command would end immediately.
  */
 export function nextCommand(
   { thisRun, pendingRows }: NextArgs,
@@ -139,7 +141,7 @@ export function nextCommand(
     return commandLine(thisRun, thisRun?.command === "retry" ? ["retry"] : [], droppedFlags);
   }
   droppedFlags.push("retry", "reask-answered");
-  // None of the chosen rows has failed: the failures on disk are those of other rows.
+  // None of the chosen rows has failed, so the failures on disk belong to other rows.
   if (summary.failed === 0) droppedFlags.push("uids", "exclude-uids");
   if (summary.pending > 0) return commandLine(pendingRows, [], droppedFlags);
   // Without `--exclude-uids`, the command would pay for the rows that the user has excluded.
@@ -199,7 +201,7 @@ function commandLineOf(
   return words.join(" ");
 }
 
-/** An input that looks like a flag or a command is written as a path. */
+/** Writes an input that looks like a flag or a command as a path. */
 function inputWord(input: string): string {
   const isAmbiguous = /^-./.test(input) || isCommand(input);
   return shellWord(isAmbiguous ? `./${input}` : input);

@@ -33,7 +33,7 @@ export const EXIT_HALTED = 5;
 /** The disk failed or is full, a report could not be written, or a scheduler's tool failed. */
 export const EXIT_DISK = 6;
 
-/** The exit code after a signal is this plus the signal's number: 130 after SIGINT. */
+/** The exit code after a signal is this base plus the number of the signal: 130 after SIGINT. */
 export const SIGNAL_CODE_BASE = 128;
 
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
@@ -156,7 +156,7 @@ export function listenForSignals(
   };
 }
 
-/** Returns what a run waits for before it ends; undefined if it ends at once. */
+/** Returns what a run waits for before it ends; undefined if it ends immediately. */
 function awaited({ state, inFlight }: RunSnapshot): string | undefined {
   if (state === "disk_full") return "space on the disk, to write paid answers";
   return inFlight === 0 ? undefined : `${formatCountOf(inFlight, "paid call")} in flight`;
@@ -198,8 +198,8 @@ export class Interruption implements Disposable {
 
   [Symbol.dispose](): void {
     this.#cancelExit();
-    // `deno task` forwards each Ctrl-C twice. If nothing listened, the second would kill the
-    // process during its cleanup, and change the exit code.
+    // `deno task` forwards each Ctrl-C twice. If nothing listened any longer, the second signal
+    // would kill the process during its cleanup, and change the exit code.
     if (this.received === undefined) this.#stopListening();
   }
 }
@@ -221,7 +221,7 @@ export async function untilInterrupted(
     return await work(signal);
   } catch (error) {
     if (interruption.received === undefined || error !== signal.reason) throw error;
-    // Standard output may already have received a part of it, as in `-o - > x.jsonl`.
+    // Standard output may already have received a part of the output, as in `-o - > x.jsonl`.
     io.writeErr("Stopped: no complete output was written\n");
     return exitCodeOfSignal(interruption.received);
   }

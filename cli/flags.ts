@@ -25,7 +25,7 @@ export interface FlagTraits {
   readonly isOnByDefault?: boolean;
   /** Whether the value may contain a secret, or be one that was typed instead of a name. */
   readonly mayBeSecret?: boolean;
-  /** Whether help includes the flag where there are too many to show all. */
+  /** Whether help shows the flag even if it has too many flags to show all of them. */
   readonly isCommon?: boolean;
 }
 

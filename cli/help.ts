@@ -169,7 +169,7 @@ const COMMAND_HABITS: Habits = [
   ['Use "retry"', "redo"],
 ];
 
-/** Here, the advice is the name of a flag. */
+/** Flags of other programs. The advice is the name of Retort's flag. */
 const FLAG_HABITS: Habits = [
   ["base-url", "url api-base api-url endpoint host server openai-base-url"],
   [
@@ -232,7 +232,7 @@ export function withoutAliases(args: readonly string[]): string[] {
 /** Throws for a mistyped command or a command of another program, unless it is a file. */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
-  // Other words, such as those with a dot, a slash or a digit, are paths.
+  // A word that has a dot, a slash or a digit, for example, is a path.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
   const similar = similarName(word, COMMANDS);

@@ -37,7 +37,7 @@ export async function isNohup(stdin: InputStream): Promise<boolean> {
   // Loaded only when a signal arrives, because loading takes 40 ms.
   const { fstatSync } = await import("node:fs");
   try {
-    // Nothing may be read from a pipe: it may be the input of the run.
+    // A pipe must not be read, because it may be the input of the run.
     if (stdin.isTerminal() || !fstatSync(0).isCharacterDevice()) return false;
     stdin.readSync(new Uint8Array(1));
     return false;
@@ -72,7 +72,7 @@ export interface Io {
   readonly isTerminal: boolean;
   /** Prompts for a line without echo. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;
-  /** Width of the terminal, in columns. */
+  /** Returns the width of the terminal, in columns. */
   columns(): number;
   /** Listens for a signal. Returns a function that stops listening. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
@@ -81,7 +81,7 @@ export interface Io {
    * blocked. Disposing ends the thread. @default no such thread
    */
   readonly guardSignals?: () => Disposable;
-  /** Ends the process at once. @default it ends when `main` has returned */
+  /** Ends the process immediately. @default it ends when `main` has returned */
   readonly exit?: (code: number) => void;
   /** Id of the parent process. @default unknown */
   readonly parentPid?: () => number;
@@ -116,7 +116,7 @@ export class SignalCount {
   }
 }
 
-/** Returns a listener that calls `end` some time after the second signal. */
+/** Returns a listener that calls `end` a while (`PATIENCE_MS`) after the second signal. */
 export function endAfterSecondSignal(end: () => void): () => void {
   const signals = new SignalCount();
   return () => {
@@ -131,12 +131,12 @@ export interface OutputStream {
 /** Limit of the text that waits for a stuck reader, in UTF-16 units. Older text is dropped. */
 const MAX_STUCK_CHARS = 1 << 20;
 
-/** The same limit while the reader still takes text. */
+/** Limit of the text that waits while the reader still takes text, in UTF-16 units. */
 const MAX_QUEUED_CHARS = 1 << 26;
 
 /**
- * Short texts are joined up to about this length while they wait: dropping 160,000 lines one by one
- * took 8 s, because each shift of a long array moves all others.
+ * Length to which short texts are joined while they wait. Dropping 160,000 separate lines took 8 s,
+ * because each shift of a long array moves all other elements.
  */
 const BLOCK_CHARS = 1 << 14;
 

@@ -165,7 +165,8 @@ export function showPage(
         "not encrypted",
     );
   }
-  // On Windows, users cannot read the arguments of other users' programs.
+  // On Windows, the URL need not be hidden: users cannot read the arguments of other users'
+  // programs.
   const hidesUrl = opensBrowser && Deno.build.os !== "windows";
   const redirect = hidesUrl
     ? writeRedirect(url, redirectPlaces(output, homeOf(env)))
@@ -190,9 +191,9 @@ const HIDDEN = ".retort_";
 
 /**
  * Places for the file that redirects to a page, best first; the last is the folder of temporary
- * files. Browsers from snap read nothing outside of the home folder and no hidden file or folder
- * directly in it, so the file in the home folder is visible. A file beside the output is hidden,
- * because folders of results are loaded as data sets.
+ * files. Browsers installed from snap read nothing outside of the home folder and no hidden file or
+ * folder directly in it, so the file in the home folder is visible. A file beside the output is
+ * hidden, because folders of results are loaded as data sets.
  */
 export function redirectPlaces(output: string, home: string | undefined): Deno.MakeTempOptions[] {
   const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));

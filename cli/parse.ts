@@ -41,7 +41,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
       boolean: names(switches),
       negatable: names(commandFlags.filter(({ isOnByDefault }) => isOnByDefault)),
       collect: names(commandFlags.filter(({ isRepeatable }) => isRepeatable)),
-      // A switch that was not given differs from one that was turned off.
+      // `undefined` distinguishes a switch that was not given from one that was turned off.
       default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
       unknown: (word, name) => {
         throw rejectedFlag(name, word, command);

@@ -87,7 +87,7 @@ function verificationText(verification: Verification): string {
   ]);
 }
 
-/** Returns the unit of the total: like a run, `verify` counts each sample as a row. */
+/** Returns the unit of the total. Like a run, `verify` counts each sample as a row. */
 function rowsText({ rows, samples }: Verification): string {
   return samples > 1 ? `rows: ${samples} samples of ${formatCount(rows)} in the input` : "rows";
 }
@@ -130,7 +130,9 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 const NOTICE_INTERVAL_MS = 60_000;
 
-/** Prints what a merge waits for: at once, then when it changes, at most once a minute. */
+/**
+ * Prints what a merge waits for, immediately and then whenever it changes, at most once a minute.
+ */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
   let lastText = "", lastMs = -Infinity;
   return ({ done, runs }) => {

@@ -85,7 +85,8 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
       screen,
       runMonitor,
     });
-    // After an interruption, the user or scheduler waits for the exit.
+    // After an interruption, the page is not kept, because the user or scheduler waits for the
+    // exit.
     if (!isInterrupted) await runMonitor.keepPage();
     return code;
   } finally {

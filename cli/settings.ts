@@ -195,7 +195,7 @@ export class Settings {
     });
   }
 
-  /** `--wait` without a time waits without limit. */
+  /** Reads `--wait`. Without a time, the wait has no limit. */
   waitMs(): number | undefined {
     return this.text("wait") === "" ? Infinity : this.milliseconds("wait");
   }
@@ -253,7 +253,7 @@ export function paramWithoutJson(name: string, text: string): number | string {
   );
 }
 
-/** Returns NaN for a text that is not a number. */
+/** Parses a number. Returns NaN for any other text. */
 function numberIn(text: string): number {
   const digits = text.replaceAll("_", "").trim();
   return digits === "" ? NaN : Number(digits);

@@ -75,7 +75,7 @@ function checkComparison(settings: Settings, paths: readonly string[]): void {
   }
 }
 
-/** Throws if the second path has no file of its own: a file in both paths belongs to the first. */
+/** Throws if the second path has no file of its own. A file in both paths belongs to the first. */
 function requireTwoRuns(
   settings: Settings,
   paths: readonly string[],

@@ -147,7 +147,7 @@ async function checkRun(
   }
   const request = await readRequest(run, io);
   (await import("./submit_slurm.ts")).refuseVariables(request, io);
-  // Nodes may have files that this machine lacks.
+  // A missing key file causes only a warning, because nodes may have files that this machine lacks.
   const keyFile = request.settings.text("api-key-file");
   if (keyFile !== undefined && !(await exists(keyFile))) {
     io.writeErr(
@@ -191,7 +191,10 @@ function shardFlags(leadSeconds: number): string[] {
   return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
-/** Flags that only one scheduler has: the other would ignore them, for example a time limit. */
+/**
+ * Flags that only one scheduler has. The other scheduler would ignore them, for example a time
+ * limit.
+ */
 const FLAGS_OF_SCHEDULERS = {
   slurm: ["time", "partition", "account", "before", "program"],
   kubernetes: ["image", "volume", "secret", "namespace"],
@@ -242,7 +245,6 @@ function refuse(problem: string): never {
   throw new UsageError(`Cannot submit ${problem}. Put the key into a file (--api-key-file)`);
 }
 
-/** Throws if the job would contain a secret. */
 function refuseVisibleSecrets(scheduler: Scheduler, settings: Settings): void {
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
     refuse("a --base-url that contains a secret: it would be visible in the job");

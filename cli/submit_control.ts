@@ -60,7 +60,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     rows += runCounts.rows;
     done += runCounts.done;
     failed += runCounts.failed;
-    // Keeps one line more than is printed, which shows that there are more.
+    // One line more than is printed is kept, to show that there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
@@ -193,7 +193,7 @@ export async function cancelCommand(
   if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
   const marker = canceledPathOf(stem);
   try {
-    // The marker keeps Slurm from requeuing the shards that the signal ends.
+    // With the marker, shards that the signal ends are not requeued.
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
     // Pods may own the folder, but their job needs no marker: only tasks of Slurm read it.

@@ -152,8 +152,8 @@ export async function checkShards(
 }
 
 /**
- * Whether any shard has a run file. Lists two folders: looking for the files of each of thousands
- * of shards would be slow.
+ * Whether any shard has a run file. Lists the folder of the shards, and that of moved shards,
+ * because looking for the files of thousands of shards one by one would be slow.
  */
 async function haveStarted(stem: string): Promise<boolean> {
   const { start, name } = splitPath(stem);

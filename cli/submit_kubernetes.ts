@@ -52,7 +52,10 @@ export async function submitToKubernetes(
   io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
 }
 
-/** Warns of inputs and variables that only this machine has: without them, no shard could start. */
+/**
+ * Warns of inputs and variables that only this machine has, because no shard could start without
+ * them.
+ */
 export function warnOfMissing(
   inputs: readonly string[],
   settings: Settings,
@@ -79,7 +82,7 @@ function warnOfMissingVariables(
   );
 }
 
-/** Returns the variables that a run here would read for its teachers. */
+/** Returns the environment variables that a run here would read for its teachers. */
 function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: Io): string[] {
   if (settings.text("simulate") !== undefined) return [];
   const urls = settings.list("base-url"), specs = teachers.length > 0 ? teachers : [{}];
@@ -120,7 +123,7 @@ export function refuseOutsideVolume(
   }
 }
 
-/** Pods run Linux, so these are POSIX paths on every system. */
+/** Whether a path is on the volume. Pods run Linux, so paths are POSIX paths on every system. */
 function isOnVolume(path: string, mountPath: string): boolean {
   const root = posix.resolve(mountPath);
   return isInside(posix.resolve(root, path), root, posix);

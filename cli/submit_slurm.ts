@@ -94,8 +94,8 @@ async function clearFailedStatuses({ stem, shards }: PreparedJob): Promise<void>
     if (!existing.has(basename(path))) continue;
     const status = await readStatus(path);
     if (!status?.ended || status.state !== "failed") continue;
-    // The next run of the shard subtracts what earlier runs have spent from its share of the
-    // budget.
+    // A status with a cost is kept, because the next run of the shard subtracts that cost from its
+    // share of the budget.
     if (status.spent_usd) {
       await writeStatus(path, { ...status, state: "interrupted", reason: null });
     } else await Deno.remove(path).catch(() => {});

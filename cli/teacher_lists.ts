@@ -119,7 +119,9 @@ function teacherListOf(
 /** A teacher, and the list entries with its address. */
 interface ListedTeacher {
   readonly place: ListedPlace;
-  /** In the order in which lists named the address: the first decides the weight and the limit. */
+  /**
+   * The entries, in the order in which lists named the address. The first decides weight and limit.
+   */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Builds the standalone executable: `deno task compile`. It has the permissions and V8 flags of the
  * task `distill` in `deno.json`, and may also run the programs of the task `submit`. `--include`
- * embeds workers, which `deno compile` does not find. Arguments are passed on to `deno compile`,
- * such as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
+ * embeds workers, which `deno compile` does not find. Arguments are passed to `deno compile`, such
+ * as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
  * @module
  */

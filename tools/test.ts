@@ -1,5 +1,5 @@
 /**
- * Runs the tests, those in the documentation included: `deno task test`. Imports the test files
+ * Runs the tests, including those in the documentation: `deno task test`. Imports the test files
  * into a few modules, because Deno loads and compiles the program again for each module: the files
  * of `tests/cli/` take a third of the CPU in one module.
  *
@@ -53,7 +53,10 @@ async function runTests(flags: readonly string[], ignored: readonly string[]): P
   }
 }
 
-/** Prints nothing: the output would mix with that of the tests that run at the same time. */
+/**
+ * Runs the tests of the pages, and prints nothing: the output would mix with that of the tests that
+ * run at the same time.
+ */
 function runPageTests(flags: readonly string[]): Promise<Deno.CommandOutput> {
   const args = ["task", "--quiet", "test-page", ...flags];
   return new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();

@@ -52,7 +52,10 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 </html>
 `;
 
-/** Creates an app that serves the page at `/`, and checks each request before further routes. */
+/**
+ * Creates an app that serves the page at `/`, and checks each request before it reaches other
+ * routes.
+ */
 export function guardedApp(options: GuardOptions): GuardedApp {
   const { hostname = DEFAULT_HOSTNAME, token = createToken(), ownPath, page, scrapePath } = options;
   const cookieName = createCookieName();

@@ -21,7 +21,7 @@ import { addDataRoutes, DATA_PATH, type OpenData } from "./view/server.ts";
 export interface AppOptions extends Pick<PageOptions, "hostname" | "token"> {
   readonly run: MonitoredRun;
   readonly hub: Hub;
-  /** Opens the output of the run for the data page. @default no data page */
+  /** How the data page opens the output of the run. @default no data page */
   readonly data?: { readonly open: OpenData; readonly program: string };
 }
 

@@ -253,7 +253,7 @@ export class Marks {
       const oldState = oldStates.get(`${address} ${model}`);
       if (oldState === undefined || oldState === state) continue;
       const isLost = state === "down" || state === "halted";
-      // A teacher that cools down has answered again. One that is leaving may still be down.
+      // A teacher that cools down has answered again, but one that is leaving may still be down.
       const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
       else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);

@@ -184,7 +184,7 @@ export class Hub {
       // previous run has ended.
       this.#sendHello([...this.#pages].filter(({ isVisible }) => !isVisible));
     } else {
-      // Sent at once: the process may end before the next beat.
+      // The end is sent at once, because the process may end before the next beat.
       this.#sendEverything();
       this.#notify({ type: "end", summary: event, about: this.record.about });
     }

@@ -89,7 +89,7 @@ export class PageServer {
         if (!this.#isReferenced) this.#server.unref();
       } catch {
         // The port is taken, or there is no file descriptor. `finished` of the old server rejects
-        // again at once, so the loop waits and tries again.
+        // again immediately, so the loop waits and tries again.
       }
     }
   }

@@ -168,7 +168,10 @@ export interface History {
 
 /** Rows by latency. Bucket `i` is from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
 export interface LatencyHistogram {
-  /** Milliseconds, rising by a constant factor; one more than `counts`, or none without answers. */
+  /**
+   * Bounds of the buckets in milliseconds, each a constant factor above the one before. There is
+   * one more bound than counts, or none if there are no answers.
+   */
   bounds_ms: number[];
   /** Number of rows in each bucket. */
   counts: number[];

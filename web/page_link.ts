@@ -28,7 +28,7 @@ export interface PageSocket {
 
 const OPEN = 1;
 
-/** Sends to a page. Never throws or waits, even if the socket is broken. */
+/** Sends messages to a page. Never throws or waits, even if the socket is broken. */
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
@@ -53,7 +53,10 @@ export class PageLink {
     }
   }
 
-  /** Returns false if the page must be dropped: its backlog is above 1 MB, or its socket broken. */
+  /**
+   * Sends a text. Returns false if the page must be dropped, because its backlog is above 1 MB or
+   * its socket is broken.
+   */
   send(text: string): boolean {
     try {
       if (this.#socket.bufferedAmount > MAX_BACKLOG_BYTES) {
@@ -87,7 +90,7 @@ export class PageLink {
   }
 }
 
-/** Returns undefined for any text that is not a `PageMessage`. */
+/** Returns the visibility that a `PageMessage` reports; undefined for any other text. */
 function visibilityIn(text: string): boolean | undefined {
   try {
     const message: unknown = JSON.parse(text);

@@ -28,9 +28,9 @@ export interface Typed<Type extends string> {
 }
 
 /**
- * The whole state of the run. It replaces everything that was sent before. Sent on connect, when a
- * hidden page is shown again, when points of the history were merged, when another run begins, to
- * hidden pages when the run ends, and every 2 s before the first snapshot.
+ * The whole state of the run. It replaces everything that was sent before. The server sends it on
+ * connect, when a hidden page is shown again, when points of the history were merged, when another
+ * run begins, to hidden pages when the run ends, and every 2 s before the first snapshot.
  */
 export interface HelloMessage extends Typed<"hello">, MonitorState {}
 
@@ -58,12 +58,15 @@ export interface MarksMessage extends Typed<"marks"> {
   marks: ChartMark[];
 }
 
-/** The samples have changed. Sent at most every 2 s, to visible pages only. */
+/**
+ * The lists of samples have changed. The server sends this at most every 2 s, to visible pages
+ * only.
+ */
 export interface SamplesMessage extends Typed<"samples">, Samples {}
 
 /** A new notice of the run. Using a control adds one, too. */
 export interface NoticeMessage extends Typed<"notice"> {
-  /** It follows the notices that were sent before. */
+  /** The new notice, which follows the notices that were sent before. */
   notice: Notice;
 }
 
@@ -74,7 +77,7 @@ export interface NoticeMessage extends Typed<"notice"> {
 export interface EndMessage extends Typed<"end">, Pick<MonitorState, "summary" | "about"> {}
 
 /**
- * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes
+ * A message of a page, which sends one at least every 20 s while its timers run. After 3 minutes
  * without a message, the server considers the page lost, and a lost page does not keep the server
  * of an ended run alive. Other messages close the socket: binary ones with 1003, more than 256
  * characters with 1009, all others with 1008.
@@ -101,7 +104,7 @@ export interface ControlBodies {
   retry: { retry_when_done: boolean };
   /** Finishes calls in flight and starts no others. */
   stop: Record<string, never>;
-  /** Ends at once and cancels the calls in flight. */
+  /** Ends immediately and cancels the calls in flight. */
   abort: { confirm: "abort" };
 }
 

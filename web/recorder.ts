@@ -27,9 +27,9 @@ export function createRecorder(
 ): Recorder {
   const hub = new Hub(generator, options);
   const loadReportModule = () => import("./report.ts");
-  // Loads the module after 5 s. Earlier, this would slow down the start of the run; by the end of
-  // a long run, another version may have replaced the program's files. An error does not stop the
-  // run.
+  // Loads the module after 5 s. Earlier, loading would slow down the start of the run. By the end
+  // of a long run, another version may have replaced the program's files. An error does not stop
+  // the run.
   const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {
     state: () => hub.record.state(),

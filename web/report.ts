@@ -23,7 +23,8 @@ const SCRIPTS = [
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
- * Limit for the full texts of samples. A report of this size opens at once, and fits into an email.
+ * Limit for the full texts of samples. A report of this size opens immediately, and fits into an
+ * email.
  */
 export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 

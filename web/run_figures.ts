@@ -128,7 +128,10 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Counts failed rows, too. Records the latency of rows with an answer. */
+  /**
+   * Counts the row for its teacher, even if the row failed. Records the latency of answered rows
+   * only.
+   */
   #countTeacher({ teacher, latencyMs }: Outcome, isAnswered: boolean, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);

@@ -87,7 +87,7 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
-  /** Returns undefined if the sample is no longer kept. */
+  /** Returns a sample with its full texts; undefined if it is no longer kept. */
   wholeSample(id: number): Sample | undefined {
     const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((listed) => listed.id === id);

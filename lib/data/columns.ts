@@ -18,8 +18,8 @@ const COLUMNS = {
   offset: Float64Array,
   /** The length of the line in bytes, without the line feed. */
   bytes: Uint32Array,
-  // Hashes of 64 bits, in two halves each. That of `row` is made from the uid without the sample
-  // number.
+  // Hashes of 64 bits, in two halves each. The hash of `row` is made from the uid without the
+  // sample number.
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
   rowLow: Uint32Array,
@@ -128,7 +128,8 @@ export class OwnField {
   /** One name, or two for a field of an object: `["meta", "lang"]`. */
   readonly path: readonly string[];
   /**
-   * The values of codes 1, 2, …; undefined if there are too many, or any is long or not a `Scalar`.
+   * The values of codes 1, 2, …; undefined if there are too many values, or if one is too long or
+   * not a `Scalar`.
    */
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0, or no entry, for a row without the field. */

@@ -141,7 +141,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Sorts `values` in place. */
+/** Returns the sum and quantiles of `values`, which it sorts in place. */
 export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;
@@ -219,6 +219,6 @@ function isDigit(code: number): boolean {
 function normalizeNumber(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
-  // Longer numbers lose digits as floats.
+  // Longer numbers would lose digits as floats.
   return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

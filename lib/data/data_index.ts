@@ -102,8 +102,8 @@ export class DataIndex {
   addFiles(paths: readonly IndexedPath[]): void {
     for (const { path, readPath, run = 0 } of paths) {
       const file = new DataFile(path, { readPath });
-      // Records the inode: without it, the next refresh would take a file that was read in the
-      // meantime for a replaced one.
+      // Records the inode. Without it, the next refresh would mistake a file that has been read by
+      // then for a replaced one.
       file.refresh();
       this.files.push(file);
       this.runs.push(run);

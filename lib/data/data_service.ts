@@ -65,7 +65,7 @@ export interface DataState {
   readonly own: readonly string[];
   /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
-  /** The search for near duplicates; null if there was none. */
+  /** The search for near duplicates; null if none was started. */
   readonly near: NearStatus | null;
   /** Values for the commands that the page suggests. */
   readonly runs: readonly {
@@ -239,7 +239,7 @@ export class DataService implements AsyncDisposable {
     this.#pending.clear();
   }
 
-  /** Indexes new files: those in folders, and failures files that a run has created. */
+  /** Indexes new files in folders, and failures files that a run has created since the start. */
   async #findMore(): Promise<void> {
     const files: IndexedPath[] = [];
     for (const [run, path] of this.#paths.entries()) {

@@ -123,7 +123,7 @@ function facet(
 // Each kind of array has a function of its own, because a shared one takes five times as long. `for
 // … of` is slower, too.
 
-/** Rows beyond the end of `codes` have code 0. */
+/** Counts rows by code. Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i];

@@ -55,7 +55,7 @@ export const NAME_FIELDS = {
  * Returns a getter that reads the field from the columns; undefined if lines must be read.
  *
  * @param mayApproximate Whether values may be approximate, as they may for sorting: numbers beyond
- *   2^53 may be rounded, and null may be taken for a missing field.
+ * 2^53 may be rounded, and null may be taken for a missing field.
  */
 export function getterOf(
   table: Table,

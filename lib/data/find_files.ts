@@ -119,12 +119,12 @@ const OPEN_BRACE = 123;
  * TSV are recognized by their extensions.
  */
 async function formatIn(path: string): Promise<InputFormat> {
-  // The first byte is enough for most results, of which there may be thousands.
+  // The first byte is enough for most results files, and there may be thousands of them.
   const [first] = await startOf(path, path);
   if (first === OPEN_BRACE) return "jsonl";
   const format = await formatOf(path, ""), named = formatOfName(path);
   if (format !== "jsonl" || (named !== "csv" && named !== "tsv")) return format;
-  // Lines may be compressed, or follow a byte order mark or an empty line.
+  // JSON Lines may be compressed, or begin with a byte order mark or an empty line.
   return (await firstText(path, path)).trimStart().startsWith("{") ? format : named;
 }
 

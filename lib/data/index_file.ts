@@ -119,7 +119,10 @@ export function writeIndexFile(path: string, table: Table, marks: readonly FileM
   }
 }
 
-/** The index contains values of rows, so only users who may read all files may read it. */
+/**
+ * Returns the mode of the index file. It contains values of rows, so only users who may read all
+ * indexed files may read it.
+ */
 function indexMode(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }
@@ -204,9 +207,9 @@ export interface FileMark {
   damageCount: number;
   /** The first 20 damaged lines. */
   damage: LineDamage[];
-  /** The start of the first block that was read. */
+  /** Hash of the start of the first block that was read. */
   first: HashedBytes;
-  /** The end of the last block that was read. */
+  /** Hash of the end of the last block that was read. */
   last: HashedBytes;
   /** Whether the last row had no line feed when it was read. */
   isOpen: boolean;

@@ -200,7 +200,7 @@ export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** Returns 0 for anything but a positive number of at most 32 bits. */
+/** Returns a positive number of at most 32 bits as it is, and 0 for anything else. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }

@@ -128,16 +128,18 @@ export function sortRows(
   return radixSort(keys, rows);
 }
 
-/** A stable radix sort with four digits of 16 bits. Skips digits that are equal in all keys. Takes
- * 60 ms for a million rows. */
+/**
+ * Sorts stably by radix, with four digits of 16 bits. Skips digits that are equal in all keys.
+ * Takes 60 ms for a million rows.
+ */
 function radixSort(
   keys: Float64Array<ArrayBuffer>,
   rows: Uint32Array<ArrayBuffer>,
 ): Uint32Array<ArrayBuffer> {
   const { length } = rows;
   const bits = new Uint32Array(keys.buffer);
-  // Makes bits sort like the numbers: flips all bits of a negative number, and only the sign bit of
-  // any other number.
+  // Makes the bits sort like the numbers: flips all bits of a negative number, and only the sign
+  // bit of any other number.
   for (let i = 0; i < length; i++) {
     // Turns -0 into 0.
     if (keys[i] === 0) keys[i] = 0;

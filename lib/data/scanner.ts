@@ -148,7 +148,7 @@ export class Scanner {
   #workers: Worker[] = [];
   /** Hits of finished chunks that wait for earlier chunks. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** All chunks before this one are finished. */
+  /** The number of finished chunks before the first unfinished one. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {
@@ -177,7 +177,7 @@ export class Scanner {
   }
 
   hitsSoFar(): Uint32Array<ArrayBuffer> {
-    // A view, because hits never change and this is called several times a second.
+    // This is a view, not a copy, because hits never change and pages ask several times a second.
     return this.#hits.subarray(0, this.#hitCount);
   }
 

@@ -138,7 +138,7 @@ const MAX_TEXT_LENGTH = 2_000_000;
  * Returns a row in full; undefined if its line can no longer be read.
  *
  * @param samplesFrom Index of the first result in `samples`. @default chosen so that `samples`
- *   includes this row
+ * includes this row
  */
 export function rowDetail(
   index: DataIndex,
@@ -237,7 +237,7 @@ interface ReadLine {
   readonly facts: LineFacts;
 }
 
-/** Returns undefined if the line can no longer be read. */
+/** Reads the line of a row. Returns undefined if it can no longer be read. */
 function readLine(index: DataIndex, row: number, parse = parsedInFull): ReadLine | undefined {
   try {
     const text = index.textAt(row);
@@ -249,7 +249,7 @@ function readLine(index: DataIndex, row: number, parse = parsedInFull): ReadLine
   }
 }
 
-/** Keeps numbers as they are written, except in a line that is nested too deeply for this. */
+/** Parses a line, and keeps numbers as they are written unless it is nested too deeply for that. */
 function parsedInFull(text: string): unknown {
   return parsedLossless(text) ?? parsedJson(text);
 }

@@ -29,7 +29,7 @@ import { promptOf } from "./turns.ts";
 
 /** Maximum number of users' fields with columns. Conditions on other fields read lines. */
 const MAX_FIELDS = 48;
-/** Maximum number of users' fields with `OwnField.numbers`: 8 bytes per row each. */
+/** Maximum number of users' fields with `OwnField.numbers`, each of which takes 8 bytes per row. */
 const MAX_NUMBER_FIELDS = 12;
 
 const MIN_ANSWER_SLOTS = 1 << 12;

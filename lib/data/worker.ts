@@ -16,7 +16,7 @@ interface Scope<Message> {
   postMessage(message: WorkerAnswer): void;
 }
 
-/** Receives the setup first, then requests. */
+/** The global scope of the worker, which receives the setup first, then requests. */
 const scope = globalThis as unknown as Scope<WorkerRequest>;
 
 const POLL_MS = 1_000;

@@ -118,7 +118,7 @@ export class ExampleReader {
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: filledList(fields.tool_calls),
-      // The name without the folder, because a run may be continued in another folder.
+      // This is the name without the folder, because a run may be continued in another folder.
       file,
       line: line === undefined ? Number(element) + 1 : Number(line),
       input,

@@ -76,7 +76,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     throwIfBad(badInputs);
   }
 
-  /** Returns the rows that cannot be converted. */
+  /**
+   * Checks the rows of a file, and records which are selected. Returns the rows that cannot be
+   * converted.
+   */
   async #scanFile(file: string, verdictOf: (example: Example) => Verdict): Promise<BadInput> {
     const stamp = await stampOf(file);
     const input = await openInput(file, file, this.#options);
@@ -180,7 +183,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 const RESTORE_HINT =
   "repeat the --system, --template and --prompt-field of the run that wrote the answers, " +
   "or use the command export";
-/** A template may insert values that Parquet changes: `1.0` becomes `1`, and objects get nulls. */
+/**
+ * The hint for rows of tables. A template may insert values that Parquet changes: `1.0` becomes
+ * `1`, and objects get nulls.
+ */
 const TABLE_HINT =
   "repeat the --system, --template and --prompt-field of the run that wrote the answers. If they are the " +
   "same, the table has changed a number or an object in the prompt: convert the run's results " +

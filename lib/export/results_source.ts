@@ -104,7 +104,7 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   async *batches(): AsyncGenerator<Iterable<Example>> {
     const { shuffle } = this.#options;
-    // A single batch, because lines are read on demand.
+    // There is only one batch, because lines are read on demand.
     yield shuffle === undefined ? this.#inInputOrder() : this.#shuffled(shuffle);
   }
 

@@ -156,7 +156,7 @@ function randomOf(seed: number): () => number {
 /** The number of rows per stored offset. The offsets between are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
-/** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */
+/** Shuffles rows whose texts are in a temporary file. Needs 8 bytes of memory per row. */
 export class RowSpool implements AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
@@ -184,7 +184,8 @@ export class RowSpool implements AsyncDisposable {
     try {
       const path = await create(folder).catch(() => create());
       const file = await Deno.open(path, { read: true, write: true });
-      // The file is removed while it is open: otherwise, Ctrl-C would leave it, as large as the rows.
+      // The file is removed while it is open. Otherwise, Ctrl-C would leave behind a file as large
+      // as the rows.
       if (Deno.build.os !== "windows") await Deno.remove(path).catch(() => {});
       return new RowSpool(path, file);
     } catch (cause) {
@@ -217,7 +218,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Yields what `read` returns for each row. */
+  /** Yields what `read` returns for each row, in shuffled order. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,

@@ -47,7 +47,8 @@ export class Selection {
   /** Whether a row is selected. With `dedupe`, a second call for the same row returns false. */
   selects(example: Example): boolean {
     const { result } = example;
-    // Computed for every row, because the flag `duplicate` depends on earlier rows.
+    // Derived fields are computed for every row, because the flag `duplicate` depends on earlier
+    // rows.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
@@ -74,7 +75,7 @@ export class Selection {
   }
 
   /**
-   * Checks the condition after all rows.
+   * Checks the fields of the condition, once all rows have been tested.
    *
    * @throws {UsageError} If the condition names a field that only the page of `retort view`
    * computes, and no row has a field of that name.

@@ -126,7 +126,7 @@ export class TrainerNotes {
     ];
   }
 
-  /** Returns whether the message has tool calls. */
+  /** Records the tool calls of a message. Returns whether there are any. */
   #addMessage(message: Message): boolean {
     const { tool_calls: calls } = message;
     if (!Array.isArray(calls) || calls.length === 0) return false;
@@ -191,7 +191,7 @@ function isAlternating(row: TrainingRow): boolean {
 export interface LoaderHint {
   /** The loader or its file, in words. */
   readonly place: string;
-  /** A command, a piece of configuration, or the reason. */
+  /** A command, a piece of configuration, or why the loader cannot read the file. */
   readonly text: string;
 }
 
@@ -226,7 +226,8 @@ const KINDS_WITH_LISTS = FILE_KINDS.filter((kind) => DS_TYPES[kind] !== null);
 const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
 /**
- * The entry for LLaMA-Factory's `dataset_info.json`, or why LLaMA-Factory cannot read the file.
+ * Returns the entry for LLaMA-Factory's `dataset_info.json`, or why LLaMA-Factory cannot read the
+ * file.
  *
  * @param names The names of the written columns, keyed by LLaMA-Factory's names for them.
  * @param settings Further fields of the entry.
@@ -256,7 +257,7 @@ export function llamaFactoryHint(
 }
 
 /**
- * The entry for the configuration of Axolotl, or why Axolotl cannot read the file.
+ * Returns the entry for the configuration of Axolotl, or why Axolotl cannot read the file.
  *
  * @param fields Further YAML lines of the entry.
  */

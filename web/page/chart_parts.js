@@ -18,7 +18,6 @@ import {
 /** @import { ChartDefinition, Series } from "./chart.js" */
 
 /**
- * Makes the main line of a chart.
  * @param {Series["column"]} column
  * @param {string} label
  * @param {string} color a CSS custom property, without `--`
@@ -182,8 +181,8 @@ export function evenIndexes(length, maxCount) {
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
  * @param {readonly (number | null)[]} [inFlight] attempts in flight. If there are none and no row
- *   has finished, the rate is 0 and the window starts again: a mean over a pause and the time
- *   before it would be misleading
+ * has finished, the rate is 0 and the window starts again: a mean over a pause and the time
+ * before it would be misleading
  * @returns {number[]}
  */
 export function trailingMeans(endsS, rates, windowS, inFlight = []) {

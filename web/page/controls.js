@@ -29,7 +29,7 @@ export class Controls {
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
-  /** The largest budget that would end the run. */
+  /** The budget must be above this amount for the run to continue. */
   #minBudgetUsd = 0;
   #retry = byId("retry", HTMLInputElement);
   #isPaused = false;

@@ -10,8 +10,8 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * Interval of messages to the server. After 3 minutes without a message, the server considers a
- * page lost: browsers run timers of background tabs only once a minute.
+ * Interval of messages to the server, which considers a page lost after 3 minutes without a
+ * message. In background tabs, browsers run timers only once a minute.
  */
 const HEARTBEAT_MS = 20_000;
 
@@ -55,7 +55,7 @@ export function socketAddress(base) {
 
 /**
  * Returns the delay before an attempt to reconnect. Half of it is random, so that not all pages
- * reconnect to a restarted server at once.
+ * reconnect to a restarted server at the same time.
  * @param {number} attempt counted from 1
  * @param {number} chance in [0, 1)
  * @returns {number} milliseconds
@@ -106,7 +106,7 @@ export class Link {
 
   /**
    * Sends the visibility to the server. Without a connection, a page that becomes visible connects
-   * at once.
+   * immediately.
    * @param {boolean} isVisible
    */
   setVisible(isVisible) {
@@ -116,7 +116,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** Connects at once if an attempt is due later. */
+  /** Connects immediately if an attempt is due later. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);

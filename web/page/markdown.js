@@ -35,7 +35,7 @@ const MAX_DEPTH = 40;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
 /**
- * Tags of the tokens that become one element with their children in it.
+ * The tag of each type of token that becomes a single element around its children.
  * @type {Record<string, keyof HTMLElementTagNameMap>}
  */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
@@ -138,7 +138,7 @@ function elementsOfToken(token, depth) {
 }
 
 /**
- * Returns undefined for an inline token.
+ * Makes the elements of a block token. Returns undefined for an inline token.
  * @param {Token} token
  * @param {number} depth
  * @param {() => (HTMLElement | string)[]} children

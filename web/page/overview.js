@@ -93,7 +93,7 @@ function updateProgress(state) {
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
   }
-  // Most runs skip no rows.
+  // The key is hidden in most runs, because they skip no rows.
   setShown("skipped-key", skipped > 0);
   const fractionLeft = isKnown ? Math.max(0, total - finished) / total : 1;
   byId("left-segment").style.flexGrow = String(fractionLeft);
@@ -180,13 +180,14 @@ function makeNotice() {
   return { element: make("li", {}, mark, words, time), mark, time, words };
 }
 
-/** Announces changes of state, each tenth of the rows and results of controls to screen readers. */
+/** Announces new states, each tenth of the rows, and results of controls to screen readers. */
 export class Announcer {
   #word = "";
   #tenth = -1;
 
   /**
-   * The first call announces nothing, because screen readers read the page.
+   * Announces what has changed. The first call announces nothing, because screen readers read the
+   * whole page then.
    * @param {RunStore} store
    * @param {number} nowMs
    */

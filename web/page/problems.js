@@ -29,7 +29,7 @@ const ADVICE = {
   teacher: "The teacher has failed: see the message",
 };
 
-/** Returns "" if nothing is known about the type. @param {string} type */
+/** Returns advice for a type of error; "" if there is none. @param {string} type */
 export function adviceFor(type) {
   return ADVICE[type] ?? "";
 }
@@ -107,8 +107,8 @@ export function isFailing({ failed, succeeded }) {
  * @returns {NextStep | null}
  */
 function stopStep(snapshot, isOnDisk) {
-  // Ignores the state of the run: it changes with each wait for a teacher, and the advice would
-  // come and go with it.
+  // The state of the run is ignored, because it changes with each wait for a teacher, and the
+  // advice would come and go with it.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const failure = failureText(snapshot.failed, snapshot.errors);
   const advice = ". To stop now, press Ctrl-C in the terminal: every answer is kept, and the " +

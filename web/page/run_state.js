@@ -140,7 +140,7 @@ function describeRunning(snapshot) {
   return { tone: "good", icon: "play", word, detail: calmDetail(snapshot) };
 }
 
-/** Returns "" unless a teacher is down or halted. @param {WireSnapshot} snapshot */
+/** Describes a teacher that is down or halted; "" if none is. @param {WireSnapshot} snapshot */
 function downDetail(snapshot) {
   const down = snapshot.teachers.find(({ state }) => state === "down" || state === "halted");
   if (down === undefined) return "";
@@ -153,7 +153,7 @@ function downDetail(snapshot) {
   return `${counts}${hostOf(down.address)} is ${down.state}${why}${others}`;
 }
 
-/** Returns "" unless many rows fail. @param {WireSnapshot} snapshot */
+/** Describes how many rows fail and why; "" unless many fail. @param {WireSnapshot} snapshot */
 function failingDetail(snapshot) {
   if (!isFailing(snapshot)) return "";
   const { failed, succeeded, errors } = snapshot;
@@ -228,8 +228,8 @@ export function lastRowTexts(store, nowMs) {
 }
 
 /**
- * Returns the concurrency or, if the limit is lower, the reason. A limit is said to come from the
- * teacher only if attempts were throttled.
+ * Returns the concurrency or, if the limit is lower, why it is lower. A limit is said to come from
+ * the teacher only if attempts were throttled.
  * @param {MonitorState} state
  */
 export function limitText({ snapshot, run }) {

@@ -63,7 +63,7 @@ export class SamplesView {
       tabOf("failures").focus();
       this.#show("failures");
     });
-    // Captured, because `toggle` does not bubble.
+    // The event is captured, because `toggle` does not bubble.
     this.#list.addEventListener("toggle", () => this.#fill(true), { capture: true });
     this.#list.addEventListener("mouseleave", () => this.#fill(true));
     this.#list.addEventListener("focusout", () => setTimeout(() => this.#fill(true)));
@@ -102,7 +102,7 @@ export class SamplesView {
   }
 
   /**
-   * Arrow keys move between tabs, as in the tabs pattern of ARIA.
+   * Moves to another tab for arrow keys, Home and End, as in the tabs pattern of ARIA.
    * @param {KeyboardEvent} event
    * @param {number} i
    */

@@ -133,7 +133,7 @@ export class RunStore {
     this.#lacksPoints = false;
   }
 
-  /** Returns the state of the run: `running` in short waits. @param {number} nowMs */
+  /** Returns the state of the run, or `running` in short waits. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.state.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;

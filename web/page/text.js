@@ -116,7 +116,11 @@ function textPieces(text) {
   return pieces;
 }
 
-/** Moves an end that would split a surrogate pair. @param {string} text @param {number} to */
+/**
+ * Returns the end, moved by one if it would split a surrogate pair.
+ * @param {string} text
+ * @param {number} to
+ */
 function wholeEnd(text, to) {
   return to < text.length && /[\ud800-\udbff]/.test(text[to - 1]) ? to + 1 : to;
 }

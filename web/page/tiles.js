@@ -44,8 +44,12 @@ import { isUncounted, limitText, missingEtaText } from "./run_state.js";
  * A tile. With `isLine`, its value is a sentence over the whole width instead of a figure. With
  * `isLong`, its note gets two lines on narrow screens.
  *
- * @typedef {{ title: string | ((state: MonitorState) => string), figure: (input: TileInput) =>
- *   Figure, isLine?: true, isLong?: true, }} Tile
+ * @typedef {{
+ *   title: string | ((state: MonitorState) => string),
+ *   figure: (input: TileInput) => Figure,
+ *   isLine?: true,
+ *   isLong?: true,
+ * }} Tile
  */
 
 /**

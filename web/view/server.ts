@@ -146,7 +146,7 @@ function selectionParams(body: string): DataRequests["uids"]["in"] {
 }
 
 interface SavedSelection {
-  /** One id per line. Ids with special characters are JSON strings. */
+  /** File with one id per line. Ids with special characters are JSON strings. */
   readonly path: string;
   readonly count: number;
 }

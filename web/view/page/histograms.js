@@ -24,7 +24,7 @@ import {
 // Height of the bars, in units of the `viewBox`.
 const HEIGHT = 48;
 const BAR_WIDTH = 3;
-/** Distance between the starts of two bars, in the same units. */
+/** Distance between the starts of two bars, in units of the `viewBox`. */
 const BAR_STEP = 4;
 
 /**

@@ -118,7 +118,7 @@ export class OpenRow {
       const place = await ask("locate", { ...query, uid, id });
       if (place >= 0) {
         this.#grid.goTo(place, true);
-        // The grid may still have another row at this place.
+        // The row is requested, because the grid may still have another row at this place.
         const { rows } = await ask("rows", { ...query, from: String(place), count: "1" });
         if (rows[0]?.uid === uid) return await this.open(rows[0], place);
       }

@@ -130,7 +130,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** By how much the position of a row in a scaled table differs from `place * ROW_PX`. */
+  /** The difference between a row's position in a scaled table and `place * ROW_PX`. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
@@ -141,7 +141,7 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls to a row: to the center, or only as far as needed.
+   * Scrolls until a row is in the center, or only until it is visible.
    * @param {number} place
    * @param {boolean} isCentered
    */

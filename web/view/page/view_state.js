@@ -32,7 +32,7 @@ export class ViewState {
   columns = [];
   /** Uid of the open row; "" if none is open. */
   openUid = "";
-  /** Id of the open row. It tells rows with equal uids apart, as in two runs of one input. */
+  /** Id of the open row. It distinguishes rows with equal uids, as in two runs of one input. */
   openId = "";
 
   /** Returns the filter (facets, ranges, search, typed condition) as a `--where` expression. */
