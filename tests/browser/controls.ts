@@ -1,7 +1,7 @@
 /** Controls of a run, used on the page. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { visit } from "./browser.ts";
+import { visit, visitStill } from "./browser.ts";
 import { startJob } from "./job.ts";
 import { makeSnapshot } from "../progress/fixtures.ts";
 import { section, stateWord, tileShows } from "./parts.ts";
@@ -11,7 +11,7 @@ Deno.test("page: pause and resume", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;
-  await stateWord(page, "Running").waitFor();
+  await tileShows(page, "In flight / limit", "8 / 8");
   await page.getByRole("button", { name: "Pause" }).click();
   await stateWord(page, "Paused").waitFor();
   assertEquals(job.generator.state, "paused");
@@ -188,7 +188,7 @@ Deno.test("page: abort, once the word is typed", async () => {
 
 Deno.test("page: a budget of which a shard has spent its share, earlier runs included, is confirmed", async () => {
   await using stage = stageRun();
-  await using visited = await visit(stage.served.url);
+  await using visited = await visitStill(stage.served.url);
   const { page } = visited;
   const field = page.getByRole("spinbutton", { name: "Budget in US dollars" });
   // Half of the budget is the shard's, and its earlier runs have spent 40 of it.

@@ -2,19 +2,19 @@
 /** Cost of an open page: time per snapshot, and memory over many snapshots. */
 
 import { assertLess } from "../../lib/deps/std_assert.ts";
-import { visit } from "./browser.ts";
+import { visitStill } from "./browser.ts";
 import { drawCosts, heapGrowth } from "./measure_page.ts";
 import { stageRun } from "./staged_run.ts";
 
 Deno.test("page: a snapshot with a full history is drawn quickly", async () => {
   await using stage = stageRun();
-  const costs = await drawCosts(stage, visit, 25);
+  const costs = await drawCosts(stage, visitStill, 25);
   // It was 1.6 to 2.0 on a machine three times slower than others, busy or not.
   assertLess(costs.ratio, 3.5, JSON.stringify(costs));
 });
 
 Deno.test("page: memory does not grow with the number of snapshots", async () => {
   await using stage = stageRun();
-  const bytes = await heapGrowth(stage, visit, 1_000);
+  const bytes = await heapGrowth(stage, visitStill, 1_000);
   assertLess(bytes, 1e6, "a twentieth of what 20,000 may take");
 });

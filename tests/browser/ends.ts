@@ -8,7 +8,8 @@ import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { tempDir } from "../support/temp.ts";
 import { makeAnswer } from "../web/fake_run.ts";
-import { type Visit, visit } from "./browser.ts";
+import { type Visit, visit, visitStill } from "./browser.ts";
+import type { Page } from "./deps/playwright.ts";
 import { section, stateWord, tileShows } from "./parts.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 
@@ -51,7 +52,7 @@ function recordNotifications(): void {
 
 /** Opens the page of a run and asks for a notification at its end. */
 async function visitWithNotifications(url: string): Promise<Visit> {
-  const visited = await visit(url, {
+  const visited = await visitStill(url, {
     initScript: recordNotifications,
     permissions: ["notifications"],
   });
@@ -102,7 +103,7 @@ Deno.test("page: notifies of the end in a hidden tab, of which browsers draw no 
 
 Deno.test("page: does not promise a notification that the browser forbids", async () => {
   await using stage = stageEnding();
-  await using visited = await visit(stage.served.url);
+  await using visited = await visitStill(stage.served.url);
   const { page } = visited;
   await stateWord(page, "Running").waitFor();
   const wanted = page.getByRole("switch", { name: "Notify me at the end" });
@@ -111,15 +112,36 @@ Deno.test("page: does not promise a notification that the browser forbids", asyn
   await page.waitForFunction(() => !document.querySelector<HTMLInputElement>("#notify")!.checked);
 });
 
+/** Runs in an insecure context, and records the addresses of answers that the page has read. */
+function recordReads(): void {
+  Object.defineProperty(globalThis, "isSecureContext", { value: false });
+  const read: string[] = [];
+  Reflect.set(globalThis, "read", read);
+  for (const name of ["json", "text"] as const) {
+    const method = Response.prototype[name];
+    Response.prototype[name] = async function () {
+      const body = await method.call(this);
+      // After the page has used it.
+      setTimeout(() => read.push(this.url));
+      return body;
+    };
+  }
+}
+
+/** Waits until the page has all it needs for a report. */
+async function hasWholeReport(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const read: string[] = Reflect.get(globalThis, "read");
+    return ["/samples", "/report-shell"].every((path) => read.some((url) => url.endsWith(path)));
+  });
+}
+
 Deno.test("page: makes a whole report when the process of the run is gone, without a secure context too", async () => {
   await using dir = await tempDir();
   await using stage = stageEnding();
-  await using visited = await visit(stage.served.url, {
+  await using visited = await visitStill(stage.served.url, {
     expected: /WebSocket|Failed to load/,
-    initScript: () =>
-      void Object.defineProperty(globalThis, "isSecureContext", {
-        value: false,
-      }),
+    initScript: recordReads,
   });
   const { page } = visited;
   await stateWord(page, "Running").waitFor();
@@ -127,14 +149,12 @@ Deno.test("page: makes a whole report when the process of the run is gone, witho
     await page.getByRole("switch", { name: "Notify me at the end" }).count(),
     0,
   );
-  const whole = page.waitForResponse((response) => response.url().endsWith("/samples"));
   stage.run.emit(makeSnapshot({ ...stage.run.now, succeeded: 145 }));
   stage.run.emit(makeSummary({ succeeded: 145, failed: 1, failures_on_disk: 1 }));
   await stateWord(page, "Done with failures").waitFor();
-  await (await whole).finished();
-  const wholeAgain = page.waitForResponse((response) => response.url().endsWith("/samples"));
+  await hasWholeReport(page);
   await page.reload();
-  await (await wholeAgain).finished();
+  await hasWholeReport(page);
   await stage.served.close();
   const downloading = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download report" }).click();

@@ -7,6 +7,7 @@ import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writeStatus } from "../web/fleet_files.ts";
 import { visit } from "./browser.ts";
 import { overflow, violations } from "./parts.ts";
+import { openTunnel } from "./tunnel.ts";
 
 const RUNS = 1_000;
 
@@ -77,12 +78,17 @@ Deno.test("the page of all runs says that its program is gone, or was restarted"
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
   const first = serveFleet(watch);
-  await using opened = await visit(first.url, { expected: /Failed to load resource/ });
+  const { port } = new URL(first.url);
+  await using tunnel = openTunnel(Number(port));
+  const url = first.url.replace(port, String(tunnel.port));
+  await using opened = await visit(url, { expected: /Failed to load resource/ });
   const { page } = opened;
   await page.getByText(nameOf(1)).waitFor();
+  tunnel.cut();
   await first[Symbol.asyncDispose]();
   await page.getByText("No response from the program that serves this page").waitFor();
-  await using _second = serveFleet(watch, { port: Number(new URL(first.url).port) });
+  await using second = serveFleet(watch);
+  tunnel.restore(Number(new URL(second.url).port));
   await page.getByText("Open the address that it has printed").waitFor();
   await page.getByText(nameOf(1)).waitFor();
 });

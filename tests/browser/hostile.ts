@@ -10,7 +10,7 @@ import { tempDir } from "../support/temp.ts";
 import { formatId } from "../../web/page/figures.js";
 import type { FakeRun } from "../web/fake_run.ts";
 import { makeAnswer } from "../web/fake_run.ts";
-import { visit } from "./browser.ts";
+import { visit, visitStill } from "./browser.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 
 /** Number of texts at a time: more are neither kept as samples nor shown in the smallest table. */
@@ -62,13 +62,20 @@ interface Seen {
 async function readAll(page: Page): Promise<Seen> {
   return await page.evaluate(async () => {
     const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+    const open = (box: HTMLDetailsElement) => {
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      box.addEventListener("toggle", resolve, { once: true });
+      box.open = true;
+      return promise;
+    };
     const long: string[] = [];
     document.querySelector<HTMLElement>("#errors-all")?.click();
     for (const tab of document.querySelectorAll<HTMLElement>("[role=tab]")) {
       tab.click();
       // The content of a box is made when it is opened, and may have boxes itself.
       for (let depth = 0; depth < 2; depth++) {
-        for (const box of document.querySelectorAll("details")) box.open = true;
+        const folded = document.querySelectorAll<HTMLDetailsElement>("details:not([open])");
+        await Promise.all([...folded].map(open));
         await settled();
       }
       for (const raw of document.querySelectorAll<HTMLElement>(".text [aria-pressed=false]")) {
@@ -128,7 +135,7 @@ function assertShown({ texts, long }: Seen, expected: readonly string[]): void {
 Deno.test("page: no text of a prompt, a model or a server is executed", async () => {
   assert(HOSTILE_TEXTS.length >= 50);
   await using stage = stageRun();
-  await using visited = await visit(stage.served.url);
+  await using visited = await visitStill(stage.served.url);
   const { page } = visited;
   await page.getByRole("banner").getByText("Starting").waitFor();
   const clean = await traces(page);

@@ -7,8 +7,8 @@ import type { Page } from "./deps/playwright.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { tempDir } from "../support/temp.ts";
 import { makeAnswer } from "../web/fake_run.ts";
-import { visit, type VisitOptions } from "./browser.ts";
-import { overflow, section, stateWord, violations } from "./parts.ts";
+import { type VisitOptions, visitStill } from "./browser.ts";
+import { overflow, section, stateWord, unfoldAll, violations } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
 const NOTICES = [
@@ -46,7 +46,7 @@ async function open(
       stage.served.monitor.report(),
     )}`;
   }
-  const { page } = stack.use(await visit(url, options));
+  const { page } = stack.use(await visitStill(url, options));
   await stateWord(page, life === "running" ? "Running" : "Done").waitFor();
   if (life === "running") {
     await page.getByRole("button", { name: "Pause", disabled: false })
@@ -142,7 +142,7 @@ Deno.test("page: percentiles at the right edge of the histogram are named beside
   stage.run.emit(stage.run.now);
   stage.run.settle(latencies.map((latencyMs, i) => ({ ...makeAnswer(`row-${i}`), latencyMs })));
   stage.strike(4);
-  await using visited = await visit(stage.served.url, { width: 360 });
+  await using visited = await visitStill(stage.served.url, { width: 360 });
   const { page } = visited;
   await page.getByText("p90", { exact: true }).last().waitFor();
   assertEquals(await overflow(page), 0);
@@ -151,9 +151,7 @@ Deno.test("page: percentiles at the right edge of the histogram are named beside
 Deno.test("page: the keyboard gets everywhere, in order, and shows where it is", async () => {
   await using scene = await open("running", {});
   const { page } = scene;
-  await page.evaluate(() => {
-    for (const box of document.querySelectorAll("details")) box.open = true;
-  });
+  await unfoldAll(page);
   const expected = await page.evaluate(() => {
     const selector = "a[href], button, input, select, summary, [tabindex]";
     const all = [...document.querySelectorAll<HTMLElement>(selector)].filter((

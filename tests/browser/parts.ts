@@ -48,6 +48,23 @@ export async function drawnCanvas(chart: Locator): Promise<Locator> {
   }
 }
 
+/**
+ * Opens all boxes that are folded, and waits until they have their content: the page makes it when
+ * the browser reports that a box is open.
+ */
+export async function unfoldAll(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const folded = document.querySelectorAll<HTMLDetailsElement>("details:not([open])");
+    await Promise.all([...folded].map((box) => {
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      box.addEventListener("toggle", resolve, { once: true });
+      box.open = true;
+      return promise;
+    }));
+  });
+  await page.locator("details.card[open]:not(:has(.whole))").first().waitFor({ state: "detached" });
+}
+
 /** A section of the page, by its heading. */
 export function section(page: Page, title: string): Locator {
   return page.getByRole("region", { name: title, exact: true });

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Locator, Page } from "./deps/playwright.ts";
 import { tempDir } from "../support/temp.ts";
 import { makeAnswer } from "../web/fake_run.ts";
-import { visit } from "./browser.ts";
+import { visitStill } from "./browser.ts";
 import { overflow, section } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
@@ -112,7 +112,7 @@ async function assertSafeMarkdown(page: Page): Promise<void> {
 
 Deno.test("page: answers are Markdown with colored code, or raw, and never markup", async () => {
   await using stage = stageTexts();
-  await using visited = await visit(stage.served.url);
+  await using visited = await visitStill(stage.served.url);
   const { page, requests } = visited;
   await assertSafeMarkdown(page);
   const json = await openAnswer(page, "json");
@@ -146,17 +146,18 @@ Deno.test("page: answers are Markdown with colored code, or raw, and never marku
 
 Deno.test("page: a bullet inside a numbered list is a bullet", async () => {
   await using stage = stageTexts();
-  await using visited = await visit(stage.served.url);
+  await using visited = await visitStill(stage.served.url);
   const answer = await openAnswer(visited.page, "nested");
-  const markers = answer.locator("li").evaluateAll((all) =>
+  await answer.waitFor();
+  const markers = await answer.locator("li").evaluateAll((all) =>
     all.map((one) => getComputedStyle(one).listStyleType)
   );
-  assertEquals(await markers, ["decimal", "disc"]);
+  assertEquals(markers, ["decimal", "disc"]);
 });
 
 Deno.test("page: a long line of code does not push the buttons of its answer out of the window", async () => {
   await using stage = stageTexts();
-  await using visited = await visit(stage.served.url);
+  await using visited = await visitStill(stage.served.url);
   const { page } = visited;
   const answer = await openAnswer(page, "wide");
   await answer.locator(".code").waitFor();
@@ -168,7 +169,7 @@ Deno.test("page: a long line of code does not push the buttons of its answer out
 
 Deno.test("page: without a clipboard, as at a network address, Copy copies the text itself", async () => {
   await using stage = stageTexts();
-  await using visited = await visit(stage.served.url, {
+  await using visited = await visitStill(stage.served.url, {
     initScript: () => Object.defineProperty(navigator, "clipboard", { value: undefined }),
   });
   const { page } = visited;
@@ -187,7 +188,7 @@ Deno.test("page and report: a string that would become markup is an error", asyn
   await using dir = await tempDir();
   await using stage = stageTexts();
   const path = await dir.write("report.html", stage.served.monitor.report());
-  await using visited = await visit(stage.served.url, {
+  await using visited = await visitStill(stage.served.url, {
     expected: /TrustedHTML|Trusted Type/,
   });
   for (const url of ["", `file://${path}`]) {

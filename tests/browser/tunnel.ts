@@ -11,15 +11,17 @@ export interface Tunnel extends AsyncDisposable {
   readonly port: number;
   /** Cuts all connections, and accepts none until `restore()`. */
   cut(): void;
-  /** Accepts connections again. */
-  restore(): void;
+  /** Accepts connections again. @param port The port they go to. @default the one before */
+  restore(port?: number): void;
 }
 
 /**
  * Opens a tunnel to a port of this machine. `prefix` (`/runs/7`) is removed from the path of each
- * request.
+ * request. The port of a server that is gone may be another program's at once; a tunnel keeps its
+ * port.
  */
-export function openTunnel(target: number, prefix = ""): Tunnel {
+export function openTunnel(port: number, prefix = ""): Tunnel {
+  let target = port;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const pipes = new Map<Deno.Conn, Promise<unknown>>();
   let isCut = false;
@@ -48,7 +50,10 @@ export function openTunnel(target: number, prefix = ""): Tunnel {
   return {
     port: listener.addr.port,
     cut,
-    restore: () => void (isCut = false),
+    restore(port = target) {
+      target = port;
+      isCut = false;
+    },
     async [Symbol.asyncDispose]() {
       cut();
       listener.close();

@@ -275,9 +275,12 @@ Deno.test("index: rows with the same short or empty answer take no longer than o
     table.reindex();
     return performance.now() - startMs;
   };
-  const ordinaryMs = elapsedMs((index) => `Answer ${index} is this.`);
+  // The shortest of three: other programs may take the processor at any moment.
+  const fastestMs = (responseOf: (index: number) => string) =>
+    Math.min(...[0, 1, 2].map(() => elapsedMs(responseOf)));
+  const ordinaryMs = fastestMs((index) => `Answer ${index} is this.`);
   for (const response of ["yes", ""]) {
-    const ratio = elapsedMs(() => response) / ordinaryMs;
+    const ratio = fastestMs(() => response) / ordinaryMs;
     assert(ratio < 3, `${JSON.stringify(response)} takes ${ratio.toFixed(1)} times as long`);
   }
 });
@@ -846,11 +849,15 @@ Deno.test("index: a shown row is read and parsed once", async () => {
 Deno.test("index: a file counts as live for seconds after a write, and not if its time is in the future", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x.jsonl", resultLine({ uid: "a" }));
+  const nowMs = Date.now(), { now } = Date;
   for (const [offsetS, isLive] of [[0, true], [-3_600, false], [3_600, false]] as const) {
-    const time = new Date(Date.now() + offsetS * 1_000);
+    const time = new Date(nowMs + offsetS * 1_000);
     await Deno.utime(path, time, time);
     const index = await indexOf(path);
-    assertEquals(index.isLive, isLive, `${offsetS} s`);
+    Date.now = () => nowMs + 5_000;
+    const { isLive: isNowLive } = index;
+    Date.now = now;
+    assertEquals(isNowLive, isLive, `${offsetS} s`);
     index.close();
   }
 });

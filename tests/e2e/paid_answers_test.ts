@@ -229,6 +229,9 @@ const hanging = (signal: AbortSignal) =>
   );
 const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
+/** Resolves once a run has said that it heard the signal. */
+const interruption = Promise.withResolvers<void>();
+
 const ORDERLY_ENDS: readonly OrderlyEnd[] = [
   {
     name: "two Ctrl-C",
@@ -254,8 +257,12 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
   },
   {
     name: "one Ctrl-C and then a 500 on the second attempt",
-    second: () => after(1_000).then(() => errorAnswer(500)),
-    end: (child) => Promise.resolve(child.kill("SIGINT")),
+    second: () => interruption.promise.then(() => errorAnswer(500)),
+    async end(child) {
+      child.kill("SIGINT");
+      await child.untilStderr(/Waiting for \d+ paid/);
+      interruption.resolve();
+    },
     code: 130,
     stderr: /Waiting for \d+ paid calls? in flight/,
   },

@@ -92,15 +92,34 @@ Deno.test("three answers in a row that cannot be checked halt the run, and what 
 
 Deno.test("two signals end a run during a check, and the answer is kept", async () => {
   await using dir = await tempDir();
-  await using server = serveEcho();
+  const isInterrupted = Promise.withResolvers<void>();
+  await using server = serveLedger(async () => {
+    await isInterrupted.promise;
+    return Response.json(chatAnswer(BAD));
+  });
   const input = await dir.write("in.jsonl", rowsOf(["bad", "bad"]));
   const args = [input, "-o", dir.path("out/"), "-c", "1", "--reject-pattern", FREEZING];
-  await using child = await startDistill(server, args);
+  // Says when the answer is given to the worker that checks it, which takes a second.
+  const preload = await dir.write(
+    "preload.ts",
+    `const { postMessage } = Worker.prototype;
+     Worker.prototype.postMessage = function (message, ...rest) {
+       if (JSON.stringify(message ?? "").includes("aaaaaaaa")) {
+         Deno.stderr.writeSync(new TextEncoder().encode("checking"));
+       }
+       return postMessage.call(this, message, ...rest);
+     };`,
+  );
+  await using child = await startDistill(server, args, {
+    permissions: ["-A", "--preload", preload],
+  });
   await server.untilPosts(1);
   child.kill("SIGINT");
   await child.untilStderr(/Waiting for 1 paid call/);
-  // Within half a second a second one is the same again. The check takes a second.
+  // Within half a second a second one is the same again.
   await new Promise((resolve) => setTimeout(resolve, 550));
+  isInterrupted.resolve();
+  await child.untilStderr(/checking/);
   child.kill("SIGINT");
   assertExit(await child.output(), 130);
   const [{ error, partial }] = await dir.rows("out/in_error.jsonl");

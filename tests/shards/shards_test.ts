@@ -23,7 +23,7 @@ import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { delay } from "../../lib/timer.ts";
 import { POSIX } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
+import { prompts, runShard, runShards, type ShardRun, slowClock } from "./fixture.ts";
 
 function outputOf(stem: string): OwnOutput {
   return { stem, isNamed: false, wholeResults: [] };
@@ -875,6 +875,7 @@ Deno.test("the advice for a changed input works", async () => {
 
 for (const delays of [[0, 0, 0], [0, 20, 20], [20, 0, 0], [0, 5, 100]]) {
   Deno.test(`of a run without --shard and shards that start ${delays.join(", ")} ms after each other, one kind runs`, async () => {
+    using _clock = slowClock();
     await using dir = await tempDir();
     const input = await dir.write("in.jsonl", prompts(0, 40)), output = dir.path("out/");
     const asked: string[] = [];

@@ -1,5 +1,6 @@
 import { assertEquals, assertLess, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { fastestMs } from "../support/fastest.ts";
 
 /** The shape and messages of a row, or its problem. */
 function read(row: unknown, options: RowParserOptions = {}) {
@@ -132,18 +133,18 @@ Deno.test("parse() reads repeated tags, and white space after a label, in linear
   const calls = '<tool_call>{"name":"f"}</tool_call>' + "<tool_call>".repeat(40_000);
   const turns = [["human", "q"], ["gpt", calls], ["human", "r"]];
   const conversations = turns.map(([from, value]) => ({ from, value }));
-  const startMs = performance.now();
-  assertEquals(read({ conversations })[0], "conversations");
-  read({ prompt: `USER: hi ASSISTANT:${" ".repeat(100_000)}x` });
-  assertLess(performance.now() - startMs, 1_000);
+  const ms = fastestMs(() => {
+    assertEquals(read({ conversations })[0], "conversations");
+    read({ prompt: `USER: hi ASSISTANT:${" ".repeat(100_000)}x` });
+  }, 1_000);
+  assertLess(ms, 1_000);
 });
 
 Deno.test("parse() reads text with much white space in linear time", () => {
   const empty = `${" ".repeat(100_000)}[]`;
   const messages = [user("q"), { ...assistant("a"), tool_calls: empty }, user("r")];
-  const startMs = performance.now();
-  assertEquals(read({ messages, tools: empty })[0], "messages");
-  assertLess(performance.now() - startMs, 1_000);
+  const ms = fastestMs(() => assertEquals(read({ messages, tools: empty })[0], "messages"), 1_000);
+  assertLess(ms, 1_000);
 });
 
 Deno.test("parse() names the problem of a message", () => {
@@ -404,10 +405,11 @@ Deno.test("for a table without a header, the advice is to add one", () => {
   );
   assertEquals(hintOf({ "What is 2+2?": "5+6", "4": "6" }), header);
   assertEquals(hintOf({ "text of it": "a b" }), "use --prompt-field 'text of it'");
-  const startedAt = performance.now();
   const document = "x".repeat(100_000);
-  assertEquals(hintOf({ [document]: "a b" }), `use --prompt-field ${document}`);
-  assertLess(performance.now() - startedAt, 5_000);
+  const ms = fastestMs(() => {
+    assertEquals(hintOf({ [document]: "a b" }), `use --prompt-field ${document}`);
+  }, 5_000);
+  assertLess(ms, 5_000);
 });
 
 Deno.test("parse() reads the system message and the first mark of SteerLM's prompts", () => {

@@ -8,6 +8,7 @@ import {
 import { TeacherError } from "../../lib/errors.ts";
 import { readAnswer } from "../../lib/teacher/answer.ts";
 import { type AnswerContext, readUsage } from "../../lib/teacher/completion.ts";
+import { fastestMs } from "../support/fastest.ts";
 import { chatAnswer } from "../support/ledger_server.ts";
 
 const CONTEXT: AnswerContext = {
@@ -141,12 +142,13 @@ Deno.test("readAnswer() throws the error in a 2xx answer", () => {
 
 Deno.test("readAnswer() reads errors with much white space in linear time", () => {
   const message = `${" ".repeat(100_000)}x`;
-  const startMs = performance.now();
-  for (const answer of [{ message }, { ...chatAnswer("fine"), error: message }]) {
-    assertThrows(() => read(answer), TeacherError);
-  }
+  const ms = fastestMs(() => {
+    for (const answer of [{ message }, { ...chatAnswer("fine"), error: message }]) {
+      assertThrows(() => read(answer), TeacherError);
+    }
+  }, 1_000);
   assertEquals(read({ ...chatAnswer("fine"), error: " none " }).response, "fine");
-  assertLess(performance.now() - startMs, 1_000);
+  assertLess(ms, 1_000);
 });
 
 Deno.test("readUsage() recognizes servers' names for cached and reasoning tokens", () => {

@@ -107,8 +107,12 @@ export class RowWindow {
   total = 0;
   #scroller;
   #top = 0;
-  /** Whether the next scroll event comes from this class, not from the user. */
-  #expectsScrollEvent = false;
+  /**
+   * The scroll position that this class has set, until the user scrolls. The browser reports several
+   * changes of a frame as one.
+   * @type {number | undefined}
+   */
+  #ownScrollTop;
 
   /** @param {HTMLElement} scroller its first row is the head of the table */
   constructor(scroller) {
@@ -156,11 +160,9 @@ export class RowWindow {
 
   /** Handles a scroll event. Returns false if it came from this class, not from the user. */
   handleScroll() {
-    if (this.#expectsScrollEvent) {
-      this.#expectsScrollEvent = false;
-      return false;
-    }
     const { scrollTop } = this.#scroller;
+    if (scrollTop === this.#ownScrollTop) return false;
+    this.#ownScrollTop = undefined;
     const { px, rows } = this.#range;
     this.#top = this.#isScaled ? Math.min(1, scrollTop / px) * rows : scrollTop / ROW_PX;
     return true;
@@ -196,12 +198,11 @@ export class RowWindow {
 
   #scroll() {
     const { px, rows } = this.#range;
-    const oldScrollTop = this.#scroller.scrollTop;
     this.#scroller.scrollTop = !this.#isScaled
       ? this.#top * ROW_PX
       : rows === 0
       ? 0
       : this.#top / rows * px;
-    this.#expectsScrollEvent = this.#scroller.scrollTop !== oldScrollTop;
+    this.#ownScrollTop = this.#scroller.scrollTop;
   }
 }
