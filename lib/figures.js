@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Formats numbers, durations, sizes and amounts for users; and sums numbers. JavaScript, because the
- * pages in the browser use this file, too.
+ * Formats numbers, durations, sizes and amounts for users, says which may be shown, and sums
+ * numbers. JavaScript, because the pages in the browser use this file, too.
  *
  * @module
  */
@@ -92,6 +92,20 @@ export function formatUsd(usd) {
 export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
 }
+
+/**
+ * Whether the cost is unknown because no answer has token counts.
+ * @param {{ cost_usd: number | null, succeeded: number, prompt_tokens: number, completion_tokens: number }} totals
+ */
+export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tokens }) {
+  return cost_usd === null && succeeded > 0 && prompt_tokens + completion_tokens === 0;
+}
+
+/** A shorter ETA would be shown as `0.0 s`. */
+export const MIN_ETA_MS = 50;
+
+/** Minimum age of a run for its ETA to be shown as a lower bound. */
+export const MIN_BOUND_AGE_MS = 10_000;
 
 /**
  * @template T

@@ -14,6 +14,9 @@ import {
   formatLatency,
   formatRoughUsd,
   formatUsd,
+  isUncounted,
+  MIN_BOUND_AGE_MS,
+  MIN_ETA_MS,
 } from "../figures.js";
 import { printable } from "../printable.ts";
 import type {
@@ -22,7 +25,6 @@ import type {
   RunStart,
   RunState,
   Snapshot,
-  Summary,
   TeacherStatus,
 } from "../progress/mod.ts";
 import { clip, type Color, type Segment, stringWidth } from "./columns.ts";
@@ -37,15 +39,6 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   done: "done",
   halted: "halted",
 };
-
-/** A shorter time would be shown as `0.0 s`. */
-const MIN_ETA_MS = 50;
-
-/**
- * Minimum age of a run for its ETA to be shown as a lower bound. `web/page/run_state.js` has the
- * same constant.
- */
-const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
  * tokens per min)`. The reason has at most `maxReasonCells` cells. */
@@ -162,14 +155,6 @@ function costSegments(snapshot: Snapshot): Segment[] {
   const text = formatUsd(cost_usd) + (isShown ? ` of ~${formatRoughUsd(projected)}` : "") +
     (asides === "" ? "" : ` (${asides})`);
   return [isTooMuch ? { text, color: "yellow" } : { text }];
-}
-
-/** Whether the cost is unknown because no answer has token counts. The page has the same function
- * in `web/page/run_state.js`. */
-export function isUncounted(
-  { cost_usd, succeeded, prompt_tokens, completion_tokens }: Snapshot | Summary,
-): boolean {
-  return cost_usd === null && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }
 
 function hasEnded({ state }: Snapshot): boolean {

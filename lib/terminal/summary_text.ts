@@ -12,10 +12,11 @@ import {
   formatDuration,
   formatLatency,
   formatUsd,
+  isUncounted,
   sumOf,
 } from "../figures.js";
 import { printable } from "../printable.ts";
-import { errorText, formatRate, isUncounted, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
+import { errorText, formatRate, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
 import { clip, type Color, columnOf, createPaint, type Paint } from "./columns.ts";
 
 const MAX_ERRORS = 3;

@@ -3,8 +3,8 @@
 /** Sends controls to the server, and shows their results and the current values. @module */
 
 import { byId, onClick, onSubmit, setAttribute, setIcon, setShown, setText } from "./dom.js";
-import { isUncounted, limitText } from "./run_state.js";
-import { formatCount, formatUsd } from "../../lib/figures.js";
+import { limitText } from "./run_state.js";
+import { formatCount, formatUsd, isUncounted } from "../../lib/figures.js";
 import { formatCapUsd } from "./figures.js";
 
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */

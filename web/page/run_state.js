@@ -1,7 +1,14 @@
 // @ts-check
 /** The state of the run in words. @module */
 
-import { formatCount, formatCountOf, formatDuration, formatShare } from "../../lib/figures.js";
+import {
+  formatCount,
+  formatCountOf,
+  formatDuration,
+  formatShare,
+  MIN_BOUND_AGE_MS,
+  MIN_ETA_MS,
+} from "../../lib/figures.js";
 import { formatAge, formatClock, formatMoment, urlOf } from "./figures.js";
 import { isFailing, mainReason } from "./problems.js";
 
@@ -265,12 +272,6 @@ export function sampleCountText({ samples, snapshot }, name) {
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
 
-/** Minimum age of a run to show a lower bound for the time left, as in lib/terminal/status.ts. */
-const MIN_BOUND_AGE_MS = 10_000;
-
-/** Minimum time left that is shown. A shorter time would appear as `0.0 s`. */
-const MIN_ETA_MS = 50;
-
 /**
  * Returns the text for an unknown time left, which ends in ", " or is "". In the first 10 s, the
  * lower bound is far too low, and only shown if attempts were throttled.
@@ -281,12 +282,4 @@ export function missingEtaText({ total, eta_s, refused_for_load, elapsed_ms }) {
   const mayShowBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
   if (mayShowBound && etaMs >= MIN_ETA_MS) return `over ${formatDuration(etaMs)} left, `;
   return total === null || refused_for_load > 0 ? "" : "too few answers yet, ";
-}
-
-/**
- * Whether the cost is unknown because no answer has token counts, as in lib/terminal/status.ts.
- * @param {WireSnapshot} snapshot
- */
-export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tokens }) {
-  return cost_usd === null && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }

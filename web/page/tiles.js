@@ -11,6 +11,7 @@ import {
   formatRoughUsd,
   formatShare,
   formatUsd,
+  isUncounted,
 } from "../../lib/figures.js";
 import {
   formatCapUsd,
@@ -20,7 +21,7 @@ import {
   formatRate,
   UNKNOWN,
 } from "./figures.js";
-import { isUncounted, limitText, missingEtaText } from "./run_state.js";
+import { limitText, missingEtaText } from "./run_state.js";
 
 /** @import { AnswerFigures, Ending, MonitorState, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
