@@ -1,5 +1,5 @@
 /**
- * What a run counts: rows, attempts, tokens, latencies, and failed attempts by cause.
+ * Counters of a run: rows, attempts, tokens, latencies, and failed attempts by cause.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export class Counters {
   succeeded = 0;
   /** Rows whose failure is on disk. */
   failed = 0;
-  /** Attempts beyond the first, of finished rows. */
+  /** Attempts beyond the first, counted once their row has finished. */
   retries = 0;
   /** Tokens paid for, including those of failed attempts. */
   promptTokens = 0;
@@ -91,7 +91,7 @@ export class Counters {
   }
 }
 
-/** Percentiles of a distribution; all 0 while nothing was measured. */
+/** Percentiles of a distribution; all 0 if nothing has been measured. */
 export interface Percentiles {
   /** The median. */
   p50: number;
@@ -106,12 +106,13 @@ export interface Percentiles {
 /** The histogram takes whole numbers from 1, so it counts in tenths of a millisecond. */
 const UNITS_PER_MS = 10;
 
-/** Longer durations count as a day. */
+/** 24 hours. Longer durations are recorded as 24 hours. */
 const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
 
-/** An HDR histogram (`node:perf_hooks`, native in Deno) of constant size, about 200 KB. Rounds
- * to 0.1 ms, and above 200 ms to three digits. Percentiles and the maximum are upper ends of
- * buckets, at most 0.1 % too high. Negative durations and NaN count as 0.1 ms. */
+/** An HDR histogram (`node:perf_hooks`, native in Deno). It takes about 200 KB for any number of
+ * values. Values are rounded to 0.1 ms, and above 200 ms to three significant digits. Percentiles
+ * and the maximum are the upper ends of their buckets, at most 0.1 % too high. Negative durations
+ * and NaN are recorded as 0.1 ms. */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
 
@@ -130,7 +131,7 @@ export class DurationHistogram {
 
 /** Failed attempts with the same cause. */
 export interface ErrorGroup {
-  /** The failure type (see `FailureType`), or "other" for all causes past the 50th. */
+  /** The failure type (see `FailureType`), or "other" for all causes after the first 50. */
   type: string;
   /** The HTTP status; null without a response. */
   status: number | null;
@@ -155,7 +156,7 @@ export interface ErrorGroup {
  * or the end of the run (`halted`). */
 export type FailureAction = "retried" | "failed" | "halted";
 
-/** Further causes are counted together, as "other". */
+/** Maximum number of groups. Further causes are counted together as "other". */
 const MAX_GROUPS = 50;
 
 const MAX_MESSAGE_CHARS = 200;
@@ -164,7 +165,9 @@ const MAX_UIDS = 3;
 
 const MAX_UID_CHARS = 100;
 
-/** Texts are truncated to this many UTF-16 units: some teachers answer with whole HTML pages. */
+/**
+ * Maximum UTF-16 units of a text that are processed: some teachers answer with entire HTML pages.
+ */
 const MAX_RAW_CHARS = 1000;
 
 interface Group extends Omit<ErrorGroup, "last_seen"> {
@@ -175,7 +178,7 @@ interface Group extends Omit<ErrorGroup, "last_seen"> {
 export class ErrorGroups {
   readonly #groups = new Map<string, Group>();
   #other: Group | undefined;
-  /** Remembered, because most failures repeat the last one. */
+  /** The last failure and its group save a lookup, because most failures repeat the last one. */
   #lastFailure: Failure | undefined;
   #lastGroup: Group | undefined;
   #list: readonly ErrorGroup[] | undefined = Object.freeze([]);

@@ -1,6 +1,7 @@
 /**
- * The events of a run, for all listeners, and the results of `run()` and `snapshot()`, which are
- * made from events. Names in events are a wire format, hence snake_case; results have camelCase.
+ * The events that a run sends to its listeners, and the results of `run()` and `snapshot()`, which
+ * are made from events. Events are a wire format, so their field names are in snake_case; those of
+ * results are in camelCase.
  *
  * @module
  */
@@ -54,7 +55,7 @@ export interface SummaryFile {
   total: number;
   /** Rows with a result after this run. */
   succeeded: number;
-  /** Rows that have failed permanently, after this run. */
+  /** Rows with a permanent failure after this run. */
   failed: number;
   /** Rows with neither a result nor a permanent failure. */
   pending: number;
@@ -92,7 +93,7 @@ export interface Summary extends
   ended: string;
   /** Rows of all inputs, counting each sample, without bad rows and merged duplicates. */
   total: number;
-  /** How many attempts could be in flight at the end, over all teachers. */
+  /** Maximum number of attempts in flight at the end of the run, over all teachers. */
   limit: number;
   /** Whether Retort searched for the best concurrency (`concurrency: "auto"`). */
   concurrency_is_auto: boolean;
@@ -100,7 +101,7 @@ export interface Summary extends
   pending: number;
   /** Rows without a result that have a failure on disk, from this run or earlier ones. */
   failures_on_disk: number;
-  /** Input lines that are not rows (`skipBadRows`). */
+  /** Input lines that cannot be sent as rows (`skipBadRows`). */
   bad_rows: number;
   /** Rows that were merged into an identical row. */
   merged_duplicates: number;
@@ -125,11 +126,12 @@ export interface Summary extends
   files: SummaryFile[];
 }
 
-/** Distinguished by `type`. */
+/** An event of a run, distinguished by `type`. */
 export type RunEvent = RunStart | Snapshot | Notice | Summary;
 
-/** `backing_off`: waits for a teacher or a retry. `disk_full`: waits for space. `draining`:
- * starts no attempts, and writes what is in flight. `halted`: ended with rows left. */
+/** The state of a run. `backing_off`: it waits for a teacher or a retry. `disk_full`: it waits for
+ * disk space. `draining`: it starts no attempts, and writes the outcomes of those in flight.
+ * `halted`: it ended with rows left. */
 export type RunState =
   | "preparing"
   | "running"
@@ -162,11 +164,13 @@ export interface Snapshot {
   attempts: number;
   /** Attempts that failed or whose answer was rejected. */
   failed_attempts: number;
-  /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
+  /**
+   * Attempts that failed because of a rate limit or overload, mostly with status 429, 503 or 529.
+   */
   refused_for_load: number;
   /** Maximum number of rows in flight at once. */
   concurrency: number;
-  /** How many attempts may be in flight now, over all teachers; at most `concurrency`. */
+  /** Maximum number of attempts in flight now, over all teachers; at most `concurrency`. */
   limit: number;
   /** When the next attempt is due, in ISO 8601; null unless the run waits for it. */
   backing_off_until: string | null;
@@ -174,8 +178,8 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** All teachers. Teachers that left come last: up to 100 by name, then one entry for all earlier
-   * ones. */
+  /** All teachers. Teachers that have left the list come last: up to 100 with an entry each, then
+   * one entry for all that left before them. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
@@ -195,7 +199,8 @@ export interface Snapshot {
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
-  /** US dollars so far; null if the price of a teacher, or the cost of every answer, is unknown. */
+  /** US dollars spent so far; null if the price of a teacher, or the cost of every answer, is
+   * unknown. */
   cost_usd: number | null;
   /** US dollars projected for the complete run; null while unknown. */
   projected_cost_usd: number | null;
@@ -209,14 +214,14 @@ export interface Snapshot {
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */
   budget_usd: number | null;
-  /** A new budget must be above this, or the run ends; for a shard, it is the budget of all shards
-   * together. Null if no price is known. */
+  /** A new budget must be above this amount in US dollars, or the run ends at once. For a shard,
+   * the amount refers to the budget of all shards together. Null if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;
   /** How late timers fire, in milliseconds. */
   event_loop_lag_ms: Omit<Percentiles, "p90">;
-  /** CPU of this process over about the last second, in percent of one core. */
+  /** CPU use of this process over about the last second, in percent of one core. */
   cpu_percent: number;
   /** Resident memory of this process. */
   rss_bytes: number;
@@ -253,12 +258,12 @@ const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 /** The event from which each result was made. */
 const events = new WeakMap<object, unknown>();
 
-/** The event with camelCase names; {@linkcode eventOf} gives the event back. */
+/** Returns the event with camelCase names; {@linkcode eventOf} returns the original event. */
 export function resultOf<Event extends Summary | Snapshot>(event: Event): ResultOf<Event> {
   return withCamelNames(event) as ResultOf<Event>;
 }
 
-/** Returns the event of a result; any other value as it is. */
+/** Returns the event from which a result was made. Returns any other value unchanged. */
 export function eventOf(result: Summary | RunSummary): Summary;
 export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
 export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {

@@ -1,5 +1,5 @@
 /**
- * Rates of a run, its estimated end and its estimated cost, from samples of its counters.
+ * Calculates the rates of a run, and projects its end and its cost, from samples of its counters.
  *
  * A projection is a lower bound at first, and an estimate once enough rows have finished. When
  * nothing finishes for a while, it is a bound again. A figure that alternates between the two is
@@ -113,7 +113,7 @@ const METER = { slotMs: 1_000, windowMs: 30_000, minSpanMs: 0 };
 
 /** The interval between two records of the number of finished rows. */
 const MARK_MS = 10_000;
-/** Five minutes, both ends included. */
+/** The marks of the last five minutes, including those at both ends. */
 const MAX_MARKS = 31;
 
 /** The length of the windows whose rates are compared; at most a third of the recorded time. */
@@ -121,10 +121,12 @@ const SPREAD_WINDOW_MS = 60_000;
 
 const MIN_SPREAD = 0.05;
 
-/** A range wider than this factor would say nothing. */
+/**
+ * The factors of a range are limited to this and its reciprocal: a wider range would be useless.
+ */
 const MAX_SPREAD = 4;
 
-/** If nothing finishes, the last estimate is kept, with a range up to this multiple of it. */
+/** While nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */
 const KEPT_RANGE_FACTOR = 2;
 
 /** A lower bound, which is shown until there is an estimate, has no range. */
@@ -154,8 +156,8 @@ class RateSpread {
     if (this.#marks.length > MAX_MARKS) this.#marks.shift();
   }
 
-  /** The lowest and the highest rate of a window relative to the mean, such as `[0.8, 1.3]`. The
-   * fewer rows have finished, the wider the range. */
+  /** Returns the lowest and the highest rate of a window relative to the mean rate, such as
+   * `[0.8, 1.3]`. The fewer rows have finished, the wider the range. */
   factors(): readonly [slow: number, fast: number] {
     const marks = [...this.#marks, this.#last];
     const spanMs = this.#last.ms - marks[0].ms;

@@ -1,7 +1,7 @@
 /**
  * Counts what happens in a run.
  *
- * In: attempts and outcomes. Out: snapshots and events for listeners. This layer does not know
+ * In: attempts and outcomes. Out: snapshots and events for listeners. This layer does not depend on
  * terminals or pages, and a failing listener never affects the run.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * The progress of a run. A row costs a few increments. Listeners receive snapshots at most ten
- * times a second.
+ * Tracks the progress of a run. A row costs a few increments. Listeners receive snapshots at most
+ * ten times a second.
  *
  * @module
  */
@@ -26,15 +26,16 @@ import {
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/** The interval of the beat, a timer that emits snapshots, so that no row reads a clock. */
+/** The interval of the beat, the timer that emits snapshots. */
 const BEAT_MS = 100;
 
-/** The interval while nothing changes: waking up costs more CPU than the beat. */
+/** The interval while nothing changes: waking up costs more CPU than the work of a beat. */
 const IDLE_BEAT_MS = 500;
 
 /** Listeners get a snapshot at least this often. */
 const SNAPSHOT_MS = 1000;
-/** A beat emits the snapshot a little early, because the next beat would be too late. */
+/** The age from which a snapshot is due. It is a little early, because the next beat would be too
+ * late. */
 const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
 export class Progress {
@@ -106,7 +107,8 @@ export class Progress {
     this.#beatEvery(BEAT_MS);
   }
 
-  /** Called when the state in the gauges has changed: listeners get a snapshot within 100 ms. */
+  /** Called when the state in the gauges has changed, so that listeners get a snapshot within
+   * 100 ms. */
   stateChanged(): void {
     this.#hasNewState = true;
     this.#beatEvery(BEAT_MS);
@@ -191,7 +193,7 @@ export class Progress {
     };
   }
 
-  /** What a snapshot and the summary have in common. */
+  /** Returns the fields that snapshots and the summary have in common. */
   #figures(gauges: Gauges, nowMs: number) {
     const counters = this.#counters;
     return {
@@ -240,7 +242,8 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The interval while nothing changes, shorter if the next snapshot would be late. */
+  /** Returns the interval while nothing changes, which is shorter if the next snapshot would be
+   * late. */
   #idleBeatMs(nowMs: number): number {
     if (!this.#hasListeners) return IDLE_BEAT_MS;
     // A listener may have changed the state.
@@ -249,7 +252,8 @@ export class Progress {
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
-  /** The engine's state. Once it is done, the run is `draining` until all rows are on disk. */
+  /** Returns the engine's state, or `draining` if the engine is done but some rows are not on disk
+   * yet. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#isStopped && this.#toSend !== null &&
       this.#counters.settled < this.#toSend;
@@ -275,7 +279,7 @@ function printableOrNull(text: string | null): string | null {
   return text === null ? null : printable(text);
 }
 
-/** Returns null also for times that `Date` cannot represent. */
+/** Returns null for null, and for times that `Date` cannot represent. */
 function isoOf(unixMs: number | null): string | null {
   const date = new Date(unixMs ?? NaN);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();

@@ -1,6 +1,6 @@
 /**
- * What `Progress` is given: options, the state of the engine and of each teacher, listeners, and
- * the meter of CPU and memory.
+ * The inputs of `Progress`: its options, the state of the engine and of each teacher, listeners,
+ * and the meter of CPU and memory.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import process from "node:process";
 import { every } from "../timer.ts";
 import type { RunEvent, RunSnapshot, Summary } from "./events.ts";
 
-/** The state of the engine at one moment: fields of a snapshot, and more. */
+/** The state of the engine at one moment. */
 export interface Gauges extends
   Readonly<
     Pick<
@@ -44,26 +44,27 @@ export interface TeacherStatus {
    * `leaving`: it left the list, and finishes its calls. `left`: its calls are finished. `halted`:
    * nothing is sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
-  /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
+  /** When the teacher receives requests again, in ISO 8601; null if it receives them now, or if the
+   * time is unknown. */
   until: string | null;
   /** Why the teacher is not `up`; null if it is. */
   reason: string | null;
-  /** Its share of the load, relative to other teachers. */
+  /** The teacher's share of the load, relative to other teachers. */
   weight: number;
   /** Attempts sent and not answered yet. */
   in_flight: number;
-  /** How many attempts may be in flight at it now; adaptive. */
+  /** Maximum number of attempts in flight now; adaptive. */
   limit: number;
-  /** Attempts that it answered with a completion. */
+  /** Attempts that the teacher answered with a completion. */
   answered: number;
   /** Attempts that failed. */
   failed: number;
-  /** Completion tokens of its answers, partial ones included. */
+  /** Completion tokens of the teacher's answers, including partial answers. */
   completion_tokens: number;
   /** US dollars; 0 if prices are unknown. The sum over all teachers is the run's `cost_usd`, if
    * that is known. */
   cost_usd: number;
-  /** The number of teachers that left whose figures this entry sums up. @default 1 */
+  /** The number of teachers whose figures this entry sums up, all of which have left. @default 1 */
   teachers?: number;
 }
 
@@ -88,8 +89,8 @@ export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherS
   return counts;
 }
 
-/** The indexes of at most `max` teachers that have not left, in ascending order. Teachers that
- * are up are left out first. */
+/** Returns the indexes of at most `max` teachers that have not left, in ascending order. Teachers
+ * that are up are left out first. */
 export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
   const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");
   if (present.length <= max) return present;
@@ -107,13 +108,13 @@ export interface ProgressOptions {
   updateInterval?: number;
   /** Called two to ten times a second. */
   gauges: () => Gauges;
-  /** Called with the events of the run. More may be added at any time. */
+  /** Called with the events of the run. Further listeners may be added at any time. */
   listeners: Listeners<RunEvent>;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
   /** Unix time in milliseconds. @default Date.now */
   wallClock?: () => number;
-  /** Measures CPU and memory. @default those of this process */
+  /** Measures CPU and memory. @default a meter of this process */
   meter?: ProcessMeter;
   /** Calls back at an interval until the returned function is called. @default a timer */
   every?: (intervalMs: number, callback: () => void) => () => void;
@@ -158,8 +159,8 @@ function defaultUpdateInterval(concurrency: number): number {
 /** Called with each event. Errors are ignored, and promises are not awaited. */
 export type RunListener = (event: RunEvent) => void;
 
-/** Functions that are called with each value, all on the main thread: they should return at once.
- * Their errors are ignored. */
+/** Functions that are called with each value. They run on the main thread, so they should return
+ * quickly. Their errors are ignored. */
 export class Listeners<T> {
   readonly #listeners = new Set<(value: T) => void>();
 
@@ -167,9 +168,9 @@ export class Listeners<T> {
     return this.#listeners.size;
   }
 
-  /** Returns the function that removes the listener. */
+  /** Adds a listener. Returns a function that removes it. */
   add(listener: (value: T) => void): () => void {
-    // Wrapped, so that a listener that was added twice can be removed once.
+    // Each call adds a new function, so that a listener that was added twice can be removed once.
     const entry = (value: T) => listener(value);
     this.#listeners.add(entry);
     return () => void this.#listeners.delete(entry);
@@ -198,10 +199,10 @@ const THIS_PROCESS = {
   rssBytes: () => process.memoryUsage.rss(),
 };
 
-/** Minimum time between two readings: over less, the CPU share fluctuates too much. */
+/** Minimum time between two readings: over a shorter time, the CPU share fluctuates too much. */
 const MIN_INTERVAL_MS = 1000;
 
-/** Measures the process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory). */
+/** Measures the process. A reading takes about 11 µs: 1.3 µs for the CPU, 9.7 µs for the memory. */
 export function createProcessMeter(source = THIS_PROCESS) {
   let startMicros = source.cpuMicros();
   let lastMicros = startMicros;

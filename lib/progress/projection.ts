@@ -40,7 +40,7 @@
  * @module
  */
 
-/** Rows of a cohort per lane: few enough to finish soon after the first rows. */
+/** Rows per lane in a cohort: few enough to finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
 /** With fewer rows, the mean of a cohort is too uncertain. */
 const MIN_COHORT_ROWS = 50;
@@ -54,7 +54,7 @@ const MIN_RATE_ROWS = 20;
 const MIN_RATE_MS = 30_000;
 /** The rate is used only after this many times the mean time of a row. */
 const MIN_RATE_WAVES = 10;
-/** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
+/** The Euler–Mascheroni constant: the n-th harmonic number is about ln(n) plus this. */
 const EULER_GAMMA = 0.5772;
 
 interface Cohort {
@@ -97,9 +97,9 @@ const MIN_COST_ERROR = 0.02;
 
 export class Projection {
   readonly #cohortRows: number;
-  /** Cohorts that are not counted yet, by index, from the first unfinished one on. */
+  /** Cohorts from the first unfinished one on, by index. They are not part of `#finished` yet. */
   readonly #openCohorts = new Map<number, Cohort>();
-  /** Finished cohorts from the first on, without a gap. */
+  /** The number of finished cohorts before the first unfinished one. */
   #finishedCohorts = 0;
   /** The sum of the finished cohorts. */
   readonly #finished = newCohort();
@@ -122,7 +122,9 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /** @param costUsd Null if it is unknown: the mean of the other rows is assumed. */
+  /**
+   * @param costUsd Null if unknown: the projection then assumes the mean cost of the other rows.
+   */
   settled(sequence: number, busyMs: number, costUsd: number | null): void {
     const cohort = this.#cohortAt(Math.floor(sequence / this.#cohortRows));
     cohort.settled++;
@@ -143,7 +145,7 @@ export class Projection {
   observe(nowMs: number, inFlight: number, waiting: number): void {
     const meanInFlight = (inFlight + this.#observedInFlight) / 2;
     this.#busyMs += meanInFlight * (nowMs - this.#observedMs);
-    // Samples may miss short attempts, which finished rows include.
+    // Samples may miss short attempts. The busy time of finished rows includes them.
     this.#busyMs = Math.max(this.#busyMs, this.#settledBusyMs);
     this.#sent = Math.max(this.#sent, this.#settled + inFlight + waiting);
     if (this.#settled > this.#observedSettled) this.#lastSettledMs = nowMs;
@@ -218,7 +220,7 @@ export class Projection {
     return { value, isLowerBound: false, range };
   }
 
-  /** The expected time until the longest of `rows` rows in flight is done. */
+  /** Returns the expected time until the longest of `rows` rows in flight is done. */
   #lastWaveMs(rows: number): number {
     const { busyMs, squaredMs } = this.#finished;
     if (busyMs === 0) return 0;
@@ -227,8 +229,8 @@ export class Projection {
     return Math.min(this.#longestMs, residualMs * harmonic);
   }
 
-  /** The later of two ends: the one that the lanes predict and, if there is a rate, the one that
-   * the rate predicts. */
+  /** Returns the later of two ends: the one that the lanes predict, and the one that the rate
+   * predicts, if there is a rate. */
   #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
     const { rows, recentRows, recentRate, elapsedMs } = position;
     if (elapsedMs < Math.max(MIN_RATE_MS, MIN_RATE_WAVES * meanMs)) return byLanesMs;
