@@ -88,7 +88,7 @@ export class ActiveRun {
     const budget = new Budget({ priceOf, unpriced, maxCostUsd, maxCompletionTokens });
     this.#budget = budget;
     const { list: checks } = this.#checks = await createChecks(options);
-    // Loaded on demand, because it is rarely needed.
+    // The module is loaded on demand, because few runs need it.
     const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
     const policy = new AnswerPolicy({ ...options, isRefusal, checks });
     return { generator: options, activeRun: this, policy, budget, ratesOf, notes };
@@ -161,7 +161,7 @@ export class ActiveRun {
   }
 
   /** Sets the cost limit in US dollars; null removes it. For a shard, this is the limit of all
-   * shards together. Halts a run that has already spent its share. */
+   * shards together. Halts the run if it has already used up the limit or its share of it. */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
     this.#budgetUsd = usd;
@@ -220,7 +220,7 @@ export class ActiveRun {
   }
 }
 
-/** What `ActiveRun.prepare` creates. */
+/** The result of `ActiveRun.prepare`. */
 export interface RunContext {
   /** The options from which the rest was created. */
   readonly generator: ResolvedOptions;
@@ -228,7 +228,7 @@ export interface RunContext {
   readonly policy: AnswerPolicy;
   readonly budget: Budget;
   readonly ratesOf: Prices["ratesOf"];
-  /** Where prices come from. */
+  /** Messages about where the prices come from. */
   readonly notes: readonly string[];
 }
 

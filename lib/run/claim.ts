@@ -78,8 +78,8 @@ export async function claimOutput(files: OutputFiles, context: ClaimOptions): Pr
   }
 }
 
-/** Throws if shards or a merge hold answers to the rows. A run checks before it claims its outputs,
- * and again afterwards (`isClaimed`), because shards may have started in between. */
+/** Throws if shards or a merge hold answers to the rows. A run calls this before it claims its
+ * outputs, and again afterwards (`isClaimed`), because shards may have started in between. */
 export async function refuseDivided(
   inputs: readonly string[],
   output: string,
@@ -156,7 +156,7 @@ export async function makeFolders(files: readonly OutputFiles[]): Promise<void> 
   }
 }
 
-/** The temporary copy of standard input. */
+/** Returns the path of the temporary copy of standard input. */
 export function spoolPathOf({ lock }: OutputFiles, token: string): string {
   return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }

@@ -40,10 +40,10 @@ export type RetryFilter = NonNullable<RunOptions["retry"]>;
 
 /** An answer that was paid for but not accepted, so that its row is sent again. */
 interface UnacceptedAnswer {
-  /** The number of its line, if the row is pending: the line is outdated once the row has a newer
-   * line. Undefined for a retried row that failed as `unfinished`. */
+  /** The number of the answer's line, if the row is pending: the line is outdated once the row has
+   * a newer line. Undefined for a retried row that failed as `unfinished`. */
   readonly pendingLine?: number;
-  /** Where the line is, if an earlier run wrote it. */
+  /** The place of the answer's line, if an earlier run wrote it. */
   readonly place?: LinePlace;
 }
 
@@ -74,10 +74,10 @@ export class FailureLedger {
   /**
    * Reads the file and flags its ids in the table. The table already holds the results.
    *
-   * @param retry If this continues an interrupted retry, leaves out rows that have failed again
-   * since that retry began.
-   * @returns `retry`. A new retry gets a start after all earlier failures, because the clock may
-   * have been ahead when they were written.
+   * @param retry The retry of this run. If it continues an interrupted retry, rows that have failed
+   *   again since that retry began are not sent again.
+   * @returns `retry`. The start of a new retry is moved after all earlier failures, because the
+   *   clock may have been ahead when they were written.
    */
   async read(
     table: IdTable,
@@ -123,7 +123,7 @@ export class FailureLedger {
     this.#retriedLines.set(uid, lineNumber);
   }
 
-  /** The last answer of an earlier run to the row, if it was paid for but not accepted. */
+  /** Returns the last answer of an earlier run to the row, if it was paid for but not accepted. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
     if (this.#unaccepted.size === 0) return undefined;
     const place = this.#unaccepted.get(row.uid)?.place;
@@ -132,8 +132,8 @@ export class FailureLedger {
 
   /**
    * Completes the outcome of a retried row that has failed again. Its line replaces the line of the
-   * earlier run, so an outcome without an answer takes over the one that was paid for before. The
-   * outcome's time is never before the start of the retry, even if the clock has been set back.
+   * earlier run, so an outcome without an answer takes over the earlier paid answer. The outcome's
+   * time is never before the start of the retry, even if the clock has been set back.
    */
   replacing(outcome: Outcome): Outcome {
     const { row, failure } = outcome;
@@ -147,7 +147,8 @@ export class FailureLedger {
     return { ...outcome, row: { ...row, earlier }, completion, settledAt };
   }
 
-  /** Keeps a row pending. This run has added `addedLines` lines, the last of them for the row. */
+  /** Notes the rejected answer of a row that is sent again. Its line is the last of the
+   * `addedLines` lines that this run has added. */
   keep(uid: string, addedLines: number): void {
     this.#setUnaccepted(uid, { pendingLine: this.#lines + addedLines });
   }

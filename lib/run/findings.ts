@@ -17,7 +17,7 @@ import type { InputSequence } from "./input_rows.ts";
 import { Plan } from "./plan.ts";
 
 export const MODELS_SHOWN = 3;
-/** Limits memory: each row may set other parameters. */
+/** Limits memory, because each row may set different parameters. */
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
@@ -40,7 +40,7 @@ export class Findings {
   succeeded = 0;
   /** Answers that have failed permanently, including those that are requested again. */
   failed = 0;
-  /** Failed answers that have failed again since the interrupted retry began. */
+  /** Answers that have failed again since the interrupted retry began. */
   failedAgain = 0;
   /** Rows that are identical to an earlier row. */
   merged = 0;
@@ -122,7 +122,7 @@ export class Findings {
     if (row.shape === "prompt-field") this.missingPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
-    // If its id is a hash, the row has none of these fields.
+    // A row whose id is a hash has none of these fields.
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
@@ -211,7 +211,7 @@ function textTokens(text: string): number {
 }
 
 interface BadLine {
-  /** From 1. */
+  /** The number of the line, from 1. */
   readonly line: number;
   readonly problem: string;
 }
@@ -225,7 +225,7 @@ export interface BadLineGroup {
 }
 
 const MAX_EXAMPLES = 5;
-/** Further problems share one group. */
+/** Maximum number of groups. Further problems share one group. */
 const MAX_GROUPS = 20;
 const OTHER_PROBLEMS = "other problems";
 /** Further lines get the hint of their group, because computing a hint takes 10 µs. */
@@ -282,7 +282,7 @@ export class BadLines {
   }
 }
 
-/** The problem without values, places and ids, which differ between lines. */
+/** Returns the problem without values, places and ids, which differ between lines. */
 function kindOf(problem: string): string {
   return problem.replace(/: .*$/s, "").replace(/\[\d+\]/g, "[…]")
     .replace(/^uid ".*" (belongs|needs) .*$/s, "uid belongs to an earlier row already");

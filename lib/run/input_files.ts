@@ -1,6 +1,6 @@
 /**
- * Single input files: checks that they can be read twice, notices changes, estimates their rows,
- * and copies standard input, which can be read only once.
+ * Checks that input files can be read twice, detects changes to them, estimates their numbers of
+ * rows, and copies standard input, which can be read only once.
  *
  * @module
  */
@@ -17,21 +17,21 @@ const { basename, dirname } = stdPath;
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const PIPE_ADVICE = "Write it to a file first";
-/** Advice for runs without shards: nothing else copies standard input. */
+/** Advice for runs without shards, which copy standard input. */
 export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
-/** The size and modification time of a file, to notice changes. */
+/** Returns the size and the modification time of a file, to detect changes. */
 export async function stampOf(path: string): Promise<string> {
   return stamp(await infoOf(path));
 }
 
-/** Whether the size and the modification time are the same. Synchronous, because it is called for
- * each chunk that is read, or each batch of rows, and takes 3 µs. */
+/** Whether the file still has this size and modification time. Synchronous, because it is called
+ * for each chunk that is read, or each batch of rows, and takes 3 µs. */
 export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === earlierStamp;
   } catch (error) {
-    // Other errors do not show a change: a file server may be down for a moment.
+    // Other errors do not prove a change: a file server may be down for a moment.
     return !isMissing(error);
   }
 }
@@ -40,7 +40,8 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
-/** @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe */
+/** @throws {SourceError} for missing files, folders, and files that can be read only once, such as
+ *   pipes */
 export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE): Promise<void> {
   const info = await infoOf(path, pipeAdvice);
   if (info.isFile) return;
@@ -118,8 +119,8 @@ const DEFAULT_ROWS = 1_000;
 /** The estimate is multiplied by this: a table that is too large costs less than one that must
  * grow. */
 const MARGIN = 1.1;
-/** Size of the shortest row, `{"prompt":"x"}`. Blank lines are shorter, and would be taken for
- * rows. */
+/** Size of the shortest row, `{"prompt":"x"}`. It limits the estimate for files with many blank
+ * lines, which the sample counts as rows. */
 const SHORTEST_ROW_BYTES = 14;
 
 /** Estimates the number of rows, so that the table of ids need not grow. */

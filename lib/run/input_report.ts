@@ -1,6 +1,6 @@
 /**
- * What a run says about its inputs before the first call: their content, and all problems in one
- * message, each with the flag or command that helps.
+ * Describes the inputs before the first call, and reports all their problems in one message, each
+ * with the flag or command that helps.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
   throw new SourceError(message, onlyPlace(findings, options));
 }
 
-/** The place of the problem if there is only one; empty otherwise. */
+/** Returns the place of the problem if there is only one, and an empty object otherwise. */
 function onlyPlace(findings: readonly Findings[], { skipBadRows }: Options): SourceErrorOptions {
   const places = findings.flatMap((found): SourceErrorOptions[] => {
     const badLines = skipBadRows ? [] : found.bad.groups.flatMap(({ examples }) => examples);
@@ -67,7 +67,7 @@ function badRowProblem(findings: readonly Findings[]): string[] {
 export interface BadInput {
   readonly input: string;
   readonly bad: BadLines;
-  /** Returns `file:line`, `file[element]` or `file:row`. */
+  /** Returns the place of a line as `file:line`, `file[element]` or `file:row`. */
   placeOf(line: number): string;
 }
 
@@ -160,7 +160,7 @@ function emptyProblem(findings: readonly Findings[]): string[] {
   return [emptyMessage("start", findings.map(({ input }) => input), missing)];
 }
 
-/** `Cannot <verb>: no rows in "in.jsonl". …` */
+/** Returns `Cannot <verb>: no rows in "in.jsonl". …`. */
 export function emptyMessage(
   verb: string,
   inputs: readonly string[],
@@ -170,7 +170,8 @@ export function emptyMessage(
   return `Cannot ${verb}: ${missing} in ${names}. Add --allow-empty if this is intended`;
 }
 
-/** A line for each input, then lines about probable mistakes and about fields that are not sent. */
+/** Returns a line for each input, then lines about probable mistakes and about fields that are not
+ * sent. */
 export function describeInput(findings: readonly Findings[]): string[] {
   const mistakes = [uidFieldLine, promptFieldLine, fromRunLine].flatMap((lineOf) =>
     firstLines(findings.flatMap((found) => lineOf(found) ?? []))
@@ -181,7 +182,9 @@ export function describeInput(findings: readonly Findings[]): string[] {
 
 const MAX_INPUTS_SHOWN = 20;
 
-/** The first lines, and a line with the number of further inputs, which ends with `counts`. */
+/**
+ * Returns the first lines, and a line with the number of further inputs, which ends with `counts`.
+ */
 function firstLines(lines: readonly string[], counts = ""): readonly string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return lines;

@@ -23,7 +23,7 @@ interface OpenPiece extends InputPiece {
   /** Modification time and size when the piece was opened. */
   readonly stamp: string;
   readonly images: RowImages;
-  /** Added to the row numbers of the piece; `Infinity` until its first row is read. */
+  /** The number to add to the row numbers of the piece; `Infinity` until its first row is read. */
   offset: number;
   /** `input.chunks.count` when `hasNewChunk` was last called. */
   chunksSeen?: number;
@@ -42,7 +42,7 @@ export interface InputSequenceOptions {
   /** The folder of the images that rows name. @default the folder of the input file */
   readonly imagesRoot?: string;
   /** Whether the rows of a single small file stay in memory for the second pass. False for one of
-   * several inputs: all of them would be in memory at once. @default false */
+   * several inputs, because the rows of all inputs would be in memory at once. @default false */
   readonly keepsRows?: boolean;
 }
 
@@ -52,7 +52,8 @@ export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
   readonly #open: OpenPiece[] = [];
-  /** Undefined before `open`, and in an input without pieces, such as a shard without rows. */
+  /** The piece that is being read. Undefined before `open`, and in an input without pieces, such as
+   * a shard without rows. */
   #current: OpenPiece | undefined;
   #keptRows: KeptRows | undefined;
 
@@ -134,7 +135,7 @@ export class InputSequence {
     return true;
   }
 
-  /** The place of a row of the current piece, for messages. On the hot path. */
+  /** Returns the place of a row of the current piece, for messages. This is on the hot path. */
   sourceOf(number: number): string {
     const { name, input, offset } = this.#current!;
     return placeOf(name, input.format, number - offset);
@@ -161,7 +162,8 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Rows are yielded in batches of about this size: a batch of lines may have many more samples. */
+/** Rows are yielded in batches of about this size, because a batch of lines may have far more
+ * samples. */
 const BATCH_ROWS = 1_000;
 
 /** Yields the planned rows in input order, all samples of a row in sequence. Throws if the file was
@@ -177,8 +179,8 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   for await (const lines of keptRows?.lines() ?? input.rows()) {
     // The user has stopped the run, and the next row to send may be far away in the file.
     if (signal.aborted) return;
-    // In a changed file, rows may have other line numbers. Checking each batch, and not only each
-    // chunk that is read, would take 8 % of the engine's time for a row.
+    // In a changed file, rows may have different line numbers. A check of each batch, instead of
+    // each chunk that is read, would take 8 % of the engine's time per row.
     if (keptRows !== undefined || input.hasNewChunk()) {
       if (!input.isUnchanged) throw pass.changedError();
       if (keptRows === undefined) pass.uidsToCheck = 2;
@@ -258,7 +260,7 @@ class SecondPass {
     );
   }
 
-  /** @param uid The row's id, if it need not be hashed. */
+  /** @param uid The row's id, if it is known and need not be checked. */
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {
     const parsed = text === undefined ? undefined : this.#options.parser.parse(text, uid);
     if (parsed === undefined || "problem" in parsed) throw this.changedError();
@@ -279,8 +281,8 @@ class SecondPass {
   }
 }
 
-/** The row to send for one sample. Raises the seed of the row or of `runParams` by `sample`,
- * because the same seed would give the same answer. */
+/** Returns the row to send for one sample. Raises the seed of the row or of `runParams` by
+ * `sample`, because the same seed would give the same answer. */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
   const allParams = first.params === undefined ? runParams : { ...runParams, ...first.params };

@@ -1,5 +1,5 @@
 /**
- * The input files of a run: expands folders and patterns.
+ * Finds the input files of a run, and expands folders and patterns.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export async function findInputs(
     const isWholeFolder = await isFolder(input);
     if (!isWholeFolder && (!PATTERN.test(input) || (await statOf(input))?.isFile)) {
       files.push(input);
-      // The shell may have expanded a pattern.
+      // The shell may have expanded a pattern to links.
       if (isLink(input)) namedLinks.add(input);
       continue;
     }
@@ -106,7 +106,7 @@ function sortNaturally(names: readonly string[]): string[] {
 
 interface FilteredFiles {
   readonly paths: string[];
-  /** Those of the paths that are links. */
+  /** The paths that are links. */
   readonly links: ReadonlySet<string>;
   readonly skipped: number;
 }
@@ -211,8 +211,8 @@ async function* walk(
   }
 }
 
-/** The input files of a run, from its run file. `folder` is the working folder of the run, by
- * default the current one. */
+/** Returns the input files of a run, from its run file. `folder` is the working folder of the run,
+ * by default the current one. */
 export async function inputFilesOf(
   { input, inputs, identity, folder }: {
     readonly input: string;
@@ -233,10 +233,11 @@ export async function inputFilesOf(
   return (await findInputs(input.split(", ").map(pathOf))).files;
 }
 
-/** Matches the extensions of an input. The name of its output lacks them. */
+/** Matches the extensions of an input, which the name of its output does not contain. */
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
-/** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
+/** Returns the name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for
+ * `-`. */
 export function nameOf(input: string, rules: Pick<StdPath, "basename"> = stdPath): string {
   return input === "-" ? "stdin" : rules.basename(input).replace(INPUT_ENDING, "");
 }

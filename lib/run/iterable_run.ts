@@ -1,7 +1,7 @@
 /**
  * Sends rows of any iterable through the engine. Each lane of the engine takes its next row only
- * once the consumer has taken the outcome of the last one, so the engine does not run ahead of the
- * consumer.
+ * after the consumer has taken the outcome of the lane's previous row, so the engine does not run
+ * ahead of the consumer.
  *
  * @module
  */
@@ -117,7 +117,8 @@ export class IterableRun<T> {
   readonly #options: IterableRunOptions<T>;
   readonly #handoff = new Handoff<T>();
   readonly #admission: AdmissionOptions;
-  /** Aborts once the caller's iterator is closed. Aborted already until one is opened. */
+  /** Aborted once the caller's iterator is closed. Before an iterator is opened, it is already
+   * aborted. */
   #valuesClosed: AbortSignal = AbortSignal.abort();
 
   constructor(options: IterableRunOptions<T>) {

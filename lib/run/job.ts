@@ -32,7 +32,7 @@ import { rowParserOf } from "./resolve_options.ts";
 /** One input of a run. Call `close` after use. */
 export class Job {
   readonly files: OutputFiles;
-  /** What the first pass found; empty before. */
+  /** What the first pass found; empty before that pass. */
   findings: Findings;
   #earlierRun: RunFile | undefined;
   #retry: Retry | undefined;
@@ -43,7 +43,8 @@ export class Job {
   #written = 0;
   /** By how much this run has increased the number of answers with a result. */
   #succeeded = 0;
-  /** The increase in failed answers: negative if more of them were answered than newly failed. */
+  /** By how much this run has increased the number of failed answers. Negative if more failed rows
+   * were answered than newly failed. */
   #failed = 0;
   #stdinCopy: string | undefined;
   #mode: number | undefined;
@@ -135,7 +136,8 @@ export class Job {
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       selection,
-      // An interrupted retry has moved the old answers away: those in the results are its own.
+      // An interrupted retry has moved the old answers away. The answers in the results are its
+      // own.
       reaskAnswered: options.reaskAnswered && this.#retry?.before === undefined,
       isOnDisk: (bad) => this.#ledger.keepBadRow(bad),
       uidFields: identity.uid_field,
@@ -191,13 +193,14 @@ export class Job {
     this.sink = await Sink.open(this.files, { ...sinkOptions, mode: this.#mode }, openFiles);
   }
 
-  /** False for standard input, which may hold other rows than before. */
+  /** Whether the run reads all rows of the input. False for standard input, which may hold
+   * different rows than before. */
   get #readsAllRows(): boolean {
     const { limit, shard, retry } = this.#jobOptions.options;
     return !retry && (limit ?? shard) === undefined && this.files.input !== "-";
   }
 
-  /** Known only once the run file was read. */
+  /** The number of samples, known only once the run file has been read. */
   get #samples(): number {
     return this.#jobOptions.context.generator.samples ?? this.#earlierRun?.rows.samples ?? 1;
   }

@@ -138,7 +138,8 @@ export class Jobs {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
-    // Reading thousands of results files would take time. Their run also writes its status file.
+    // Checking thousands of results files would take time. The status file, which their run also
+    // writes, is enough.
     const results = this.areMany ? [] : files.map(({ results }) => results);
     const hasWaited = await refuseRunElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,

@@ -35,7 +35,8 @@ import type { OtherShards } from "./shard_run.ts";
 export interface HeartbeatOptions {
   /** Rows with an attempt in flight, or with an answer that is not written yet. */
   readonly unwrittenRows: () => number;
-  /** Maximum number of attempts in flight. A note is not doubled beyond it. */
+  /** Maximum number of attempts in flight. A number that is doubled for the note does not exceed
+   * it. */
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
@@ -105,12 +106,13 @@ export class Heartbeat {
   }
 }
 
-/** Calls that may have been in flight at crashes. A run with several inputs counts once. */
+/** Returns the number of calls that may have been in flight at crashes. A run with several inputs
+ * counts once. */
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // The start of a run identifies it. The process id does not: the next holder of the lock puts
-    // its own into the note.
+    // The start of a run identifies it. The process id does not, because the next holder of the
+    // lock writes its own id into the note.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }
@@ -118,8 +120,8 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return sumOf(runs.values(), (inFlight) => inFlight);
 }
 
-/** Printed at the start of a run: a run that a supervisor restarts after each crash never gets to
- * its summary, and pays for the calls in flight each time. */
+/** Returns a warning for the start of a run: a run that a supervisor restarts after each crash
+ * never reaches its summary, and pays for the calls in flight each time. */
 export function crashWarning(inFlight: number): string {
   return `The last run crashed with at most ${
     formatCountOf(inFlight, "call")

@@ -1,10 +1,10 @@
 /**
  * A run over files, or over an iterable of rows. A run over files checks the inputs, claims the
- * outputs, sends the rows, and sums up.
+ * outputs, sends the rows, and returns a summary.
  *
  * In: options, and input files or an iterable. Out: results and failures on disk and a summary, or
- * outcomes. Also verifies outputs, and reads the status of runs. This folder puts source, index,
- * engine and sink together. Never prints, and never reads the environment.
+ * outcomes. This folder connects source, index, engine and sink. It also verifies outputs, and
+ * reads the status of runs. It never prints, and never reads the environment.
  *
  * @module
  */

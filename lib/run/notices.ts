@@ -1,5 +1,5 @@
 /**
- * What a run tells the user before its first call: notices, estimates, and the preview of
+ * Collects what a run tells the user before its first call: notices, estimates, and the preview of
  * `--dry-run`.
  *
  * @module
@@ -36,7 +36,7 @@ function estimateOf(
   });
 }
 
-/** Warnings are about probable mistakes. */
+/** Adds the notices at the start of a run. Those about probable mistakes are warnings. */
 export function addStartNotices(
   { context, options, selection, notices }: RunSetup,
   findings: readonly Findings[],
@@ -62,7 +62,7 @@ export function addStartNotices(
   for (const notice of warnings) notices.add("warning", notice);
 }
 
-/** Counts all files together: a run may have thousands. */
+/** One notice counts the results of all files, because a run may have thousands of files. */
 function lostNotices(findings: readonly Findings[]): string[] {
   const lost = sumOf(findings, (file) => file.lost);
   if (lost === 0) return [];
@@ -131,8 +131,8 @@ function reaskedNotes(
   return [`This retry sends, and pays for, ${rows} again; ${moved}; ${cost}`];
 }
 
-/** Notices about parameters: those of the run, the names that rows set, and the values in the first
- * row that sets any. */
+/** Returns the teachers' notices about parameters: those of the run, the names that rows set, and
+ * the values in the first row that sets any. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   findings: readonly Pick<Findings, "firstRows" | "paramNames">[] = [],
@@ -149,11 +149,11 @@ export function teacherNotices(
   return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(sentParams) ?? []))];
 }
 
-/** The first request of one shape of rows. */
+/** The first request for rows of one shape. */
 export interface PreviewedRequest {
   /** The shape of its row: `prompt`, `messages`, … */
   shape: string;
-  /** As the teacher would send it. */
+  /** The request as the teacher would send it. */
   request: unknown;
 }
 
@@ -165,13 +165,15 @@ export interface Preview {
   toAsk: number;
   /** Estimated prompt tokens of all requests, accurate to about 25 %. */
   promptTokens: number;
-  /** Completion tokens of one answer, as a range; of the mean answer if rows have their own token
-   * limits. The lower end is assumed. The upper end is the limit, or assumed if there is none. */
+  /** The range of the completion tokens of one answer, or of the mean answer if rows have their own
+   * token limits. The lower end is an assumption. The upper end is the token limit, or an
+   * assumption if there is none. */
   completionTokens: readonly [least: number, most: number];
   /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
    * teacher is not known. */
   costUsd: readonly [least: number, most: number] | null;
-  /** The notices at the start of a run: inputs, prices, estimate, and at the end `warnings`. */
+  /** The notices at the start of a run, about inputs, prices and the estimate, followed by
+   * `warnings`. */
   notes: string[];
   /** The notices about probable mistakes. */
   warnings: string[];
@@ -231,7 +233,7 @@ function requestOf(
   return teacher.preview?.(request) ?? request;
 }
 
-/** Names image files instead of including them: they are read only when they are sent. */
+/** Replaces images by the names of their files, which are read only when they are sent. */
 function withPlaceholders(message: Message, files: readonly string[]): Message {
   if (!Array.isArray(message.content)) return message;
   const content = message.content.map((part) => {

@@ -33,21 +33,23 @@ export interface RowOptions extends InputOptions {
   mixedShapes?: boolean;
 }
 
-/** One of several teachers. */
+/** A teacher of a run with several teachers. */
 export interface TeacherPlace {
-  /** Created by `openai()`, for example. */
+  /** The teacher, created by `openai()`, for example. */
   teacher: Teacher;
   /** Share of the load relative to the other teachers, above 0. @default 1 */
   weight?: number;
   /** Maximum number of attempts in flight at this teacher. @default the concurrency of the run */
   maxConcurrency?: number;
-  /** Requests a minute to this teacher. @default `rpm` of the generator */
+  /** Maximum number of requests per minute to this teacher. @default `rpm` of the generator */
   rpm?: number;
-  /** Tokens a minute to and from this teacher. @default `tpm` of the generator */
+  /**
+   * Maximum number of tokens per minute to and from this teacher. @default `tpm` of the generator
+   */
   tpm?: number;
 }
 
-/** Teachers that join and leave. */
+/** A change of a {@linkcode TeacherList}. */
 export interface TeacherChange {
   /** Teachers that get rows from now on. */
   readonly joined: readonly TeacherPlace[];
@@ -101,13 +103,15 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * once a row has finished.
    * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
-  /** Requests a minute to each teacher, evenly spread. @default no limit */
+  /** Maximum number of requests per minute to each teacher, evenly spread. @default no limit */
   rpm?: number;
-  /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
+  /**
+   * Maximum number of tokens per minute to and from each teacher, evenly spread. @default no limit
+   */
   tpm?: number;
   /** Maximum number of attempts of a row that end in faults, such as status 500: 1 or more. A row
-   * that timed out is sent again only once. Throttled attempts are counted apart, up to 20 (or
-   * `maxAttempts` if that is more); attempts while a teacher is down do not count.
+   * that timed out is sent again only once. Throttled attempts are counted separately, up to 20
+   * (or `maxAttempts` if that is more); attempts while a teacher is down do not count.
    * @default 5 */
   maxAttempts?: number;
   /** Maximum time for one row, in milliseconds, over all attempts and waits. Then the row fails as
@@ -224,7 +228,8 @@ export interface RunOptions {
    * `out/x-00003-of-00016.jsonl`.
    * @default the whole input */
   shard?: Shard;
-  /** Whether a lock is required. `false` continues without one if the filesystem has none.
+  /** Whether a lock is required. `false` continues without a lock if the filesystem does not
+   * support locks.
    * @default true */
   lock?: boolean;
   /** With `never`, a power cut may lose rows that were reported as finished. @default "always" */

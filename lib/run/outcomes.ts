@@ -14,9 +14,10 @@ import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "../answer.ts";
 
 export interface Publisher<T> {
-  /** For a row that was answered or failed, or that stays pending after a paid answer. */
+  /** Returns the outcome of a row that was answered or failed, or that stays pending after a paid
+   * answer. */
   outcome(outcome: Outcome): T;
-  /** For a value that cannot be sent. May return an outcome for each of its `samples`. */
+  /** Returns the outcomes of a value that cannot be sent: one, or one for each of its `samples`. */
   badRow(given: GivenRow, problem: string, samples: number): T[];
 }
 
@@ -33,7 +34,7 @@ export interface OutcomeCommon<Row> {
    * for a value that cannot be sent. Further rows with the same id have `~2`, … appended, further
    * samples `#1`, …. */
   readonly uid: string;
-  /** The sample, from 0. */
+  /** The number of the sample, from 0. */
   readonly sample: number;
   /** Attempts for this answer, each at most one POST; 0 for a bad row. */
   readonly attempts: number;
@@ -50,15 +51,15 @@ export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
   readonly ok: true;
   /** The text of the answer without the reasoning; "" if it has none. */
   readonly response: string;
-  /** "" if the teacher sent none. */
+  /** The reasoning; "" if the teacher sent none. */
   readonly reasoning: string;
-  /** As the teacher sent it: `stop`, `tool_calls`, …; "" if it sent none. */
+  /** The finish reason as the teacher sent it: `stop`, `tool_calls`, …; "" if it sent none. */
   readonly finishReason: string;
-  /** In the OpenAI form; empty if there are none. */
+  /** The tool calls in the OpenAI format; empty if there are none. */
   readonly toolCalls: readonly unknown[];
   /** Token counts, and the cost that the teacher reports. Values that it does not report are 0. */
   readonly usage: Required<Usage>;
-  /** As the teacher names it; "" if it does not. */
+  /** The model as the teacher names it; "" if the teacher does not name it. */
   readonly model: string;
 }
 
@@ -74,12 +75,12 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
     readonly type: FailureType;
     /** What went wrong, for the user. */
     readonly message: string;
-    /** Null if the failure has no HTTP status. */
+    /** The HTTP status; null if the failure has none. */
     readonly status: number | null;
   };
 }
 
-/** The outcome of a row, or of one of its samples: `ok` distinguishes the two. */
+/** The outcome of a row, or of one of its samples. `ok` tells an answer from a failure. */
 export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
 
 export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
@@ -99,7 +100,8 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     return { ok: false, ...this.#common(row, outcome), error, ...partial };
   }
 
-  /** The outcome of a row if this answer is accepted, which `validate` decides. */
+  /** Returns the outcome that a row has if its answer is accepted. `validate` gets this outcome,
+   * and decides whether to accept the answer. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,
@@ -231,7 +233,7 @@ export class Handoff<T> {
     return new Promise((end) => this.#offers.push({ item, end }));
   }
 
-  /** Resolves with the next item; with undefined once the queue is closed and empty. */
+  /** Resolves with the next item, or with undefined once the queue is closed and empty. */
   take(): Promise<T | undefined> {
     const offer = this.#offers.shift();
     if (offer !== undefined) {

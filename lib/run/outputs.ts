@@ -1,5 +1,5 @@
 /**
- * The files that a run writes: their names, and checks of them before anything is created.
+ * Names the files that a run writes, and checks them before anything is created.
  *
  * @module
  */
@@ -27,9 +27,10 @@ import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";
 import { readRunFile } from "./run_file.ts";
 
 export interface OutputFiles {
-  /** As the user named it; `-` is standard input. */
+  /** The input, as the user named it; `-` is standard input. */
   readonly input: string;
-  /** The parts of the input to read: one file, several in their order, or those of a shard. */
+  /** The parts of the input, in the order in which they are read: one file, several files, or the
+   * parts of a shard. */
   readonly pieces: readonly InputPiece[];
   readonly results: string;
   /** Holds failed rows, and for pending rows the answers that were not accepted. */
@@ -63,7 +64,8 @@ export async function outputFilesOf(
   return files;
 }
 
-/** The files of one output. Several inputs share it only after a merge, to add missing answers. */
+/** Returns the files of one output. Several inputs share it only after a merge, to add missing
+ * answers. */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
   if (inputs.length === 1) {
@@ -84,8 +86,8 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: runFile.input, pieces, mergedInputs };
 }
 
-/** The inputs of the merge that `runJson` describes, if one of them has the same name as one of
- * `files`. Paths are not compared, because folders may have moved. */
+/** Returns the inputs of the merge that `runJson` describes, if one of them has the same name as
+ * one of `files`. Paths are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,
   files: readonly string[],
@@ -127,8 +129,8 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that shards of these inputs share. A run over whole files looks there for shards,
- * too. `wholeResults` omits files that are inputs. */
+/** Returns the output that shards of these inputs share. A run over whole files looks there for
+ * shards, too. `wholeResults` omits files that are inputs. */
 export async function sharedOutput(
   inputs: readonly string[],
   files: readonly string[],
@@ -218,13 +220,13 @@ async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> 
   return stats;
 }
 
-/** The paths of an output's files that have fixed names. Others, such as files of rescued lines,
- * get a number that is free. */
+/** Returns the paths of an output's files that have fixed names. Other files, such as those of
+ * rescued lines, get a number that is free. */
 function pathsOf(files: OutputFiles): string[] {
   return [files.results, files.failures, ...sideFilesOf(files)];
 }
 
-/** The paths of files that must not be links, because Retort names them, not the user. */
+/** Returns the paths of files that must not be links, because Retort names them, not the user. */
 function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }

@@ -1,7 +1,7 @@
 /**
  * What the first pass keeps for the second:
  * - for each answer, one byte that says whether to request it;
- * - 16 bytes for an id that is a hash: hashing again would take a fifth of the engine's time for a
+ * - 16 bytes for an id that is a hash: hashing again would take a fifth of the engine's time per
  *   row;
  * - the rows of a small input.
  *
@@ -80,7 +80,7 @@ export class Plan {
     this.#counts[todo]++;
   }
 
-  /** The decision on an answer. Lines (`index`) and samples count from 0. */
+  /** Returns the decision on an answer. Lines (`index`) and samples count from 0. */
   decisionOn(index: number, sample = 0): Todo {
     return this.#todos[index * this.#samples + sample] & TODO_MASK;
   }
@@ -91,7 +91,7 @@ export class Plan {
     this.keptUids.keep(slot);
   }
 
-  /** A row's id, if it was kept. Called once for each row to send, in order, after
+  /** Returns a row's id, if it was kept. Called once for each row to send, in order, after
    * `keptUids.takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
@@ -104,8 +104,8 @@ export class Plan {
     this.#copies.push(number);
   }
 
-  /** A row's id in the run: `uid`, or `<uid>~2` and so on for a copy. Called once for each row to
-   * send, in order. */
+  /** Returns a row's id in the run: `uid`, or `<uid>~2` and so on for a copy. Called once for each
+   * row to send, in order. */
   takeIdOf(index: number, uid: string): string {
     const isCopy = (this.#todos[index * this.#samples] & COPY_FLAG) !== 0;
     return isCopy ? `${uid}~${this.#copies.shift()}` : uid;
@@ -131,7 +131,7 @@ export class KeptUids {
     this.#keys = keys.map((block, i) => this.#remainingCounts[i] ? block : NO_KEYS);
   }
 
-  /** Call it after `takeKeys`, and only while an id is left. */
+  /** Returns the next id. Call this after `takeKeys`, and only while an id is left. */
   shift(): string {
     const slot = this.#slots.shift(), block = blockOf(slot), uid = uidIn(this.#keys, slot);
     if (--this.#remainingCounts[block] === 0) this.#keys[block] = NO_KEYS;
@@ -150,14 +150,14 @@ export class NumberQueue {
   push(number: number): void {
     const capacity = this.#blocks.at(-1)?.length ?? 0;
     if (this.#lastBlockLength === capacity) {
-      // Small at first, because a run may have thousands of inputs.
+      // Blocks are small at first, because a run may have thousands of inputs.
       this.#blocks.push(new Uint32Array(Math.min(4_096, Math.max(16, capacity * 2))));
       this.#lastBlockLength = 0;
     }
     this.#blocks.at(-1)![this.#lastBlockLength++] = number;
   }
 
-  /** Call it only while a number is left. */
+  /** Returns the next number. Call this only while a number is left. */
   shift(): number {
     if (this.#takenFromFirst === this.#blocks[0].length) {
       this.#blocks.shift();
@@ -197,7 +197,7 @@ export class SlotQueue {
     this.#last = { first: slot, step: 0, length: 1 };
   }
 
-  /** Call it only while a slot is left. */
+  /** Returns the next slot. Call this only while a slot is left. */
   shift(): number {
     if (this.#taken === this.#current.length) {
       this.#current = this.#endedCount-- > 0 ? this.#shiftEnded() : this.#last;
@@ -212,14 +212,14 @@ export class SlotQueue {
   }
 }
 
-/** The slot at `index` of a sequence. Steps are modulo 2^32, so they may be negative. */
+/** Returns the slot at `index` of a sequence. Steps are modulo 2^32, so they may be negative. */
 function slotIn({ first, step }: { first: number; step: number }, index: number): number {
   return (first + Math.imul(step, index)) >>> 0;
 }
 
 /** Maximum number of characters of kept rows, and of bytes of their file. */
 export const MAX_KEPT_CHARS = 4 * 2 ** 20;
-/** A parsed row takes 600 bytes in addition to its text. */
+/** Maximum number of kept lines. A parsed row takes 600 bytes in addition to its text. */
 const MAX_KEPT_LINES = 20_000;
 
 /** The rows of a small input, which the second pass need not read again. */
@@ -242,7 +242,7 @@ export class KeptRows {
     this.#chars += text?.length ?? bytes?.length ?? 0;
   }
 
-  /** Can be called once: nothing is kept afterwards. */
+  /** Yields the lines. Can be called only once, because nothing is kept afterwards. */
   async *lines(): AsyncGenerator<Line[]> {
     try {
       yield* this.#batches.splice(0);

@@ -18,10 +18,10 @@ import type { UidSelection } from "./retry.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {
-  /** As the user named the input. */
+  /** The input, as the user named it. */
   readonly name: string;
   readonly parser: RowParser;
-  /** Maximum number of lines to read, without blank ones. */
+  /** Maximum number of lines to read. Blank lines do not count. */
   readonly limit: number;
   /** Whether to skip rows without an outcome, as in a retry, unless `selection` names them. */
   readonly onlyFailures: boolean;
@@ -35,9 +35,11 @@ export interface PreflightOptions
   readonly signal?: AbortSignal;
 }
 
-/** Limits memory: each row may have other fields. */
+/** Limits memory, because each row may have different fields. */
 const MAX_UNSENT = 100;
-/** Limits memory. A program that rewrites a file changes its first rows, too, so these suffice. */
+/**
+ * Limits memory. The first rows suffice, because a program that rewrites a file also changes them.
+ */
 const MAX_NEW_PROMPTS = 1_000;
 
 /** Reads an input for the first time.
@@ -125,7 +127,8 @@ class FirstPass {
     else if (parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
-  /** Does not check a finished row, whose image files may be gone. */
+  /** Returns the problem of the row's image files. Those of a finished row are not checked, because
+   * they may be gone. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -182,7 +185,8 @@ class FirstPass {
     if (isNew && newPrompts.size < MAX_NEW_PROMPTS) newPrompts.add(row.promptHash);
   };
 
-  /** Whether the row was sent like this before. Omitted null values make no difference. */
+  /** Whether the row's request is the same as when it was answered or failed. Omitted null values
+   * make no difference. */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.fingerprintEquals(slot, this.#promptHash ??= row.promptHash)) return true;
@@ -273,7 +277,9 @@ export function admit(
   return uid;
 }
 
-/** The first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0. */
+/**
+ * Returns the first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0.
+ */
 function firstSampleInUse(
   uid: string,
   slot: number,

@@ -112,7 +112,8 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-/** Options that others replace: each teacher has its own `rpm`, `check` replaces `validate`, … */
+/** Options that `ResolvedOptions` replaces by others: each teacher has its own `rpm`, `check`
+ * replaces `validate`, … */
 type ReplacedName =
   | "teacher"
   | "rpm"
@@ -132,11 +133,11 @@ export interface ResolvedOptions extends Omit<ResponseGeneratorOptions, Replaced
   /** The teachers' addresses, without credentials, joined by commas. */
   readonly address: string;
   readonly params: Params;
-  /** Made from `validate`, which gets a row or, in `distill()`, an `Answer`. */
+  /** The check made from `validate`, which gets a row or, in `distill()`, an `Answer`. */
   readonly check: Check | undefined;
   /** Whether to check patterns and schemas on this thread. @default false, in a worker */
   readonly checksOnThisThread?: boolean;
-  /** Undefined if `jsonSchema` is not set or not to be sent. */
+  /** The schema to request; undefined if `jsonSchema` is not set or must not be sent. */
   readonly askedSchema: AskedSchema | undefined;
   readonly notices: readonly string[];
   /** The number of lanes; if `isExploring`, the maximum for the search. */
@@ -173,14 +174,16 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     ...options,
     teachers: places.map((place) => endpointOf(place, options)),
     endpointOf: ({ teacher, weight, maxConcurrency, rpm, tpm }) => {
-      // Places of a list have further fields that only the list uses, and `PLACE_RULES` rejects.
+      // Places of a list have further fields, which only the list uses and which `PLACE_RULES`
+      // rejects.
       const place = { teacher, weight, maxConcurrency, rpm, tpm };
       checkOptions(place, PLACE_RULES);
       return endpointOf(place, options);
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.flatMap(({ teacher }) => teacher.address || [])),
-    // A copy, because output lines state these parameters, and the caller may change its object.
+    // This is a copy, because output lines state these parameters, and the caller may change its
+    // object.
     params: { ...params },
     check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat
@@ -194,18 +197,19 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     onTruncated: options.onTruncated ?? "error",
     duplicates: options.duplicates ?? "merge",
   };
-  // Throws if the template or a field is wrong.
+  // The constructor of the parser throws if the template or a field is invalid.
   rowParserOf(resolved);
   checkSendable(resolved);
   return resolved;
 }
 
-/** The maximum number of rows in flight that `auto` allows. */
+/** Returns the maximum number of rows in flight that `auto` allows. */
 export function autoConcurrency(teachers: number): number {
   return Math.min(MAX_CONCURRENCY, 1_024 * teachers);
 }
 
-/** With `uidFieldLast`, `id` is read before `uidField`, as in the version that began the output. */
+/** Creates a parser. With `uidFieldLast`, it reads `id` before `uidField`, as the version that
+ * began the output did. */
 export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "uidFieldLast"> = {},
@@ -239,7 +243,7 @@ function checkSendable(options: ResolvedOptions): void {
   }
 }
 
-/** Why a row cannot be sent to one of the teachers; undefined if it can be sent to all. */
+/** Returns why a row cannot be sent to one of the teachers; undefined if it can be sent to all. */
 function problemOf(
   teachers: readonly EndpointOptions[],
   messages: readonly Message[],
@@ -288,7 +292,7 @@ function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): End
   return { teacher, weight, maxConcurrency, rpm, tpm };
 }
 
-/** Joins names by commas, each once: several teachers may serve the same model. */
+/** Joins the distinct names by commas: several teachers may serve the same model. */
 function joinUnique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
 }

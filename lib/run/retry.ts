@@ -1,6 +1,6 @@
 /**
- * Which rows a retry sends: those that the user has chosen, except rows that have failed again since
- * an interrupted retry began.
+ * Selects the rows that a retry sends: those that the user has chosen, except rows that have failed
+ * again since an interrupted retry began.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Identity, UnfinishedRetry } from "./run_file.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 
-/** The answers that a retry may request: all, a list, or all but a list. Records which ids of the
- * list `has` was asked about. */
+/** The answers that a retry may request: all, a list, or all but a list. Records which listed ids
+ * were passed to `has`. */
 export class UidSelection {
   /** Whether there is no list, so that all answers are chosen. */
   readonly isAll: boolean;
@@ -81,9 +81,9 @@ export function missingUidsNotices(missing: readonly string[], place = ""): stri
   return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
 }
 
-/** The id of a retry, then any id that earlier versions gave it; empty without `--retry`. If the
- * retry is interrupted, the run file keeps its id, and the next retry that has this id continues
- * it. Computed once for all inputs of a run, because every chosen uid is hashed. */
+/** Returns the id of a retry, then the ids that earlier versions gave it; empty without `--retry`.
+ * The run file keeps the id of an interrupted retry, and the next retry with the same id continues
+ * it. Called once for all inputs of a run, because every chosen uid is hashed. */
 export function retryIdsOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -101,8 +101,8 @@ export function retryIdsOf(
 /** The checks that a retry compares. Functions cannot be compared. */
 type CheckName = Exclude<keyof CheckOptions, "check" | "checksOnThisThread">;
 
-/** Options besides the identity that decide which rows are sent and whether they fail. A user who
- * changes one of them expects rows that have just failed to be sent again. */
+/** Returns the options besides the identity that decide which rows are sent and whether they fail.
+ * A user who changes one of them expects rows that have just failed to be sent again. */
 function choicesOf(
   { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -112,7 +112,7 @@ function choicesOf(
   const { askedSchema, resample, retryPolicy } = generator;
   const checks: Record<CheckName, unknown> = {
     requireJson,
-    // `askedSchema` contains it.
+    // `askedSchema` contains the schema.
     jsonSchema: askedSchema === undefined ? jsonSchema : undefined,
     rejectPattern: rejectPattern && String(rejectPattern),
   };
@@ -145,8 +145,8 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/** The entry in the run file after a run, or while it continues (`state` is then undefined). A run
- * that sends nothing keeps the entry of another retry. */
+/** Returns the entry in the run file after a run, or while it continues (`state` is then
+ * undefined). A run that sends nothing keeps the entry of another retry. */
 export function unfinishedAfter(
   retry: Retry | undefined,
   earlier: UnfinishedRetry | undefined,

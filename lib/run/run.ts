@@ -88,7 +88,7 @@ export class Run {
     await recordFailedStart(job.files.results, shard, error);
   }
 
-  /** Makes no call and changes nothing on disk. */
+  /** Previews the run without making a call or changing anything on disk. */
   async preview(): Promise<Preview> {
     this.#jobs = await makeJobs(this.#setup, { writes: false });
     if (this.#setup.options.input.includes("-")) {
@@ -155,8 +155,8 @@ export class Run {
 
   async #runEngine(): Promise<void> {
     const { activeRun } = this.#setup.context;
-    // Checked before anything is deleted, and again afterwards, because another run may have taken
-    // a lock in between.
+    // The locks are checked before anything is deleted, and again afterwards, because another run
+    // may have taken one in between.
     await this.#jobs.requireLocks();
     await this.#openJobs();
     await this.#jobs.requireLocks();

@@ -29,7 +29,7 @@ import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { RowOptions, RunOptions, ThinkStyle } from "./options.ts";
 
-/** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
+/** The settings that answers and row ids depend on: no address, key or concurrency. */
 export interface Identity {
   /** The requested models, joined by commas. */
   readonly model: string;
@@ -70,7 +70,7 @@ export function identityOf(
   };
 }
 
-/** 8 hex digits of the SHA-256 of a value's JSON with sorted keys. */
+/** Returns the first 8 hex digits of the SHA-256 of a value's JSON with sorted keys. */
 export function jsonId(value: unknown): string {
   return sha256Hex(sortedJson(value)).slice(0, 8);
 }
@@ -78,7 +78,7 @@ export function jsonId(value: unknown): string {
 /** A retry that has sent rows and is not done. The same command continues it. Rows that have failed
  * again since it began wait for the next retry, as if there had been no interruption. */
 export interface UnfinishedRetry {
-  /** When it began: ISO 8601. */
+  /** When the retry began, in ISO 8601. */
   readonly since: string;
   /** A hash of the options that decide which rows are sent, and whether they fail. */
   readonly id: string;
@@ -119,7 +119,7 @@ export interface RunFile {
   };
 }
 
-/** Reads a run file; undefined if there is none.
+/** Reads a run file. Returns undefined if there is none.
  *
  * @throws {SinkError | UsageError} when the file cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
@@ -136,8 +136,8 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
   }
 }
 
-/** The row options of an earlier run, except where the caller sets others. Mixed shapes are always
- * allowed. */
+/** Returns the row options of an earlier run, except where the caller sets others. Mixed shapes are
+ * always allowed. */
 export function rowOptionsOf(
   run: RunFile | undefined,
   options: RowOptions,
@@ -157,8 +157,8 @@ export function rowOptionsOf(
   };
 }
 
-/** The earlier summary, for a run that has nothing to do: a new one would hide what earlier runs
- * have sent and cost. Undefined if the earlier run is not done, or the counts have changed. */
+/** Returns the earlier summary if that run is done and the counts are the same. Called for an idle
+ * run, whose own summary would hide what earlier runs have sent and cost. */
 export function unchangedSummary(
   summary: Summary | null | undefined,
   now: SummaryFile,
@@ -169,7 +169,7 @@ export function unchangedSummary(
   return counts.every((name) => fileBefore?.[name] === now[name]) ? summary : undefined;
 }
 
-/** What a summary says of a results file, which may have been moved since. */
+/** Returns the entry of a results file in a summary. The file may have been moved since. */
 export function summaryOf(
   summary: Summary | null | undefined,
   results: string,
@@ -180,7 +180,7 @@ export function summaryOf(
   );
 }
 
-/** Atomic: a crash leaves the old file or the new one. */
+/** Writes a run file atomically: a crash leaves the old file or the new one. */
 export async function writeRunFile(
   path: string,
   file: RunFile,
@@ -190,7 +190,7 @@ export async function writeRunFile(
   await writeFileDurably(path, content, { ...options, followsLinks: false });
 }
 
-/** Comparing values with about 10,000 levels overflows the stack. */
+/** Maximum nesting of a run file. Comparing values with about 10,000 levels overflows the stack. */
 const MAX_LEVELS = 500;
 
 const REQUIRED: ReadonlySet<string> = new Set(["identity", "identity.model", "rows"]);
@@ -270,7 +270,7 @@ export function checkSameIdentity(
   );
 }
 
-/** Settings that a retry may change, because rows may have failed because of them. */
+/** Settings that a retry may change, because a wrong setting may have made rows fail. */
 const RETRY_MAY_CHANGE: readonly (keyof Identity)[] = ["params", "json_schema"];
 
 export function identityDifferences(
@@ -282,15 +282,15 @@ export function identityDifferences(
   const names = Object.keys(now) as (keyof Identity)[];
   return names.flatMap((name) => {
     if (ignored.includes(name)) return [];
-    // Earlier versions did not write the schema: it may have been the same.
+    // Earlier versions did not write the schema, so it may have been the same.
     if (name === "json_schema" && before[name] === undefined) return [];
     const was = comparableText(before[name] ?? null), is = comparableText(now[name]);
     return was === is ? [] : [`  ${name}: ${was} ${first}, ${is} ${second}`];
   });
 }
 
-/** Text for comparison. The temperatures `1.0` and `1` are equal; different seeds of 19 digits are
- * not. */
+/** Returns a text for comparison. The temperatures `1.0` and `1` are equal; different seeds of 19
+ * digits are not. */
 function comparableText(value: unknown): string {
   return sortedJson(value, (raw) => {
     const number = Number(raw.rawJSON);

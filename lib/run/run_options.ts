@@ -96,9 +96,9 @@ export function resolveRunOptions(
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }
 
-/** The settings that a run over the pending rows of this output must have; undefined for a new
- * output. A retry may have other parameters and another schema, so these are the settings of the
- * run before it. */
+/** Returns the settings that a run over the pending rows of this output must have, or undefined for
+ * a new output. A retry may have other parameters and another schema, so these are the settings of
+ * the run before it. */
 export async function pendingIdentity(
   { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
 ): Promise<Identity | undefined> {

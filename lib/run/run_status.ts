@@ -17,9 +17,9 @@ import { VERSION } from "../version.ts";
 export interface StatusError {
   /** The failure type: see `FailureType`. */
   readonly type: string;
-  /** Null if the failure has no HTTP status. */
+  /** The HTTP status; null if the failure has none. */
   readonly status: number | null;
-  /** The number of such failed attempts. */
+  /** The number of failed attempts of this kind. */
   readonly count: number;
 }
 
@@ -41,8 +41,8 @@ export interface RunStatus {
   readonly retort: string;
   /** The name of the output: `x` for `out/x.jsonl`. */
   readonly name: string;
-  /** Increases with each write. If it stays the same, a run that has not ended is dead, whatever
-   * the clocks say. */
+  /** Increases with each write. If it stays the same, a run that has not ended is dead. This does
+   * not depend on clocks, which may differ between machines. */
   readonly beat: number;
   /** Start of the run, in ISO 8601. Distinguishes runs over the same output. */
   readonly started: string;
@@ -133,11 +133,11 @@ export function statusPathOf(results: string): string {
 /** Larger files are ignored. Retort's own status files stay below 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
-/** Reads a status; undefined if the file is missing, unreadable or not a status. */
+/** Reads a status. Returns undefined if the file is missing, unreadable or not a status. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const { isFile, size } = await Deno.stat(path);
-    // Opening a pipe would wait forever.
+    // Opening a pipe would block forever.
     if (!isFile || size > MAX_STATUS_BYTES) return undefined;
     return parseStatus(await Deno.readTextFile(path), basename(path));
   } catch {
@@ -146,8 +146,9 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * Parses a status; undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions
- * and programs may have written the file, so other invalid fields are read as 0, empty or unknown.
+ * Parses a status. Returns undefined if the JSON value lacks `retort`, `beat` or `started`. Other
+ * versions and programs may have written the file, so other invalid fields are read as 0, empty or
+ * unknown.
  *
  * @throws {SyntaxError} when the text is not JSON, such as half a file
  */
@@ -198,7 +199,8 @@ function countsOf(value: Fields): Record<string, number> {
   return Object.fromEntries(counts.map(([name, count]) => [textOf(name), numberOf(count) ?? 0]));
 }
 
-/** From 0 to 2^53 - 1, possibly fractional; else null. */
+/** Returns numbers from 0 to 2^53 - 1, including fractions, unchanged. Returns null for other
+ * values. */
 function numberOf(value: unknown): number | null {
   return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
 }
@@ -212,9 +214,9 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 }
 
 /**
- * The statuses of all runs in an output folder, sorted by name, including shards and runs that have
- * ended. A run writes its status at least every 5 s. It is dead if `beat` stays the same and
- * `ended` is false.
+ * Returns the statuses of all runs in an output folder, sorted by name, including shards and runs
+ * that have ended. A run writes its status at least every 5 s. It is dead if `beat` stays the same
+ * and `ended` is false.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.
@@ -255,7 +257,7 @@ export async function writeFailedStatus(
     ended: true,
     state: "failed",
     job: shard.job,
-    // The error message may quote a row.
+    // The error message is not written, because it may quote a row.
     reason: "it could not start: its log says why",
     shard: [shard.index, shard.count],
     in_flight: 0,
@@ -275,7 +277,9 @@ function isPermanent(error: unknown): boolean {
 
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
 
-/** Ignores errors: a run does not end because its status cannot be written. */
+/**
+ * Writes a status. Errors are ignored, because a run must not end if its status cannot be written.
+ */
 export async function writeStatus(
   path: string,
   status: RunStatus,

@@ -28,7 +28,7 @@ import { readStatus, type RunStatus, STATUS_ENDING, writeFailedStatus } from "./
 
 export interface ShardFilesOptions extends PlanOptions {
   readonly input: InputOptions;
-  /** As the user named them. */
+  /** The inputs as the user named them. */
   readonly inputs: readonly string[];
   /** The files that `inputs` stands for, in their order. */
   readonly files: readonly string[];
@@ -44,8 +44,8 @@ export interface ShardFiles {
   readonly limit: number;
   /** The output that all shards of the input share. */
   readonly shared: OwnOutput;
-  /** The shard's share of all rows, or of the first `limit` rows; of all bytes if rows are not
-   * counted. 0 to 1. */
+  /** The shard's share of all rows, of the first `limit` rows or, if rows are not counted, of all
+   * bytes. From 0 to 1. */
   readonly share: number;
 }
 
@@ -112,8 +112,9 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/** The runs of shard 0 and of the two neighbors of this shard, if they have results. If a thousand
- * shards read all run files, they would read a million. */
+/** Returns the runs of shard 0 and of the two neighbors of this shard, if they have results. Other
+ * run files are not read: if each of a thousand shards read all of them, they would be read a
+ * million times. */
 export async function answeredNear(
   runJson: string,
   shard: Shard,
@@ -143,7 +144,8 @@ const FILES_PER_POLL = 100;
  * last status, which may already have been 5 s old. */
 const MAX_SUSPENSION_MS = 10_000;
 
-/** Shards do not send in step: with a limit of 600 a minute, eight processes sent up to 604. */
+/** The share that a shard uses of the one that it claims. Shards do not send in step: with a limit
+ * of 600 a minute, eight processes sent up to 604. */
 const SAFETY_FACTOR = 0.98;
 
 interface OtherShard {
@@ -271,8 +273,8 @@ export class OtherShards {
     }
     this.#unfinishedCount = this.#others.size - done;
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    // Gives back only what exceeds the fair share. If all shards gave back more, some of the limit
-    // would be unused.
+    // The shard gives back only what exceeds the fair share. If all shards gave back more, some of
+    // the limit would be unused.
     return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
 }

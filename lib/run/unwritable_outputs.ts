@@ -42,7 +42,7 @@ export class OutputWatch {
   readonly #onLost: (error: SinkError) => void;
   readonly #options: Required<OutputWatchOptions>;
   #checking: Promise<void> | undefined;
-  /** Undefined if the last check found no problem. */
+  /** When the current problem was first seen; undefined if the last check found no problem. */
   #firstSeenAt: number | undefined;
   #isClosed = false;
   #lostOutputs: LostOutputs | undefined;
@@ -88,7 +88,7 @@ export class OutputWatch {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
     if (this.#lostOutputs !== undefined) {
-      // Needs no second check: a problem has been confirmed already.
+      // No second check is needed, because a problem has already been confirmed.
       if (problem !== undefined) await this.#moveAway(this.#lostOutputs);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#options.now();
@@ -171,7 +171,7 @@ export class StalledOutputs {
     return this.#stalledJobs.has(index);
   }
 
-  /** One full disk may stop many outputs, so only the first is reported. */
+  /** Stops sending. One full disk may stall many outputs, so only the first is reported. */
   add(index: number, job: Job, error: SinkError): void {
     if (this.#stalledJobs.size === 0) {
       this.#notices.add(
@@ -192,8 +192,8 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** Writes waiting lines to other files: the run must end, and its answers are paid for. `abandon`
-   * tries once, and drops the lines if that fails. */
+  /** Writes waiting lines to other files, because the run must end and its answers are paid for.
+   * `abandon` tries once, and drops the lines if that fails. */
   end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
     for (const job of this.#stalledJobs.values()) job.sink?.[ending]();
@@ -201,7 +201,7 @@ export class StalledOutputs {
 }
 
 /** Answers in the system's folder for temporary files, because no file in the folder of the output
- * could be written. A run does not find their files by itself. */
+ * could be written. A run does not find the files of these answers by itself. */
 export class DisplacedAnswers {
   readonly #notices: RunNotices;
   readonly #paths: string[] = [];

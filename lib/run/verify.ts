@@ -34,7 +34,7 @@ export interface VerifyOptions extends RowOptions {
   input: PathLike | readonly PathLike[];
   /** The output, as named for the run. */
   output: PathLike;
-  /** As for the run: see `RunOptions`. */
+  /** The row limit of the run: see `RunOptions`. */
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
   samples?: number;
@@ -53,7 +53,7 @@ const RULES: OptionRules<VerifyOptions> = {
 
 /** What `verify` has found for one input. */
 export interface Verification {
-  /** As the user named it. */
+  /** The input, as the user named it. */
   readonly input: string;
   /** The path of its results file. */
   readonly results: string;
@@ -83,7 +83,7 @@ export interface Verification {
   readonly strangers: number;
   /** The first 20 lines that are damaged, or that repeat a uid of the results. */
   readonly damage: readonly Damage[];
-  /** The number of all such lines. */
+  /** The number of all lines that are damaged, or that repeat a uid of the results. */
   readonly damageCount: number;
 }
 
@@ -188,7 +188,7 @@ export interface Damage {
   readonly path: string;
   /** Line number, from 1. */
   readonly line: number;
-  /** What is wrong with it. */
+  /** What is wrong with the line. */
   readonly problem: string;
 }
 
@@ -229,7 +229,7 @@ export class Audit {
   async readFailures(path: string): Promise<void> {
     for await (const { row } of rowsOf(path, "failures", this.#report)) {
       if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
-      // Sets no flag: the row may have a result or an earlier failure.
+      // No flag is set, because the row may have a result or an earlier failure.
       else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#insert(row), HAS_FAILURE);
     }
@@ -261,7 +261,7 @@ export class Audit {
   #insert({ uid, prompt_hash: hash }: AuditedRow): number {
     const slot = this.table.insert(uid);
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    // Keeps the prompt hash of the result or, without a result, of the last failure.
+    // The table keeps the prompt hash of the result or, without a result, of the last failure.
     if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setFingerprint(slot, hash);
     return slot;
   }
