@@ -60,7 +60,8 @@ export class IdTable implements Disposable {
    * store in it. */
   #freeBucket = 0;
   #freeBits = 0;
-  /** The key of the current call, in one buffer: a tuple per row would be garbage. */
+  /** The key of the current call. All calls share this buffer, because a new tuple for each row
+   * would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
@@ -95,13 +96,13 @@ export class IdTable implements Disposable {
     return keys;
   }
 
-  /** The slot of an id; -1 if it is not in the table. */
+  /** Returns the slot of an id; -1 if it is not in the table. */
   find(uid: string): number {
     this.#setKey(uid);
     return this.#probe();
   }
 
-  /** Returns the slot of an id, inserting a missing one. */
+  /** Returns the slot of an id, which is inserted if it is missing. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
@@ -113,7 +114,7 @@ export class IdTable implements Disposable {
     return readKey(bytes, start, end, this.#key) ? this.#insertKey() : -1;
   }
 
-  /** Whether a slot has the flag, or any of several. */
+  /** Whether a slot has the flag, or any flag of a combination. */
   has(slot: number, flag: number): boolean {
     return (this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] & flag) !== 0;
   }
@@ -143,7 +144,7 @@ export class IdTable implements Disposable {
     fingerprints[offset + 1] = low;
   }
 
-  /** The upper (0) or lower (1) half of a fingerprint. */
+  /** Returns the upper (0) or lower (1) half of a fingerprint. */
   #fingerprintWord(slot: number, word: 0 | 1): number {
     return this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + word];
   }
@@ -153,8 +154,8 @@ export class IdTable implements Disposable {
       this.#fingerprintWord(slot, 1) === hexWordAt(hex, 8);
   }
 
-  /** Uses the fingerprint as a counter, and returns the new count. For ids that belong to no row,
-   * such as an id that counts the copies of a uid. */
+  /** Uses the fingerprint as a counter, and returns the new count. Use it only for ids that belong
+   * to no row, such as an id that counts the copies of a uid. */
   countUp(slot: number): number {
     return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }
@@ -163,13 +164,13 @@ export class IdTable implements Disposable {
     return this.#fingerprintWord(slot, 0) !== 0 || this.#fingerprintWord(slot, 1) !== 0;
   }
 
-  /** @param line From 1. */
+  /** @param line The number of the line, from 1. */
   setLine(slot: number, line: number): void {
     const lines = this.#lines ??= [];
     (lines[slot >>> BLOCK_BITS] ??= newWords(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** The line of the slot, from 1; 0 if none is set. */
+  /** Returns the line of the slot, from 1; 0 if none is set. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
@@ -257,8 +258,8 @@ export class IdTable implements Disposable {
       larger.set(blocks[block] ?? []);
       blocks[block] = larger;
     };
-    // Not `newWords`: keys outlive the table, and reading them from a resizable buffer would take
-    // 50 % longer.
+    // `newWords` is not used here: keys outlive the table, and reading them from a resizable buffer
+    // would take 50 % longer.
     enlarge(this.#keys, new Uint32Array(entries * KEY_WORDS));
     enlarge(this.#fingerprints, newWords(entries * FINGERPRINT_WORDS));
     enlarge(this.#flags, new Uint8Array(entries));
@@ -285,7 +286,7 @@ export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }
 
-/** The key of a slot as 32 hex digits. `keys` is the result of `IdTable.releaseKeys()`. */
+/** Returns the key of a slot as 32 hex digits. `keys` is the result of `IdTable.releaseKeys()`. */
 export function uidIn(keys: readonly Uint32Array[], slot: number): string {
   const block = keys[blockOf(slot)], offset = (slot & BLOCK_MASK) * KEY_WORDS;
   for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[offset + word]);

@@ -81,8 +81,9 @@ class LineScanner {
   }
 
   scan({ bytes: block, offset }: LineBlock): void {
-    // One character per byte. Strings are searched many bytes at a time, typed arrays byte by byte:
-    // finding line feeds and NUL bytes in a typed array takes more than twice as long.
+    // This string has one character for each byte. Strings are searched many bytes at a time, typed
+    // arrays byte by byte: finding line feeds and NUL bytes in a typed array takes more than twice
+    // as long.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
@@ -207,7 +208,7 @@ export class IndexedLine {
     return this.#block.subarray(this.#end - this.byteLength, this.#end);
   }
 
-  /** Parses the line, because perhaps only its beginning and end were checked.
+  /** Parses the line. Before, only its beginning and end may have been checked.
    *
    * @throws {DamagedFileError} If the line is not a JSON object. */
   value(): Readonly<Record<string, unknown>> {
@@ -232,8 +233,8 @@ export class IndexedLine {
     );
   }
 
-  /** Searches the block from match to match, not line by line: most files do not contain the text,
-   * which must be ASCII without a line feed. */
+  /** Whether the line contains a text, which must be ASCII without a line feed. Searches the block
+   * from match to match, not line by line, because most files do not contain the text. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

@@ -14,7 +14,7 @@ import { mayBeRemote } from "./lock_file.ts";
 /** A file whose writes do not wait for `syncData`. */
 export interface JournalFile {
   write(bytes: Uint8Array): Promise<number>;
-  /** Blocks this thread. Absent while only `write` may be used. */
+  /** Like `write`, but blocks this thread. Absent while only `write` may be used. */
   readonly writeSync?: (bytes: Uint8Array) => number;
   /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
@@ -27,7 +27,7 @@ export interface JournalFile {
   readonly isWaiting?: boolean;
   /** Set by the journal. Called with the error of a sync that the file has started by itself. */
   onSyncError?: ((cause: unknown) => void) | undefined;
-  /** Ends the wait of a write: nothing more will be written. */
+  /** Ends the wait of a write, after which nothing more is written. */
   giveUp?(reason: Error): void;
   /** Returns a message if another program has changed the file. */
   check?(): Promise<string | undefined>;
@@ -56,7 +56,7 @@ export interface JournalOptions<T> {
   readonly onUnlocked?: (path: string, reason: string) => void;
   /** Maximum number of rows written but not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
-  /** With "never", written rows are reported as durable. @default "always" */
+  /** With "never", rows are reported as durable once they are written. @default "always" */
   readonly fsync?: "always" | "never";
   /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
@@ -72,7 +72,7 @@ const SLOW_WRITE_MS = 5;
 /** How long writes use another thread after a slow write: a slow disk then blocks this thread at
  * most once a second. */
 const SLOW_FOR_MS = 1_000;
-/** Larger writes always use another thread, because copying them takes long. */
+/** Larger writes always use another thread, because copying them takes too long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
@@ -160,8 +160,8 @@ export class Appender {
 
   /**
    * Writes on this thread while the disk is fast, otherwise through one of Deno's threads. Most
-   * writes only copy into the page cache: 20 lines of 1 KB take 6 µs here and 50 µs through a
-   * thread. Lanes wait for writes: at concurrency 20, a row takes 9 µs instead of 14.
+   * writes only copy into the page cache: 20 lines of 1 KB take 6 µs on this thread and 50 µs
+   * through another. Lanes wait for writes: at concurrency 20, a row takes 9 µs instead of 14.
    */
   #write(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();
@@ -204,7 +204,7 @@ export async function tryAppend(path: string, open = Deno.open): Promise<void> {
     // If the process is killed now, an empty line stays, which readers skip.
     await file.write(new Uint8Array([NEWLINE]));
   } catch (cause) {
-    // The cause of other errors, such as a full disk, may go away: the run waits for that.
+    // Other problems, such as a full disk, may go away, and the run waits for that.
     if (isPermanent(cause)) throw cannotAppend(path, cause);
     return;
   }

@@ -47,8 +47,8 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/** A new version of a file. Removed unless committed. Has the permissions of the old version, and
- * its owner if the process may set that. */
+/** A new version of a file, which is removed unless it is committed. It has the permissions of the
+ * old version, and its owner if the process may set the owner. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporary: TemporaryFile;
@@ -98,7 +98,7 @@ export class Replacement implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isCommitted) return;
     const { path, file } = this.#temporary;
-    // Unlike `close`, accepts a closed file.
+    // Unlike `close`, this accepts a closed file.
     file[Symbol.dispose]();
     // An error here must not hide the error that led here.
     await Deno.remove(path).catch(() => {});
@@ -180,7 +180,7 @@ function isNotSupported(error: unknown): boolean {
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
-  if (os === "windows") return; // Folders cannot be synced there.
+  if (os === "windows") return; // Windows cannot sync folders.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
@@ -191,7 +191,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** The target of a link; `path` itself if there is no link, or a broken one. */
+/** Returns the target of a link, or `path` itself if there is no link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -200,8 +200,9 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** Permissions for a file that is made from the files at `paths`: users who may read all of these
- * get access. Undefined, for the default, if none exists or the system has no permissions. */
+/** Returns permissions for a file that is made from the files at `paths`: users who may read all of
+ * these get access. Returns undefined, for the default, if none exists or the system has no
+ * permissions. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
   for (const path of paths) {
@@ -212,7 +213,8 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
-/** Who may read and write a file. If no one may write it, its readers are taken as its writers. */
+/** Returns who may read and write a file. If no one may write it, its readers are treated as its
+ * writers. */
 function accessTo(mode: number): number {
   return (mode & WRITE) === 0 ? mode | (mode & READ) >> 1 : mode;
 }

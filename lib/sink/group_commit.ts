@@ -64,7 +64,8 @@ export class Syncer<T> {
     this.#running ??= this.#run();
   }
 
-  /** Whether the batch may be written now: within the limits, or once all others are durable. */
+  /** Whether the batch may be written now, because it is within the limits or all others are
+   * durable. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
@@ -149,15 +150,15 @@ const MAX_BYTES_PER_UNIT = 3;
 
 export class Batch<T> {
   readonly records: T[] = [];
-  /** In UTF-16 code units: close enough to bytes for limits. */
+  /** The length in UTF-16 code units, which is close enough to bytes for limits. */
   length = 0;
-  /** 0 before `encode`. */
+  /** The length in UTF-8 bytes; 0 before `encode`. */
   byteLength = 0;
   readonly written = Promise.withResolvers<void>();
   readonly #lines: string[] = [];
 
   constructor() {
-    // Avoids an unhandled rejection if no caller waits: `onBroken` reports the error.
+    // This avoids an unhandled rejection if no caller waits: `onBroken` reports the error.
     this.written.promise.catch(ignore);
   }
 
@@ -172,7 +173,7 @@ export class Batch<T> {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
 
-  /** The lines in UTF-8, valid until `memory` is used again. `text` is empty afterwards. */
+  /** Returns the lines in UTF-8, valid until `memory` is used again. `text` is empty afterwards. */
   encode(memory: Pick<ReusedBytes, "encode">): Uint8Array {
     // Makes `join` add the last newline without copying the text again.
     this.#lines.push("");
@@ -188,7 +189,7 @@ export class Batch<T> {
 export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
-  /** Valid until the next call. */
+  /** Returns the text in UTF-8. The bytes are valid until the next call. */
   encode(text: string): Uint8Array {
     if (text.length > MAX_REUSED_LENGTH) return ENCODER.encode(text);
     const maxBytes = text.length * MAX_BYTES_PER_UNIT;

@@ -14,9 +14,9 @@
  * its last fdatasync. With 64 lanes, a journal writes 117,000 rows/s. It would write 77,000 if
  * lanes waited for fdatasync.
  *
- * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not: the
- * kernel may have dropped the pages, and would report success the next time. The journal is then
- * broken, and lines that were not synced are never reported as durable.
+ * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not
+ * retried, because the kernel may have dropped the pages, and would then report success. The
+ * journal is then broken, and lines that were not synced are never reported as durable.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export class Journal<T> {
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
   readonly #batchDelay: BatchDelay;
-  /** Shared by all batches, because there is one write at a time. */
+  /** All batches share this memory, because there is one write at a time. */
   readonly #bytes = new ReusedBytes();
   readonly #file: JournalFile;
   readonly #syncer: Syncer<T>;
@@ -50,7 +50,7 @@ export class Journal<T> {
   readonly #waitingBatches: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
-  /** Rows that `append` has given to the last resort. */
+  /** Rows that `append` has passed to `#lastResort`. */
   #lateRows = 0;
   /** Rows that were written to another file. */
   #rescuedRows = 0;
@@ -75,7 +75,7 @@ export class Journal<T> {
     this.#syncer = new Syncer(file, options, onSyncError);
   }
 
-  /** An existing file must end with a whole line. */
+  /** Opens a journal. An existing file must end with a whole line. */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const { openFile } = options;
     let file: JournalFile | undefined;
@@ -105,16 +105,18 @@ export class Journal<T> {
     return this.#appendedRows;
   }
 
-  /** Rows that may be in no file; 0 unless the journal is broken or abandoned. */
+  /**
+   * The number of rows that may not be in any file; 0 unless the journal is broken or abandoned.
+   */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
     return this.#appendedRows + this.#lateRows - safeRows - this.#rescuedRows;
   }
 
-  /** Appends a line, given without its newline. Resolves once the batch is written; rejects with a
-   * `SinkError` if it never will be. Once there is a last resort, the line goes there, and the
-   * record is never reported as durable. */
+  /** Appends a line, which has no newline. Resolves once the line is written. Rejects with a
+   * `SinkError` if it cannot be written. After `rescue` or a failed fdatasync, the line goes to
+   * another file, and the record is never reported as durable. */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
       this.#lateRows++;
@@ -140,7 +142,7 @@ export class Journal<T> {
     if (this.#end !== undefined) throw this.#end;
   }
 
-  /** Ends the wait for disk space now. Lines that can be written nowhere are lost. */
+  /** Ends the wait for disk space at once. Lines that cannot be written to any file are lost. */
   abandon(): void {
     this.#isAbandoned = true;
     this.rescue();
@@ -158,9 +160,12 @@ export class Journal<T> {
     if (cause !== undefined) this.#break(cause, "write", { rescues: true });
   }
 
-  /** If writes fail, waits until they succeed, or until `abandon` or `rescue` is called.
+  /**
+   * Makes all lines durable, and closes the file. If writes fail, waits until they succeed, or
+   * until `abandon` or `rescue` is called.
    *
-   * @throws {SinkError} If something could not be made durable, unless abandoned. */
+   * @throws {SinkError} If something could not be made durable, unless abandoned.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -183,8 +188,8 @@ export class Journal<T> {
       batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Must not await between finding `#waitingBatches` empty and clearing `#writer`: a batch added
-   * then would never be written. */
+  /** This must not await between finding `#waitingBatches` empty and clearing `#writer`: a batch
+   * that is added in between would never be written. */
   async #runWriter(): Promise<void> {
     try {
       while (this.#waitingBatches.length > 0) {

@@ -47,9 +47,10 @@ export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
 }
 
 /**
- * A results line, without the trailing newline. Retort's fields and their types are the same in all
- * lines of a run, because Arrow infers types from the first lines: an unreported count is 0, a
- * missing text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
+ * Returns a results line, without the trailing newline. Retort's fields and their types are the
+ * same in all lines of a run, because Arrow infers types from the first lines: an unreported count
+ * is 0, a missing text "". Values of varying shape (`tool_calls`, `kept`, `replaced`) are JSON
+ * text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -78,8 +79,9 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/** A failures line, without the trailing newline. `partial` has the last answer, if one was paid
- * for. If the row is pending, `error.final` is false and `error.next` says how it is sent next. */
+/** Returns a failures line, without the trailing newline. `partial` has the last answer, if one was
+ * paid for. If the row is pending, `error.final` is false and `error.next` says how it is sent
+ * next. */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
@@ -108,7 +110,8 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of a bad row, with the input line as text (`raw`) or base64 (`raw_base64`). */
+/** Returns the failures line of a bad row, with the input line as text (`raw`) or base64
+ * (`raw_base64`). */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -148,14 +151,14 @@ function rowMembersOf(row: Row): RowMembers {
   return { text: withoutBraces(text), replaced: removed };
 }
 
-/** An object's text without braces; "" if only white space is left. */
+/** Returns an object's text without braces; "" if only white space is left. */
 export function withoutBraces(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
 
-/** The beginning of a line: Retort's first fields, then the row's own fields, without a closing
- * brace. */
+/** Returns the beginning of a line: Retort's first fields, then the row's own fields, without a
+ * closing brace. */
 function headOf(row: Row, membersText: string): string {
   // The uid must stay as it is in the row, so it is not made well-formed.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
@@ -165,7 +168,7 @@ function headOf(row: Row, membersText: string): string {
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
-  // Takes half the time of serializing an object.
+  // Concatenation takes half the time of serializing an object.
   return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
     jsonString(completion.id ?? "") +
     endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
@@ -212,7 +215,8 @@ function rememberLast(make: (first: string, second: string) => string): typeof m
   };
 }
 
-/** The cost, or -1 if unknown. Never an integer, so that Arrow gives the column one type. */
+/** Returns the cost, or -1 if it is unknown. It is never written as an integer, so that Arrow gives
+ * the column one type. */
 function costOf({ costUsd }: Outcome, { isPriced = false }: LineFormat): string {
   if (!isPriced || costUsd === null) return "-1.0";
   return Number.isInteger(costUsd) ? costUsd.toFixed(1) : String(costUsd);
@@ -243,9 +247,9 @@ function replacedOf({ replaced }: RowMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** The text as a JSON string. Custom teachers in JavaScript may return anything. */
+/** Returns the text as a JSON string. Custom teachers in JavaScript may return anything. */
 function jsonString(text: string | undefined): string {
-  // Faster than `jsonOf` for strings.
+  // For strings, this is faster than `jsonOf`.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
@@ -265,7 +269,7 @@ function quotedName(name: string): string {
 const MAX_NAMES = 100;
 const quotedNames = new Map<string, string>();
 
-/** The time in ISO 8601. Caches the last one, because rows finish in groups. */
+/** Returns the time in ISO 8601. The last text is cached, because rows finish in groups. */
 function isoOf(unixMs: number): string {
   if (unixMs !== lastIso.unixMs) lastIso = { unixMs, text: new Date(unixMs).toISOString() };
   return lastIso.text;

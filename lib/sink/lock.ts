@@ -51,7 +51,8 @@ import { type FileIdentity, identityOf, pathProblem } from "./watched_file.ts";
 export type { RunNote, RunState } from "./lock_file.ts";
 
 export interface LockOptions {
-  /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
+  /** Whether to fail if the filesystem has no locks, instead of working without a lock. @default
+   * true */
   required?: boolean;
   /** Removes the previous holder's temporary files: `token` is part of their names. */
   onLeftovers?: (token: string) => Promise<void>;
@@ -273,7 +274,8 @@ export async function isLockHeld(path: string): Promise<boolean> {
   return shared !== undefined && (await readSharedLock(path, shared, false)).isHeld;
 }
 
-/** Whether a run holds the shared lock that the lock file at `path` names, and the last note. */
+/** Returns whether a run holds the shared lock that the lock file at `path` names, and the last
+ * note of that lock. */
 async function readSharedLock(
   path: string,
   name: string,
@@ -285,7 +287,7 @@ async function readSharedLock(
     (cause) => cannotWrite(sharedPath, cause),
   );
   if (file === undefined) return { isHeld: false, note: undefined };
-  // Not exclusive, so that several runs can check at the same time.
+  // The lock is not exclusive, so that several runs can check at the same time.
   const isHeld = !(await tryLock(file, sharedPath, { required, isExclusive: false }));
   // On Windows, a file locked by another process cannot be read.
   const text = await readText(file).catch((error) => isHeld ? undefined : Promise.reject(error));

@@ -12,9 +12,9 @@ import { delay } from "../timer.ts";
 
 export interface RunNote {
   readonly pid: number;
-  /** When the run began to send, ISO 8601; "" before that. Tells runs apart. */
+  /** When the run began to send, in ISO 8601; "" before that. It distinguishes runs. */
   readonly started: string;
-  /** Stays true if the run crashed or lost answers. */
+  /** Whether the run is active. It stays true if the run crashed or lost answers. */
   readonly running: boolean;
   /** An upper bound for calls whose answers are not written. */
   readonly in_flight: number;
@@ -30,7 +30,7 @@ export const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_f
 
 /** Notes are padded to this length, so that each overwrites the previous one completely. */
 export const NOTE_BYTES = 128;
-/** Lock files are smaller, even if several versions have written to them. */
+/** A larger file is not a lock file, even if several versions of Retort have written to it. */
 const MAX_FILE_BYTES = 256;
 const SHARED_NOTE_BYTES = 192;
 
@@ -40,7 +40,8 @@ export const HELD_PAUSE_MS = 30;
 /** More attempts for an output file, because many processes may be checking it. */
 const OUTPUT_ATTEMPTS = 12;
 
-/** The path of a `SharedLock`: in `.retort/` next to the lock file at `path`, which names it. */
+/** Returns the path of a `SharedLock`: in `.retort/` next to the lock file at `path`, which names
+ * it. */
 export function sharedPathOf(path: string, name: string): string {
   return join(dirname(path), OWN_FOLDER, `${name}.lock`);
 }
@@ -57,9 +58,9 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
   return await Deno.open(path, options);
 }
 
-/** Whether a text from `readText` is a note, a part of one, a number (the first versions), or empty
- * (the process crashed before it wrote one). Other programs have lock files, too: the output
- * `poetry.jsonl` would use Poetry's `poetry.lock`. */
+/** Whether a text from `readText` is that of a lock file: a note, part of a note, a number (from
+ * the first versions), or nothing (the process crashed before it wrote a note). Other programs
+ * have lock files, too: the output `poetry.jsonl` would use Poetry's `poetry.lock`. */
 export function isLockNote(text: string): boolean {
   return text.length <= MAX_FILE_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
@@ -92,8 +93,8 @@ export async function tryLock(
   }
 }
 
-/** The text of a note. A note that names a shared lock begins differently and is longer, so that
- * versions that do not know shared locks report a foreign file instead of locking it. */
+/** Returns the text of a note. A note that names a shared lock begins differently and is longer, so
+ * that versions that do not know shared locks report a foreign file instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -103,8 +104,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file, without white space at its end and the NULs that a power cut leaves.
- * Returns only the start of a file that is too large for a lock file. */
+/** Returns the text of a lock file, without white space at its end and the NULs that a power cut
+ * leaves. Returns only the start of a file that is too large for a lock file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -135,7 +136,7 @@ export async function isOverwritten(
   return text !== earlierText && (noteOf(text)?.token ?? token) !== token;
 }
 
-/** Parses a note; undefined if the text is not a whole note. */
+/** Parses a note. Returns undefined if the text is not a whole note. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -174,9 +175,9 @@ export function lockedElsewhere(path: string): LockedError {
 /**
  * Whether a file may be on a network filesystem or in a bucket. Locks there may hold on one machine
  * only, without an error: those of BeeGFS, of NFS with `nolock`, of Lustre with `localflock`, of
- * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). Known only on Linux: such
- * filesystems have the major device number 0. Overlay, tmpfs and btrfs have it, too, but are taken
- * as local if they hold `/` or `/tmp`.
+ * SMB with `nobrl`, and of most FUSE filesystems (sshfs, buckets). This is known only on Linux,
+ * where such filesystems have the major device number 0. Overlay, tmpfs and btrfs have it, too, but
+ * are taken as local if they hold `/` or `/tmp`.
  */
 export async function mayBeRemote({ dev }: Pick<Deno.FileInfo, "dev">): Promise<boolean> {
   if (Deno.build.os !== "linux" || (dev >>> 8 & 0xfff) !== 0) return false;
@@ -188,9 +189,9 @@ const SILENT_MS = 8_000; // A run writes its status at least every 5 s.
 
 export interface ElsewhereOptions {
   readonly signal?: AbortSignal;
-  /** @default a timer */
+  /** Waits for the time in milliseconds. @default a timer */
   readonly delay?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
-  /** @default the type of the filesystem decides */
+  /** Whether the folder may be on a remote filesystem. @default its device number decides */
   readonly mayBeRemote?: (info: Deno.FileInfo) => Promise<boolean>;
 }
 
@@ -224,7 +225,8 @@ export async function refuseRunElsewhere(
   return true;
 }
 
-/** Includes the text, which changes with each status: sshfs shows old sizes and times for 20 s. */
+/** Returns a text that changes with the file. It includes the content, because sshfs shows old
+ * sizes and times for 20 s. */
 async function stampOf(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   if (file === null) return "";
@@ -271,7 +273,8 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** On SMB mounts, `flock` on one handle keeps all others from reading. */
+/** Whether another handle of a locked file can read it. On SMB mounts, `flock` on one handle keeps
+ * all others from reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));

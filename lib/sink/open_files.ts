@@ -1,7 +1,7 @@
 /**
- * Limits the number of open files: to open another, closes the idle file that was used least
- * recently. Also keeps the lines of the last one to two seconds in memory: if another program
- * replaces a file that is closed, these lines exist nowhere else.
+ * Limits the number of open files. Before another file is opened, the idle file that was used least
+ * recently is closed. The lines of the last one to two seconds stay in memory, because they exist
+ * nowhere else if another program replaces a file that is closed.
  *
  * @module
  */
@@ -10,14 +10,14 @@ const MAX_CONCURRENT_CHECKS = 64;
 
 export class OpenFiles {
   readonly #maxOpen: number;
-  /** Least recently used first. */
+  /** Open files, the least recently used first. */
   readonly #open = new Set<Parkable>();
   readonly #closed = new Set<Parkable>();
   /** Closed files with recent lines in memory: `check` includes them. */
   readonly #justClosed = new Set<Parkable>();
   /** New files to which `park` has redirected lines. The next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
-  /** Callers of `acquireSlot`. */
+  /** Callers of `acquireSlot` that wait for a slot. */
   readonly #waiters: (() => void)[] = [];
   /** The number of files that are open, opening or closing. */
   #usedSlots = 0;
@@ -156,13 +156,13 @@ export class RecentMemory {
   }
 }
 
-/** Lines of the last one to two seconds, if `age` is called every second. Fewer if the shared
- * memory is full: a line that is dropped here can be rescued only while its file is open. */
+/** Lines of the last one to two seconds, if `age` is called every second. Holds fewer lines if the
+ * shared memory is full: a line that is dropped here can be rescued only while its file is open. */
 export class RecentLines {
   readonly #memory: RecentMemory;
-  /** Added between the last two calls of `age`. */
+  /** Lines that were added between the last two calls of `age`. */
   #olderLines: Uint8Array[] = [];
-  /** Added after the last call of `age`. */
+  /** Lines that were added after the last call of `age`. */
   #newerLines: Uint8Array[] = [];
 
   constructor(memory: RecentMemory) {

@@ -1,6 +1,6 @@
 /**
- * A journal's file that is closed while no lines come, for runs with more outputs than the process
- * may have open files. `OpenFiles` decides which files to close.
+ * A journal's file that is closed while no lines arrive, for runs with more outputs than the
+ * process may have open files. `OpenFiles` decides which files to close.
  *
  * @module
  */
@@ -24,16 +24,16 @@ export class ParkedFile implements JournalFile, Parkable {
   readonly #files: OpenFiles;
   /** `#recentLines` keeps what is written. */
   readonly keepsBytes = true;
-  /** Offsets of the journal begin at 0, whatever the file holds. */
+  /** Offsets of the journal begin at 0, whatever the size of the file. */
   readonly startSize = 0;
   onSyncError: ((cause: unknown) => void) | undefined;
   #file: JournalFile | undefined;
   #closedFile: ClosedFile | undefined;
   #parking: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
-  /** The number of bytes that were written. */
+  /** The number of bytes that the journal has written. */
   #end = 0;
-  /** `#end` minus the size of the open file. */
+  /** The offset of a byte in the journal minus its offset in the open file. */
   #shift = 0;
   /** Recent lines that were written since the file was last closed. */
   readonly #recentLines: RecentLines;
@@ -43,7 +43,7 @@ export class ParkedFile implements JournalFile, Parkable {
   /** A file that a failed `moveAway` has created for `#closedLines`. */
   #unfilledPath: string | undefined;
   #isWriting = false;
-  /** Whether the lines of the last write are written, to the last byte. */
+  /** Whether the lines of the last write were written completely. */
   #isWhole = true;
   #isSynced = true;
   #hasProblem = false;

@@ -21,7 +21,7 @@ import { withoutBraces } from "./line.ts";
 
 export interface LinePlace {
   readonly offset: number;
-  /** Without the trailing newline. */
+  /** The length without the trailing newline. */
   readonly byteLength: number;
 }
 
@@ -68,8 +68,8 @@ export function isPendingIndexLine(
 }
 
 /**
- * Reads the answer that a failures line keeps for a row that is sent again. Undefined if the
- * prompt was edited, or if the line is another row's. If the parameters differ, `next` is
+ * Reads the answer that a failures line keeps for a row that is sent again. Returns undefined if
+ * the prompt was edited, or if the line belongs to another row. If the parameters differ, `next` is
  * undefined: the row starts over, but keeps the answer.
  *
  * @throws {SinkError} If the file cannot be read, or has been changed.
@@ -151,12 +151,12 @@ function rejectedOf({ error, partial }: OutputLine): RejectedAnswer | undefined 
 
 /** How much of the end of each file is read. A longer last line is ignored. */
 const TAIL_BYTES = 64 * 1024;
-/** A run may have thousands of results files. */
+/** Maximum number of files that are read, because a run may have thousands of results files. */
 const MAX_TAILS = 64;
 
-/** Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up which
- * model a teacher's server named in the last of these lines, in the order of the paths. The
- * function returns undefined for a teacher without an answer in them. */
+/** Reads the ends of the first `MAX_TAILS` results files. Returns a function that looks up the
+ * model that a teacher's server named in its last answer there. The function returns undefined for
+ * a teacher without an answer there. */
 export function lastModelsOf(
   paths: readonly string[],
 ): (teacher: Pick<Teacher, "address" | "model">) => string | undefined {
@@ -220,7 +220,8 @@ function valueOf(objectText: string, name: string): string | undefined {
 }
 
 /**
- * The uid of an output line. Most lines need no parsing: they begin with a uid without escapes.
+ * Returns the uid of an output line. Most lines need no parsing: they begin with a uid without
+ * escapes.
  *
  * @throws {DamagedFileError} If the line has no uid.
  */
@@ -235,7 +236,7 @@ export function uidOfLine(text: string, path: string, lineNumber: number): strin
   );
 }
 
-/** A line with a uid; otherwise, what is wrong with it. */
+/** Returns the fields of a line with a uid; otherwise, returns what is wrong with the line. */
 function lineWithUid(text: string): { uid: string; prompt_hash?: unknown } | string {
   const value = parsedJson(text);
   if (value === undefined) return "it is not JSON";

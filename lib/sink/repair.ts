@@ -60,7 +60,7 @@ interface Tail {
   readonly hasFurtherText: boolean;
 }
 
-/** The damaged lines after the last whole line; undefined if there are none. */
+/** Returns the damaged lines after the last whole line; undefined if there are none. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -83,7 +83,7 @@ interface LastLine {
   readonly hasNul: boolean;
 }
 
-/** The last line of the first `end` bytes. */
+/** Finds the last line of the first `end` bytes. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -164,7 +164,7 @@ export async function createNumbered(
  *
  * @param lines The numbers of the lines to remove, from 1.
  * @param lineCount The number of lines when they were numbered.
- * @returns False if the number of lines has changed: nothing is removed.
+ * @returns False if the number of lines has changed, so that nothing was removed.
  */
 export async function dropLines(
   path: string,
@@ -181,7 +181,7 @@ export async function dropLines(
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytes.length : newline + 1;
       if (!lines.has(++lineNumber)) {
-        // The reader does not use the block again.
+        // The block may be changed, because the reader does not use it again.
         if (keptBytes < start) bytes.copyWithin(keptBytes, start, end);
         keptBytes += end - start;
       }
@@ -224,7 +224,7 @@ async function copyLines(
   return { lines, count };
 }
 
-/** The whole line at the end of a joined line; undefined if there is none. */
+/** Returns the whole line at the end of a joined line; undefined if there is none. */
 function wholeLineIn(text: string): string | undefined {
   let start = text.indexOf(LINE_START, 1);
   if (start === -1 || isJson(text)) return undefined;
@@ -264,13 +264,13 @@ export async function moveOutdatedLines(
   throw cannotWrite(path, new Error("it was changed while the run read it"));
 }
 
-/** The file for answers that are requested again, for example because the prompt was edited:
- * `out/x.outdated.jsonl` for `out/x.jsonl`. */
+/** Returns the path of the file for answers that are requested again, for example because the
+ * prompt was edited: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }
 
-/** A set of line numbers: takes one bit for each line up to the largest number. */
+/** A set of line numbers. It takes one bit for each line up to the largest number. */
 export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;

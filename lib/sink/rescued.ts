@@ -26,9 +26,9 @@ export interface MergedLines {
 /** The search ends only after this many missing numbers in a row: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** Files of rescued lines for an output file, in order. Leaves out empty files and those that
- * Retort did not write. Tries the numbered names one by one, because the folder may hold too many
- * files to list. */
+/** Returns the files of rescued lines for an output file, in order. Leaves out empty files and
+ * those that Retort did not write. Tries the numbered names one by one, because the folder may
+ * hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescuedPath, size } of numberedFiles(path)) {
@@ -100,7 +100,7 @@ export interface LastResortOptions {
 
 interface Place {
   readonly isTemporary: boolean;
-  /** Undefined before the file was created. */
+  /** The path of the file; undefined before the file is created. */
   path?: string;
   /** The size before a failed write, which may have left part of a line. */
   sizeBefore?: number;
@@ -124,9 +124,11 @@ export class LastResort {
     this.#options = options;
   }
 
-  /** Resolves once the lines are durable; rejects if they cannot be kept anywhere.
+  /**
+   * Resolves once the lines are durable; rejects if they cannot be kept anywhere.
    *
-   * @param lines With their newlines. */
+   * @param lines Whole lines, with their newlines.
+   */
   append(lines: string): Promise<void> {
     const appending = this.#last.then(() => this.#keep(lines));
     this.#last = appending.catch(() => {});

@@ -22,7 +22,7 @@ export interface SinkFiles {
  * write again, and `onBroken` only for the first file that breaks. */
 export interface SinkOptions extends Omit<JournalOptions<FinishedRow>, "maxUnsyncedRows" | "now"> {
   readonly format: LineFormat;
-  /** The number of lanes: decides how many rows may be written but not synced. */
+  /** The number of lanes, which decides how many rows may be written but not synced. */
   readonly concurrency: number;
   /** Whether `onDurable` also gets the outcome; called once for each row. @default () => false */
   readonly keepsOutcomes?: () => boolean;
@@ -70,16 +70,16 @@ export class Sink {
     }
   }
 
-  /** Writes an outcome. Resolves once its line is written, before `onDurable`; rejects with a
-   * `SinkError` if it never will be. */
+  /** Writes an outcome. Resolves once its line is written, before `onDurable` is called. Rejects
+   * with a `SinkError` if the line cannot be written. */
   put(outcome: Outcome): Promise<void> {
     const { outcome: lineOutcome, line } = outcomeLine(outcome, this.#format);
     const journal = lineOutcome.failure === undefined ? this.#results : this.#failures;
     return journal.append(line, finishedRow(lineOutcome, this.#keepsOutcomes()));
   }
 
-  /** Writes the rejected answer to a pending row, without `onDurable`. Resolves once the line would
-   * survive a crash of this process. */
+  /** Writes the rejected answer to a pending row, without a call of `onDurable`. Resolves once the
+   * line would survive a crash of this process. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
@@ -88,7 +88,7 @@ export class Sink {
     return this.#failures.appendedRows;
   }
 
-  /** The number of lines that may be in no file. */
+  /** The number of lines that may not be in any file. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
@@ -112,7 +112,7 @@ export class Sink {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Ends the wait for disk space now. Lines that can be written nowhere are lost. */
+  /** Ends the wait for disk space at once. Lines that cannot be written to any file are lost. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();
@@ -137,7 +137,7 @@ async function openJournal<T>(
   openFiles: OpenFiles | undefined,
 ): Promise<Journal<T>> {
   if (openFiles === undefined) return await Journal.open(path, options);
-  // Loaded only by runs with more outputs than the process may have open files.
+  // Only runs with more outputs than the process may have open files load this module.
   const { ParkedFile } = await import("./parked_file.ts");
   const create = { append: true, create: true, mode: options.mode };
   const openFile = async () => {
@@ -147,8 +147,9 @@ async function openJournal<T>(
   return await Journal.open(path, { ...options, openFile });
 }
 
-/** The options of both journals, with the callbacks as `SinkOptions` describes them. `onStall` is
- * called for each file: the second one may stall after `rescue` has ended the wait of the first. */
+/** Returns the options of both journals, with the callbacks as `SinkOptions` describes them.
+ * `onStall` is called for each file: the second one may stall after `rescue` has ended the wait of
+ * the first. */
 function journalOptions(options: SinkOptions) {
   const { onStall, onRecover, onBroken, onDurable, concurrency } = options;
   let stalledFiles = 0;
@@ -178,20 +179,20 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** Maximum number of unsynced rows for each file. Further rows wait for fdatasync: with 1,024, a
- * teacher that answers at once was idle half of the time. */
+/** Returns the maximum number of unsynced rows for each file. Further rows wait for fdatasync. With
+ * a maximum of 1,024, a teacher that answers at once was idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
 
 export interface WrittenOutcome {
   readonly outcome: Outcome;
-  /** Without the trailing newline. */
+  /** The line without the trailing newline. */
   readonly line: string;
 }
 
-/** The line of an outcome. If a custom teacher's answer has parts that JSON cannot represent (a
- * `BigInt` or a cycle), the row fails, and `partial` holds the answer without them. */
+/** Returns the line of an outcome. If a custom teacher's answer has parts that JSON cannot
+ * represent (a `BigInt` or a cycle), the row fails, and `partial` holds the answer without them. */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {
     return writeOutcome(outcome, format);

@@ -25,7 +25,7 @@ interface Handles {
   readonly sync: Deno.FsFile;
 }
 
-/** The state of a file when it was closed. Shows later whether the file was changed. */
+/** The state of a file when it was closed, to detect later changes. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
   /** The number of durable bytes: a smaller file was truncated. */
@@ -137,7 +137,7 @@ export class WatchedFile implements JournalFile {
     this.#durableEnd = Math.min(this.#durableEnd, length);
   }
 
-  /** Also removes the new file if no line had to go there. */
+  /** Closes all handles. Removes the new file if it holds no lines. */
   async close(): Promise<void> {
     closeHandles(this.#handles);
     if (this.#oldHandles !== undefined) closeHandles(this.#oldHandles);
@@ -186,7 +186,7 @@ export class WatchedFile implements JournalFile {
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
-  /** On Windows, a handle for appending cannot truncate. */
+  /** Truncates the current file. On Windows, a handle for appending cannot do that. */
   async #truncateCurrent(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
@@ -203,7 +203,7 @@ export class WatchedFile implements JournalFile {
     try {
       // An earlier attempt may have written lines before the disk was full.
       await Deno.truncate(path, 0);
-      // At Ctrl-C, `make` deletes its target: only the handle can read it then.
+      // At Ctrl-C, `make` deletes its target. After that, only the handle can read the file.
       const isDeleted = problem === REMOVED && (await old.sync.stat()).nlink === 0;
       const start = isDeleted ? 0 : this.#checkedEnds[0];
       if (problem === TRUNCATED) await moveJoinedLines(this.#path, handles.write);
@@ -235,7 +235,7 @@ function closeHandles({ write, sync }: Handles): void {
   sync.close();
 }
 
-/** Identifies a file while it exists: another file may get the same numbers later. */
+/** Identifies a file while it exists. Later, another file may get the same numbers. */
 export interface FileIdentity {
   readonly device: number;
   /** "" if unknown, or if the filesystem is inconsistent. */
@@ -260,8 +260,8 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return inodeOf(a) === inodeOf(b) && a.dev === b.dev;
 }
 
-/** Deno rounds inodes beyond 2^53 (Lustre, NTFS). Files whose rounded numbers are equal differ in
- * their time of creation. */
+/** Returns the inode as text, "" without one. Deno rounds inodes beyond 2^53 (Lustre, NTFS). Files
+ * whose rounded inodes are equal differ in their time of creation. */
 function inodeOf({ ino, birthtime }: Deno.FileInfo): string {
   if (!ino) return "";
   return Number.isSafeInteger(ino) ? `${ino}` : `${ino} of ${birthtime?.getTime()}`;
@@ -271,7 +271,8 @@ export function changedMessage(path: string, problem: string | undefined): strin
   return problem && `Cannot keep writing "${path}": ${problem}`;
 }
 
-/** What happened to the file, for a message; undefined if it is the same and has `minBytes`. */
+/** Returns what happened to the file, for a message; undefined if it is the same and has
+ * `minBytes`. */
 export async function pathProblem(
   path: string,
   { device, inode }: FileIdentity,
