@@ -32,7 +32,7 @@ export function patternCheck(regExp: RegExp): AnswerCheck {
  * @throws {RangeError} when the string is empty or not a regular expression
  */
 export function compilePattern(pattern: string | RegExp): RegExp {
-  // A copy, because with the flags `g` and `y` a RegExp remembers its last position.
+  // This is a copy, because a RegExp with the flag `g` or `y` remembers its last position.
   if (pattern instanceof RegExp) return new RegExp(pattern);
   if (pattern === "") {
     throw new RangeError("Cannot use the reject pattern: it is empty and would match every answer");
@@ -198,7 +198,8 @@ function describeErrors(errors: readonly ErrorObject[]): string {
   return listed.join("; ");
 }
 
-/** The place in the answer, whose keys may be long texts of the teacher. */
+/** Returns the place in the answer. It is cut, because it contains keys of the answer, which may be
+ * long. */
 function placeOf({ instancePath }: ErrorObject): string {
   return cut(instancePath, MAX_SHOWN_CHARS) || "it";
 }
@@ -235,8 +236,8 @@ function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema:
   };
 }
 
-/** Returns the schema to send to teachers; undefined for the schemas `true` and `false`. It is sent
- * under the name in the `response_format`, otherwise its title or `answer`. */
+/** Returns the schema to send to teachers; undefined for the schemas `true` and `false`. Its name
+ * is the one in the `response_format`, or else its title, or else `answer`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const { schema } = unwrapped;

@@ -43,7 +43,7 @@ export type Check = (
 export interface CheckOptions {
   /** Whether answers must be JSON. @default false */
   readonly requireJson?: boolean;
-  /** An object or a boolean, alone or in a `response_format`. */
+  /** The JSON Schema: an object or a boolean, alone or in a `response_format`. */
   readonly jsonSchema?: unknown;
   readonly rejectPattern?: string | RegExp;
   /** The caller's own check. @default none */
@@ -68,9 +68,11 @@ export interface Checks extends Disposable {
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, check } = options;
-  // Compiled first, so that an invalid pattern is reported before the schema, which takes longer.
+  // The pattern is compiled first, so that an invalid one is reported before the schema is
+  // compiled, which takes longer.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
-  // Compiled on this thread, too: an invalid schema is reported before the first call.
+  // The schema is compiled on this thread, too, so that an invalid one is reported before the first
+  // call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   const slow = [schema, pattern && patternCheck(pattern)].filter((it) => it !== undefined);
@@ -82,8 +84,8 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   return { list: [...json, worker.check, ...callers], [Symbol.dispose]: () => worker.close() };
 }
 
-/** Never called. Because of this import, Deno downloads the worker together with the program:
- * cluster nodes may have no network. */
+/** This function is never called. Because of its import, Deno downloads the worker together with
+ * the program, as cluster nodes may have no network. */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
 /** The first message to the worker. It replies with "" once it can check answers, or with the
@@ -223,13 +225,15 @@ function takeBatch(queue: QueuedAnswer[]): QueuedAnswer[] {
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
-  /** "" if the answer has no text. */
+  /** The text of the answer; "" if it has none. */
   response: string;
-  /** "" if the teacher sent none. */
+  /** The reasoning; "" if the teacher sent none. */
   reasoning: string;
-  /** As the teacher sent it, such as `stop` or `tool_calls`; "" if it sent none. */
+  /**
+   * The finish reason as the teacher sent it, such as `stop` or `tool_calls`; "" if it sent none.
+   */
   finish_reason: string;
-  /** In the OpenAI form; absent if there are none. */
+  /** The tool calls in the OpenAI format; absent if there are none. */
   tool_calls?: readonly unknown[];
   /** The row's own fields. */
   [field: string]: unknown;
@@ -245,7 +249,7 @@ export function validateCheck(validate: Validate): Check {
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }
 
-/** Makes a check of a function that may return and throw the same as a `Validate`. */
+/** Makes a check from a function. What it returns or throws means the same as in a `Validate`. */
 export function verdictCheck(judge: (...answer: Parameters<Check>) => unknown): Check {
   return (...answer) => {
     try {

@@ -103,7 +103,7 @@ function dnsUrl(text: string): URL {
 function dnsSource(text: string, resolve: Resolve): ListSource {
   const url = dnsUrl(text);
   const port = url.port === "" ? "" : `:${url.port}`;
-  /** From the last successful lookups of A and AAAA records. */
+  /** The hosts from the last successful lookups of A and AAAA records. */
   let lastHosts: readonly Hosts[] = [[], []];
   return {
     name: redactAddress(text),
@@ -112,7 +112,8 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // One of the two may fail, perhaps every time. Then the addresses that it last found stay.
+      // One of the two lookups may fail, perhaps every time. The addresses that it last found then
+      // stay.
       const hosts = lookups.map((lookup, i) => lookup instanceof Error ? lastHosts[i] : lookup);
       const failed = lookups.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
@@ -131,7 +132,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   };
 }
 
-/** As in a URL: IPv6 addresses are in brackets. */
+/** Hosts as in a URL, with IPv6 addresses in brackets. */
 type Hosts = readonly string[];
 
 async function hostsOf(
@@ -256,7 +257,8 @@ function problemOf(
     : `max must be a whole number, 1 to ${MAX_IN_FLIGHT}`;
 }
 
-/** `URL` has already dropped the default port, and capitals in the host. */
+/** Removes the fragment, and slashes at the end of the path. `URL` has already removed the default
+ * port and capitals in the host. */
 function normalized(url: URL): string {
   url.hash = "";
   url.pathname = url.pathname.replace(/\/+$/, "");

@@ -49,7 +49,7 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       const news = await this.#apply(entries);
       if (this.#stop === undefined) return;
-      // Only after `#apply`: if that failed at every read, this notice and the warning would
+      // This comes after `#apply`: if that failed at every read, this notice and the warning would
       // alternate.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;

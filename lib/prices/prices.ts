@@ -60,7 +60,7 @@ function aloneError(present: string, missing: string): RangeError {
 }
 
 export interface PricedRun extends PriceOptions {
-  /** Only `service_tier` is read. */
+  /** The parameters of the run, of which only `service_tier` is read. */
   readonly params?: Params;
   /** Unix time in milliseconds: some prices depend on the time of day. @default Date.now */
   readonly now?: () => number;
@@ -87,7 +87,7 @@ export async function pricesOf(
   const tier = asText(options.params?.service_tier) || undefined;
   const lists = teachers.some(mayBePublic) ? await import("./public_prices.ts") : undefined;
   const prices = new Map<Teacher, KnownPrice | undefined>();
-  // Teachers may join during the run.
+  // Prices are found on demand, because teachers may join during the run.
   const priceAt = (teacher: Teacher) => {
     if (!prices.has(teacher)) prices.set(teacher, findPrice(lists, teacher, tier, options.now));
     return prices.get(teacher);
@@ -137,7 +137,7 @@ function findPrice(
   };
 }
 
-/** Has prompt, cached and completion tokens: its cost is 0 only if the model is free. */
+/** A usage with prompt, cached and completion tokens, whose cost is 0 only if the model is free. */
 const ANY_USAGE: Usage = { promptTokens: 2, cachedTokens: 1, completionTokens: 1 };
 
 /** Returns a function like `costOf`, for which answers of free models cost 0 even without token
@@ -246,7 +246,7 @@ export function describeEstimate(
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 
-/** Never shows fractions of a cent next to dollars. */
+/** Formats the lower end of a range, without fractions of a cent if the upper end is in dollars. */
 function formatLowUsd(low: number, high: number): string {
   if (high < 1 || low >= 0.0995) return formatRoughUsd(low);
   return low < 0.01 ? "under $0.01" : `$${low.toFixed(2)}`;

@@ -36,8 +36,9 @@ export function publicPrice(
   return listedPrice(name, address, now) ?? genaiPrice(name, address, now);
 }
 
-/** Models that speak. The lists have only text prices for these models: audio tokens, which count
- * as completion tokens, cost about six times as much. */
+/** Models that speak. The lists have only text prices for these models, but audio tokens, which
+ * count as completion tokens, cost about six times as much. So the price of these models is
+ * unknown. */
 const SPEAKING = /(?:^|[-/])(?:gpt-audio|audio-preview|realtime|tts)(?:-|$)/;
 
 /** APIs whose answers state what they cost, including discounts and tools. */
@@ -47,9 +48,9 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** Returns a function for the cost of an answer, even if its row names another model. If the price
- * of that model is unknown, the teacher's own price applies: if these answers were free, budgets
- * would not hold. */
+/** Returns a function that returns the cost of an answer, even if its row names another model. If
+ * the price of that model is unknown, the teacher's own price applies: if such answers were free,
+ * budgets would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -87,7 +88,7 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.
 
 const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** The id to look under if a model is not listed under the provider's own id. */
+/** By provider, the id to look under if a model is not listed under the provider's own id. */
 const FALLBACK_IDS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
 export function listedPrice(
@@ -116,7 +117,7 @@ function listedText(provider: string | undefined, model: string): string | undef
   return Object.hasOwn(models, name) ? models[name] : undefined;
 }
 
-/** Prices are read again after this time: some change with the hour, or on a known date. */
+/** Prices are read again after this time, because some change with the hour, or on a known date. */
 const REFRESH_MS = 60_000;
 
 export function genaiPrice(
@@ -144,7 +145,7 @@ export function genaiPrice(
   };
 }
 
-/** The prices as `Steps`, because `calcPrice` takes 4 to 36 µs for each answer. */
+/** Returns the prices as `Steps`, because `calcPrice` would take 4 to 36 µs for each answer. */
 function stepsOf(model: string, providerId: string, atMs: number): Steps | undefined {
   const listed = calcPrice({}, model, { providerId, timestamp: new Date(atMs) });
   if (listed === null) return undefined;
@@ -171,7 +172,8 @@ function startsOf(price: number | TieredPrices): number[] {
   return typeof price === "number" ? [] : price.tiers.map(({ start }) => start);
 }
 
-/** A long prompt raises the price of all tokens of a request, completion tokens included. */
+/** Returns the price for a prompt of this length. A long prompt raises the price of all tokens of a
+ * request, completion tokens included. */
 function priceAbove(promptTokens: number, price: number | TieredPrices): number {
   if (typeof price === "number") return price;
   return price.tiers.findLast(({ start }) => start <= promptTokens)?.price ?? price.base;
@@ -209,7 +211,7 @@ interface Provider {
   readonly region?: "eu" | "us";
 }
 
-/** Complete host names. A leading dot stands for one more label. */
+/** Complete host names. A name that begins with a dot stands for hosts with one more label. */
 const HOSTS: readonly (readonly [id: string, ...hosts: string[]])[] = [
   ["openai", "api.openai.com", "eu.api.openai.com", "us.api.openai.com"],
   ["anthropic", "api.anthropic.com"],

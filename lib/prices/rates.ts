@@ -1,6 +1,6 @@
 /**
- * The prices of one model, as `public_prices.json` writes them: clauses separated by semicolons,
- * all prices in US dollars per million tokens.
+ * The prices of one model, as `public_prices.json` writes them: clauses separated by semicolons.
+ * Prices of tokens are in US dollars per million tokens.
  *
  * ```text
  * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5;
@@ -48,7 +48,7 @@ export interface Times {
 }
 
 export interface Rates {
-  /** By service tier. "" is the standard tier. */
+  /** The prices of each service tier. "" is the standard tier. */
   readonly tiers: ReadonlyMap<string, Steps>;
   /** Prices of the standard tier at some times of the week; undefined if they never change. */
   readonly offPeak: { readonly times: Times; readonly prices: TokenPrices } | undefined;
@@ -138,8 +138,8 @@ function readPrices(words: readonly string[], factor: number, request: number): 
   };
 }
 
-/** Reads times such as `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`; `rest` are the words after
- * them. */
+/** Reads times such as `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`. `rest` holds the words
+ * after them. */
 function readTimes(words: readonly string[]): { times: Times; rest: readonly string[] } {
   const hours: Hours[] = [];
   let next = 0;
@@ -161,7 +161,7 @@ function minutesOf(clock: string): number {
 export interface PublicPrice {
   /** The name of the list, with its date if it has one. */
   readonly source: string;
-  /** The current prices. `tier` is the service tier as the API names it. */
+  /** Returns the current prices. `tier` is the service tier as the API names it. */
   pricesFor(promptTokens: number, tier?: string): TokenPrices;
   knowsTier(tier: string): boolean;
 }
@@ -169,7 +169,7 @@ export interface PublicPrice {
 /** Names of the standard tier, and of tiers with the same prices. */
 const STANDARD_TIERS = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
-/** The tier's name in `public_prices.json`; "" is the standard tier. */
+/** Returns the tier's name in `public_prices.json`; "" is the standard tier. */
 export function tierNamed(tier: string | undefined): string {
   const name = tier?.toLowerCase() ?? "";
   if (STANDARD_TIERS.includes(name)) return "";
