@@ -1,5 +1,5 @@
 /**
- * Reads the input of a run again, for the hashes of its rows.
+ * Reads the input of a run again, to hash its rows.
  *
  * @module
  */
@@ -8,13 +8,14 @@ import type { InputPiece } from "../formats/mod.ts";
 import { InputSequence } from "../run/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 
-/** Rows of the first piece's file that are in earlier shards; 0 for a run that is not a shard. */
+/** Returns the number of rows of the first piece's file that are in earlier shards; 0 for a run
+ * that is not a shard. */
 export function rowsSkippedIn({ pieces }: { readonly pieces: readonly InputPiece[] }): number {
   return pieces[0]?.part?.from.number ?? 0;
 }
 
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: hashes are needed
- * only if rows have the same uid and different texts. */
+/** Returns content hashes by row number, from 1; 0 for bad lines. They are computed on demand,
+ * because they are needed only if rows have the same uid and different texts. */
 export async function contentHashesOf(
   { pieces }: InputSequence,
   parser: RowParser,

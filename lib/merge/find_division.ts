@@ -31,8 +31,8 @@ import {
 import { shellWord } from "../printable.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** No runs were found: the output is empty, is not divided into the requested number of shards, or
- * has an incomplete plan file. A merge that waits for runs tries again. */
+/** Thrown if no runs are found: the output is empty, is not divided into the requested number of
+ * shards, or has an incomplete plan file. A merge that waits for runs tries again. */
 export class NoRunsError extends UsageError {}
 
 interface PlannedDivision {
@@ -47,7 +47,8 @@ export interface DivisionOptions {
   readonly awaitsRuns?: boolean;
 }
 
-/** Finds the shards to merge for `output`; undefined if runs without shards are to be merged. */
+/** Finds the shards to merge for `output`. Returns undefined if runs without shards are to be
+ * merged. */
 export async function findShardRuns(
   output: string,
   options: DivisionOptions,
@@ -137,7 +138,7 @@ async function refuseOtherRuns(output: string, division: PlannedDivision): Promi
   }
 }
 
-/** A notice if `--shards` leaves out other runs in the folder. */
+/** Returns a notice if `--shards` leaves out other runs in the folder. */
 export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await divisionsOf(output, shards);
   if (division === undefined || others.length > 0) return undefined;
@@ -207,8 +208,8 @@ async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
       originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
       inputs,
-      // Replaced by the lists that all shards share: each of thousands of run files may name
-      // thousands of inputs.
+      // All shards share these lists, because each of thousands of run files may name thousands of
+      // inputs.
       runFile: runFile && { ...runFile, input: inputText, inputs },
       runFileProblem,
       rowsBefore: before[index],
@@ -255,8 +256,8 @@ async function currentFiles(
   };
 }
 
-/** The folder of an output, and its file name without the extension; `name` is undefined if the
- * output is a folder. */
+/** Returns the folder of an output, and its file name without the extension; `name` is undefined if
+ * the output is a folder. */
 export async function folderAndName(
   output: string,
 ): Promise<{ folder: string; name: string | undefined }> {

@@ -27,7 +27,7 @@ import {
 } from "./find_division.ts";
 
 export interface MergeRun {
-  /** `shard 3 of 8`, or the results path. */
+  /** The name for messages: `shard 3 of 8`, or the results path. */
   readonly name: string;
   /** Where the files are now: an earlier merge may have moved some of them. */
   readonly files: OutputFiles;
@@ -35,15 +35,15 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** For a shard, all inputs of the division, also those without a row in this shard. For other
-   * runs, the inputs of `pieces`. */
+  /** For a shard, all inputs of the division, including those without a row in this shard. For
+   * other runs, the inputs of `pieces`. */
   readonly inputs: readonly string[];
-  /** Undefined if the run has not started, or if the file cannot be read. */
+  /** The run file; undefined if the run has not started, or if the file cannot be read. */
   readonly runFile: RunFile | undefined;
   readonly runFileProblem: string | undefined;
   /** The number of rows in earlier shards: 0 if the run is not a shard, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** Says how inputs have changed since they were divided. Empty if the run is not a shard. */
+  /** How inputs have changed since they were divided; empty if the run is not a shard. */
   readonly changes: readonly string[];
 }
 
@@ -126,7 +126,7 @@ async function noRunsAdvice(
     : "Name the output of the shards, or a folder of results";
 }
 
-/** The path of the results: after a run with `-o x.ndjson`, `x.jsonl` may be an input. */
+/** Returns the path of the results. After a run with `-o x.ndjson`, `x.jsonl` may be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -158,7 +158,7 @@ function runFileStems(names: ReadonlySet<string>): string[] {
   return [...names].flatMap((file) => /^(.*)\.run\.json$/.exec(file)?.[1] ?? []);
 }
 
-/** The stems of results in a folder, found without run files, which may be missing. */
+/** Returns the stems of results in a folder, found without run files, which may be missing. */
 async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
   const stems = new Set<string>();
   for (const file of names) {
@@ -231,7 +231,7 @@ export async function rescuedProblem(
   return path && `answers are in "${path}": start the run again, which adds them to its output`;
 }
 
-/** How many rows of a run, from its first row, are within the limit of a merge. */
+/** Returns how many rows of a run, from its first row, are within the limit of a merge. */
 export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   if (limit === Infinity) return limit;
   if (rowsBefore !== undefined) return Math.max(0, limit - rowsBefore);
@@ -240,14 +240,15 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** The smallest number of samples of the runs that have started. With a larger number, a complete
- * merge would lack samples of some runs. */
+/** Returns the smallest number of samples of the runs that have started. With a larger number, a
+ * complete merge would lack samples of some runs. */
 export function fewestSamples(runs: readonly MergeRun[]): number {
   const counts = runs.flatMap(({ runFile }) => runFile ? runFile.rows.samples ?? 1 : []);
   return counts.reduce((fewest, count) => Math.min(fewest, count), counts[0] ?? 1);
 }
 
-/** The number of rows of a run: exact for shards whose rows are counted, else an estimate. */
+/** Returns the number of rows of a run: exact for shards whose rows are counted, otherwise an
+ * estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;

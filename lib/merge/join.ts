@@ -161,7 +161,8 @@ function ownLine(
   throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
 }
 
-/** The prompt hash of a line. Zeros if it has none, so that only uids are compared. */
+/** Returns the prompt hash of a line. Returns zeros if there is none, so that only uids are
+ * compared. */
 function hashOf({ prompt_hash: hash }: OwnLine): string {
   return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
 }

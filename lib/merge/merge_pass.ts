@@ -31,7 +31,7 @@ interface RunInput {
   readonly base: number;
   readonly input: InputSequence;
   readonly samples: number;
-  /** From `contentHashesOf`, once needed. */
+  /** The result of `contentHashesOf`, once it is needed. */
   hashes?: BigUint64Array;
 }
 
@@ -80,7 +80,7 @@ export class MergePass {
     this.#clashingUids.clear();
     const input = new InputSequence(run.pieces);
     await input.open();
-    // A run that has not started is assumed to have the fewest samples of the others.
+    // A run that has not started is assumed to have the fewest samples of any started run.
     const samples = run.runFile === undefined ? this.#samples : run.runFile.rows.samples ?? 1;
     this.#inputs.push({ base: this.#lastNumber, input, samples });
     try {
@@ -240,7 +240,7 @@ export class MergePass {
     this.recoveredUids.add(uid);
   }
 
-  /** Where a surplus answer goes; undefined if an earlier run has a result with its uid. */
+  /** Returns where a surplus answer goes; undefined if an earlier run has a result with its uid. */
   readonly #surplusSink = (uid: string, rowUid: string, sample: number) => {
     const { results, duplicates } = this.#output;
     if (this.#clashingUids.has(rowUid)) return duplicates;
@@ -289,12 +289,12 @@ function isAboutFileOf({ files }: MergeRun, error: unknown): error is SinkError 
   return error instanceof SinkError && [files.results, files.failures].includes(error.path ?? "");
 }
 
-/** For lines that are not written: `RunLines.copy` then only marks them as used. */
+/** A sink for lines that are not written, so that `RunLines.copy` only marks them as used. */
 const NOWHERE = { add: () => {} };
 const UNANSWERED = HAS_FAILURE | IS_PENDING;
 
-/** The content hash if the uid is derived from it; otherwise a hash of the text, which takes a
- * quarter of the time. Texts with different hashes may have the same content. */
+/** Returns the content hash if the uid is derived from it. Otherwise, returns a hash of the text,
+ * which takes a quarter of the time. Texts with different hashes may have the same content. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }

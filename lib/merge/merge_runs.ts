@@ -191,8 +191,8 @@ async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<st
     : `there is no "${runJson}": it has not run`;
 }
 
-/** The problem of a run that has not ended, for a merge that ends before it reads rows. Otherwise,
- * `MergePass` reports it. */
+/** Returns the problem of a run that has not ended, for a merge that ends before it reads rows. In
+ * other merges, `MergePass` reports it. */
 function notEndedProblem({ name, runFile }: MergeRun): MergeProblem[] {
   // A merged output has no summary, either.
   if (runFile?.summary !== null || runFile.merged !== undefined) return [];
@@ -203,8 +203,8 @@ function changesOf(runs: readonly MergeRun[]): string[] {
   return distinctIn(runs.map(({ changes }) => changes));
 }
 
-/** The distinct texts of several lists. Shards share one list: for 12,000 inputs in as many shards,
- * an array of all the texts would be too long for V8. */
+/** Returns the distinct texts of several lists. Shards share one list: for 12,000 inputs in as many
+ * shards, an array of all the texts would be too long for V8. */
 export function distinctIn(lists: readonly (readonly string[])[]): string[] {
   return [...new Set([...new Set(lists)].flat())];
 }

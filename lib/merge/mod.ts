@@ -23,8 +23,8 @@ export interface MergeOptions {
    * false */
   partial?: boolean;
   /**
-   * Maximum wait in milliseconds until all runs are done. Ends early once a run was halted or has
-   * failed. Before the wait, the merge checks that it can write `output`.
+   * Maximum wait in milliseconds until all runs are done. The wait ends early once a run was halted
+   * or has failed. Before the wait, the merge checks that it can write `output`.
    * @default 0
    */
   waitMs?: number;
@@ -60,7 +60,7 @@ export interface MergeOptions {
 export interface WaitProgress {
   /** Runs that are done. */
   readonly done: number;
-  /** Shards or other runs; 0 while there are none. */
+  /** The number of shards or other runs; 0 while there are none. */
   readonly runs: number;
 }
 
@@ -91,7 +91,7 @@ export interface Clash {
  * read, no rows are read, and all counts except `runs` are 0. Without `partial`, the same holds if
  * a run file is missing or says that its run is incomplete. */
 export interface MergeReport {
-  /** Shards or other runs. */
+  /** The number of shards or other runs. */
   readonly runs: number;
   /** Expected answers: all samples of all rows, duplicates once. */
   readonly total: number;
@@ -99,7 +99,7 @@ export interface MergeReport {
   readonly succeeded: number;
   /** Answers that have failed permanently. */
   readonly failed: number;
-  /** Answers still missing. */
+  /** Answers that are still missing. */
   readonly pending: number;
   /** Input lines that cannot be sent. */
   readonly badRows: number;
@@ -165,7 +165,7 @@ export interface MergeReport {
  * shard.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
-  // Loaded on demand: most programs merge nothing.
+  // The module is loaded on demand, because most programs merge nothing.
   const { mergeRuns } = await import("./merge_runs.ts");
   return await mergeRuns(options);
 }

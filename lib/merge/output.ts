@@ -28,7 +28,9 @@ const BUFFER_BYTES = 1 << 20;
 /** A merge needs no locks where the filesystem has none: `merge` has no flag `--no-lock`. */
 const LOCK_OPTIONS = { required: false };
 
-/** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
+/**
+ * Returns the file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`.
+ */
 function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
@@ -132,7 +134,8 @@ export async function whileClaimed<T>(
     await (replace ? checkReplaceable : checkEmpty)(files);
     return await work();
   } finally {
-    // Still locked: no other process can use a lock file that is about to be removed.
+    // The lock is still held, so that no other process can use a lock file that is about to be
+    // removed.
     if (isNewLock && !(await exists(results))) {
       await removeIfThere(lock).catch(() => {});
       if (isNewFolder) await Deno.remove(folder).catch(() => {});
@@ -198,7 +201,7 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
   };
 }
 
-/** The problem of a run that has left rows pending; none if `pending` is 0. */
+/** Returns the problem of a run that has left rows pending; none if `pending` is 0. */
 export async function unfinishedProblem(run: MergeRun, pending: number): Promise<MergeProblem[]> {
   if (pending === 0) return [];
   const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
@@ -219,7 +222,7 @@ async function reasonForPending({ runFile, files: { results } }: MergeRun): Prom
     "run it again";
 }
 
-/** All runs except the output itself, which may be among them after an earlier merge. */
+/** Returns all runs except the output itself, which may be among them after an earlier merge. */
 export function runsToMove({ lock }: OutputFiles, runs: readonly MergeRun[]): MergeRun[] {
   const placeOf = (path: string) => inFolder(realFolderOf(path), basename(path));
   const ownPlace = placeOf(lock);

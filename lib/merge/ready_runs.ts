@@ -147,8 +147,8 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** A notice for a copied project: the runs have read an input by its absolute path, and a file of
- * that name, but with other content, is nearby. */
+/** Returns a notice for a copied project: the runs have read an input by its absolute path, and a
+ * file of that name, but with other content, is nearby. */
 async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results }, runFile, changes } of runs) {

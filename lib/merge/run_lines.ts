@@ -45,7 +45,8 @@ export class RunLines implements Disposable {
     signal?: AbortSignal,
   ): Promise<RunLines> {
     using stack = new DisposableStack();
-    // Opened before the results: an active retry moves lines from the failures to the results.
+    // The failures are opened before the results, because an active retry moves lines from the
+    // failures to the results.
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
@@ -143,14 +144,14 @@ export class RunLines implements Disposable {
       const uid = line.uid();
       if (parseSampleUid(uid) === undefined || this.#isUsed(uid)) return;
       const slot = table.find(uid);
-      if (slot === -1) return; // Written by an active run since `read`.
+      if (slot === -1) return; // An active run has written the line since `read`.
       const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
       if (sample === 0 || !this.#isUsed(rowUid)) return;
       table.set(slot, SEEN);
       const sink = sinkOf(uid, rowUid, sample);
       if (sink !== undefined) surplus.push({ line: table.lineOf(slot), sink });
     });
-    // Copied after indexing: both move the read position of the file.
+    // Lines are copied after indexing, because both move the read position of the file.
     for (const { line, sink } of surplus) {
       this.#results.copy(line, sink);
       await sink.flush();
@@ -172,8 +173,8 @@ export class RunLines implements Disposable {
     return this.#table.count({ all: HAS_FAILURE, none: SEEN });
   }
 
-  /** Problems of the results, each to follow `"FILE" has `. Unused results are a problem only if
-   * `isWhole`: all rows of the run were copied. */
+  /** Returns problems of the results, each to follow `"FILE" has `. Unused results are a problem
+   * only if `isWhole`: all rows of the run were copied. */
   damage(isWhole: boolean): string[] {
     const repeatedUids = this.#repeatedUids, orphans = isWhole ? this.orphanResults : 0;
     return [

@@ -89,8 +89,8 @@ export function isOutputName(
   return shard?.stem === splitPath(stem).name && shard.count === count;
 }
 
-/** `x` for the results `x.jsonl`, the failures `x_error.jsonl`, and files with rescued lines of
- * either; "" for other files. */
+/** Returns `x` for the results `x.jsonl`, the failures `x_error.jsonl`, and files with rescued
+ * lines of either; "" for other files. */
 function outputStem(file: string): string {
   return /^(.*?)(?:_error)?(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }
@@ -107,8 +107,9 @@ export interface ShardAnswers {
   readonly isRunning: boolean;
 }
 
-/** The first file of a division that is not empty or that a run has locked. Results come before
- * failures, and the folder of the output before the one to which a merge has moved shards. */
+/** Finds the first file of a division that is not empty or that a run has locked. Results come
+ * before failures, and the folder of the output before the one to which a merge has moved
+ * shards. */
 export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const folder of [start, `${start}${MOVED_FOLDER}`]) {
@@ -122,7 +123,9 @@ export async function firstAnswers(division: Division): Promise<ShardAnswers | u
   }
 }
 
-/** A running shard of a division, found by its lock: it may not have opened its results yet. */
+/**
+ * Finds a running shard of a division by its lock, because it may not have opened its results yet.
+ */
 async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const file of await namesIn(start || ".")) {
@@ -150,29 +153,30 @@ interface ReadOptions {
   readonly ignoresInputs: boolean;
   /** Whether to also find running shards without results, by their locks. @default false */
   readonly findsRuns?: boolean;
-  /** @default none: divisions whose plan file is lost are found by output only */
+  /** Finds the inputs of divisions whose plan file is lost. @default none: such divisions are found
+   * by output only */
   readonly findInputs?: FindInputs;
 }
 
 interface NamedInput extends Pick<PlannedInput, "path"> {
-  /** Undefined if the plan file is lost and nothing is at the path: a file with the same name is
-   * then taken for a copy. */
+  /** The size of the input. Undefined if the plan file is lost and nothing is at the path: a file
+   * with the same name is then taken for a copy. */
   readonly size: number | undefined;
 }
 
 interface DividedInput {
   readonly answers: ShardAnswers;
   readonly plannedInput: NamedInput;
-  /** Undefined if the file is gone. */
+  /** The file at the path of the input; undefined if it is gone. */
   readonly info: Deno.FileInfo | undefined;
 }
 
 /** Finds the answers of divisions into shards by output or by input. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
-  /** Keyed by the `fileKeyOf` of an input. */
+  /** The answers by the `fileKeyOf` of an input. */
   readonly #byKey = new Map<string, ShardAnswers>();
-  /** Keyed by the name of an input, without its folder. */
+  /** The inputs by name, without their folders. */
   readonly #byName = new Map<string, DividedInput[]>();
 
   static async read(
@@ -200,7 +204,7 @@ export class DividedAnswers {
     else namesakes.push(input);
   }
 
-  /** The answers of a division with this stem, or with one of `files` as an input. */
+  /** Returns the answers of a division with this stem, or with one of `files` as an input. */
   async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
     let answers = this.#byStem.get(stem);
     for (const file of files) answers ??= await this.#findInput(file);
@@ -218,7 +222,8 @@ export class DividedAnswers {
     for (const name of await namesOf(file)) {
       for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
         if (plannedInput.size !== undefined && plannedInput.size !== info.size) continue;
-        // Compares contents if it can: parts of two datasets may have the same name and size.
+        // Contents are compared if possible, because parts of two datasets may have the same name
+        // and size.
         const isCopy = plannedInfo?.size !== info.size ||
           await haveSameEnds(file, plannedInput.path, info.size);
         if (isCopy) return answers;

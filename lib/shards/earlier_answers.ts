@@ -24,27 +24,28 @@ export function failuresPathOf(results: string): string {
   return `${stemOf(results)}_error.jsonl`;
 }
 
-/** The first of some results paths whose failures file Retort has written to. */
+/** Returns the first results path whose failures file Retort has written to. */
 export async function firstWithFailures(paths: readonly string[]): Promise<string | undefined> {
   return await firstOf(paths, failuresPathOf, (file) => holdsOwnLines(file, "failures"));
 }
 
-/** The first of some paths to which Retort has written results, or which a run has locked. */
+/** Returns the first path to which Retort has written results, or which a run has locked. */
 export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const isOwn = async (path: string) =>
     await isOutputLocked(path) || await holdsOwnLines(path, "results");
   return await firstOf(paths, (path) => path, isOwn);
 }
 
-/** The stem of the first results path whose lock a run holds: it may have no results yet. */
+/** Returns the stem of the first results path whose lock a run holds. The run may not have results
+ * yet. */
 export async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];
   return await firstOf(stems, (stem) => `${stem}.lock`, isLockHeld);
 }
 
-/** The first of some names whose file exists and passes the test. Most files are missing, so this
- * looks for all at once. */
+/** Returns the first name whose file exists and passes the test. Most files are missing, so all are
+ * looked for at the same time. */
 async function firstOf(
   names: readonly string[],
   fileOf: (name: string) => string,
@@ -54,14 +55,14 @@ async function firstOf(
   for (const [i, name] of names.entries()) if (areThere[i] && await test(fileOf(name))) return name;
 }
 
-/** The first of some results paths with rescued lines. Only a run that writes to the same path adds
+/** Returns the first results path with rescued lines. Only a run that writes to the same path adds
  * the lines to it. */
 export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
 }
 
-/** The first results that a merge has moved away from one of `paths`, unless they are known to
- * answer none of `files`. */
+/** Returns the first results that a merge has moved away from one of `paths`, unless they are known
+ * to answer none of `files`. */
 export async function movedResultsOf(
   paths: readonly string[],
   files: readonly string[],
@@ -110,7 +111,7 @@ export interface RunInputs {
   readonly folder?: string;
 }
 
-/** Reads a run file; undefined if it cannot be read.
+/** Reads a run file. Returns undefined if it cannot be read.
  *
  * @param results Where the run wrote its results, before a merge may have moved them. */
 export async function inputsOfRun(
@@ -131,8 +132,8 @@ export async function inputsOfRun(
   }
 }
 
-/** The working directory from which `name` leads to the file at `path`; undefined if there is none,
- * or if `name` is absolute. */
+/** Returns the working directory from which `name` leads to the file at `path`; undefined if there
+ * is none, or if `name` is absolute. */
 function workingFolderOf(path: string, name: string): string | undefined {
   if (isAbsolute(name)) return undefined;
   if (resolve(name) === resolve(path)) return resolve(".");
@@ -148,8 +149,8 @@ export interface MergedResults {
   readonly inputs: readonly string[];
 }
 
-/** The path of the first merge with answers to the rows of one of the files. Skips the merge at
- * `ownPath`. */
+/** Returns the path of the first merge with answers to the rows of one of the files. Skips the
+ * merge at `ownPath`. */
 export async function mergedAnswers(
   merges: readonly MergedResults[],
   files: readonly string[],
@@ -177,7 +178,7 @@ export async function isCopyOf(file: string, path: string): Promise<boolean> {
   return info.size === other.size && await haveSameEnds(file, path, info.size);
 }
 
-/** The name of a file, and of the file that a link leads to. */
+/** Returns the name of a file and, for a link, also the name of the file that it leads to. */
 export async function namesOf(file: string): Promise<string[]> {
   const realPath = await Deno.realPath(file).catch(() => file);
   return [...new Set([basename(file), basename(realPath)])];

@@ -24,10 +24,10 @@ import {
   writePlan,
 } from "./plan.ts";
 
-/** The index in file names has five digits. */
+/** Maximum number of shards, because the index in file names has five digits. */
 export const MAX_SHARDS = 100_000;
 
-/** The path of a file that keeps Slurm jobs from requeuing their shards while it exists. */
+/** Returns the path of a file that keeps Slurm jobs from requeuing their shards while it exists. */
 export function canceledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
@@ -182,7 +182,7 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** What FAT, many file servers and exFAT round times to. */
+/** The units to which FAT, many file servers and exFAT round times. */
 const ROUNDED_TO_MS = [2_000, 1_000, 10];
 
 /** Whether two modification times are equal. A copy on another filesystem may have a rounded time,

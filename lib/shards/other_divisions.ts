@@ -63,7 +63,7 @@ export async function requireNoOtherDivision(
   const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
-  // Only for a new division: otherwise, each of thousands of shards would read the folder.
+  // Merges matter only to a new division. Thousands of shards would otherwise read the folder.
   const merges = ownDivision === undefined ? await findMerges?.() ?? [] : [];
   const mergePath = await mergedAnswers(merges, files);
   const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
@@ -87,8 +87,8 @@ export async function requireNoOtherDivision(
 const ANSWERS = { what: "answers", again: "paid for again" };
 const FAILURES = { what: "failed rows", again: "sent again" };
 
-/** The error if a run over whole files, or a merge, has answers to the rows or, with `isFailed`,
- * only failures. */
+/** Returns the error for a run whose rows already have answers of a run over whole files or of a
+ * merge or, with `isFailed`, only failures. */
 function wholeAnswersError(
   attempt: string,
   stem: string,

@@ -122,7 +122,7 @@ export async function divide(
   return { retort: VERSION, shards: count, inputs, starts: spreadStarts };
 }
 
-/** The first border at or after each target; undefined if no row group or file begins there. */
+/** Returns the first border at or after each target; undefined if no piece or file begins there. */
 async function bordersOf(
   path: string,
   { format, pieces, size, rows }: Divisible,
@@ -148,7 +148,7 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
   let nearest = 0;
   for (const [shard, start] of starts.entries()) {
     while (nearest < pieces.length && !isAtOrAfter(pieces[nearest], start)) nearest++;
-    // Leaves a piece for each later shard.
+    // Each later shard needs a piece, too.
     const index = Math.min(nearest, pieces.length - (starts.length - shard));
     firstPieces.push(shard === 0 ? 0 : Math.max(index, firstPieces[shard - 1] + 1));
   }
@@ -188,14 +188,14 @@ function refuseTooFew(
   );
 }
 
-/** Several inputs become one file in the working directory. If converted files were written beside
- * the originals, a folder named as the input would have each row twice. */
+/** Names the converted file. It is not beside several inputs, because a folder of inputs would then
+ * have each row twice. */
 function convertedName(named: readonly string[]): string {
   const [name] = named.map((path) => withoutFormat(withoutSeparator(path)));
   return named.length > 1 || /[*?{[]|^\.*$/.test(name) ? "all.jsonl" : `${name}.jsonl`;
 }
 
-/** The parts of the inputs that a shard reads. */
+/** Returns the parts of the inputs that a shard reads. */
 export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
   const from = plan.starts[index];
   const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
@@ -215,9 +215,9 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** A shard's share of the first `limit` rows of the input (`--limit`); with a small limit, the
- * first shard may have all of them. If any input is a compressed file, whose rows are not counted,
- * this is the shard's share of all bytes. */
+/** Returns a shard's share of the first `limit` rows of the input (`--limit`). With a small limit,
+ * the first shard may have all of them. If any input is a compressed file, whose rows are not
+ * counted, returns the shard's share of all bytes. */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
   const before = rowsBefore(plan)[index];
@@ -234,8 +234,8 @@ export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): 
   return ownBytes / sumOf(plan.inputs, ({ length }) => length);
 }
 
-/** Rows before each shard; undefined after a compressed file, whose rows are not counted. Sums up
- * the inputs once for all shards: there may be thousands of both. */
+/** Returns the number of rows before each shard; undefined after a compressed file, whose rows are
+ * not counted. Sums up the inputs once for all shards, because there may be thousands of both. */
 export function rowsBefore({ inputs, starts }: ShardPlan): (number | undefined)[] {
   const beforeInputs: (number | undefined)[] = [0];
   for (const { end } of inputs) {
@@ -251,12 +251,12 @@ export function rowsBefore({ inputs, starts }: ShardPlan): (number | undefined)[
 /** Where a merge with `tidy` moves files, relative to the folder of the outputs. */
 export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 
-/** The folder to which a merge moves the file at `path`, without a final `/`. */
+/** Returns the folder to which a merge moves the file at `path`, without a final `/`. */
 export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${MOVED_FOLDER.slice(0, -1)}`;
 }
 
-/** The plan file of an output: `out/.retort/x.shards-16.json`. */
+/** Returns the path of an output's plan file: `out/.retort/x.shards-16.json`. */
 export function planPathOf(stem: string, count: number): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
@@ -272,7 +272,7 @@ export async function visibleStem(stem: string): Promise<string> {
   return isBegun ? stem : `${start}${name.replace(/^\.+/, "input")}`;
 }
 
-/** Reads a plan file; undefined if there is none, or if a crash truncated it. */
+/** Reads a plan file. Returns undefined if there is none, or if a crash truncated it. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
