@@ -12,11 +12,11 @@ export interface KubernetesOptions {
   readonly image: string;
   /** A PersistentVolumeClaim that several nodes can write to. */
   readonly claim: string;
-  /** Where the claim is mounted. The containers run in this folder. */
+  /** The folder where the claim is mounted, and in which the containers run. */
   readonly mountPath: string;
   /** The Kubernetes secret with the API key, and the key's name in it. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
-  /** @default the namespace of kubectl's current context */
+  /** The namespace of both jobs. @default the namespace of kubectl's current context */
   readonly namespace?: string;
   /** Memory for each shard and for the merge, in Kubernetes notation. @default 512Mi are requested,
    * without a limit */
@@ -28,7 +28,8 @@ const MAX_RESTARTS = 20;
  * (2), or a halt by a teacher, a budget or a deadline (5). */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** A request, not a limit: checks of patterns and schemas use a second thread. */
+/** The requested CPU time. It is not a limit, because checks of patterns and schemas use a second
+ * thread. */
 const CPU_REQUEST = "500m";
 /** A run takes about 0.15 GB. If the memory of a node runs out, pods without a request are evicted
  * first. */

@@ -17,7 +17,7 @@ export {
 
 /** A job that runs shards, then merges them. */
 export interface ShardJob {
-  /** Unique on the cluster: lower-case letters, digits, dashes. */
+  /** The name of the job, unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
   /** An id that tells this submission from earlier ones of the same job: a merge ignores their
    * status files. */

@@ -12,8 +12,8 @@ import { posixWord } from "../printable.ts";
 import type { ShardJob } from "./mod.ts";
 
 export interface SlurmOptions {
-  /** The command that starts Retort on a node. Not npx: SIGTERM kills it while requests are in
-   * flight. */
+  /** The command that starts Retort on a node. It cannot be npx, which SIGTERM kills while requests
+   * are in flight. */
   readonly program: readonly string[];
   readonly folder: string;
   /** The folder for log files; must exist. */
@@ -23,7 +23,7 @@ export interface SlurmOptions {
   /** Time limit of each shard and of the merge, in Slurm notation. @default the limit of the
    * partition */
   readonly time?: string;
-  /** @default the default partition of the cluster */
+  /** The partition of the job. @default the default partition of the cluster */
   readonly partition?: string;
   /** The account charged for the job. @default the account of the user */
   readonly account?: string;
@@ -96,7 +96,7 @@ ${
     setupOf(options)
   }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel} RETORT_JOB=${job.submission}
 ${
-    // In one pass, because the path and the command may contain these words.
+    // Both words are replaced in one pass, because the path and the command may contain them.
     BODY.replace(
       /CANCELED_FILE|COMMAND/g,
       (word) => word === "COMMAND" ? command : posixWord(options.canceledFile),
@@ -131,21 +131,22 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/** The directive for the log file. `name` is a Slurm filename pattern; a `%` in the folder is
- * doubled. */
+/** Returns the directive for the log file. `name` is a Slurm filename pattern; a `%` in the folder
+ * is doubled. */
 function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
 
-/** One `#SBATCH` line. Quotes the value if sbatch would not read it as it is. A backslash escapes
- * with and without quotes (tried on Slurm 22.05). */
+/** Returns an `#SBATCH` line. The value is quoted if sbatch would not read it as it is. A backslash
+ * escapes with and without quotes (tried on Slurm 22.05). */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
   const quotedValue = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
   return `#SBATCH --${key}=${quotedValue}`;
 }
 
-/** The user's lines, which follow the directives: sbatch ignores directives after a command. */
+/** Returns the user's lines, which follow the directives: sbatch ignores directives after a
+ * command. */
 function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }

@@ -47,7 +47,9 @@ interface KindDefinition {
   readonly acceptsText?: true;
   /** Whether the format compresses its data, so that the file must not be compressed again. */
   readonly compressesItself?: true;
-  /** Asynchronous for Parquet, whose code is large and imported only when needed. */
+  /**
+   * Opens a table. Asynchronous for Parquet, whose code is large and is imported only when needed.
+   */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
 
@@ -56,7 +58,7 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
     acceptsText: true,
     open: (_schema, sink) => textTable(sink, { row: (row) => `${textOf(row)}\n` }),
   },
-  // An array with an object on each line.
+  // The file is an array with an object on each line.
   json: {
     acceptsText: true,
     open: (_schema, sink) =>
@@ -135,7 +137,7 @@ const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * The file type for a path; JSON Lines if the extension is unknown.
+ * Returns the file type for a path; JSON Lines if the extension is unknown.
  *
  * @throws {UsageError} If the format cannot be written, or a Parquet file would be compressed.
  */

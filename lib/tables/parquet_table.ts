@@ -132,7 +132,8 @@ const NUMBER_CHARS = 8;
 /** Parquet has no struct without fields, so "{}" is stored as JSON. */
 const NO_FIELDS: ColumnType = { kind: "json" };
 
-/** The schema of a column, depth first. Columns and fields may be null: rows need not have them. */
+/** Returns the schema of a column, depth first. Columns and fields may be null: rows need not have
+ * them. */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   const element = { name, repetition_type: "OPTIONAL" } as const;
   switch (type.kind) {
@@ -194,7 +195,7 @@ const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
 function decimalElement({ precision, scale }: Extract<NonJsonType, { kind: "decimal" }>) {
   const fitsInt64 = precision <= MAX_INT64_DIGITS;
-  // One more bit for the sign.
+  // The sign takes one more bit.
   const byteLength = Math.ceil((precision * Math.log2(10) + 1) / 8);
   return {
     type: fitsInt64 ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
@@ -249,7 +250,7 @@ function unitsSince1970(text: string, digits: number): bigint {
   return seconds * 10n ** BigInt(digits) + fraction;
 }
 
-/** The integer that a decimal column stores: the value times 10 to the power of `scale`. */
+/** Returns the integer that a decimal column stores: the value times 10 to the power of `scale`. */
 function unscaledInteger(text: string, scale: number): bigint {
   const [whole, fraction = ""] = text.split(".");
   if (scale <= 0) return BigInt(whole) / 10n ** BigInt(-scale);

@@ -161,7 +161,7 @@ function addFields(
   }
 }
 
-/** The kind of a value that is not a list; undefined for an object. */
+/** Returns the kind of a value that is not a list; undefined for an object. */
 function scalarType(value: unknown) {
   switch (typeof value) {
     case "string":
