@@ -28,6 +28,8 @@ export function patternCheck(regExp: RegExp): AnswerCheck {
 }
 
 /**
+ * Compiles a reject pattern.
+ *
  * @param pattern A string gets the flag `u`. Groups can set other flags: `(?i:as an ai)`.
  * @throws {RangeError} when the string is empty or not a regular expression
  */
@@ -104,7 +106,8 @@ export async function schemaCheck(schema: unknown): Promise<AnswerCheck> {
     try {
       if (validate(value)) return undefined;
     } catch (error) {
-      // A recursive schema takes a stack frame for each level of the answer.
+      // A recursive schema takes a stack frame for each level of the answer, so the stack may
+      // overflow.
       return `Cannot be checked against the schema: ${(error as Error).message}`;
     }
     return `Does not match the schema: ${describeErrors(validate.errors ?? [])}`;
@@ -165,7 +168,7 @@ async function validatorOf(dialect: unknown) {
     allErrors: true,
     formats: fullFormats,
     logger: false,
-    // Otherwise an inherited "constructor" would count as a property of every object.
+    // Without this option, an inherited "constructor" would count as a property of every object.
     ownProperties: true,
     strict: false,
   };
@@ -198,8 +201,8 @@ function describeErrors(errors: readonly ErrorObject[]): string {
   return listed.join("; ");
 }
 
-/** Returns the place in the answer. It is cut, because it contains keys of the answer, which may be
- * long. */
+/** Returns the place in the answer. It is truncated, because it contains keys of the answer, which
+ * may be long. */
 function placeOf({ instancePath }: ErrorObject): string {
   return cut(instancePath, MAX_SHOWN_CHARS) || "it";
 }

@@ -13,8 +13,8 @@ import { inspect } from "node:util";
 interface Unchecked {
   /** Why the answer could not be checked. */
   readonly unchecked: string;
-  /** Whether the row fails. Otherwise, it stays pending, and the next run checks the answer, or
-   * requests another answer if raw fields were kept. */
+  /** Whether the row fails. Otherwise, it stays pending. The next run checks the answer, or
+   * requests another one if the answer has `kept` fields. */
   readonly isFinal: boolean;
   /** Why the run is halted; undefined if it continues. */
   readonly halt?: string;

@@ -34,9 +34,9 @@ export function sourceOf(
 
 /** Dependencies that tests replace. */
 export interface SourceDependencies {
-  /** @default Deno.resolveDns */
+  /** Looks up the addresses of a name. @default Deno.resolveDns */
   readonly resolve?: Resolve;
-  /** @default delay */
+  /** Waits before a file is read again. @default delay */
   readonly pause?: (ms: number) => Promise<void>;
 }
 

@@ -18,7 +18,7 @@ export interface WatchOptions {
   /** Called when teachers have joined, left or changed, when the list cannot be used for a new
    * reason, and when it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** @default `every` of `lib/timer.ts` */
+  /** Sets a repeating timer. @default `every` of `lib/timer.ts` */
   readonly every?: typeof every;
 }
 

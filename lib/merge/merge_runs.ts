@@ -72,7 +72,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
     throw new UsageError("Cannot merge: no runs are named. Name their outputs");
   }
   const files = await outputFiles(pathOf(options.output));
-  // Called before the wait, which may take days.
+  // The output is also checked before the wait, which may take days.
   const checkOutput = () => whileClaimed(files, options, () => Promise.resolve());
   const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);

@@ -66,7 +66,7 @@ export interface WaitProgress {
 
 /** Why rows of a run are missing or unreliable. */
 export interface MergeProblem {
-  /** `shard 3 of 8`, or the results path of the run. */
+  /** The run: `shard 3 of 8`, or the path of its results. */
   readonly run: string;
   /** "missing": the shard has no run file, usually because it has not run. "unfinished": rows are
    * pending. "damaged": files of the run are damaged or lack answers. */

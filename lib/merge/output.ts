@@ -99,8 +99,8 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
       await failures.flush();
       await duplicates.flush();
     },
-    /** Commits the results last: if this is interrupted, no new results are without the failures of
-     * the same merge. Returns the paths. */
+    /** Commits the results last, so that an interruption never leaves new results without the
+     * failures of the same merge. Returns the paths. */
     async commit(beforeResults: () => Promise<void>) {
       if (!duplicates.isEmpty) await duplicates.commit();
       await failures.commit();
@@ -153,8 +153,8 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Throws if Retort did not write the files, or if a run has written to them: its answers exist
- * nowhere else. */
+/** Throws if Retort did not write the files, or if a run has written to them, because the answers
+ * of a run exist nowhere else. */
 export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");

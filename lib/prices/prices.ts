@@ -22,10 +22,10 @@ export interface PriceOptions {
 export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** Returns the cost in US dollars. The cost is undefined for a teacher that joined later and has
-   * no known price, and without token counts, unless the answer states its cost or the model is
-   * free. The function is undefined unless the price of every teacher at the start is known: an
-   * incomplete sum would be mistaken for the bill. */
+  /** Returns the cost of an answer in US dollars. Returns undefined if the teacher joined later and
+   * has no known price. Also returns undefined for an answer without token counts, unless it
+   * states its cost or the model is free. The function itself is undefined unless the price of
+   * every teacher at the start is known: an incomplete sum would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];

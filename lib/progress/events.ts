@@ -9,7 +9,7 @@
 import type { ErrorGroup, Percentiles } from "./counters.ts";
 import type { TeacherStatus } from "./progress_options.ts";
 
-/** The first event of a run, when its first row can be sent. */
+/** The first event of a run, emitted when its first row can be sent. */
 export interface RunStart {
   /** Always "run-start". */
   type: "run-start";
@@ -208,8 +208,8 @@ export interface Snapshot {
   projected_cost_is_lower_bound: boolean;
   /** The range of the cost, from how much the cost of rows varies; null for a lower bound. */
   projected_cost_range_usd: [number, number] | null;
-  /** What this run may cost in US dollars; for a shard, what is left of its share. Null without a
-   * budget. */
+  /** What this run may cost in US dollars; for a shard, the part of its share that earlier runs
+   * have left. Null without a budget. */
   max_cost_usd: number | null;
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */

@@ -202,7 +202,7 @@ const THIS_PROCESS = {
 /** Minimum time between two readings: over a shorter time, the CPU share fluctuates too much. */
 const MIN_INTERVAL_MS = 1000;
 
-/** Measures the process. A reading takes about 11 µs: 1.3 µs for the CPU, 9.7 µs for the memory. */
+/** Measures the process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory). */
 export function createProcessMeter(source = THIS_PROCESS) {
   let startMicros = source.cpuMicros();
   let lastMicros = startMicros;

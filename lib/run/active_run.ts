@@ -23,7 +23,7 @@ export class ActiveRun {
   readonly progress: Progress;
   /** Aborted by `stop` and `abort`. Ends the preparation and the reading of rows. */
   readonly stopController = new AbortController();
-  /** Set only in a run over files. */
+  /** The run over files; undefined in a run over an iterable. */
   run: Run | undefined;
   readonly options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
@@ -117,13 +117,13 @@ export class ActiveRun {
     if (teacherList === undefined) return;
     let count = teachers.length, maximum = autoConcurrency(count);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
-      // Adds new teachers before it removes others: otherwise, a run might briefly have no teacher,
-      // and report that.
+      // New teachers are added before others are removed. Otherwise, a run might briefly have no
+      // teacher, and report that.
       for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       count += joined.length - left.length;
-      // A limit that was set during the run is kept.
+      // A concurrency that was set during the run is kept.
       if (isExploring && this.#concurrency === maximum && autoConcurrency(count) > maximum) {
         this.setConcurrency(maximum = autoConcurrency(count));
       }
@@ -211,7 +211,7 @@ export class ActiveRun {
       backingOffUntil: backoff?.until ?? null,
       reason: engine?.haltReason ?? backoff?.reason ?? null,
       costUsd: budget?.costUsd ?? null,
-      // For a shard, what its earlier runs have left of its share.
+      // For a shard, this is the part of its share that its earlier runs have not spent.
       maxCostUsd: budget === undefined ? this.#budgetUsd : budget.remainingCostUsd,
       budgetUsd: this.#budgetUsd,
       minBudgetUsd: budget?.usedUpMaxCostUsd ?? null,
@@ -222,7 +222,7 @@ export class ActiveRun {
 
 /** The result of `ActiveRun.prepare`. */
 export interface RunContext {
-  /** The options from which the rest was created. */
+  /** The options from which the other fields were created. */
   readonly generator: ResolvedOptions;
   readonly activeRun: ActiveRun;
   readonly policy: AnswerPolicy;

@@ -86,8 +86,8 @@ export async function refuseDivided(
   files: readonly OutputFiles[],
   { isClaimed = false } = {},
 ): Promise<void> {
-  // A run may continue its own results. `requireNoShards` would allow it, too, but loading it takes
-  // time.
+  // A run may continue its own results. `requireNoShards` would also allow this, but its module
+  // takes time to load.
   if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
   const runs = files.map(({ pieces, results }) => ({
     files: pieces.map(({ path }) => path),
@@ -131,8 +131,8 @@ export async function makeRoom(
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
   await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
-  // Removes the last rescued file first: after a crash, a gap in their numbers would hide the files
-  // beyond it.
+  // The last rescued file is removed first: after a crash, a gap in the numbers of rescued files
+  // would hide the files beyond it.
   for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 

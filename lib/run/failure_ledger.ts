@@ -205,7 +205,7 @@ export class FailureLedger {
     else table.clear(slot, ASK_AGAIN);
     if (!isAsked || !line.includes('"partial"')) return;
     this.#paidLines.add(line.number, placeOf(line));
-    // This run may accept an ending that the earlier one did not.
+    // This run may accept an ending that the earlier run did not accept.
     if (isUnfinished(line)) this.#unaccepted.set(line.uid(), { place: placeOf(line) });
   }
 
@@ -215,7 +215,7 @@ export class FailureLedger {
   }
 
   #dropUnaccepted(uid: string): void {
-    // `Map.get` would hash the uid even if the map is empty, and fetch it from cold memory.
+    // For an empty map, `Map.get` would still hash the uid, whose text has left the CPU cache.
     const answer = this.#unaccepted.size === 0 ? undefined : this.#unaccepted.get(uid);
     if (answer === undefined) return;
     this.#unaccepted.delete(uid);

@@ -1,5 +1,5 @@
 /**
- * What the first pass over an input found, and its bad lines.
+ * Holds what the first pass over an input found, and groups its bad lines by problem.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const MAX_DIFFERENCES = 20;
 /** What the first pass found. Some fields count rows, others count answers: one for each sample of
  * a row. */
 export class Findings {
-  /** As the user named it. */
+  /** The input, as the user named it. */
   readonly input: string;
   readonly samples: number;
   readonly plan: Plan;
@@ -44,7 +44,7 @@ export class Findings {
   failedAgain = 0;
   /** Rows that are identical to an earlier row. */
   merged = 0;
-  /** Rows without an id, which get a hash of the row instead. */
+  /** Rows without an id. Their id is a hash of the row. */
   hashed = 0;
   /** `uidField` of the run; empty once a row has one of these fields. */
   missingUidFields: readonly string[] = [];
@@ -69,8 +69,8 @@ export class Findings {
   rewritten = 0;
   /** Prompt hashes of the first rows without an outcome. */
   readonly newPrompts = new Set<string>();
-  /** Results that the output had when its last run ended and lacks now. At most the number of
-   * answers to request. */
+  /** The number of results that the output had when its last run ended and that are missing now. At
+   * most the number of answers to request. */
   lost = 0;
   /** Results that the user has chosen and that are not requested again. */
   leftAnswered = 0;
@@ -126,8 +126,8 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Sets `orphans` and `rewritten`. A sample beyond those of this run has the prompt of its row,
-   * but is not `rewritten`: an earlier run with more samples wrote it. */
+  /** Sets `orphans` and `rewritten`. Results of samples beyond those of this run have the prompt of
+   * their row, but are not `rewritten`: an earlier run with more samples wrote them. */
   async countOrphans(table: IdTable, resultsPaths: readonly string[]): Promise<void> {
     const flags = { all: HAS_RESULT, none: SEEN };
     const countRewritten = () => table.count({ ...flags, fingerprints: this.newPrompts });
@@ -228,7 +228,8 @@ const MAX_EXAMPLES = 5;
 /** Maximum number of groups. Further problems share one group. */
 const MAX_GROUPS = 20;
 const OTHER_PROBLEMS = "other problems";
-/** Further lines get the hint of their group, because computing a hint takes 10 µs. */
+/** Maximum number of lines whose hints are computed, because a hint takes 10 µs. Further lines get
+ * the hint of their group. */
 const MAX_HINTED_LINES = 1_000;
 
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [

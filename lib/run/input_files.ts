@@ -40,7 +40,9 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
-/** @throws {SourceError} for missing files, folders, and files that can be read only once, such as
+/** Checks that an input can be read twice.
+ *
+ * @throws {SourceError} for missing files, folders, and files that can be read only once, such as
  *   pipes */
 export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE): Promise<void> {
   const info = await infoOf(path, pipeAdvice);
@@ -53,7 +55,9 @@ export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE)
   throw new SourceError(problem, { path });
 }
 
-/** @throws {SourceError} with advice, when there is no such file or it cannot be read */
+/** Returns the file information of an input.
+ *
+ * @throws {SourceError} with advice, when there is no such file or it cannot be read */
 export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);

@@ -266,7 +266,8 @@ function countLine(found: Findings): string {
   return [parts.join(" "), ...details].join(", ");
 }
 
-/** Without this line, a mistyped name would show only when results are joined by uid. */
+/** Reports a missing uid field: otherwise, a mistyped name would show only when results are joined
+ * by uid. */
 function uidFieldLine(
   { input, rows, hashed, missingUidFields }: Findings,
 ): string | undefined {

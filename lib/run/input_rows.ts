@@ -34,7 +34,7 @@ export interface RowPlace {
   readonly file: string;
   /** The number of the row in the file, from 1. */
   readonly line: number;
-  /** For messages: `file:line`, `file[element]` or `file:row`. */
+  /** The place for messages: `file:line`, `file[element]` or `file:row`. */
   readonly source: string;
 }
 
@@ -162,8 +162,8 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Rows are yielded in batches of about this size, because a batch of lines may have far more
- * samples. */
+/** Rows are yielded in batches of about this size: with many samples, a batch of lines becomes far
+ * more rows. */
 const BATCH_ROWS = 1_000;
 
 /** Yields the planned rows in input order, all samples of a row in sequence. Throws if the file was

@@ -35,8 +35,7 @@ import type { OtherShards } from "./shard_run.ts";
 export interface HeartbeatOptions {
   /** Rows with an attempt in flight, or with an answer that is not written yet. */
   readonly unwrittenRows: () => number;
-  /** Maximum number of attempts in flight. A number that is doubled for the note does not exceed
-   * it. */
+  /** Maximum number of attempts in flight. The number in a note is not doubled beyond it. */
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
@@ -74,7 +73,8 @@ export class Heartbeat {
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 
-  /** Called before each attempt. `unwrittenRows` includes the attempt's row. On the hot path. */
+  /** Called before each attempt. `unwrittenRows` includes the attempt's row. This is on the hot
+   * path. */
   beforeAttempt(unwrittenRows: number): void {
     if (unwrittenRows > this.#peak) this.#peak = unwrittenRows;
     if (unwrittenRows <= this.#notedCalls) return;
@@ -180,7 +180,7 @@ export class LiveStatus {
   tick(engine: Engine | undefined): void {
     const { options: { shard }, context: { budget } } = this.#setup;
     this.#otherShards?.tick();
-    // Other shards may use this share now, so it is given up now, not at the next beat.
+    // Other shards may already use this share, so it is given up at once, not at the next beat.
     if (this.#otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.

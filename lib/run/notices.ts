@@ -36,7 +36,7 @@ function estimateOf(
   });
 }
 
-/** Adds the notices at the start of a run. Those about probable mistakes are warnings. */
+/** Adds the notices at the start of a run. Notices about probable mistakes are warnings. */
 export function addStartNotices(
   { context, options, selection, notices }: RunSetup,
   findings: readonly Findings[],
@@ -151,7 +151,7 @@ export function teacherNotices(
 
 /** The first request for rows of one shape. */
 export interface PreviewedRequest {
-  /** The shape of its row: `prompt`, `messages`, … */
+  /** The shape of the row: `prompt`, `messages`, … */
   shape: string;
   /** The request as the teacher would send it. */
   request: unknown;

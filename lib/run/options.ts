@@ -140,7 +140,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
   /** Keeps only answers that are valid JSON under this JSON Schema (2020-12, or the draft that
-   * `$schema` names), and requests them from the teacher. The schema may be inside a
+   * `$schema` names), and requests such answers from the teacher. The schema may be inside a
    * `response_format`, whose name and `strict` are then sent. */
   jsonSchema?: unknown;
   /** Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the
@@ -156,7 +156,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * by a check.
    * @default 0 */
   resample?: number;
-  /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
+  /** Number of answers for each row: 1 to 1,000. The uid of the second answer is `<uid>#1`.
    * @default the number of the earlier run over this output, else 1 */
   samples?: number;
   /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit */

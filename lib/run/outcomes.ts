@@ -31,8 +31,8 @@ export interface OutcomeCommon<Row> {
   /** The position of the row among all given values, from 0. */
   readonly index: number;
   /** The row's id (from `uidField`, `uid`, `custom_id` or `id`) or a hash of the row; `bad_row:…`
-   * for a value that cannot be sent. Further rows with the same id have `~2`, … appended, further
-   * samples `#1`, …. */
+   * for a value that cannot be sent. `~2`, `~3`, … follow the id of further rows with the same id;
+   * `#1`, `#2`, … follow the id of further samples. */
   readonly uid: string;
   /** The number of the sample, from 0. */
   readonly sample: number;
@@ -222,7 +222,8 @@ export class Handoff<T> {
     return this.#isClosed;
   }
 
-  /** Offers an item. Resolves to true once the item was taken, to false if it never will be. */
+  /** Offers an item. Resolves to true once the item was taken, and to false if it will never be
+   * taken. */
   put(item: T): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false);
     const taker = this.#takers.shift();

@@ -183,10 +183,11 @@ function outputNameOf(inputs: readonly string[], files: readonly string[]): stri
 }
 
 /**
- * Checks that no two outputs share a file, and that their files are regular files or do not exist
- * yet, and are not inputs.
+ * Checks that no two outputs share a file, and that each file is regular or missing, and is not an
+ * input.
  *
- * @throws {UsageError} also for results that differ only in their extension (`.jsonl`, `.ndjson`)
+ * @throws {UsageError} if a check fails, or if results with the other extension (`.jsonl`,
+ *   `.ndjson`) exist
  */
 export async function checkOutputs(
   inputs: readonly string[],
@@ -259,7 +260,7 @@ async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promis
   const linkStats = await statsOf(files.flatMap(sideFilesOf), lstat);
   for (const path of files.flatMap(pathsOf)) {
     const target = stats.get(path);
-    // The message names what a link leads to, such as a device, not the link.
+    // The message describes the target of a link, such as a device, not the link.
     const isSpecial = target !== undefined && !target.isFile;
     const info = isSpecial ? target : linkStats.get(path) ?? target;
     if (info === undefined || info.isFile) continue;

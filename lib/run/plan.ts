@@ -22,7 +22,8 @@ export enum Todo {
   Ask = 1,
   /** The answer has failed before, and is requested again. */
   AskAgain = 2,
-  /** The line is not a row, or the id of this answer is taken. The failures file lacks the line. */
+  /** The line is not a row, or the id of this answer is taken, and the failures file does not have
+   * the line yet. */
   Bad = 3,
 }
 
@@ -64,7 +65,7 @@ export class Plan {
     return this.#counts[Todo.Bad];
   }
 
-  /** Adds a line. Answers on which nothing is decided are skipped. */
+  /** Adds a line. Its answers are skipped unless `decide` is called for them. */
   addLine(): void {
     this.#length++;
     const minLength = this.#length * this.#samples;

@@ -91,7 +91,7 @@ class FirstPass {
   #slot = -1;
   /** What this version sends differently, if an earlier version has answered the current row. */
   #difference: string | undefined;
-  /** Computed when an answer of the current row first needs it. */
+  /** The prompt hash of the current row, computed when an answer first needs it. */
   #promptHash: string | undefined;
   /** The file of the first line, if that line is not a row. */
   #maybeForeign: InputSequence["current"] | undefined;
@@ -144,7 +144,7 @@ class FirstPass {
     if (this.#maybeForeign === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { path, name, format } = this.#maybeForeign;
     if (format !== "jsonl") return;
-    // Further bad lines would not change what the start of the file shows.
+    // The start of the file need not be checked again, because further bad lines do not change it.
     if (bad.count > 1) this.#maybeForeign = undefined;
     const foreign = await foreignTextError(path, name, isAtEnd && bad.count === 1);
     if (foreign !== undefined) throw foreign;

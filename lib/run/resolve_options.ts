@@ -112,7 +112,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-/** Options that `ResolvedOptions` replaces by others: each teacher has its own `rpm`, `check`
+/** Options that `ResolvedOptions` replaces with others: each teacher has its own `rpm`, `check`
  * replaces `validate`, … */
 type ReplacedName =
   | "teacher"
@@ -135,7 +135,8 @@ export interface ResolvedOptions extends Omit<ResponseGeneratorOptions, Replaced
   readonly params: Params;
   /** The check made from `validate`, which gets a row or, in `distill()`, an `Answer`. */
   readonly check: Check | undefined;
-  /** Whether to check patterns and schemas on this thread. @default false, in a worker */
+  /** Whether to check patterns and schemas on this thread. @default false: they are checked in a
+   * worker */
   readonly checksOnThisThread?: boolean;
   /** The schema to request; undefined if `jsonSchema` is not set or must not be sent. */
   readonly askedSchema: AskedSchema | undefined;

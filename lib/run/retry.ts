@@ -52,8 +52,8 @@ export class UidSelection {
   }
 }
 
-/** Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures
- * line. Throws if a line is not an id; the caller adds the name of the list. */
+/** Parses a list of ids, one a line, as text or JSON. For a results or failures line, takes its
+ * `uid`. Throws if a line is not an id; the caller adds the name of the list. */
 export function parseUids(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
     if (line.trim() === "") return [];
@@ -72,7 +72,8 @@ export function parseUids(text: string): string[] {
   });
 }
 
-/** @param place Where the ids are missing: ` of this shard`. @default all rows */
+/** @param place The part of the input that lacks the ids, such as ` of this shard`. @default the
+ *   whole input */
 export function missingUidsNotices(missing: readonly string[], place = ""): string[] {
   if (missing.length === 0) return [];
   const firstUids = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
@@ -128,8 +129,8 @@ function choicesOf(
 export interface Retry {
   /** The entry in the run file until the retry is done. */
   readonly unfinished: UnfinishedRetry;
-  /** When the interrupted retry began, if this one continues it. Rows that failed later are left
-   * out. */
+  /** When the interrupted retry began, if this one continues it. Rows that have failed since then
+   * are left out. */
   readonly before: string | undefined;
 }
 

@@ -148,7 +148,8 @@ export class Run {
         if (options.lock !== false) notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
-    // Both wait for the disk. If one fails, the other still ends before the outputs are closed.
+    // Both promises wait for the disk. If one of them fails, the outputs must not be closed before
+    // the other has ended.
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
   }

@@ -94,8 +94,8 @@ export async function recordFailedStart(
 
 function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
   const before = rowsBefore(plan);
-  // Rows before the last shard must be known, too: if later shards could not run, the answers of
-  // this one could not be merged.
+  // All rows before the last shard must be counted. Otherwise, a later shard might be unable to
+  // run, and the answers of this shard could not be merged.
   if (before.at(-1) !== undefined) return Math.max(0, limit - before[index]!);
   throw new UsageError(
     "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
@@ -144,8 +144,8 @@ const FILES_PER_POLL = 100;
  * last status, which may already have been 5 s old. */
 const MAX_SUSPENSION_MS = 10_000;
 
-/** The share that a shard uses of the one that it claims. Shards do not send in step: with a limit
- * of 600 a minute, eight processes sent up to 604. */
+/** The part of its claimed share that a shard uses. Shards do not send in step: with a limit of 600
+ * a minute, eight processes sent up to 604. */
 const SAFETY_FACTOR = 0.98;
 
 interface OtherShard {

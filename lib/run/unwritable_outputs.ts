@@ -200,8 +200,8 @@ export class StalledOutputs {
   }
 }
 
-/** Answers in the system's folder for temporary files, because no file in the folder of the output
- * could be written. A run does not find the files of these answers by itself. */
+/** Collects answers that are in the system's folder for temporary files, because no file in the
+ * folder of the output could be written. A run does not find these files by itself. */
 export class DisplacedAnswers {
   readonly #notices: RunNotices;
   readonly #paths: string[] = [];

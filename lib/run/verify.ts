@@ -55,7 +55,7 @@ const RULES: OptionRules<VerifyOptions> = {
 export interface Verification {
   /** The input, as the user named it. */
   readonly input: string;
-  /** The path of its results file. */
+  /** The path of the input's results file. */
   readonly results: string;
   /** Rows of the input. Duplicates count once, unless they are kept. */
   readonly rows: number;
@@ -202,7 +202,7 @@ interface AuditedRow {
   error?: unknown;
 }
 
-/** The ids of all output lines, and the damage. */
+/** Collects the ids of all output lines, and the damaged lines. */
 export class Audit {
   readonly table = new IdTable();
   readonly badRows = new Set<string>();

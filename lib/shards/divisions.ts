@@ -73,7 +73,8 @@ export async function withLostDivisions(
     if (parsed === undefined || !existing.has(runJson)) continue;
     const { count } = parsed, stem = `${start}${parsed.stem}`;
     if (divisions.some((known) => known.stem === stem && known.count === count)) continue;
-    // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
+    // Files of datasets have such names, too (`train-00000-of-00004.jsonl`), and may be inputs of
+    // other runs.
     const run = await inputsOfRun(`${start}${runJson}`, `${start}${shardName}.jsonl`);
     if (run?.identity.shards === count) divisions.push({ path: "", stem, count, run });
   }

@@ -185,8 +185,8 @@ export async function changeOf(
 /** The units to which FAT, many file servers and exFAT round times. */
 const ROUNDED_TO_MS = [2_000, 1_000, 10];
 
-/** Whether two modification times are equal. A copy on another filesystem may have a rounded time,
- * as may the file itself on nodes other than the one that wrote it. */
+/** Whether two modification times are equal. A copy on another filesystem may have a rounded time.
+ * So may the file itself, on nodes other than the one that wrote it. */
 function isSameTime(one: number | null, other: number | null): boolean {
   if (one === null || other === null || one === other) return one === other;
   return ROUNDED_TO_MS.some((step) =>

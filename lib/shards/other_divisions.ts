@@ -63,7 +63,7 @@ export async function requireNoOtherDivision(
   const divisions = planned.some(isOwn) ? planned : await withLostDivisions(start, planned);
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
-  // Merges matter only to a new division. Thousands of shards would otherwise read the folder.
+  // Only a new division looks for merges: otherwise, thousands of shards would read the folder.
   const merges = ownDivision === undefined ? await findMerges?.() ?? [] : [];
   const mergePath = await mergedAnswers(merges, files);
   const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
@@ -87,8 +87,8 @@ export async function requireNoOtherDivision(
 const ANSWERS = { what: "answers", again: "paid for again" };
 const FAILURES = { what: "failed rows", again: "sent again" };
 
-/** Returns the error for a run whose rows already have answers of a run over whole files or of a
- * merge or, with `isFailed`, only failures. */
+/** Returns the error if the rows already have answers of a run over whole files or of a merge. With
+ * `isFailed`, they have only failures. */
 function wholeAnswersError(
   attempt: string,
   stem: string,
@@ -224,7 +224,7 @@ async function otherDivision(
   const answers = await divided.find(stem, files);
   if (answers === undefined) return undefined;
   const { division, isRunning } = answers;
-  // Of two divisions that find each other, the one with fewer shards or the lesser stem continues.
+  // Of two such divisions, the one with fewer shards (or, if equal, the lower stem) continues.
   const otherContinues = division.count < shard.count ||
     (division.count === shard.count && division.stem < stem);
   const error = await answersInShardsError(runName(stem, shard.count), answers);

@@ -25,7 +25,7 @@ export interface JournalFile {
   readonly keepsBytes?: boolean;
   /** Whether a write waits to open the file, because too many are open. @default false */
   readonly isWaiting?: boolean;
-  /** Set by the journal. Called with the error of a sync that the file has started by itself. */
+  /** A callback that the journal sets, for the error of a sync that the file itself has started. */
   onSyncError?: ((cause: unknown) => void) | undefined;
   /** Ends the wait of a write, after which nothing more is written. */
   giveUp?(reason: Error): void;
@@ -43,14 +43,14 @@ export interface JournalOptions<T> {
   readonly onRecover?: () => void;
   /** Returns the time of a monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** The pause before a retry; ends when the signal is aborted. @default a timer */
+  /** Waits before a retry, at most until the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Called with durable records, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
   /** Called once, when nothing more can become durable. */
   readonly onBroken?: (error: SinkError) => void;
   /** Called when lines go to another file, because fdatasync has failed or the run no longer waits
-   * for disk space. `isTemporary`: that file is in the folder for temporary files. */
+   * for disk space. `isTemporary` says whether that file is in the folder for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** Called if the file cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
@@ -67,7 +67,7 @@ export interface JournalOptions<T> {
 type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "now" | "delay">;
 
 export const RETRY_DELAY_MS = 1_000;
-/** A write that takes longer did more than copy into the page cache: the disk is slow. */
+/** A longer write was not only a copy into the page cache, which shows that the disk is slow. */
 const SLOW_WRITE_MS = 5;
 /** How long writes use another thread after a slow write: a slow disk then blocks this thread at
  * most once a second. */
@@ -125,7 +125,8 @@ export class Appender {
     this.#giveUp.abort(reason);
   }
 
-  /** Tries once. Returns how many bytes of whole lines were written, and why the rest was not. */
+  /** Tries to write lines once. Returns how many bytes of whole lines were written, and why the
+   * rest was not. */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let writtenBytes = 0;
     try {
@@ -141,7 +142,7 @@ export class Appender {
       const byteCount = writtenBytes === 0 ? 0 : lines.lastIndexOf(NEWLINE, writtenBytes - 1) + 1;
       this.#size += byteCount;
       this.#isTorn = true;
-      // If truncating fails, the next attempt begins with it.
+      // If truncating fails, the next attempt begins by truncating.
       await this.#trim().catch(() => {});
       return { byteCount, problem: this.#problemOf(cause) };
     }

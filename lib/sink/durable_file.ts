@@ -71,7 +71,7 @@ export class Replacement implements AsyncDisposable {
     return await orCannotWrite(target, async () => {
       const existing = await ifThere(Deno.lstat(target));
       const oldInfo = existing?.isSymlink ? undefined : existing;
-      // Others must not be able to read a private file, not even briefly.
+      // Other users must not be able to read a private file, not even briefly.
       const mode = oldInfo === undefined ? options.mode : PRIVATE_MODE;
       const temporary = await createTemporary(pathOf, { token: options.token, mode });
       if (oldInfo !== undefined) await copyAccess(temporary.path, oldInfo);
@@ -100,14 +100,14 @@ export class Replacement implements AsyncDisposable {
     const { path, file } = this.#temporary;
     // Unlike `close`, this accepts a closed file.
     file[Symbol.dispose]();
-    // An error here must not hide the error that led here.
+    // An error here must not hide the original error.
     await Deno.remove(path).catch(() => {});
   }
 }
 
 /**
- * Refuses names such as `llama3:8b.jsonl` on Windows, where it would be a hidden stream of the file
- * `llama3`.
+ * Refuses names such as `llama3:8b.jsonl` on Windows, where such a name means a hidden stream of
+ * the file `llama3`.
  *
  * @throws {UsageError}
  */
@@ -119,10 +119,12 @@ export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build
   );
 }
 
-/** The length that filesystems allow: in bytes or, on Windows, in UTF-16 units. */
+/** The maximum length of a file name: in bytes or, on Windows, in UTF-16 units. */
 const MAX_NAME_LENGTH = 255;
 
-/** Throws if the file could not be replaced: its temporary file would have too long a name. */
+/**
+ * Throws if the file could not be replaced, because its temporary file's name would be too long.
+ */
 export function refuseLongName(path: string, os: typeof Deno.build.os = Deno.build.os): void {
   const name = basename(temporaryPathOf(path, "0123456789abcdef"));
   const length = os === "windows" ? name.length : new TextEncoder().encode(name).length;
@@ -143,8 +145,8 @@ interface RenameOptions {
 /** The pauses between attempts double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
-/** Renames a file. Retries on Windows, where that fails while a virus scanner or indexer has one of
- * the files open. */
+/** Renames a file. Retries on Windows, where a rename fails while a virus scanner or indexer has
+ * one of the files open. */
 export async function replaceFile(
   from: string,
   to: string,
@@ -250,7 +252,7 @@ export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
 
-/** A temporary file that is locked, so that `removeLeftovers` of other processes spares it. */
+/** A temporary file, locked so that `removeLeftovers` of other processes does not remove it. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;

@@ -175,7 +175,7 @@ export class Batch<T> {
 
   /** Returns the lines in UTF-8, valid until `memory` is used again. `text` is empty afterwards. */
   encode(memory: Pick<ReusedBytes, "encode">): Uint8Array {
-    // Makes `join` add the last newline without copying the text again.
+    // With this empty line, `join` adds the last newline without copying the text again.
     this.#lines.push("");
     const encoded = memory.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
@@ -184,7 +184,7 @@ export class Batch<T> {
   }
 }
 
-/** Memory that is reused for each text. At full speed, new memory for each would be 130 MB a
+/** Memory that is reused for each text. At full speed, new memory for each text would be 130 MB a
  * second, which the garbage collector frees late. */
 export class ReusedBytes {
   #bytes = new Uint8Array(0);

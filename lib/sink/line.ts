@@ -38,7 +38,7 @@ export function badRowUid(file: string, line: number): string {
 
 /**
  * Whether a failures line is that of a bad row. The uid alone does not tell, because an input row
- * may have a uid that begins in the same way. But only bad rows lack a prompt hash.
+ * may have a uid that begins in the same way. Only bad rows lack a prompt hash.
  *
  * @param uid Called only if there is no hash.
  */
@@ -137,7 +137,9 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 interface RowMembers {
   /** The row's own fields, except those whose names Retort uses, as JSON text without braces. */
   readonly text: string;
-  /** The row's values for names that Retort uses, each as JSON text. Has no prototype. */
+  /**
+   * The row's values for names that Retort uses, each as JSON text. The object has no prototype.
+   */
   readonly replaced: Record<string, string>;
 }
 

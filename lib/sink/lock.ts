@@ -124,8 +124,8 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Returns a message if the lock no longer protects the output. Undefined if a shared lock is
-   * held instead, which has a check of its own. */
+  /** Returns a message if the lock no longer protects the output. Returns undefined if a shared
+   * lock is held instead, which has a check of its own. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && (await pathProblem(this.#path, this.#identity) ??
       (await this.#isTaken() ? "another machine has taken it" : undefined));

@@ -37,7 +37,7 @@ const SHARED_NOTE_BYTES = 192;
 /** Maximum number of attempts to take a lock that another process holds. */
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
-/** More attempts for an output file, because many processes may be checking it. */
+/** Maximum for an output file. It is higher, because many processes may be checking the file. */
 const OUTPUT_ATTEMPTS = 12;
 
 /** Returns the path of a `SharedLock`: in `.retort/` next to the lock file at `path`, which names
@@ -285,7 +285,8 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
 }
 
 /** Whether a run or a merge is writing to an output file. Takes the lock briefly, but not
- * exclusively: a hundred shards may check one file at once, and none must look like a run. */
+ * exclusively: a hundred shards may check one file at once, and must not take each other for a
+ * run. */
 export async function isOutputLocked(path: string): Promise<boolean> {
   // Other problems are reported when the file is read or written.
   if (Deno.build.os === "windows" || !(await statOf(path))?.isFile) return false;

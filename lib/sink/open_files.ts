@@ -70,7 +70,7 @@ export class OpenFiles {
     if (this.#open.delete(file)) this.releaseSlot();
   }
 
-  /** Checks files that are open or were just closed; with `isLast`, also all that are closed.
+  /** Checks files that are open or were just closed; with `isLast`, also all other closed files.
    * Returns the first problem, as a message. Call it about once a second. */
   async check(isLast = false): Promise<string | undefined> {
     const files = [

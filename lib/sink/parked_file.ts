@@ -38,7 +38,7 @@ export class ParkedFile implements JournalFile, Parkable {
   /** Recent lines that were written since the file was last closed. */
   readonly #recentLines: RecentLines;
   /** Recent lines from before the file was closed. If another program replaces the closed file,
-   * they exist nowhere else. */
+   * these lines exist nowhere else. */
   readonly #closedLines: RecentLines;
   /** A file that a failed `moveAway` has created for `#closedLines`. */
   #unfilledPath: string | undefined;
@@ -196,7 +196,7 @@ export class ParkedFile implements JournalFile, Parkable {
     this.#isParking = true;
     await this.check();
     this.#isParking = false;
-    // Otherwise, this file would keep its slot until the run ends.
+    // Lines are moved away at once: otherwise, this file would keep its slot until the run ends.
     if (this.#hasProblem && this.#files.hasMovedAway) {
       await this.moveAway(this.#files.unreportedPaths).catch(() => {});
     }

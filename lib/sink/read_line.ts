@@ -185,9 +185,9 @@ function tailOf(path: string): string {
 
 export interface RestoredRow {
   readonly uid: string;
-  /** "" for a bad row. */
+  /** The prompt hash; "" for a bad row. */
   readonly promptHash: string;
-  /** JSON, without Retort's fields. */
+  /** The row as JSON, without Retort's fields. */
   readonly text: string;
 }
 

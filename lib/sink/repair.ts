@@ -54,7 +54,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
 interface Tail {
   /** The start of the first damaged line. */
   readonly start: number;
-  /** The end of that line's text, before any NUL bytes. */
+  /** The end of the text in the first damaged line, before any NUL bytes. */
   readonly textEnd: number;
   /** Whether later lines hold text, not only NUL bytes. */
   readonly hasFurtherText: boolean;
@@ -77,7 +77,7 @@ async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | unde
 
 interface LastLine {
   readonly start: number;
-  /** The end of its text, before any NUL bytes. */
+  /** The end of the line's text, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
   readonly hasNul: boolean;
@@ -195,8 +195,8 @@ export async function dropLines(
 }
 
 /** Repairs a file that another program truncated in the middle of a line before a run appended the
- * next line: both are now one line. Copies the appended part of each joined line to the file `to`,
- * and removes the joined lines from `path`. The truncated parts are lost. */
+ * next line: the two lines are now one. Copies the appended part of each joined line to the file
+ * `to`, and removes the joined lines from `path`. The truncated parts are lost. */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const { lines, count } = await copyLines(path, to, wholeLineIn);
   await dropLines(path, lines, count);

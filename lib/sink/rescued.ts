@@ -64,7 +64,7 @@ export async function createRescuedFile(
   try {
     await syncFolderOf(created.path);
   } catch (error) {
-    // Otherwise, each retry would leave an empty file.
+    // The file is removed, because each retry would otherwise leave an empty file.
     await removeIfThere(created.path);
     throw error;
   }
@@ -90,8 +90,8 @@ async function writeDurably(
 
 export interface LastResortOptions {
   readonly mode?: number;
-  /** Called once the first lines are durable in a new file. `isTemporary`: it is in the folder for
-   * temporary files. */
+  /** Called once the first lines are durable in a new file. `isTemporary` says whether the file is
+   * in the folder for temporary files. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
   /** Whether to retry a failed write each second until `giveUp`. @default false */
@@ -218,7 +218,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
     }
     removablePaths.push(from);
   }
-  // Removes the last file first, so that a crash leaves no gap in the numbers.
+  // The last file is removed first, so that a crash leaves no gap in the numbers.
   for (const file of removablePaths.reverse()) await removeIfThere(file);
   return mergedLines;
 }

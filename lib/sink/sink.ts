@@ -28,7 +28,7 @@ export interface SinkOptions extends Omit<JournalOptions<FinishedRow>, "maxUnsyn
   readonly keepsOutcomes?: () => boolean;
 }
 
-/** The results and failures files of one output. Must be closed. */
+/** The results and failures files of one output. Call `close` after use. */
 export class Sink {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;

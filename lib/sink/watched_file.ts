@@ -180,7 +180,9 @@ export class WatchedFile implements JournalFile {
     paths.push(await orCannotWrite(this.#path, () => moving));
   }
 
-  /** Counts written bytes. `bytes` are whole lines, of which only `count` bytes may be written. */
+  /**
+   * Counts written bytes. `bytes` are whole lines, of which the first `count` bytes were written.
+   */
   #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
@@ -238,7 +240,7 @@ function closeHandles({ write, sync }: Handles): void {
 /** Identifies a file while it exists. Later, another file may get the same numbers. */
 export interface FileIdentity {
   readonly device: number;
-  /** "" if unknown, or if the filesystem is inconsistent. */
+  /** The inode as text; "" if it is unknown, or if the filesystem is inconsistent. */
   readonly inode: string;
 }
 
@@ -282,7 +284,7 @@ export async function pathProblem(
   try {
     info = await Deno.stat(path);
   } catch (error) {
-    // Other errors do not show that the file has changed.
+    // Other errors do not prove that the file has changed.
     return error instanceof Deno.errors.NotFound ? REMOVED : undefined;
   }
   const found = inodeOf(info);

@@ -16,7 +16,7 @@ export interface SlurmOptions {
    * are in flight. */
   readonly program: readonly string[];
   readonly folder: string;
-  /** The folder for log files; must exist. */
+  /** The folder for log files, which must exist. */
   readonly logs: string;
   /** The path of a file: while it exists, tasks are not requeued. */
   readonly canceledFile: string;
@@ -56,7 +56,7 @@ const EXPORTED = [
 ];
 
 export interface SlurmArray {
-  /** The shard of task 0. */
+  /** The index of the shard that task 0 runs. */
   readonly base: number;
   readonly tasks: number;
   readonly parallel: number;
@@ -152,8 +152,8 @@ function setupOf({ setupLines }: SlurmOptions): string {
 }
 
 /** Runs the command until the shard has ended: up to three times if it fails, and again every 20 s
- * while another process holds the lock. Requeues the task after a signal. `set +e`: the user's
- * lines may have set `-e`, which would end the script. */
+ * while another process holds the lock. Requeues the task after a signal. `set +e` is needed,
+ * because the user's lines may have set `-e`, which would end the script. */
 const BODY = `
 set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"

@@ -48,7 +48,8 @@ interface KindDefinition {
   /** Whether the format compresses its data, so that the file must not be compressed again. */
   readonly compressesItself?: true;
   /**
-   * Opens a table. Asynchronous for Parquet, whose code is large and is imported only when needed.
+   * Opens a table. Returns a promise for Parquet, whose code is large and is imported only when
+   * needed.
    */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
@@ -79,7 +80,7 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   },
 };
 
-/** Each name is also the usual extension. */
+/** All kinds of files. The name of a kind is also its usual extension. */
 export const FILE_KINDS = Object.keys(KINDS) as readonly FileKind[];
 
 export function isTyped({ kind }: FileType): boolean {

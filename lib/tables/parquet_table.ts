@@ -240,7 +240,9 @@ function storedNumber(value: unknown, type: ColumnType): unknown {
 }
 
 /**
- * @param text Such as `2024-05-01T12:00:00.123456Z`.
+ * Returns the time since 1970 in the unit that `digits` gives.
+ *
+ * @param text A time such as `2024-05-01T12:00:00.123456Z`.
  * @param digits Decimal places of a second: 6 for microseconds.
  */
 function unitsSince1970(text: string, digits: number): bigint {
