@@ -229,9 +229,8 @@ export interface AnsweredRow {
   response: string;
   /** The reasoning; "" if the teacher sent none. */
   reasoning: string;
-  /**
-   * The finish reason as the teacher sent it, such as `stop` or `tool_calls`; "" if it sent none.
-   */
+  /** The finish reason as the teacher sent it, such as `stop` or `tool_calls`; "" if it sent
+   * none. */
   finish_reason: string;
   /** The tool calls in the OpenAI format; absent if there are none. */
   tool_calls?: readonly unknown[];

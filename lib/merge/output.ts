@@ -28,9 +28,8 @@ const BUFFER_BYTES = 1 << 20;
 /** A merge needs no locks where the filesystem has none: `merge` has no flag `--no-lock`. */
 const LOCK_OPTIONS = { required: false };
 
-/**
- * Returns the file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`.
- */
+/** Returns the file for later answers of clashing rows: `all/x.duplicates.jsonl` for
+ * `all/x.jsonl`. */
 function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }

@@ -165,9 +165,8 @@ const MAX_UIDS = 3;
 
 const MAX_UID_CHARS = 100;
 
-/**
- * Maximum UTF-16 units of a text that are processed: some teachers answer with entire HTML pages.
- */
+/** Maximum UTF-16 units of a text that are processed: some teachers answer with entire HTML
+ * pages. */
 const MAX_RAW_CHARS = 1000;
 
 interface Group extends Omit<ErrorGroup, "last_seen"> {

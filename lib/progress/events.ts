@@ -164,9 +164,8 @@ export interface Snapshot {
   attempts: number;
   /** Attempts that failed or whose answer was rejected. */
   failed_attempts: number;
-  /**
-   * Attempts that failed because of a rate limit or overload, mostly with status 429, 503 or 529.
-   */
+  /** Attempts that failed because of a rate limit or overload, mostly with status 429, 503 or
+   * 529. */
   refused_for_load: number;
   /** Maximum number of rows in flight at once. */
   concurrency: number;

@@ -121,9 +121,8 @@ const SPREAD_WINDOW_MS = 60_000;
 
 const MIN_SPREAD = 0.05;
 
-/**
- * The factors of a range are limited to this and its reciprocal: a wider range would be useless.
- */
+/** The factors of a range are limited to this and its reciprocal: a wider range would be
+ * useless. */
 const MAX_SPREAD = 4;
 
 /** While nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */

@@ -182,9 +182,8 @@ export function describeInput(findings: readonly Findings[]): string[] {
 
 const MAX_INPUTS_SHOWN = 20;
 
-/**
- * Returns the first lines, and a line with the number of further inputs, which ends with `counts`.
- */
+/** Returns the first lines, and a line with the number of further inputs, which ends with
+ * `counts`. */
 function firstLines(lines: readonly string[], counts = ""): readonly string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return lines;

@@ -43,9 +43,8 @@ export interface TeacherPlace {
   maxConcurrency?: number;
   /** Maximum number of requests per minute to this teacher. @default `rpm` of the generator */
   rpm?: number;
-  /**
-   * Maximum number of tokens per minute to and from this teacher. @default `tpm` of the generator
-   */
+  /** Maximum number of tokens per minute to and from this teacher. @default `tpm` of the
+   * generator */
   tpm?: number;
 }
 
@@ -105,9 +104,8 @@ export interface ResponseGeneratorOptions extends RowOptions {
   waitForTeacherMs?: number;
   /** Maximum number of requests per minute to each teacher, evenly spread. @default no limit */
   rpm?: number;
-  /**
-   * Maximum number of tokens per minute to and from each teacher, evenly spread. @default no limit
-   */
+  /** Maximum number of tokens per minute to and from each teacher, evenly spread. @default no
+   * limit */
   tpm?: number;
   /** Maximum number of attempts of a row that end in faults, such as status 500: 1 or more. A row
    * that timed out is sent again only once. Throttled attempts are counted separately, up to 20

@@ -37,9 +37,8 @@ export interface PreflightOptions
 
 /** Limits memory, because each row may have different fields. */
 const MAX_UNSENT = 100;
-/**
- * Limits memory. The first rows suffice, because a program that rewrites a file also changes them.
- */
+/** Limits memory. The first rows suffice, because a program that rewrites a file also changes
+ * them. */
 const MAX_NEW_PROMPTS = 1_000;
 
 /** Reads an input for the first time.
@@ -277,9 +276,8 @@ export function admit(
   return uid;
 }
 
-/**
- * Returns the first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample 0.
- */
+/** Returns the first sample whose id is taken, if any. `slot` is that of `uid`, the id of sample
+ * 0. */
 function firstSampleInUse(
   uid: string,
   slot: number,

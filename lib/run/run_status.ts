@@ -277,9 +277,8 @@ function isPermanent(error: unknown): boolean {
 
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
 
-/**
- * Writes a status. Errors are ignored, because a run must not end if its status cannot be written.
- */
+/** Writes a status. Errors are ignored, because a run must not end if its status cannot be
+ * written. */
 export async function writeStatus(
   path: string,
   status: RunStatus,

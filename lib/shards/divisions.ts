@@ -124,9 +124,8 @@ export async function firstAnswers(division: Division): Promise<ShardAnswers | u
   }
 }
 
-/**
- * Finds a running shard of a division by its lock, because it may not have opened its results yet.
- */
+/** Finds a running shard of a division by its lock, because it may not have opened its results
+ * yet. */
 async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const file of await namesIn(start || ".")) {

@@ -122,9 +122,7 @@ export function refuseStream(path: string, os: typeof Deno.build.os = Deno.build
 /** The maximum length of a file name: in bytes or, on Windows, in UTF-16 units. */
 const MAX_NAME_LENGTH = 255;
 
-/**
- * Throws if the file could not be replaced, because its temporary file's name would be too long.
- */
+/** Throws if the file could not be replaced: its temporary file would have too long a name. */
 export function refuseLongName(path: string, os: typeof Deno.build.os = Deno.build.os): void {
   const name = basename(temporaryPathOf(path, "0123456789abcdef"));
   const length = os === "windows" ? name.length : new TextEncoder().encode(name).length;
@@ -252,7 +250,7 @@ export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
 
-/** A temporary file, locked so that `removeLeftovers` of other processes does not remove it. */
+/** A temporary file, locked so that other processes do not remove it as a leftover. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;

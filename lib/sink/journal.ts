@@ -105,9 +105,8 @@ export class Journal<T> {
     return this.#appendedRows;
   }
 
-  /**
-   * The number of rows that may not be in any file; 0 unless the journal is broken or abandoned.
-   */
+  /** The number of rows that may not be in any file; 0 unless the journal is broken or
+   * abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;

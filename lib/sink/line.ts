@@ -137,9 +137,8 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 interface RowMembers {
   /** The row's own fields, except those whose names Retort uses, as JSON text without braces. */
   readonly text: string;
-  /**
-   * The row's values for names that Retort uses, each as JSON text. The object has no prototype.
-   */
+  /** The row's values for names that Retort uses, each as JSON text. The object has no
+   * prototype. */
   readonly replaced: Record<string, string>;
 }
 

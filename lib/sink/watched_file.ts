@@ -180,9 +180,8 @@ export class WatchedFile implements JournalFile {
     paths.push(await orCannotWrite(this.#path, () => moving));
   }
 
-  /**
-   * Counts written bytes. `bytes` are whole lines, of which the first `count` bytes were written.
-   */
+  /** Counts written bytes. `bytes` are whole lines, of which the first `count` bytes were
+   * written. */
   #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
