@@ -123,7 +123,8 @@ class LineScanner {
     if (characters[hashEnd] !== '"' || !areLowerHexDigits(block, hashStart, hashEnd)) return false;
     const slot = this.#table.insertBytes(block, uidStart, uidEnd);
     if (slot === -1) return false;
-    // The last failure of a row replaces the hash of earlier ones, but never the hash of a result.
+    // The last failure of a row replaces the hash of earlier failures, but never the hash of a
+    // result.
     const hadResult = this.#table.has(slot, HAS_RESULT);
     this.#line.moveTo(block, start, end, uidStart, uidEnd);
     const storesHash = this.#onLine(slot, this.#line) !== false;
@@ -161,7 +162,7 @@ export class IndexedLine {
   /** The block with one character for each byte. */
   #characters = "";
   #end = 0;
-  /** For each text of `includes`: its next position in the block, or `Infinity`. */
+  /** The next position of each text of `includes` in the block, or `Infinity`. */
   readonly #nextPositions = new Map<string, number>();
   /** Where the id is in `#block`, unless `#uid` is set. */
   #uidStart = 0;

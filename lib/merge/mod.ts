@@ -95,7 +95,7 @@ export interface MergeReport {
   readonly runs: number;
   /** Expected answers: all samples of all rows, duplicates once. */
   readonly total: number;
-  /** Answers in the results, without surplus ones. */
+  /** Answers in the results, without surplus answers. */
   readonly succeeded: number;
   /** Answers that have failed permanently. */
   readonly failed: number;

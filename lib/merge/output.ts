@@ -161,7 +161,8 @@ export async function checkReplaceable({ results, failures, runJson }: OutputFil
   if (!(await holdsOwnLines(duplicates, "failures"))) await checkOwnFile(duplicates, "results");
   const run = await readRunFile(runJson);
   if (run === undefined || run.merged !== undefined) return;
-  // Merges of earlier versions wrote no `merged`. The run file of a killed run looks the same.
+  // Earlier versions did not write `merged` after a merge. The run file of a killed run looks the
+  // same.
   const writer = run.summary === null ? "a run (or a merge by an earlier version)" : "a run";
   throw new UsageError(
     `Cannot replace "${results}": ${writer} has written to it, and answers of a run would be lost. ` +

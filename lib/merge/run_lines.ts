@@ -23,7 +23,7 @@ export class RunLines implements Disposable {
   readonly #uidFields: readonly string[] | undefined;
   /** Uids with several results, at most 20. */
   readonly #repeatedUids: string[] = [];
-  /** By slot, the pending line after a failure: it holds an answer that an interrupted retry paid
+  /** The pending line after a failure, by slot. It holds an answer that an interrupted retry paid
    * for. */
   readonly #retryLines = new Map<number, number>();
 

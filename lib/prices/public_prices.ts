@@ -88,7 +88,7 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.
 
 const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** By provider, the id to look under if a model is not listed under the provider's own id. */
+/** The id to look under, by provider, if a model is not listed under the provider's own id. */
 const FALLBACK_IDS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
 export function listedPrice(

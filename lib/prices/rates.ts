@@ -30,8 +30,8 @@ export interface TokenPrices {
   readonly request: number;
 }
 
-/** Prices by prompt length, ascending. The last step that the prompt exceeds applies, or else the
- * first. */
+/** Prices by prompt length, ascending. The last step that the prompt exceeds applies. If it exceeds
+ * none, the first step applies. */
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
 interface Hours {

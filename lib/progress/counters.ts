@@ -170,7 +170,6 @@ const MAX_UID_CHARS = 100;
 const MAX_RAW_CHARS = 1000;
 
 interface Group extends Omit<ErrorGroup, "last_seen"> {
-  /** Unix time in milliseconds. */
   lastSeenMs: number;
 }
 

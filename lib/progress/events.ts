@@ -180,7 +180,7 @@ export interface Snapshot {
   /** All teachers. Teachers that have left the list come last: up to 100 with an entry each, then
    * one entry for all that left before them. */
   teachers: TeacherStatus[];
-  /** Rows finished per second over the last 30 s, failed ones included. */
+  /** Rows finished per second over the last 30 s, including failed rows. */
   rate_per_s: number;
   /** Completion tokens per second over the last 30 s. */
   tokens_per_s: number;

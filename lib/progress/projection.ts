@@ -69,7 +69,7 @@ interface Cohort {
 }
 
 export interface RunPosition {
-  /** The rows to send, finished ones included. */
+  /** The rows to send, including finished rows. */
   readonly rows: number;
   readonly concurrency: number;
   /** Attempts per second that the user allows; Infinity without limits, 0 while a shard does not
@@ -85,7 +85,7 @@ export interface RunPosition {
 }
 
 export interface Estimate {
-  /** Null while unknown. */
+  /** The estimated value; null while unknown. */
   readonly value: number | null;
   readonly isLowerBound: boolean;
   readonly range: readonly [min: number, max: number];

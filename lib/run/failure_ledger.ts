@@ -52,19 +52,18 @@ export class FailureLedger {
   #lines = 0;
   /** Lines to remove: the row has a newer line or a result, or the bad row was fixed. */
   readonly #outdatedLines = new LineSet();
-  /** By uid, the bad rows of earlier runs that the first pass has not found yet. */
+  /** The bad rows of earlier runs that the first pass has not found yet, by uid. */
   readonly #badRows = new Map<string, { readonly lineNumber: number; readonly hash: string }>();
-  /** By uid, the lines of failed rows that this run sends again and that have not finished yet. */
+  /** The lines of failed rows that this run sends again and that have not finished yet, by uid. */
   readonly #retriedLines = new Map<string, number>();
   /** The lines of failed rows that this run sends again, if they hold a paid answer. */
   readonly #paidLines = new LinePlaces();
-  /** By uid, the last paid answer of each row that has no accepted answer. */
+  /** The last paid answer of each row that has no accepted answer, by uid. */
   readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
   /** When the latest failure that this run sends again was written (ISO 8601). */
   #latestFailure = "";
-  /** When the retry began, in Unix milliseconds. */
   #retrySinceMs = 0;
 
   constructor(path: string) {

@@ -46,9 +46,9 @@ export class Findings {
   merged = 0;
   /** Rows without an id. Their id is a hash of the row. */
   hashed = 0;
-  /** `uidField` of the run; empty once a row has one of these fields. */
+  /** The `uidField` of the run; empty once a row has one of these fields. */
   missingUidFields: readonly string[] = [];
-  /** `promptField` of the run; undefined once a row has it. */
+  /** The `promptField` of the run; undefined once a row has this field. */
   missingPromptField: string | undefined;
   /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
@@ -69,8 +69,8 @@ export class Findings {
   rewritten = 0;
   /** Prompt hashes of the first rows without an outcome. */
   readonly newPrompts = new Set<string>();
-  /** The number of results that the output had when its last run ended and that are missing now. At
-   * most the number of answers to request. */
+  /** The number of results that the output had when its last run ended and that are missing now. It
+   * is at most the number of answers to request. */
   lost = 0;
   /** Results that the user has chosen and that are not requested again. */
   leftAnswered = 0;
@@ -85,7 +85,6 @@ export class Findings {
   promptTokens = 0;
   /** Answers to request for rows that set a token limit. */
   readonly rowTokenLimits: RowTokenLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
-  /** The first row of each shape. */
   readonly firstRows = new Map<string, ParsedRow>();
   /** The first row to send of each shape. */
   readonly firstToAsk = new Map<string, ParsedRow>();

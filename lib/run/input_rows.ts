@@ -25,7 +25,7 @@ interface OpenPiece extends InputPiece {
   readonly images: RowImages;
   /** The number to add to the row numbers of the piece; `Infinity` until its first row is read. */
   offset: number;
-  /** `input.chunks.count` when `hasNewChunk` was last called. */
+  /** The value of `input.chunks.count` when `hasNewChunk` was last called. */
   chunksSeen?: number;
 }
 

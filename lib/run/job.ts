@@ -48,9 +48,9 @@ export class Job {
   #failed = 0;
   #stdinCopy: string | undefined;
   #mode: number | undefined;
-  /** Set while the output is claimed. */
+  /** The lock while the output is claimed. */
   lock: Lock | undefined;
-  /** Set while the output is open. */
+  /** The output while it is open. */
   sink: Sink | undefined;
 
   constructor(files: OutputFiles, jobOptions: JobOptions) {

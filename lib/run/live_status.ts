@@ -58,7 +58,6 @@ export class Heartbeat {
   readonly #locks: readonly Pick<Lock, "note">[];
   readonly #options: HeartbeatOptions;
   readonly #started = new Date().toISOString();
-  /** The number of calls in the last note. */
   #notedCalls = 0;
   /** The highest value of `unwrittenRows` since the last tick. */
   #peak = 0;

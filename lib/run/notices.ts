@@ -248,7 +248,7 @@ function withPlaceholders(message: Message, files: readonly string[]): Message {
 /** Holds back the notices of a run until `start`: "run-start" must be its first event. */
 export class RunNotices {
   readonly #progress: Progress;
-  /** Undefined after `start`. */
+  /** The notices until `start`; undefined afterwards. */
   #heldNotices: [level: "info" | "warning", message: string][] | undefined = [];
   #hasWarnedUnlocked = false;
 

@@ -21,8 +21,7 @@ export interface RowOptions extends InputOptions {
    * row's `uid`, `custom_id` or `id`, or else a hash of the row. Earlier versions read `uid`,
    * `custom_id` and `id` first, and outputs that they began are continued that way. */
   uidField?: string[];
-  /** How to handle rows with the same id. `merge`: identical rows become one, others are bad rows.
-   * `keep`: each is a row, with `~2`, `~3`, … appended to the id.
+  /** How to handle rows with the same id. 2`, `~2`, `~3`, … appended to the id.
    * @default "merge" */
   duplicates?: "merge" | "keep";
   /** The folder for image paths in rows. Nothing outside the folder is read.
@@ -155,7 +154,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * @default 0 */
   resample?: number;
   /** Number of answers for each row: 1 to 1,000. The uid of the second answer is `<uid>#1`.
-   * @default the number of the earlier run over this output, else 1 */
+   * @default the number in the earlier run over this output, or 1 */
   samples?: number;
   /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit */
   maxCostUsd?: number;

@@ -84,7 +84,7 @@ class FirstPass {
   readonly #input: InputSequence;
   /** Whether the current row would be sent differently than when it was answered or failed. */
   #isChanged = false;
-  /** How many answers of the current row are requested. */
+  /** The number of answers of the current row that are requested. */
   #requests = 0;
   /** The slot of the current row's first answer in the table of ids. */
   #slot = -1;
@@ -137,7 +137,7 @@ class FirstPass {
   }
 
   /** Throws if the first line looks like another format and most lines, at least `minBadLines`, are
-   * bad. Some may still be rows, such as the last element of a JSON array. */
+   * bad. Some lines may still be rows, such as the last element of a JSON array. */
   async refuseForeign(minBadLines: number, { isAtEnd = false } = {}): Promise<void> {
     const { bad, rows } = this.#findings;
     if (this.#maybeForeign === undefined || bad.count < minBadLines || bad.count <= rows) return;

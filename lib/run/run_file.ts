@@ -29,7 +29,7 @@ import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { RowOptions, RunOptions, ThinkStyle } from "./options.ts";
 
-/** The settings that answers and row ids depend on: no address, key or concurrency. */
+/** The settings that determine answers and row ids; not the address, key or concurrency. */
 export interface Identity {
   /** The requested models, joined by commas. */
   readonly model: string;
@@ -91,7 +91,7 @@ export interface RunFile {
    * Absent in files of earlier versions. */
   readonly inputs?: readonly string[];
   readonly identity: Identity;
-  /** How the input was read, in addition to `identity`. */
+  /** How the input was read, apart from the settings in `identity`. */
   readonly rows:
     & Pick<
       RowOptions,
@@ -109,7 +109,7 @@ export interface RunFile {
   readonly teacher: string;
   /** Parameter sets, by their names in `distill.params` of results lines. */
   readonly params: Readonly<Record<string, Params>>;
-  /** Null while the run continues, or if it crashed. */
+  /** The last summary; null while the run continues, or if it crashed. */
   readonly summary: Summary | null;
   readonly retry?: UnfinishedRetry;
   /** Written by a merge; absent once a run has continued the merged output. */

@@ -74,7 +74,7 @@ export class OutputWatch {
       await this.#check({ isLast: true });
     }
     if (this.#lostOutputs === undefined) return;
-    // For the error, also collects the files to which `OpenFiles.park` has redirected lines.
+    // This also collects the files to which `OpenFiles.park` has redirected lines, for the error.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }

@@ -211,7 +211,7 @@ export class Audit {
   readonly #resultsPaths: string[] = [];
 
   /** Reads a results file. Rescued lines that the output also has are not reported: the next run
-   * adds only the missing ones. */
+   * adds only the missing lines. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     this.#resultsPaths.push(path);
     for await (const { line, row } of rowsOf(path, "results", this.#report)) {

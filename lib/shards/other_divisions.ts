@@ -224,7 +224,7 @@ async function otherDivision(
   const answers = await divided.find(stem, files);
   if (answers === undefined) return undefined;
   const { division, isRunning } = answers;
-  // Of two such divisions, the one with fewer shards (or, if equal, the lower stem) continues.
+  // Of two divisions that find each other, the one with fewer shards or the lower stem continues.
   const otherContinues = division.count < shard.count ||
     (division.count === shard.count && division.stem < stem);
   const error = await answersInShardsError(runName(stem, shard.count), answers);

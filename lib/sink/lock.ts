@@ -69,13 +69,13 @@ export class Lock implements Disposable {
   /** Part of the names of this run's temporary files: the next holder can remove them. */
   readonly token: string;
   readonly #path: string;
-  /** Undefined once released, or if a shared lock is held instead. */
+  /** The lock file; undefined once the lock is released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity;
   /** What the file held before this run wrote its first note. Undefined with a shared lock, or on a
    * local disk, where no other machine can take the lock. */
   readonly #earlierText: string | undefined;
-  /** `started` of the last note that was synced. */
+  /** The value of `started` in the last note that was synced. */
   #syncedStart: string | undefined;
 
   constructor(

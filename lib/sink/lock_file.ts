@@ -125,7 +125,7 @@ async function textAt(path: string): Promise<string> {
  * Whether another process has written its note over the note with this token.
  *
  * @param earlierText What the file held before the note with this token was written. Some
- * filesystems show it until the lock file is closed.
+ *   filesystems show this text until the lock file is closed.
  */
 export async function isOverwritten(
   path: string,

@@ -228,7 +228,7 @@ export class ParkedFile implements JournalFile, Parkable {
       const file = await (openFile?.(path) ??
         WatchedFile.open(path, { ...this.#options, closedFile }));
       this.#shift = this.#end - file.startSize;
-      // `check` now looks at the open file: an earlier problem was that of the closed one.
+      // `check` now looks at the open file, but an earlier problem was that of the closed file.
       this.#hasProblem = false;
       this.#files.onOpened(this);
       return this.#file = file;

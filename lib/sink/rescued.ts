@@ -226,7 +226,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
 /** Returns the key of a line. A line is not added if the output file has one with the same key. */
 type KeyOf = (text: string, path: string, number: number) => string;
 
-/** Results have one line for each uid, failures may have several. */
+/** Results have one line for each uid; failures may have several. */
 const KEY_OF: Readonly<Record<LineKind, KeyOf>> = { results: uidOfLine, failures: sha256Start };
 
 async function addLines(path: string, from: string, keyOf: KeyOf): Promise<number> {

@@ -137,7 +137,7 @@ async function openJournal<T>(
   openFiles: OpenFiles | undefined,
 ): Promise<Journal<T>> {
   if (openFiles === undefined) return await Journal.open(path, options);
-  // Only runs with more outputs than the process may have open files load this module.
+  // This module is loaded only if a run has more outputs than the process may have open files.
   const { ParkedFile } = await import("./parked_file.ts");
   const create = { append: true, create: true, mode: options.mode };
   const openFile = async () => {

@@ -138,7 +138,7 @@ function logOf({ logs }: SlurmOptions, name: string): string {
 }
 
 /** Returns an `#SBATCH` line. The value is quoted if sbatch would not read it as it is. A backslash
- * escapes with and without quotes (tried on Slurm 22.05). */
+ * is an escape character with and without quotes (tried on Slurm 22.05). */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
   const quotedValue = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;

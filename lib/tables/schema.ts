@@ -11,7 +11,7 @@ import { isRawJson } from "../source/mod.ts";
 /** The type of a column, list element or field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "double" | "string" | "timestamp" | "json" }
-  /** `exceedsDouble`: some of the numbers would lose digits as a double. */
+  /** `exceedsDouble`: as a double, some of the numbers would lose digits. */
   | { readonly kind: "int64"; readonly exceedsDouble?: boolean }
   | NonJsonType
   | { readonly kind: "list" | "map"; of: ColumnType }
