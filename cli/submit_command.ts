@@ -29,7 +29,7 @@ import { shownHeader } from "./connection.ts";
 const DEFAULT_LEAD_MS = 120_000;
 /** Time from the end of `--grace` to the kill, in which a shard writes its files. */
 const SHUTDOWN_SECONDS = 10;
-/** 5 s for the calls in flight, plus `SHUTDOWN_SECONDS`. */
+/** Minimum of `--lead`: 5 s for the calls in flight, plus `SHUTDOWN_SECONDS`. */
 const MIN_LEAD_MS = 15_000;
 
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {

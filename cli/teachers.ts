@@ -206,7 +206,7 @@ async function openTeacher(
 /**
  * Returns the teacher's own key or, if it has none, the common one. If neither is named, returns
  * the key in `OPENAI_API_KEY`. Returns undefined if that is missing, if a header field contains a
- * key, or if the default key is for OpenAI alone, and this teacher is another.
+ * key, or if this teacher is not OpenAI, and the default key is for OpenAI alone.
  *
  * @throws {UsageError} If a named key, or that of OpenAI, is missing.
  */

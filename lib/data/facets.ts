@@ -120,8 +120,8 @@ function facet(
   };
 }
 
-// Each kind of array has a function of its own, because a shared one takes five times as long. `for
-// … of` is slower, too.
+// Each kind of array has a function of its own, because a shared one takes five times as long. A
+// loop with `of` is slower, too.
 
 /** Counts rows by code. Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {

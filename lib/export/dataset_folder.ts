@@ -103,7 +103,7 @@ export async function openDataset(
       if (isMoved) return;
       train.abandonFile();
       validation.abandonFile();
-      // An error of the cleanup must not hide the error that caused it.
+      // An error during the cleanup must not hide the error that caused it.
       await Deno.remove(staging, { recursive: true }).catch(() => {});
       await removeIfThere(lock.path).catch(() => {});
       if (isNew) await Deno.remove(path).catch(() => {});

@@ -178,7 +178,7 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
 const STRAGGLER_URGENCY = 4;
 
 /**
- * Returns a function that returns the urgency of a row. A straggler has less than half of the
+ * Returns a function that rates the urgency of a row. A straggler has less than half of the
  * median rate, or over twice the median time left. Sorting by these figures themselves would
  * reorder the rows at each check.
  */
