@@ -18,6 +18,7 @@ import {
   type Lock,
   OpenFiles,
   openLockFile,
+  orCannotWrite,
   refuseRunElsewhere,
   SharedLock,
   type SinkOptions,
@@ -184,8 +185,9 @@ export class Jobs {
     if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     const { results } = this.list[0].files;
-    if (this.areMany) await syncFolderOf(results);
-    // Trying one output is enough, because all are in the same folder.
+    // All outputs are in one folder, so one sync makes the names of all new files durable, and
+    // trying one output is enough.
+    await orCannotWrite(results, () => syncFolderOf(results));
     await tryAppend(results);
   }
 

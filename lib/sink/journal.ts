@@ -33,7 +33,7 @@ import {
   Syncer,
 } from "./group_commit.ts";
 import { systemReason } from "../files.ts";
-import { cannotWrite, syncFolderOf } from "./durable_file.ts";
+import { cannotWrite } from "./durable_file.ts";
 import { LastResort } from "./rescued.ts";
 import { WatchedFile } from "./watched_file.ts";
 
@@ -75,13 +75,15 @@ export class Journal<T> {
     this.#syncer = new Syncer(file, options, onSyncError);
   }
 
-  /** Opens a journal. An existing file must end with a whole line. */
+  /**
+   * Opens a journal. An existing file must end with a whole line. The caller makes the name of a
+   * new file durable.
+   */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const { openFile } = options;
     let file: JournalFile | undefined;
     try {
       file = await (openFile?.(path) ?? WatchedFile.open(path, options));
-      if (file.startSize === 0 && openFile === undefined) await syncFolderOf(path);
       return new Journal(path, file, options);
     } catch (cause) {
       await file?.close();

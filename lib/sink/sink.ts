@@ -49,10 +49,10 @@ export class Sink {
 
   /**
    * Opens the files in an existing folder. Existing files must end with whole lines (see
-   * `repairTail`).
+   * `repairTail`). The caller must make the names of new files durable.
    *
    * @param openFiles Limits how many files are open: missing files are created, but a file is
-   * opened only when it has lines to write. The caller must make the names of new files durable.
+   * opened only when it has lines to write.
    * @default no limit
    */
   static async open(
