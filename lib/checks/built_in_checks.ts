@@ -218,8 +218,9 @@ function shortJson(value: unknown): string {
 
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
-/** Returns a schema that is given alone or inside of `{"type":"json_schema","json_schema":{…}}`,
- * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. */
+/** Returns a schema with its name, `strict` and description, if it has them. The schema may be
+ * alone or inside `{"type":"json_schema","json_schema":{…}}`, `{"type":"json_schema","schema":…}`
+ * or `{"name":…,"schema":…}`. */
 function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema: unknown } {
   if (!isObject(value)) return { schema: value };
   const isResponseFormat = value.type === "json_schema";

@@ -209,7 +209,7 @@ export class IndexedLine {
     return this.#block.subarray(this.#end - this.byteLength, this.#end);
   }
 
-  /** Parses the line. Before, only its beginning and end may have been checked.
+  /** Parses the line, of which the scanner may have checked only the beginning and the end.
    *
    * @throws {DamagedFileError} If the line is not a JSON object. */
   value(): Readonly<Record<string, unknown>> {

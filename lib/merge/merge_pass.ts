@@ -206,7 +206,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // Only --skip-bad-rows writes a failures line for a bad row. Without it, no answer is missing.
+    // Only --skip-bad-rows writes a failures line for a bad row; a missing line is no problem.
     lines.copy(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 

@@ -47,7 +47,7 @@ export async function readyRuns(
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
     const startedAt = performance.now(), mayWait = startedAt < end;
     const runs = await findRuns(outputs, options).catch(async (error) => {
-      // The first shard may still start, unless a status file says that it failed to.
+      // The first shard may still start, unless a status file says that it failed to start.
       const mayStartLater = mayWait && error instanceof NoRunsError &&
         !(await hasFailedStatus(outputs, job));
       return mayStartLater ? undefined : Promise.reject(error);

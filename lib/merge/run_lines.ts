@@ -173,8 +173,9 @@ export class RunLines implements Disposable {
     return this.#table.count({ all: HAS_FAILURE, none: SEEN });
   }
 
-  /** Returns problems of the results, each to follow `"FILE" has `. Unused results are a problem
-   * only if `isWhole`: all rows of the run were copied. */
+  /** Returns problems of the results. Each problem completes a message that begins with
+   * `"FILE" has `. Unused results are a problem only if `isWhole`, which means that all rows of
+   * the run were copied. */
   damage(isWhole: boolean): string[] {
     const repeatedUids = this.#repeatedUids, orphans = isWhole ? this.orphanResults : 0;
     return [

@@ -48,9 +48,9 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** Returns a function that returns the cost of an answer, even if its row names another model. If
- * the price of that model is unknown, the teacher's own price applies: if such answers were free,
- * budgets would not hold. */
+/** Creates a function for the cost of an answer, even if its row names another model. If the price
+ * of that model is unknown, the teacher's own price applies: at a price of 0, such an answer would
+ * not count towards the budget. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,

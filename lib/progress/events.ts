@@ -1,7 +1,7 @@
 /**
  * The events that a run sends to its listeners, and the results of `run()` and `snapshot()`, which
- * are made from events. Events are a wire format, so their field names are in snake_case; those of
- * results are in camelCase.
+ * are made from events. Events are a wire format, so their field names are in snake_case; the field
+ * names of results are in camelCase.
  *
  * @module
  */

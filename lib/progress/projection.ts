@@ -52,7 +52,7 @@ const MIN_RATE_ROWS = 20;
 
 /** The rate is used only after this time. */
 const MIN_RATE_MS = 30_000;
-/** The rate is used only after this many times the mean time of a row. */
+/** The rate is used only after this multiple of the mean time of a row. */
 const MIN_RATE_WAVES = 10;
 /** The Euler–Mascheroni constant: the n-th harmonic number is about ln(n) plus this. */
 const EULER_GAMMA = 0.5772;

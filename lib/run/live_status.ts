@@ -1,6 +1,7 @@
 /**
- * What a run tells other processes. Its lock file holds an upper bound for the calls in flight, in
- * case of a crash. Its status file is read by `monitor OUT`, merges and other shards.
+ * What a run tells other processes. The run's lock file holds an upper bound for the calls in
+ * flight, in case of a crash. The run's status file is read by `monitor OUT`, merges and other
+ * shards.
  *
  * @module
  */

@@ -33,7 +33,7 @@ export interface OutputFiles {
    * parts of a shard. */
   readonly pieces: readonly InputPiece[];
   readonly results: string;
-  /** Holds failed rows, and for pending rows the answers that were not accepted. */
+  /** Holds failed rows, bad rows, and rejected answers to pending rows. */
   readonly failures: string;
   /** Holds the settings of the run, and its summary. */
   readonly runJson: string;

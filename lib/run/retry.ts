@@ -127,7 +127,7 @@ function choicesOf(
 }
 
 export interface Retry {
-  /** The entry in the run file until the retry is done. */
+  /** The entry that the run file holds until the retry is done. */
   readonly unfinished: UnfinishedRetry;
   /** When the interrupted retry began, if this one continues it. Rows that have failed since then
    * are left out. */

@@ -58,7 +58,8 @@ export class OutputWatch {
     this.#options = { now: () => performance.now(), delay, hasContent, ...options };
   }
 
-  /** Called about once a second. Returns the check that runs now. */
+  /** Called about once a second. Starts a check unless one is running, and returns the running
+   * check. */
   tick(): Promise<void> | undefined {
     if (this.#isClosed) return undefined;
     return this.#checking ??= this.#check().finally(() => this.#checking = undefined);
@@ -159,7 +160,7 @@ export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Engine | undefined;
   readonly #stalledJobs = new Map<number, Job>();
-  /** What to do with waiting lines, once the run must end. */
+  /** What to do with the waiting lines of a stalled output; undefined until the run must end. */
   #ending: "abandon" | "rescue" | undefined;
 
   constructor(notices: RunNotices, engine: () => Engine | undefined) {

@@ -115,7 +115,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
 }
 
 /** Reads the text of a lock file; "" if it cannot be read. Opens the file each time, because
- * network filesystems ask the server only then. */
+ * network filesystems ask the server only when a file is opened. */
 async function textAt(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   return file === null ? "" : await readText(file).catch(() => "");

@@ -67,8 +67,9 @@ export class ParkedFile implements JournalFile, Parkable {
     return this.#endWait !== undefined;
   }
 
-  /** Whether the file may be closed: nothing is being written, and the last check found no
-   * problem. */
+  /** Whether the file may be closed. It must be open, without a write that is in progress or
+   * incomplete, and the last check must have found no problem. A file to which lines were moved
+   * stays open. */
   get isIdle(): boolean {
     return this.#file !== undefined && !this.#isWriting && !this.#isMoved && !this.#isParking &&
       !this.#hasProblem && (this.#isWhole || this.#endReason !== undefined);

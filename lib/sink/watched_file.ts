@@ -53,7 +53,7 @@ export class WatchedFile implements JournalFile {
   /** Handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
   /** The size that the original file would have if all lines had gone there. All offsets are
-   * positions in such a file. */
+   * positions in the file of this size. */
   #end: number;
   #durableEnd: number;
   /** The offset after the last whole line. */
