@@ -203,7 +203,7 @@ const TEACHER_RULES: OptionRules<TeacherSpec> = {
   thinkTags: THINK_TAGS,
 };
 
-/** Rules by the key in the file, such as `base_url`. */
+/** The rules for the fields of a teacher, by the key in the file, such as `base_url`. */
 const RULES_BY_KEY: ReadonlyMap<string, [keyof TeacherSpec, OptionRule]> = new Map(
   Object.entries(TEACHER_RULES).map(([field, rule]) => [
     field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
@@ -211,7 +211,9 @@ const RULES_BY_KEY: ReadonlyMap<string, [keyof TeacherSpec, OptionRule]> = new M
   ]),
 );
 
-/** Keys whose value may contain a secret, or be a secret that was typed instead of a name. */
+/**
+ * Matches keys whose value may contain a secret, or be a secret that was typed instead of a name.
+ */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
 
 function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {

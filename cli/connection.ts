@@ -30,7 +30,9 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Keys that the user typed, by the file or variable without a key. Teachers may share a key. */
+  /**
+   * Keys that the user typed, by the file or variable that had no key. Teachers may share a key.
+   */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -100,10 +102,10 @@ function checkKey(key: string, where: string): string {
   );
 }
 
-/** Words that occur in names of variables, but not in keys. */
+/** Matches words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** Messages show a name without a `NAME_WORD` only up to this length: a longer one may be a key. */
+/** Maximum length of a name without a `NAME_WORD` in messages. A longer one may be a key. */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
 /** Reads a variable. Returns undefined if it is not set, or if `name` is not a valid name. */
@@ -238,7 +240,7 @@ function isException({ protocol, hostname, port }: URL, exceptions: string): boo
   });
 }
 
-/** Matches a host and a port. The last part of an IPv6 address without brackets is no port. */
+/** Matches a host and a port. The last part of an IPv6 address without brackets is not a port. */
 const WITH_PORT = /^(\[[^\]]+\]|[^:]+):(\d+)$/;
 
 function withoutBrackets(host: string): string {

@@ -25,7 +25,9 @@ import type { ParsedArgs } from "./parse.ts";
 /** Width of the left column in lists of flags, in characters. Longer flags have their own line. */
 const FLAG_WIDTH = 28;
 
-/** Width of the left column in the list of commands; the minimum in the sections of a command. */
+/**
+ * Width of the left column in the list of commands, and its minimum in the sections of a command.
+ */
 const NAME_WIDTH = 15;
 
 /**

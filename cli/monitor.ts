@@ -17,7 +17,7 @@ import { keepPage, type PageRequest, readPage, servePage, type ShownRun } from "
 import type { Settings } from "./settings.ts";
 
 export interface MonitorRequest {
-  /** Undefined without `--monitor`. */
+  /** The page to serve; undefined without `--monitor`. */
   readonly page: PageRequest | undefined;
   readonly report: ReportRequest;
 }

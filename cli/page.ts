@@ -17,7 +17,7 @@ import type { Settings } from "./settings.ts";
 import { Interruption, watchParent } from "./exit.ts";
 
 export interface PageRequest {
-  /** 0 for any free port. */
+  /** The port to listen on; 0 for any free port. */
   readonly port: number;
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
@@ -28,7 +28,9 @@ export interface PageRequest {
 /** How long the page stays up after its run: while a browser shows it, or a number of ms. */
 export type PageKeep = "watched" | number;
 
-/** Limit for `"watched"` without a terminal: a script may be waiting for the process. */
+/**
+ * Maximum time for `"watched"` without a terminal, because a script may be waiting for the process.
+ */
 const MAX_UNATTENDED_MS = 600_000;
 
 const POLL_MS = 250;

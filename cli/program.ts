@@ -11,7 +11,7 @@ import { RESULTS_EXTENSION, statOf, stemOf } from "../lib/files.ts";
 import { PROGRAM_NAME, shellWord } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 
-/** Variable with the user's working directory, set by the tasks of `deno.json`. */
+/** Environment variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";
 
 /** Permissions that a printed `deno run` repeats one by one. */
@@ -26,7 +26,7 @@ export interface ProcessStart {
   readonly denoVersion: string;
   /** The user's working directory. */
   readonly folder: string;
-  /** The process's working directory: under `deno task` the folder of `deno.json`. */
+  /** The process's working directory: under `deno task`, the folder of `deno.json`. */
   readonly startFolder: string;
   /** @default this system */
   readonly os?: typeof Deno.build.os;

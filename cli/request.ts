@@ -17,7 +17,7 @@ import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { type Complete, paramWithoutJson, requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Shorter than the 30 s that Kubernetes gives a pod after SIGTERM. */
+/** Default of `--grace`, shorter than the 30 s that Kubernetes gives a pod after SIGTERM. */
 const DEFAULT_GRACE_MS = 20_000;
 
 export interface RunRequest {

@@ -194,7 +194,7 @@ function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): str
 }
 
 export interface RunToEndOptions {
-  /** The monitor's page may request a retry when the run is done. */
+  /** The monitor, whose page may request a retry of the rows that failed. */
   readonly monitor: Monitor | undefined;
   readonly isInterrupted: () => boolean;
   readonly onRetry: () => void;

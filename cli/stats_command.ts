@@ -210,7 +210,7 @@ function costText(
   }`;
 }
 
-/** Characters in order of height, from 0 to 8. */
+/** The bars of a sparkline, in order of height from 0 to 8. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
 function sparkline({ title, bins, most }: Histogram): string[] {

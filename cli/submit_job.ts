@@ -193,7 +193,7 @@ export function mergeArguments(
 export interface JobOutput {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
-  /** Undefined if the output exists only in the cluster, as on a volume of Kubernetes. */
+  /** The runs of the shards; undefined if the output exists only in the cluster, as on a volume. */
   readonly runs?: readonly MergeRun[];
 }
 

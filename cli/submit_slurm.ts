@@ -167,8 +167,7 @@ function directiveValue(settings: Settings, name: string): string | undefined {
   );
 }
 
-/** Matches Slurm's time limits, but no plain numbers: Slurm reads them as minutes, Retort as
- * seconds. */
+/** Matches Slurm's time limits. A plain number is none: to Slurm it is minutes, here seconds. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** How many seconds too early Slurm may send the signal: it checks time limits once a minute. */
@@ -205,7 +204,7 @@ function slurmTime(totalSeconds: number): string {
   return [Math.floor(minutes / 60), minutes % 60, totalSeconds % 60].map(twoDigits).join(":");
 }
 
-/** Keeps the memory of long runs small. The task `distill` in `deno.json` has the same flags. */
+/** Flags that keep the memory of long runs small, as in the task `distill` of `deno.json`. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /**

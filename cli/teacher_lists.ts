@@ -30,7 +30,7 @@ export interface NamedList {
   readonly make: MakeTeacher;
 }
 
-/** Disposing closes the teachers of the lists. */
+/** The opened lists. Disposing them closes their teachers. */
 export interface OpenLists extends AsyncDisposable {
   readonly places: readonly TeacherPlace[];
   readonly list: TeacherList;

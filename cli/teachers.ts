@@ -21,7 +21,7 @@ import type { Io } from "./io.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface OpenTeachers extends AsyncDisposable {
-  /** Includes teachers of lists. */
+  /** All teachers, including those of lists. */
   readonly teachers: readonly TeacherPlace[];
   readonly teacherList?: TeacherList;
 }

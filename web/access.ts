@@ -114,7 +114,7 @@ function pathIn(url: string, ownPath: RegExp): string {
 
 const TOKEN_BYTES = 24;
 
-/** With 64 random bits, no two pages get the same name. */
+/** Number of random bytes in a cookie's name. With 64 bits, no two pages get the same name. */
 const COOKIE_NAME_BYTES = 8;
 
 /** Host names of this machine, regardless of what a DNS server answers. */

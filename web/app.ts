@@ -159,7 +159,7 @@ function refuse(c: Context, status: 400 | 403 | 404 | 409 | 413 | 415, why: stri
 
 interface ControlTarget {
   readonly run: MonitoredRun;
-  /** Set by controls: whether failed rows are retried when the run is done. */
+  /** Whether failed rows are retried when the run is done. Controls set it. */
   readonly retrySetting: { retryWhenDone: boolean };
 }
 

@@ -16,7 +16,7 @@ export interface PageOptions {
    * @default "127.0.0.1"
    */
   readonly hostname?: string;
-  /** 0 for any free port. @default 0 */
+  /** Port to listen on; 0 for any free port. @default 0 */
   readonly port?: number;
   /** Token that browsers must send: 32 or more characters of base64url. @default 192 random bits */
   readonly token?: string;

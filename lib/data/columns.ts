@@ -125,7 +125,7 @@ export interface CodedField {
 
 /** A field of the user's rows. Stores the values if few are distinct, or if all are numbers. */
 export class OwnField {
-  /** One name, or two for a field of an object: `["meta", "lang"]`. */
+  /** The path of the field: one name, or two for a field of an object, as in `["meta", "lang"]`. */
   readonly path: readonly string[];
   /**
    * The values of codes 1, 2, …; undefined if there are too many values, or if one is too long or

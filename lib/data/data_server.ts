@@ -33,7 +33,7 @@ interface Selection {
   readonly table: Table;
   /** Empty if there is a scanner, which then has the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
-  /** Undefined if the columns suffice for the condition. */
+  /** The scan of lines; undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
   readonly createdMs: number;
   requestedMs: number;

@@ -21,8 +21,8 @@ export interface Query {
   /** A condition; "" for all rows. */
   readonly where: string;
   /**
-   * One of `DataState.sortable`, or a field of Retort such as `distill.latency_ms`. @default the
-   * order in the files
+   * The field to sort by: one of `DataState.sortable`, or a field of Retort such as
+   * `distill.latency_ms`. @default the order in the files
    */
   readonly sort?: string;
   readonly descending?: boolean;
@@ -42,7 +42,7 @@ export interface RowPage {
    * so far.
    */
   readonly total: number;
-  /** Null if the condition needs no scan of lines. */
+  /** The progress of the scan; null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
   /** The index of `rows[0]` among all rows that meet the condition. */
   readonly from: number;
@@ -75,7 +75,7 @@ export interface DataState {
   }[];
   /** Paths of results files without a problem. */
   readonly results: readonly string[];
-  /** Null unless the user named two paths, and all files were read. */
+  /** How the two runs compare; null unless the user named two paths, and all files were read. */
   readonly comparison: RunComparison | null;
   readonly paths: readonly string[];
 }

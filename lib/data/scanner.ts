@@ -115,7 +115,7 @@ function escapesOf(char: string): string {
 /** The only message to a worker of a scan, once it is ready. */
 export interface ScanStart {
   readonly job: ScanJob;
-  /** One Int32 for all workers: the next chunk to take. */
+  /** The next chunk to take, as one Int32 that all workers share. */
   readonly next: SharedArrayBuffer;
 }
 

@@ -73,7 +73,7 @@ export interface LinePlace {
   readonly bytes: number;
 }
 
-/** Rows are never removed: those of a replaced file are marked as gone. */
+/** The rows of all files. None is ever removed: those of a replaced file are marked as gone. */
 export class Table {
   length = 0;
   goneCount = 0;

@@ -10,7 +10,7 @@ import { isSet, parsedLossless, ParsedRow, RowParser } from "../source/mod.ts";
 import { type JsonObject, objectOf, ownFields, type RunHints } from "./line_facts.ts";
 
 export interface Turn {
-  /** `system`, `user`, `assistant`, `tool`, or another role in the row. */
+  /** The role: `system`, `user`, `assistant`, `tool`, or another one in the row. */
   readonly role: string;
   /** Parts that are not text appear as their type, such as `[image_url]`. */
   readonly text: string;

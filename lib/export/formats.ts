@@ -36,7 +36,7 @@ interface FormatFacts {
   readonly messageColumns: readonly string[];
   /** Where reasoning can be written: only in the answer's text, or also in a field of its own. */
   readonly reasoning: "text" | "field";
-  /** Decides what `TrainerNotes` warns about. */
+  /** The form of the turns, which decides what `TrainerNotes` warns about. */
   readonly turns: "messages" | "ShareGPT" | "other";
   /** Where `ConversationReader` finds the answer if the written file is converted. */
   readonly answerIn: AnswerField | "the last turn";

@@ -18,7 +18,7 @@ import { TrainerNotes } from "./trainers.ts";
 import { hasParts, type TrainingRow } from "./turns.ts";
 
 export interface MadeRow {
-  /** For a pair, the chosen example. */
+  /** The example of the row; for a pair, the chosen one. */
   readonly example: Example;
   readonly row: TrainingRow | string;
   readonly isValidation: boolean;

@@ -12,8 +12,10 @@ import { MAX_SAMPLES } from "../params.ts";
 import { cannotWrite } from "../sink/mod.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
-/** Keeps sort keys within the safe integers for up to 900 inputs. With more inputs, the samples of a
- * row may be out of order. */
+/**
+ * Distance between the sort keys of two inputs, in lines. It keeps keys within the safe integers
+ * for up to 900 inputs. With more inputs, the samples of a row may be out of order.
+ */
 const LINES_PER_FILE = 1e10;
 
 /** Which input row a results line answers, and with which sample. */

@@ -15,7 +15,7 @@ import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 
 export interface RowStyle {
-  /** Undefined leaves reasoning as it is. */
+  /** How reasoning is written; undefined leaves it as it is. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
@@ -26,7 +26,7 @@ export interface RowStyle {
 export interface Turns {
   readonly prompt: readonly Message[];
   readonly answer: Message | undefined;
-  /** Undefined unless the row is a pair. */
+  /** The rejected answer; undefined unless the row is a pair. */
   readonly rejected: Message | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Writes a training set from results or input files, to files or the folder of a dataset. Loaded
- * when an export begins.
+ * Writes a training set from results or input files, to files or the folder of a dataset. The
+ * module is loaded when an export begins.
  *
  * @module
  */
@@ -214,7 +214,7 @@ function noPairsError({ paths, prefer }: ResolvedExport): UsageError {
 export type WrittenRows = Pick<ExportReport, "rows" | "validationRows">;
 
 export interface Targets extends AsyncDisposable {
-  /** Undefined unless validation rows have a file of their own. */
+  /** The file of the validation rows; undefined unless they have a file of their own. */
   readonly validationPath?: string;
   /** Writes a row. Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow): Promise<void> | undefined;

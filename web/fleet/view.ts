@@ -34,11 +34,11 @@ export interface FleetRow {
   readonly done: number;
   /** Answers of this run that failed. */
   readonly failed: number;
-  /** 0 unless the run is running or paused. */
+  /** Attempts in flight; 0 unless the run is running or paused. */
   readonly in_flight: number;
-  /** 0 unless the run is running or paused. */
+  /** Rows per second; 0 unless the run is running or paused. */
   readonly rate_per_s: number;
-  /** Null if unknown, or if the run is neither running nor paused. */
+  /** Seconds until the run ends; null if unknown, or if the run is neither running nor paused. */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
 }
@@ -162,7 +162,7 @@ function stateOf({ ended, state }: RunStatus, checksWithoutBeat: number): FleetS
     : "running";
 }
 
-/** Rows with lower numbers come first on the page. */
+/** The order of the states on the page. Rows with lower numbers come first. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,

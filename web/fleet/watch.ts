@@ -209,7 +209,7 @@ interface PlannedShard {
   readonly name: string;
   /** Name of the shard's status file. */
   readonly file: string;
-  /** Null if the plan has no row counts. */
+  /** The number of rows; null if the plan has no row counts. */
   readonly rows: number | null;
 }
 
