@@ -9,7 +9,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { DENO_RUN } from "../support/process.ts";
-import { tempDir } from "../support/temp.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
 import { argsFor, assertExit, assertVerified, distill, startDistill } from "./fixture.ts";
 
 /** Exponential for `(a+)+$`, and polynomial of a high degree for `(.+)\1{5,}$`. */
@@ -90,6 +90,22 @@ Deno.test("three answers in a row that cannot be checked halt the run, and what 
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
+/**
+ * Makes a script that, if it is preloaded, prints "checking" when a bad answer is given to the
+ * worker that checks it. The worker never gets it if the checks are endless.
+ */
+async function announceChecks(dir: TempDir, { areEndless = false } = {}): Promise<string> {
+  return await dir.write(
+    "announce_checks.ts",
+    `const { postMessage } = Worker.prototype;
+     Worker.prototype.postMessage = function (message, ...rest) {
+       const isBad = JSON.stringify(message ?? "").includes("${BAD}");
+       if (isBad) Deno.stderr.writeSync(new TextEncoder().encode("checking"));
+       if (!isBad || !${areEndless}) postMessage.call(this, message, ...rest);
+     };`,
+  );
+}
+
 Deno.test("two signals end a run during a check, and the answer is kept", async () => {
   await using dir = await tempDir();
   const isInterrupted = Promise.withResolvers<void>();
@@ -99,20 +115,9 @@ Deno.test("two signals end a run during a check, and the answer is kept", async 
   });
   const input = await dir.write("in.jsonl", rowsOf(["bad", "bad"]));
   const args = [input, "-o", dir.path("out/"), "-c", "1", "--reject-pattern", FREEZING];
-  // Says when the answer is given to the worker that checks it, which takes a second.
-  const preload = await dir.write(
-    "preload.ts",
-    `const { postMessage } = Worker.prototype;
-     Worker.prototype.postMessage = function (message, ...rest) {
-       if (JSON.stringify(message ?? "").includes("aaaaaaaa")) {
-         Deno.stderr.writeSync(new TextEncoder().encode("checking"));
-       }
-       return postMessage.call(this, message, ...rest);
-     };`,
-  );
-  await using child = await startDistill(server, args, {
-    permissions: ["-A", "--preload", preload],
-  });
+  // The check takes a second.
+  const permissions = ["-A", "--preload", await announceChecks(dir)];
+  await using child = await startDistill(server, args, { permissions });
   await server.untilPosts(1);
   child.kill("SIGINT");
   await child.untilStderr(/Waiting for 1 paid call/);
@@ -133,9 +138,10 @@ Deno.test("an answer that was being checked when the run was killed is counted b
   const input = await dir.write("in.jsonl", rowsOf(["good", "bad"]));
   const args = [input, "-o", dir.path("out/"), "-c", "1"];
   {
-    await using child = await startDistill(server, [...args, "--reject-pattern", FREEZING]);
-    await server.untilPosts(2);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const permissions = ["-A", "--preload", await announceChecks(dir, { areEndless: true })];
+    const checked = [...args, "--reject-pattern", FREEZING];
+    await using child = await startDistill(server, checked, { permissions });
+    await child.untilStderr(/checking/);
     child.kill("SIGKILL");
     await child.output();
   }
