@@ -239,6 +239,8 @@ Deno.test("data page: Back closes the open row, and keeps a filter that was chan
   // Rows that were opened later use the same entry.
   await row(page, "row-6").click();
   await opens("row-6");
+  // The row has no entry until the browser has stepped back from the one before.
+  await page.waitForURL(/row=row-6/);
   await page.goBack();
   await detail.waitFor({ state: "hidden" });
   assert(page.url().includes("lang"), page.url());
@@ -299,6 +301,7 @@ Deno.test("data page: one press of Back leaves the table after a row was closed,
     press("Enter");
   });
   await opened("row-1");
+  await page.waitForURL(/row=row-1/);
   await page.goBack();
   await detail.waitFor({ state: "hidden" });
   await page.waitForURL(before);
