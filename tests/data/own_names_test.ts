@@ -6,6 +6,7 @@ import { DataServer } from "../../lib/data/data_server.ts";
 import { nearField } from "../../lib/data/table.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
+import { delay } from "../../lib/timer.ts";
 import { columnOf } from "../../web/view/page/columns.js";
 import { ViewState } from "../../web/view/page/view_state.js";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -184,13 +185,19 @@ Deno.test("own names: fields that only the page computes can be combined with te
     ["a", "b", "c"].map((uid) => resultLine({ uid })).join(""),
   );
   index.table.viewFields.set("near_duplicate", nearField(2, [1]));
-  const total = (where: string) =>
-    server.answer("rows", { where, from: 0, count: 9, columns: [] }).total;
-  assertEquals(total("near_duplicate"), 1);
-  assertEquals(total("distill.near_duplicate"), 1);
-  assertEquals(total('near_duplicate or response contains "to c"'), 2);
-  assertEquals(total('distill.near_duplicate or response contains "to c"'), 2);
-  assertEquals(total('not distill.near_duplicate and response contains "to"'), 2);
+  const total = async (where: string) => {
+    while (true) {
+      const rows = server.answer("rows", { where, from: 0, count: 9, columns: [] });
+      if (rows.scan?.isDone !== false) return rows.total;
+      // On a busy machine, a worker has to search what the first milliseconds have left.
+      await delay(1);
+    }
+  };
+  assertEquals(await total("near_duplicate"), 1);
+  assertEquals(await total("distill.near_duplicate"), 1);
+  assertEquals(await total('near_duplicate or response contains "to c"'), 2);
+  assertEquals(await total('distill.near_duplicate or response contains "to c"'), 2);
+  assertEquals(await total('not distill.near_duplicate and response contains "to"'), 2);
   for (const where of ["near_duplicate", "distill.near_duplicate", "not distill.compared_run"]) {
     assertThrows(() => selectRows(index, where), UsageError, "in a command: only the page");
   }
