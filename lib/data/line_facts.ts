@@ -6,9 +6,10 @@
 
 import { realPathOf } from "../files.ts";
 import { withoutCompression } from "../formats/mod.ts";
-import { asText, exactJson, filledList, parsedJson } from "../json.ts";
+import { asText, exactJson, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
+import { holdsCalls } from "../source/mod.ts";
 
 /** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;
@@ -166,14 +167,6 @@ function factsIn(
     isRefusal: !isFailure && distill.refusal === true,
     params: paramsOf(line, distill, hints),
   };
-}
-
-/** Whether there are tool calls, which earlier versions wrote as a list and later ones as JSON
- * text. */
-function holdsCalls(calls: unknown): boolean {
-  return typeof calls === "string"
-    ? calls !== "[]" && calls !== ""
-    : filledList(calls) !== undefined;
 }
 
 export function ownFields(line: JsonObject): string[] {

@@ -6,7 +6,7 @@
 
 import { asText, parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
-import { isSet, parsedLossless } from "../source/mod.ts";
+import { holdsCalls, isSet, parsedLossless } from "../source/mod.ts";
 import { parsePath, valueAt } from "../where/mod.ts";
 import { RowMark } from "./columns.ts";
 import { finalAnswerOf } from "./comparison.ts";
@@ -260,7 +260,7 @@ export function readFacts(index: DataIndex, row: number): LineFacts | undefined 
 
 function callsOf(line: JsonObject): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
-  if (calls === undefined || calls === "[]" || calls === "") return "";
+  if (!holdsCalls(calls)) return "";
   if (typeof calls !== "string") return jsonText(calls, 2);
   const parsed = parsedLossless(calls);
   return parsed === undefined ? calls : jsonText(parsed, 2);

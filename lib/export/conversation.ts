@@ -8,13 +8,7 @@ import { originOf } from "../answer.ts";
 import { filledList, isObject, jsonOf } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import {
-  isEmptyCell,
-  type ParsedRow,
-  parseLossless,
-  RowParser,
-  RowProblem,
-} from "../source/mod.ts";
+import { holdsCalls, type ParsedRow, parseLossless, RowParser, RowProblem } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { type Example, NotRestored, withAndWithoutUid } from "./example.ts";
 import { prefillOf, readReasoning, reasoningFieldOf, textOf } from "./turns.ts";
@@ -148,7 +142,7 @@ export class ConversationReader {
     const fields = isResultsLine(json) ? RESULT_FIELDS : ANSWER_FIELDS;
     // The text of an answer with tool calls is usually empty.
     const field = fields.find(isAnswerField) ??
-      (json.response === "" && hasCalls(json.tool_calls) ? "response" : undefined);
+      (json.response === "" && holdsCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
     const answer = this.#messageOf(row, text, field);
     if (answer instanceof RowProblem) return answer;
@@ -167,7 +161,7 @@ export class ConversationReader {
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;
-    if (isText && (field !== "response" || !hasCalls(json.tool_calls))) return answer;
+    if (isText && (field !== "response" || !holdsCalls(json.tool_calls))) return answer;
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
     // Parsing converts tool calls to the API's form, and gives tool results the ids of their calls.
@@ -233,9 +227,4 @@ function isAnswer(value: unknown): boolean {
 
 function isFilledText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
-}
-
-function hasCalls(value: unknown): boolean {
-  if (typeof value === "string") return !isEmptyCell(value) && value !== "[]";
-  return filledList(value) !== undefined;
 }

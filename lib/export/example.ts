@@ -8,6 +8,7 @@ import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount, formatCountOf } from "../figures.js";
 import { filledList, isObject, parsedJson } from "../json.ts";
+import { foreignLineProblem } from "../line_blocks.ts";
 import { posixWord } from "../printable.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
@@ -176,12 +177,9 @@ function parseFields(text: string): ResultFields | string {
   }
   if (!isObject(value)) return "it must be an object";
   if (value.error !== undefined) return "it is a failure, not a result";
-  if (value.uid === undefined && value.response === undefined) {
-    return 'it is not a result: it has neither "uid" nor "response"';
-  }
-  for (const name of ["uid", "prompt_hash", "response"]) {
-    if (typeof value[name] !== "string") return `"${name}" must be a string`;
-  }
+  const problem = foreignLineProblem(value, "results");
+  if (problem !== undefined) return problem;
+  if (typeof value.response !== "string") return '"response" must be a string';
   // Today's lines hold JSON text. Earlier versions wrote a list, or no field for an empty list.
   if (typeof value.tool_calls === "string") {
     value.tool_calls = parsedJson(value.tool_calls) ?? value.tool_calls;

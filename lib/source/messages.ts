@@ -10,13 +10,7 @@ import type { Message } from "../teacher/mod.ts";
 import { isBlank, isSet, parsedLossless, setField } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { turnsOfTranscript } from "./prompt_texts.ts";
-import {
-  addCalls,
-  callMessage,
-  isEmptyCell,
-  linkToolCalls,
-  withTaggedCalls,
-} from "./tool_calls.ts";
+import { addCalls, callMessage, holdsCalls, linkToolCalls, withTaggedCalls } from "./tool_calls.ts";
 
 type Turn = Readonly<Record<string, unknown>>;
 
@@ -288,9 +282,7 @@ export function partsProblem(list: readonly unknown[], place: string): RowProble
 }
 
 function hasCalls({ tool_calls: calls, function_call: call }: Message): boolean {
-  if (isObject(call)) return true;
-  if (typeof calls === "string") return !isEmptyCell(calls) && /[^\s[\]]/.test(calls);
-  return Array.isArray(calls) && calls.length > 0;
+  return isObject(call) || holdsCalls(calls);
 }
 
 function isEmptyContent(content: unknown): boolean {

@@ -12,5 +12,5 @@ export { isRawJson, isSet, parsedLossless, parseLossless, setField } from "./jso
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn, NO_IMAGES, type RowImages, withoutImages } from "./image_files.ts";
 export { parseRowJson, RowParser, type RowParserOptions } from "./parse_row.ts";
-export { isEmptyCell } from "./tool_calls.ts";
+export { holdsCalls } from "./tool_calls.ts";
 export { ParsedRow, requestHash, RowProblem, type RowRequest } from "./parsed_row.ts";

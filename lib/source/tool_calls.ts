@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isObject } from "../json.ts";
+import { filledList, isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { holdsNumber, isSet, parsedLossless, withoutNulls } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
@@ -169,6 +169,13 @@ function resultsOf(
  * spaces. */
 export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
+}
+
+/** Whether the `tool_calls` of a message or an answer, which may be JSON text, hold a call. */
+export function holdsCalls(calls: unknown): boolean {
+  if (typeof calls !== "string") return filledList(calls) !== undefined;
+  // Most results have `[]`, which need not be searched.
+  return calls !== "[]" && !isEmptyCell(calls) && /[^\s[\]]/.test(calls);
 }
 
 /**

@@ -227,7 +227,12 @@ Deno.test("exportResults() names a damaged line and its problem", async () => {
   const bad: [string | Uint8Array, string][] = [
     ["{", "it is not JSON: "],
     ["3", "it must be an object"],
-    ['{"prompt":"hi"}', 'it is not a result: it has neither "uid" nor "response"'],
+    ['{"prompt":"hi"}', 'it has no "uid"'],
+    [good.replace(/"uid":"[^"]*"/, '"uid":17'), 'its "uid" is a number: pandas keeps ids as text'],
+    [
+      good.replace(/"prompt_hash":"[^"]*",/, ""),
+      'it has no "prompt_hash", so Retort did not write it',
+    ],
     [good.replace('"response":"an answer"', '"response":3'), '"response" must be a string'],
     [good.replace("prompts.jsonl:1", "prompts.jsonl"), '"distill.source" must be file:line'],
     [good.replace(/"distill":.*/, '"distill":{}}'), '"distill" must hold the "source"'],
