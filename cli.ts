@@ -1,5 +1,5 @@
 /**
- * The command line. Only this file and its two workers touch arguments, environment, exit code and
+ * The command line. Only this file and its two workers use arguments, environment, exit code and
  * console.
  *
  * @module
@@ -31,7 +31,8 @@ import { printableLines, PROGRAM_NAME, withProgram } from "./lib/printable.ts";
 
 export type { Io, StopSignal } from "./cli/io.ts";
 
-/** Runs the command that the arguments name. Returns the exit code: see `docs/exit-codes.md`. */
+/** Runs the command that the arguments name. Returns the exit code, as described in
+ * `docs/exit-codes.md`. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
     const words = withoutAliases(args);
@@ -63,8 +64,9 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the message of an expected error or a disk failure, and the stack of a bug. Control
- * characters that an error quotes must not reach the terminal.
+ * Returns the message of an expected error or a disk failure, or the stack of any other error,
+ * which is a bug. Control characters are removed, because an error may quote some and they must not
+ * reach the terminal.
  */
 function errorText(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -111,7 +113,7 @@ function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
   };
 }
 
-/** Prompts on standard error. Always turns the terminal's echo on again, also after Ctrl-C. */
+/** Prompts on standard error. The terminal's echo is always turned on again, even after Ctrl-C. */
 async function askSecret(question: string): Promise<string | null> {
   const write = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {
@@ -149,7 +151,8 @@ function startOf({ user, start }: Folders): ProcessStart {
   };
 }
 
-/** Reads an environment variable, but not without permission: Deno would prompt the user. */
+/** Reads an environment variable if Retort has the permission. Without it, Deno would prompt the
+ * user. */
 function permittedEnv(variable: string): string | undefined {
   return isGranted({ name: "env", variable }) ? Deno.env.get(variable) : undefined;
 }
@@ -158,7 +161,8 @@ function isGranted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
-/** Changes to the user's folder: `deno task` starts the process in the folder of `deno.json`. */
+/** Changes to the user's folder, because `deno task` starts the process in the folder of
+ * `deno.json`. */
 function enterFolder(): Folders {
   const user = permittedEnv(FOLDER_VARIABLE);
   const start = Deno.cwd();
@@ -173,12 +177,13 @@ function enterFolder(): Folders {
 }
 
 /**
- * Starts the worker that handles signals while the main thread is blocked. If it cannot start, the
- * run works without it.
+ * Starts the worker that handles signals while the main thread is blocked. If the worker cannot
+ * start, the run continues without it.
  */
 function startSignalWorker(): Disposable {
   try {
-    // Without this permission, Deno prints the worker's failure even if it is caught here.
+    // If this permission is missing, Deno prints the worker's failure even though it is caught
+    // here.
     if (!mayRead(new URL(import.meta.url))) throw new Deno.errors.NotCapable();
     const worker = new Worker(new URL("./cli/signal_worker.ts", import.meta.url), {
       type: "module",
@@ -194,7 +199,8 @@ function mayRead(path: URL): boolean {
   return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
-/** Longest wait of an interrupted run for its output: a pipe may have no reader. */
+/** The longest time that an interrupted run waits for its output, because a pipe may have no
+ * reader. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
 const DEFAULT_COLUMNS = 80;
@@ -208,8 +214,9 @@ function consoleColumns(): number {
 }
 
 /**
- * Ignores Ctrl-Z under `deno task`, which does not stop with its child. If only this process
- * stopped, the terminal would react to nothing more, not even Ctrl-C. npm and Yarn do stop.
+ * Makes Ctrl-Z have no effect under `deno task`. `deno task` does not stop together with its child
+ * process: if only this process stopped, the terminal would no longer react to anything, not even
+ * to Ctrl-C. npm and Yarn do stop.
  */
 function ignoreCtrlZ(stderr: Output): void {
   const isTask = permittedEnv("npm_config_user_agent")?.startsWith("deno/");
@@ -239,7 +246,7 @@ if (import.meta.main) {
   const flushed = Promise.all([stdout.flush(), stderr.flush()]);
   const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));
   await (code > SIGNAL_CODE_BASE ? Promise.race([flushed, timeout]) : flushed);
-  // The reader of a pipe may stop at any time, as `head` does.
+  // The reader of a pipe may stop reading at any time, as `head` does.
   if (code > SIGNAL_CODE_BASE || !isDiskError(stdout.failure)) Deno.exit(code);
   stderr.write(`Cannot write to standard output: ${systemReason(stdout.failure)}\n`);
   await stderr.flush();

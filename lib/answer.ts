@@ -1,5 +1,5 @@
-/** Answers: how they end, what their assistant messages in training data are, and which row and
- * sample their uids stand for. @module */
+/** Answers: how they end, how they become assistant messages of training data, and how their uids
+ * relate to rows and samples. @module */
 
 import { asText, isCutObject, isObject, parsedJson } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
@@ -8,10 +8,10 @@ import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
 /**
  * How an answer ended.
  *
- * - `whole`: the teacher finished it
- * - `limit`: it reached the token limit
- * - `context`: it filled the context window, so a higher token limit does not help
- * - `filter`: a filter withheld or truncated it
+ * - `whole`: the teacher finished the answer
+ * - `limit`: the answer reached the token limit
+ * - `context`: the answer filled the context window, so a higher token limit does not help
+ * - `filter`: a filter withheld or truncated the answer
  * - `broken`: generation failed, was canceled or was interrupted
  * - `unknown`: the finish reason is unknown
  * - `none`: the finish reason is null or empty
@@ -22,9 +22,9 @@ export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unkn
 export const NO_REASON = "none";
 
 /**
- * Finish reasons by ending. Most servers use OpenAI's. Gateways pass on the reasons of Anthropic,
- * Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek,
- * Baidu, AI21 and OpenAI's Responses API.
+ * Finish reasons by ending. Most servers use OpenAI's finish reasons. Gateways pass on those of
+ * Anthropic, Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio,
+ * Zhipu, DeepSeek, Baidu, AI21 and OpenAI's Responses API.
  */
 const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
@@ -37,7 +37,7 @@ const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, strin
     limit`,
   context: `model_length model_context_window_exceeded context_length context_length_reached
     context_length_exceeded context_window_exceeded context error_limit`,
-  // Reasons that `FILTER_WORDS` matches are not listed.
+  // Finish reasons that `FILTER_WORDS` matches are not listed.
   filter: `refusal language blocked`,
   broken: `abort aborted error errored failed failure timeout timed_out time_limit cancel canceled
     cancelled cancellation user_cancel user_cancelled user_stopped interrupted incomplete not_finished
@@ -55,9 +55,9 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
 );
 
 /**
- * Parts of normalized finish reasons and error codes of content filters:
- * `content_filter: RECITATION` and `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock,
- * `DataInspectionFailed` of DashScope.
+ * Matches parts of the normalized finish reasons and error codes of content filters, such as
+ * Gemini's `content_filter: RECITATION` and `IMAGE_SAFETY`, Bedrock's `guardrail_intervened` and
+ * DashScope's `DataInspectionFailed`.
  */
 const FILTER_WORDS =
   /content(?:filter|policy|blocked|violation)|policyviolation|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
@@ -69,8 +69,8 @@ export function isFilterWord(word: string): boolean {
 export class Endings {
   readonly #acceptedReasons: ReadonlySet<string>;
 
-  /** @param acceptedReasons Further finish reasons that mark an answer as complete; `none` accepts
-   * answers without a finish reason. */
+  /** @param acceptedReasons Additional finish reasons that mark an answer as complete. `none`
+   * accepts answers without a finish reason. */
   constructor(acceptedReasons: readonly string[] = []) {
     this.#acceptedReasons = new Set(acceptedReasons.map(normalized));
   }
@@ -82,12 +82,12 @@ export class Endings {
     return ending === "whole" && hasCutCall(completion) ? "limit" : ending;
   }
 
-  /** The ending of a finish reason; `whole` if the user accepts the reason. */
+  /** Returns the ending that a finish reason means, or `whole` if the user accepts the reason. */
   #acceptedEnding(finishReason: string | null | undefined): Ending {
-    // A custom teacher may omit the finish reason of complete answers.
+    // A custom teacher may omit the finish reason of a complete answer.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOfReason(finishReason);
-    // `acceptEndings` cannot make a truncated or filtered answer complete.
+    // `acceptEndings` cannot turn a truncated or filtered answer into a complete one.
     const isAcceptable = ending === "unknown" || ending === "none" || ending === "broken";
     if (!isAcceptable || this.#acceptedReasons.size === 0) return ending;
     const key = ending === "none" ? NO_REASON : normalized(finishReason!);
@@ -103,7 +103,7 @@ export function endingOfReason(finishReason: string | null): Ending {
   return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
 
-/** @throws {RangeError} If a word is empty, or marks a truncated or filtered answer. */
+/** @throws {RangeError} if a word is empty, or marks a truncated or filtered answer */
 export function checkEndings(words: readonly string[]): void {
   for (const word of words) {
     const shown = JSON.stringify(word);
@@ -123,21 +123,21 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether the teacher reported token counts. If both are 0, it did not. */
+/** Whether the teacher reported token counts. Two counts of 0 mean that it did not. */
 export function isCounted(usage: Usage | null | undefined): usage is Usage {
   return usage !== null && usage !== undefined && usage.promptTokens + usage.completionTokens > 0;
 }
 
-/** Whether the answer has exactly as many tokens as the limit. It is then truncated, even if the
- * finish reason says that it is complete. More tokens mean that the teacher ignored the limit. */
+/** Whether the answer has exactly as many tokens as the limit. If so, it is truncated, even if the
+ * finish reason says that it is complete. With more tokens, the teacher has ignored the limit. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
 /** Whether the arguments of a tool call break off, even if only the last brace is missing. vLLM
- * streams `tool_calls` as the finish reason of calls that an abort or a token limit has cut off.
- * That limit may be the server's, far below the limit of the request. */
+ * streams the finish reason `tool_calls` even for calls that an abort or a token limit has cut off.
+ * This may be the server's own limit, far below that of the request. */
 export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolean {
   return toolCalls?.some((call) => {
     const callee = isObject(call) && isObject(call.function) ? call.function : {};
@@ -145,12 +145,12 @@ export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolea
   }) ?? false;
 }
 
-/** Gives `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` the same form. */
+/** Converts `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` to the same form. */
 function normalized(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** Where reasoning goes: before the answer in `<think>` tags (`wrap`), into `reasoning_content`
+/** Where reasoning is written: before the answer in `<think>` tags (`wrap`), to `reasoning_content`
  * (`field`), or nowhere (`drop`). */
 export type ThinkStyle = "wrap" | "field" | "drop";
 
@@ -158,8 +158,8 @@ export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
-/** Builds the assistant message of a training example. Chat templates read `reasoning_content`, and
- * print a null `content` as text, so `content` is a string even beside tool calls. */
+/** Builds the assistant message of a training example. Chat templates read `reasoning_content`.
+ * They print a null `content` as text, so `content` is a string even if there are tool calls. */
 export function assistantMessage(
   response: string,
   reasoning: string,
@@ -174,26 +174,27 @@ export function assistantMessage(
 }
 
 export interface UidOrigin {
-  /** The row's id in the input. Equal rows share it. */
+  /** The row's id in the input. Rows with the same content share it. */
   readonly inputUid: string;
-  /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same id. */
+  /** The row's id in the run. This is `inputUid`, followed by `~2`, `~3` … for later rows with the
+   * same id. */
   readonly rowUid: string;
   readonly sample: number;
 }
 
-/** Suffixes that a run appends to an id: `~2` for a later row with the same id, then `#1` for a
- * further sample. */
+/** Matches the suffixes that a run appends to an id: `~2` for a later row with the same id, then
+ * `#1` for a further sample. */
 const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
-/** The id of a row without an id of its own: 32 hex digits of its hash. */
+/** Matches the id of a row that has no id of its own: 32 hex digits of its hash. */
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
 
 /**
- * Splits the id of a line into the row's own id and what the run appended. A user's own id may end
- * like `x#1`, so the id alone is not enough. If the run changed an id, the line also holds the
- * original.
+ * Splits the id of a line into the row's own id and the suffix that the run appended. A user's own
+ * id may also end like `x#1`, so the id alone is not enough. If the run changed an id, the line
+ * also contains the original.
  *
  * @param line A line of results or failures, with a `uid`.
- * @param uidFields The fields named by `--uid-field`. @default none
+ * @param uidFields The fields that `--uid-field` names. @default none
  */
 export function originOf(
   line: Readonly<Record<string, unknown>>,
@@ -202,13 +203,13 @@ export function originOf(
   const uid = String(line.uid);
   if (!/[~#]\d+$/.test(uid)) return { inputUid: uid, rowUid: uid, sample: 0 };
   const distill = isObject(line.distill) ? line.distill : {};
-  // The first versions did not write `distill.replaced`, so the id alone must decide.
+  // The first versions did not write `distill.replaced`, so that only the id can decide.
   if (distill.replaced === undefined) {
     return originIn(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
   }
   const replaced = replacedFields(distill.replaced);
   const candidates = [
-    // Not `line.uid`: that is the id that the run made.
+    // `line.uid` is not a candidate, because it is the id that the run created.
     ...uidFields.map((field) => replaced[field] ?? (field === "uid" ? undefined : line[field])),
     replaced.uid,
     line.custom_id,
@@ -227,8 +228,8 @@ function originIn(uid: string, inputUid: string): UidOrigin {
   return { inputUid, rowUid: inputUid + suffix, sample: Number(sample) };
 }
 
-/** Returns the id in a row's field as it is written in `uid`; undefined if `uid` was not made from
- * it. */
+/** Returns the id in a row's field as it is written in `uid`; undefined if `uid` does not come from
+ * this id. */
 function inputUidIn(uid: string, candidate: unknown): string | undefined {
   // JavaScript changes numbers such as `1.0` and integers of 19 digits.
   const isNumber = typeof candidate === "number";
@@ -238,21 +239,22 @@ function inputUidIn(uid: string, candidate: unknown): string | undefined {
   return isSame && SUFFIX.test(uid.slice(inputUid.length)) ? inputUid : undefined;
 }
 
-/** The row's own fields that Retort replaced. Some earlier versions wrote an object, not JSON
- * text. */
+/** Returns the row's own fields that Retort replaced. Some earlier versions wrote an object instead
+ * of JSON text. */
 function replacedFields(replaced: unknown): Readonly<Record<string, unknown>> {
   const fields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
   return isObject(fields) ? fields : {};
 }
 
-/** The id of a sample: the row's own id for the first sample (0), then `<uid>#1`, `<uid>#2`, … */
+/** Returns the id of a sample: the row's own id for the first sample (0), then `<uid>#1`,
+ * `<uid>#2`, … */
 export function sampleUid(uid: string, sample: number): string {
   return sample === 0 ? uid : `${uid}#${sample}`;
 }
 
 /**
- * Splits an id such as `<uid>#1`; undefined for other ids. A user's own id may have this form, too:
- * use `originOf` if the whole line is known.
+ * Splits an id such as `<uid>#1`. Returns undefined for other ids. A user's own id may also have
+ * this form, so use `originOf` if the whole line is known.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const [, rowUid, sample] = /^(.+)#([1-9]\d{0,2})$/s.exec(uid) ?? [];

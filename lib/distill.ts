@@ -1,5 +1,5 @@
-/** `distill()` takes rows from any iterable and yields a typed outcome for each; `distillFiles()`
- * turns files of rows into files of results. @module */
+/** `distill()` takes rows from any iterable and yields a typed outcome for each of them.
+ * `distillFiles()` turns files of rows into files of results. @module */
 
 import { verdictCheck } from "./checks/mod.ts";
 import { HaltedError } from "./errors.ts";
@@ -25,32 +25,34 @@ import {
 } from "./run/mod.ts";
 import { imagesIn, type RowImages } from "./source/mod.ts";
 
-/** Options of {@linkcode distill}: as in a `ResponseGenerator`, except that `validate` gets the
- * typed answer, and `duplicates` is `keep` by default. */
+/** Options of {@linkcode distill}. They are the options of a `ResponseGenerator`, except that
+ * `validate` receives the typed answer and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
-  /** Keeps an answer if this returns `true` or nothing. If it returns a string, the answer is
-   * rejected for that reason; if it throws, with the message of the error; if it returns `false`,
-   * without a reason. */
+  /** Decides whether to keep an answer. If it returns `true` or nothing, the answer is kept. If it
+   * returns a string, the answer is rejected for that reason. If it throws an error, the answer is
+   * rejected with the message of the error. If it returns `false`, the answer is rejected without a
+   * reason. */
   validate?: (answer: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 
 /**
  * Sends each row to the teacher and yields outcomes as they arrive, in no particular order.
  *
- * A string is one user message; any other row is read like a row of a file (`prompt`, `messages`,
- * …). Every row yields `samples` outcomes, even if it equals another row, unless `duplicates` is
- * `merge`. A row that cannot be sent yields failures of the type `bad_row`. Rows are read no faster
- * than outcomes are taken: at most `concurrency` are in flight.
+ * A string is sent as one user message. Any other row is read like a row of a file (`prompt`,
+ * `messages`, …). Every row yields `samples` outcomes, even if it equals another row, unless
+ * `duplicates` is `merge`. A row that cannot be sent yields failures of the type `bad_row`. Rows
+ * are read only as fast as outcomes are taken, and at most `concurrency` are in flight.
  *
  * An early `break`, `return()` or `await using` aborts the calls in flight. The teacher stays open.
  *
- * @typeParam Row The type of a row; the `input` of each outcome is the same value that was given.
+ * @typeParam Row The type of a row. The `input` of each outcome is the same value that was given.
  * @param rows Prompts, or objects as in an input file.
  * @param options `teacher` or `teachers` is required.
  * @returns The outcomes. Iterating throws the reason of `signal` when it is aborted, a
- * `HaltedError` when a teacher, a budget or a deadline ends the run, and what `rows` throws.
- * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong
- * type.
+ * `HaltedError` when a teacher, a budget or a deadline ends the run, and any error that `rows`
+ * throws.
+ * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of the
+ * wrong type.
  * @throws {RangeError} If an option is out of range.
  *
  * @example
@@ -73,16 +75,17 @@ export function distill<Row>(
   return distillWith(rows, options, { imagesIn });
 }
 
-/** What differs between Deno and other runtimes. */
+/** The differences between Deno and other runtimes. */
 export interface RuntimeAdapter {
   /** Creates a reader for the images that rows name. It reads files below `root`, or no files if
    * `root` is undefined. Throws if `root` is set but the runtime cannot read files. */
   readonly imagesIn: (root: string | undefined) => RowImages;
-  /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
+  /** Whether patterns and schemas are checked on this thread. @default false, which means in a
+   * worker */
   readonly checksOnThisThread?: boolean;
 }
 
-/** `distill` for any runtime. Invalid options throw here, not at the first iteration. */
+/** Implements `distill` for any runtime. Invalid options throw here, before the first iteration. */
 export function distillWith<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,
@@ -107,7 +110,7 @@ export function distillWith<Row>(
   return abortedByReturn(outcomes(), () => activeRun.abort());
 }
 
-/** The options of a `ResponseGenerator` and its `run()`, without `validate`. */
+/** The options of a `ResponseGenerator` and of its `run()`, without `validate`. */
 export type DistillFilesOptions = SharedOptions & Omit<RunOptions, "input" | "output">;
 
 const { input: _input, output: _output, ...RUN_ONLY_RULES } = RUN_RULES;
@@ -115,8 +118,8 @@ const { validate: _validate, ...SHARED_RULES } = GENERATOR_RULES;
 const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
- * Turns files of rows into files of results: continues an earlier run, sends the rows that are
- * pending (with `retry`, rows that have failed), and resolves when everything is on disk. Does not
+ * Turns files of rows into files of results. Continues an earlier run, sends the rows that are
+ * pending (with `retry`, those that have failed), and resolves when everything is on disk. Does not
  * close the teacher.
  *
  * @param input Files, folders or patterns, as paths or `file:` URLs.
@@ -124,15 +127,15 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
  * can have one results file only if a merge has written it.
  * @param options `teacher` or `teachers` is required.
  * @returns The summary of the run. Failed rows are counted, not thrown.
- * @throws The reason of `signal` once it is aborted; answers received until then are on disk.
- * @throws {HaltedError} If a teacher, a budget or a deadline ended the run; answers received until
+ * @throws The reason of `signal` once it is aborted. Answers received until then are on disk.
+ * @throws {HaltedError} If a teacher, a budget or a deadline ended the run. Answers received until
  * then are on disk.
- * @throws {TypeError} If an option is unknown or of a wrong type.
+ * @throws {TypeError} If an option is unknown or of the wrong type.
  * @throws {RangeError} If an option is out of range.
- * @throws {UsageError} If the run cannot start with these options; nothing was sent.
+ * @throws {UsageError} If the run cannot start with these options. Nothing was sent.
  * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in which
- * case nothing was sent, or if it was changed during the run; answers received until then are on
- * disk.
+ * case nothing was sent; or if it was changed during the run, in which case answers received until
+ * then are on disk.
  * @throws {LockedError} If another run or a merge is writing to the same output.
  * @throws {SinkError} If the output cannot be written.
  *

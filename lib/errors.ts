@@ -1,6 +1,6 @@
 /**
  * The errors that end a run or an attempt. Misuse of the library throws `TypeError` or `RangeError`
- * instead; the failure of a row is data (an `Outcome`), not an exception.
+ * instead. The failure of a row is not an exception but data (an `Outcome`).
  *
  * @module
  */
@@ -13,11 +13,11 @@ export class RetortError extends Error {
   override name = "RetortError";
 }
 
-/** Details of a {@linkcode SourceError}. */
+/** Options of a {@linkcode SourceError}. */
 export interface SourceErrorOptions extends ErrorOptions {
-  /** The input file. @default none: the error is not about one file */
+  /** The input file. @default none, because the error is not about one file */
   path?: string | undefined;
-  /** The line in `path`, from 1. @default none */
+  /** The line in `path`, counted from 1. @default none */
   line?: number | undefined;
 }
 
@@ -27,7 +27,7 @@ export class SourceError extends RetortError {
   override name = "SourceError";
   /** The input file; undefined if the error is not about one file. */
   readonly path: string | undefined;
-  /** The line in `path`, from 1; undefined if the error is not about one line. */
+  /** The line in `path`, counted from 1; undefined if the error is not about one line. */
   readonly line: number | undefined;
 
   /** Creates an error about the input. */
@@ -38,26 +38,27 @@ export class SourceError extends RetortError {
   }
 }
 
-/** Why an attempt or a row failed; the `error.type` of a failures line. */
+/** Why an attempt or a row failed. This is the `error.type` of a failures line. */
 export type FailureType =
   /** The input line is not a row that can be sent. */
   | "bad_row"
-  /** The connection was refused, broken or never made. */
+  /** The connection was refused, broke or could not be made. */
   | "network"
-  /** The deadline of the attempt or of the row passed. */
+  /** The deadline of the attempt or of the row has passed. */
   | "timeout"
   /** The status (429), the code or the message reports a rate limit or quota. */
   | "rate_limit"
   /** The status (408, 409, 5xx), the code or the message reports a fault or overload. */
   | "server"
-  /** The key, the model or the address is wrong, or the account lacks credit. Halts the teacher and
-   * fails no row. */
+  /** The key, the model or the address is wrong, or the account lacks credit. This halts the
+   * teacher and fails no row. */
   | "account"
-  /** The teacher rejected the request because of the row, or of parameters that all rows share. */
+  /** The teacher rejected the request because of the row, or because of parameters that all rows
+   * share. */
   | "request"
-  /** The teacher answered 2xx with something other than a completion. */
+  /** The teacher sent a 2xx response that is not a completion. */
   | "response"
-  /** The finish reason is unknown, missing, or says that generation was aborted (`abort`), so the
+  /** The finish reason is unknown or missing, or says that generation was aborted (`abort`), so the
    * answer may be incomplete. */
   | "unfinished"
   /** The answer reached the token limit (`finish_reason` `length`) or filled the context window. */
@@ -91,61 +92,64 @@ export const FAILURE_TYPES: readonly FailureType[] = [
   "teacher",
 ];
 
-/** Details of a {@linkcode TeacherError}. */
+/** Options of a {@linkcode TeacherError}. */
 export interface TeacherErrorOptions extends ErrorOptions {
   /**
    * The kind of failure. The engine may refine it by status, code and message.
-   * @default derived from `status`; `teacher` without a status
+   * @default derived from `status`, or `teacher` if there is no status
    */
   type?: FailureType | undefined;
-  /** The HTTP status. @default none: no response arrived */
+  /** The HTTP status. @default none, because no response arrived */
   status?: number | undefined;
   /**
-   * The teacher's code or type of the error (`insufficient_quota`). For connections, the system's
-   * code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_handshake`, `no_tls`,
-   * `wants_tls`, `no_http` or `no_permission`. @default none
+   * The teacher's code or type of the error (`insufficient_quota`). For a connection error, this is
+   * the system's code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_handshake`,
+   * `no_tls`, `wants_tls`, `no_http` or `no_permission`. @default none
    */
   code?: string | undefined;
   /**
-   * Whether another attempt may succeed, as the header `x-should-retry` or a custom teacher says.
-   * @default undefined: type, status and code decide
+   * Whether another attempt may succeed, according to the header `x-should-retry` or a custom
+   * teacher. @default undefined, so that type, status and code decide
    */
   retryable?: boolean | undefined;
   /** Minimum wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number | undefined;
   /**
-   * Whether a limit is used up. Other rows would be throttled too: for `retryAfterMs`, or else for
-   * `limitResetMs`. Ignored unless the attempt was throttled. @default false
+   * Whether a limit is used up, so that other rows would be throttled too. They would be throttled
+   * for `retryAfterMs` or, if that is not set, for `limitResetMs`. Ignored unless the attempt was
+   * throttled. @default false
    */
   isExhausted?: boolean | undefined;
-  /** Time until the exhausted limit resets, in milliseconds. @default unknown */
+  /** The time until the used-up limit resets, in milliseconds. @default unknown */
   limitResetMs?: number | undefined;
   /**
-   * Whether a router with its own key relays a provider's error (OpenRouter's "Provider returned
-   * error"). Another attempt may reach another provider, so the row fails only if the message
-   * blames the row. @default false
+   * Whether a router with its own key relays a provider's error, as in OpenRouter's "Provider
+   * returned error". Another attempt may reach another provider, so the row fails only if the
+   * message blames the row. @default false
    */
   isRelayed?: boolean | undefined;
   /** Whether no connection could be made, so nothing was sent. @default false */
   isUnreachable?: boolean | undefined;
   /**
    * Whether the teacher rejected a field that Retort adds, such as `stream_options`. Later requests
-   * omit it, the row is sent again at once, and this attempt does not count. @default false
+   * omit the field, the row is sent again at once, and this attempt does not count. @default false
    */
   isAdjusted?: boolean | undefined;
-  /** A message for the user; the run shows it once. @default none */
+  /** A message for the user. The run shows it once. @default none */
   notice?: string | undefined;
-  /** The part of the answer that arrived before the failure; perhaps billed. @default none */
+  /** The part of the answer that arrived before the failure. It may have been billed.
+   * @default none */
   partial?: Completion | undefined;
 }
 
-/** A failed attempt at a row. A `Teacher` throws it; the engine decides whether to try again. */
+/** A failed attempt at a row. A `Teacher` throws this error, and the engine decides whether to try
+ * again. */
 export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
   /** See {@linkcode TeacherErrorOptions.type}. */
   readonly type: FailureType;
-  /** HTTP status; undefined if no response arrived. */
+  /** The HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;
   /** See {@linkcode TeacherErrorOptions.code}; undefined if there is none. */
   readonly code: string | undefined;
@@ -155,7 +159,7 @@ export class TeacherError extends RetortError {
   readonly retryAfterMs: number | undefined;
   /** See {@linkcode TeacherErrorOptions.isExhausted}. */
   readonly isExhausted: boolean;
-  /** Time until the exhausted limit resets, in milliseconds; undefined if unknown. */
+  /** The time until the used-up limit resets, in milliseconds; undefined if it is unknown. */
   readonly limitResetMs: number | undefined;
   /** See {@linkcode TeacherErrorOptions.isRelayed}. */
   readonly isRelayed: boolean;
@@ -165,11 +169,12 @@ export class TeacherError extends RetortError {
   readonly isAdjusted: boolean;
   /** A message for the user, shown once; undefined if there is none. */
   readonly notice: string | undefined;
-  /** The part of the answer that arrived before the failure; undefined if nothing did. */
+  /** The part of the answer that arrived before the failure; undefined if no part arrived. */
   readonly partial: Completion | undefined;
 
-  /** Creates the error. Without `type`, the status decides it. A `type`, `status` or `code` of the
-   * wrong type is ignored: an error's body may have a number as its `code`. */
+  /** Creates the error. If there is no `type`, it is derived from the status. A `type`, `status` or
+   * `code` of the wrong type is ignored, because an error's body may have a number as its
+   * `code`. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
     super(message, options);
     const { status, type, code } = options;
@@ -190,11 +195,11 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The error code for a row that names an unreadable file. Nothing was sent. */
+/** The error code for a row that names a file that cannot be read. Nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
-/** A gateway waits at least this long for an answer before it sends 504. A gateway that sends 504
- * sooner cannot reach the teacher, so nothing was billed. */
+/** A gateway waits at least this long for an answer before it sends 504. If it sends 504 sooner, it
+ * cannot reach the teacher, so nothing was billed. */
 export const MIN_GATEWAY_WAIT_MS = 5_000;
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
@@ -209,7 +214,7 @@ function typeOfStatus(status: number | undefined): FailureType {
   return "request";
 }
 
-/** The file of a {@linkcode SinkError}. */
+/** Options of a {@linkcode SinkError}. */
 export interface SinkErrorOptions extends ErrorOptions {
   /** The output file. @default none */
   path?: string | undefined;
@@ -229,7 +234,7 @@ export class SinkError extends RetortError {
   }
 }
 
-/** Another run, or a merge, holds the lock of an output file. */
+/** Another run or a merge holds the lock of an output file. */
 export class LockedError extends SinkError {
   /** Printed before the message instead of "Error". */
   override name = "LockedError";
@@ -248,16 +253,16 @@ export class UsageError extends RetortError {
   override name = "UsageError";
 }
 
-/** Something other than the caller ended the run, such as a teacher, a budget, a deadline or checks
- * that cannot continue; the remaining rows stay pending. */
+/** Something other than the caller ended the run, such as a teacher, a budget, a deadline, or
+ * checks that cannot continue. The remaining rows stay pending. */
 export class HaltedError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "HaltedError";
 }
 
 /**
- * What is wrong with a YAML text, and where. Leaves out the names of aliases and tags and the line
- * that the parser quotes: they may contain an API key.
+ * Returns what is wrong with a YAML text, and where. Omits the names of aliases and tags, and the
+ * line that the parser quotes, because they may contain an API key.
  */
 export function yamlProblem(error: unknown): string {
   const [message] = (error as Error).message.split(/:\n/);

@@ -1,5 +1,5 @@
 /**
- * Paths, file operations, and reasons for system errors in plain language.
+ * Paths, operations on files, and the reasons of system errors in plain language.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type PathLike = string | URL;
 /**
  * Converts a `file:` URL to a path. The path of a folder's URL keeps its trailing `/`.
  *
- * @throws {TypeError} If the value is neither a string nor a `file:` URL.
+ * @throws {TypeError} if the value is neither a string nor a `file:` URL
  */
 export function pathOf(path: PathLike): string {
   if (typeof path === "string") return path;
@@ -32,7 +32,7 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
 }
 
-/** The path functions of this system. Tests pass the Windows functions. */
+/** The path functions of this system. Tests pass the functions for Windows. */
 export type StdPath = typeof stdPath.posix;
 
 export function endsWithSeparator(path: string, std: StdPath = stdPath): boolean {
@@ -43,18 +43,18 @@ export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: StdPath = 
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** Joins a folder and a name with `/`, which Windows accepts, too. */
+/** Joins a folder and a name with `/`, which Windows also accepts. */
 export function inFolder(folder: string, name: string, std: StdPath = stdPath): string {
   return `${withoutSeparator(folder, std)}/${name}`;
 }
 
-/** Splits a path into its last part and all before it, the separator included. */
+/** Splits a path into its last part and everything before it, including the separator. */
 export function splitPath(path: string, { basename }: Pick<StdPath, "basename"> = stdPath) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
 }
 
-/** Whether `path` is strictly below `folder`. Pass real paths: links are not resolved. */
+/** Whether `path` is strictly below `folder`. Links are not resolved, so pass real paths. */
 export function isInside(path: string, folder: string, std: StdPath = stdPath): boolean {
   const relative = std.relative(folder, path);
   return relative !== "" && !std.isAbsolute(relative) &&
@@ -63,12 +63,12 @@ export function isInside(path: string, folder: string, std: StdPath = stdPath): 
 
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
 
-/** `out/x` for the results `out/x.jsonl`. */
+/** Returns `out/x` for the results `out/x.jsonl`. */
 export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }
 
-/** The stem of a shard's files: `out/x-00003-of-00016`. */
+/** Returns the stem of a shard's files: `out/x-00003-of-00016`. */
 export function shardStem(stem: string, shard: { index: number; count: number }): string {
   const [index, count] = [shard.index, shard.count].map((n) => String(n).padStart(5, "0"));
   return `${stem}-${index}-of-${count}`;
@@ -79,16 +79,16 @@ export function parseShardStem(text: string) {
   return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };
 }
 
-/** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
+/** The folder for Retort's own files next to an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** Returns the same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS):
- * files created one after the other may then share a number, so the key is their real path. */
+/** Returns the same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS), so
+ * files created in succession may have the same number. Their key is their real path instead. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino && Number.isSafeInteger(ino) ? `${dev}:${ino}` : realPathOf(path);
 }
 
-/** Returns the absolute path, with links resolved if the file exists. */
+/** Returns the absolute path, in which links are resolved if the file exists. */
 export function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);
@@ -97,7 +97,7 @@ export function realPathOf(path: string): string {
   }
 }
 
-/** Keyed by error name or code, not by class: the bundle for Node lacks Deno's error classes. */
+/** By error name or code instead of class: the bundle for Node lacks Deno's error classes. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -116,7 +116,7 @@ const TOO_MANY_FILES =
   "too many open files: each call in flight needs a connection, and the outputs need up to 300 files. " +
   "Raise the limit with ulimit -n 65536, or lower --concurrency";
 
-/** The reason that follows `Cannot read "…": ` in a message. */
+/** Returns the reason that follows `Cannot read "…": ` in a message. */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);
@@ -129,8 +129,8 @@ export function systemReason(cause: unknown): string {
 }
 
 /**
- * Returns the error for one of Retort's own files: a `UsageError` for a FIFO, socket or device in
- * its place, which is the user's mistake.
+ * Returns the error for one of Retort's own files. If there is a FIFO, socket or device in its
+ * place, the user has made a mistake, so the error is a `UsageError`.
  */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
@@ -140,7 +140,7 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Replaces Deno's text: `Requires all access to "/proc/x", run again with the --allow-all flag`. */
+/** Replaces Deno's `Requires all access to "/proc/x", run again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const [, kind, share] = /^Requires (\w+) access(?: to "(\\\\))?/.exec(message) ?? [];
   if (kind === "all") return share === undefined ? SYSTEM : NETWORK_SHARES;
@@ -148,8 +148,8 @@ function permissionReason(message: string): string {
 }
 
 /**
- * Awaits an operation on a file. Resolves with undefined if the file does not exist, or if a parent
- * in its path is a file.
+ * Awaits an operation on a file. Resolves with undefined if the file does not exist, or if its path
+ * leads through a file.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -165,8 +165,8 @@ export async function ifThere<T>(
   }
 }
 
-/** Whether the error says that a file is missing. On Windows, for a name with `*` or `?`, it has
- * the code `ENOENT`, but not Deno's class. */
+/** Whether the error means that a file is missing. For a name with `*` or `?` on Windows, the error
+ * has the code `ENOENT` but not Deno's class. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     codeOf(error) === "ENOENT";
@@ -176,12 +176,13 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Opening these does not block: `/dev/fd/63`, from `<(…)` in a shell, has a writer already. */
+/** Opening these files does not block: `/dev/fd/63`, made by a shell's `<(…)`, has a writer
+ * already. */
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Opens a file. Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening it may
- * wait for another process, and reading it may never end.
+ * Opens a file. Rejects if it is a FIFO, socket or device outside `/dev` and `/proc`, because
+ * opening it may wait for another process and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await refuseSpecialFile(path);
@@ -221,7 +222,7 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
-/** The absolute path of the folder of `path`. Links are resolved if the folder exists. */
+/** Returns the absolute path of the folder of `path`. Links are resolved if the folder exists. */
 export function realFolderOf(path: string): string {
   return realPathOf(stdPath.dirname(path));
 }
@@ -245,7 +246,7 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
-/** @throws {SinkError} If it cannot be deleted. */
+/** @throws {SinkError} if the file cannot be deleted */
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path), (cause) => {
     return new SinkError(`Cannot delete "${path}": ${systemReason(cause)}`, { path, cause });
@@ -253,8 +254,8 @@ export async function removeIfThere(path: string): Promise<void> {
 }
 
 /**
- * @throws {UsageError} If a file has the name of the folder or of a parent.
- * @throws {SinkError} If it cannot be created for another reason.
+ * @throws {UsageError} if the folder or one of its parents is a file
+ * @throws {SinkError} if the folder cannot be created for another reason
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -268,7 +269,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Returns the number of bytes read, less than `bytes.length` only at the end of the file. */
+/** Returns the number of bytes read. It is less than `bytes.length` only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {
@@ -279,8 +280,8 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
   return filled;
 }
 
-/** Synchronous `readFully`, by default from the current position: a promise costs more than a small
- * read from the page cache. */
+/** Does the same as `readFully`, but synchronously: a promise costs more than a small read from the
+ * page cache. Without `offset`, reads from the current position. */
 export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: number): number {
   if (offset !== undefined) file.seekSync(offset, Deno.SeekMode.Start);
   let filled = 0;
@@ -292,7 +293,7 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** Writes until all bytes are written: a single write may stop earlier. */
+/** Writes all bytes, in several writes if necessary, because a single write may write only some. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));

@@ -58,14 +58,15 @@ export {
 export { VERSION } from "./version.ts";
 
 /**
- * `distill()` without files: rows name images by `https:` or `data:` URLs.
+ * Sends each row to the teacher and yields outcomes, without access to files. Rows name images by
+ * `https:` or `data:` URLs.
  *
- * @typeParam Row The type of a row; the `input` of each outcome is the same value that was given.
+ * @typeParam Row The type of a row. The `input` of each outcome is the same value that was given.
  * @param rows Prompts, or objects as in an input file.
- * @param options `teacher` or `teachers` is required; `imagesRoot` is rejected.
- * @returns The outcomes, as they arrive, in no particular order.
- * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong
- * type.
+ * @param options `teacher` or `teachers` is required. `imagesRoot` is rejected.
+ * @returns The outcomes as they arrive, in no particular order.
+ * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of the
+ * wrong type.
  * @throws {RangeError} If an option is out of range.
  */
 export function distill<Row>(

@@ -1,9 +1,9 @@
 /**
  * Limits the time of code in a worker, even if that code never returns.
  *
- * `Worker.terminate()` does not stop JavaScript that is running (denoland/deno#35657): a regular
+ * `Worker.terminate()` does not stop JavaScript that is running (denoland/deno#35657). A regular
  * expression that takes exponential time would occupy a core and keep the process alive long after
- * its worker was terminated. The watchdog of `node:vm` stops it from inside.
+ * its worker was terminated. The watchdog of `node:vm` stops such code from inside.
  *
  * @module
  */
@@ -11,11 +11,11 @@
 import { Script } from "node:vm";
 
 const HOOK = "retortInterruptibleWork";
-/** Compiled once, because a search runs it for each of thousands of blocks. */
+/** The script is compiled once, because a search runs it for each of thousands of blocks. */
 const SCRIPT = new Script(`${HOOK}()`);
 
-/** Runs `work`, and stops it after `maxMs`. Returns whether it ended by itself. Costs 12 µs a call.
- * Only for workers, because a global variable holds `work`. */
+/** Runs `work`, and stops it after `maxMs`. Returns whether it ended by itself. A call costs 12 µs.
+ * Use this only in workers, because a global variable holds `work`. */
 export function endsWithin(maxMs: number, work: () => void): boolean {
   Object.assign(globalThis, { [HOOK]: work });
   try {

@@ -1,6 +1,6 @@
 /**
- * Finds rows that are in lists or columns of a JSON object, and the jq filters that extract them.
- * Messages suggest these filters.
+ * Finds rows that are in lists or columns of a JSON object, and the jq filters that extract these
+ * rows. Messages suggest the filters.
  *
  * @module
  */
@@ -8,18 +8,18 @@
 import { endOfString, isObject, parsedJson } from "./json.ts";
 import { posixWord } from "./printable.ts";
 
-/** The jq expression for the value that the names lead to. */
+/** Returns the jq expression for the value to which the names lead. */
 export function jqPath(...names: readonly string[]): string {
   return `.${names.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
 }
 
-/** The argument of jq for the elements of all lists at these paths: `'.["a"][], .["b"][]'`. */
+/** Returns the jq argument for the elements of all lists at these paths: `'.["a"][], .["b"][]'`. */
 export function jqElements(lists: readonly { readonly path: readonly string[] }[]): string {
   return posixWord(lists.map(({ path }) => `${jqPath(...path)}[]`).join(", "));
 }
 
-/** The argument of jq that converts LangChain's messages in a field. The name `row` stands for a
- * row that is a bare array. */
+/** Returns the jq argument that converts LangChain's messages in a field. The name `row` stands for
+ * a row that is a bare array. */
 export function langchainFilter(name: string): string {
   const isPlain = /^(?:body\.)?[a-z_]\w*$/i.test(name);
   const list = name === "row" ? "." : isPlain ? `.${name}` : jqPath(name);
@@ -35,8 +35,8 @@ export interface ObjectList {
   readonly items: readonly [object, ...unknown[]];
 }
 
-/** Lists of objects, up to three levels deep. Members with a number as name are not searched:
- * pandas names rows like that. */
+/** Returns lists of objects, up to three levels deep. Members whose name is a number are not
+ * searched, because pandas names rows in this way. */
 export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
   if (Array.isArray(value)) return isObject(value[0]) ? [{ path, items: value as [object] }] : [];
   if (!isObject(value) || path.length > 2) return [];
@@ -56,8 +56,8 @@ export function holdsPrompt(value: unknown): boolean {
     [prompt, messages, conversations].some(isList);
 }
 
-/** Whether an object with lists is itself a row: it has a text of several words in a field that
- * datasets use for prompts. */
+/** Whether an object with lists is itself a row. This is so if it has a text of several words in a
+ * field that datasets use for prompts. */
 export function holdsQuestion(object: object): boolean {
   return Object.entries(object).some(([name, value]) =>
     QUESTION_NAMES.test(name) && typeof value === "string" && /\S\s+\S/.test(value)
@@ -72,17 +72,17 @@ function isListOfMessages(value: unknown): boolean {
   return isObject(first) && ("role" in first || "from" in first);
 }
 
-/** A table in one JSON object, and the filter that makes rows of it. */
+/** A layout of tables in one JSON object, and the filter that converts such a table to rows. */
 interface TableLayout {
-  /** Matches the start of the line. If the line is truncated, it cannot be parsed for `fits`, and
-   * `start` alone decides. */
+  /** Matches the start of the line. A truncated line cannot be parsed for `fits`, so that `start`
+   * alone decides. */
   readonly start: RegExp;
   readonly fits: (table: Record<string, unknown>) => boolean;
   readonly filter: string;
 }
 
 const TABLE_LAYOUTS: readonly TableLayout[] = [
-  // Pandas with orient="split".
+  // pandas with orient="split".
   {
     start:
       /^\{\s*"columns"\s*:\s*\[(?:\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)\s*,?)*\]\s*,\s*"(index|data)"/,
@@ -91,12 +91,12 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
     filter:
       "'.columns as $c | .data[] | [$c, .] | transpose | map({(.[0] | tostring): .[1]}) | add'",
   },
-  // Columns as lists or, from pandas, as objects by index.
+  // Columns are lists or, if pandas wrote them, objects by index.
   {
     start: /^\{\s*"[^"]*"\s*:\s*(\{\s*"\d+"|\[\s*(["\d-]|true|false|null))/,
     fits: (table) => {
       const columns = Object.values(table);
-      // A row may have as many images as messages.
+      // A row may contain as many images as messages.
       if (columns.some(isListOfMessages)) return false;
       return columns.every(isObject) ||
         columns.every((column) =>
@@ -105,7 +105,7 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
     },
     filter: "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'",
   },
-  // Pandas with orient="index".
+  // pandas with orient="index".
   {
     start: /^\{\s*"\d+"\s*:\s*\{/,
     fits: (table) => Object.values(table).every(isObject),
@@ -114,8 +114,8 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
 ];
 
 /**
- * The filter for a table in one JSON object; undefined for a row. A row may begin like a table, but
- * has some other field that is a string or number, or lists of different lengths.
+ * Returns the filter for a table in one JSON object; undefined for a row. A row may begin like a
+ * table, but it has another field that is a string or a number, or lists of different lengths.
  */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);
@@ -126,8 +126,8 @@ export function tableFilter(line: string): string | undefined {
 }
 
 /**
- * The filter for JSON over several lines: objects one after the other, as jq writes them, or one
- * object, which is a row, is a table, or contains the list of rows.
+ * Returns the filter for JSON over several lines. The text contains several objects, as jq writes
+ * them, or a single object that is a row, is a table, or contains the list of rows.
  *
  * @param text The beginning of the file.
  */
@@ -137,8 +137,8 @@ export function filterOf(text: string): string {
   const object = parsedStart(text);
   if (holdsPrompt(object)) return ".";
   const lists = objectLists(object);
-  // Other lists, such as one of columns, may come before the list of rows. A row may contain a list
-  // without prompts in an inner object, such as `meta.entities`.
+  // Other lists, such as a list of columns, may come before the list of rows. A row may contain a
+  // list without prompts in an inner object, such as `meta.entities`.
   const withPrompts = lists.filter(({ items: [first] }) => holdsPrompt(first));
   if (withPrompts.length === 0 && isObject(object) && holdsQuestion(object)) return ".";
   const [longest] = lists
@@ -153,7 +153,7 @@ function isPartOfRow(item: object): boolean {
   return /^(?:role|from|type|name)$/.test(Object.keys(item)[0] ?? "");
 }
 
-/** Parses JSON that may be truncated: what is incomplete at its end is left out. */
+/** Parses JSON that may be truncated. Whatever is incomplete at its end is omitted. */
 function parsedStart(text: string): unknown {
   const closers: string[] = [];
   let end = 0;

@@ -1,17 +1,18 @@
 /**
  * JSON: types of values, exact numbers, text for output lines, and positions in a text. Output
- * lines must not be nested deeply: Python's `json` fails near 1,000 levels, and `JSON.stringify` in
- * some cases at a few thousand.
+ * lines must not be nested deeply, because Python's `json` fails near 1,000 levels, and
+ * `JSON.stringify` may fail at a few thousand levels.
  *
  * @module
  */
 
-/** Arrays and null do not count as objects. */
+/** Whether a value is an object. Arrays and null do not count as objects. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns a list unless it is empty: in files made from tables, an empty list means none. */
+/** Returns a list unless it is empty. In files created from tables, an empty list stands for no
+ * list. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -27,12 +28,12 @@ export function asCount(value: unknown): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** Returns a finite number, 0 or more; undefined if the value is anything else. */
+/** Returns the value if it is a finite number of at least 0; otherwise undefined. */
 export function asAmount(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
 }
 
-/** Parses JSON; returns undefined for other texts. */
+/** Parses JSON. Returns undefined if the text is not JSON. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -45,7 +46,7 @@ export function isJson(text: string): boolean {
   return parsedJson(text) !== undefined;
 }
 
-/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's library lacks. */
+/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's library does not declare. */
 export const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -55,20 +56,20 @@ export const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** A number that JavaScript would change: `JSON.stringify` writes the text as it is. */
+/** A number that JavaScript would change. `JSON.stringify` writes its text unchanged. */
 export interface RawJson {
   readonly rawJSON: string;
 }
 
-/** Values that a teacher nests more deeply are written as JSON text. Parsers accept more than 64
- * levels, and teachers rarely send as many. */
+/** The number of levels beyond which a value from a teacher is written as JSON text. Parsers accept
+ * more levels, and teachers rarely send as many. */
 export const MAX_LEVELS = 64;
 
 /** Whether a value from `JSON.parse` has more than `levels` levels of objects and arrays. */
 export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
-  // No call for primitives: log probabilities can contain a million of them.
+  // There is no call for primitives, because log probabilities may contain a million of them.
   if (Array.isArray(value)) {
     for (const item of value) {
       if (typeof item === "object" && isTooDeep(item, levels - 1)) return true;
@@ -83,23 +84,23 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
 }
 
 /**
- * Like `JSON.stringify`, but writes U+FFFD for lone surrogates, which readers would reject.
+ * Works like `JSON.stringify`, but writes U+FFFD for lone surrogates, which readers would reject.
  *
- * @throws {TypeError} If the value holds a `BigInt` or a cycle.
- * @throws {RangeError} If it is nested too deeply for `JSON.stringify`.
+ * @throws {TypeError} if the value contains a `BigInt` or a cycle
+ * @throws {RangeError} if the value is nested too deeply for `JSON.stringify`
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs unescaped, so `\ud…` is a lone surrogate, or plain text
-  // after an escaped backslash. The search takes a fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes complete pairs unescaped, so `\ud…` is either a lone surrogate or plain
+  // text after an escaped backslash. This search takes a fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(SURROGATE_ESCAPE, replaceSurrogate) : json;
 }
 
 /**
- * Replaces members that have more than `MAX_LEVELS` levels with their JSON text; returns `values`
+ * Replaces members that have more than `MAX_LEVELS` levels by their JSON text. Returns `values`
  * itself if there are none.
  *
- * @throws {TypeError} If one of these members holds a `BigInt` or a cycle.
+ * @throws {TypeError} if one of these members contains a `BigInt` or a cycle
  */
 export function withDeepAsText<T extends object>(values: T): T {
   if (!isTooDeep(values, MAX_LEVELS + 1)) return values;
@@ -120,16 +121,17 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // A RangeError means that the stack overflowed; for a cycle, a TypeError is thrown first.
+    // A RangeError means that the stack overflowed. For a cycle, a TypeError is thrown before that.
     if (!(error instanceof RangeError)) throw error;
     return deepJson(value);
   }
 }
 
-/** `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
+/** Works like `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
 function deepJson(value: unknown): string {
   const parts: string[] = [];
-  /** What is still to write, the next on top: JSON text, or a value in `{ value }`. */
+  /** What is yet to be written, with the next element on top. Each element is JSON text, or a value
+   * in `{ value }`. */
   const stack: (string | { readonly value: unknown })[] = [{ value }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     if (typeof next === "string") parts.push(next);
@@ -148,7 +150,7 @@ function deepJson(value: unknown): string {
   return parts.join("");
 }
 
-/** JSON with sorted keys. `onRaw` may replace numbers kept as raw JSON. */
+/** Returns JSON with sorted keys. `onRaw` may replace numbers that are kept as raw JSON. */
 export function sortedJson(
   value: unknown,
   onRaw: (raw: RawJson) => unknown = (raw) => raw,
@@ -169,13 +171,13 @@ const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 const SPACE = 32;
 
-/** The position of the first character, at `position` or after it, that is not white space. */
+/** Returns the position of the first character at or after `position` that is not white space. */
 export function skipSpace(text: string, position: number): number {
   while (text.charCodeAt(position) <= SPACE) position++;
   return position;
 }
 
-/** The index after the value at `start`. The text must be valid JSON. */
+/** Returns the index after the value at `start`. The text must be valid JSON. */
 export function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
@@ -193,8 +195,8 @@ export function isCutObject(text: string): boolean {
   return text.charCodeAt(start) === OPENING_BRACE && leadingObject(text) === undefined;
 }
 
-/** The text of the object at `index`, after white space; undefined if there is no complete object.
- * Other text may follow. */
+/** Returns the text of the object at `index`, after any white space; undefined if there is no
+ * complete object. Other text may follow the object. */
 export function leadingObject(text: string, index = 0): string | undefined {
   const start = skipSpace(text, index);
   const end = text.charCodeAt(start) === OPENING_BRACE ? endOfNested(text, start) : undefined;
@@ -205,8 +207,8 @@ function endsLiteral(code: number): boolean {
   return code === COMMA || code === CLOSING_BRACE || code === CLOSING_BRACKET || code <= SPACE;
 }
 
-/** The index after an object or array; undefined if it breaks off. Brackets of both kinds are
- * counted together: valid JSON closes them in order. */
+/** Returns the index after an object or array; undefined if it breaks off. Brackets of both kinds
+ * are counted together, because valid JSON closes them in order. */
 function endOfNested(text: string, start: number): number | undefined {
   let depth = 0;
   let position = start;
@@ -223,21 +225,21 @@ function endOfNested(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** The index after the closing quote, or the length of the text if it has none; `start` is the
- * index of the opening quote. */
+/** Returns the index after the closing quote, or the length of the text if there is no closing
+ * quote. `start` is the index of the opening quote. */
 export function endOfString(text: string, start: number): number {
   let quote = start;
   while (true) {
     quote = text.indexOf('"', quote + 1);
     if (quote === -1) return text.length;
-    // A quote ends the string unless an odd number of backslashes is before it.
+    // A quote ends the string unless an odd number of backslashes precedes it.
     let before = quote - 1;
     while (text.charCodeAt(before) === BACKSLASH) before--;
     if ((quote - before) % 2 === 1) return quote + 1;
   }
 }
 
-/** The position of one `"name":value` in the text of an object. */
+/** The position of a member (`"name":value`) in the text of an object. */
 export interface Member {
   readonly name: string;
   /** The index of the name's opening quote. */
@@ -249,11 +251,13 @@ export interface Member {
 
 export interface Remainder {
   readonly text: string;
-  /** The JSON text of each value, by name; of a repeated name, the last value. Has no prototype. */
+  /** The JSON text of each removed value, by name. If a name is repeated, the last value counts.
+   * The object has no prototype. */
   readonly removed: Record<string, string>;
 }
 
-/** The members of the object at `objectStart`, in their order. The text must be valid JSON. */
+/** Returns the members of the object at `objectStart` in their order. The text must be valid
+ * JSON. */
 export function topLevelMembers(text: string, objectStart = text.indexOf("{")): Member[] {
   const members: Member[] = [];
   let start = skipSpace(text, objectStart + 1);
@@ -270,7 +274,7 @@ export function topLevelMembers(text: string, objectStart = text.indexOf("{")): 
   return members;
 }
 
-/** Removes members; the others stay byte for byte. */
+/** Removes members. The remaining members stay the same, byte for byte. */
 export function withoutMembers(text: string, names: readonly string[]): Remainder {
   const members = topLevelMembers(text);
   const removed: Record<string, string> = Object.create(null);
@@ -278,7 +282,7 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // A member is removed with the comma before it; at the start, with the comma after it.
+    // A member is removed together with the comma before it or, at the start, the comma after it.
     else remaining += text.slice(remaining === "" ? start : previousEnd, end);
     previousEnd = end;
   }

@@ -12,9 +12,9 @@ const BLOCK_BYTES = 1 << 20;
 const MIN_BLOCK_BYTES = 4_096;
 const NEWLINE = 10;
 
-/** Consecutive lines. The next block reuses the memory of `bytes`. */
+/** Consecutive lines of a file. The next block reuses the memory of `bytes`. */
 export interface LineBlock {
-  /** Lines with their newlines; an incomplete line only if `isTail` is set. */
+  /** Lines with their newlines. Contains an incomplete line only if `isTail` is set. */
   readonly bytes: Uint8Array;
   readonly offset: number;
   /** Whether this is the rest of the file after its last newline. */
@@ -27,12 +27,12 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   if (file !== undefined) yield* readOpenBlocks(file, path);
 }
 
-/** Reads a file that was opened and not read yet; it stays open. `path` is for messages. */
+/** Reads a file that was opened but not read yet. The file stays open. `path` is for messages. */
 export async function* readOpenBlocks(
   file: Deno.FsFile,
   path: string,
 ): AsyncGenerator<LineBlock> {
-  // Small files get small buffers: a run may read thousands of them.
+  // Small files get small buffers, because a run may read thousands of them.
   const { size } = await file.stat();
   let buffer = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, size + 1)));
   let filled = 0, offset = 0, isStart = true;
@@ -42,7 +42,7 @@ export async function* readOpenBlocks(
       throw cannotRead(path, cause);
     });
     if (count === null) break;
-    // The bytes left from the previous read contain no newline.
+    // The bytes that are left from the previous read contain no newline.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -83,14 +83,14 @@ export function* linesOf(block: LineBlock): Generator<Uint8Array> {
   }
 }
 
-/** Doubles the buffer, so that one very long line takes linear time. */
+/** Doubles the buffer, so that reading a very long line takes linear time. */
 function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(buffer.length * 2);
   larger.set(buffer);
   return larger;
 }
 
-/** The lines of a file without their newlines; a blank line is "". */
+/** Yields the lines of a file without their newlines. A blank line becomes "". */
 export async function* linesIn(
   path: string,
 ): AsyncGenerator<{ readonly text: string; readonly number: number }> {
@@ -103,9 +103,10 @@ export async function* linesIn(
   }
 }
 
-/** Appends lines to an open file, many with each write: a write takes 10 µs or more.
+/** Appends lines to an open file. Many lines are written together, because a write takes at least
+ * 10 µs.
  *
- * @param lines Without newlines. */
+ * @param lines The lines without newlines. */
 export async function appendLines(file: Deno.FsFile, lines: AsyncIterable<string>): Promise<void> {
   let text = "";
   for await (const line of lines) {
@@ -121,7 +122,8 @@ export type LineKind = "results" | "failures";
 
 export const LINE_START = '{"uid":"';
 
-/** What shows that Retort did not write the line; undefined if Retort may have written it. */
+/** Returns what shows that Retort did not write the line; undefined if Retort may have written
+ * it. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (!isObject(value) || !("uid" in value)) return 'it has no "uid"';
   const { uid, prompt_hash: hash, error } = value;
@@ -135,10 +137,10 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
 }
 
 /**
- * Checks a file that is about to be changed. Accepts missing and empty files, and files with only
- * the beginning of a line, or zeros after a power cut.
+ * Checks a file that is about to be changed. Accepts missing and empty files, and files that
+ * contain only the beginning of a line, or zeros after a power failure.
  *
- * @throws {UsageError} If Retort did not write the first line.
+ * @throws {UsageError} if Retort did not write the first line
  */
 export async function checkOwnFile(path: string, kind: LineKind): Promise<void> {
   const first = await firstLine(path);
@@ -155,7 +157,8 @@ export async function holdsOwnLines(path: string, kind: LineKind): Promise<boole
   return first !== undefined && lineProblem(first.line, kind) === undefined;
 }
 
-/** The first line that is neither blank nor only zeros, as after a power cut. */
+/** Returns the first line that is neither blank nor consists of zeros, which a power failure may
+ * leave. */
 async function firstLine(
   path: string,
 ): Promise<{ line: Uint8Array; isTail: boolean } | undefined> {
@@ -177,7 +180,7 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-/** Whether the line begins like lines that Retort writes; zeros are ignored. */
+/** Whether the line begins like the lines that Retort writes. Zeros are ignored. */
 export function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, LINE_START.length));
   return LINE_START.startsWith(start.replaceAll("\0", ""));

@@ -1,5 +1,5 @@
 /**
- * Validates the options of functions, for callers in JavaScript: rejects unknown names, wrong types
+ * Validates the options of functions for callers in JavaScript: rejects unknown names, wrong types
  * and wrong values.
  *
  * @module
@@ -10,18 +10,18 @@ import { BODY_PARAMS } from "./params.ts";
 import { similarName, suggestion } from "./similar_name.ts";
 
 export interface OptionRule {
-  /** What follows `it must be` in messages. */
+  /** The words that follow `it must be` in messages. */
   readonly expected: string;
   readonly isType: (value: unknown) => boolean;
   /** Whether messages must not quote the value. @default false */
   readonly isSecret?: boolean;
-  /** Called with a value of the right type. @default every value is in range */
+  /** Whether a value of the right type is in range. @default every value is in range */
   readonly isInRange?: (value: never) => boolean;
 }
 
 export type OptionRules<T> = { readonly [Name in keyof Required<T>]: OptionRule };
 
-/** For values that are checked elsewhere. */
+/** The rule for values that are checked elsewhere. */
 export const anything: OptionRule = { expected: "any value", isType: () => true };
 export const text: OptionRule = {
   expected: "a string",
@@ -35,7 +35,8 @@ export const callback: OptionRule = {
   expected: "a function",
   isType: (value) => typeof value === "function",
 };
-/** A `Map` or `Headers` has no fields, and would be read as an empty object. */
+/** The rule for objects. A `Map` or `Headers` is rejected, because it has no fields and would be
+ * read as an empty object. */
 export const record: OptionRule = {
   expected: "an object with a field for each name",
   isType: (value) => isObject(value) && !(Symbol.iterator in value),
@@ -44,7 +45,8 @@ export const texts: OptionRule = {
   expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
 };
-/** Booleans are schemas, too. The run validates the schema before any call. */
+/** The rule for JSON Schemas, which may be booleans. The run validates the schema before any
+ * call. */
 export const schema: OptionRule = {
   expected: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
@@ -68,7 +70,8 @@ export const paths: OptionRule = {
   expected: "a path or a file: URL, or an array of them",
   isType: (value) => isPath(value) || (Array.isArray(value) && value.every(isPath)),
 };
-/** Anything with the members of an `AbortSignal`: polyfills are not instances of it. */
+/** The rule for signals. It accepts any object with the members of an `AbortSignal`, because
+ * polyfills are not instances of the class. */
 export const signal: OptionRule = {
   expected: "an AbortSignal",
   isType: (value) =>
@@ -103,9 +106,9 @@ const TOP_LEVEL = "options";
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
  * @param adviceFor Returns where an unknown option belongs, in words that follow a colon.
- * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
- * type.
- * @throws {RangeError} If a value of the right type is out of range.
+ * @throws {TypeError} if the options are not an object, a name is unknown, or a value has the wrong
+ * type
+ * @throws {RangeError} if a value of the right type is out of range
  */
 export function checkOptions(
   options: unknown,
@@ -133,8 +136,8 @@ export function checkOptions(
 /**
  * Checks that required options are set.
  *
- * @param operation Follows `Cannot`.
- * @throws {TypeError} If an option is missing.
+ * @param operation The words that follow `Cannot`.
+ * @throws {TypeError} if an option is missing
  */
 export function requireOptions<Name extends string>(
   operation: string,
@@ -171,8 +174,8 @@ function unknownOption(
 
 const MAX_LISTED_OPTIONS = 25;
 
-/** The parameter of the request that an unknown option stands for: `maxTokens` is `max_tokens`.
- * Parameters of servers have underscores; no option has one. */
+/** Returns the parameter of the request that an unknown option stands for: `maxTokens` is
+ * `max_tokens`. A name with an underscore is a parameter of a server, because no option has one. */
 function paramMeant(name: string, hint: string): string | undefined {
   if (BODY_PARAMS.has(name)) return name;
   if (hint !== "") return undefined;
@@ -181,7 +184,8 @@ function paramMeant(name: string, hint: string): string | undefined {
 
 const MAX_SHOWN_CHARS = 60;
 
-/** Objects and long strings may hold secrets, so only their type is shown. */
+/** Returns how messages show a value. Of objects and long strings, only the type is shown, because
+ * they may contain secrets. */
 export function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") {

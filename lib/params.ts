@@ -1,4 +1,4 @@
-/** Parameters of requests: their names, token limits and how they are raised, seeds for further
+/** Parameters of requests: their names, token limits and how they are raised, seeds for additional
  * answers, and secrets. @module */
 
 import { exactJson, isObject } from "./json.ts";
@@ -13,7 +13,7 @@ const LIMIT_NAMES = [
   "max_completion_tokens",
   // OpenAI's Responses API
   "max_output_tokens",
-  // llama.cpp and SGLang, in addition to the names above
+  // llama.cpp and SGLang accept these in addition to the names above.
   "n_predict",
   "max_new_tokens",
 ] as const;
@@ -23,7 +23,7 @@ interface TokenLimit {
   readonly tokens: number;
 }
 
-/** The lowest of the token limits; undefined if none is set. */
+/** Returns the lowest of the token limits; undefined if none is set. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
   for (const name of LIMIT_NAMES) {
@@ -35,11 +35,11 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 }
 
 /**
- * Doubles each token limit, up to `cap`. If `params` set none, the teacher's own limit truncated
- * the answer: `max_tokens` becomes twice the length of that answer, up to `cap`; without a cap,
- * nothing changes.
+ * Doubles each token limit, up to `cap`. If `params` set no limit, the teacher's own limit
+ * truncated the answer. In this case, `max_tokens` becomes twice the length of that answer, up to
+ * `cap`; without a cap, nothing changes.
  *
- * @param cap In tokens; undefined for none.
+ * @param cap The highest limit, in tokens; undefined if there is no cap.
  * @param completionTokens The length of the truncated answer; 0 if unknown.
  * @returns New parameters, or undefined if no limit can be raised.
  */
@@ -62,8 +62,8 @@ export function escalated(
   return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
 }
 
-/** Raises limits below `tokens`, and sets `max_tokens` if there is none. Returns `params` itself if
- * nothing changes. */
+/** Raises limits below `tokens`, and sets `max_tokens` if there is no limit. Returns `params`
+ * itself if nothing changes. */
 export function withTokenLimit(params: Params, tokens: number): Params {
   const changed: Record<string, unknown> = {};
   for (const name of LIMIT_NAMES) {
@@ -74,43 +74,43 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** The value of a number, even if it is held as `JSON.rawJSON`; undefined for any other value. */
+/** Returns the value of a number, which may be a `JSON.rawJSON`; undefined for any other value. */
 export function numberIn(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   return exactJson.isRawJSON(value) ? Number(value.rawJSON) : undefined;
 }
 
-/** Whether one request asks for several answers. The text "4" counts, too: vLLM reads it as 4. */
+/** Whether a request asks for several answers. vLLM reads the text "4" as 4, so it counts too. */
 export function asksForSeveral({ n }: Params): boolean {
   return (typeof n === "string" ? Number(n) : numberIn(n) ?? 1) > 1;
 }
 
-/** A limit may be text, which vLLM accepts too. Undefined for an invalid limit. */
+/** Returns a limit; undefined if it is invalid. A limit may be text, which vLLM also accepts. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const tokens = typeof value === "string" ? Number(value) : numberIn(value) ?? NaN;
   return tokens > 0 && tokens < Infinity ? tokens : undefined;
 }
 
-/** OpenAI's name, which nearly all servers use, and Mistral's. */
+/** The name that OpenAI and nearly all servers use, and Mistral's name. */
 const SEED_NAMES: readonly string[] = ["seed", "random_seed"];
 export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * Changes the seed for a further answer, because a teacher would repeat its answer. Raises an
- * integer seed by exactly `offset`, even a seed of 19 digits held as `JSON.rawJSON`. Servers read
- * signed 64-bit integers, so a seed that would overflow is lowered: different offsets always give
- * different seeds.
+ * Changes the seed for an additional answer, because a teacher would otherwise repeat its answer.
+ * An integer seed is raised by exactly `offset`, even a seed of 19 digits that is a `JSON.rawJSON`.
+ * Servers read signed 64-bit integers, so a seed that would overflow is lowered instead. Different
+ * offsets always give different seeds.
  *
  * @param offset 1 for the second answer.
- * @returns New parameters, or `params` itself if they hold no integer seed or `offset` is 0.
+ * @returns New parameters, or `params` itself if they contain no integer seed or `offset` is 0.
  */
 export function reseeded(params: Params, offset: number): Params {
   if (offset === 0) return params;
   let changed: Record<string, unknown> | undefined;
   for (const name of SEED_NAMES) {
-    // Rows may hold any name: inherited properties must not count.
+    // Rows may contain any name, so inherited properties must not count.
     if (!Object.hasOwn(params, name)) continue;
     const value = params[name], seed = integerOf(value);
     if (seed === undefined) continue;
@@ -121,8 +121,8 @@ export function reseeded(params: Params, offset: number): Params {
   return changed ?? params;
 }
 
-/** Changes the seed after `times` rejected answers. A row has at most 1,000 samples, whose seeds
- * are consecutive: steps of 1,000 keep all seeds of the row different. */
+/** Changes the seed after `times` rejected answers. A row has at most 1,000 samples with
+ * consecutive seeds, so steps of 1,000 keep all seeds of the row different. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -132,11 +132,11 @@ function shiftedSeed(seed: bigint, offset: bigint): bigint {
   return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - offset : sum;
 }
 
-/** A seed may be text, as in a CSV file: vLLM reads "7" as 7. */
+/** Returns the integer value of a seed. A seed may be text, which vLLM reads as a number. */
 function integerOf(value: unknown): bigint | undefined {
   const text = exactJson.isRawJSON(value) ? value.rawJSON : value;
   if (typeof text === "string" && /^\s*-?\d+\s*$/.test(text)) return BigInt(text);
-  // `1.0` and `1e3` are integers too.
+  // `1.0` and `1e3` also are integers.
   const number = numberIn(value);
   return Number.isInteger(number) ? BigInt(number!) : undefined;
 }
@@ -146,19 +146,20 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Matches the start of Portkey's header names, in which "key" does not mean a key, as in
- * `x-portkey-provider`. Does not match headers whose values, often JSON, may hold keys or users. */
+/** Matches the start of Portkey's header names in which "key" does not mean a key, such as
+ * `x-portkey-provider`. Does not match headers whose values, often JSON, may contain secrets. */
 const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
-/** Whether a header's value is hidden. Some hidden headers contain no secret. */
+/** Whether a header's value is hidden. Some hidden headers do not contain a secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
   const ownName = name.replace(PORTKEY, "");
-  // The host behind Portkey may take a key in its query; the query of a `Referer` is no secret.
+  // The host behind Portkey may take a key in its query. A query in a `Referer` is not secret.
   const address = ownName === name ? /:\/\/[^/]*@/ : /:\/\/(?:[^/]*@|.*\?)/;
   return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
 }
 
-/** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */
+/** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, but not `max_tokens`,
+ * `prompt_cache_key`. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +
     "(?:(?:access|api|auth|bearer|id|refresh|secret|session)[_-]?)?token|" +
@@ -167,14 +168,14 @@ const SECRET_PARAM = new RegExp(
   "i",
 );
 
-/** Matches `extra_headers`, `default_query`: arguments of OpenAI's Python client, which no server
- * reads from a body. */
+/** Matches `extra_headers` and `default_query`. These are arguments of OpenAI's Python client,
+ * which no server reads from a body. */
 const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 
 /**
- * Returns the path of a parameter that holds a credential and must not be written to files.
- * Searches `extra_body` and blocks of headers, but not schemas of tools: any property may be called
- * `password`.
+ * Returns the path of a parameter that contains a credential and must not be written to files.
+ * Searches `extra_body` and blocks of headers, but not the schemas of tools, in which any property
+ * may be called `password`.
  */
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {
@@ -192,8 +193,8 @@ export function secretParam(params: Readonly<Record<string, unknown>>): string |
 /** The type that a value must have to count as a parameter. */
 type ParamType = "object" | "array" | "boolean";
 
-/** Known parameters, each listed under one server. A type follows the names that datasets also use
- * for columns: `provider` is a parameter if it is an object. */
+/** Known parameters, each listed under one server. If datasets also use the name for a column, a
+ * type follows the name: `provider` is a parameter only if it is an object. */
 const PARAMS = {
   OpenAI: `best_of frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens modalities model n parallel_tool_calls prediction:object
@@ -225,7 +226,7 @@ const PARAMS = {
     search_domain_filter search_recency_filter`,
 };
 
-/** Known parameters that are more likely columns if a row has them beside its `messages`
+/** Known parameters that are more likely to be columns if a row has them in addition to `messages`
  * (`documents`, `options`, `tags`), or that rows rarely have. */
 const OTHER_NAMES =
   `audio background cache cached_content caching compliance conversation data_sources deferred
@@ -243,7 +244,7 @@ const OTHER_NAMES =
   translation_options truncation ttl usage user_id user_security_context vl_high_resolution_images
   watermark`.split(/\s+/);
 
-/** The parameters that a row may have beside its `messages`, as the body of a request. */
+/** The parameters that a row may have in addition to `messages`, as the body of a request. */
 export const BODY_PARAMS: ReadonlyMap<string, ParamType | undefined> = new Map(
   Object.values(PARAMS).flatMap((names) =>
     names.split(/\s+/).map((name) => name.split(":") as [string, ParamType | undefined])
@@ -273,8 +274,8 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN_CHARS = 60;
 
-/** Notices about values that are text by mistake, such as `0,7`, incomplete JSON, or the `no` of a
- * YAML file. Servers may ignore them, and templates take any text for true. */
+/** Returns notices about values that are text by mistake, such as `0,7`, incomplete JSON, or the
+ * `no` of a YAML file. Servers may ignore such values, and templates treat any text as true. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];
   const kwargs = Object.entries(params.chat_template_kwargs ?? {})
@@ -291,7 +292,7 @@ export function textParamNotices(params: Readonly<Record<string, unknown>>): str
 function expectedInstead(name: string, text: string): string | undefined {
   if (NUMBERS.has(name)) return "a number";
   const isSwitch = name === "enable_thinking" || name.startsWith("chat_template_kwargs.");
-  // A template may take languages, and `no` is Norwegian.
+  // A template may take a language, and `no` stands for Norwegian.
   const words = /think/.test(name) ? /^(?:true|false|yes|no)$/i : /^(?:true|false)$/i;
   if (isSwitch && words.test(text)) return "true or false";
   const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;

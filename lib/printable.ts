@@ -1,38 +1,32 @@
 /**
- * Makes text from a teacher or a file short, and safe to show in a terminal or in commands to
- * paste.
+ * Makes text from a teacher or a file short, and safe to show in a terminal or in commands that
+ * users paste.
  *
  * @module
  */
 
 /**
  * Matches escape sequences as terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their
- * end, control sequences (CSI), and short ones. An unterminated string extends to the end of the
- * text, as it does in a terminal.
+ * end, control sequences (CSI), and short sequences. An unterminated string extends to the end of
+ * the text, as in a terminal.
  */
 const ESCAPE_SEQUENCES =
   // deno-lint-ignore no-control-regex
   /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
 
-/** Words of at least 12 characters with at least one digit, such as `req_011CabcXYZ`. */
+/** Matches words of at least 12 characters with at least one digit, such as `req_011CabcXYZ`. */
 export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
-/** Spaces, line breaks and control characters become one space. */
+/** Matches spaces, line breaks and control characters, which become one space. */
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
-/** Characters without width. Some change the direction of the text after them. */
+/** Matches characters without width. Some of them change the direction of the text that follows. */
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
 /**
- * Makes one printable line of a text: drops escape sequences and invisible characters, replaces
- * line breaks and control characters with a space, and lone surrogates with U+FFFD.
- *
- * @example
- * ```ts
- * import { printable } from "./printable.ts";
- * printable("no\x1b[2J such\nmodel"); // "no such model"
- * ```
+ * Converts a text to one printable line. Removes escape sequences and invisible characters, and
+ * replaces line breaks and control characters by a space, and lone surrogates by U+FFFD.
  */
 export function printable(text: string): string {
   return cleaned(text, BLANKS).trim();
@@ -43,21 +37,22 @@ function cleaned(text: string, blanks: RegExp): string {
     .toWellFormed();
 }
 
-/** Characters that a terminal may act on or hide, except newlines and tabs. */
+/** Matches characters on which a terminal may act or that it may hide, except newlines and tabs. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
-/** Control characters, tabs included, become one space. */
+/** Matches control characters, including tabs, which become one space. */
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
-/** Text of several lines: newlines and spaces stay, except spaces at the end of a line. */
+/** Makes a text of several lines printable. Newlines and spaces are kept, except spaces at the end
+ * of a line. */
 export function printableLines(text: string): string {
   return text.split("\n").map((line) => cleaned(line, CONTROLS).trimEnd()).join("\n");
 }
 
-/** Equivalent JSON without characters that a terminal may act on or hide. */
+/** Returns equivalent JSON without characters that a terminal may act on or hide. */
 export function printableJson(json: string): string {
   return json.replace(
     UNPRINTABLE,
@@ -67,7 +62,8 @@ export function printableJson(json: string): string {
   );
 }
 
-/** The text as code in Markdown, on one line, whatever backticks or line breaks it has. */
+/** Returns the text as code in Markdown, on one line. The text may contain any backticks and line
+ * breaks. */
 export function codeSpan(text: string): string {
   const line = printable(text);
   const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));
@@ -77,12 +73,13 @@ export function codeSpan(text: string): string {
 
 const ELLIPSIS = "…";
 
-/** Encoding and decoding a slice copies it: a slice itself would keep the whole text in memory. */
+/** A slice is copied by encoding and decoding it. The slice itself would keep the whole text in
+ * memory. */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Shortens a text to at most `maxLength` UTF-16 units, including the ellipsis. Never splits a
- * surrogate pair, and does not keep the whole text in memory. */
+/** Shortens a text to at most `maxLength` UTF-16 units, including the ellipsis. Does not split
+ * surrogate pairs or keep the whole text in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";
@@ -97,16 +94,17 @@ function isHighSurrogate(unit: number): boolean {
 
 type System = typeof Deno.build.os;
 
-/** Quotes a word for a POSIX shell or, on Windows, for PowerShell and, in most cases, cmd.exe.
+/** Quotes a word for a POSIX shell or, on Windows, for PowerShell and in most cases cmd.exe.
  * Characters that a terminal would interpret are escaped or replaced. */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-/** Unlike `shellWord`, works without `Deno`, as in the bundle for Node. */
+/** Quotes a word for a POSIX shell. Unlike `shellWord`, this works without `Deno`, as in the bundle
+ * for Node. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // Control characters are written as bytes, in octal.
+  // Control characters are written as octal bytes.
   const escaped = word.replaceAll(/[\\']/g, "\\$&").replace(UNPRINTABLE, octal);
   return word.replace(UNPRINTABLE, "") === word
     ? `'${word.replaceAll("'", `'\\''`)}'`
@@ -119,10 +117,11 @@ function octal(character: string): string {
 }
 
 /**
- * Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets single
- * quotes, which only PowerShell reads. PowerShell reads curly quotes as quotes, too. A backslash
- * before the last quote would escape the quote, so a folder's last backslash becomes `/`. Without
- * quotes, PowerShell splits a word that begins with `-` before its first `.`.
+ * Quotes a word for Windows. Double quotes work in both cmd.exe and PowerShell. A word with `"`,
+ * `$`, a backtick or `%` gets single quotes, which only PowerShell reads. PowerShell also reads
+ * curly quotes as quotes. A backslash before the closing quote would escape it, so the last
+ * backslash of a folder becomes `/`. Without quotes, PowerShell would split a word that begins with
+ * `-` before its first `.`.
  */
 export function windowsWord(word: string): string {
   const shown = word.replace(UNPRINTABLE, "\ufffd");
@@ -133,16 +132,16 @@ export function windowsWord(word: string): string {
     : `"${text}"`;
 }
 
-/** The program's name in messages; `withProgram` replaces it. */
+/** The name of the program in messages. `withProgram` replaces it. */
 export const PROGRAM_NAME = "retort";
 
-/** A command, quoted for the shell: `retort merge out/ -o all.jsonl`. */
+/** Returns a command that is quoted for the shell: `retort merge out/ -o all.jsonl`. */
 export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) with what the user typed,
- * such as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
+/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) by what the user typed, such
+ * as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

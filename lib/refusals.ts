@@ -1,26 +1,26 @@
 /**
  * Phrases with which models refuse to answer, by language. `--reject-refusals` discards answers
- * that are nothing but a refusal, and the data view marks answers with such a phrase near their
- * start.
+ * that are only a refusal. The data view marks answers that contain such a phrase near their start.
  *
  * @module
  */
 
-/** The data view looks for refusals in this many characters at the start of an answer: further on,
- * an answer may just mention one. */
+/** The number of characters at the start of an answer in which the data view looks for refusals.
+ * Further on, an answer may only mention a refusal. */
 const START_CHARS = 200;
 
-/** A longer answer isn't discarded: it may contain more than a refusal. */
+/** An answer that is longer than this is not discarded, because it may contain more than a
+ * refusal. */
 const MAX_DISCARDED_CHARS = 400;
 
 interface Phrases {
-  /** How refusals begin, in lower case. */
+  /** The beginnings of refusals, in lower case. */
   readonly openings: readonly RegExp[];
-  /** Sentences that may follow a refusal: they offer other help, or give the reason. An answer with
-   * any other sentence is kept. */
+  /** Matches sentences that may follow a refusal, which offer other help or give the reason. An
+   * answer with any other sentence is kept. */
   readonly closings: RegExp;
   /** The source of a regular expression for phrases near the start of a refusal. False positives
-   * are acceptable, because marked answers are kept. */
+   * are acceptable, because answers are only marked and not discarded. */
   readonly marks: string;
 }
 
@@ -28,7 +28,7 @@ const ENGLISH_APOLOGY =
   /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?/;
 const ENGLISH_CANNOT =
   /i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b/;
-/** Not "I can't help thinking" or "I can't not". */
+/** Excludes "I can't help thinking" and "I can't not". */
 const ENGLISH_IDIOM = /(?! help (?:but|thinking|noticing|feeling|wondering)\b)(?! not\b)/;
 const ENGLISH_TASK =
   /\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue with|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/;
@@ -126,21 +126,22 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** Each mark in Latin letters contains one of these: testing for them first halves the time. */
+/** Each mark in Latin letters contains one of these words. Testing for them first halves the
+ * time. */
 const MARK_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 /** Matches a letter of a mark in another script. */
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
-/** Signs of more than a refusal: a list, figures, code, or what follows a colon or dash. */
+/** Matches signs of more than a refusal: a list, figures, code, or text after a colon or dash. */
 const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
-/** Words after which a sentence may still give a part of what was asked for. */
+/** Matches words after which a sentence may still give part of what was requested. */
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
-/** Whether to discard an answer. An answer that only begins like a refusal, or that also gives what
- * was asked for, is kept. */
+/** Whether to discard an answer. An answer is kept if it only begins like a refusal, or also gives
+ * part of what was requested. */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
   if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;
@@ -160,7 +161,8 @@ function beginsLikeRefusal(response: string): boolean {
   return OPENINGS.some((opening) => opening.test(start));
 }
 
-/** Whether to mark an answer: it begins like a refusal, or one of the phrases is near its start. */
+/** Whether to mark an answer because it begins like a refusal, or because one of the phrases is
+ * near its start. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
   const mayMatch = MARK_WORD.test(start) || OTHER_LETTER.test(start);

@@ -1,5 +1,5 @@
 /**
- * `ResponseGenerator`: the class behind `distillFiles()`, with control over the active run.
+ * `ResponseGenerator`, the class behind `distillFiles()`. It can also control the active run.
  *
  * @module
  */
@@ -51,59 +51,59 @@ import { imagesIn } from "./source/mod.ts";
  * ```
  */
 export class ResponseGenerator {
-  /** Changed by `setConcurrency()` and `setMaxCost()`, for later runs, too. */
+  /** The options. `setConcurrency()` and `setMaxCost()` change them, also for later runs. */
   #options: ResolvedOptions;
   readonly #listeners = new Listeners<RunEvent>();
   readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
   #activeRun: ActiveRun | undefined;
 
   /**
-   * Checks the options and sends nothing.
+   * Checks the options. Sends nothing.
    *
-   * @throws {TypeError | RangeError} If an option is unknown, of a wrong type or out of range.
+   * @throws {TypeError | RangeError} if an option is unknown, of the wrong type or out of range
    */
   constructor(options: ResponseGeneratorOptions) {
     this.#options = resolveOptions(options);
   }
 
-  /** What the active run is doing: "preparing" until its first row can be sent, "done" if no run is
-   * active. */
+  /** What the active run is doing. "preparing" until its first row can be sent, and "done" if no
+   * run is active. */
   get state(): RunState {
     return this.#activeRun?.state ?? "done";
   }
 
-  /** Maximum number of rows in flight at once. */
+  /** Maximum number of rows in flight. */
   get concurrency(): number {
     return this.#options.concurrency;
   }
 
-  /** Calls `listener` with every event of all runs until the returned function is called. */
+  /** Calls `listener` with every event of all runs, until the returned function is called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
     return this.#listeners.add(listener);
   }
 
   /** Calls `listener` with batches of outcomes once they are on disk or taken by the consumer,
-   * until the returned function is called. Listeners should return at once: all rows wait for them.
-   */
+   * until the returned function is called. Listeners should return at once, because all rows wait
+   * for them. */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);
     return this.#outcomeListeners.add(listener);
   }
 
-  /** Reports a notice to all listeners of the active run. Without an active run, the notice is
+  /** Reports a notice to all listeners of the active run. If no run is active, the notice is
    * dropped. */
   notice(level: "info" | "warning", message: string): void {
     this.#activeRun?.progress.notice(level, message);
   }
 
-  /** The progress of the active run; undefined if none is active. */
+  /** Returns the progress of the active run; undefined if no run is active. */
   snapshot(): RunSnapshot | undefined {
     const snapshot = this.#activeRun?.progress.snapshot();
     return snapshot && resultOf(snapshot);
   }
 
-  /** Starts no attempt until `resume()`; calls in flight continue. */
+  /** Starts no attempts until `resume()`. Calls in flight continue. */
   pause(): void {
     this.#activeRun?.pause();
   }
@@ -113,39 +113,40 @@ export class ResponseGenerator {
     this.#activeRun?.resume();
   }
 
-  /** Changes how many rows may be in flight at once, 1 to 100,000; for later runs, too. */
+  /** Changes the maximum number of rows in flight, from 1 to 100,000, also for later runs. */
   setConcurrency(concurrency: number): void {
     this.#options = { ...this.#options, concurrency: checkConcurrency(concurrency) };
     this.#activeRun?.setConcurrency(concurrency);
   }
 
-  /** Changes the cost limit in US dollars, for later runs, too; null removes it. Halts the active
-   * run if it has already cost this much. */
+  /** Changes the cost limit in US dollars, also for later runs. Null removes the limit. Halts the
+   * active run if it has already cost this much. */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activeRun?.setMaxCost(usd);
     this.#options = { ...this.#options, maxCostUsd: usd ?? undefined };
   }
 
-  /** Finishes the calls in flight and starts none; the other rows stay pending. */
+  /** Finishes the calls in flight and starts no others. The remaining rows stay pending. */
   stop(): void {
     this.#activeRun?.stop();
   }
 
-  /** Stops, and aborts the calls in flight. Their rows stay pending. */
+  /** Stops the run and aborts the calls in flight. Their rows stay pending. */
   abort(reason?: unknown): void {
     this.#activeRun?.abort(reason);
   }
 
   /**
-   * Continues an earlier run, sends pending rows (with `retry`, failed ones), and resolves when
-   * everything is on disk. The `state` of the summary is `interrupted` if the run was stopped or
-   * aborted, and `halted` if something else ended it, such as a teacher, a budget or a deadline.
+   * Continues an earlier run, sends the rows that are pending (with `retry`, those that have
+   * failed), and resolves when everything is on disk. The `state` of the summary is `interrupted`
+   * if the run was stopped or aborted, and `halted` if something else ended it, such as a teacher,
+   * a budget or a deadline.
    *
-   * @throws {UsageError} If these options cannot start a run; nothing was sent.
+   * @throws {UsageError} If these options cannot start a run. Nothing was sent.
    * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in which
-   * case nothing was sent, or if it was changed during the run; answers received until then are on
-   * disk.
+   * case nothing was sent; or if it was changed during the run, in which case answers received until
+   * then are on disk.
    * @throws {LockedError} If another run or a merge is writing to the same output.
    * @throws {SinkError} If the output cannot be written.
    */
@@ -156,7 +157,8 @@ export class ResponseGenerator {
     });
   }
 
-  /** Returns what `run()` would send and cost. Makes no call and writes nothing. */
+  /** Returns what `run()` would send, and what that would cost. Makes no call and writes
+   * nothing. */
   async preview(options: RunOptions): Promise<Preview> {
     return await this.#during(async (activeRun) =>
       new Run(await activeRun.prepare(), options).preview()
@@ -166,8 +168,9 @@ export class ResponseGenerator {
   /**
    * Sends rows of any shape to the teacher and yields outcomes as they arrive. Reads at most
    * `concurrency` rows ahead of the consumer. An early `break` aborts the calls in flight. An error
-   * of `rows` is thrown after the outcomes of the calls in flight. `stop()` and `abort()`, even
-   * from the page of a monitor, end the outcomes as the last row does: without an error.
+   * thrown by `rows` is thrown again after the outcomes of the calls in flight. After `stop()` or
+   * `abort()`, even from the page of a monitor, the outcomes end without an error, as they do after
+   * the last row.
    *
    * @throws The reason of `signal` once it is aborted.
    * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
@@ -185,7 +188,7 @@ export class ResponseGenerator {
           activeRun,
           publisher: new LineOutcomes({
             ...lineFormat(this.#options, {}),
-            // Prices are loaded once the run has begun.
+            // Prices are loaded only after the run has begun.
             get isPriced() {
               return activeRun?.isPriced ?? false;
             },

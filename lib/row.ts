@@ -1,5 +1,5 @@
 /**
- * A row on its way in, and its outcome on its way out.
+ * A row that is to be sent, and its outcome.
  *
  * @module
  */
@@ -10,52 +10,55 @@ import type { Completion, Message, Params, Teacher } from "./teacher/mod.ts";
 
 /** A row that a caller passed to `distill()` or `generate()`. */
 export interface GivenRow {
-  /** What the caller's iterable yielded. */
+  /** The value that the caller's iterable yielded. */
   readonly value: unknown;
-  /** Its position in the iterable, from 0. */
+  /** The position of the value in the iterable, from 0. */
   readonly index: number;
 }
 
 /** One input row, ready to be sent. */
 export interface Row {
-  /** The identity of the row in the results file. */
+  /** The id of the row in the results file. */
   readonly uid: string;
-  /** 16 hex digits of xxHash64 over the messages and row-level parameters as sent. */
+  /** 16 hex digits of the xxHash64 of the messages and the row's own parameters, as sent. */
   readonly promptHash: string;
   /** The messages to send, oldest first. */
   readonly messages: Message[];
-  /** The row's own parameters override the run's. */
+  /** The row's own parameters, which override those of the run. */
   readonly params: Params | undefined;
-  /** The JSON as in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
+  /** The JSON of the row as in the input, without the line ending. A bare array becomes
+   * `{"messages":[…]}`. */
   readonly text: string;
-  /** Fields whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
+  /** Fields of the row with names that Retort uses itself (`RESERVED_FIELDS`). Usually, there are
+   * none. */
   readonly clashes: readonly string[];
   /** The index of the input among the run's inputs, from 0. */
   readonly input: number;
   /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;
-  /** Which of the row's `samples` this is, from 0. */
+  /** Which of the `samples` of the row this is, from 0. */
   readonly sample: number;
-  /** What the caller passed; undefined for rows from files. */
+  /** The row that the caller passed; undefined for rows from files. */
   readonly given?: GivenRow;
-  /** An answer of an earlier run that was paid for but not accepted. */
+  /** An answer from an earlier run that was paid for but not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
    * Resolves to the messages with the content of the files that they name. Files are read for each
-   * attempt, to keep them out of memory. Rejects with a `TeacherError` if a file can no longer be
-   * read. @default none: the messages name no files
+   * attempt, so that they do not stay in memory. Rejects with a `TeacherError` if a file can no
+   * longer be read. @default none, because the messages name no files
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
 }
 
 /** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** How many answers were empty or rejected so far, each followed by a request for another. */
+  /** The number of answers so far that were empty or rejected, so that another answer was
+   * requested. */
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
   /**
-   * Whether the last answer has yet to be checked; if it passes, the row is not sent again.
+   * Whether the last answer has yet to be checked. If it passes, the row is not sent again.
    * @default false
    */
   readonly isUnchecked?: boolean;
@@ -63,22 +66,23 @@ export interface NextAttempt {
 
 /** An answer that was paid for but not accepted. */
 export interface RejectedAnswer {
-  /** The answer that was rejected. */
+  /** The answer that was not accepted. */
   readonly completion: Completion;
   /** Why it was not accepted. */
   readonly failure: Failure;
 }
 
-/** The last answer of an earlier run to a row that is pending, or has failed as `unfinished`. */
+/** The last answer that an earlier run received for a row that is pending or has failed as
+ * `unfinished`. */
 export interface EarlierAnswer {
-  /** Whether that run used the same parameters. */
+  /** Whether the earlier run used the same parameters. */
   readonly isSame: boolean;
   /**
-   * How the row is sent next; undefined if it starts over: the parameters have changed, or the
-   * failures line does not say.
+   * How the row is sent next. Undefined if the row starts over, because the parameters have changed
+   * or the failures line does not say how to continue.
    */
   readonly next: NextAttempt | undefined;
-  /** The answer that was not accepted; undefined if the failures line holds none. */
+  /** The answer that was not accepted; undefined if the failures line contains none. */
   readonly rejected: RejectedAnswer | undefined;
 }
 
@@ -97,9 +101,9 @@ export interface Failure {
 export interface Outcome {
   /** The row that was sent. */
   readonly row: Row;
-  /** The row's position in the order in which the run took rows from the input, from 0. */
+  /** The row's position in the order in which the run took rows from the input, counted from 0. */
   readonly sequence: number;
-  /** Attempts so far; each is one POST at most. */
+  /** The number of attempts so far. Each attempt is at most one POST. */
   readonly attempts: number;
   /** The time in flight over all attempts, in milliseconds. */
   readonly busyMs: number;
@@ -109,18 +113,19 @@ export interface Outcome {
   readonly firstFailedAt: number | undefined;
   /** When the outcome was decided, in Unix milliseconds. */
   readonly settledAt: number;
-  /** With a `failure`, an answer that was paid for but not accepted; undefined if there is none. */
+  /** The answer. If there is a `failure`, this is an answer that was paid for but not accepted.
+   * Undefined if there is no answer. */
   readonly completion: Completion | undefined;
-  /** How the answer ended, if the finish reason does not say it: an answer as long as its token
-   * limit was truncated. */
+  /** How the answer ended, if the finish reason does not show it: an answer that is as long as its
+   * token limit was truncated. */
   readonly ending?: Ending;
-  /** Why the row failed, or its answer was not accepted; undefined if it succeeded. */
+  /** Why the row failed, or why its answer was not accepted; undefined if the row succeeded. */
   readonly failure: Failure | undefined;
-  /** How a pending row is sent again; undefined once it is answered or failed. */
+  /** How a pending row is sent next; undefined once the row is answered or has failed. */
   readonly next?: NextAttempt;
   /** The teacher of the last attempt; undefined if there was none. */
   readonly teacher: Teacher | undefined;
-  /** US dollars for all attempts; null if the cost of any attempt is unknown. */
+  /** The cost of all attempts in US dollars; null if the cost of any attempt is unknown. */
   readonly costUsd: number | null;
 }
 
@@ -131,13 +136,13 @@ export type RowFigures = Pick<
 >;
 
 /**
- * A row whose line is written but may not be on disk yet. Contains no texts: V8 copies what
- * outlives its young generation, and waiting rows with texts and answers would take a fifth of the
+ * A row whose line is written but may not be on disk yet. It contains no texts, because V8 copies
+ * what outlives its young generation. Waiting rows with texts and answers would take a fifth of the
  * engine's time.
  */
 export interface FinishedRow extends RowFigures {
   readonly uid: string;
-  /** Set if a listener takes outcomes. */
+  /** The outcome, if there is a listener for outcomes. */
   readonly outcome: Outcome | undefined;
 }
 
@@ -155,7 +160,8 @@ export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRo
   };
 }
 
-/** Fields that Retort adds. A row's own fields with these names move to `distill.replaced`. */
+/** The fields that Retort adds. A row's own fields with these names are moved to
+ * `distill.replaced`. */
 export const RESERVED_FIELDS = [
   "uid",
   "prompt_hash",

@@ -3,21 +3,22 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** A shorter word matches only a name that differs in nothing but case and separators: `X` is `x`,
- * but not `y`. */
+/** The minimum length of a word for which similar names are searched. A shorter word only matches
+ * names that differ in case and separators: `X` matches `x`, but not `y`. */
 const MIN_LETTERS = 3;
 
 /**
  * Returns the name that `word` probably misspells. Up to a quarter of its letters may differ, but
- * at least one and at most three: `seed` is not `keep`, and `message_id` is not `messages`. Names
- * that differ only in case and separators are the same: `maxTokens` is `max_tokens`.
+ * at least one and at most three: `seed` does not match `keep`, and `message_id` does not match
+ * `messages`. Names that differ only in case and separators are the same: `maxTokens` matches
+ * `max_tokens`.
  */
 export function similarName(word: string, names: Iterable<string>): string | undefined {
   const all = [...names];
   const same = all.find((name) => plainOf(name) === plainOf(word));
   if (same !== undefined || all.length === 0 || word.length < MIN_LETTERS) return same;
   const editsTo = (name: string) => levenshteinDistance(word.toLowerCase(), name.toLowerCase());
-  // Two swapped letters are one mistake, but count as two edits.
+  // Two swapped letters are a single mistake, but count as two edits.
   const swapped = all.find((name) =>
     sortedLetters(name) === sortedLetters(word) && editsTo(name) <= 2
   );
@@ -27,7 +28,8 @@ export function similarName(word: string, names: Iterable<string>): string | und
   return editsTo(nearest) <= maxEdits ? nearest : undefined;
 }
 
-/** `. Did you mean "model"?`, the end of an error about a word; "" if no name is similar. */
+/** Returns the end of an error about a word, `. Did you mean "model"?`; "" if no name is
+ * similar. */
 export function suggestion(word: string, names: Iterable<string>): string {
   const similar = similarName(word, names);
   return similar === undefined ? "" : `. Did you mean "${similar}"?`;

@@ -7,13 +7,16 @@
 
 export const DAY_MS = 86_400_000;
 
-/** The largest signed 32-bit number: above it, `setTimeout` fires at once. */
+/** The longest time for `setTimeout`, which is the largest signed 32-bit number. Longer timers fire
+ * at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The longest turn of the event loop that code may cause: timers and sockets wait for its end. */
+/** The longest turn of the event loop that code may cause. Timers and sockets wait until it
+ * ends. */
 export const MAX_TURN_MS = 20;
 
-/** `setTimeout` for times above `MAX_TIMER_MS`, too. The returned function cancels the timer. */
+/** Calls `callback` after `ms`, like `setTimeout`, but also for times above `MAX_TIMER_MS`. The
+ * returned function cancels the timer. */
 export function after(ms: number, callback: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const arm = (leftMs: number) => {
@@ -46,9 +49,10 @@ export function delay(
   });
 }
 
-/** Like `setInterval`, until the returned function is called. All intervals share one timer, and
- * callbacks may come early, together with others: a wake-up of the process costs 0.3 ms of CPU.
- * Keeps the process alive only if an option says so: the sockets of a run do that already. */
+/** Calls `callback` at an interval, until the returned function is called. All intervals share one
+ * timer, and callbacks may come early, together with others, because a wake-up of the process costs
+ * 0.3 ms of CPU time. Keeps the process alive only if an option says so. During a run, its sockets
+ * do that already. */
 export function every(
   intervalMs: number,
   callback: () => void,
@@ -73,7 +77,7 @@ const intervals = new Set<Interval>();
 let sharedTimer: ReturnType<typeof setTimeout> | undefined;
 let firesAt = Infinity;
 let isCalling = false;
-/** The shared timer stays if it fires at most this much too early or too late. */
+/** The shared timer is kept if it fires at most this much too early or too late. */
 const TOLERANCE_MS = 1;
 
 function setSharedTimer(): void {
@@ -86,7 +90,8 @@ function setSharedTimer(): void {
   if (Math.abs(firstDueAt - firesAt) > TOLERANCE_MS) {
     clearTimeout(sharedTimer);
     firesAt = firstDueAt;
-    // Not `setInterval`: if it is cleared by its own callback, Deno 2.9.6 wakes up once more.
+    // This is not `setInterval`: if an interval is cleared by its own callback, Deno 2.9.6 wakes up
+    // once more.
     sharedTimer = firstDueAt === Infinity
       ? undefined
       : setTimeout(callDue, Math.max(1, firstDueAt - performance.now()));
@@ -95,7 +100,7 @@ function setSharedTimer(): void {
   else unref(sharedTimer);
 }
 
-/** Calls the intervals that are due now or within half the length of the shortest interval. */
+/** Calls the intervals that are due now, or within half of the shortest interval. */
 function callDue(): void {
   const now = performance.now();
   let shortestMs = Infinity;
@@ -114,7 +119,7 @@ function callDue(): void {
   }
 }
 
-/** A timer of Deno or Node: in the web's types, timers are numbers. */
+/** A timer of Deno or Node. In the types of the web, timers are numbers. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;
@@ -124,8 +129,8 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/** A clock that remembers its last reading. Reading the time costs 0.15 µs, more than most code
- * that needs it, and once per turn of the event loop is enough. */
+/** A clock that remembers its last reading. Reading the time costs 0.15 µs, which is more than most
+ * code that needs it takes. One reading per turn of the event loop is enough. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
@@ -152,8 +157,8 @@ export class Alarm {
     this.#onDue = onDue;
   }
 
-  /** Replaces the time; Infinity for none. The same time again changes nothing, even if it has
-   * passed: a caller that cannot act yet would be called again and again. */
+  /** Replaces the time; Infinity sets no time. Setting the same time again changes nothing, even if
+   * it has passed: otherwise, a caller that cannot act yet would be called again and again. */
   set(at: number): void {
     if (at === this.#at) return;
     this.#at = at;
@@ -162,7 +167,7 @@ export class Alarm {
     if (at < Infinity) this.#arm();
   }
 
-  /** Sets the time, unless an earlier one is still to come. */
+  /** Sets the time, unless an earlier time is set and has not passed yet. */
   setEarlier(at: number): void {
     if (this.#timer === undefined || at < this.#at) this.set(at);
   }
@@ -171,7 +176,7 @@ export class Alarm {
     const leftMs = Math.max(0, Math.ceil(this.#at - this.#now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      // The time was above `MAX_TIMER_MS`, or the timer has fired early.
+      // Either the time was above `MAX_TIMER_MS`, or the timer has fired early.
       if (this.#at > this.#now()) this.#arm();
       else this.#onDue();
     }, Math.min(MAX_TIMER_MS, leftMs));
@@ -181,11 +186,11 @@ export class Alarm {
 interface RateMeterOptions {
   readonly slotMs: number;
   readonly windowMs: number;
-  /** A rate is taken over at least this time, even if the meter has just begun. */
+  /** The minimum time over which a rate is computed, even if the meter has just begun. */
   readonly minSpanMs: number;
 }
 
-/** Counts the events of a recent window of time, in slots. */
+/** Counts the events in a recent window of time, which is divided into slots. */
 export class RateMeter {
   readonly #options: RateMeterOptions;
   readonly #counts: Float64Array;
@@ -195,7 +200,7 @@ export class RateMeter {
   constructor(now: number, options: RateMeterOptions) {
     this.#options = options;
     this.#startedAt = now;
-    // One slot more than the window, because the current slot is incomplete.
+    // There is one slot more than in the window, because the current slot is incomplete.
     this.#counts = new Float64Array(options.windowMs / options.slotMs + 1);
   }
 
@@ -204,9 +209,10 @@ export class RateMeter {
     this.#counts[this.#slot % this.#counts.length] += count;
   }
 
-  /** The number of events.
+  /** Returns the number of events.
    *
-   * @param windowMs The last part of the window that counts. @default all of it */
+   * @param windowMs The length of the last part of the window, which is counted. @default the whole
+   * window */
   sum(now: number, windowMs: number = this.#options.windowMs): number {
     this.#advance(now);
     let sum = 0;
@@ -216,9 +222,10 @@ export class RateMeter {
     return sum;
   }
 
-  /** The number of events per second.
+  /** Returns the number of events per second.
    *
-   * @param windowMs The last part of the window that counts. @default all of it */
+   * @param windowMs The length of the last part of the window, which is counted. @default the whole
+   * window */
   perSecond(now: number, windowMs: number = this.#options.windowMs): number {
     const { slotMs, minSpanMs } = this.#options;
     const sum = this.sum(now, windowMs);
@@ -227,7 +234,7 @@ export class RateMeter {
     return spanMs > 0 ? sum * 1_000 / spanMs : 0;
   }
 
-  /** The number of complete slots in a window. */
+  /** Returns the number of complete slots in a window. */
   #pastSlots(windowMs: number): number {
     const { slotMs, minSpanMs } = this.#options;
     const slots = Math.ceil(Math.max(minSpanMs, windowMs) / slotMs);
@@ -243,12 +250,12 @@ export class RateMeter {
   }
 }
 
-/** `ActiveClock.tick()` comes at least this often, unless the process was stopped (SIGSTOP, a
- * frozen container) or its thread was blocked. */
+/** The longest expected time between two calls of `ActiveClock.tick()`. After a longer time, the
+ * process was stopped (SIGSTOP, a frozen container) or its thread was blocked. */
 const MAX_TICK_GAP_MS = 2_000;
 
-/** A clock that leaves out the time in which the process was stopped, or nothing could be sent: no
- * deadline of a row or an attempt passes meanwhile. */
+/** A clock that excludes the time during which the process was stopped or nothing could be sent.
+ * During that time, no deadline of a row or an attempt passes. */
 export class ActiveClock {
   readonly #now: () => number;
   #time: number;
@@ -262,7 +269,7 @@ export class ActiveClock {
   readonly now = (): number => this.#time + Math.min(MAX_TICK_GAP_MS, this.#now() - this.#tickedAt);
 
   /**
-   * Call it two to ten times a second, and before `isStopped` changes.
+   * Must be called two to ten times a second, and before `isStopped` changes.
    *
    * @param isStopped Whether the time since the last call does not count.
    */

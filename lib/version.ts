@@ -1,4 +1,4 @@
 /** The version of Retort. @module */
 
-/** The same as in `deno.json`. */
+/** The version, which is the same as in `deno.json`. */
 export const VERSION = "0.1.0";

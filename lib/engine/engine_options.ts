@@ -83,8 +83,8 @@ export interface EngineOptions {
   /** The number of rows. A run that finishes fewer rows ends as `halted`, even if its source has
    * ended. */
   rowCount?: number;
-  /** Called before each attempt with the number of rows whose answers a crash would lose. These are
-   * the rows in flight, including this attempt, and those whose outcome the sink has not taken
+  /** Called before each attempt with the number of rows whose answers a crash would lose. The
+   * number includes rows in flight, this attempt, and rows whose outcome the sink has not taken
    * yet. */
   onAttempt?: (unwritten: number) => void;
   /** Called with messages for the user, such as that a teacher is halted or a field is no longer

@@ -151,8 +151,8 @@ export function evidenceIn(
   return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
 }
 
-/** Describes what the teacher did with `count` rows, with advice for the user if there is any. The
- * error is the one of the last row.
+/** Describes what the teacher did with `count` rows. Includes advice for the user if there is any.
+ * The error belongs to the last of these rows.
  *
  * @param hasAnswered Whether the teacher has given a good answer. */
 export function haltWords(

@@ -67,9 +67,9 @@ export class TeacherBlame {
   }
 
   /** Called for each attempt that failed without a partial answer. Halts a teacher whose host does
-   * not exist, or that does not start in time. Once any teacher has answered, the other teachers
-   * get more time, which counts only while a teacher is halted and no server is found for any
-   * other. */
+   * not exist, or that does not start in time. Once any teacher has answered, the others get more
+   * time. Their time runs only while a teacher is halted and no server is found for any other
+   * teacher. */
   failed(endpoint: Endpoint, { error: { code = "", isUnreachable }, failure }: FailedCall): void {
     const isUnknownHost = code === NO_HOST;
     const isAbsent = isUnreachable && (isUnknownHost || NOTHING_LISTENS.has(code));

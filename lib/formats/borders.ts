@@ -29,8 +29,8 @@ export interface InputPart {
   /** The size in bytes of the file's header, which the readers of all parts need; 0 if there is
    * none. */
   readonly header: number;
-  /** The size of the whole input, in the unit of `to.byte`, which is equal to it in the last
-   * part. */
+  /** The size of the whole input, in the same unit as `to.byte`. For the last part, both are
+   * equal. */
   readonly size: number;
 }
 
@@ -46,7 +46,7 @@ export interface InputPiece {
 
 export interface Divisible {
   readonly format: InputFormat;
-  /** Where the pieces begin that cannot be divided: the row groups of a Parquet file, or a
+  /** The starts of the pieces that cannot be divided: the row groups of a Parquet file, or a
    * compressed file as a whole. Undefined for other files, which may be divided between any two
    * rows. */
   readonly pieces: readonly Border[] | undefined;

@@ -170,8 +170,7 @@ class LineSplitter {
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;
-  // A pattern such as \s*
-  // \s* would take quadratic time for a long run of spaces.
+  // A pattern such as \s*\n\s* would take quadratic time for a long run of spaces.
   const lines = trimmed.split(/[\r\n]+/).map((line) => line.trim());
   return lines.join(isJson(trimmed) ? "" : "\t");
 }

@@ -2,8 +2,8 @@
  * The chat completions API of a simulated teacher: parses requests, and builds answers (JSON or
  * server-sent events) and errors.
  *
- * An answer depends only on the options, and on the prompt, the token limit and the seed of the
- * request. So a run can be repeated, and each result can be matched with its row.
+ * An answer depends only on the options and on the prompt, the token limit and the seed of the
+ * request. A run can therefore be repeated, and each result can be matched with its row.
  *
  * @module
  */
@@ -18,7 +18,7 @@ interface ChatRequest {
   readonly prompt: string;
   readonly lastUserText: string;
   readonly maxTokens: number;
-  /** Text of the seed; "" without one. */
+  /** The text of the seed; "" if there is no seed. */
   readonly seed: string;
   readonly stream: boolean;
   /** Whether a stream ends with the token counts. */
@@ -84,7 +84,8 @@ function show(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
 }
 
-/** Tokens in an event of a stream; more if the text would need more than `MAX_PIECES` events. */
+/** The number of tokens in each event of a stream. An event has more if the text would otherwise
+ * need more than `MAX_PIECES` events. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 
@@ -101,7 +102,7 @@ export function jsonResponse(request: ChatRequest, plan: Plan): Response {
   });
 }
 
-/** Returns the events of a stream, each with the blank line that ends it. */
+/** Returns the events of a stream. Each event includes the blank line that ends it. */
 export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   const start = head(request, plan, "chat.completion.chunk");
   const event = (fields: object) => `data: ${JSON.stringify({ ...start, ...fields })}\n\n`;
@@ -125,7 +126,8 @@ export function eventsResponse(body: string | ReadableStream<Uint8Array<ArrayBuf
   return new Response(body, { headers });
 }
 
-/** Status 200 without an answer: some gateways respond like this when their upstream fails. */
+/** Returns a response with status 200 but without an answer. Some gateways respond like this when
+ * the server behind them fails. */
 export function emptyResponse(): Response {
   return Response.json({ object: "chat.completion", choices: [] });
 }
@@ -170,7 +172,7 @@ function splitText(text: string, tokenCount: number): string[] {
   const length = Math.ceil(text.length / count);
   const pieces: string[] = [];
   for (let start = 0; start < text.length;) {
-    // Keeps surrogate pairs together: half of one cannot be encoded as UTF-8.
+    // Surrogate pairs stay together, because half of a pair cannot be encoded as UTF-8.
     const splitsPair = (text.codePointAt(start + length - 1) ?? 0) > 0xffff;
     const end = start + length + (splitsPair ? 1 : 0);
     pieces.push(text.slice(start, end));
@@ -181,12 +183,12 @@ function splitText(text: string, tokenCount: number): string[] {
 
 const QUOTED_CHARS = 60;
 
-/** 14 hex digits in an answer that identify its prompt and seed. */
+/** Returns 14 hex digits for an answer, which identify its prompt and seed. */
 export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** Returns the text of an answer, of exactly `answerTokens` tokens. */
+/** Returns the text of an answer, which has exactly `answerTokens` tokens. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   const start = `[${digestOf(plan.hash)}] You asked: "${quoted}". `;
@@ -197,23 +199,23 @@ function reasoningText({ hash, reasoningTokens }: Plan): string {
   return fitTo(`Thinking about [${digestOf(hash)}]. `, reasoningTokens, hash + 1);
 }
 
-/** Each sentence of an answer takes one word group from each of these lines. */
+/** Each sentence of an answer consists of one word group from each of these lines. */
 const SENTENCE_PARTS = [
   "This answer/A simulated teacher/The next line/A made-up text/Each paragraph/Every measured run",
   "describes/repeats/adds/mentions/explains/compares/invents/collects",
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** Padding begins at one of the first `START_COUNT` sentences of `filler`. */
+/** The padding of an answer begins at one of the first `START_COUNT` sentences of `filler`. */
 const START_COUNT = 512;
 /** The offsets of these sentences in `filler`. */
 const startOffsets: number[] = [];
-/** The text that pads answers, which grows as needed. */
+/** The text with which answers are padded. It grows as needed. */
 let filler = "";
 let sentenceCount = 0;
 
-/** Returns a text of exactly `tokenCount` tokens: truncates `start`, or pads it with sentences that
- * `hash` selects. The padding ends with `end`. */
+/** Returns a text of exactly `tokenCount` tokens. If `start` is longer, it is truncated; otherwise,
+ * it is padded with sentences that `hash` selects, and the padding ends with `end`. */
 function fitTo(start: string, tokenCount: number, hash: number, end = ""): string {
   const chars = tokenCount * CHARS_PER_TOKEN - start.length;
   if (chars <= 0) return start.slice(0, start.length + chars).toWellFormed();

@@ -1,7 +1,8 @@
 /**
  * A simulated teacher, served over HTTP, for runs that cost nothing.
  *
- * In: latency, faults and limits. Out: an OpenAI-compatible server. It calls no other server.
+ * In: latency, faults and limits. Out: an OpenAI-compatible server. It sends no requests to other
+ * servers.
  *
  * @module
  */

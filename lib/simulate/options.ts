@@ -1,6 +1,6 @@
 /**
- * How a simulated teacher behaves: its options, from an object or the text of `--simulate=…`, and
- * the answer that they plan for each prompt.
+ * The options of a simulated teacher, from an object or the text of `--simulate=…`, and the answer
+ * that is planned for each prompt.
  *
  * @module
  */
@@ -14,38 +14,40 @@ import {
   wholeNumberFrom,
 } from "../options.ts";
 
-/** How a simulated teacher behaves. Fractions are 0 to 1. */
+/** How a simulated teacher behaves. Fractions are from 0 to 1. */
 export interface SimulateOptions {
-  /** Time until an answer is complete, in milliseconds. @default 500 */
+  /** The time until an answer is complete, in milliseconds. @default 500 */
   latency?: number;
-  /** Largest deviation from `latency`, as a fraction of `latency`. @default 0.2 */
+  /** The largest deviation from `latency`, as a fraction of `latency`. @default 0.2 */
   jitter?: number;
-  /** Mean completion tokens without reasoning. Each prompt gets half to one and a half times as
-   * many. @default 300 */
+  /** The mean number of completion tokens without reasoning. Each prompt gets between half and one
+   * and a half times this number. @default 300 */
   tokens?: number;
-  /** Tokens of reasoning before each answer. @default 0 */
+  /** The number of tokens of reasoning before each answer. @default 0 */
   reasoning?: number;
-  /** Fraction of requests that get status 500. @default 0 */
+  /** The fraction of requests that get status 500. @default 0 */
   errors?: number;
-  /** Fraction of requests that get status 200 without an answer. @default 0 */
+  /** The fraction of requests that get status 200 without an answer. @default 0 */
   broken?: number;
-  /** Fraction of requests whose answer ends half-way (`finish_reason` `abort`). @default 0 */
+  /** The fraction of requests whose answer is aborted half-way (`finish_reason` `abort`).
+   * @default 0 */
   aborted?: number;
-  /** Fraction of prompts that always get status 400. @default 0 */
+  /** The fraction of prompts that always get status 400. @default 0 */
   refusals?: number;
-  /** Fraction of prompts whose answer is truncated (`finish_reason` `length`). @default 0 */
+  /** The fraction of prompts whose answer is truncated (`finish_reason` `length`). @default 0 */
   truncated?: number;
-  /** Requests per minute, enforced each second; more get 429. 0 means no limit. @default 0 */
+  /** The limit on requests per minute, which is enforced each second. Further requests get 429. 0
+   * means no limit. @default 0 */
   rpm?: number;
-  /** Requests in flight at once; more get 429. 0 means no limit. @default 0 */
+  /** The limit on requests in flight. Further requests get 429. 0 means no limit. @default 0 */
   capacity?: number;
-  /** A whole number. Another seed gives other answers and failures. @default 1 */
+  /** A whole number. With another seed, answers and failures are different. @default 1 */
   seed?: number;
 }
 
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** By default, a teacher that is as fast as a small model and never fails. */
+/** The default is a teacher that is as fast as a small model and never fails. */
 export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
   latency: 500,
   jitter: 0.2,
@@ -64,7 +66,7 @@ export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
 const FRACTION = upTo(1, "a fraction from 0 to 1");
 
 export const SIMULATE_RULES: OptionRules<SimulateOptions> = {
-  // Timers allow 2^31 ms, and jitter may double the latency.
+  // Timers accept up to 2^31 ms, and jitter may double the latency.
   latency: upTo(1e9, "a number of milliseconds from 0 to 1000000000"),
   jitter: FRACTION,
   tokens: wholeNumberFrom(0, 1e6),
@@ -84,12 +86,13 @@ function upTo(max: number, expected: string): OptionRule {
 }
 
 /**
- * Checks options, and fills in the defaults. A value may be a number or its text, as in a flag.
+ * Checks the options, and fills in the defaults. A value may be a number or the text of a number,
+ * as in a flag.
  *
  * @param place Where the options are, for messages. @default at the top level
- * @param rules The rules of all options: callers may add some, such as `port`.
- * @throws {TypeError} A name is unknown, or a value is not a number.
- * @throws {RangeError} A number is out of range.
+ * @param rules The rules of all options. Callers may add rules, such as one for `port`.
+ * @throws {TypeError} if a name is unknown or a value is not a number
+ * @throws {RangeError} if a number is out of range
  */
 export function resolveSimulateOptions(
   options: object,
@@ -110,10 +113,10 @@ function numberOf(value: unknown): unknown {
 }
 
 /**
- * Parses `latency=500,errors=0.01`; "" selects the defaults.
+ * Parses a text such as `latency=500,errors=0.01`. The empty text selects the defaults.
  *
- * @throws {TypeError} A name is unknown or given twice, or a value is not a number.
- * @throws {RangeError} A number is out of range.
+ * @throws {TypeError} if a name is unknown or is given twice, or a value is not a number
+ * @throws {RangeError} if a number is out of range
  */
 export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
   const values = new Map<string, string>();
@@ -128,24 +131,26 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
   return resolveSimulateOptions(Object.fromEntries(values), "simulate");
 }
 
-/** What each request with this prompt and seed gets, unless it hits a fault or a limit. */
+/** The response to each request with this prompt and seed, unless a fault or a limit prevents
+ * it. */
 export interface Plan {
-  /** A hash (53 bits) of the prompt, the request's seed and the teacher's. */
+  /** A hash (53 bits) of the prompt and of the seeds of the request and the teacher. */
   readonly hash: number;
   /** Whether this prompt always gets status 400. */
   readonly isRejected: boolean;
   readonly latencyMs: number;
   readonly reasoningTokens: number;
   readonly answerTokens: number;
-  /** How the answer ends; `abort` if it ends half-way. */
+  /** How the answer ends. `abort` means that it ends half-way. */
   readonly finishReason: "stop" | "length" | "abort";
   readonly promptTokens: number;
 }
 
-/** Characters per token, as an estimate for English text. */
+/** The number of characters per token, estimated for English text. */
 export const CHARS_PER_TOKEN = 4;
 
-/** Returns a hash of 53 bits: bryc's cyrb53 (public domain). Takes a nanosecond per character. */
+/** Returns a hash of 53 bits, using bryc's cyrb53 (public domain). It takes a nanosecond per
+ * character. */
 export function hashText(text: string, seed: number): number {
   let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
   for (let i = 0; i < text.length; i++) {
@@ -155,11 +160,11 @@ export function hashText(text: string, seed: number): number {
   }
   high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  // 21 bits of `low`, then the 32 bits of `high`.
+  // The result consists of 21 bits of `low`, followed by the 32 bits of `high`.
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
-/** Returns a pseudo-random number in [0, 1), from a hash. Each purpose has its own `salt`. */
+/** Returns a pseudo-random number in [0, 1) from a hash. Each purpose has its own `salt`. */
 export function draw(hash: number, salt: number): number {
   let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
   bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
@@ -167,7 +172,9 @@ export function draw(hash: number, salt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
-/** @param seed The seed of the request: another one gives another answer. */
+/** Returns the plan for a request.
+ *
+ * @param seed The seed of the request. With another seed, the answer is different. */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,
@@ -192,10 +199,11 @@ export function planAnswer(
   };
 }
 
-/** `broken`: status 200 without an answer. `aborted`: the answer ends half-way. */
+/** A fault of the simulated teacher. `broken` means status 200 without an answer, and `aborted`
+ * means that the answer ends half-way. */
 export type Fault = "error" | "broken" | "aborted";
 
-/** The salt of a fault is this plus the number of the attempt at the prompt. */
+/** Added to the number of the attempt at a prompt, this is the salt of a fault. */
 const FAULT_SALT = 99;
 
 export class Faults {
@@ -206,7 +214,7 @@ export class Faults {
     this.#options = options;
   }
 
-  /** Returns the fault of the next request for this plan; undefined for none. */
+  /** Returns the fault of the next request for this plan; undefined if there is none. */
   next({ hash }: Plan): Fault | undefined {
     const { errors, broken, aborted } = this.#options;
     if (errors === 0 && broken === 0 && aborted === 0) return undefined;

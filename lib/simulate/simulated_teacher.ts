@@ -38,15 +38,15 @@ export interface SimulatedTeacherOptions extends SimulateOptions {
 export interface SimulatedTeacher extends AsyncDisposable {
   /** The base URL: `http://127.0.0.1:PORT/v1`. */
   readonly url: string;
-  /** The given port on 127.0.0.1, or the free port that was chosen. */
+  /** The port on 127.0.0.1 that was given, or the free port that was chosen. */
   readonly port: number;
-  /** Requests for chat completions so far, rejected ones included. */
+  /** The number of requests for chat completions so far, including rejected requests. */
   readonly posts: number;
   /** Closes all connections and stops listening. */
   close(): Promise<void>;
 }
 
-/** The first piece of a stream is sent after this fraction of the latency. */
+/** The fraction of the latency after which the first piece of a stream is sent. */
 const FIRST_PIECE_AT = 0.2;
 
 /**
@@ -105,7 +105,7 @@ function listen(
   handler: RequestHandler,
   signal: AbortSignal,
 ): Deno.HttpServer<Deno.NetAddr> {
-  // Only a truncated body causes an error. Its sender is gone, and gets no response.
+  // Only a truncated body causes an error. Its sender has gone and receives no response.
   const onError = () => errorResponse(400, "Cannot read the body of the request");
   const options = { hostname: "127.0.0.1", port, signal, onListen() {}, onError };
   try {
@@ -135,7 +135,7 @@ class RequestHandler {
 
   answer(request: Request): Response | Promise<Response> {
     const { method, url } = request;
-    // `new URL` would take much of a request's time.
+    // `new URL` would take up a large part of the time of a request.
     const path = url.slice(url.indexOf("/", "http://".length)).replace(/[?#].*$/, "");
     if (method === "POST" && path === "/v1/chat/completions") return this.#complete(request);
     if (method === "GET" && path === "/v1/models") return modelsResponse();
@@ -172,7 +172,7 @@ class RequestHandler {
     }
   }
 
-  /** Returns the response if the request is rejected, otherwise undefined. */
+  /** Returns the response if the request is rejected; otherwise undefined. */
   #rejection(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
@@ -211,13 +211,14 @@ class RequestHandler {
   }
 }
 
-/** Returns the plan of what is sent: an aborted answer has half of the planned tokens. */
+/** Returns the plan of what is actually sent. An aborted answer has half of the planned tokens. */
 function sentPlan(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
 }
 
-/** A token bucket that, as at OpenAI, holds only what a limit per minute allows in one second. */
+/** A token bucket for a limit per minute. As at OpenAI, it holds only the requests of one
+ * second. */
 export class RateGate {
   readonly #requestsPerMs: number;
   readonly #capacity: number;
@@ -231,7 +232,7 @@ export class RateGate {
     this.#refilledAtMs = nowMs;
   }
 
-  /** Returns 0 if the request is admitted, else the seconds until a retry. */
+  /** Returns 0 if the request is admitted, or else the number of seconds until a retry. */
   admit(nowMs: number): number {
     const refill = (nowMs - this.#refilledAtMs) * this.#requestsPerMs;
     this.#available = Math.min(this.#capacity, this.#available + refill);
@@ -244,12 +245,12 @@ export class RateGate {
   }
 }
 
-/** The waits of all requests, which `close()` ends at once. */
+/** The waits of all requests. `close()` ends them at once. */
 export class Sleepers {
   readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
   #isClosed = false;
 
-  /** Resolves after `ms` milliseconds, or once `close()` is called. */
+  /** Resolves after `ms` milliseconds, or when `close()` is called. */
   sleep(ms: number): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => {

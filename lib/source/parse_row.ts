@@ -159,8 +159,8 @@ export class RowParser {
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** Creates the request of a row, in which numbers stay as they were written and keys with null
-   * are removed.
+  /** Creates the request of a row. Numbers stay as they were written, and keys with null are
+   * removed.
    *
    * @param readsCallsOnly See `Reading`. */
   #requestOf(

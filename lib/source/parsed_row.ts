@@ -1,6 +1,6 @@
 /**
- * The result of reading a row, which is either a row to send, with its uid and hashes, or a
- * problem. Problems are returned instead of thrown, so that the other rows are still sent.
+ * The result of reading a row: either a row to send, with its uid and hashes, or a problem.
+ * Problems are returned instead of thrown, so that the other rows are still sent.
  *
  * @module
  */

@@ -78,8 +78,8 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** Returns the error for a body without a choice. If the body is the answer of another API, that
- * answer has to be paid for too, so the error carries its text as a partial answer. */
+/** Returns the error for a body without a choice. An answer of another API also has to be paid for,
+ * so the error then carries its text as a partial answer. */
 function errorWithoutChoice(
   body: JsonObject,
   text: string,
@@ -259,8 +259,8 @@ function isPart(content: unknown): boolean {
 
 const PART_TYPE =
   /^(?:(?:in|out)put_)?(?:text|image|audio|video|file|refusal)(?:_url|_delta)?$|(?:^|_)tool_|^(?:reference|container_upload)$/;
-/** Matches members of parts whose type is missing or is not text. Most of these parts are Gemini's,
- * in which `thought` is true or false. */
+/** Matches members of parts whose type is missing or is not text. Most of these are Gemini's parts,
+ * whose `thought` is true or false. */
 const PART_MEMBER =
   /^(?:type|text|annotations|cache_control|thought|thought(?:_s|S)ignature|functionCall|inlineData|fileData|executableCode|codeExecutionResult)$/;
 

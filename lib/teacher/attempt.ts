@@ -205,7 +205,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 
-  /** Sends the request on another connection. The closed socket was given no byte of it. */
+  /** Sends the request on another connection. The closed socket received none of its bytes. */
   #dispatchElsewhere(): void {
     const { connections, now } = this.#shared, closed = this.#connection;
     this.#connection = connections.acquire(now());

@@ -50,8 +50,8 @@ export class Connection {
   isDisposed = false;
   idleSince = 0;
   /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another socket since then. If such a request fails before it was started, undici has
-   * written none of its bytes, so the request may be sent on another connection. */
+   * needed another socket since then. If the request fails before it was started, undici has
+   * written none of its bytes, so it may be sent on another connection. */
   wasOpenAtDispatch = false;
 
   readonly #shared: Connections;

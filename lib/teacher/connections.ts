@@ -146,21 +146,21 @@ const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this number of connections in a row open. The
  * earlier closes were then due to a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** The time for which the first connection is watched before its reuse, within which nearly every
- * close arrives. Other connections wait for the result of this trial, or for `MAX_REACTION_MS`. */
+/** How long the first connection is watched before its reuse. Nearly every close arrives by then.
+ * Other connections wait for the end of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
 /** The trial takes place only within this number of attempts at a teacher. */
 const TRIAL_ATTEMPTS = 10;
-/** The time for which an idle connection is watched before it is used. undici waits for one turn of
- * the event loop, but Deno polls sockets only every 61st turn or when it is idle. */
+/** How long an idle connection is watched before it is used. undici waits for one turn of the event
+ * loop, but Deno polls sockets only every 61st turn or when it is idle. */
 const IDLE_WATCH_MS = 5;
 /** Connections are used until this long before their announced timeout, but at least for half of
  * the timeout. Requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
 /** Decides which connections are reused. Servers announce limits, as in `Keep-Alive: timeout=5`,
- * but some close connections earlier: llama.cpp's does so after each streamed answer. A request
- * sent at the same time is lost, and the server may have read it. So closes are counted too. */
+ * but some close earlier: llama.cpp's server closes after each streamed answer. A request sent at
+ * the same time is lost, and the server may have read it. So closes are counted too. */
 export class ReusePolicy {
   readonly #onDecided: () => void;
   /** The number of closes in reaction to answers, reduced by `REUSE_WEIGHT` for each reuse. */

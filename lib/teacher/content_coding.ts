@@ -123,7 +123,7 @@ export class Decoder implements ByteSink {
 function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   const flags = bytes[3];
   let start = 10;
-  // The header has optional fields, each of which has a flag (RFC 1952, 2.3.1).
+  // The optional fields of the header have a flag each (RFC 1952, 2.3.1).
   if (flags & 4) start += 2 + bytes[start] + 256 * bytes[start + 1];
   if (flags & 8) start = bytes.indexOf(0, start) + 1;
   if (flags & 16) start = bytes.indexOf(0, start) + 1;
@@ -228,8 +228,8 @@ const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
 /** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send
- * without a label. In Latin-1, letters beyond ASCII rarely follow each other. So fewer than a tenth
- * of them may be followed by another one, and none may be part of valid UTF-8. A letter before a
+ * without a label. In Latin-1, non-ASCII letters rarely follow each other. So fewer than a tenth of
+ * these letters may be followed by another, and none may be part of valid UTF-8. A letter before a
  * quote proves nothing, because an answer may end with half of a UTF-8 character. */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;

@@ -23,8 +23,8 @@ export interface Address {
   readonly secrets: readonly string[];
 }
 
-/** The paths that Retort appends to the base URL. Users often copy base URLs that already end with
- * one of them. */
+/** The paths that Retort appends to the base URL. Users often copy a base URL that already ends
+ * with one of these paths. */
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 export const REDACTED = "[redacted]";
@@ -70,7 +70,7 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** Returns the base URL to which a redirect leads, without secrets. Returns "the final address" if
+/** Returns the target of a redirect as a base URL without secrets. Returns "the final address" if
  * its path is not that of an endpoint.
  *
  * @param base The base URL that was redirected. */

@@ -17,10 +17,10 @@ import {
 } from "./teacher_options.ts";
 
 /**
- * Creates a teacher for a server with an OpenAI-compatible API: chat completions, or another
- * `endpoint`.
+ * Creates a teacher for a server with an OpenAI-compatible API. It uses chat completions, or
+ * another `endpoint`.
  *
- * One `complete()` is one POST: it is never repeated, not even if the connection breaks.
+ * Each `complete()` is one POST. It is never repeated, even if the connection breaks.
  *
  * @example Ask a local server
  * ```ts ignore
@@ -33,7 +33,7 @@ import {
  * ```
  *
  * @param options `model` is required.
- * @returns The teacher. `await using` closes it, and so does `close()`.
+ * @returns The teacher, which `await using` or `close()` closes.
  * @throws {TypeError} If an option is unknown, or the model, the address, the endpoint, the key, a
  * header field, a certificate or the proxy cannot be used.
  * @throws {RangeError} If a time is not above 0.

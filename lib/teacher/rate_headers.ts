@@ -99,10 +99,10 @@ export function exhaustion(
   return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
-/** Returns the wait that a teacher requests. Reads `retry-after-ms`, or else `retry-after`, which
- * is either a number of seconds, possibly fractional, or an HTTP date on the teacher's clock.
- * Ignores negative values and values above a day. Does not read LiteLLM's
- * `llm_provider-retry-after`, in which LiteLLM's router always sends 60. */
+/** Returns the wait that a teacher requests. Reads `retry-after-ms` or, if it is missing,
+ * `retry-after`, which is either a number of seconds, possibly fractional, or an HTTP date on the
+ * teacher's clock. Ignores negative values, values above a day, and LiteLLM's
+ * `llm_provider-retry-after`, which is always 60 if LiteLLM's router sends it. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
   const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));

@@ -99,8 +99,7 @@ function toolChoiceOf(choice: unknown): unknown {
  * `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const inputStart = messages.findIndex((message) => !isInstruction(message));
-  // Either the first message is not a system message, or all messages are, in which case `input`
-  // must not be empty.
+  // There is no leading system message, or there are no other messages for `input`.
   if (inputStart < 1) return { input: messages.flatMap(itemsOf) };
   const instructions = messages.slice(0, inputStart).map(({ content }) => promptText(content));
   const input = messages.slice(inputStart).flatMap(itemsOf);

@@ -199,7 +199,7 @@ export class StreamReader implements EventSink {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    // `/completions` streams `text`. Older versions of LocalAI do so for chats too.
+    // `/completions` streams `text`. Older versions of LocalAI use `text` for chats too.
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
@@ -273,7 +273,7 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Whether the usage is a second object with counts of 0, with which some gateways end a stream. */
+/** Whether the usage is a second object with counts of 0. Some gateways end a stream with it. */
 function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
   return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
 }

@@ -42,8 +42,8 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** Returns the longer of two texts if it contains the other one, ignoring differences in white
- * space; otherwise undefined. A text less than half as long as the other counts as a quotation. An
+/** Returns the longer text if it contains the shorter text, ignoring differences in white space;
+ * otherwise undefined. A text less than half as long as the other text counts as a quotation. An
  * empty `right` always counts as contained. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);

@@ -6,14 +6,16 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** Colors may be off, so none carries information of its own. */
+/** The colors of text. They may be turned off, so a color must not be the only sign of
+ * something. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
 export type Paint = (text: string, color: Color | undefined) => string;
 
-/** Returns a function that colors text; unless `isColored`, it returns the text unchanged. */
+/** Returns a function that colors text. If `isColored` is false, the function returns text
+ * unchanged. */
 export function createPaint(isColored: boolean): Paint {
   if (!isColored) return (text) => text;
   return (text, color) =>
@@ -21,7 +23,7 @@ export function createPaint(isColored: boolean): Paint {
 }
 
 export interface Segment {
-  /** Printable: control characters would act on the terminal. */
+  /** The text must be printable, because control characters would act on the terminal. */
   readonly text: string;
   readonly color?: Color;
 }
@@ -29,8 +31,9 @@ export interface Segment {
 export const SEPARATOR = " · ";
 
 /**
- * Joins segments, the most important first, into a line of at most `width` cells. Drops the first
- * segment that does not fit, and all after it. The leading segment is shortened, not dropped.
+ * Joins segments, starting with the most important one, into a line of at most `width` cells. Drops
+ * the first segment that does not fit and all segments after it. The first segment of the line is
+ * shortened instead of dropped.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";
@@ -49,7 +52,8 @@ export function joinSegments(segments: readonly Segment[], width: number, paint:
   return line;
 }
 
-/** Shortens printable text to `width` cells; the last cell is an ellipsis. */
+/** Shortens printable text to `width` cells. If the text is shortened, its last cell is an
+ * ellipsis. */
 export function clip(text: string, width: number): string {
   if (width <= 0) return "";
   if (stringWidth(text) <= width) return text;
@@ -63,8 +67,8 @@ export function clip(text: string, width: number): string {
   return clipped + "…";
 }
 
-/** Clips printable texts to `maxCells`, and pads them to the widest one plus two cells; adds
- * nothing if all are empty. */
+/** Clips printable texts to `maxCells`, and pads them to the width of the widest one plus two
+ * cells. Adds no padding if all texts are empty. */
 export function columnOf(texts: readonly string[], maxCells: number): string[] {
   const cells = texts.map((text) => clip(text, maxCells));
   const width = Math.max(...cells.map(stringWidth));
@@ -80,7 +84,7 @@ export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }
 
-/** Created on demand, because creating them takes 30 ms. */
+/** Created only when needed, because that takes 30 ms. */
 let patterns: ReturnType<typeof makePatterns> | undefined;
 
 function makePatterns() {

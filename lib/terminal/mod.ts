@@ -1,7 +1,7 @@
 /**
  * Shows a run as text: the bar, plain lines, JSON lines and the summary.
  *
- * Turns snapshots and events into text, for the caller to write. Counts nothing itself.
+ * Converts snapshots and events to text, which the caller writes. Counts nothing itself.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
  * Progress during a run: a bar in a terminal, lines for logs, or JSON lines for programs.
  *
- * The bar has at most five lines, drawn in place. After each drawing, the cursor goes back to the
- * start of the first line, so that a resize is harmless: however the terminal wraps old lines, they
- * begin at the cursor, and the next drawing erases everything from there. Moving up by the number
- * of lines would leave some behind in a narrower terminal.
+ * The bar has at most five lines, which are drawn in place. After each drawing, the cursor returns
+ * to the start of the first line, so that a resize does no harm. However the terminal wraps the old
+ * lines, they begin at the cursor, and the next drawing erases everything from there. Moving the
+ * cursor up by the number of lines would leave some of the lines behind in a terminal that became
+ * narrower.
  *
  * @module
  */
@@ -33,7 +34,7 @@ import {
   workSegments,
 } from "./status.ts";
 
-/** Maximum length of a line in cells, however wide the terminal is. */
+/** Maximum length of a line in cells, even if the terminal is wider. */
 const MAX_COLUMNS = 120;
 const MIN_DRAW_INTERVAL_MS = 250;
 
@@ -44,17 +45,17 @@ export interface BarOptions {
   write: (text: string) => void;
   /** Returns the width of the terminal in cells. Called for each drawing. */
   columns: () => number;
-  /** Whether to use colors. The caller checks `NO_COLOR`. */
+  /** Whether to use colors. The caller must take `NO_COLOR` into account. */
   isColored: boolean;
   now?: () => number;
-  /** Shows lag, CPU and memory of the process. @default false */
+  /** Whether to show lag, CPU and memory of the process. @default false */
   isVerbose?: boolean;
 }
 
 type Bar = RunListener & {
-  /** Erases the bar; the next snapshot draws it again. */
+  /** Erases the bar. The next snapshot draws the bar again. */
   clear(): void;
-  /** Draws the last state, which stays visible, and ends the bar. */
+  /** Draws the last state, which remains visible, and ends the bar. */
   done(): void;
 };
 
@@ -123,13 +124,13 @@ class Drawing {
   }
 }
 
-/** A cell of the longest bar is 1 %. */
+/** In a bar of this length, each cell stands for 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** If there is room for fewer cells, only the percentage is shown. */
+/** If there is room for fewer cells than this, only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
-/** Shapes distinguish the parts of the bar, because colors may be off. */
+/** The parts of the bar have different shapes, because colors may be off. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", pending: "░" };
 
 interface BarView {
@@ -139,9 +140,9 @@ interface BarView {
 }
 
 /**
- * Returns at most five lines: shares of the rows (if their number is known); rows, speed and cost;
- * calls and tokens; the process (with `isVerbose`); problems. While the input is read, returns only
- * the state. Each line begins with a space, where the cursor rests.
+ * Returns at most five lines: the shares of the rows, if their number is known; rows, speed and
+ * cost; calls and tokens; the process, if `isVerbose` is set; and problems. While the input is
+ * read, returns only the state. Each line begins with a space, on which the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -160,7 +161,8 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, paint, width),
-    // A line that is too long loses the ranges of estimates, so that failed rows stay visible.
+    // If the line is too long, the ranges of estimates are omitted, so that failed rows stay
+    // visible.
     joinSegments(cells <= width ? figures : figuresOf(true), width, paint),
     joinSegments(workSegments(snapshot), width, paint),
     joinSegments(process, width, paint),
@@ -169,12 +171,12 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }
 
-/** Returns `▒▒███████▚░░░░  62.4%`; "" while the number of rows is unknown. */
+/** Returns `▒▒███████▚░░░░  62.4%`; "" if the number of rows is unknown. */
 function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
   const { total } = snapshot;
   if (total === null) return "";
   const percent = formatShare(doneRows(snapshot), total);
-  // A space and the widest percentage take 7 cells.
+  // The space and the widest percentage take 7 cells.
   const cells = Math.min(MAX_BAR_CELLS, width - 7);
   if (cells < MIN_BAR_CELLS) return clip(percent, width);
   return `${barCells(snapshot, total, cells, paint)} ${percent.padStart(6)}`;
@@ -182,10 +184,10 @@ function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
 
 function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint): string {
   const scale = total > 0 ? cells / total : 0;
-  // Rounded down, so that the bar is full only when all rows are done.
+  // The value is rounded down, so that the bar is full only when all rows are done.
   const done = total > 0 ? Math.floor(doneRows(snapshot) * scale) : cells;
   const skipped = Math.min(done, Math.round(snapshot.skipped * scale));
-  // One failed row of a million must be visible.
+  // A single failed row among a million rows must be visible.
   const failed = snapshot.failed === 0
     ? 0
     : Math.min(done - skipped, Math.max(1, Math.round(snapshot.failed * scale)));
@@ -198,26 +200,27 @@ function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint
 export interface PlainOptions {
   /** The text ends with a line break. */
   write: (text: string) => void;
-  /** Adds a second line: lag, CPU, memory, calls in flight, tokens and latency. @default false */
+  /** Whether to add a second line with lag, CPU, memory, calls in flight, tokens and latency.
+   * @default false */
   isVerbose?: boolean;
-  /** Interval between lines while the state stays the same. @default 30000 */
+  /** The interval between lines in milliseconds while the state stays the same. @default 30000 */
   intervalMs?: number;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
-/** A change to or from `backing_off`, which may happen several times a second, is written only once
- * the last line is this old. */
+/** The age of the last line at which a change to or from `backing_off` is written. Such changes may
+ * happen several times a second. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
-/** A line with less room for the problem omits the ranges of estimates. If that does not make
+/** A line with less room for the problem omits the ranges of estimates. If there still is not
  * enough room, the line omits the problem. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
-/** Writes a line at the start, for each notice and change of state, and at an interval while the
- * state stays the same. */
+/** Writes a line at the start, for each notice, for each change of state, and at an interval while
+ * the state stays the same. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;
@@ -241,7 +244,8 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/** Returns a line of at most 120 cells, with the problem if there is room. Verbose adds a line. */
+/** Returns a line of at most 120 cells, which includes the problem if there is room. If `isVerbose`
+ * is set, another line follows. */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot)}`;

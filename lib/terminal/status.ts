@@ -40,8 +40,9 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "halted",
 };
 
-/** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
- * tokens per min)`. The reason has at most `maxReasonCells` cells. */
+/** Returns what the run is doing and, if nothing is sent, why:
+ * `backing off until 12:03:07 (429: tokens per min)`. The reason has at most `maxReasonCells`
+ * cells. */
 export function stateText(snapshot: Snapshot, maxReasonCells = MAX_REASON_CELLS): string {
   const { state, backing_off_until } = snapshot;
   const reason = shortReason(reasonOf(snapshot), maxReasonCells);
@@ -52,8 +53,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells = MAX_REASON_CELLS)
   return STATE_WORDS[state] + why;
 }
 
-/** Returns the reason why the run is in its state. If the only teacher is halted, returns the
- * teacher's reason, because the run's reason would repeat the address. */
+/** Returns the reason for the state of the run. If the only teacher is halted, returns the
+ * teacher's reason, because the reason of the run would repeat the address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   return present.length === 1 && present[0].state === "halted" ? present[0].reason : reason;
@@ -71,7 +72,8 @@ export function rowsSegment(snapshot: Snapshot): Segment {
   return { text: total === null ? `${done} rows finished` : `${done}/${formatCount(total)} rows` };
 }
 
-/** Returns speed, ETA, cost, and failed rows. `isBrief` omits the ranges of estimates. */
+/** Returns speed, ETA, cost, and failed rows. If `isBrief` is set, the ranges of estimates are
+ * omitted. */
 export function mainSegments(snapshot: Snapshot, { isBrief = false } = {}): Segment[] {
   const shownSnapshot = isBrief
     ? { ...snapshot, eta_range_s: null, projected_cost_range_usd: null }
@@ -88,9 +90,10 @@ function countSegments(count: number, what: string, color: Color): Segment[] {
   return count > 0 ? [{ text: `${formatCount(count)} ${what}`, color }] : [];
 }
 
-/** Returns `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if
- * no time is left. A lower bound (`ETA over 13 s`) is shown in the first seconds only if the run is
- * throttled: until rows have been in flight for a while, it is far too low. */
+/** Returns `ETA 13 s (11 – 16 s)`. Returns no segment while the run backs off, after it has ended,
+ * and if no time is left. In the first seconds, a lower bound (`ETA over 13 s`) is shown only if
+ * the run is throttled. Without throttling, it is far too low until rows have been in flight for a
+ * while. */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load, elapsed_ms } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
@@ -139,7 +142,8 @@ export function processSegments(
   ].map((text) => ({ text, color: "dim" }));
 }
 
-/** Returns `$1.20 of ~$14 ($13 – $15, max $20)`: the cost so far, estimated, and allowed. */
+/** Returns `$1.20 of ~$14 ($13 – $15, max $20)`, which is the cost so far, the estimated cost and
+ * the limit. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
   if (isUncounted(snapshot)) return [{ text: "cost unknown", color: "yellow" }];
@@ -167,8 +171,8 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
   return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${text}`;
 }
 
-/** Returns the problems that need action: teachers that are not up, and the error that most rows
- * failed with. Attempts that were retried need no action. */
+/** Returns the problems that need action: teachers that are not up, and the most common error of
+ * failed rows. Attempts that were retried need no action. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const failureGroups = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
@@ -197,16 +201,17 @@ function addressList(addresses: readonly string[]): string {
   return `${firstAddresses} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
 }
 
-/** Limit of the teachers that the first line of a run names: hundreds would fill the screen. */
+/** The maximum number of teachers that the first line of a run names. Hundreds of addresses would
+ * fill the screen. */
 const MAX_ADDRESSES = 4;
 
-/** Prefixes warnings with `Warning:`, because colors may be off. */
+/** Returns the segment of a notice. Warnings begin with `Warning:`, because colors may be off. */
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
 }
 
-/** Words between a state and its time, as in `down, next check at 12:03:07`. */
+/** The words between a state and its time, as in `down, next check at 12:03:07`. */
 const UNTIL_WORDS: Partial<Record<TeacherStatus["state"], string>> = {
   cooling_down: " until",
   down: ", next check at",
@@ -216,8 +221,9 @@ export const MAX_NAME_CELLS = 40;
 const MAX_REASON_CELLS = 40;
 
 /**
- * Returns `1 of 2 teachers up: gpu2:8000 down (connection refused)`; no text if all teachers are
- * up, or if there is only one, whose state the run shows. Ignores teachers that have left.
+ * Returns `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Returns no text if all
+ * teachers are up, or if there is only one teacher, because the run shows its state. Teachers that
+ * have left are ignored.
  */
 export function teacherTroubleText(statuses: readonly TeacherStatus[]): string[] {
   const present = statuses.filter(({ state }) => state !== "left");
@@ -241,11 +247,12 @@ function hostOf({ address }: TeacherStatus): string {
   return clip(printable(host === "" ? address : host), MAX_NAME_CELLS);
 }
 
-/** Matches what was tried, and the cause after the last colon. */
+/** Matches what was tried, followed by the cause after the last colon. */
 const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
 
-/** Shortens a reason to `cells` cells; "" if there is none. Moves the cause of a long reason to its
- * start: the end of `Cannot connect to gpu1.example:8000: connection refused` matters most. */
+/** Shortens a reason to `cells` cells; "" if there is none. In a long reason, the cause is moved to
+ * the start, because the end of `Cannot connect to gpu1.example:8000: connection refused` matters
+ * most. */
 export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");
   if (stringWidth(text) <= cells) return text;

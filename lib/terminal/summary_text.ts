@@ -1,5 +1,5 @@
 /**
- * The summary at the end of a run: what was done, what it cost, and which command comes next.
+ * The summary at the end of a run: what was done, what it cost, and which command to use next.
  *
  * @module
  */
@@ -28,20 +28,21 @@ const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate
 const ESCALATED_ADVICE = "with a higher --max-tokens-cap";
 
 export interface SummaryTextOptions {
-  /** The command that continues the run or retries failures. @default none is shown */
+  /** The command that continues the run or retries failures. @default no command is shown */
   continueCommand?: string;
-  /** The command that exports the results, shown once all rows are done. @default none is shown */
+  /** The command that exports the results. It is shown once all rows are done. @default no command
+   * is shown */
   exportCommand?: string;
-  /** Whether the run has `--on-truncated escalate`. @default false */
+  /** Whether the run was started with `--on-truncated escalate`. @default false */
   escalates?: boolean;
-  /** Whether to use colors. The caller checks `NO_COLOR`. */
+  /** Whether to use colors. The caller must take `NO_COLOR` into account. */
   isColored: boolean;
 }
 
-/** A line with the label "" continues the line above. */
+/** A line of the summary. If the label is "", the line continues the previous one. */
 type Line = readonly [label: string, text: string];
 
-/** Returns at most 33 lines, without figures that are 0. */
+/** Returns at most 33 lines. Figures that are 0 are omitted. */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.isColored);
   const lines: Line[] = [
@@ -64,7 +65,8 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/** Whether answers of failed rows were truncated, as they would be again in an unchanged retry. */
+/** Whether any row failed because its answer was truncated. An unchanged retry would be truncated
+ * again. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, actions }) => type === "truncated" && actions.failed > 0);
 }
@@ -80,7 +82,8 @@ function headline(summary: Summary): [text: string, color: Color] {
   const todo = `${formatCountOf(pending, "row")} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
-    // If a run that retries failures is halted, the rows left are failures, not pending.
+    // If the halted run was retrying failures, the remaining rows are failures and not pending
+    // rows.
     const andTodo = pending > 0 ? `, ${todo}` : "";
     return [`Halted after ${time}${andTodo}: ${reason}`, "red"];
   }
@@ -92,10 +95,11 @@ function headline(summary: Summary): [text: string, color: Color] {
 
 function interruptionText(summary: Summary, time: string, todo: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
-  // The signal came before any row could be sent.
+  // The signal arrived before any row could be sent.
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
-  // If a run that retries failures is interrupted, the rows left are failures, not pending.
+  // If the interrupted run was retrying failures, the remaining rows are failures and not pending
+  // rows.
   const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${failures}`;
 }
@@ -160,8 +164,8 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** Returns the concurrency that `auto` found; "" if it was fixed. `limit` is 0 if all teachers were
- * halted. */
+/** Returns the concurrency that `auto` found; "" if the concurrency was fixed. `limit` is 0 if all
+ * teachers were halted. */
 function concurrencyText({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
@@ -199,14 +203,14 @@ function crashText(count: string): string {
   return `${calls} in flight when the last run crashed, and may be billed twice`;
 }
 
-/** Returns lines with one label. */
+/** Returns lines that share one label. */
 function labeled(label: string, texts: readonly string[]): Line[] {
   return texts.map((text, index) => [index === 0 ? label : "", text]);
 }
 
-/** Returns a line per teacher, in columns:
- * `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`. Several teachers that left share a
- * line. */
+/** Returns a line for each teacher, in columns:
+ * `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`. If several teachers have left, they
+ * share a line. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   const leftTeachers = statuses.filter(({ state }) => state === "left");
   if (leftTeachers.length < 2) return individualLines(statuses, MAX_TEACHER_LINES);
@@ -246,7 +250,8 @@ function individualLines(teachers: readonly TeacherStatus[], maxLines: number): 
   return lines;
 }
 
-/** Returns `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, sorted by failed rows. */
+/** Returns texts such as `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, sorted by the
+ * number of failed rows. */
 function errorTexts({ errors }: Summary): string[] {
   const shownErrors = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);

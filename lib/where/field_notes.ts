@@ -1,6 +1,6 @@
 /**
- * Notes about likely mistakes in a condition: a misspelled field is null in every row, and every
- * comparison of a text with a number by `==`, `<` or `>` is false.
+ * Notes about likely mistakes in a condition. A misspelled field is null in every row, and
+ * comparing a text with a number by `==`, `<` or `>` is always false.
  *
  * @module
  */
@@ -12,11 +12,12 @@ import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 /** Finds fields of a condition that no row of an export has, and fields whose values never have the
  * type of the value in the condition. */
 export class FieldNotes {
-  /** Fields that no row has had so far, by name. A name begins with `distill.` if the condition
-   * writes it that way. */
+  /** The fields that no row has had so far, by name. A name begins with `distill.` if the condition
+   * writes it in this way. */
   readonly #absentFields: Map<string, readonly string[]>;
-  /** Comparisons whose field has not had a value of the condition's type so far. True if the field
-   * has had a value of the other type: a text instead of a number, or the reverse. */
+  /** The comparisons whose field has not had a value of the condition's type so far. The value is
+   * true if the field has had a value of the other type: text where the condition has a number, or
+   * a number where it has text. */
   readonly #comparisons: Map<Comparison, boolean>;
   readonly #knownNames = new Set<string>();
 
@@ -25,7 +26,7 @@ export class FieldNotes {
     this.#comparisons = new Map(where.comparisons.map((each) => [each, false]));
   }
 
-  /** @param objects Where the condition looks for a field, in this order. */
+  /** @param objects The objects in which the field is looked up, in order of precedence. */
   add(objects: readonly (object | undefined)[]): void {
     for (const [name, path] of this.#absentFields) {
       if (objects.some((object) => object !== undefined && hasField(object, path))) {
@@ -46,7 +47,7 @@ export class FieldNotes {
   }
 
   notes(): string[] {
-    // No names are known if no row was seen.
+    // If no row was seen, no names are known.
     const absent = this.#knownNames.size === 0 ? [] : [...this.#absentFields.keys()];
     const mistyped = [...this.#comparisons].filter(([, isMistyped]) => isMistyped);
     return [
@@ -63,7 +64,7 @@ export class FieldNotes {
   }
 }
 
-/** Once more names than this are known, names of further rows are not added. */
+/** The number of known names from which the names of further rows are not added. */
 const MAX_KNOWN_NAMES = 1_000;
 
 export function absentNote(name: string, knownNames: Iterable<string>): string {
@@ -73,7 +74,8 @@ export function absentNote(name: string, knownNames: Iterable<string>): string {
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 
-/** A note about a field that has only texts but is compared with a number, or the reverse. */
+/** Returns a note about a field that contains only texts but is compared with a number, or contains
+ * only numbers but is compared with a text. */
 export function typeNote({ path, operator, value, valueText }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const found = isText ? "only numbers" : "only texts, like every column of a CSV file";
@@ -94,7 +96,8 @@ function numberOf(text: string): number | bigint | undefined {
   return typeof number === "bigint" || Number.isFinite(number) ? number : undefined;
 }
 
-/** The part of a path that a note mentions: `meta` of `meta.lang`, but all of `distill.model`. */
+/** Returns the part of a path that a note mentions: `meta` for `meta.lang`, but the whole path for
+ * `distill.model`. */
 export function checkedName(path: readonly string[]): string {
   return path[0] === "distill" && path.length > 1 ? `distill.${path[1]}` : path[0];
 }

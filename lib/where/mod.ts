@@ -1,10 +1,10 @@
 /**
- * Conditions on rows: `completion_tokens < 4000 and finish_reason == "stop"`.
+ * Conditions on rows, such as `completion_tokens < 4000 and finish_reason == "stop"`.
  *
  * In: the text of a condition, or the name of a field. Out: a `Where`, which tests rows and lists
  * its fields and comparisons, or the path of the field; also notes about likely mistakes. Only
- * comparisons are evaluated, never user code. The time of a regular expression (`matches`) is not
- * limited.
+ * comparisons are evaluated, never code of the user. The time that a regular expression (`matches`)
+ * takes is not limited.
  *
  * @module
  */

@@ -32,26 +32,26 @@ import {
 /** Returns the value of a field in a row, or null. */
 export type Lookup = (path: readonly string[]) => unknown;
 
-/** A condition that `and` joins to others, or an entire condition without `and`. */
+/** A condition that is joined to others by `and`, or an entire condition without `and`. */
 export interface Part {
-  /** As the user wrote it. */
+  /** The text of the part as the user wrote it. */
   readonly text: string;
-  /** All fields that this part reads. */
+  /** All fields that the part reads. */
   readonly paths: readonly (readonly string[])[];
   readonly test: (lookup: Lookup) => boolean;
-  /** A text that is in every row for which the part is true, if known. */
+  /** A text that a row must contain for the part to be true, if there is any. */
   readonly needle?: Needle;
   /** Set if the part compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** The parts of each condition, if this part is several conditions joined by `or`. */
+  /** If the part consists of several conditions joined by `or`, the parts of each of them. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
 export interface Comparison {
   readonly path: readonly string[];
-  /** `==`, `!=`, `<`, `<=`, `>` or `>=`; in `Where.comparisons` also `in` and `not in`. */
+  /** `==`, `!=`, `<`, `<=`, `>` or `>=`. In `Where.comparisons`, also `in` and `not in`. */
   readonly operator: string;
-  /** The constant on the right; for `in`, the first value of the list. */
+  /** The constant on the right. For `in`, this is the first value of the list. */
   readonly value: number | bigint | string;
   /** The value or the list as the user wrote it. */
   readonly valueText: string;
@@ -67,25 +67,27 @@ export interface Where {
   /** Whether a row meets the condition. Fields that the row lacks are read from `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   readonly paths: readonly (readonly string[])[];
-  /** The parts of the condition, all of which must be true. */
+  /** The parts of the condition. All of them must be true. */
   readonly parts: readonly Part[];
-  /** All comparisons of a field with numbers or texts, also in alternatives and under `not`. */
+  /** All comparisons of a field with numbers or texts, including those in alternatives and under
+   * `not`. */
   readonly comparisons: readonly Comparison[];
 }
 
 /**
  * Parses a condition.
  *
- * A missing field is null. Numbers are compared with numbers and texts with texts; `<`, `<=`, `>`
- * and `>=` are false for other values. A lone operand is true unless it is null, false, 0 or "".
- * `contains` searches a text for a text, or a list for an item; `icontains` ignores case. `matches`
- * takes a JavaScript regular expression, `"(?i)…"` to ignore case.
+ * A missing field is null. Numbers are compared with numbers, and texts with texts. For other
+ * values, `<`, `<=`, `>` and `>=` are false. An operand alone is true unless it is null, false, 0
+ * or "". `contains` searches a text for another text or a list for an item, and `icontains` does
+ * the same ignoring case. `matches` takes a JavaScript regular expression, and `"(?i)…"` ignores
+ * case.
  *
  * Texts in double quotes are JSON strings. In single quotes, a backslash stands for the character
- * after it. Backslashes of a regular expression may be single or doubled: `"\d"` and `"\\d"` both
- * match a digit, and `"\\\\"` matches a backslash.
+ * after it. The backslashes of a regular expression may be single or doubled: `"\d"` and `"\\d"`
+ * both match a digit, and `"\\\\"` matches a backslash.
  *
- * @throws {UsageError} If the text is not a condition. The message names the character at fault.
+ * @throws {UsageError} if the text is not a condition. The message names the character at fault
  */
 export function parseWhere(text: string): Where {
   const parser = new Parser(text);
@@ -100,7 +102,7 @@ export function parseWhere(text: string): Where {
   };
 }
 
-/** Maximum depth of brackets and `not`: the stack has room for a few thousand levels. */
+/** Maximum depth of brackets and `not`. The stack has room for a few thousand levels. */
 const MAX_DEPTH = 200;
 
 /** One side of a comparison: a constant, or the field at `path`. */
@@ -144,8 +146,8 @@ class Parser {
     return token;
   }
 
-  /** Begins a part at the next token. Call the returned function when the part has been read: it
-   * adds the part's text and paths. */
+  /** Begins a part at the next token. The returned function must be called when the part has been
+   * read, and adds the text and the paths of the part. */
   #beginPart(): (part: BarePart) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
@@ -210,7 +212,8 @@ class Parser {
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }
 
-  /** Returns the operator after an operand. Elsewhere, `icontains` and `matches` name fields. */
+  /** Returns the operator after an operand. In other places, `icontains` and `matches` are names of
+   * fields. */
   #operator(): string {
     const token = this.#tokens[this.#next];
     return ["icontains", "matches"].find((name) => isNamed(token, name)) ?? token.kind;
@@ -280,7 +283,7 @@ function comparisonOf(operator: string, left: Operand, right: Operand): BarePart
   return { test, comparison, needle };
 }
 
-/** The comparison of a field with constants that are all numbers or all texts. */
+/** Returns the comparison of a field with constants that are all numbers or all texts. */
 function typedComparison(
   { path }: Operand,
   operator: string,

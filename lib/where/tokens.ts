@@ -1,5 +1,5 @@
 /**
- * Tokens of conditions, and what they mean: numbers, fields, operators and regular expressions.
+ * The tokens of conditions and their meaning: numbers, fields, operators and regular expressions.
  *
  * @module
  */
@@ -7,9 +7,10 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** `value`, `path` or `end`, or the operator, bracket or keyword itself, such as `==` or `and`. */
+  /** `value`, `path` or `end`, or else the operator, bracket or keyword itself, such as `==` or
+   * `and`. */
   readonly kind: string;
-  /** The index of the first character in the condition. */
+  /** The index of the token's first character in the condition. */
   readonly start: number;
   readonly value?: unknown;
   readonly path?: readonly string[];
@@ -26,7 +27,8 @@ const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/;
 const PATH =
   /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`(?:[^`]|``)*`)(?:\.[\p{L}\p{N}_$-]+|\.`(?:[^`]|``)*`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/u;
 const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/;
-/** Always matches at `lastIndex`: the last group is a character that begins no token. */
+/** Matches a token. It always matches at `lastIndex`, because its last group matches any character
+ * that begins no token. */
 const TOKEN = new RegExp(
   `\\s*(?:(${TEXT.source})|(${NUMBER.source})|(${PATH.source})|(${OPERATOR.source})|(.)|$)`,
   "suy",
@@ -38,7 +40,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   "!": "not",
 };
 
-/** @throws {UsageError} If a part of the condition is not a token. */
+/** @throws {UsageError} if a part of the condition is not a token */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
   TOKEN.lastIndex = 0;
@@ -67,7 +69,7 @@ export function tokensOf(text: string): Token[] {
   }
 }
 
-/** @param index Where the problem is in the condition. */
+/** @param index The index of the problem in the condition. */
 export function whereError(text: string, index: number, problem: string): UsageError {
   return new UsageError(
     `Cannot use the condition ${JSON.stringify(text)}: at character ${index + 1}: ${problem}`,
@@ -78,7 +80,8 @@ export function isNumber(value: unknown): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint";
 }
 
-/** Whole numbers beyond 2^53 are `bigint`, as in the rows that conditions read. */
+/** Parses a number. Whole numbers beyond 2^53 become `bigint`, as in the rows that conditions
+ * read. */
 export function numberIn(text: string): number | bigint {
   const digits = text.replaceAll("_", "");
   const number = Number(digits);
@@ -110,22 +113,23 @@ function unquote(quoted: string, text: string, start: number): string {
   }
 }
 
-/** Keeps the backslashes of a regular expression, so that `"\b"` is not a backspace. A doubled
- * backslash means one, as in JSON: the page of `view` writes `"\\b"` for `\b`. */
+/** Returns the source of a regular expression. Its backslashes are kept, so that `"\b"` is not a
+ * backspace. A doubled backslash means a single one, as in JSON: the page of `view` writes `"\\b"`
+ * for `\b`. */
 function patternIn(quoted: string): string {
   const escapes = quoted[0] === "'" ? /\\(\\|')/g : /\\(\\|")/g;
   return quoted.slice(1, -1).replaceAll(escapes, "$1");
 }
 
-/** Whether a token is a path of this one name, ignoring case: `matches` and `icontains` may be
- * operators or fields. */
+/** Whether a token is a path that consists only of this name, ignoring case. `matches` and
+ * `icontains` may be operators or fields. */
 export function isNamed(token: Token | undefined, name: string): boolean {
   return token?.path?.length === 1 && token.path[0].toLowerCase() === name;
 }
 
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
 
-/** Writes a path as a field in conditions: the reverse of `parsePath`. */
+/** Writes a path as a field of a condition. This is the reverse of `parsePath`. */
 export function fieldName([column, ...members]: readonly string[]): string {
   const needsQuotes = !PLAIN_NAME.test(column) || KEYWORDS.includes(column.toLowerCase()) ||
     CONSTANTS.has(column);
@@ -137,10 +141,10 @@ export function fieldName([column, ...members]: readonly string[]): string {
 }
 
 /**
- * Parses the name of a field, such as `completion_tokens`, `meta.score`, `meta["odd name"]` or
- * `` `odd name` ``.
+ * Parses the name of a field, such as `completion_tokens`, `meta.score`, `meta["odd name"]` or ``
+ * `odd name` ``.
  *
- * @throws {UsageError} If the text is not the name of one field.
+ * @throws {UsageError} if the text is not the name of exactly one field
  */
 export function parsePath(text: string): readonly string[] {
   const [token, end] = tokensOf(text);
@@ -150,7 +154,8 @@ export function parsePath(text: string): readonly string[] {
   return token.path!;
 }
 
-/** Reads the value from the first object that has the path's first name; null if there is none. */
+/** Reads the value from the first object that has the first name of the path. Returns null if there
+ * is no such value. */
 export function valueAt(
   objects: readonly (object | undefined)[],
   path: readonly string[],
@@ -190,26 +195,27 @@ export function isEqual(a: unknown, b: unknown): boolean {
  * are false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "bigint" && typeof b === "bigint") return a < b ? -1 : a > b ? 1 : 0;
-  // Compared as floats, because the page of `view` shows floats rounded: 1.2345678901234568e20 is
-  // shown as 123456789012345680000, but is exactly 123456789012345683968.
+  // The numbers are compared as floats because the page of `view` rounds floats: it shows
+  // 1.2345678901234568e20 as 123456789012345680000, although the exact value is
+  // 123456789012345683968.
   if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** A regular expression, and a text that is searched for first, because that is faster. */
+/** A regular expression, and a text that is searched first because searching it is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
-  /** A text that every match contains, or "". */
+  /** A text that every match contains; "" if there is none. */
   readonly requiredText: string;
   readonly ignoresCase: boolean;
 }
 
 /**
- * Parses the regular expression of `matches`. Dots match line feeds. The text may begin with flags:
- * `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
+ * Parses the regular expression of `matches`. Dots also match line feeds. The text may begin with
+ * flags: `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
  *
- * @throws {SyntaxError} If the text is not a regular expression.
+ * @throws {SyntaxError} if the text is not a regular expression
  */
 export function patternOf(text: string): Pattern {
   const flag = /^\(\?([ims]+)\)/.exec(text);
@@ -219,18 +225,19 @@ export function patternOf(text: string): Pattern {
   try {
     return { ...facts, regExp: new RegExp(source, flags) };
   } catch (error) {
-    // Escapes such as \- are common, but invalid with "u".
+    // Escapes such as \- are common but not valid with the flag "u".
     if (!(error instanceof SyntaxError)) throw error;
     return { ...facts, regExp: new RegExp(source, flags.replace("u", "")) };
   }
 }
 
-/** In characters. Searching for a shorter text saves nothing: nearly every line contains it. */
+/** The minimum length of the required text, in characters. Nearly every line contains a shorter
+ * text, so searching for it would save nothing. */
 const MIN_REQUIRED_LENGTH = 3;
-/** A character that stands for itself, escaped or not. */
+/** Matches a character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
-/** Any other atom or token, such as a class or a bracket. Its text is treated as unknown, even for
- * `\12`, which may be a back reference or an octal number. */
+/** Matches any other atom or token, such as a class or a bracket. Its text is treated as unknown.
+ * This includes `\12`, which may be a back reference or an octal number. */
 const OTHER =
   /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|\d+|c?.)|./su;
 const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/;
@@ -239,7 +246,7 @@ const ATOM = new RegExp(
   "gsu",
 );
 
-/** The longest run of plain characters that every match contains. */
+/** Returns the longest run of plain characters that every match contains. */
 function requiredIn(source: string): string {
   let longest = "", run: string[] = [], depth = 0;
   const endRun = () => {
@@ -255,7 +262,7 @@ function requiredIn(source: string): string {
       run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
     }
     if (quantifier !== undefined && /^[*?]|^\{0/.test(quantifier)) run.pop();
-    // After a repeated or unknown atom, the next character need not follow the run directly.
+    // After a repeated or unknown atom, the next character may not follow the run directly.
     if (other !== undefined || quantifier !== undefined) endRun();
   }
   endRun();

@@ -79,7 +79,7 @@ export class Budget {
   #wholeMaxCostUsd: number | null = null;
   /** For a shard, the fraction of the cost limit that all its runs together may spend. */
   #share = 1;
-  /** For a shard, what its earlier runs have cost. */
+  /** For a shard, the cost of its earlier runs. */
   #earlierCostUsd = 0;
   /** Sums over the answers with token counts. */
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
@@ -216,7 +216,7 @@ export class Budget {
     return usd ?? this.#priced.usd / this.#priced.answers;
   }
 
-  /** Sets a shard's share of the limit, a fraction above 0, and what its earlier runs have cost. */
+  /** Sets a shard's share of the limit, a fraction above 0, and the cost of its earlier runs. */
   setShare(share: number, earlierCostUsd: number): void {
     this.#share = share;
     this.#earlierCostUsd = earlierCostUsd;

@@ -120,8 +120,8 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether an answer is empty and has no counted tokens. Ollama's cloud and LiteLLM send such
- * answers when the server behind them has failed; Gemini sometimes does as well. */
+/** Whether an answer is empty and has no counted tokens. Ollama's cloud and LiteLLM send an empty
+ * answer when the server behind them has failed, and Gemini sometimes sends one too. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

@@ -56,7 +56,7 @@ export interface AnswerPolicyOptions {
    * it. */
   readonly checks: readonly Check[];
   /** The parameters of the run. A row's own parameters override them. The row's first token limit
-   * is the one in the merged parameters. */
+   * is taken from the merged parameters. */
   readonly params: Params;
 }
 
@@ -140,7 +140,7 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // `isFinal` means that the check timed out or crashed. It might do so again with another
+    // `isFinal` means that the check timed out or crashed. The same could happen with another
     // answer, which would cost money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
@@ -214,9 +214,9 @@ type TruncatedEnding = "limit" | "context" | "filter";
  * estimate token counts may report too few. */
 const REACHED_SHARE = 0.8;
 
-/** Whether the answer has far fewer tokens than the limit that was sent. vLLM and llama.cpp end
- * such an answer with `length` when prompt and answer fill the context window. But the limit may
- * have been reached after all, because some servers do not count reasoning. */
+/** Whether the answer has far fewer tokens than the limit that was sent. If prompt and answer fill
+ * the context window, vLLM and llama.cpp end the answer with `length`, even below the limit. But
+ * the limit may have been reached after all, because some servers do not count reasoning. */
 function isBelowLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0, limit = tokenLimitOf(params)?.tokens ?? 0;
   return tokens > 0 && tokens < REACHED_SHARE * limit;

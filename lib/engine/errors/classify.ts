@@ -177,8 +177,7 @@ function verdictByMessage(error: TeacherError): Verdict {
   if (named !== undefined) return named;
   if (isRelayed || isAbout("fault", message)) return VERDICTS.fault;
   if (isAbout("address", message)) return VERDICTS.address;
-  // A teacher that rejects a row sends an error status or says what is wrong with the row. This
-  // response does neither.
+  // A rejected row would have an error status or a message that says what is wrong with the row.
   return isAboutRequest(message, code) ? FAIL : UNRECOGNIZED;
 }
 

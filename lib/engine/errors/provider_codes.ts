@@ -84,7 +84,7 @@ export function codeMeaning(code = ""): Meaning | undefined {
   return MEANINGS.get(code.toLowerCase());
 }
 
-/** Whether the words of a code mean a rate limit. Meant for codes that are not in `CODES`. */
+/** Whether the words of a code mean a rate limit. Used for codes that `CODES` does not contain. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||

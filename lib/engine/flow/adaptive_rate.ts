@@ -151,8 +151,8 @@ export class AdaptiveRate {
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown. This is so before the rate is steady, in the first
-   * second of a guess, and if at most one attempt was sent since the last decrease. */
+  /** Whether the accepted rate is unknown: before the rate is steady, in the first second of a
+   * guess, and if at most one attempt was sent since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.#hasLimit) return !this.#isSteady(now);
     return this.#sentSinceDecrease <= 1 ||

@@ -141,7 +141,7 @@ export class DecreaseTrial {
   }
 
   throttled(startedAt: number, now: number): void {
-    // An attempt sent in the millisecond in which the trial began may have been sent before it.
+    // An attempt with the same time may have been sent before the trial began.
     if (startedAt <= this.#startedAt) return;
     this.#throttledInMs = Math.max(this.#throttledInMs, now - startedAt);
     this.#throttled++;

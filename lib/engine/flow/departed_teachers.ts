@@ -9,12 +9,12 @@ import type { TeacherCounts } from "./endpoint.ts";
 const MAX_NAMED = 100;
 
 export class DepartedTeachers {
-  /** Statuses in the order in which the teachers left. All are kept, because counts may be added to
-   * any of them later. */
+  /** Statuses in the order of departure. All are kept, because counts may be added to any of them
+   * later. */
   readonly #statuses = new Map<string, TeacherStatus>();
 
-  /** Adds a teacher that has left. Returns the object that holds its counts from now on, to which
-   * the caller adds later counts. */
+  /** Adds a teacher that has left. Returns the object that holds the teacher's counts from now on.
+   * The caller adds later counts to this object. */
   add(status: TeacherStatus): TeacherCounts {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };

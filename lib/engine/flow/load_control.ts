@@ -128,7 +128,8 @@ export class LoadControl {
     this.userRate.ended(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
-    // Attempts that are throttled at any load take no capacity, so the limit applies to the others.
+    // Attempts that are throttled at any load take no capacity, so the limit is raised by their
+    // share.
     const limit = value / (1 - this.#tolerance.usualShare);
     this.#pacer.answered(now - startedAt, inFlightAtStart, limit, isStarting, now);
   }

@@ -155,9 +155,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether the current window may have just ended. This is so if nearly the whole quota was sent,
-   * or if the window opened unexpectedly and still gets few attempts, because it may not be open at
-   * all. */
+  /** Whether throttling may mean that the window has ended: nearly the whole quota was sent, or the
+   * window opened unexpectedly and still gets few attempts, because it may not be open at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP ||

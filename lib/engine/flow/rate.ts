@@ -1,6 +1,6 @@
 /**
- * Controls how fast attempts are sent to one teacher: enforces the limits that the user sets
- * (`--rpm`, `--tpm`) and those in response headers, and spaces attempts evenly.
+ * Controls how fast attempts are sent to one teacher: enforces the limits set by the user (`--rpm`,
+ * `--tpm`) and by response headers, and spaces attempts evenly.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The teachers of a run: decides which of them gets the next attempt, and when.
+ * The teachers of a run. Decides which teacher gets the next attempt, and when.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const MIN_WAIT_MS = 0.001;
 /** `pickForKey` skips a teacher with more than this multiple of its share in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** For each teacher, when the wait ends that it requested for a row, on the engine's clock. */
+/** The end of the wait that each throttling teacher requested for a row, on the engine's clock. */
 export type RequestedWaits = Map<Endpoint, number>;
 
 interface TeacherPoolOptions extends EndpointContext {
@@ -159,9 +159,9 @@ export class TeacherPool {
     return this.#leastUsed(count, (inFlight + 1) / weight);
   }
 
-  /** Among the first `count` endpoints of `#ready` that are below their share in flight, returns
-   * the one with the fewest turns for its weight. Attempts in flight alone would not decide it: if
-   * they are few, rounding hides the weights. */
+  /** Returns the endpoint with the fewest turns for its weight, among the first `count` endpoints
+   * of `#ready` that are below their share in flight. Turns are compared because weights would be
+   * rounded away if few attempts are in flight. */
   #leastUsed(count: number, sharePerWeight: number): Endpoint | undefined {
     let best: Endpoint | undefined;
     for (let i = 0; i < count; i++) {
@@ -175,8 +175,8 @@ export class TeacherPool {
     return best;
   }
 
-  /** Among the teachers that have room and no longer request a wait for the row, picks the one with
-   * the fewest attempts in flight for its weight. */
+  /** Among the teachers that have room and no longer request a wait for the row, picks the teacher
+   * with the fewest attempts in flight for its weight. */
   pickFor(waits: RequestedWaits): Endpoint | undefined {
     const now = this.#options.readClock();
     let best: Endpoint | undefined;
