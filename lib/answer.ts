@@ -18,7 +18,7 @@ import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
  */
 export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unknown" | "none";
 
-/** Stands for a null or empty finish reason in `acceptEndings`. */
+/** The word that stands for a null or empty finish reason in `acceptEndings`. */
 export const NO_REASON = "none";
 
 /**
@@ -137,7 +137,7 @@ function hasReachedLimit({ usage }: Completion, params: Params): boolean {
 
 /** Whether the arguments of a tool call break off, even if only the last brace is missing. vLLM
  * streams the finish reason `tool_calls` even for calls that an abort or a token limit has cut off.
- * This may be the server's own limit, far below that of the request. */
+ * The limit may be the server's own, and far below the limit of the request. */
 export function hasCutCall({ toolCalls }: Pick<Completion, "toolCalls">): boolean {
   return toolCalls?.some((call) => {
     const callee = isObject(call) && isObject(call.function) ? call.function : {};
@@ -174,7 +174,7 @@ export function assistantMessage(
 }
 
 export interface UidOrigin {
-  /** The row's id in the input. Rows with the same content share it. */
+  /** The row's id in the input, which several rows may share. */
   readonly inputUid: string;
   /** The row's id in the run. This is `inputUid`, followed by `~2`, `~3` … for later rows with the
    * same id. */

@@ -80,8 +80,8 @@ export interface RuntimeAdapter {
   /** Creates a reader for the images that rows name. It reads files below `root`, or no files if
    * `root` is undefined. Throws if `root` is set but the runtime cannot read files. */
   readonly imagesIn: (root: string | undefined) => RowImages;
-  /** Whether patterns and schemas are checked on this thread. @default false, which means in a
-   * worker */
+  /** Whether patterns and schemas are checked on this thread. @default false: they are checked
+   * in a worker */
   readonly checksOnThisThread?: boolean;
 }
 

@@ -9,7 +9,7 @@ import type { Completion } from "./teacher/mod.ts";
 
 /** The base of all errors that Retort throws while it runs. */
 export class RetortError extends Error {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "RetortError";
 }
 
@@ -23,7 +23,7 @@ export interface SourceErrorOptions extends ErrorOptions {
 
 /** The input cannot be read, or contains rows that cannot be sent. */
 export class SourceError extends RetortError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "SourceError";
   /** The input file; undefined if the error is not about one file. */
   readonly path: string | undefined;
@@ -145,7 +145,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
 /** A failed attempt at a row. A `Teacher` throws this error, and the engine decides whether to try
  * again. */
 export class TeacherError extends RetortError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "TeacherError";
   /** See {@linkcode TeacherErrorOptions.type}. */
   readonly type: FailureType;
@@ -222,7 +222,7 @@ export interface SinkErrorOptions extends ErrorOptions {
 
 /** An output file cannot be read or written, or is damaged. */
 export class SinkError extends RetortError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "SinkError";
   /** The output file; undefined if the error is not about one file. */
   readonly path: string | undefined;
@@ -236,27 +236,27 @@ export class SinkError extends RetortError {
 
 /** Another run or a merge holds the lock of an output file. */
 export class LockedError extends SinkError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "LockedError";
 }
 
 /** An output file contains something that Retort did not write, or exists only as a compressed
  * copy. */
 export class DamagedFileError extends SinkError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "DamagedFileError";
 }
 
 /** A command, or a change to a run, cannot be carried out as requested. */
 export class UsageError extends RetortError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "UsageError";
 }
 
 /** Something other than the caller ended the run, such as a teacher, a budget, a deadline, or
  * checks that cannot continue. The remaining rows stay pending. */
 export class HaltedError extends RetortError {
-  /** Printed before the message instead of "Error". */
+  /** The name of the class, which is printed before the message. */
   override name = "HaltedError";
 }
 

@@ -1,17 +1,21 @@
 // @ts-check
 /**
  * Formats numbers, durations, sizes and amounts for users, says which may be shown, and sums
- * numbers. JavaScript, because the pages in the browser use this file, too.
+ * numbers. This file is JavaScript because the pages in the browser use it too.
  *
  * @module
  */
 
-/** Rounded, with separators: `1,319`. @param {number} count */
+/** Returns a rounded count with separators: `1,319`. @param {number} count */
 export function formatCount(count) {
   return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
-/** `1 row`, `1,319 rows`. @param {number} count @param {string} noun whose plural ends in "s" */
+/**
+ * Returns a count with its noun: `1 row`, `1,319 rows`.
+ * @param {number} count
+ * @param {string} noun a noun whose plural ends in "s"
+ */
 export function formatCountOf(count, noun) {
   return `${formatCount(count)} ${pluralOf(count, noun)}`;
 }
@@ -21,7 +25,7 @@ export function pluralOf(count, noun) {
   return count === 1 ? noun : `${noun}s`;
 }
 
-/** `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
+/** Returns `0.4 s`, `41 s`, `3m 05s`, `2h 05m` or `3d 04h`. @param {number} durationMs */
 export function formatDuration(durationMs) {
   const seconds = Math.max(0, durationMs) / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -39,7 +43,7 @@ function inTwoUnits(value, base, big, small) {
 }
 
 /**
- * `3.0 – 9.5 s`, `41 s – 2m 05s`; one duration if both look the same.
+ * Returns `3.0 – 9.5 s` or `41 s – 2m 05s`. If both durations look the same, returns only one.
  * @param {number} minMs
  * @param {number} maxMs
  */
@@ -49,7 +53,7 @@ export function formatDurationRange(minMs, maxMs) {
   return `${min.endsWith(" s") && max.endsWith(" s") ? min.slice(0, -2) : min} – ${max}`;
 }
 
-/** `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. @param {number} latencyMs */
+/** Returns `0.8 ms`, `512 ms`, `1.24 s`, `41 s` or `3m 05s`. @param {number} latencyMs */
 export function formatLatency(latencyMs) {
   if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;
   if (latencyMs < 999.5) return `${Math.round(latencyMs)} ms`;
@@ -58,7 +62,7 @@ export function formatLatency(latencyMs) {
 }
 
 /**
- * `62.4%`. Rounds to `100.0%` only if nothing is missing.
+ * Returns `62.4%`, for example. Returns `100.0%` only if nothing is missing.
  * @param {number} part
  * @param {number} whole
  */
@@ -71,8 +75,8 @@ const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 const GIGABYTES = BYTE_UNITS.indexOf("GB");
 
 /**
- * Units are decimal: `85 MB`, `1.2 GB`. `toLocaleString`, which the standard library uses, would
- * write digits as the system's language does, and takes 11 ms at its first call.
+ * Returns a size in decimal units: `85 MB`, `1.2 GB`. The standard library uses `toLocaleString`,
+ * which writes digits as in the system's language and takes 11 ms at its first call.
  * @param {number} bytes
  */
 export function formatBytes(bytes) {
@@ -81,14 +85,17 @@ export function formatBytes(bytes) {
   return `${Number(size.toFixed(unit < GIGABYTES ? 0 : 1))} ${BYTE_UNITS[unit]}`;
 }
 
-/** Two decimals, four below 10 cents: `$1,204.50`, `$1.20`, `$0.0042`. @param {number} usd */
+/**
+ * Returns an amount with two decimals, or four below 10 cents: `$1,204.50`, `$1.20`, `$0.0042`.
+ * @param {number} usd
+ */
 export function formatUsd(usd) {
   if (usd > 0 && usd < 0.0995) return usd < 0.00005 ? "< $0.0001" : `$${usd.toFixed(4)}`;
   const [dollars, cents] = usd.toFixed(2).split(".");
   return `$${formatCount(Number(dollars))}.${cents}`;
 }
 
-/** Without cents from $10 up: `$14`, `$1.20`. @param {number} usd */
+/** Returns an amount without cents from $10 on: `$14`, `$1.20`. @param {number} usd */
 export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
 }

@@ -83,7 +83,7 @@ export function parseShardStem(text: string) {
 export const OWN_FOLDER = ".retort";
 
 /** Returns the same key for all paths to a file. Deno rounds inodes beyond 2^53 (Lustre, NTFS), so
- * files created in succession may have the same number. Their key is their real path instead. */
+ * several files may have the same number. For these inodes, the key is the real path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino && Number.isSafeInteger(ino) ? `${dev}:${ino}` : realPathOf(path);
 }

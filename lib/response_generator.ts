@@ -144,9 +144,9 @@ export class ResponseGenerator {
    * a budget or a deadline.
    *
    * @throws {UsageError} If these options cannot start a run. Nothing was sent.
-   * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in which
-   * case nothing was sent; or if it was changed during the run, in which case answers received until
-   * then are on disk.
+   * @throws {SourceError} If the input cannot be read or contains rows that cannot be sent, in
+   * which case nothing was sent; or if it was changed during the run, in which case answers
+   * received until then are on disk.
    * @throws {LockedError} If another run or a merge is writing to the same output.
    * @throws {SinkError} If the output cannot be written.
    */

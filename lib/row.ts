@@ -36,7 +36,7 @@ export interface Row {
   readonly input: number;
   /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;
-  /** Which of the `samples` of the row this is, from 0. */
+  /** The index of this sample among the row's `samples`, from 0. */
   readonly sample: number;
   /** The row that the caller passed; undefined for rows from files. */
   readonly given?: GivenRow;
@@ -116,8 +116,8 @@ export interface Outcome {
   /** The answer. If there is a `failure`, this is an answer that was paid for but not accepted.
    * Undefined if there is no answer. */
   readonly completion: Completion | undefined;
-  /** How the answer ended, if the finish reason does not show it: an answer that is as long as its
-   * token limit was truncated. */
+  /** How the answer ended, if the finish reason does not show it. For example, an answer that is as
+   * long as its token limit was truncated. */
   readonly ending?: Ending;
   /** Why the row failed, or why its answer was not accepted; undefined if the row succeeded. */
   readonly failure: Failure | undefined;

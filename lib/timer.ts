@@ -211,8 +211,7 @@ export class RateMeter {
 
   /** Returns the number of events.
    *
-   * @param windowMs The length of the last part of the window, which is counted. @default the whole
-   * window */
+   * @param windowMs Counts only the last part of the window, of this length. @default all of it */
   sum(now: number, windowMs: number = this.#options.windowMs): number {
     this.#advance(now);
     let sum = 0;
@@ -224,8 +223,7 @@ export class RateMeter {
 
   /** Returns the number of events per second.
    *
-   * @param windowMs The length of the last part of the window, which is counted. @default the whole
-   * window */
+   * @param windowMs Counts only the last part of the window, of this length. @default all of it */
   perSecond(now: number, windowMs: number = this.#options.windowMs): number {
     const { slotMs, minSpanMs } = this.#options;
     const sum = this.sum(now, windowMs);

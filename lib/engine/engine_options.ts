@@ -13,8 +13,9 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Receives the outcomes of rows. A row holds its lane until `put` or `keep` resolves. */
 export interface OutcomeSink {
-  /** Receives the outcome of a finished row. If there is no `keep`, it also receives pending rows
-   * at the end of the run. A rejected promise ends the run. */
+  /** Receives the outcome of a finished row. If there is no `keep`, it also receives, at the end of
+   * the run, each pending row with an answer that was not accepted. A rejected promise ends the
+   * run. */
   put(outcome: Outcome): Promise<void>;
   /** Receives an answer that was not accepted, before its row is sent again as the outcome's `next`
    * says. Resolves once the answer would survive a crash. @default `put` receives the last answer
@@ -87,8 +88,7 @@ export interface EngineOptions {
    * number includes rows in flight, this attempt, and rows whose outcome the sink has not taken
    * yet. */
   onAttempt?: (unwritten: number) => void;
-  /** Called with messages for the user, such as that a teacher is halted or a field is no longer
-   * sent. */
+  /** Called with messages for the user, for example when a teacher is halted. */
   onNotice?: (message: string) => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

@@ -196,10 +196,10 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter. In many countries, Excel separates the cells of a CSV file by `;`. The
- * delimiter is the one with which the largest share of rows has as many cells as the header; among
- * equals, it is the one with the most cells. A character that only the header contains is part of
- * the names. */
+/** Finds the delimiter. In many countries, Excel separates the cells of a CSV file by `;`. For
+ * each candidate, computes the share of rows with as many cells as the header, and chooses the
+ * candidate with the largest share. If several have the same share, chooses the one that gives the
+ * most cells. A character that only the header contains is part of the names. */
 export async function detectDelimiter(
   path: string,
   name: string,

@@ -164,8 +164,8 @@ class SchemaReader {
   }
 }
 
-/** Adds the levels of an element to those of its parent. The path stays the same: it is extended by
- * `#field`, and does not include the groups inside lists and maps. */
+/** Adds the levels of an element to those of its parent. Only `#field` extends the path, because the
+ * groups inside lists and maps are not part of it. */
 function within(parent: Position, element: SchemaElement): Position {
   const { repetition_type: repetition } = element;
   return {

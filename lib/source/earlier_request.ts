@@ -93,7 +93,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether more text follows the earlier prompt today, such as the `context` of Dolly. */
+/** Whether the prompt sent today adds text to the earlier prompt, such as Dolly's `context`. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const oldText = before.at(-1)?.content, newText = now.at(-1)?.content;
   return typeof oldText === "string" && typeof newText === "string" &&

@@ -213,7 +213,7 @@ export function uidFieldsOf(
 
 /** Returns the uid in the first of `fields` that has a value other than null or "". A number is
  * converted to the text that it has in the row, so `1` and `"1"` are the same uid, whereas `1.0` is
- * another one. */
+ * a different uid. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,

@@ -102,7 +102,7 @@ export class Connections {
     return undefined;
   }
 
-  /** Gives the server time to close the connection first. */
+  /** Keeps a used-up connection for a moment, so that the server can close it first. */
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isSingleUse) this.#watched ??= connection;
@@ -140,8 +140,8 @@ const CLOSES_TO_STOP = 3;
 /** Each answer on a reused connection reduces the number of closes by this, so that reuse ends if
  * more than one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** While connections are not reused, one of the used connections is watched for this long, in case
- * the server does not close it. */
+/** While connections are not reused, one used connection is watched for this long, to see whether
+ * the server still closes it. */
 const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this number of connections in a row open. The
  * earlier closes were then due to a restart. */
@@ -149,7 +149,7 @@ const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse. Nearly every close arrives by then.
  * Other connections wait for the end of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial takes place only within this number of attempts at a teacher. */
+/** The trial happens only if it begins within the first attempts, up to this number. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used. undici waits for one turn of the event
  * loop, but Deno polls sockets only every 61st turn or when it is idle. */
@@ -174,7 +174,7 @@ export class ReusePolicy {
   attempts = 0;
   /** The longest idle time that the server's `Keep-Alive` header allows. */
   #announcedMs = Infinity;
-  /** The longest idle time that seems safe, given when the server has closed connections. */
+  /** The longest idle time that seems safe after the closes observed so far. */
   #observedMs = Infinity;
   // The last `Keep-Alive` header, and the number of requests that it allows.
   #keepAlive = "";

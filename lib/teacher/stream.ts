@@ -283,7 +283,7 @@ function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean 
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
 /** Merges two values. Lists grow in place, because copying them for each token would take quadratic
- * time. Values below `levels` are replaced; fields such as `logprobs` have about three levels. */
+ * time. Values below `levels` levels are replaced, but `logprobs` has only about three levels. */
 function merge(kept: unknown, value: unknown, levels = 16): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];

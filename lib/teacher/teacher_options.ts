@@ -60,7 +60,8 @@ export interface OpenAICompatibleOptions {
   headers?: Readonly<Record<string, string>> | undefined;
   /**
    * Texts that must never be shown, such as values of `headers` whose names do not suggest a
-   * secret. The key and the values of header fields such as `api-key` are always hidden. @default []
+   * secret. The key and the values of header fields such as `api-key` are always hidden.
+   * @default []
    */
   secrets?: readonly string[] | undefined;
   /** The trusted certificate authorities (PEM). @default the authorities that Deno trusts, or those

@@ -106,14 +106,14 @@ export class Budget {
     return this.#priceOf !== undefined;
   }
 
-  /** The cost so far, including estimates for answers of unknown cost. Null without prices, or
-   * while there are answers but none of known cost. */
+  /** The cost so far, including estimates for answers of unknown cost. Null if prices are
+   * unknown, or if there are answers but none of known cost. */
   get costUsd(): number | null {
     const isUnknown = this.#unpriced.answers > 0 && this.#priced.answers === 0;
     return !this.isPriced || isUnknown ? null : this.#priced.usd + this.#unpriced.usd;
   }
 
-  /** The limit on the cost or, for a shard, the share of it for all runs of the shard. */
+  /** The limit on the cost. For a shard, this is the share of all its runs together. */
   get maxCostUsd(): number | null {
     return this.#wholeMaxCostUsd === null ? null : this.#wholeMaxCostUsd * this.#share;
   }

@@ -3,8 +3,8 @@
 
 import { isFilterWord } from "../../answer.ts";
 
-/** The number of characters of a message that are searched. After that, servers may quote the
- * request, and a prompt may mention money or models. */
+/** The number of characters of a message that are searched. Later characters may quote the request,
+ * and a prompt may mention money or models. */
 const SEARCHED_CHARS = 250;
 /** Matches where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;

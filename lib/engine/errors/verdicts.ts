@@ -151,6 +151,6 @@ export const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ],
   // The server has no host of this name (SNI), or supports only HTTP/2.
   ["no_handshake", VERDICTS.address],
-  // The port belongs to another protocol, such as gRPC or that of a database.
+  // The port belongs to another protocol, such as gRPC or a database protocol.
   ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
 ]);

@@ -30,7 +30,7 @@ const MIN_FIRST_PER_S = 100;
 /** After a trial, growth levels off at this fraction of the rate at which the trial began. Slightly
  * above their limit, some teachers reject half of all attempts. */
 const SUSPECTED_FRACTION = 0.95;
-/** After a trial, growth levels off at this multiple of the reduced rate or earlier. */
+/** After a trial, growth levels off at this multiple of the reduced rate at the latest. */
 const MAX_GROWTH_FACTOR = 2;
 
 /** Above the rate before a decrease, the rate grows as it would after a decrease by at least this

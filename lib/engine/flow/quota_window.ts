@@ -76,11 +76,9 @@ export class QuotaWindow {
   #throttledInMs = 0;
   /** The number of attempts that a window accepts; undefined without a quota. */
   #quota: number | undefined;
-  /** A lower bound of a window's length: a probe was throttled this time after the window
-   * opened. */
+  /** A lower bound of a window's length: a probe sent this long after the opening was throttled. */
   #minPeriodMs = 0;
-  /** An upper bound of a window's length: a probe was accepted this time after the window
-   * opened. */
+  /** An upper bound of a window's length: a probe sent this long after the opening was accepted. */
   #periodMs: number | undefined;
   /** The last ticket that may be sent before `#stepAt`. */
   #allowedTicket = Infinity;

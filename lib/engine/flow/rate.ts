@@ -213,8 +213,9 @@ class InFlightLimitDetector {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** For each recent throttled attempt, the share of the last answered attempts that were sent with
-   * at least as many in flight; averaged over these throttled attempts. */
+  /** For each throttled attempt, the share of recent answered attempts that were sent with at least
+   * as many in flight is computed. This is the mean of these shares over recent throttled
+   * attempts. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {

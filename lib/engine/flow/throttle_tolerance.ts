@@ -41,7 +41,7 @@ const RECENT_ATTEMPTS = 128;
 /** The number of attempts that are remembered individually. Most of them may still be in flight. */
 const REMEMBERED_ATTEMPTS = 1_024;
 const NO_TICKET = -1;
-/** The upper bound of `#throttledInMs`, because attempts that time out take much longer. */
+/** Limits `#throttledInMs`, because an attempt that times out takes much longer. */
 const MAX_THROTTLED_MS = 2_000;
 const THROTTLED_MS_DECAY = 0.95;
 const ALWAYS_TOLERATED_ATTEMPTS = 4;
@@ -55,9 +55,9 @@ const MIN_SHARE = 0.01;
 /** During a careful start, if less than this share is throttled, a trial begins only when
  * `START_ATTEMPTS` and `START_PER_S` are reached. */
 const START_SHARE = 0.5;
-/** A number of attempts sent so far. */
+/** The minimum number of attempts sent so far. */
 const START_ATTEMPTS = 120;
-/** A number of throttled attempts per second. */
+/** The minimum number of throttled attempts per second. */
 const START_PER_S = 5;
 /** The minimum number of attempts for a trial. With fewer, there is no share to compare with. */
 const MIN_ATTEMPTS = 20;
@@ -203,7 +203,7 @@ export class ThrottleTolerance {
     return this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] === ticket;
   }
 
-  /** Returns the length from which a streak is not chance, given the share throttled before it. */
+  /** Returns the minimum length of a streak that is not chance, given the share throttled before. */
   #minStreakLength(length: number): number {
     // Attempts of this streak that were counted before the streak was long enough to be excluded.
     const streakAttempts = Math.min(length, MIN_STREAK - 1);
