@@ -122,7 +122,7 @@ export type LineKind = "results" | "failures";
 
 export const LINE_START = '{"uid":"';
 
-/** Returns what shows that Retort did not write the line; undefined if Retort may have written
+/** Returns why the line cannot have been written by Retort; undefined if Retort may have written
  * it. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (!isObject(value) || !("uid" in value)) return 'it has no "uid"';

@@ -35,7 +35,7 @@ const CLIENT_OPTIONS = {
   pipelining: 1,
   // The head may exceed undici's default of 16 KiB if a gateway sets login cookies.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // undici drops a connection this long before its announced timeout, and `ReusePolicy` earlier.
+  // undici drops a connection this long before its announced timeout. `ReusePolicy` acts earlier.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -72,7 +72,7 @@ export class Connection {
       ...NO_HTTP2,
       uri: proxy,
       connectTimeout: connectTimeoutMs,
-      // A proxy of the user's company has a certificate from the same authority. The client
+      // A company's proxy often has a certificate from the same authority as the teacher. The client
       // certificate is only for the teacher.
       proxyTls: { ...NO_HTTP2, ca: tls?.ca },
       requestTls: { ...NO_HTTP2, ...tls },

@@ -58,7 +58,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
 
 /** An error in the words of the server that failed, which may be behind a router or a gateway. */
 interface StatedError {
-  /** The body of the server that failed, or the router's own if it passes on no other. */
+  /** The body of the server that failed. If a router does not pass it on, the router's body. */
   readonly body: JsonObject;
   /** The message, with the provider's name if a router states it; undefined if there is none. */
   readonly message: string | undefined;

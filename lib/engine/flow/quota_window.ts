@@ -72,7 +72,7 @@ export class QuotaWindow {
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
-  /** The longest time until one of the recent attempts was throttled. */
+  /** The longest time that any recent attempt took to be throttled. */
   #throttledInMs = 0;
   /** The number of attempts that a window accepts; undefined without a quota. */
   #quota: number | undefined;

@@ -84,7 +84,7 @@ export class ThrottleTolerance {
   #allThrottled = 0;
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
-  /** The longest time until one of the recent attempts was throttled. */
+  /** The longest time that any recent attempt took to be throttled. */
   #throttledInMs = 0;
   readonly #sentAt = new Float64Array(REMEMBERED_ATTEMPTS);
   #lastTicket = 0;
