@@ -80,7 +80,7 @@ export class Lanes<T, R> {
     this.wake();
   }
 
-  /** Gives items to idle lanes, and ends lanes above the target. */
+  /** Gives items to idle lanes, and ends idle lanes above the target. */
   wake(): void {
     if (!this.#isClosed && this.#work.isFinished()) return this.close();
     while (this.#idle.length > 0) {

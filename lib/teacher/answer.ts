@@ -61,8 +61,8 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether a body is a complete answer with its finish reason. An object without a finish reason
- * may be the first of several chunks. */
+/** Whether a body is a complete answer with its finish reason. An object with a delta or without a
+ * finish reason may be the first of several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object ?? {};
   const answer = format?.answer?.(body) ?? body;
@@ -168,8 +168,8 @@ function reasonIn(object: JsonObject): string {
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** Returns a finish reason as text. SGLang sends an object, `{"type": "stop", "matched": 2}`, and
- * other servers send `"null"` or `"none"`. */
+/** Returns a finish reason as text; "" if there is none. SGLang sends an object,
+ * `{"type": "stop", "matched": 2}`. Other servers send `"null"` or `"none"` if there is none. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;

@@ -12,7 +12,7 @@ import {
 import type { Connections } from "./connections.ts";
 import { Buffer } from "node:buffer";
 
-/** What a connector returns: the socket, or a promise for a tunnel. undici's own type omits it. */
+/** A connector. It returns the socket, or a promise for a tunnel, which undici's own type omits. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket {

@@ -212,7 +212,7 @@ function relayedError(
   };
 }
 
-/** Returns the message in the forms of OpenAI, FastAPI, Ollama and others, if there is one. */
+/** Returns the message in the forms of OpenAI, FastAPI, Ollama and others, or the error as JSON. */
 export function errorMessage(body: JsonObject): string | undefined {
   const { message, detail } = body;
   // Cloudflare's AI gateway sends a list.
@@ -233,7 +233,7 @@ function statedDelayMs({ error }: JsonObject): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** Returns the provider's header fields, which OpenRouter sends in the body, in lower case. */
+/** Returns the provider's header fields, which OpenRouter sends in the body, by lowercase name. */
 function statedHeaders({ error }: JsonObject): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(

@@ -53,7 +53,7 @@ const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.
 // deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
-/** Replaces numbers that JSON does not have by `null`, and escapes control characters in strings.
+/** Replaces numbers that JSON does not have with `null`, and escapes control characters in strings.
  * Valid JSON stays unchanged. */
 function repairedJson(text: string): string {
   let repaired = "", index = 0;

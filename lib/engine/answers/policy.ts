@@ -163,7 +163,7 @@ export class AnswerPolicy {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
     if (onTruncated === "keep") {
-      // `decide` rejects a filtered answer without text as empty.
+      // `decide` rejects a filtered answer as empty if it has neither text nor a tool call.
       if (ending === "filter") return undefined;
       // Truncated reasoning alone is not kept.
       if (!isOnlyReasoning) return undefined;
@@ -202,8 +202,8 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
-/** This happens, for example, if an answer has no `</think>`: vLLM's parsers then treat the whole
- * answer as reasoning. */
+/** The message for answers that contain only reasoning. If `</think>` is missing, for example,
+ * vLLM's parsers treat the whole answer as reasoning. */
 const ONLY_REASONING =
   `${EMPTY_ANSWER}, only reasoning: if every row ends like this, the server's reasoning parser may ` +
   "not fit the model";

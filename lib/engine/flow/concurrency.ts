@@ -30,8 +30,8 @@ const MIN_REMAINING_SHARE = 0.1;
 /** Attempts made within this time after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
 /** A careful start that is throttled continues from a lower limit, because its last step may have
- * been too large. The start ends if it is throttled again before the limit has grown by this
- * factor. */
+ * been too large. If it is throttled again, the start ends, unless the limit has reached this
+ * multiple of the limit at which it was throttled before. */
 const FURTHER_GROWTH = 1.5;
 /** How the limit grows during a careful start. Below `linearFrom`, each answer multiplies the limit
  * by `factor`. From `linearFrom` on, and after throttling, each answer adds one, so that the limit
@@ -162,7 +162,8 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Undoes decreases that did not help. The limit continues from `limit` as in a careful start. */
+  /** Undoes all decreases, which did not help or were due to a used-up quota. The limit continues
+   * from `limit` as in a careful start. */
   resume(limit: number): void {
     this.#forgetThrottling();
     this.#setStart(limit);

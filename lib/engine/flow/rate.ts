@@ -289,8 +289,9 @@ export class Pacer {
   }
 }
 
-/** Returns the factor that leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random
- * arrivals and constant service time (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
+/** Returns the factor that leaves `MAX_IDLE_SHARE` of the limit idle, but at least `PACING`. In a
+ * queue with random arrivals and constant service time (M/D/1), a factor of f leaves
+ * 1 / (2 f (f - 1) limit) idle. */
 function pacingFor(limit: number): number {
   return Math.max(PACING, (1 + Math.sqrt(1 + 2 / (MAX_IDLE_SHARE * limit))) / 2);
 }
