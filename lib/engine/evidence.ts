@@ -92,7 +92,7 @@ export class RepeatedBadAnswers {
     return NO_OUTCOMES;
   }
 
-  /** Called when the teacher has given a good answer, so that earlier bad answers prove nothing. */
+  /** Called when the teacher has given a good answer. Earlier bad answers then prove nothing. */
   answeredWell(): void {
     this.#limit = this.#laterLimit;
     this.forget();

@@ -1,8 +1,8 @@
 /**
  * Parses the JSON of servers, repairs invalid JSON, and extracts values as text.
  *
- * Python and C++ write numbers that JSON does not have (`-Infinity` is the log probability of a
- * masked token), and some gateways do not escape line ends in strings. `JSON.parse` and
+ * Python and C++ write numbers that JSON does not have: `-Infinity` is the log probability of a
+ * masked token. Some gateways do not escape line ends in strings. `JSON.parse` and
  * `JSON.stringify` would change some values (`1.0`, integers of 19 digits) and fail on others
  * (20,000 levels).
  *

@@ -100,7 +100,7 @@ export function exhaustion(
   return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
-/** Returns the wait that a teacher requests. Reads `retry-after-ms` or, if that is not a valid wait,
+/** Returns the wait that a teacher requests in `retry-after-ms` or, if that is not valid, in
  * `retry-after`: a number of seconds, possibly fractional, or an HTTP date on the teacher's clock.
  * Ignores negative values, values above a day, and LiteLLM's `llm_provider-retry-after`, which is
  * always 60 if LiteLLM's router sends it. */

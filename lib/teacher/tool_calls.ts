@@ -49,7 +49,8 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * Returns arguments as JSON text, as OpenAI sends them. TGI, Ollama and others send an object.
+ * Returns arguments as JSON text, as OpenAI sends them; `{}` if there are none. TGI, Ollama and
+ * others send an object.
  *
  * @param place The place of `value` in the JSON text, where numbers have all their digits.
  */

@@ -85,7 +85,7 @@ export class Budget {
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
   /** The number of answers without token counts. */
   #uncounted = 0;
-  /** Counts the answers of known cost. */
+  /** Counts the answers of known cost and sums up their cost. */
   readonly #priced = { answers: 0, usd: 0 };
   /** Counts the answers of unknown cost and sums up their estimated cost. */
   readonly #unpriced = { answers: 0, usd: 0 };

@@ -270,7 +270,7 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
   // Earlier versions recognize an unchecked answer by the words "answer was", so that wording must
   // not change. For an answer with raw fields (the option `keep`), the wording is different on
-  // purpose: earlier versions then request the answer again, because a failures line lacks its raw
+  // purpose. Earlier versions then request the answer again, because a failures line lacks its raw
   // fields.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;

@@ -69,7 +69,7 @@ export class AdaptiveRate {
   /** Whether the rate was reduced before an accepted rate could be measured. */
   #isGuess = false;
   /** The rate limit when the last trial began; 0 if too little of it was used for it to be the
-   * cause. */
+   * cause of the throttling. */
   #suspectedPerS = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -151,8 +151,8 @@ export class AdaptiveRate {
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown: before the rate is steady, in the first second of a
-   * guess, and if at most one attempt was sent since the last decrease. */
+  /** Whether the accepted rate is unknown. It is unknown until the rate is steady, in the first
+   * second of a guess, and until a second attempt was sent since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.#hasLimit) return !this.#isSteady(now);
     return this.#sentSinceDecrease <= 1 ||

@@ -1,9 +1,12 @@
 /**
  * Limits how many attempts may be in flight at one teacher.
  *
- * The limit is the lowest of three numbers: the limit of the careful start; the limit that has
- * grown since the last decrease; and the ceiling or, in a run that explores, the number with the
- * highest throughput (`hill_climb.ts`).
+ * The limit is the lowest of three numbers:
+ *
+ * - the limit of the careful start
+ * - the limit that has grown since the last decrease
+ * - the ceiling or, in a run that explores, the number with the highest throughput
+ *   (`hill_climb.ts`)
  *
  * @module
  */
@@ -124,9 +127,8 @@ export class ConcurrencyLimit {
   }
 
   /** Handles an attempt that was throttled, timed out or could not connect. A burst of such
-   * attempts counts once: attempts sent before or right after the last decrease are ignored, unless
-   * they belong to a streak of throttled attempts that is too long to be chance
-   * (`isInLongStreak`). */
+   * attempts counts once: attempts sent before or right after the last decrease are ignored, except
+   * those in a streak that is too long to be chance (`isInLongStreak`). */
   congested(
     { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
     isInLongStreak = false,

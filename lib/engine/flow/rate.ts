@@ -213,9 +213,8 @@ class InFlightLimitDetector {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** For each throttled attempt, the share of recent answered attempts that were sent with at least
-   * as many in flight is computed. This is the mean of these shares over recent throttled
-   * attempts. */
+  /** For each throttled attempt, `throttled()` computes the share of recent answered attempts that
+   * were sent with at least as many in flight. This is the mean of these shares. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {

@@ -13,7 +13,7 @@ import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
-/** The interval while no limit depends on time. Waking up costs more CPU time than the update. */
+/** The interval of ticks while no limit depends on time. Waking up costs more CPU than the tick. */
 const STEADY_TICK_MS = 500;
 
 /** The minimum wait. A shorter wait could be rounded away, and the alarm would not ring again. */
@@ -81,7 +81,7 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether a teacher was halted and no server was found for any other active teacher. */
+  /** Whether a teacher is halted and no server was found for any active teacher. */
   get areOthersAbsent(): boolean {
     return this.halted !== undefined &&
       this.#active.every(({ absentSince }) => absentSince !== undefined);

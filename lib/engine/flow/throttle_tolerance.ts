@@ -59,7 +59,7 @@ const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 /** The minimum number of throttled attempts per second. */
 const START_PER_S = 5;
-/** The minimum number of attempts for a trial. With fewer, there is no share to compare with. */
+/** The minimum number of attempts before a trial. Fewer do not show the share to compare with. */
 const MIN_ATTEMPTS = 20;
 /** A teacher that throttles at least this share is full or closed, so no trial is needed. */
 const MAX_SHARE = 0.75;
