@@ -287,8 +287,8 @@ export class Attempts {
 }
 
 /** Classifies an error. If the error is about the model and the row itself chose the model, the row
- * fails and the teacher is not halted. If the teacher rejects a token limit that `escalate` raised
- * for this row, only the row is to blame. */
+ * is rejected instead of halting the teacher. If the teacher rejects a token limit that `escalate`
+ * raised for this row, only the row is to blame. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, work.endpoint.hasAnswered, work.latencyMs);
   const hasRaisedLimit = work.rejected?.failure.type === "truncated";

@@ -136,7 +136,7 @@ export class Engine {
     return this.#state.backoff;
   }
 
-  /** Why the run was halted; undefined if all rows were finished despite the halt. */
+  /** Why the run was halted; undefined if it was not, or if all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -190,8 +190,8 @@ export class Engine {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempts until all gates are open. A pause closes a gate, and each full disk closes
-   * another. */
+  /** Prevents new attempts until all gates are open. A pause closes a gate, and each full disk
+   * closes another. */
   closeGate(name: string): void {
     this.#updateRowClock();
     this.#state.gates.add(name);

@@ -17,9 +17,9 @@ export interface OutcomeSink {
    * the run, each pending row with an answer that was not accepted. A rejected promise ends the
    * run. */
   put(outcome: Outcome): Promise<void>;
-  /** Receives an answer that was not accepted, before its row is sent again as the outcome's `next`
-   * says. Resolves once the answer would survive a crash. @default `put` receives the last answer
-   * of each row that is still pending at the end */
+  /** Receives an answer that was not accepted, while its row is unfinished. The outcome's `next`
+   * says how the row would be sent again. Resolves once the answer would survive a crash.
+   * @default `put` receives the last answer of each row that is still pending at the end */
   keep?(outcome: Outcome): Promise<void>;
 }
 
@@ -29,8 +29,8 @@ export interface EngineListener {
   /** Called when an answer is accepted, unless an earlier run received that answer. */
   attemptAnswered(completion: Completion): void;
   attemptFailed(failed: FailedAttempt): void;
-  /** Called when a row that was reported as `failed` is sent again, because its teacher was the
-   * cause. */
+  /** Called when a row that was reported as `failed` has not failed after all, because its teacher
+   * was the cause. It is sent again or, if the run is ending, stays pending. */
   rowReleased(released: ReleasedRow): void;
   stateChanged(): void;
 }
@@ -64,9 +64,9 @@ export interface EngineOptions {
   /** Returns the model that a teacher named in the last answer that earlier runs received from it.
    * @default unknown */
   lastModelOf?: (teacher: Teacher) => string | undefined;
-  /** How many milliseconds to wait for a teacher: for an unreachable one if no teacher has answered
-   * yet, and for one to join if none can be used. @default 60,000; 0 for an unreachable teacher
-   * whose host does not exist */
+  /** How many milliseconds to wait for an unreachable teacher that has not answered yet, and for a
+   * teacher to join if none can be used. Once rows are answered, both waits take at least 15
+   * minutes. @default 60,000; 0 for an unreachable teacher whose host does not exist */
   waitForTeacherMs?: number;
   /** Whether rejected rows are held back until it is known whether the row or the teacher is the
    * cause. @default true */

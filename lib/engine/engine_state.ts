@@ -31,8 +31,8 @@ interface EngineParts {
 /** The default of `waitForTeacherMs` if the host exists. */
 export const WAIT_FOR_TEACHER_MS = 60_000;
 
-/** The minimum wait for a teacher to join once any row is finished. A rolling restart takes
- * minutes, and the jobs that `submit` creates do not repeat a halted run. */
+/** The minimum wait for a teacher once rows are answered. A rolling restart takes minutes, and the
+ * jobs that `submit` creates do not repeat a halted run. */
 export const WAIT_AFTER_ROWS_MS = 15 * 60_000;
 
 export class EngineState {
@@ -42,9 +42,9 @@ export class EngineState {
   readonly silence: Silence;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
-  /** When the last usable teacher was lost; undefined while a teacher can be used. */
+  /** When the wait for a usable teacher began; undefined while the run does not wait for one. */
   #unusableSince: number | undefined;
-  /** When it was noticed that no teacher has a server; undefined while a teacher may have one. */
+  /** When it was noticed that no teacher has a server; undefined if one may or a gate is closed. */
   #absentSince: number | undefined;
   #lastReported: RunState = "running";
 

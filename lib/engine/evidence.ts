@@ -18,7 +18,8 @@ import { NO_OUTCOMES, type Work } from "./work.ts";
 /** A teacher that has not given a good answer yet is halted after this many rows were rejected or
  * badly answered. */
 const FIRST_LIMIT = 3;
-/** Replaces `FIRST_LIMIT` once the teacher has given a good answer. */
+/** Replaces `FIRST_LIMIT` once the teacher has given a good answer, or from the start with
+ * `isTrusted`. */
 const LATER_LIMIT = 20;
 
 export interface FailedCall {
@@ -39,8 +40,8 @@ export interface HeldRow {
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface EvidenceOptions {
-  /** Whether key, model and parameters are known to work. If so, `laterLimit` applies from the
-   * start. */
+  /** Whether `laterLimit` applies from the start, for example because key, model and parameters are
+   * known to work. */
   readonly isTrusted: boolean;
   /** How many rows must count against a teacher before it is halted, once it has given a good
    * answer. With Infinity, a teacher that has given a good answer is never halted.
@@ -91,7 +92,7 @@ export class RepeatedBadAnswers {
     return NO_OUTCOMES;
   }
 
-  /** Called when the teacher has given a good answer, so that earlier bad answers prove nothing. */
+  /** Called when the teacher has given a good answer. Earlier bad answers then prove nothing. */
   answeredWell(): void {
     this.#limit = this.#laterLimit;
     this.forget();
@@ -122,7 +123,7 @@ export class RepeatedRejections extends RepeatedBadAnswers {
   #statusAndMessage = "";
 
   /** Counts a rejection. If its status or message differs from the last one, the rows held so far
-   * fail. */
+   * fail. If the teacher is already known to be the cause, only this row fails. */
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
@@ -184,8 +185,8 @@ const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 export function adviceForRejections(count: number, message = ""): string {
-  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied already. Selecting `LATER_LIMIT`
-  // is all that --no-careful-start does, so it would not help.
+  // A count above `FIRST_LIMIT` means that `LATER_LIMIT` applied already. For rejected rows,
+  // --no-careful-start only selects `LATER_LIMIT`, so it would not help.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   // OpenAI's newer models accept tools together with reasoning only at `/responses`.
   const endpoint = /\buse \/v1\/responses\b/.test(message) ? ", or add --endpoint responses" : "";
@@ -220,10 +221,11 @@ export class UselessAnswers {
     this.#hasUsefulAnswer = true;
   }
 
-  /** Called when a row has failed because of its answer. */
+  /** Called when a row fails whose last answer was not accepted. The failure is that of the
+   * answer. */
   failed({ type, message }: Failure): void {
-    // A check rejected an answer that was neither truncated nor empty, so the settings produce
-    // usable answers. On hard tasks, few answers may pass.
+    // Only answers that may be used are checked, so the settings produce usable answers. On hard
+    // tasks, few of them may pass.
     if (type === "rejected" || type === "refused") this.#hasUsefulAnswer = true;
     if (this.#hasUsefulAnswer || type !== "truncated" && type !== "empty") return;
     this.#count++;

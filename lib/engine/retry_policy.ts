@@ -37,8 +37,8 @@ const UNKNOWN_ENDING_WAIT_MS = 1_000;
  * waits, then doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** Maximum jitter as a fraction of the requested wait, while a teacher throttles no more than
- * usual. */
+/** Maximum jitter of a row's first waits, as a fraction of the requested wait, while a teacher
+ * throttles no more than usual. */
 const JITTER = 0.1;
 
 /** The number of timeouts after which a row fails. A row is sent again only once, because an
@@ -46,7 +46,7 @@ const JITTER = 0.1;
 const MAX_TIMEOUTS = 2;
 
 /** A row fails after this number of throttled attempts, or after `maxAttempts` if that is higher.
- * It is higher than for faults because throttling says nothing about the row. */
+ * The limit is higher than that of faults, because throttling says nothing about the row. */
 const MAX_THROTTLED = 20;
 
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;

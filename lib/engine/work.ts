@@ -40,7 +40,7 @@ export class Work implements SentAttempt {
   /** The number of failed attempts that count against `maxAttempts`. Throttling, failed
    * connections, outages and rejections of fields that Retort added do not count. */
   faults = 0;
-  /** The number of attempts that timed out. `faults` includes them. */
+  /** The number of timeouts among `faults`. Reset to 0 if the teacher turns out to be down. */
   timeouts = 0;
   throttled = 0;
   /** The number of waits so far, except those during outages or while a quota was used up. The
@@ -54,7 +54,7 @@ export class Work implements SentAttempt {
   latencyMs = 0;
   /** The cost of all attempts in US dollars; null if the cost of any attempt is unknown. */
   costUsd: number | null = 0;
-  /** The last answer that was not accepted or, among partial answers, the longest. */
+  /** The last answer that was not accepted. A partial answer does not replace a longer answer. */
   rejected: RejectedAnswer | undefined;
   /** An answer from an earlier run that this run may accept. It is checked before the row is
    * sent. */
@@ -148,7 +148,7 @@ export class Work implements SentAttempt {
       completion: completion ?? this.rejected?.completion,
       ending: this.ending,
       failure,
-      // If the row was never sent, it has no teacher.
+      // The row has no teacher if none was chosen for it yet.
       teacher: (this.endpoint as Endpoint | undefined)?.teacher,
       costUsd: this.costUsd,
     };

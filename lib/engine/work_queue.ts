@@ -46,7 +46,7 @@ export class WorkQueue {
   #lastWasRetry = false;
   #taken = 0;
   /** The teacher of the last new row that was not a probe. The samples of an input row are taken
-   * one after the other, and all prefer the teacher of the first sample. */
+   * one after the other, and each prefers the teacher of the sample before it. */
   #lastEndpoint: Endpoint | undefined;
   readonly #onPulled: OnPulled;
 

@@ -61,8 +61,8 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether a body is a complete answer with its finish reason. An object without a finish reason
- * may be the first of several chunks. */
+/** Whether a body is a complete answer with its finish reason. An object with a delta or without a
+ * finish reason may be the first of several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object ?? {};
   const answer = format?.answer?.(body) ?? body;
@@ -94,7 +94,7 @@ function errorWithoutChoice(
 }
 
 /** Returns the message of a choice, or the delta of a stream's only chunk. Gemini omits the message
- * if reasoning has used up the token limit, so a missing message counts as empty if a finish reason
+ * if reasoning has used up the token limit. So a missing message counts as empty if a finish reason
  * other than `stop` explains why it is missing. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
@@ -168,8 +168,8 @@ function reasonIn(object: JsonObject): string {
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** Returns a finish reason as text. SGLang sends an object, `{"type": "stop", "matched": 2}`, and
- * other servers send `"null"` or `"none"`. */
+/** Returns a finish reason as text; "" if there is none, which some servers call `"null"` or
+ * `"none"`. SGLang sends an object, `{"type": "stop", "matched": 2}`. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;

@@ -103,8 +103,9 @@ export interface OtherAnswer {
   readonly content: string;
 }
 
-/** An API that is not OpenAI-compatible. `place` is the path or URL of the server's API that is.
- * `textOf` returns the text or parts of an answer or chunk; undefined for other APIs. */
+/** An API that is not OpenAI-compatible. `place` is the path or URL of the OpenAI-compatible API of
+ * the same server. `textOf` returns the text or parts of an answer or chunk; undefined for other
+ * APIs. */
 type OtherApi = readonly [name: string, place: string, textOf: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [

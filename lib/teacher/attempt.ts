@@ -49,7 +49,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** The body of the request. Emptied once the socket has the body, to free memory. */
+  /** The body of the request. Emptied when undici begins to write it, to free memory. */
   #requestBody = "";
   #controller: DispatchController | undefined;
   #isSettled = false;
@@ -150,7 +150,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (!this.#isSettled) this.#body.finish();
   }
 
-  /** undici calls this if the connection breaks, and after `controller.abort()`. */
+  /** undici calls this if it cannot connect, if the connection breaks, and after an abort. */
   onResponseError(_controller: DispatchController, error: Error): void {
     if (!this.#isSettled && !this.isConnected && this.#connection.wasOpenAtDispatch) {
       return this.#dispatchElsewhere();

@@ -12,7 +12,7 @@ import {
 import type { Connections } from "./connections.ts";
 import { Buffer } from "node:buffer";
 
-/** What a connector returns: the socket, or a promise for a tunnel. undici's own type omits it. */
+/** A connector. undici's own type omits the result: a socket, or a promise if there is a tunnel. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket {

@@ -137,8 +137,8 @@ export class Connections {
 
 /** The number of closes in reaction to answers after which connections are no longer reused. */
 const CLOSES_TO_STOP = 3;
-/** Each answer on a reused connection reduces the number of closes by this, so that reuse ends if
- * more than one in 32 answers is followed by a close. */
+/** Each answer on a reused connection reduces the number of closes by this. So reuse ends if more
+ * than one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, one used connection is watched for this long, to see whether
  * the server still closes it. */
@@ -165,7 +165,7 @@ export class ReusePolicy {
   readonly #onDecided: () => void;
   /** The number of closes in reaction to answers, reduced by `REUSE_WEIGHT` for each reuse. */
   #closes = 0;
-  /** Connections in a row that the server left open while connections were not reused. */
+  /** The number of connections in a row that the server left open while none were reused. */
   #leftOpen = 0;
   isSingleUse = false;
   /** Whether the server is known to keep connections open, so that new ones need no watching. */
@@ -180,7 +180,7 @@ export class ReusePolicy {
   #keepAlive = "";
   #maxRequests = Infinity;
 
-  /** @param onDecided Called once it is known whether connections are reused. Watching can end. */
+  /** @param onDecided Called once it is known whether connections are reused: watching can end. */
   constructor(onDecided: () => void = () => {}) {
     this.#onDecided = onDecided;
   }
@@ -190,7 +190,7 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** Returns how long to watch a connection before a request, which a close would lose. */
+  /** Returns how long to watch a connection before a request, because a close would lose it. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;

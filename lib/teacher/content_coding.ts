@@ -217,7 +217,8 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
-/** Decodes UTF-8, or Latin-1 if the bytes are not UTF-8. Drops a byte order mark. */
+/** Decodes UTF-8, or Latin-1 if the bytes are not UTF-8 but look like Latin-1 (`isLatin1`). Drops a
+ * byte order mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;

@@ -123,7 +123,7 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-/** Returns advice if a gateway did not wait for the answer. Cloudflare then sends 524, LiteLLM and
+/** Returns advice if a gateway did not wait for the answer. Cloudflare then sends 524; LiteLLM and
  * Portkey send 408. A 408 with a web page means instead that the request arrived too slowly. */
 function gatewayAdvice(options: StatusErrorOptions): string | undefined {
   const { status, text, context, waitedMs } = options;
@@ -212,7 +212,7 @@ function relayedError(
   };
 }
 
-/** Returns the message in the forms of OpenAI, FastAPI, Ollama and others, if there is one. */
+/** Returns the message in the forms of OpenAI, FastAPI, Ollama and others, or the error as JSON. */
 export function errorMessage(body: JsonObject): string | undefined {
   const { message, detail } = body;
   // Cloudflare's AI gateway sends a list.
@@ -233,7 +233,7 @@ function statedDelayMs({ error }: JsonObject): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** Returns the provider's header fields, which OpenRouter sends in the body, in lower case. */
+/** Returns the provider's header fields, which OpenRouter sends in the body, by lowercase name. */
 function statedHeaders({ error }: JsonObject): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
@@ -289,12 +289,12 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** Redacts the start of a message, which may quote the whole request, then shortens it. Half of a
- * key would not be redacted. */
+/** Redacts the start of a message, which may quote the whole request, and only then shortens it:
+ * half of a key would not be redacted. */
 export function shownMessage(message: string, redact: Redact): string {
   return redact(message.slice(0, 8 * MAX_MESSAGE_CHARS)).slice(0, MAX_MESSAGE_CHARS);
 }
 
-/** Maximum length of a message. Longer plain text is not a message. */
+/** Maximum length of a shown message. A longer body of plain text is not taken for a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
 export const MAX_QUOTED_CHARS = 300;

@@ -193,8 +193,8 @@ function transcoderFor(
   }
 }
 
-/** Converts complete lines to UTF-8. Text that is already valid UTF-8 stays unchanged, unless the
- * label is UTF-16. */
+/** Converts text to UTF-8: complete lines as they arrive, or UTF-16 as a whole. Despite the label,
+ * text that is already valid UTF-8 stays unchanged, unless the label is UTF-16. */
 class Transcoder implements ByteSink {
   readonly #labeled: TextDecoder;
   readonly #sink: ByteSink;

@@ -289,9 +289,10 @@ const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
   answering: (place) => `The connection to ${place} broke in the middle of the answer`,
 };
 
-/** Returns the innermost error. `code` is the system's or undici's; "" if there is none. */
+/** Returns the code and the message of an error. `code` is the system's or undici's; "" if there is
+ * none. */
 function rootOf(error: unknown): { code: string; message: string } {
-  // An `AggregateError` contains an error for each address of the host.
+  // An `AggregateError` contains an error for each address of the host. The first one counts.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
   if (!(error instanceof Error)) return { code: "", message: String(error) };
   return { code: asText((error as { code?: unknown }).code), message: error.message };

@@ -1,8 +1,8 @@
 /**
  * Parses the JSON of servers, repairs invalid JSON, and extracts values as text.
  *
- * Python and C++ write numbers that JSON does not have (`-Infinity` is the log probability of a
- * masked token), and some gateways do not escape line ends in strings. `JSON.parse` and
+ * Python and C++ write numbers that JSON does not have: `-Infinity` is the log probability of a
+ * masked token. Some gateways do not escape line ends in strings. `JSON.parse` and
  * `JSON.stringify` would change some values (`1.0`, integers of 19 digits) and fail on others
  * (20,000 levels).
  *
@@ -53,7 +53,7 @@ const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.
 // deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
-/** Replaces numbers that JSON does not have by `null`, and escapes control characters in strings.
+/** Replaces numbers that JSON does not have with `null`, and escapes control characters in strings.
  * Valid JSON stays unchanged. */
 function repairedJson(text: string): string {
   let repaired = "", index = 0;

@@ -7,7 +7,7 @@ export interface Address {
   readonly origin: string;
   /** `host:port`, even if the port is the default. */
   readonly host: string;
-  /** Includes the endpoint and the query. */
+  /** The path of requests, with the endpoint and the query. */
   readonly path: string;
   /** The decoded `user:password`; undefined if the base URL has neither a user name nor a
    * password. */

@@ -217,8 +217,8 @@ const REJECTION_STATUSES = new Set([400, 404, 415, 422, 500, 501]);
  * request. */
 const SEARCHED_CHARS = 300;
 
-/** If an error is about a field that Retort added, omits the field from later requests, and returns
- * an error after which the row is sent again (`isAdjusted`). Returns any other error unchanged. */
+/** If an error is about a field that Retort added, omits the field from later requests. Returns an
+ * error after which the row is sent again (`isAdjusted`), or any other error unchanged. */
 function withdrawRejected(
   error: unknown,
   added: readonly Addition[],

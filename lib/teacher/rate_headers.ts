@@ -29,7 +29,8 @@ const MIN_UNIX_MS = 1e12;
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and others)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
  * If there are several token limits, returns the one with the smallest remaining share. Ignores
- * negative values, and a reset more than a day away. Returns undefined if there are no such fields.
+ * negative values, and a reset more than a day away. Returns undefined if no field says what is
+ * left of a limit.
  *
  * @param now Unix time in milliseconds.
  * @param ageMs The time since the fields arrived. If a limit was reset in that time, what remained
@@ -99,10 +100,10 @@ export function exhaustion(
   return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
-/** Returns the wait that a teacher requests. Reads `retry-after-ms` or, if it is missing,
- * `retry-after`, which is either a number of seconds, possibly fractional, or an HTTP date on the
- * teacher's clock. Ignores negative values, values above a day, and LiteLLM's
- * `llm_provider-retry-after`, which is always 60 if LiteLLM's router sends it. */
+/** Returns the wait that a teacher requests in `retry-after-ms` or, if that is not valid, in
+ * `retry-after`: a number of seconds, possibly fractional, or an HTTP date on the teacher's clock.
+ * Ignores negative values, values above a day, and LiteLLM's `llm_provider-retry-after`, which is
+ * always 60 if LiteLLM's router sends it. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
   const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));

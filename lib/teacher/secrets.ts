@@ -117,8 +117,8 @@ const MIN_SECRET_CHARS = 4;
 const MAX_TEXT_CHARS = 65_536;
 
 /** Returns a function that truncates a text and replaces its secrets. Secrets are found even if
- * they are escaped for JSON, a URL or HTML, in any combination, because a gateway may quote a
- * teacher that quotes the key. */
+ * they are escaped for JSON, a URL or HTML, in any combination: a gateway may quote a teacher that
+ * quotes the key. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {

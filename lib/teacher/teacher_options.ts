@@ -283,7 +283,7 @@ export function noticesOf(
   return notices;
 }
 
-/** Returns notices about parameters that vLLM no longer knows. It reports that only in its log. */
+/** Returns notices about parameters that vLLM no longer knows and reports only in its log. */
 function guidedNotices(names: readonly string[]): string[] {
   const guided =
     /^(?:guided_(?=(?:choice|grammar|json|regex|whitespace_pattern)$)|(?=structural_tag$))/;

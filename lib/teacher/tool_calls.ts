@@ -49,7 +49,8 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * Returns arguments as JSON text, as OpenAI sends them. TGI, Ollama and others send an object.
+ * Returns arguments as JSON text, as OpenAI sends them; `{}` if there are none. TGI, Ollama and
+ * others send an object.
  *
  * @param place The place of `value` in the JSON text, where numbers have all their digits.
  */
@@ -59,7 +60,8 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** Converts a call. A value in an unknown form is returned unchanged. */
+/** Converts a call. A value in an unknown form is returned unchanged, or as JSON text if it is
+ * nested too deeply. */
 function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
   const callee = asObject(call?.function);
@@ -263,7 +265,8 @@ function beginsAnother(
   { index, id, name, arguments: args = "" }: CallPart,
 ): boolean {
   const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
-  // Another id with a name means another call, whatever the index is.
+  // Another id with a name means another call, whatever the index is, unless the previous call has
+  // no id, no arguments and no other name.
   if (id !== "" && name !== "" && id !== previous.id) {
     return previous.id !== "" || previous.arguments !== undefined || isRenamed;
   }

@@ -32,8 +32,8 @@ interface BudgetOptions {
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** Ends the message that a shard has spent its share of the limit. The share includes the cost of
- * earlier runs, so the next run of the shard would stop at once if the limit stayed the same. */
+/** Ends the message that a shard has spent its share of the limit. Earlier runs of the shard count
+ * towards its share, so its next run would stop at once if the limit stayed the same. */
 export const RAISE_ADVICE = "Raise the limit to continue";
 
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */
@@ -75,7 +75,7 @@ export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpricedTeachers: readonly Teacher[];
   readonly #maxCompletionTokens: number;
-  /** For a shard, the cost limit of all shards together. */
+  /** The cost limit of the run or, for a shard, of all shards together; null without a limit. */
   #wholeMaxCostUsd: number | null = null;
   /** For a shard, the fraction of the cost limit that all its runs together may spend. */
   #share = 1;
@@ -85,7 +85,7 @@ export class Budget {
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
   /** The number of answers without token counts. */
   #uncounted = 0;
-  /** Counts the answers of known cost. */
+  /** Counts the answers of known cost and sums up their cost. */
   readonly #priced = { answers: 0, usd: 0 };
   /** Counts the answers of unknown cost and sums up their estimated cost. */
   readonly #unpriced = { answers: 0, usd: 0 };
@@ -203,7 +203,8 @@ export class Budget {
   }
 
   /** Estimates an unknown cost. An answer without token counts is priced with the mean counts. If
-   * the price is unknown too, the estimate is the mean of the known costs. */
+   * that gives no price, or the answer has token counts, the estimate is the mean of the known
+   * costs. */
   #estimateUsd(answer: PricedAnswer, teacher: Teacher): number {
     const { answers, ...sums } = this.#counted;
     const usage = {

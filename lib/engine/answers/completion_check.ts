@@ -86,8 +86,8 @@ function isValid(usage: Usage): boolean {
     asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
 }
 
-/** Returns an error for an answer that must be requested again because it was aborted, has no known
- * finish reason, or is empty and has no counted tokens. Returns undefined for all other answers. */
+/** Returns an error if an answer must be requested again: it was aborted, it has no known finish
+ * reason, or it is empty without counted tokens. Returns undefined for all other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
     return new TeacherError(`${EMPTY_ANSWER}, and the teacher counted no tokens for it`, {

@@ -163,7 +163,7 @@ export class AnswerPolicy {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
     if (onTruncated === "keep") {
-      // `decide` rejects a filtered answer without text as empty.
+      // `decide` rejects a filtered answer as empty if it has neither text nor a tool call.
       if (ending === "filter") return undefined;
       // Truncated reasoning alone is not kept.
       if (!isOnlyReasoning) return undefined;
@@ -202,8 +202,8 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
-/** This happens, for example, if an answer has no `</think>`: vLLM's parsers then treat the whole
- * answer as reasoning. */
+/** The message for answers that contain only reasoning. If `</think>` is missing, for example,
+ * vLLM's parsers treat the whole answer as reasoning. */
 const ONLY_REASONING =
   `${EMPTY_ANSWER}, only reasoning: if every row ends like this, the server's reasoning parser may ` +
   "not fit the model";
@@ -270,7 +270,7 @@ function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
 export function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
   // Earlier versions recognize an unchecked answer by the words "answer was", so that wording must
   // not change. For an answer with raw fields (the option `keep`), the wording is different on
-  // purpose: earlier versions then request the answer again, because a failures line lacks its raw
+  // purpose. Earlier versions then request the answer again, because a failures line lacks its raw
   // fields.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;

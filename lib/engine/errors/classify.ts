@@ -93,8 +93,8 @@ function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureTyp
   return isRejected && (isFrom2xx || type === "rate_limit") ? "request" : type;
 }
 
-/** Returns the wait that the teacher requests. Invalid times are ignored, because a custom teacher
- * may request anything. */
+/** Returns the wait that the teacher requests, at most a day. Invalid times are ignored, because a
+ * custom teacher may request anything. */
 function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefined {
   const { retryAfterMs, limitResetMs } = error;
   const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
@@ -193,8 +193,8 @@ function verdictAbout(
   return found && VERDICTS[found];
 }
 
-/** An error about the key or the account that a router relays is about the router's own, not the
- * user's. */
+/** If a router relays an error with one of these meanings, the error is about the router's own key
+ * or account, not the user's. */
 const BLAMES_USER: ReadonlySet<Meaning> = new Set(["key", "billing"]);
 
 function verdictOnServerError(error: TeacherError, status: number): Verdict {

@@ -98,8 +98,8 @@ export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Whether the words of a code mean a rate limit or overload. Call this only where the status does
- * not blame the request. */
+/** Whether the words of a code mean a rate limit or overload. The words are too general for errors
+ * whose status blames the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }

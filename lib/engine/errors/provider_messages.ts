@@ -62,8 +62,8 @@ const TOPICS = {
     /^channel error|(?:temporarily|service|currently) unavailable|internal server error|no models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** The server failed. The patterns are broad because they are used only if the status says
-   * nothing (it is 2xx, or a router relays the error), and to rule out a content filter. */
+  /** The server failed. The patterns are broad, because they are used only to rule out a content
+   * filter, or if the status says nothing, as in 2xx responses and errors that a router relays. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,

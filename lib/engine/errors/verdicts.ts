@@ -107,7 +107,8 @@ export const VERDICTS = {
 
 export type Meaning = keyof typeof VERDICTS;
 
-/** Verdicts on 5xx statuses. A 5xx status that is not listed is a fault. */
+/** Verdicts on 5xx statuses whose code and message do not decide. `classify` handles 501, 505 and
+ * 511. Any other status that is not listed is a fault. */
 export const SERVER_VERDICTS: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
   [503, VERDICTS.overload],
   // A gateway stopped waiting for the answer. 524 is specific to Cloudflare.

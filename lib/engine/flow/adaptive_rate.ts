@@ -24,7 +24,7 @@ const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
 
-/** At the first throttling, the throttled rate is estimated to be at least this. */
+/** While there is no rate limit, the throttled rate is estimated to be at least this. */
 const MIN_FIRST_PER_S = 100;
 
 /** After a trial, growth levels off at this fraction of the rate at which the trial began. Slightly
@@ -56,7 +56,8 @@ const BOTTLENECK_FRACTION = 0.9;
 const IDLE_FRACTION = 1 / 2;
 const IDLE_MS = 30_000;
 
-/** Limits the rate from the first throttling on. Times are in milliseconds of a monotonic clock. */
+/** Limits the rate once throttling has shown that too much is sent. Times are in milliseconds of a
+ * monotonic clock. */
 export class AdaptiveRate {
   readonly #startedAt: number;
   readonly #growth = new CubicGrowth();
@@ -68,7 +69,7 @@ export class AdaptiveRate {
   /** Whether the rate was reduced before an accepted rate could be measured. */
   #isGuess = false;
   /** The rate limit when the last trial began; 0 if too little of it was used for it to be the
-   * cause. */
+   * cause of the throttling. */
   #suspectedPerS = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -98,8 +99,7 @@ export class AdaptiveRate {
     this.#bucket?.take(1, now);
   }
 
-  /** @param isExcess Whether the throttled share exceeds the share that the teacher always
-   * throttles. */
+  /** @param isExcess Whether this attempt has shown that too much is sent (`ThrottleVerdict`). */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
     this.#throttled.add(now);
     // An attempt that was sent before the last decrease says nothing about the reduced rate.
@@ -151,8 +151,8 @@ export class AdaptiveRate {
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown: before the rate is steady, in the first second of a
-   * guess, and if at most one attempt was sent since the last decrease. */
+  /** Whether the accepted rate is unknown. It is unknown until the rate is steady, in the first
+   * second of a guess, and until a second attempt was sent since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.#hasLimit) return !this.#isSteady(now);
     return this.#sentSinceDecrease <= 1 ||

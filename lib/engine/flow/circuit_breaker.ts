@@ -39,8 +39,8 @@ export const PROBE_GROWTH = 1.5;
  * probe at the same time. */
 export const PROBE_JITTER = 0.2;
 
-/** After an outage of this length, failures count against rows again. Otherwise, a run would never
- * end if its last rows break the teacher every time. */
+/** Once an outage has lasted this long, faults and timeouts count against rows again. Otherwise, a
+ * run would never end if its last rows break the teacher every time. */
 const PATIENCE_MS = 15 * 60_000;
 
 type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;

@@ -1,9 +1,12 @@
 /**
  * Limits how many attempts may be in flight at one teacher.
  *
- * The limit is the lowest of three numbers: the limit of the careful start; the limit that has
- * grown since the last decrease; and the ceiling or, in a run that explores, the number with the
- * highest throughput (`hill_climb.ts`).
+ * The limit is the lowest of three numbers:
+ *
+ * - the limit of the careful start
+ * - the limit that has grown since the last decrease
+ * - the ceiling or, in a run that explores, the number with the highest throughput
+ *   (`hill_climb.ts`)
  *
  * @module
  */
@@ -30,8 +33,8 @@ const MIN_REMAINING_SHARE = 0.1;
 /** Attempts made within this time after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
 /** A careful start that is throttled continues from a lower limit, because its last step may have
- * been too large. The start ends if it is throttled again before the limit has grown by this
- * factor. */
+ * been too large. If it is throttled again, the start ends, unless the limit has reached this
+ * multiple of the limit at which it was throttled before. */
 const FURTHER_GROWTH = 1.5;
 /** How the limit grows during a careful start. Below `linearFrom`, each answer multiplies the limit
  * by `factor`. From `linearFrom` on, and after throttling, each answer adds one, so that the limit
@@ -124,9 +127,8 @@ export class ConcurrencyLimit {
   }
 
   /** Handles an attempt that was throttled, timed out or could not connect. A burst of such
-   * attempts counts once: attempts sent before or right after the last decrease are ignored, unless
-   * they belong to a streak of throttled attempts that is too long to be chance
-   * (`isInLongStreak`). */
+   * attempts counts once: attempts sent before or right after the last decrease are ignored, except
+   * those in a streak that is too long to be chance (`isInLongStreak`). */
   congested(
     { startedAt, inFlight }: Pick<CongestedAttempt, "startedAt" | "inFlight">,
     isInLongStreak = false,
@@ -162,7 +164,8 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Undoes decreases that did not help. The limit continues from `limit` as in a careful start. */
+  /** Undoes all decreases, which did not help or were due to a used-up quota. The limit continues
+   * from `limit` as in a careful start. */
   resume(limit: number): void {
     this.#forgetThrottling();
     this.#setStart(limit);

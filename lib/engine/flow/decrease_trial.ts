@@ -5,11 +5,11 @@
  * exceeds their capacity. A trial sends less than was accepted before, both in flight and per
  * second. A teacher at its capacity then throttles hardly anything, while a teacher of the first
  * kind throttles the same share as before. A trial has to limit both. If throttled attempts return
- * at once, a few lanes can exceed a rate limit; and if answers take minutes, a lower rate hardly
+ * at once, a few lanes can exceed a rate limit. If answers take minutes, a lower rate hardly
  * changes the number in flight.
  *
- * The decision is a sequential probability ratio test (Wald, 1945) between two shares: the share
- * before the trial, and the share that would remain at a teacher at its capacity.
+ * The decision is a sequential probability ratio test (Wald, 1945). It decides between the share
+ * before the trial and the share that would remain at a teacher at its capacity.
  *
  * @module
  */
@@ -36,9 +36,9 @@ const QUICK_MS = 50;
 /** During a trial, a teacher at its capacity still throttles this fraction of the share that it
  * throttled before, because attempts arrive together by chance. */
 const REMAINING_FRACTION = 0.35;
-/** The log likelihood ratio at odds of 100 to 1. */
+/** The log likelihood ratio from which a trial is ineffective: odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
-/** The log likelihood ratio at odds of 20 to 1. */
+/** The log likelihood ratio below which a trial is effective: odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
 /** The minimum number of attempts of an ineffective trial. With fewer, the share to tolerate from
  * then on could not be measured. */
@@ -116,7 +116,7 @@ export class DecreaseTrial {
   }
 
   /** Returns the trial that must confirm an "ineffective" result, or undefined if none is needed.
-   * The rate of this trial may have been too high: the accepted rate may have come from a burst, or
+   * The rate of this trial may have been too high. The accepted rate may have come from a burst, or
    * the teacher may just have lowered its limit. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;

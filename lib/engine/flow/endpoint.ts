@@ -64,7 +64,7 @@ export class Endpoint {
   #reason = "";
   /** Whether the last failure was that no connection could be made. */
   isUnreachable = false;
-  /** When the first attempt in a row found no server; undefined after any other result. Once any
+  /** The time since which no attempt has found a server; undefined after any other result. Once any
    * teacher has answered, each failure resets this time while another teacher may answer. */
   absentSince: number | undefined;
   hasAnsweredPartly = false;
@@ -129,7 +129,7 @@ export class Endpoint {
 
   /** Returns when the next attempt may start, or undefined if the teacher is available. An attempt
    * waits for the end of the pause that the teacher requested. If the teacher is down or its quota
-   * is used up, the attempt also waits for the next probe. */
+   * is used up, the attempt also waits for the time of the next probe. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     const probeAt = this.isDown ? this.breaker.probeAt : closedUntil;

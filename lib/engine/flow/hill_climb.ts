@@ -4,7 +4,7 @@
  * Servers that users run themselves (vLLM, SGLang) queue requests and never send a 429. Latency
  * grows with the length of answers, so limits that follow latency (TCP Vegas, Netflix's gradient)
  * shrink when prompts get harder. Like .NET's thread pool, this search climbs the hill of goodput,
- * measured as tokens per second of answers: it compares the goodput of two limits and keeps the
+ * measured as tokens per second of answers. It compares the goodput of two limits and keeps the
  * better limit. A measurement window lasts for a number of answers rather than a time, so a lull
  * makes the window longer instead of less accurate.
  *
@@ -34,9 +34,9 @@ const MAX_LENGTH_FACTOR = 1.5;
 /** A window has at least this number of answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
-/** After a step by `UP` or `DOWN` that did not increase goodput, the limit stays the same for this
- * number of windows, ± 25 % so that two runs do not step at the same time. Steps down, which may
- * lower goodput by 30 %, then take only 8 % of the time. */
+/** After a step by `UP` or `DOWN` that did not pay, the limit stays the same for this number of
+ * windows. The number varies by 25 %, so that two runs do not step at the same time. Steps down,
+ * which may lower goodput by 30 %, then take only 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;

@@ -54,8 +54,8 @@ const COOL_DOWN_JITTER_CAP_MS = 1_000;
 const START_TURNS = 4;
 
 /** Each attempt calls `sent()`, then either `answered()` or `failed()`. In addition, `responded()`
- * is called if the response shows no sign of trouble, and `congested()` is called if the attempt
- * was throttled, timed out or could not connect. */
+ * is called if an answer or a rejection shows that the teacher is up. `congested()` is called if
+ * the attempt was throttled, timed out or could not connect. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -65,7 +65,7 @@ export class LoadControl {
   readonly #quotaWindow: QuotaWindow;
   readonly #random: () => number;
   #pacer: Pacer | undefined;
-  /** The end of the pause that the teacher last requested, even if it is over. */
+  /** The latest end of a pause that the teacher has requested, even if it has passed. */
   coolUntil: number;
 
   constructor(options: LoadControlOptions) {

@@ -154,7 +154,8 @@ export class QuotaWindow {
   }
 
   /** Whether throttling may mean that the window has ended: nearly the whole quota was sent, or the
-   * window opened unexpectedly and still gets few attempts, because it may not be open at all. */
+   * window may not be open at all. The latter applies while a window that opened unexpectedly still
+   * gets few attempts. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP ||

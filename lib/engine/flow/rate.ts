@@ -213,9 +213,8 @@ class InFlightLimitDetector {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** For each throttled attempt, the share of recent answered attempts that were sent with at least
-   * as many in flight is computed. This is the mean of these shares over recent throttled
-   * attempts. */
+  /** For each throttled attempt, `throttled()` computes the share of recent answered attempts that
+   * were sent with at least as many in flight. This is the mean of these shares. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
@@ -289,8 +288,9 @@ export class Pacer {
   }
 }
 
-/** Returns the factor that leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random
- * arrivals and constant service time (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
+/** Returns the factor that leaves `MAX_IDLE_SHARE` of the limit idle, but at least `PACING`. In a
+ * queue with random arrivals and constant service time (M/D/1), a factor of f leaves
+ * 1 / (2 f (f - 1) limit) idle. */
 function pacingFor(limit: number): number {
   return Math.max(PACING, (1 + Math.sqrt(1 + 2 / (MAX_IDLE_SHARE * limit))) / 2);
 }

@@ -13,10 +13,10 @@ import { DepartedTeachers } from "./departed_teachers.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
-/** The interval while no limit depends on time. Waking up costs more CPU time than the update. */
+/** The interval of ticks while no limit depends on time. Waking up costs more CPU than the tick. */
 const STEADY_TICK_MS = 500;
 
-/** The minimum wait. If waits were below the clock's precision, its time would never advance. */
+/** The minimum wait. A shorter wait could be rounded away, and the alarm would not ring again. */
 const MIN_WAIT_MS = 0.001;
 
 /** `pickForKey` skips a teacher with more than this multiple of its share in flight. */
@@ -81,7 +81,7 @@ export class TeacherPool {
     return this.#active.length > 1;
   }
 
-  /** Whether a teacher was halted and no server was found for any other active teacher. */
+  /** Whether a teacher is halted and no server was found for any active teacher. */
   get areOthersAbsent(): boolean {
     return this.halted !== undefined &&
       this.#active.every(({ absentSince }) => absentSince !== undefined);
@@ -275,7 +275,7 @@ export class TeacherPool {
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Called when a limit may change again. First handles the time since the last tick. */
+  /** Called when a limit may change again. `onTick` first handles the time since the last tick. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#options.readClock();

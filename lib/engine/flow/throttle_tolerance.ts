@@ -59,7 +59,7 @@ const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 /** The minimum number of throttled attempts per second. */
 const START_PER_S = 5;
-/** The minimum number of attempts for a trial. With fewer, there is no share to compare with. */
+/** The minimum number of attempts before a trial. Fewer do not show the share to compare with. */
 const MIN_ATTEMPTS = 20;
 /** A teacher that throttles at least this share is full or closed, so no trial is needed. */
 const MAX_SHARE = 0.75;
@@ -121,8 +121,8 @@ export class ThrottleTolerance {
     if (this.#usualShare > 0 && this.#isUsualShareGone) this.#usualShare = 0;
   }
 
-  /** Called after a pause or a decrease, because earlier attempts do not show the rate that is
-   * accepted now. */
+  /** Excludes the attempts so far from the measured rate. After a pause, a decrease, a trial or a
+   * closed quota window, they do not show the rate that is accepted now. */
   restartRate(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
@@ -215,7 +215,7 @@ export class ThrottleTolerance {
   }
 
   /** Measures recent attempts, excluding those that may still be throttled. If hardly any remain,
-   * the share is that of all attempts since the last verdict. */
+   * the share is that of all attempts that `#sent` counts. */
   #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED_ATTEMPTS + 2);
     const unknownFrom = now - this.#throttledInMs;
