@@ -246,7 +246,7 @@ if (import.meta.main) {
   const flushed = Promise.all([stdout.flush(), stderr.flush()]);
   const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));
   await (code > SIGNAL_CODE_BASE ? Promise.race([flushed, timeout]) : flushed);
-  // The reader of a pipe may stop reading at any time, as `head` does.
+  // The reader of a pipe may stop reading at any time, as `head` does. This is not an error.
   if (code > SIGNAL_CODE_BASE || !isDiskError(stdout.failure)) Deno.exit(code);
   stderr.write(`Cannot write to standard output: ${systemReason(stdout.failure)}\n`);
   await stderr.flush();

@@ -1,5 +1,9 @@
-/** Answers: how they end, how they become assistant messages of training data, and how their uids
- * relate to rows and samples. @module */
+/**
+ * Answers: how they end, how they become assistant messages of training data, and how their uids
+ * relate to rows and samples.
+ *
+ * @module
+ */
 
 import { asText, isCutObject, isObject, parsedJson } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
@@ -203,7 +207,7 @@ export function originOf(
   const uid = String(line.uid);
   if (!/[~#]\d+$/.test(uid)) return { inputUid: uid, rowUid: uid, sample: 0 };
   const distill = isObject(line.distill) ? line.distill : {};
-  // The first versions did not write `distill.replaced`, so that only the id can decide.
+  // The first versions did not write `distill.replaced`, so only the id can decide.
   if (distill.replaced === undefined) {
     return originIn(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
   }

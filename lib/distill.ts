@@ -1,5 +1,9 @@
-/** `distill()` takes rows from any iterable and yields a typed outcome for each of them.
- * `distillFiles()` turns files of rows into files of results. @module */
+/**
+ * `distill()` takes rows from any iterable and yields typed outcomes. `distillFiles()` turns files
+ * of rows into files of results.
+ *
+ * @module
+ */
 
 import { verdictCheck } from "./checks/mod.ts";
 import { HaltedError } from "./errors.ts";

@@ -12,7 +12,7 @@ import { SinkError, UsageError } from "./errors.ts";
 export type PathLike = string | URL;
 
 /**
- * Converts a `file:` URL to a path. The path of a folder's URL keeps its trailing `/`.
+ * Converts a `file:` URL to a path, and returns a path unchanged. A trailing `/` is kept.
  *
  * @throws {TypeError} if the value is neither a string nor a `file:` URL
  */
@@ -97,7 +97,7 @@ export function realPathOf(path: string): string {
   }
 }
 
-/** By error name or code instead of class: the bundle for Node lacks Deno's error classes. */
+/** Reasons by error name or code, because the bundle for Node lacks Deno's error classes. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -129,8 +129,8 @@ export function systemReason(cause: unknown): string {
 }
 
 /**
- * Returns the error for one of Retort's own files. If there is a FIFO, socket or device in its
- * place, the user has made a mistake, so the error is a `UsageError`.
+ * Returns the error for one of Retort's own files that cannot be read. If there is a FIFO, socket
+ * or device in its place, the user has made a mistake, so the error is a `UsageError`.
  */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
@@ -140,7 +140,7 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Replaces Deno's `Requires all access to "/proc/x", run again with the --allow-all flag`. */
+/** Replaces a message such as `Requires read access to "x", run again with the --allow-read flag`. */
 function permissionReason(message: string): string {
   const [, kind, share] = /^Requires (\w+) access(?: to "(\\\\))?/.exec(message) ?? [];
   if (kind === "all") return share === undefined ? SYSTEM : NETWORK_SHARES;
@@ -200,7 +200,7 @@ async function refuseSpecialFile(path: string): Promise<void> {
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** Why a path must not be opened like a file; undefined for files, folders, `/dev` and `/proc`. */
+/** Returns why a path must not be opened; undefined for files, folders, and in `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
   return `it is ${kindOf(info)}. Write its content to a file, and name that file`;

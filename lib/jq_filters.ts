@@ -56,8 +56,8 @@ export function holdsPrompt(value: unknown): boolean {
     [prompt, messages, conversations].some(isList);
 }
 
-/** Whether an object with lists is itself a row. This is so if it has a text of several words in a
- * field that datasets use for prompts. */
+/** Whether an object with lists is itself a row: it is one if a field that datasets use for prompts
+ * has a text of several words. */
 export function holdsQuestion(object: object): boolean {
   return Object.entries(object).some(([name, value]) =>
     QUESTION_NAMES.test(name) && typeof value === "string" && /\S\s+\S/.test(value)
@@ -74,8 +74,8 @@ function isListOfMessages(value: unknown): boolean {
 
 /** A layout of tables in one JSON object, and the filter that converts such a table to rows. */
 interface TableLayout {
-  /** Matches the start of the line. A truncated line cannot be parsed for `fits`, so that `start`
-   * alone decides. */
+  /** Matches the start of the line. A truncated line cannot be parsed for `fits`, so `start` alone
+   * decides. */
   readonly start: RegExp;
   readonly fits: (table: Record<string, unknown>) => boolean;
   readonly filter: string;

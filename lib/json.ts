@@ -11,8 +11,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns a list unless it is empty. In files created from tables, an empty list stands for no
- * list. */
+/** Returns the value if it is a list with elements; otherwise undefined. In files created from
+ * tables, an empty list stands for no list. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -97,7 +97,7 @@ export function jsonOf(value: unknown): string {
 }
 
 /**
- * Replaces members that have more than `MAX_LEVELS` levels by their JSON text. Returns `values`
+ * Replaces members that have more than `MAX_LEVELS` levels with their JSON text. Returns `values`
  * itself if there are none.
  *
  * @throws {TypeError} if one of these members contains a `BigInt` or a cycle

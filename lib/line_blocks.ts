@@ -103,10 +103,12 @@ export async function* linesIn(
   }
 }
 
-/** Appends lines to an open file. Many lines are written together, because a write takes at least
+/**
+ * Appends lines to an open file. Many lines are written together, because a write takes at least
  * 10 µs.
  *
- * @param lines The lines without newlines. */
+ * @param lines The lines without newlines.
+ */
 export async function appendLines(file: Deno.FsFile, lines: AsyncIterable<string>): Promise<void> {
   let text = "";
   for await (const line of lines) {

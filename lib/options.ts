@@ -175,7 +175,8 @@ function unknownOption(
 const MAX_LISTED_OPTIONS = 25;
 
 /** Returns the parameter of the request that an unknown option stands for: `maxTokens` is
- * `max_tokens`. A name with an underscore is a parameter of a server, because no option has one. */
+ * `max_tokens`. Returns undefined if no parameter fits, or if an option fits better. A name with an
+ * underscore is a parameter of a server, because no option has one. */
 function paramMeant(name: string, hint: string): string | undefined {
   if (BODY_PARAMS.has(name)) return name;
   if (hint !== "") return undefined;

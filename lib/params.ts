@@ -1,5 +1,4 @@
-/** Parameters of requests: their names, token limits and how they are raised, seeds for additional
- * answers, and secrets. @module */
+/** Parameters of requests: their names, token limits, seeds and secrets. @module */
 
 import { exactJson, isObject } from "./json.ts";
 import { cut } from "./printable.ts";
@@ -13,7 +12,7 @@ const LIMIT_NAMES = [
   "max_completion_tokens",
   // OpenAI's Responses API
   "max_output_tokens",
-  // llama.cpp and SGLang accept these in addition to the names above.
+  // llama.cpp and SGLang, in addition to the names above
   "n_predict",
   "max_new_tokens",
 ] as const;
@@ -136,7 +135,7 @@ function shiftedSeed(seed: bigint, offset: bigint): bigint {
 function integerOf(value: unknown): bigint | undefined {
   const text = exactJson.isRawJSON(value) ? value.rawJSON : value;
   if (typeof text === "string" && /^\s*-?\d+\s*$/.test(text)) return BigInt(text);
-  // `1.0` and `1e3` also are integers.
+  // `1.0` and `1e3` are integers too.
   const number = numberIn(value);
   return Number.isInteger(number) ? BigInt(number!) : undefined;
 }

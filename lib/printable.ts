@@ -25,8 +25,8 @@ const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
 /**
- * Converts a text to one printable line. Removes escape sequences and invisible characters, and
- * replaces line breaks and control characters by a space, and lone surrogates by U+FFFD.
+ * Converts a text to one printable line. Removes escape sequences and invisible characters.
+ * Replaces line breaks and control characters with a space, and lone surrogates with U+FFFD.
  */
 export function printable(text: string): string {
   return cleaned(text, BLANKS).trim();

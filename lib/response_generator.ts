@@ -66,8 +66,8 @@ export class ResponseGenerator {
     this.#options = resolveOptions(options);
   }
 
-  /** What the active run is doing. "preparing" until its first row can be sent, and "done" if no
-   * run is active. */
+  /** What the active run is doing. It is "preparing" until its first row can be sent, and "done" if
+   * no run is active. */
   get state(): RunState {
     return this.#activeRun?.state ?? "done";
   }

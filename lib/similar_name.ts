@@ -3,13 +3,13 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** The minimum length of a word for which similar names are searched. A shorter word only matches
- * names that differ in case and separators: `X` matches `x`, but not `y`. */
+/** The minimum length of a word for which similar names are searched for. A shorter word matches only
+ * names that differ in nothing but case and separators: `X` matches `x`, but not `y`. */
 const MIN_LETTERS = 3;
 
 /**
- * Returns the name that `word` probably misspells. Up to a quarter of its letters may differ, but
- * at least one and at most three: `seed` does not match `keep`, and `message_id` does not match
+ * Returns the name that `word` probably misspells. Two letters may be swapped, or a quarter of the
+ * letters may differ (one to three): `seed` does not match `keep`, nor does `message_id` match
  * `messages`. Names that differ only in case and separators are the same: `maxTokens` matches
  * `max_tokens`.
  */

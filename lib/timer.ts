@@ -100,7 +100,7 @@ function setSharedTimer(): void {
   else unref(sharedTimer);
 }
 
-/** Calls the intervals that are due now, or within half of the shortest interval. */
+/** Calls the callbacks that are due now, or within half of the shortest interval. */
 function callDue(): void {
   const now = performance.now();
   let shortestMs = Infinity;
@@ -129,8 +129,8 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/** A clock that remembers its last reading. Reading the time costs 0.15 µs, which is more than most
- * code that needs it takes. One reading per turn of the event loop is enough. */
+/** A clock that remembers its last reading. Reading the time costs 0.15 µs, more than most of the
+ * code that needs it. One reading per turn of the event loop is enough. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
@@ -209,9 +209,12 @@ export class RateMeter {
     this.#counts[this.#slot % this.#counts.length] += count;
   }
 
-  /** Returns the number of events.
+  /**
+   * Returns the number of events.
    *
-   * @param windowMs Counts only the last part of the window, of this length. @default all of it */
+   * @param windowMs Counts only the last part of the window, of this length but at least
+   * `minSpanMs`. @default all of it
+   */
   sum(now: number, windowMs: number = this.#options.windowMs): number {
     this.#advance(now);
     let sum = 0;
@@ -221,9 +224,11 @@ export class RateMeter {
     return sum;
   }
 
-  /** Returns the number of events per second.
+  /**
+   * Returns the number of events per second.
    *
-   * @param windowMs Counts only the last part of the window, of this length. @default all of it */
+   * @param windowMs As for `sum`.
+   */
   perSecond(now: number, windowMs: number = this.#options.windowMs): number {
     const { slotMs, minSpanMs } = this.#options;
     const sum = this.sum(now, windowMs);

@@ -1,9 +1,9 @@
 /**
  * Finds the positions at which an input may be divided among several readers.
  *
- * A single scan finds all borders. It reads 2.3 GB/s of lines, which are searched as characters of
- * a string, and a quarter of that for tables. Compressed files cannot be divided, and Parquet files
- * only between row groups.
+ * A single scan finds all borders. It reads lines at 2.3 GB/s, because it searches them as
+ * characters of a string, and tables at a quarter of that. Compressed files cannot be divided.
+ * Parquet files can be divided only between row groups, and need no scan.
  *
  * @module
  */
@@ -65,8 +65,8 @@ interface FoundBorders {
   readonly header: number;
 }
 
-/** Determines where a file may be divided. Unless the options name the JSON columns of CSV or TSV,
- * reads until no column can be JSON, which is often the end of the file. */
+/** Determines where a file may be divided. Reads CSV or TSV until no column can be JSON, which may
+ * be the end of the file, unless the options name the JSON columns. */
 export async function divisibleOf(
   path: string,
   name: string,

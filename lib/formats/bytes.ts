@@ -175,14 +175,14 @@ function refuseText(first: Uint8Array, name: string): void {
   throw inputError(name, problem);
 }
 
-/** Whether bytes are UTF-8. The last character may be incomplete. */
+/** Whether bytes are UTF-8 without NUL bytes. The last character may be incomplete. */
 function isText(start: Uint8Array): boolean {
   const lengths = [0, 1, 2, 3].map((missing) => Math.max(0, start.length - missing));
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/** Returns the error for a file whose first line is not a row. Returns undefined if the file is
- * JSON Lines with an invalid line. */
+/** Returns the error for a file whose first line is not a row. Returns undefined if the text shows
+ * no other format, as in JSON Lines with an invalid line. */
 export async function foreignTextError(
   path: string,
   name: string,
@@ -259,7 +259,7 @@ async function* decompressed(
   const { decompress, check } = COMPRESSIONS[compression];
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // The same error is thrown when `transform` is read.
+  // Errors are ignored here, because reading `transform` throws them as well.
   const writing = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;

@@ -22,9 +22,12 @@ export function jqAdvice(path: string, filter: string): string {
   return `Convert it: ${command} > ${pathWord(nameInJsonLines(path))}`;
 }
 
-/** Completes a command with the file that it reads. A file named `.gz`, `.zst` or `.zstd` is
+/**
+ * Completes a command with the file that it reads. A file named `.gz`, `.zst` or `.zstd` is
  * decompressed and piped into the command.
- * @param redirection `"< "` for a command that reads only standard input. */
+ *
+ * @param redirection `"< "` for a command that reads only standard input.
+ */
 function readingFrom(path: string, command: string, redirection = ""): string {
   const word = pathWord(path), [, extension] = COMPRESSED.exec(path) ?? [];
   if (extension === undefined) return `${command} ${redirection}${word}`;
@@ -84,10 +87,10 @@ const TAR_NAME = /\.(?:tar\.\w{1,5}|t[bglx]z2?)$/i;
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
-/** Matches extensions of compressions that contain a single file, unlike archives. */
+/** Matches the extensions of single compressed files, as opposed to archives. */
 const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
 
-/** Returns `x.2.csv` for `x.csv`, and `x.csv` for `x.csv.gz`. */
+/** Returns `x.2.csv` for `x.csv`, `x.csv` for `x.csv.gz`, and `x.jsonl` for other extensions. */
 function nameBeside(path: string): string {
   const plain = path.replace(COMPRESSED, "");
   if (plain !== path && EXTENSION.test(plain)) return plain;

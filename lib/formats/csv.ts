@@ -24,8 +24,8 @@ const LINE_FEED = 10;
 /** The maximum number of bytes of an incomplete character. */
 const MAX_PARTIAL = 3;
 
-/** Reads the rows of a table. `Line.number` counts the header as row 1. A batch never contains rows
- * from two chunks. */
+/** Reads the rows of a table. `Line.number` counts the header as row 1. All rows of a batch end in
+ * the same chunk. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
@@ -102,16 +102,16 @@ function bytesOf(cells: readonly string[]): Uint8Array {
   return new TextEncoder().encode(cells.join(","));
 }
 
-/** Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are not
- * enough, although they are valid JSON, because any table may contain them. */
+/** Finds columns with at least one object or array, whose other cells are objects, arrays or empty.
+ * Numbers, `true` and quoted text do not count, because any table may contain them. */
 export async function findJsonColumns(
   chunks: AsyncIterable<Uint8Array>,
   options: RecordOptions,
 ): Promise<Set<string>> {
   let names: readonly string[] | undefined;
-  /** The columns in which all cells so far are JSON or empty. */
+  /** The columns in which all cells so far are objects, arrays or empty. */
   const candidates = new Set<number>();
-  /** The columns in which at least one cell is JSON. */
+  /** The columns in which at least one cell is an object or array. */
   const withJson = new Set<number>();
   const reader = new RecordReader(options, candidates);
   for await (const piece of decodeChunks(chunks, options.name)) {
@@ -196,10 +196,13 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Finds the delimiter. In many countries, Excel separates the cells of a CSV file by `;`. For
- * each candidate, computes the share of rows with as many cells as the header, and chooses the
- * candidate with the largest share. If several have the same share, chooses the one that gives the
- * most cells. A character that only the header contains is part of the names. */
+/**
+ * Finds the delimiter. In many countries, Excel separates the cells of a CSV file by `;`.
+ *
+ * Chooses the candidate with which the largest share of the first rows has as many cells as the
+ * header. If several have the same share, chooses the one with which the header has most cells. A
+ * character that occurs in the header but in no row is part of a name.
+ */
 export async function detectDelimiter(
   path: string,
   name: string,

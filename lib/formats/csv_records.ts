@@ -144,8 +144,8 @@ class RecordScan {
   readonly #text: string;
   readonly #delimiter: string;
   readonly #isBytes: boolean;
-  /** The positions of the next delimiter, line feed and quote. They are searched again once the
-   * scan has passed them. */
+  /** The positions of the next delimiter, line feed and quote. Each is searched for again once the
+   * scan has passed it. */
   #nextDelimiter = -1;
   #nextLineFeed = -1;
   #nextQuote = -1;
@@ -162,7 +162,8 @@ class RecordScan {
   }
 
   /**
-   * Returns the cells of the next record; undefined if it is incomplete or has a misplaced quote.
+   * Returns the cells of the next record; undefined if there is none, or if it is incomplete or has
+   * a misplaced quote.
    *
    * @param columns The columns to read, as for `RecordReader`. @default all
    */
@@ -258,10 +259,13 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** Returns the first records of a text, without blank ones. `count` limits the number of records,
- * including blank ones. The last record may be incomplete. If a quote is misplaced, an empty record
- * is added and the search continues within that line, because all other records are needed to guess
- * the delimiter. */
+/**
+ * Returns the first records of a text, without blank ones. `count` limits the number of records,
+ * including blank ones. The last record may be incomplete.
+ *
+ * If text follows the closing quote of a cell, an empty record is added and the scan continues
+ * within that line, because all other records are needed to guess the delimiter.
+ */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
   const records = Array.from({ length: count }, () => scan.next() ?? [])

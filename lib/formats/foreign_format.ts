@@ -1,6 +1,6 @@
 /**
- * Recognizes files in other formats by their content. The error then names the format and how to
- * convert the file, instead of reporting each line as invalid JSON.
+ * Recognizes files in other formats by their content. The error then names the format and says how
+ * to convert the file. Otherwise, each line would be reported as invalid JSON.
  *
  * @module
  */
@@ -82,10 +82,10 @@ const PATTERNS: readonly (readonly [what: string, advice: Advice, start: RegExp]
 
 const PARQUET = lettersOfBinary("PAR1");
 
-/** Matches a start with these letters if a control character follows anywhere after them. The
- * control characters of texts do not count: tabs, line and page breaks, and the escapes of
+/** Returns a pattern for a start with these letters and a control character anywhere after them.
+ * The control characters of texts do not count: tabs, line and page breaks, and the escapes of
  * terminals. In bytes read as Latin-1, 0x80 to 0x9f do not count either, because they are parts of
- * UTF-8, as in `ORC’s`. */
+ * characters in UTF-8, as in `ORC’s`. */
 function lettersOfBinary(letters: string): RegExp {
   return new RegExp(`^${letters}[^]*[^\\P{Cc}\\t-\\r\\x1b\\x80-\\x9f]`, "u");
 }
@@ -136,8 +136,9 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
-/** Returns the error for a file whose first line is not a row. Returns undefined if the file is
- * JSON Lines with an invalid line. A file of one line may be a table in a single JSON object. */
+/** Returns the error for a file whose first line is not a row. Returns undefined if the text shows
+ * no other format, as in JSON Lines with an invalid line. A file of one line may be a table in a
+ * single JSON object. */
 export function foreignText(
   start: string,
   path: string,

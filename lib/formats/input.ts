@@ -64,16 +64,16 @@ export interface Input {
   /** Yields the rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
   /** Counts the chunks that were read so far. All rows of a batch end in the last of these chunks.
-   * @default none, because Parquet is not read in chunks */
+   * @default none: Parquet is not read in chunks, and an empty part is not read at all */
   readonly chunks?: { readonly count: number };
-  /** Reads the types of Parquet columns that JSON does not have. @default none, because the format
-   * has no types */
+  /** Reads the types of Parquet columns that JSON does not have. @default none: other formats have
+   * no such types, and an empty part has no rows */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
- * Opens an input. Unless `jsonColumns` names the JSON columns of CSV or TSV, reads until no column
- * can be JSON, which is often the end of the file.
+ * Opens an input. Reads CSV or TSV until no column can be JSON, which may be the end of the file,
+ * unless `jsonColumns` names the JSON columns.
  *
  * @param name The path that the user gave, for the format and for errors.
  * @param part The part to read, in addition to the header. @default the whole file
@@ -170,7 +170,7 @@ export const START: Border = { byte: 0, number: 0, rows: 0 };
  * bytes.
  *
  * @throws {SourceError} if the file cannot be read, or if it is named as plain text but contains
- * rows, each of which would be sent as text
+ * rows, because each of its lines would be sent as a prompt
  */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
@@ -190,8 +190,8 @@ async function refuseRows(path: string, name: string): Promise<void> {
 }
 
 /** Whether the text is one JSON array, as opposed to JSON Lines with a list of messages per line.
- * It is JSON Lines if the first line begins a list of objects with roles, or if it is complete JSON
- * and another line follows. */
+ * Unless the file is named `.json`, it is JSON Lines if its first line begins a list of objects
+ * with roles, or is complete JSON before a line that is not blank. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -244,8 +244,8 @@ function firstLines(text: string): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
-/** Whether a line is an object or a list of messages. If it is the only line, it may be
- * incomplete. */
+/** Whether a line is an object or a list of messages. It may be truncated if it is long and the
+ * only line. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
   const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
   return isStart && (isJson(line) || (length === 1 && line.length > MIN_TRUNCATED_CHARS));

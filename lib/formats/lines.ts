@@ -165,7 +165,7 @@ class LineSplitter {
 }
 
 /** Removes line breaks from valid JSON, where they can only be between tokens. In other text,
- * replaces them by tabs, because invalid JSON must stay invalid: without the line break between
+ * replaces them with tabs, because invalid JSON must stay invalid: without the line break between
  * them, `1` and `2` would become 12. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();

@@ -26,7 +26,7 @@ export interface ParquetOptions {
 /** A row group up to this size is read at once. The columns of larger row groups are read in
  * windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** The total size of the windows of all columns. */
+/** The size to divide among the windows of all columns, within the limits for each window. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 

@@ -219,7 +219,7 @@ function structText(node: StructNode, leaves: readonly LeafColumn[]): ColumnText
   };
 }
 
-/** Returns the text of rows, which consist of columns, or of structs that are not null. */
+/** Returns the text of objects: of rows, whose fields are columns, or of structs that are not null. */
 export function objectText(
   fields: readonly Field[],
   leaves: readonly LeafColumn[],

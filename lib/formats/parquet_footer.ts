@@ -1,6 +1,6 @@
 /**
- * Reads and checks the footer of a Parquet file (Thrift, compact protocol). Row groups are found
- * without being decoded.
+ * Reads and checks the footer of a Parquet file (Thrift, compact protocol). Row groups are decoded
+ * one at a time, because a footer may have thousands of them.
  *
  * @module
  */
@@ -63,7 +63,7 @@ export interface Footer {
   groups(): Iterable<RowGroup>;
 }
 
-/** @throws {SourceError} if the file cannot be read */
+/** @throws {SourceError} if the file is not Parquet, is damaged or encrypted, or is not supported */
 export async function readFooter(buffer: AsyncBuffer, name: string): Promise<Footer> {
   await checkMagic(buffer, name);
   return await withSourceErrors(name, "its footer is damaged", async () => {
@@ -184,7 +184,7 @@ interface ThriftChunkMeta {
   readonly field_11?: bigint;
 }
 
-/** Where a footer's list of row groups has its header, its first group and its end, as offsets. */
+/** A footer's list of row groups: the offsets of its header, first group and end, and its length. */
 interface GroupList {
   readonly header: number;
   readonly start: number;

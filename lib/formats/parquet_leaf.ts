@@ -89,7 +89,7 @@ export class LeafColumn {
     this.#valuesLeft = this.#valueCount = layout.valueCount;
   }
 
-  /** Loads the next page with values. */
+  /** Loads the next data page, and a dictionary before it. */
   async load(): Promise<void> {
     for (;;) {
       if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than the footer says");

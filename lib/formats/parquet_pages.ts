@@ -191,7 +191,8 @@ function acceptEmpty(decompress: Decompress): Decompress {
   return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
-/** Decompresses in JavaScript if `node:zlib` fails, or if it ends after one of several frames. */
+/** Decompresses in JavaScript if `node:zlib` fails or returns a wrong length. It may stop after the
+ * first of several frames. */
 function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
@@ -202,7 +203,7 @@ function withFallback(
       const page = decompress(compressed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
-      // The code below throws an error with a better message.
+      // The decoder below succeeds, or throws an error with a better message.
     }
     return compressors[codec]!(compressed, length);
   };
@@ -251,8 +252,8 @@ function levelsOf(
 }
 
 /**
- * Throws if a run is longer than the page. Otherwise, hyparquet would repeat a value as often as a
- * damaged run states, up to 2^31 times.
+ * Throws if a run repeats a value more often than the page has values. hyparquet would repeat it as
+ * often as a damaged run states, up to 2^31 times.
  */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };

@@ -236,7 +236,7 @@ function nanosecondsOf(value: bigint): bigint {
 /** `utc` and `local` have a date and a time; `local` has no time zone. `time` is a time of day. */
 type TimeKind = "utc" | "local" | "time";
 
-/** The number of digits of a second's fraction. */
+/** The number of digits in the fraction of a second. */
 const DIGITS: Readonly<Record<TimeUnit, number>> = { MILLIS: 3, MICROS: 6, NANOS: 9 };
 
 function timeWriter(unit: TimeUnit, kind: TimeKind): ValueWriter {
@@ -251,7 +251,7 @@ function timeText(count: bigint, perSecond: bigint, digits: number, kind: TimeKi
     seconds -= 1n;
   }
   const time = new Date(Number(seconds) * 1_000);
-  // `Date` ends in the year 275760. Later times are written as a number of units.
+  // `Date` covers the years -271821 to 275760. Other times are written as a number of units.
   if (Number.isNaN(time.getTime())) return count.toString();
   const whole = time.toISOString().slice(0, -".000Z".length);
   const text = `${whole}.${rest.toString().padStart(digits, "0")}`;

@@ -2,8 +2,9 @@
  * The chat completions API of a simulated teacher: parses requests, and builds answers (JSON or
  * server-sent events) and errors.
  *
- * An answer depends only on the options and on the prompt, the token limit and the seed of the
- * request. A run can therefore be repeated, and each result can be matched with its row.
+ * Unless it is aborted, an answer depends only on the options and on the prompt, the token limit
+ * and the seed of the request. A run can therefore be repeated, and each result can be matched with
+ * its row.
  *
  * @module
  */
@@ -84,8 +85,8 @@ function show(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
 }
 
-/** The number of tokens in each event of a stream. An event has more if the text would otherwise
- * need more than `MAX_PIECES` events. */
+/** The maximum number of tokens in an event of a stream, unless the text would then need more than
+ * `MAX_PIECES` events. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 

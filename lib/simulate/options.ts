@@ -131,8 +131,8 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
   return resolveSimulateOptions(Object.fromEntries(values), "simulate");
 }
 
-/** The response to each request with this prompt and seed, unless a fault or a limit prevents
- * it. */
+/** The response to each request with this prompt, seed and token limit, unless a fault or a rate
+ * limit prevents it. */
 export interface Plan {
   /** A hash (53 bits) of the prompt and of the seeds of the request and the teacher. */
   readonly hash: number;
@@ -172,9 +172,11 @@ export function draw(hash: number, salt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
-/** Returns the plan for a request.
+/**
+ * Returns the plan for a request.
  *
- * @param seed The seed of the request. With another seed, the answer is different. */
+ * @param seed The seed of the request. With another seed, the answer is different.
+ */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,

@@ -1,5 +1,6 @@
 /**
- * Image files that rows name. They are checked before the run, and read when their row is sent.
+ * Image files that rows name. They are checked before any row is sent, and read when their row is
+ * sent.
  *
  * @module
  */
@@ -48,8 +49,8 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
 const MAX_BYTES = 20 * 2 ** 20;
 const HEAD_BYTES = 16;
 
-/** Returns the media type of an image, which its first bytes show; undefined if teachers do not
- * accept the image. */
+/** Returns the media type that the first bytes of an image show; undefined for formats that
+ * teachers do not accept. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";

@@ -166,8 +166,8 @@ function imagesOf(name: string, value: unknown): readonly unknown[] | RowProblem
   return mustBe(name, "an image or a list of images", value);
 }
 
-/** Returns the `url` of an `image_url`. A URL is returned unchanged, and bytes are returned as a
- * data URL. A path is also added to `reading.files`. */
+/** Returns the `url` to send for an image: a URL unchanged, bytes as a data URL, and a path, which
+ * is also added to `reading.files`, unchanged. */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);

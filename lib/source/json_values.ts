@@ -172,8 +172,8 @@ export function canonicalJson(text: string, parsed: unknown): string {
 /** The keys of the last row, in the order of that row. Most rows have the same keys as the previous
  * row. */
 let lastKeys: readonly string[] = [];
-/** The sorted `lastKeys`. `start` is the text before the value of each key: a comma, the key and a
- * colon. */
+/** The sorted `lastKeys`. `start` is the text before a key's value: a comma except for the first
+ * key, the key as JSON, and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {

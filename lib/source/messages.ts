@@ -70,7 +70,8 @@ export function conversationOf(
 }
 
 /** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), of the
- * JSON text of a list or of columns (CSV files), or of a transcript; undefined for other values. */
+ * JSON text of a list or of columns (CSV files), or, in `TRANSCRIPT_SHAPES`, of a transcript.
+ * Returns undefined for other values. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
@@ -189,7 +190,8 @@ function messageOf(
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/** The fields of a message that are sent. The turns of conversation logs also contain metadata. */
+/** The fields of an API message. The turns of conversation logs also contain metadata, which is not
+ * sent. */
 const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
   "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
     .split(" "),

@@ -2,8 +2,8 @@
  * Converts the JSON text of a row into what can be sent: messages, parameters and a uid.
  *
  * In: JSON text, the options for prompts, and a folder of images. Out: a `ParsedRow`, or a
- * `RowProblem` that says what is wrong with the row, and also what earlier versions sent. Nothing
- * here throws for a row or calls the teacher.
+ * `RowProblem` that says what is wrong with the row, and also what earlier versions sent. Parsing a
+ * row never throws, and nothing here calls the teacher.
  *
  * @module
  */

@@ -133,8 +133,8 @@ export class RowParser {
     return undefined;
   }
 
-  /** Adds to `names` the fields of a row that have a value but are not sent and not read for a uid.
-   * Adds names until there are `maxNames`. */
+  /** Adds to `names` the fields of a row that have a value but are neither sent nor read for a uid.
+   * Stops once there are `maxNames` names. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
@@ -159,10 +159,12 @@ export class RowParser {
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** Creates the request of a row. Numbers stay as they were written, and keys with null are
+  /**
+   * Creates the request of a row. Numbers stay as they were written, and keys with null are
    * removed.
    *
-   * @param readsCallsOnly See `Reading`. */
+   * @param readsCallsOnly See `Reading`.
+   */
   #requestOf(
     json: ParsedJson,
     text: string,

@@ -65,7 +65,7 @@ export class Reading {
   /** Whether arguments that contain numbers were converted to JSON text. If so, the row must be
    * parsed again, so that the numbers stay as they were written. */
   hasNumber = false;
-  /** Whether only the calls are kept of turns with tool calls, as in an earlier version. */
+  /** Whether turns of tool calls are reduced to their calls, as in an earlier version. */
   readsCallsOnly = false;
   /** The fields of this row that are not sent although other rows of its shape send them. Includes
    * fields of turns, such as `messages[].id`. */

@@ -30,7 +30,7 @@ interface Slot {
  * Strings are inserted unchanged, and other values are inserted as JSON. A row that lacks the
  * field, or has null there, is a bad row. Single braces, and a `}}` without `{{`, are plain text.
  *
- * @throws {RangeError} if the template names no field, or a `{{` is not closed
+ * @throws {RangeError} if the template has no `{{`, or if a `{{` is not closed or names no field
  */
 export function compileTemplate(source: string): Template {
   const [start, ...pieces] = source.split("{{");

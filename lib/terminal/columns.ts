@@ -84,7 +84,7 @@ export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }
 
-/** Created only when needed, because that takes 30 ms. */
+/** Created only when needed, because creating them takes 30 ms. */
 let patterns: ReturnType<typeof makePatterns> | undefined;
 
 function makePatterns() {

@@ -53,7 +53,7 @@ export interface BarOptions {
 }
 
 type Bar = RunListener & {
-  /** Erases the bar. The next snapshot draws the bar again. */
+  /** Erases the bar. The next event draws it again. */
   clear(): void;
   /** Draws the last state, which remains visible, and ends the bar. */
   done(): void;
@@ -209,8 +209,8 @@ export interface PlainOptions {
   now?: () => number;
 }
 
-/** The age of the last line at which a change to or from `backing_off` is written. Such changes may
- * happen several times a second. */
+/** The minimum age of the last line for a change to `backing_off`, or from there to `running`, to be
+ * written. Such changes may happen several times a second. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A line with less room for the problem omits the ranges of estimates. If there still is not
@@ -219,8 +219,8 @@ const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
-/** Writes a line at the start, for each notice, for each change of state, and at an interval while
- * the state stays the same. */
+/** Writes a line at the start, for each notice, for changes of state, and at an interval while the
+ * state stays the same. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;

@@ -65,7 +65,7 @@ export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
 
-/** Returns `818/1,319 rows`. */
+/** Returns `818/1,319 rows`, or `818 rows finished` if the total is unknown. */
 export function rowsSegment(snapshot: Snapshot): Segment {
   const done = formatCount(doneRows(snapshot));
   const { total } = snapshot;
@@ -90,10 +90,14 @@ function countSegments(count: number, what: string, color: Color): Segment[] {
   return count > 0 ? [{ text: `${formatCount(count)} ${what}`, color }] : [];
 }
 
-/** Returns `ETA 13 s (11 – 16 s)`. Returns no segment while the run backs off, after it has ended,
- * and if no time is left. In the first seconds, a lower bound (`ETA over 13 s`) is shown only if
- * the run is throttled. Without throttling, it is far too low until rows have been in flight for a
- * while. */
+/**
+ * Returns `ETA 13 s (11 – 16 s)`. Returns no segment while the run backs off, after it has ended,
+ * and if no time is left.
+ *
+ * A lower bound is shown as `ETA over 13 s`. In the first seconds, it is shown only if the run is
+ * throttled, and `ETA: too few answers yet` otherwise: without throttling, it is far too low until
+ * rows have been in flight for a while.
+ */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load, elapsed_ms } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
@@ -126,7 +130,7 @@ export function workSegments(snapshot: Snapshot): Segment[] {
   ];
 }
 
-/** Returns `37/200 in flight, limit 64`. */
+/** Returns `37/200 in flight, limit 64`. A limit that is not below the concurrency is omitted. */
 function flightText({ in_flight, concurrency, limit }: Snapshot): string {
   const limitText = limit < concurrency ? `, limit ${formatCount(limit)}` : "";
   return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limitText}`;
@@ -142,8 +146,8 @@ export function processSegments(
   ].map((text) => ({ text, color: "dim" }));
 }
 
-/** Returns `$1.20 of ~$14 ($13 – $15, max $20)`, which is the cost so far, the estimated cost and
- * the limit. */
+/** Returns `$1.20 of ~$14 ($13 – $15, max $20)`, which is the cost so far, the estimated cost with
+ * its range, and the limit. Omits what is unknown. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
   if (isUncounted(snapshot)) return [{ text: "cost unknown", color: "yellow" }];
@@ -259,13 +263,13 @@ export function shortReason(reason: string | null, cells: number): string {
   return clip(text.replace(CAUSE_LAST, "$2: $1"), cells);
 }
 
-/** Per minute if below one per second: `1,240 rows/s`, `3.5 rows/min`. */
+/** Returns a rate, per minute if it is below one per second: `1,240 rows/s`, `3.5 rows/min`. */
 export function formatRate(perSecond: number, unit: string): string {
   if (perSecond > 0 && perSecond < 1) return `${(perSecond * 60).toFixed(1)} ${unit}/min`;
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
 }
 
-/** The local time of day: `12:03:07`. */
+/** Returns the local time of day: `12:03:07`. */
 export function formatTime(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
 }

@@ -42,7 +42,7 @@ export interface SummaryTextOptions {
 /** A line of the summary. If the label is "", the line continues the previous one. */
 type Line = readonly [label: string, text: string];
 
-/** Returns at most 33 lines. Figures that are 0 are omitted. */
+/** Returns at most 33 lines. Figures that are 0 are omitted, except the number of rows. */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.isColored);
   const lines: Line[] = [
@@ -164,8 +164,8 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** Returns the concurrency that `auto` found; "" if the concurrency was fixed. `limit` is 0 if all
- * teachers were halted. */
+/** Returns the concurrency that `auto` found; "" if it found none, or if the concurrency was fixed.
+ * `limit` is 0 if all teachers were halted. */
 function concurrencyText({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
@@ -208,9 +208,9 @@ function labeled(label: string, texts: readonly string[]): Line[] {
   return texts.map((text, index) => [index === 0 ? label : "", text]);
 }
 
-/** Returns a line for each teacher, in columns:
- * `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`. If several teachers have left, they
- * share a line. */
+/** Returns at most four lines, each for one teacher, in columns:
+ * `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`. Several teachers that have left share
+ * a line, and so do those for which there is no room. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   const leftTeachers = statuses.filter(({ state }) => state === "left");
   if (leftTeachers.length < 2) return individualLines(statuses, MAX_TEACHER_LINES);
@@ -250,8 +250,8 @@ function individualLines(teachers: readonly TeacherStatus[], maxLines: number): 
   return lines;
 }
 
-/** Returns texts such as `408 × rate_limit 429: Slow down · 1 failed, 407 retried`, sorted by the
- * number of failed rows. */
+/** Returns texts such as `408 × rate_limit 429: Slow down · 1 failed, 407 retried` for the errors
+ * that failed the most rows, and one text for all other errors. */
 function errorTexts({ errors }: Summary): string[] {
   const shownErrors = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);

@@ -3,8 +3,8 @@
  *
  * In: the text of a condition, or the name of a field. Out: a `Where`, which tests rows and lists
  * its fields and comparisons, or the path of the field; also notes about likely mistakes. Only
- * comparisons are evaluated, never code of the user. The time that a regular expression (`matches`)
- * takes is not limited.
+ * comparisons are evaluated, never user code. The time that a regular expression (`matches`) takes
+ * is not limited.
  *
  * @module
  */

@@ -12,7 +12,8 @@
  * operand     = path | text | number | true | false | null
  * ```
  *
- * Names in a path that are not plain words are in backquotes; a backquote in a name is doubled.
+ * A name that is not a plain word is written in backquotes, in which a backquote is doubled. After
+ * the first name of a path, it may also be written in `["…"]`.
  *
  * @module
  */
@@ -212,8 +213,8 @@ class Parser {
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }
 
-  /** Returns the operator after an operand. In other places, `icontains` and `matches` are names of
-   * fields. */
+  /** Returns the kind of the token after an operand, which may be an operator. In other places,
+   * `icontains` and `matches` are names of fields. */
   #operator(): string {
     const token = this.#tokens[this.#next];
     return ["icontains", "matches"].find((name) => isNamed(token, name)) ?? token.kind;

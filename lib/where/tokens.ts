@@ -141,8 +141,8 @@ export function fieldName([column, ...members]: readonly string[]): string {
 }
 
 /**
- * Parses the name of a field, such as `completion_tokens`, `meta.score`, `meta["odd name"]` or ``
- * `odd name` ``.
+ * Parses the name of a field, such as `completion_tokens`, `meta.score` or `meta["odd name"]`. A
+ * first name that is not a plain word must be in backquotes.
  *
  * @throws {UsageError} if the text is not the name of exactly one field
  */
@@ -203,7 +203,7 @@ function order(a: unknown, b: unknown): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** A regular expression, and a text that is searched first because searching it is faster. */
+/** A regular expression, and a text that is searched for first because that is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains; "" if there is none. */
@@ -246,7 +246,7 @@ const ATOM = new RegExp(
   "gsu",
 );
 
-/** Returns the longest run of plain characters that every match contains. */
+/** Returns the longest run of plain characters that every match contains; "" if it is too short. */
 function requiredIn(source: string): string {
   let longest = "", run: string[] = [], depth = 0;
   const endRun = () => {
@@ -262,7 +262,7 @@ function requiredIn(source: string): string {
       run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
     }
     if (quantifier !== undefined && /^[*?]|^\{0/.test(quantifier)) run.pop();
-    // After a repeated or unknown atom, the next character may not follow the run directly.
+    // After a repeated or unknown atom, the next character need not follow the run directly.
     if (other !== undefined || quantifier !== undefined) endRun();
   }
   endRun();
