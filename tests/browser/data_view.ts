@@ -428,6 +428,28 @@ Deno.test("data page: compares samples, explains flags and failures, and finds n
   ).waitFor();
 });
 
+Deno.test("data page: keys move on from a row that is still being opened", async () => {
+  await using scene = await openView(someFiles());
+  const { page } = scene;
+  await row(page, "row-3").waitFor();
+  const refreshed = () => page.waitForResponse(/data\/overview/);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await page.route(/data\/row\?/, async (route) => {
+    await released;
+    await route.continue();
+  });
+  await grid(page).press("Enter");
+  await page.keyboard.press("End");
+  await page.locator("#row-303.active").waitFor();
+  // The second refresh begins after the first one was shown.
+  await refreshed();
+  await refreshed();
+  release();
+  await page.getByRole("complementary").getByRole("heading", { name: "row-0", exact: true })
+    .waitFor();
+  assertEquals(await grid(page).getAttribute("aria-activedescendant"), "row-303");
+});
+
 Deno.test("data page: gives commands for a filter and for selected rows, with the keyboard alone", async () => {
   await using scene = await openView(someFiles());
   const { page, dir } = scene;

@@ -228,7 +228,7 @@ class ViewPage {
     this.#facets.update(all.facets, shown.facets, this.#view);
     this.#histograms.update(all.histograms, shown.histograms, this.#view, state.max_tokens);
     const { openUid, openId } = this.#view;
-    if (openUid !== "" && !this.#openRow.isOpen && shown.scan?.isDone !== false) {
+    if (openUid !== "" && !this.#openRow.isBusy && shown.scan?.isDone !== false) {
       this.#openRow.openUid(openUid, openId);
     }
   }

@@ -46,16 +46,15 @@ export class OpenRow {
   #page;
   /** Whether closing a row has called `history.back()`, but the browser has not yet gone back. */
   #isSteppingBack = false;
+  /** Number of pending requests for rows to open. */
+  #pendingCount = 0;
   /**
    * The history has an entry for the table, and one for rows that are opened from it. They differ
    * only in the open row, so both have this number in `history.state`.
    */
   #series = history.state?.series ?? Date.now();
 
-  /**
-   * @param {Grid} grid
-   * @param {OpenRowPage} page
-   */
+  /** @param {Grid} grid @param {OpenRowPage} page */
   constructor(grid, page) {
     this.#grid = grid;
     this.#page = page;
@@ -74,8 +73,9 @@ export class OpenRow {
     });
   }
 
-  get isOpen() {
-    return !byId("detail").hidden;
+  /** Whether a row is open, or about to be. */
+  get isBusy() {
+    return this.#pendingCount > 0 || !byId("detail").hidden;
   }
 
   /**
@@ -95,15 +95,12 @@ export class OpenRow {
    */
   async open({ id, uid }, place) {
     this.#setOpenRow(id, uid);
-    const { total } = this.#grid;
-    const words = `Row ${formatCount(place + 1)} of ${formatCount(total)}`;
+    const words = `Row ${formatCount(place + 1)} of ${formatCount(this.#grid.total)}`;
     setText("detail-place", place >= 0 ? words : "Not among the rows that are shown");
-    try {
+    await this.#opening(async () => {
       const row = await ask("row", { id });
       if (this.#grid.openId === id) this.#show(row);
-    } catch (error) {
-      this.#page.showProblem(error);
-    }
+    });
   }
 
   /**
@@ -113,7 +110,7 @@ export class OpenRow {
    * @param {string} id
    */
   async openUid(uid, id) {
-    try {
+    await this.#opening(async () => {
       const query = this.#page.query();
       const place = await ask("locate", { ...query, uid, id });
       if (place >= 0) {
@@ -127,9 +124,18 @@ export class OpenRow {
       const where = `uid == ${JSON.stringify(uid)}`;
       const { rows } = await ask("rows", { where, from: "0", count: "1" });
       if (rows.length > 0) await this.open(rows[0], -1);
+    });
+  }
+
+  /** @param {() => Promise<void>} work opens a row */
+  async #opening(work) {
+    this.#pendingCount++;
+    try {
+      await work();
     } catch (error) {
       this.#page.showProblem(error);
     }
+    this.#pendingCount--;
   }
 
   close() {
