@@ -206,7 +206,7 @@ export class Silence {
     this.#now = now;
   }
 
-  /** For example `quota, no answer for 12 min`. Empty for less than `MIN_SHOWN_MS`. */
+  /** The wait so far: `quota, no answer for 12 min`. "" for less than `MIN_SHOWN_MS`. */
   get text(): string {
     if (this.#ms < MIN_SHOWN_MS) return "";
     return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;

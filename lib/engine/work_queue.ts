@@ -257,8 +257,8 @@ export class RowBuffer<T> {
     this.#isExhausted = true;
     this.#batch = this.#next = [];
     const closed = this.#iterator.return?.();
-    // Without `readsAhead`, the source may be the caller's. Its `return()` may wait for a pull that
-    // never ends, so it is not awaited.
+    // Without `readsAhead`, the source may be the caller's. Its `return()` may wait for the current
+    // pull, which may never end, so it is not awaited.
     if (this.#isPulling && !this.#readsAhead) closed?.catch(() => {});
     else await closed;
   }

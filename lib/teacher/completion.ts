@@ -73,8 +73,8 @@ const TICKS_PER_USD = 1e10;
  * Reads token counts and the cost. Returns null if no cost is stated and the completion tokens are
  * unknown or all counts are 0. Some servers count nothing, and with counts of 0, the answer would
  * be free and no cost limit would be reached. If a cost is stated but no completion tokens, all
- * counts are 0, even if the prompt was counted. Otherwise, limits would count 0 tokens for the
- * answer.
+ * counts are 0, even if the prompt was counted. Limits then estimate the tokens of the answer
+ * instead of counting 0.
  *
  * @param model The model that answered. Gemini counts reasoning differently.
  */

@@ -17,7 +17,7 @@ export interface ConnectionsOptions {
 }
 
 /** Maximum number of used-up connections that wait for a close by the server. The side that closes
- * first has the port in TIME_WAIT for a minute. */
+ * first keeps the port in TIME_WAIT for a minute. */
 const MAX_USED_UP = 256;
 
 export class Connections {
@@ -137,8 +137,8 @@ export class Connections {
 
 /** The number of closes in reaction to answers after which connections are no longer reused. */
 const CLOSES_TO_STOP = 3;
-/** Each answer on a reused connection reduces the number of closes by this. So reuse ends if more
- * than one in 32 answers is followed by a close. */
+/** Each answer on a reused connection reduces the number of closes by this amount. So reuse ends if
+ * more than one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, one used connection is watched for this long, to see whether
  * the server still closes it. */

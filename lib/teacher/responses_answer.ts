@@ -243,7 +243,7 @@ export class ResponsesEvents implements EventReader {
     return withChoice(body, { delta: message }, rest, hasCalls, hasContent);
   }
 
-  /** Reads the id and the model from the first event. Events of another format are returned
+  /** Reads the id and the model from the first events. Events of another format are returned
    * unchanged. */
   #other(event: JsonObject): JsonObject | undefined {
     const response = asObject(event.response);

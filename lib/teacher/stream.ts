@@ -31,7 +31,7 @@ import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 export interface StreamHabits {
   /** Whether only `[DONE]` ends an answer. Some servers for Gemini put `stop` into every chunk. */
   endsByDoneOnly: boolean;
-  /** Whether any answer had a finish reason. If so, an answer without one was interrupted. */
+  /** Whether any answer had a finish reason. If so, one without it was probably interrupted. */
   namesEndings?: boolean;
 }
 

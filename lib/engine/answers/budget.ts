@@ -32,8 +32,8 @@ interface BudgetOptions {
 const MIN_UNCOUNTED_ANSWERS = 10;
 const UNCOUNTED_TEXT = "without token counts (usage)";
 
-/** Ends the message that a shard has spent its share of the limit. Earlier runs of the shard count
- * towards its share, so its next run would stop at once if the limit stayed the same. */
+/** The end of the message that a shard has spent its share of the limit. Earlier runs of the shard
+ * count towards its share, so its next run would stop at once if the limit stayed the same. */
 export const RAISE_ADVICE = "Raise the limit to continue";
 
 /** The relative error that a sum of costs may have: 7 × $0.01 adds up to $0.06999999999999999. */

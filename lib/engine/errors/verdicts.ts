@@ -18,9 +18,9 @@ export type FailureCause =
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
-  /** Retort or a gateway (504, 408) stopped waiting for an answer that may be billed. */
+  /** Retort or a gateway (408, 504, 524) stopped waiting for an answer that may be billed. */
   | "timeout"
-  /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
+  /** A temporary fault, such as status 500, a broken connection or a partial answer. */
   | "fault"
   /** There is an answer, but its finish reason is missing or unknown. */
   | "ending"

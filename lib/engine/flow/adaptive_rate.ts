@@ -146,7 +146,7 @@ export class AdaptiveRate {
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
-    // Otherwise, the burst that the previous rate allowed would be throttled, and each of its
+    // Without this, the burst that the previous rate allowed would be throttled, and each of its
     // attempts would reduce the rate again.
     this.#bucket.drain(now);
   }

@@ -35,7 +35,7 @@ export const PROBE_CAP_MS = 15_000;
 
 export const PROBE_GROWTH = 1.5;
 
-/** Probe intervals are extended by a random fraction up to this one, so that several runs do not
+/** Probe intervals are extended by a random fraction up to this value, so that several runs do not
  * probe at the same time. */
 export const PROBE_JITTER = 0.2;
 

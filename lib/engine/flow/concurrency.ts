@@ -44,8 +44,8 @@ interface StartGrowth {
   readonly linearFrom: number;
 }
 
-/** Allows 1, 3, 9, 27, 81 and 243 attempts. With a factor of 2, a start with 200 lanes would take
- * longer by the latency of one answer. With a factor of 4, twice as many attempts would be
+/** The limit is 1, 3, 9, 27, 81 and 243 in turn. With a factor of 2, a start with 200 lanes would
+ * take longer by the latency of one answer. With a factor of 4, twice as many attempts would be
  * throttled. */
 const START: StartGrowth = { factor: 3, linearFrom: 128 };
 /** Used after an outage, and in runs that explore, whose first measurement is at a limit of 32. */
