@@ -157,7 +157,7 @@ export function isSecretHeader(name: string, value = ""): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
 }
 
-/** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, but not `max_tokens`,
+/** Matches `api_key`, `OPENAI_API_KEY` and `access-token`, but not `max_tokens` or
  * `prompt_cache_key`. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +

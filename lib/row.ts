@@ -52,8 +52,8 @@ export interface Row {
 
 /** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** The number of answers so far that were empty or rejected, so that another answer was
-   * requested. */
+  /** The number of times so far that another answer was requested, because an answer was empty or
+   * rejected. */
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;

@@ -200,7 +200,7 @@ class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
   #start: number;
-  /** The number of bytes of the window that were used. */
+  /** The number of bytes of the window that have been consumed. */
   #position = 0;
 
   constructor(bytes: ChunkBytes) {

@@ -35,7 +35,7 @@ const ROLES = new Map([
 
 /**
  * Returns the messages before the trailing assistant turns, or all messages if `keepsPrefill` is
- * set. Turns that already are messages are not copied.
+ * set. Turns that are already messages are not copied.
  *
  * @param name The field with the conversation.
  */
