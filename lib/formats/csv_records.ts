@@ -75,7 +75,7 @@ export class RecordReader {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
       this.#number++;
-      // In a table of one column, "" is a row, whereas an empty line is not.
+      // In a table of one column, a line with only `""` is a row, whereas an empty line is not.
       const isRow = scan.endsQuoted && this.#hasOneColumn;
       if (!isRow && isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;

@@ -53,7 +53,8 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 export interface InputOptions {
   /** The format of the rows. @default determined by the name and the first bytes of the file */
   inputFormat?: InputFormat;
-  /** The columns of CSV and TSV with JSON cells. @default those with only objects or arrays */
+  /** The columns of CSV and TSV with JSON cells. @default those in which every cell with text is an
+   * object or array */
   jsonColumns?: readonly string[];
   /** The Parquet columns of bytes to read as base64. @default none: such a column is an error */
   binaryColumns?: readonly string[];

@@ -34,7 +34,7 @@ export interface ChunkLayout {
 export interface ChunkBytes {
   readonly start: number;
   readonly end: number;
-  /** All bytes of the chunk. @default they are not in memory */
+  /** All bytes of the chunk. @default none: they are read in windows */
   readonly allBytes?: Uint8Array<ArrayBuffer>;
   /** Fills `target` with bytes of the file, beginning at `start`. */
   readonly read: (target: Uint8Array, start: number) => Promise<void>;

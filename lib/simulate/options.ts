@@ -229,8 +229,8 @@ export class Faults {
 
 export const GENERATION_SIZE = 65_536;
 
-/** Counts how often each prompt and seed were sent. To bound memory, prompts are kept in two generations:
- * when the younger one is full, the older one is forgotten. */
+/** Counts how often each prompt was sent with the same seed. To bound memory, the counts are kept
+ * in two generations: when the younger one is full, the older one is forgotten. */
 export class AttemptCounter {
   #young = new Map<number, number>();
   #old = new Map<number, number>();
