@@ -72,8 +72,8 @@ export interface RejectedAnswer {
   readonly failure: Failure;
 }
 
-/** The last answer that an earlier run received for a row that is pending or has failed as
- * `unfinished`. */
+/** The last answer that an earlier run received for a row and did not accept, as the row's failures
+ * line describes it. */
 export interface EarlierAnswer {
   /** Whether the earlier run used the same parameters. */
   readonly isSame: boolean;

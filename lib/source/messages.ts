@@ -69,8 +69,8 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must contain some text`) : turns as Message[];
 }
 
-/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), of the
- * JSON text of a list or of columns (CSV files), or, in `TRANSCRIPT_SHAPES`, of a transcript.
+/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), or of the
+ * JSON text of either (CSV files). In `TRANSCRIPT_SHAPES`, also returns those of a transcript.
  * Returns undefined for other values. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
