@@ -84,7 +84,7 @@ export function asksForSeveral({ n }: Params): boolean {
   return (typeof n === "string" ? Number(n) : numberIn(n) ?? 1) > 1;
 }
 
-/** Returns a limit; undefined if it is invalid. A limit may be text, which vLLM also accepts. */
+/** Returns a limit; undefined if it is missing or invalid. A limit may be text, as in vLLM. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const tokens = typeof value === "string" ? Number(value) : numberIn(value) ?? NaN;
