@@ -111,7 +111,7 @@ export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tok
 /** A shorter ETA would be shown as `0.0 s`. */
 export const MIN_ETA_MS = 50;
 
-/** Minimum age of a run for its ETA to be shown as a lower bound. */
+/** Minimum age of a run for a lower bound of its ETA to be shown, unless the run is throttled. */
 export const MIN_BOUND_AGE_MS = 10_000;
 
 /**

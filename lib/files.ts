@@ -140,7 +140,7 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Replaces a message such as `Requires read access to "x", run again with the --allow-read flag`. */
+/** Replaces a message of Deno such as `Requires read access to "x", run again with the …`. */
 function permissionReason(message: string): string {
   const [, kind, share] = /^Requires (\w+) access(?: to "(\\\\))?/.exec(message) ?? [];
   if (kind === "all") return share === undefined ? SYSTEM : NETWORK_SHARES;
@@ -200,7 +200,7 @@ async function refuseSpecialFile(path: string): Promise<void> {
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** Returns why a path must not be opened; undefined for files, folders, and in `/dev` and `/proc`. */
+/** Returns why a path must not be opened; undefined for files, folders, `/dev/…` and `/proc/…`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
   return `it is ${kindOf(info)}. Write its content to a file, and name that file`;
@@ -269,7 +269,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Returns the number of bytes read. It is less than `bytes.length` only at the end of the file. */
+/** Fills `bytes`. Returns the number of bytes read, which is less only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {

@@ -27,7 +27,7 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   if (file !== undefined) yield* readOpenBlocks(file, path);
 }
 
-/** Reads a file that was opened but not read yet. The file stays open. `path` is for messages. */
+/** Reads a file that is open but has not been read yet. It stays open. `path` is for messages. */
 export async function* readOpenBlocks(
   file: Deno.FsFile,
   path: string,

@@ -84,7 +84,7 @@ export function asksForSeveral({ n }: Params): boolean {
   return (typeof n === "string" ? Number(n) : numberIn(n) ?? 1) > 1;
 }
 
-/** Returns a limit; undefined if it is invalid. A limit may be text, which vLLM also accepts. */
+/** Returns a limit; undefined if it is missing or invalid. A limit may be text, as in vLLM. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const tokens = typeof value === "string" ? Number(value) : numberIn(value) ?? NaN;
@@ -157,7 +157,7 @@ export function isSecretHeader(name: string, value = ""): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
 }
 
-/** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, but not `max_tokens`,
+/** Matches `api_key`, `OPENAI_API_KEY` and `access-token`, but not `max_tokens` or
  * `prompt_cache_key`. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +

@@ -140,8 +140,8 @@ export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) by what the user typed, such
- * as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
+/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) with what the user typed,
+ * such as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

@@ -52,8 +52,8 @@ export interface Row {
 
 /** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** The number of answers so far that were empty or rejected, so that another answer was
-   * requested. */
+  /** The number of times so far that another answer was requested, because an answer was empty or
+   * rejected. */
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
@@ -72,8 +72,8 @@ export interface RejectedAnswer {
   readonly failure: Failure;
 }
 
-/** The last answer that an earlier run received for a row that is pending or has failed as
- * `unfinished`. */
+/** The last answer that an earlier run received for a row and did not accept, as the row's failures
+ * line describes it. */
 export interface EarlierAnswer {
   /** Whether the earlier run used the same parameters. */
   readonly isSame: boolean;

@@ -3,8 +3,8 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** The minimum length of a word for which similar names are searched for. A shorter word matches only
- * names that differ in nothing but case and separators: `X` matches `x`, but not `y`. */
+/** The minimum length of a word that may match a similar name. A shorter word matches only names
+ * that differ in nothing but case and separators: `X` matches `x`, but not `y`. */
 const MIN_LETTERS = 3;
 
 /**

@@ -15,7 +15,7 @@ import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
-  /** The offset of the next row in bytes. In Parquet, the size of the earlier row groups. */
+  /** The offset in bytes of the next row. In Parquet, the size of the earlier row groups. */
   readonly byte: number;
   /** The number of the last row before the border, as in `Line.number`. */
   readonly number: number;

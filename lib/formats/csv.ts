@@ -200,8 +200,8 @@ const SAMPLE_ROWS = 20;
  * Finds the delimiter. In many countries, Excel separates the cells of a CSV file by `;`.
  *
  * Chooses the candidate with which the largest share of the first rows has as many cells as the
- * header. If several have the same share, chooses the one with which the header has most cells. A
- * character that occurs in the header but in no row is part of a name.
+ * header. If several have the same share, chooses the one with which the header has the most cells.
+ * A character that occurs in the header but in no row is part of a name.
  */
 export async function detectDelimiter(
   path: string,

@@ -75,7 +75,7 @@ export class RecordReader {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
       this.#number++;
-      // In a table of one column, "" is a row, whereas an empty line is not.
+      // In a table of one column, a line with only `""` is a row, whereas an empty line is not.
       const isRow = scan.endsQuoted && this.#hasOneColumn;
       if (!isRow && isBlank(cells, this.#isBytes)) continue;
       const last = cells.length - 1;
@@ -263,8 +263,8 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
  * Returns the first records of a text, without blank ones. `count` limits the number of records,
  * including blank ones. The last record may be incomplete.
  *
- * If text follows the closing quote of a cell, an empty record is added and the scan continues
- * within that line, because all other records are needed to guess the delimiter.
+ * If text follows the closing quote of a cell, an empty record is added, and the scan continues
+ * within that line. All other records are needed to guess the delimiter.
  */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);

@@ -38,8 +38,8 @@ type Advice = string | ((path: string) => string);
 const OTHER_FILE = "Name another file";
 const NOT_WRITTEN = "It was not written completely: copy or download it again";
 
-/** Formats by their first bytes. If these begin with letters, as in RAR and GGUF, the bytes that
- * follow them occur in hardly any text. */
+/** Formats by their first bytes. If these begin with letters, as in RAR and GGUF, the bytes after
+ * the letters occur in hardly any text. */
 const SIGNATURES: readonly (readonly [what: string, advice: Advice, ...starts: string[]])[] = [
   ["compressed with xz", unpackAdvice("xz -dc"), "\xfd7zXZ\0"],
   ["a zip archive", zipAdvice, "PK\x03\x04"],

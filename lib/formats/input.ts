@@ -53,7 +53,8 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 export interface InputOptions {
   /** The format of the rows. @default determined by the name and the first bytes of the file */
   inputFormat?: InputFormat;
-  /** The columns of CSV and TSV with JSON cells. @default those with only objects or arrays */
+  /** The columns of CSV and TSV with JSON cells. @default those in which every cell with text is an
+   * object or array */
   jsonColumns?: readonly string[];
   /** The Parquet columns of bytes to read as base64. @default none: such a column is an error */
   binaryColumns?: readonly string[];
@@ -169,8 +170,8 @@ export const START: Border = { byte: 0, number: 0, rows: 0 };
  * Recognizes the format by the name or, for JSON, JSON Lines and unknown extensions, by the first
  * bytes.
  *
- * @throws {SourceError} if the file cannot be read, or if it is named as plain text but contains
- * rows, because each of its lines would be sent as a prompt
+ * @throws {SourceError} if the file cannot be read, or is named as plain text but contains rows:
+ * each of its lines would be sent as a prompt
  */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
@@ -190,8 +191,8 @@ async function refuseRows(path: string, name: string): Promise<void> {
 }
 
 /** Whether the text is one JSON array, as opposed to JSON Lines with a list of messages per line.
- * Unless the file is named `.json`, it is JSON Lines if its first line begins a list of objects
- * with roles, or is complete JSON before a line that is not blank. */
+ * It is JSON Lines if the first line begins a list of objects with roles, or is complete JSON
+ * before a line that is not blank. In a file named `.json`, any text in brackets is an array. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;

@@ -21,8 +21,9 @@ import type { LeafColumn } from "./parquet_leaf.ts";
 
 /**
  * A column, a field of a struct, or an element of a list or map. If the value is null, the
- * definition level of a leaf's entry is below `definition`; if a list or map is empty, it is equal
- * to `definition`. Each further element of a list or map has the repetition level `repetition`.
+ * definition level of a leaf's entry is below `definition`. If a list or map is empty, the level is
+ * equal to `definition`. Each further element of a list or map has the repetition level
+ * `repetition`.
  */
 export type SchemaNode = LeafNode | StructNode | ListNode | MapNode;
 
@@ -164,8 +165,8 @@ class SchemaReader {
   }
 }
 
-/** Adds the levels of an element to those of its parent. Only `#field` extends the path, because the
- * groups inside lists and maps are not part of it. */
+/** Adds the levels of an element to those of its parent. Only `#field` extends the path, because
+ * the groups inside lists and maps are not part of it. */
 function within(parent: Position, element: SchemaElement): Position {
   const { repetition_type: repetition } = element;
   return {
@@ -219,7 +220,7 @@ function structText(node: StructNode, leaves: readonly LeafColumn[]): ColumnText
   };
 }
 
-/** Returns the text of objects: of rows, whose fields are columns, or of structs that are not null. */
+/** Returns the text of rows, whose fields are the columns, or of structs that are not null. */
 export function objectText(
   fields: readonly Field[],
   leaves: readonly LeafColumn[],

@@ -63,7 +63,7 @@ export interface Footer {
   groups(): Iterable<RowGroup>;
 }
 
-/** @throws {SourceError} if the file is not Parquet, is damaged or encrypted, or is not supported */
+/** @throws {SourceError} if the file is not Parquet, damaged, encrypted or not supported */
 export async function readFooter(buffer: AsyncBuffer, name: string): Promise<Footer> {
   await checkMagic(buffer, name);
   return await withSourceErrors(name, "its footer is damaged", async () => {
@@ -184,7 +184,7 @@ interface ThriftChunkMeta {
   readonly field_11?: bigint;
 }
 
-/** A footer's list of row groups: the offsets of its header, first group and end, and its length. */
+/** A footer's list of row groups: the offsets of its header, first group and end. */
 interface GroupList {
   readonly header: number;
   readonly start: number;

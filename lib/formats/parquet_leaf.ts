@@ -34,7 +34,7 @@ export interface ChunkLayout {
 export interface ChunkBytes {
   readonly start: number;
   readonly end: number;
-  /** All bytes of the chunk. @default they are not in memory */
+  /** All bytes of the chunk. @default none: they are read in windows */
   readonly allBytes?: Uint8Array<ArrayBuffer>;
   /** Fills `target` with bytes of the file, beginning at `start`. */
   readonly read: (target: Uint8Array, start: number) => Promise<void>;
@@ -200,7 +200,7 @@ class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
   #start: number;
-  /** The number of bytes of the window that were used. */
+  /** The number of bytes of the window that have been consumed. */
   #position = 0;
 
   constructor(bytes: ChunkBytes) {

@@ -191,8 +191,8 @@ function acceptEmpty(decompress: Decompress): Decompress {
   return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
-/** Decompresses in JavaScript if `node:zlib` fails or returns a wrong length. It may stop after the
- * first of several frames. */
+/** Decompresses in JavaScript if `node:zlib` fails or returns a wrong length, as it does when it
+ * stops after the first of several frames. */
 function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,

@@ -29,7 +29,7 @@ export interface SimulateOptions {
   errors?: number;
   /** The fraction of requests that get status 200 without an answer. @default 0 */
   broken?: number;
-  /** The fraction of requests whose answer is aborted half-way (`finish_reason` `abort`).
+  /** The fraction of requests whose answer is aborted halfway (`finish_reason` `abort`).
    * @default 0 */
   aborted?: number;
   /** The fraction of prompts that always get status 400. @default 0 */
@@ -141,7 +141,7 @@ export interface Plan {
   readonly latencyMs: number;
   readonly reasoningTokens: number;
   readonly answerTokens: number;
-  /** How the answer ends. `abort` means that it ends half-way. */
+  /** How the answer ends. `abort` means that it ends halfway. */
   readonly finishReason: "stop" | "length" | "abort";
   readonly promptTokens: number;
 }
@@ -202,10 +202,10 @@ export function planAnswer(
 }
 
 /** A fault of the simulated teacher. `broken` means status 200 without an answer, and `aborted`
- * means that the answer ends half-way. */
+ * means that the answer ends halfway. */
 export type Fault = "error" | "broken" | "aborted";
 
-/** Added to the number of the attempt at a prompt, this is the salt of a fault. */
+/** The salt of a fault is the sum of this number and the number of the attempt at the prompt. */
 const FAULT_SALT = 99;
 
 export class Faults {
@@ -229,8 +229,8 @@ export class Faults {
 
 export const GENERATION_SIZE = 65_536;
 
-/** Counts how often each prompt was sent. To bound memory, prompts are kept in two generations:
- * when the younger one is full, the older one is forgotten. */
+/** Counts how often each prompt was sent with the same seed. To bound memory, the counts are kept
+ * in two generations: when the younger one is full, the older one is forgotten. */
 export class AttemptCounter {
   #young = new Map<number, number>();
   #old = new Map<number, number>();

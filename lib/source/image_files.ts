@@ -1,6 +1,5 @@
 /**
- * Image files that rows name. They are checked before any row is sent, and read when their row is
- * sent.
+ * Image files that rows name. They are checked when their row is parsed, and read when it is sent.
  *
  * @module
  */

@@ -68,13 +68,13 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
-/** Removes nulls, except `content: null` in messages with tool calls, which OpenAI's API
- * returns. */
+/** Removes keys with null, except `content` in messages with tool calls: OpenAI's API returns null
+ * there. */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }
 
-/** Removes nulls, except in `default` and `const`, where null has a meaning. */
+/** Removes keys with null, except `default` and `const`, in which null has a meaning. */
 export function toolsWithoutNulls<T>(tools: T): T {
   return withoutNulls(tools, (_holder, key) => key === "default" || key === "const");
 }

@@ -35,7 +35,7 @@ const ROLES = new Map([
 
 /**
  * Returns the messages before the trailing assistant turns, or all messages if `keepsPrefill` is
- * set. Turns that already are messages are not copied.
+ * set. Turns that are already messages are not copied.
  *
  * @param name The field with the conversation.
  */
@@ -69,8 +69,8 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must contain some text`) : turns as Message[];
 }
 
-/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), of the
- * JSON text of a list or of columns (CSV files), or, in `TRANSCRIPT_SHAPES`, of a transcript.
+/** Returns the turns of a list, of columns (`{"role":[…],"content":[…]}`, Hugging Face), or of the
+ * JSON text of either (CSV files). In `TRANSCRIPT_SHAPES`, also returns those of a transcript.
  * Returns undefined for other values. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;

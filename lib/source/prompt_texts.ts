@@ -26,7 +26,7 @@ interface Slot {
 
 /**
  * Compiles a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an
- * object (a field named `a.b` takes precedence), and `{{turns.0}}` for an element of an array.
+ * object, and `{{turns.0}}` for an element of an array. A field named `a.b` takes precedence.
  * Strings are inserted unchanged, and other values are inserted as JSON. A row that lacks the
  * field, or has null there, is a bad row. Single braces, and a `}}` without `{{`, are plain text.
  *

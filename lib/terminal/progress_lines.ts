@@ -209,8 +209,8 @@ export interface PlainOptions {
   now?: () => number;
 }
 
-/** The minimum age of the last line for a change to `backing_off`, or from there to `running`, to be
- * written. Such changes may happen several times a second. */
+/** The minimum age of the last line for a change to `backing_off`, or from there to `running`, to
+ * be written. Such changes may happen several times a second. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A line with less room for the problem omits the ranges of estimates. If there still is not

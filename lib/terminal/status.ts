@@ -147,7 +147,7 @@ export function processSegments(
 }
 
 /** Returns `$1.20 of ~$14 ($13 – $15, max $20)`, which is the cost so far, the estimated cost with
- * its range, and the limit. Omits what is unknown. */
+ * its range, and the limit. Omits an estimate that is unknown, and a limit that is not set. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
   if (isUncounted(snapshot)) return [{ text: "cost unknown", color: "yellow" }];

@@ -12,8 +12,8 @@ import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 /** Finds fields of a condition that no row of an export has, and fields whose values never have the
  * type of the value in the condition. */
 export class FieldNotes {
-  /** The fields that no row has had so far, by name. A name begins with `distill.` if the path in the
-   * condition does. */
+  /** The fields that no row has had so far, by name. A name begins with `distill.` if the path in
+   * the condition does. */
   readonly #absentFields: Map<string, readonly string[]>;
   /** The comparisons whose field has not had a value of the condition's type so far. The value is
    * true if the field has had a value of the other type: text where the condition has a number, or

@@ -44,7 +44,7 @@ export interface Part {
   readonly needle?: Needle;
   /** Set if the part compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** If the part consists of several conditions joined by `or`, the parts of each of them. */
+  /** The parts of each condition, if the part consists of several conditions joined by `or`. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
