@@ -41,6 +41,8 @@ async function openView(
   const service = stack.use(
     await DataService.open({ paths: [dir.path(folder)] }),
   );
+  // The page may show a count that is two seconds old.
+  while (!(await service.ask("state", {})).index.isCurrent) await delay(5);
   const served = stack.use(serveView(service, { program: "retort" }));
   const { page } = stack.use(await visit(served.url, options));
   await page.locator("html[data-ready]").waitFor({ state: "attached" });
