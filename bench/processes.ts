@@ -26,7 +26,7 @@ export async function inChild<Name extends keyof Scenarios>(
 }
 
 /** Returns the V8 flags of the task `distill`, so that the bench measures what users run. */
-async function v8Flags(): Promise<string[]> {
+export async function v8Flags(): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   return tasks.distill.command.match(/--v8-flags=\S+/g) ?? [];
 }

@@ -15,7 +15,7 @@ import {
   median,
   ratiosOf,
 } from "./measure.ts";
-import { runProgram } from "./processes.ts";
+import { runProgram, v8Flags } from "./processes.ts";
 import { rowText, writeLines, writeText } from "./rows.ts";
 
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
@@ -177,7 +177,7 @@ async function mergeInChild(
   output: string,
 ): Promise<{ ms: number; peakBytes: number }> {
   const main = new URL("../cli.ts", import.meta.url).pathname;
-  const retort = [Deno.execPath(), "run", "--quiet", "-A", main];
+  const retort = [Deno.execPath(), "run", "--quiet", ...await v8Flags(), "-A", main];
   const merge = ["merge", `${stem}.jsonl`, "-o", output, "--replace"];
   const args = ["-c", PEAK_SCRIPT, "bash", ...retort, ...merge];
   const { elapsedMs, stderr } = await runProgram("bash", args);

@@ -7,6 +7,7 @@
  * @module
  */
 
+export { free } from "./blocks.ts";
 export {
   ASK_AGAIN,
   blockOf,

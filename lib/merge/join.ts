@@ -20,7 +20,7 @@ import { compressedProblem, type MergeRun } from "./find_runs.ts";
 import type { MergeReport } from "./mod.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, openOutput } from "./output.ts";
-import { NEWLINE } from "./run_lines.ts";
+import { NEWLINE } from "./line_file.ts";
 
 /**
  * Writes the first result of each uid, and the failures of uids without a result, in the order of

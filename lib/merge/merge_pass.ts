@@ -21,10 +21,13 @@ import {
   rescuedProblem,
 } from "./find_runs.ts";
 import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem } from "./output.ts";
+import { NOWHERE } from "./line_file.ts";
+import { RowNumbers } from "./row_numbers.ts";
 import { type AnswerState, RunLines } from "./run_lines.ts";
 import { sumOf } from "../figures.js";
 
 export const MAX_CLASHES_SHOWN = 20;
+const UNANSWERED = HAS_FAILURE | IS_PENDING;
 
 interface RunInput {
   /** The number of the previous run's last row; 0 for the first run. */
@@ -53,9 +56,10 @@ export class MergePass {
   readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** The uids of all rows (their line is `Reading.number`), of answers without a result, and of
-   * results beyond the samples of the row's first run. */
+  /** The uids of all rows, of answers without a result, and of results beyond the samples of the
+   * row's first run. */
   readonly #rows: IdTable;
+  readonly #numbers = new RowNumbers(); // `Reading.number` of the first row with each uid.
   readonly #inputs: RunInput[] = [];
   /** Uids that the current run and an earlier run gave to rows with different content. */
   readonly #clashingUids = new Set<string>();
@@ -146,14 +150,14 @@ export class MergePass {
     const slot = rows.insert(row.uid);
     const fingerprint = fingerprintOf(row);
     if (rows.has(slot, SEEN)) {
-      const earlier = rows.lineOf(slot);
+      const earlier = this.#numbers.get(slot);
       return rows.fingerprintEquals(slot, fingerprint)
         ? this.#mergeIdentical(row.uid, earlier, reading)
         : this.#compareContents(row, earlier, line, reading);
     }
     rows.set(slot, SEEN);
     rows.setFingerprint(slot, fingerprint);
-    rows.setLine(slot, reading.number);
+    this.#numbers.set(slot, reading.number);
     this.#copyAnswers(row, reading);
     return undefined;
   }
@@ -249,7 +253,7 @@ export class MergePass {
       this.#recover(uid, slot);
       return results;
     }
-    const { samples } = this.#inputOf(rows.lineOf(rows.find(rowUid)));
+    const { samples } = this.#inputOf(this.#numbers.get(rows.find(rowUid)));
     if (sample < samples || rows.has(slot, HAS_RESULT)) return undefined;
     rows.set(slot, HAS_RESULT);
     this.report.surplus++;
@@ -288,10 +292,6 @@ export class MergePass {
 function isAboutFileOf({ files }: MergeRun, error: unknown): error is SinkError {
   return error instanceof SinkError && [files.results, files.failures].includes(error.path ?? "");
 }
-
-/** A sink for lines that are not written, so that `RunLines.copy` only marks them as used. */
-const NOWHERE = { add: () => {} };
-const UNANSWERED = HAS_FAILURE | IS_PENDING;
 
 /** Returns the content hash if the uid is derived from it. Otherwise, returns a hash of the text,
  * which takes a quarter of the time. Texts with different hashes may have the same content. */

@@ -22,7 +22,7 @@ import {
 import { movedFolderOf } from "../shards/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
-import type { LineSink } from "./run_lines.ts";
+import type { LineSink } from "./line_file.ts";
 
 const BUFFER_BYTES = 1 << 20;
 /** A merge needs no locks where the filesystem has none: `merge` has no flag `--no-lock`. */
