@@ -72,8 +72,8 @@ export class Connection {
       ...NO_HTTP2,
       uri: proxy,
       connectTimeout: connectTimeoutMs,
-      // A company's proxy often has a certificate from the same authority as the teacher. The client
-      // certificate is only for the teacher.
+      // A company's proxy often has a certificate from the same authority as the teacher. The
+      // client certificate is only for the teacher.
       proxyTls: { ...NO_HTTP2, ca: tls?.ca },
       requestTls: { ...NO_HTTP2, ...tls },
       // This client carries the teacher's requests, either to the proxy or through its tunnel.

@@ -184,8 +184,8 @@ export class TokenBucket {
   }
 }
 
-/** Attempts are sent at most at this multiple of the rate at which they end. With 1.2, as in Linux's
- * pacing of TCP, the rate would follow a falling capacity too slowly. */
+/** Attempts are sent at most at this multiple of the rate at which they end. With 1.2, as in
+ * Linux's pacing of TCP, the rate would follow a falling capacity too slowly. */
 const PACING = 1.3;
 /** Replaces `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;

@@ -203,7 +203,7 @@ export class ThrottleTolerance {
     return this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] === ticket;
   }
 
-  /** Returns the minimum length of a streak that is not chance, given the share throttled before. */
+  /** Returns the minimum length of a streak that is not chance at the share throttled before. */
   #minStreakLength(length: number): number {
     // Attempts of this streak that were counted before the streak was long enough to be excluded.
     const streakAttempts = Math.min(length, MIN_STREAK - 1);
