@@ -6,10 +6,10 @@
 
 import { realPathOf } from "../files.ts";
 import { withoutCompression } from "../formats/mod.ts";
-import { asText, exactJson, parsedJson } from "../json.ts";
+import { asText, exactJson, isObject, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
-import { holdsCalls } from "../source/mod.ts";
+import { holdsCalls, isSet } from "../source/mod.ts";
 
 /** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;
@@ -125,8 +125,7 @@ export function factsOf(
 ): LineFacts | DamagedLine {
   const line = parse(text) as JsonObject | undefined;
   if (line === undefined) return new DamagedLine("it is not JSON", true);
-  const isFailure = typeof line === "object" && line !== null && line.error !== undefined &&
-    line.response === undefined;
+  const isFailure = isObject(line) && isSet(line.error) && !isSet(line.response);
   const problem = foreignLineProblem(line, isFailure ? "failures" : "results");
   return problem === undefined
     ? { ...factsIn(line, isFailure, hints), fields: withBigInts(text, line) }

@@ -165,7 +165,7 @@ export function rowDetail(
     reasoning: shortText(facts.reasoning),
     tool_calls: callsOf(line),
     own: Object.fromEntries(ownNames.map((name) => [name, shortText(valueText(line[name]))])),
-    error: line.error === undefined ? null : {
+    error: !isSet(line.error) ? null : {
       type: String(error.type ?? ""),
       message: String(error.message ?? ""),
       status: table.columns.httpStatus[row] || null,

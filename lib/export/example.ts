@@ -176,6 +176,10 @@ function parseFields(text: string): ResultFields | string {
     return `it is not JSON: ${(error as Error).message}`;
   }
   if (!isObject(value)) return "it must be an object";
+  // Tools for tables, such as pandas, write null for a field that other lines have.
+  for (const name of ["error", "tool_calls", "final_messages"]) {
+    if (value[name] === null) delete value[name];
+  }
   if (value.error !== undefined) return "it is a failure, not a result";
   const problem = foreignLineProblem(value, "results");
   if (problem !== undefined) return problem;

@@ -326,6 +326,21 @@ Deno.test("index: an empty object is not null", async () => {
   index.close();
 });
 
+Deno.test("index: null is no error and no response, as pandas writes it in a table of all lines", async () => {
+  await using dir = await tempDir();
+  const withNull = (line: string, name: string) =>
+    `${JSON.stringify({ ...JSON.parse(line), [name]: null })}\n`;
+  const lines = [
+    withNull(resultLine({ uid: "a" }), "error"),
+    withNull(failureLine("b"), "response"),
+  ];
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  assertEquals(uids(index, "status == 'answered'"), ["a"]);
+  assertEquals(uids(index, "status == 'failed'"), ["b"]);
+  assertEquals([0, 1].map((row) => rowDetail(index, row)?.error?.type), [undefined, "timeout"]);
+  index.close();
+});
+
 Deno.test("index: own uids that look like those of samples are rows of their own", async () => {
   await using dir = await tempDir();
   const long = "This is an answer that is long enough to be no accident when it comes twice.";

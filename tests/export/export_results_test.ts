@@ -221,6 +221,14 @@ Deno.test("exportResults() keeps an older training set until the new one is comp
   assertEquals(await dir.read("train.jsonl"), "old\n");
 });
 
+Deno.test("exportResults() reads null as no field, as pandas writes it in a table of all lines", async () => {
+  await using dir = await tempDir();
+  const line = JSON.parse(resultLineOf({ prompt: "hi" }));
+  const nulls = { error: null, tool_calls: null, final_messages: null, reasoning: null };
+  await dir.write("out.jsonl", [{ ...line, ...nulls }]);
+  assertEquals((await exportFrom(dir)).rows, 1);
+});
+
 Deno.test("exportResults() names a damaged line and its problem", async () => {
   await using dir = await tempDir();
   const good = resultLineOf({ prompt: "hi" });
