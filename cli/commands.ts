@@ -183,7 +183,7 @@ const TABLE = {
         ["reasoning", "tokens of reasoning before an answer (default 0)"],
         ["errors", "share of requests that get status 500 (default 0)"],
         ["broken", "share of requests that get 200 without an answer (default 0)"],
-        ["aborted", "share of requests whose answer breaks off half-way (default 0)"],
+        ["aborted", "share of requests whose answer breaks off halfway (default 0)"],
         ["refusals", "share of prompts that always get status 400 (default 0)"],
         ["truncated", "share of prompts whose answer is truncated (default 0)"],
         ["rpm", "requests a minute before 429; 0: no limit (default 0)"],
