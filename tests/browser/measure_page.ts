@@ -35,8 +35,8 @@ interface Meter {
 /** Frames in which all charts of a snapshot are drawn. */
 const FRAMES = 14;
 
-/** High enough to show all charts. */
-const VIEW = { width: 1440, height: 2400 };
+/** High enough to show all charts: others are not drawn. */
+const VIEW = { width: 1440, height: 5000 };
 
 /** Just below the limit of points. */
 const FIRST_POINTS = 900;
@@ -78,6 +78,11 @@ async function openMetered(stage: StagedRun, open: typeof visit, points: number)
   await visited.page.setViewportSize(VIEW);
   await visited.page.goto(stage.served.url);
   await visited.page.getByRole("banner").getByText("Running").waitFor();
+  await visited.page.locator("#process > summary").click();
+  await visited.page.waitForFunction(() =>
+    Array.from(document.querySelectorAll(".charts > *"))
+      .every((chart) => chart.querySelector("canvas") !== null)
+  );
   return visited;
 }
 
