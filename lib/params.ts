@@ -145,16 +145,16 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Matches the start of Portkey's header names in which "key" does not mean a key, such as
- * `x-portkey-provider`. Does not match headers whose values, often JSON, may contain secrets. */
+/** Matches the prefix of Portkey's headers, in which "key" is part of the product's name. Does not
+ * match headers whose values, often JSON, may contain secrets. */
 const PORTKEY = /^x-portkey-(?!config|metadata|.*(?:guardrails|account))/i;
 
 /** Whether a header's value is hidden. Some hidden headers do not contain a secret. */
 export function isSecretHeader(name: string, value = ""): boolean {
   const ownName = name.replace(PORTKEY, "");
   // The host behind Portkey may take a key in its query. A query in a `Referer` is not secret.
-  const address = ownName === name ? /:\/\/[^/]*@/ : /:\/\/(?:[^/]*@|.*\?)/;
-  return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || address.test(value);
+  const secretUrl = ownName === name ? /:\/\/[^/]*@/ : /:\/\/(?:[^/]*@|.*\?)/;
+  return /auth|key|token|secret|cookie|pass|cred/i.test(ownName) || secretUrl.test(value);
 }
 
 /** Matches `api_key`, `OPENAI_API_KEY` and `access-token`, but not `max_tokens` or
@@ -243,7 +243,7 @@ const OTHER_NAMES =
   translation_options truncation ttl usage user_id user_security_context vl_high_resolution_images
   watermark`.split(/\s+/);
 
-/** The parameters that a row may have in addition to `messages`, as the body of a request. */
+/** The parameters that a row may have next to `messages`. Such a row is the body of a request. */
 export const BODY_PARAMS: ReadonlyMap<string, ParamType | undefined> = new Map(
   Object.values(PARAMS).flatMap((names) =>
     names.split(/\s+/).map((name) => name.split(":") as [string, ParamType | undefined])
@@ -273,8 +273,8 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN_CHARS = 60;
 
-/** Returns notices about values that are text by mistake, such as `0,7`, incomplete JSON, or the
- * `no` of a YAML file. Servers may ignore such values, and templates treat any text as true. */
+/** Returns notices about values that are text by mistake, such as `0,7`, JSON that is incomplete or
+ * in quotes, or the `no` of a YAML file. Servers may ignore such values, and templates treat any text as true. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];
   const kwargs = Object.entries(params.chat_template_kwargs ?? {})
@@ -283,7 +283,7 @@ export function textParamNotices(params: Readonly<Record<string, unknown>>): str
     const expected = typeof value === "string" ? expectedInstead(name, value) : undefined;
     if (expected === undefined) continue;
     const shown = JSON.stringify(cut(String(value), MAX_SHOWN_CHARS));
-    notices.push(`The parameter "${name}" is sent as the text ${shown}: it is not ${expected}`);
+    notices.push(`The parameter "${name}" is sent as the text ${shown}: expected ${expected}`);
   }
   return notices;
 }
@@ -294,6 +294,7 @@ function expectedInstead(name: string, text: string): string | undefined {
   // A template may take a language, and `no` stands for Norwegian.
   const words = /think/.test(name) ? /^(?:true|false|yes|no)$/i : /^(?:true|false)$/i;
   if (isSwitch && words.test(text)) return "true or false";
-  const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
-  return (name === "stop" || STRUCTURES.has(name)) && mayBeJson.test(text) ? "JSON" : undefined;
+  const isJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
+  const takesJson = name === "stop" || STRUCTURES.has(name);
+  return takesJson && isJson.test(text) ? "a list or an object" : undefined;
 }

@@ -38,8 +38,8 @@ const NO_TOKEN =
   "address: a cookie holds the token";
 
 /**
- * A page that reloads itself without the token. To browsers, a reload is same-site, and a redirect
- * is not.
+ * A page that reloads itself without the token. Browsers take a reload by the page itself
+ * for same-site, but not a redirect after a link on another site.
  */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">

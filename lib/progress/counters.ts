@@ -15,11 +15,12 @@ export interface FailedAttempt {
   readonly failure: Failure;
   readonly action: FailureAction;
   readonly isThrottled: boolean;
-  /** The answer, if it was paid for but not kept. */
+  /** The answer, if it was paid for but not accepted. */
   readonly completion?: Completion;
 }
 
-/** A row that was counted as `failed` and is sent again, because its teacher was the cause. */
+/** A row that was counted as `failed` and is sent again, because the failure was the
+ * teacher's fault. */
 export interface ReleasedRow {
   readonly failure: Failure;
   /** The action to count instead of `failed`. */
@@ -43,7 +44,7 @@ export class Counters {
   promptTokens = 0;
   completionTokens = 0;
   readonly latency = new DurationHistogram();
-  /** Completion tokens of answers that were not kept, by failure type. */
+  /** Completion tokens of answers that were not accepted, by failure type. */
   readonly #wastedTokens = new Map<string, number>();
 
   get settled(): number {

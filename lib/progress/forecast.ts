@@ -71,7 +71,7 @@ export class Forecast {
     this.#cost = rows === null || gauges.costUsd === null
       ? NO_ESTIMATE
       : nextEstimate(this.#cost, this.#projection.projectCost(rows, gauges.costUsd));
-    // While a paused run has nothing in flight, its rate is 0.
+    // While the run is paused or the disk is full, and nothing is in flight, the rate is 0.
     const isIdle = this.#isSuspended && gauges.inFlight === 0;
     const rateOf = (rate: RateMeter) => isIdle ? 0 : rate.perSecond(nowMs);
     return {
@@ -125,7 +125,8 @@ const MIN_SPREAD = 0.05;
  * useless. */
 const MAX_SPREAD = 4;
 
-/** While nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */
+/** While nothing finishes, the last estimate is kept. Its range ends at this multiple of the
+ * estimate. */
 const KEPT_RANGE_FACTOR = 2;
 
 /** A lower bound, which is shown until there is an estimate, has no range. */

@@ -26,7 +26,8 @@ export interface Gauges extends
       | "minBudgetUsd"
     >
   > {
-  /** Attempts per second that `rpm` and `tpm` allow; Infinity without limits. */
+  /** Attempts per second that `rpm` and `tpm` allow; Infinity without limits, and 0 while a shard
+   * does not know its share. `tpm` counts only once the tokens of an attempt are known. */
   readonly maxPerSecond: number;
   /** When the next attempt is due, as a Unix time in milliseconds; null unless the run waits for
    * it. */
@@ -41,7 +42,7 @@ export interface TeacherStatus {
   /** The model that is requested. */
   model: string;
   /** `cooling_down`: it requested a wait, or its quota is used up. `down`: only probes are sent.
-   * `leaving`: it left the list, and finishes its calls. `left`: its calls are finished. `halted`:
+   * `leaving`: it was removed from the list of teachers, and finishes its calls. `left`: its calls are finished. `halted`:
    * nothing is sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When the teacher receives requests again, in ISO 8601; null if it receives them now, or if the
@@ -64,7 +65,7 @@ export interface TeacherStatus {
   /** US dollars; 0 if prices are unknown. The sum over all teachers is the run's `cost_usd`, if
    * that is known. */
   cost_usd: number;
-  /** The number of teachers whose figures this entry sums up, all of which have left. @default 1 */
+  /** The number of teachers, if the entry sums up several that have left. @default 1 */
   teachers?: number;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Prompts that consist of a single text: a template such as `Translate {{text}}`, filled from the
- * fields of a row, or the transcript of a conversation. If the text ends with an old answer, that
- * answer must never be sent.
+ * fields of a row, or the transcript of a conversation. A row whose transcript ends with an old
+ * answer is bad, because the answer must not be sent unless a template sends the text as it is.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Writes Parquet: pages compressed with zstd, in row groups of bounded size. Converts digits and
- * texts in rows to decimals, times and dates.
+ * Writes Parquet: pages compressed with zstd, in row groups of bounded size. Converts
+ * numbers and texts in rows to decimals, times and dates.
  *
  * @module
  */

@@ -114,7 +114,7 @@ export class Connection {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
     const allowed = this.#shared.reuse.readKeepAlive(String(keepAlive));
-    // Some servers count down to 0, and others always send the same number.
+    // Some servers count `max` down to 0, and others always send the same number.
     this.#maxResponses = Math.min(this.#maxResponses, this.#responses + allowed);
   }
 

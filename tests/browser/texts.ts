@@ -47,6 +47,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   json: '{"answer":42,"steps":["a","<b>"]}',
   long: LONG,
   deep: ">".repeat(5_000),
+  deep_code: `# Code\n\n\`\`\`js\n${"`${".repeat(2_000)}\n\`\`\``,
   nested: "1. **one**\n   - two\n",
   wide: `\`\`\`python\n${"print(1); ".repeat(100)}\n\`\`\`\n\n| ${"z".repeat(500)} |\n| --- |\n`,
 };
@@ -122,6 +123,9 @@ Deno.test("page: answers are Markdown with colored code, or raw, and never marku
     await (await openAnswer(page, "deep")).innerText(),
     ANSWERS.deep,
   );
+  const deepCode = await openAnswer(page, "deep_code");
+  await deepCode.locator(".md-heading").getByText("Code").waitFor();
+  assertEquals(await deepCode.locator(".code").innerText(), "`${".repeat(2_000));
   const long = await openAnswer(page, "long");
   await long.waitFor();
   assert(await long.innerText() === LONG, "the whole answer");

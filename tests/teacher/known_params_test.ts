@@ -92,17 +92,19 @@ Deno.test("textParamNotices() names numbers, lists and blocks that a slip has ma
     chat_template_kwargs: "{enable_thinking: false}",
   };
   assertEquals(textParamNotices(slips), [
-    'The parameter "temperature" is sent as the text "0,7": it is not a number',
-    'The parameter "max_tokens" is sent as the text "4k": it is not a number',
-    String.raw`The parameter "stop" is sent as the text "[\"a\", \"b\"": it is not JSON`,
-    String.raw`The parameter "logit_bias" is sent as the text "{\"5\": 1": it is not JSON`,
-    'The parameter "chat_template_kwargs" is sent as the text "{enable_thinking: false}": it is ' +
-    "not JSON",
+    'The parameter "temperature" is sent as the text "0,7": expected a number',
+    'The parameter "max_tokens" is sent as the text "4k": expected a number',
+    String
+      .raw`The parameter "stop" is sent as the text "[\"a\", \"b\"": expected a list or an object`,
+    String
+      .raw`The parameter "logit_bias" is sent as the text "{\"5\": 1": expected a list or an object`,
+    'The parameter "chat_template_kwargs" is sent as the text "{enable_thinking: false}": expected ' +
+    "a list or an object",
   ]);
   const words = { enable_thinking: "no", chat_template_kwargs: { enable_thinking: "False" } };
   assertEquals(textParamNotices(words), [
-    'The parameter "enable_thinking" is sent as the text "no": it is not true or false',
-    'The parameter "chat_template_kwargs.enable_thinking" is sent as the text "False": it is not ' +
+    'The parameter "enable_thinking" is sent as the text "no": expected true or false',
+    'The parameter "chat_template_kwargs.enable_thinking" is sent as the text "False": expected ' +
     "true or false",
   ]);
   const kwargs = { enable_thinking: false, reasoning_effort: "none", lang: "no" };

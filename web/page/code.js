@@ -59,19 +59,19 @@ Highlighter?.debugMode();
  */
 export function makeCode(text, language, label) {
   const code = make("code");
-  code.append(...elementsOf(piecesOf(text, language)));
+  code.append(...highlighted(text, language));
   return make("pre", { class: "code", tabindex: "0", role: "group", "aria-label": label }, code);
 }
 
-/** @param {string} text @param {string} language @returns {Piece[]} */
-function piecesOf(text, language) {
+/** @param {string} text @param {string} language */
+function highlighted(text, language) {
   if (text.length > MAX_HIGHLIGHTED_LENGTH || !Highlighter?.getLanguage(language)) return [text];
   try {
     // There is no public access to the tree.
     const { _emitter } = Highlighter.highlight(text, { language, ignoreIllegals: true });
-    return _emitter.rootNode.children;
+    return elementsOf(_emitter.rootNode.children);
   } catch {
-    // The code is nested too deeply for the stack of the highlighter.
+    // The code is nested too deeply for the stack.
     return [text];
   }
 }

@@ -50,7 +50,7 @@ export class Controls {
       this.#send("concurrency", { concurrency }, words, () => this.#concurrency.markApplied(value));
     });
     const budgetDialog = prepareDialog("budget", () => this.#setBudget());
-    onSubmit("budget-form", () => this.#checkBudget(budgetDialog));
+    onSubmit("budget-form", () => this.#submitBudget(budgetDialog));
     this.#retry.addEventListener("change", () => {
       const { checked } = this.#retry;
       this.#retryWanted = checked;
@@ -81,7 +81,7 @@ export class Controls {
    * Sets the budget. A budget that would end the run must be confirmed by the user.
    * @param {HTMLDialogElement} dialog
    */
-  #checkBudget(dialog) {
+  #submitBudget(dialog) {
     const { value } = this.#budget;
     if (value === "" || Number(value) > this.#minBudgetUsd) return this.#setBudget();
     const budget = formatCapUsd(Number(value));
@@ -116,7 +116,7 @@ export class Controls {
     this.#budget.show(budget === null ? "" : String(budget));
     setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store.state)}`);
     const words = isUncounted(snapshot)
-      ? "The cost is unknown: it needs token counts, which no answer has, and a price"
+      ? "The cost is unknown: no answer has token counts. A price is needed, too"
       : cost_usd === null
       ? "No price is known"
       : `${formatUsd(cost_usd)} spent, ${capText(max_cost_usd, budget)}`;
@@ -201,7 +201,8 @@ class Field {
   }
 
   /**
-   * Unmarks a value that the run has accepted. The field keeps it until the run reports it.
+   * Removes the mark of a value that was not applied yet, because the run has accepted it. The field
+   * keeps the value until the run reports it.
    * @param {string} value
    */
   markApplied(value) {

@@ -36,9 +36,9 @@ const QUICK_MS = 50;
 /** During a trial, a teacher at its capacity still throttles this fraction of the share that it
  * throttled before, because attempts arrive together by chance. */
 const REMAINING_FRACTION = 0.35;
-/** The log likelihood ratio from which a trial is ineffective: odds of 100 to 1. */
+/** From this log likelihood ratio on, a trial is ineffective: the odds are 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
-/** The log likelihood ratio below which a trial is effective: odds of 20 to 1. */
+/** Below this log likelihood ratio, a trial is effective: the odds that it is not are 1 to 20. */
 const EFFECTIVE_AT = -Math.log(20);
 /** The minimum number of attempts of an ineffective trial. With fewer, the share to tolerate from
  * then on could not be measured. */
