@@ -26,7 +26,7 @@ export async function httpRows(bench: Bench): Promise<Figure[]> {
   await writeRows(input, rows);
   await using server = await startZeroServer();
   const { baseUrl } = server;
-  // The server compiles its code during this run, and not while it is measured.
+  // A warm-up, so that the server compiles its code before it is measured.
   await inChild("undiciLoop", { rows: Math.min(rows, 5_000), concurrency: 64, baseUrl });
   const figures: Figure[] = [];
   for (const concurrency of [64, 1_000]) {
@@ -63,6 +63,7 @@ export async function peers(bench: Bench): Promise<Figure[]> {
     const input = `${bench.dir}/peers.jsonl`, output = `${bench.dir}/peers_out.jsonl`;
     await writeRows(input, rows);
     const job = { input, output, concurrency, baseUrl: server.baseUrl };
+    // A warm-up, which is not measured.
     for (const [, script] of PEERS) await peerMs(script, job);
     await retortMs(job);
     const ours: number[] = [], theirs = PEERS.map((): number[] => []);

@@ -64,7 +64,7 @@ function figuresOf(rows: number, report: Report, careful: Report, bareMs: number
       retort: seconds(careful.elapsedMs),
       baseline: ideal,
       ratios: [careful.elapsedMs / idealMs],
-      note: `the start costs ${seconds(careful.elapsedMs - report.elapsedMs)}, once a run`,
+      note: `the start costs ${seconds(careful.elapsedMs - report.elapsedMs)}, once per run`,
     },
     {
       name: `${name}: time of the whole call`,
@@ -98,7 +98,7 @@ function seconds(ms: number): string {
 }
 
 const ROWS_PER_S = 40;
-const SNAPSHOT_MS = 100;
+const BEAT_MS = 100;
 
 export async function progressPerRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(5_000, 20_000);
@@ -120,22 +120,22 @@ function microsPerRow(rows: number, scenario: (rows: number) => void): number {
   return (performance.now() - startedMs) * 1000 / rows;
 }
 
-/** Reports as a run does: snapshots at intervals, at most four drawings per second. */
+/** Reports as a run does: snapshots when they are due, and at most four drawings per second. */
 function reportInBatches(rows: number): void {
   let nowMs = 0;
-  let emitSnapshot = () => {};
+  let beat = () => {};
   const bar = createBar({ ...SCREEN, now: () => nowMs });
-  const progress = createProgress(bar, () => nowMs, (callback) => emitSnapshot = callback);
+  const progress = createProgress(bar, () => nowMs, (callback) => beat = callback);
   progress.start({ total: rows, skipped: 0 });
-  let nextSnapshotMs = SNAPSHOT_MS;
+  let nextBeatMs = BEAT_MS;
   for (let sequence = 0; sequence < rows; sequence++) {
     nowMs += 1000 / ROWS_PER_S;
     progress.attempt();
     progress.attemptAnswered(COMPLETION);
     progress.settled([outcomeOf(sequence)]);
-    if (nowMs < nextSnapshotMs) continue;
-    emitSnapshot();
-    nextSnapshotMs += SNAPSHOT_MS;
+    if (nowMs < nextBeatMs) continue;
+    beat();
+    nextBeatMs += BEAT_MS;
   }
   progress.stop();
 }
@@ -159,7 +159,7 @@ function redrawForEachRow(rows: number): void {
 
 const SCREEN = { write: () => {}, columns: () => 100, isColored: true };
 
-/** @param setTick Receives the callback of the snapshot interval. */
+/** @param setTick Receives the callback of the timer that emits snapshots. */
 function createProgress(
   bar: RunListener,
   now: () => number,

@@ -22,7 +22,7 @@ import { writeRows } from "./rows.ts";
 import { type BusyServer, type Ledger, startBusyServer } from "./servers.ts";
 
 const LATENCY_MS = 50;
-const LOOPS = "loops that sleep as the OpenAI SDK does";
+const LOOPS = "loops that wait between retries as the OpenAI SDK does";
 
 interface Measurement {
   /** Elapsed time divided by the ideal time. */

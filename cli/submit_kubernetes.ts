@@ -1,5 +1,5 @@
 /**
- * `retort submit kubernetes`: prints the manifests of a job, or creates the jobs with `kubectl`.
+ * `retort submit kubernetes`: prints the manifests of a submission, or creates its Jobs with `kubectl`.
  *
  * @module
  */
@@ -97,7 +97,7 @@ function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: I
   if (withoutOwnKey.length === 0 || settings.text("api-key-file") !== undefined) return names;
   const keyVariable = settings.text("api-key-env");
   if (keyVariable !== undefined) return [...names, keyVariable];
-  // Servers without TLS or in a list are usually the user's own, and rarely need a key.
+  // Servers without TLS, or listed in a file (`@FILE`), are usually the user's own, and rarely need a key.
   const areOwn = withoutOwnKey.every(({ baseUrl }: TeacherSpec) => {
     const ownUrls = baseUrl === undefined ? urls : [baseUrl];
     return ownUrls.length > 0 && ownUrls.every((url) => /^(@|(dns\+)?http:)/.test(url));
@@ -118,7 +118,7 @@ export function refuseOutsideVolume(
       `Cannot use --${flag} ${
         JSON.stringify(settings.text(flag) ?? path)
       }: pods keep only what they ` +
-        `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
+        `write to the volume. Name a path below ${mountPath}; relative paths are resolved against it`,
     );
   }
 }
@@ -136,7 +136,7 @@ function warnOfOutsideInputs(inputs: readonly string[], settings: Settings, io: 
   if (input === undefined) return;
   io.writeErr(
     `Warning: pods cannot read ${JSON.stringify(input)} unless it is in the image: the volume is ` +
-      `mounted at ${mountPath}, where relative paths begin\n`,
+      `mounted at ${mountPath}, against which relative paths are resolved\n`,
   );
 }
 
@@ -161,7 +161,11 @@ export function refuseUnknownName([input, ...more]: readonly string[], output: s
 }
 
 export function kubernetesOptions(settings: Settings): KubernetesOptions {
-  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
+  const volume = settings.text("volume");
+  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(volume ?? "") ?? [];
+  if (claim === undefined && volume !== undefined) {
+    throw settings.wrong("volume", "it must be CLAIM:/PATH, as in prompts:/data");
+  }
   if (claim === undefined) {
     throw new UsageError(
       "Cannot submit without a volume that all shards write to: add --volume CLAIM:/data, a " +

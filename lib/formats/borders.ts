@@ -1,8 +1,8 @@
 /**
  * Finds the positions at which an input may be divided among several readers.
  *
- * A single scan finds all borders. It reads lines at 2.3 GB/s, because it searches them as
- * characters of a string, and tables at a quarter of that. Compressed files cannot be divided.
+ * A single scan finds all borders. It searches for line feeds in Latin-1 strings, which is twice as
+ * fast as in bytes. Tables take four times as long as lines. Compressed files cannot be divided.
  * Parquet files can be divided only between row groups, and need no scan.
  *
  * @module

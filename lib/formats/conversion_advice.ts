@@ -111,7 +111,9 @@ function unpackedName(path: string): string {
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");
-  return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
+  // Most file systems of macOS and Windows ignore case, so `X.JSONL` would overwrite itself.
+  const isSame = `${stem}.jsonl`.toLowerCase() === path.toLowerCase();
+  return isSame ? `${stem}.2.jsonl` : `${stem}.jsonl`;
 }
 
 function pathWord(path: string): string {

@@ -23,19 +23,20 @@ export interface MergeOptions {
    * false */
   partial?: boolean;
   /**
-   * Maximum wait in milliseconds until all runs are done. The wait ends early once a run was halted
-   * or has failed. Before the wait, the merge checks that it can write `output`.
+   * Maximum wait in milliseconds until all runs are done. The wait ends early once a run has been
+   * halted or has failed. Before the wait, the merge checks that it can write `output`.
    * @default 0
    */
   waitMs?: number;
-  /** Called after each check while some runs are not done, about every 2 s. @default none */
+  /** Called after each check while some runs are not done: at first at short intervals, later
+   * about every 2 s. @default none */
   onWait?: (progress: WaitProgress) => void;
   /** The id of the submission to wait for. The submission also restarts shards that an earlier one
    * left halted, so the merge waits for these, too. @default any submission */
   job?: string;
   /**
-   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If two
-   * rows clash, nothing is written.
+   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If
+   * `tidy` is set and two rows clash, nothing is written.
    * @default false
    */
   tidy?: boolean;
@@ -50,7 +51,8 @@ export interface MergeOptions {
    * @default all
    */
   limit?: number;
-  /** The number of shards, if a folder has several divisions. @default the only division */
+  /** Selects the shards of the division into this number, if the input was divided several times.
+   * @default the only division */
   shards?: number;
   /** Aborts the merge; nothing is written. */
   signal?: AbortSignal;
@@ -110,7 +112,7 @@ export interface MergeReport {
   /** Answers beyond the number of samples, such as `x#3` with two samples. They are written after
    * the other results of their run. */
   readonly surplus: number;
-  /** Rows whose prompt was edited since an answer was finished. */
+  /** Rows whose prompt was edited after an answer was finished. */
   readonly changed: number;
   /** Results that `limit` leaves out: of later rows, or of rows not in the input. */
   readonly beyondLimit: number;
@@ -161,8 +163,8 @@ export interface MergeReport {
  * @throws {UsageError} The outputs cannot be merged as asked.
  * @throws {SourceError} An input cannot be read.
  * @throws {SinkError} The output cannot be written.
- * @throws {LockedError} A run or another merge is writing to the output, or with `tidy`, a run to a
- * shard.
+ * @throws {LockedError} A run or another merge is writing to the output or, with `tidy`, a run is
+ * writing to a shard.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   // The module is loaded on demand, because most programs merge nothing.

@@ -22,8 +22,8 @@ export class RunLines implements Disposable {
   readonly #results: LineFile;
   readonly #failures: LineFile;
   readonly #uidFields: readonly string[] | undefined;
-  /** Uids with several results, at most 20. */
-  readonly #repeatedUids: string[] = [];
+  /** Up to 20 uids that have several results. */
+  readonly #repeatedUids = new Set<string>();
   /** The pending line after a failure, by slot. It holds an answer that an interrupted retry paid
    * for. */
   readonly #retryLines = new Map<number, number>();
@@ -61,7 +61,7 @@ export class RunLines implements Disposable {
     const table = this.#table, results = this.#results, failures = this.#failures;
     const repeatedUids = this.#repeatedUids, retryLines = this.#retryLines;
     await results.index("results", table, (slot, line) => {
-      if (table.has(slot, HAS_RESULT) && repeatedUids.length < 20) repeatedUids.push(line.uid());
+      if (table.has(slot, HAS_RESULT) && repeatedUids.size < 20) repeatedUids.add(line.uid());
       table.set(slot, HAS_RESULT);
       table.setLine(slot, results.add(line));
     }, signal);
@@ -164,7 +164,8 @@ export class RunLines implements Disposable {
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** The number of unused results: their rows are not in the input, or beyond its limit. */
+  /** The number of results not used so far: of rows that are not in the input or are beyond its
+   * limit and, before `copySurplus`, of surplus samples. */
   get orphanResults(): number {
     return this.#table.count({ all: HAS_RESULT, none: SEEN });
   }
@@ -178,7 +179,7 @@ export class RunLines implements Disposable {
    * `"FILE" has `. Unused results are a problem only if `isWhole`, which means that all rows of
    * the run were copied. */
   damage(isWhole: boolean): string[] {
-    const repeatedUids = this.#repeatedUids, orphans = isWhole ? this.orphanResults : 0;
+    const repeatedUids = [...this.#repeatedUids], orphans = isWhole ? this.orphanResults : 0;
     return [
       ...repeatedUids.length === 0
         ? []

@@ -75,7 +75,7 @@ export class FailureLedger {
    *
    * @param retry The retry of this run. If it continues an interrupted retry, rows that have failed
    *   again since that retry began are not sent again.
-   * @returns `retry`. The start of a new retry is moved after all earlier failures, because the
+   * @returns `retry`. The start of a new retry is moved after all failures that it sends again, because the
    *   clock may have been ahead when they were written.
    */
   async read(
@@ -118,6 +118,7 @@ export class FailureLedger {
     for (const { lineNumber } of this.#badRows.values()) this.#outdatedLines.add(lineNumber);
   }
 
+  /** Notes that this run sends a failed row again. @param lineNumber The line of its failure. */
   askAgain(uid: string, lineNumber: number): void {
     this.#retriedLines.set(uid, lineNumber);
   }

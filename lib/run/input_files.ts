@@ -17,7 +17,7 @@ const { basename, dirname } = stdPath;
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const PIPE_ADVICE = "Write it to a file first";
-/** Advice for runs without shards, which copy standard input. */
+/** Advice for a run without shards, which copies standard input to a file. */
 export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
 /** Returns the size and the modification time of a file, to detect changes. */
@@ -123,9 +123,9 @@ const DEFAULT_ROWS = 1_000;
 /** The estimate is multiplied by this: a table that is too large costs less than one that must
  * grow. */
 const MARGIN = 1.1;
-/** Size of the shortest row, `{"prompt":"x"}`. It limits the estimate for files with many blank
- * lines, which the sample counts as rows. */
-const SHORTEST_ROW_BYTES = 14;
+/** Size of a short row, `{"prompt":"x"}`. It limits the estimate for files with many blank lines,
+ * which the sample counts as rows. The table grows if more rows are shorter. */
+const SHORT_ROW_BYTES = 14;
 
 /** Estimates the number of rows, so that the table of ids need not grow. */
 export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
@@ -152,7 +152,7 @@ async function estimateFileRows(path: string): Promise<number> {
       sampleBytes += length;
     }
     if (sampleBytes === 0) return DEFAULT_ROWS;
-    const rows = Math.min(size / sampleBytes * lines * MARGIN, size / SHORTEST_ROW_BYTES);
+    const rows = Math.min(size / sampleBytes * lines * MARGIN, size / SHORT_ROW_BYTES);
     return sampleBytes === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
   } catch {
     return DEFAULT_ROWS;

@@ -40,8 +40,8 @@ export const HELD_PAUSE_MS = 30;
 /** Maximum for an output file. It is higher, because many processes may be checking the file. */
 const OUTPUT_ATTEMPTS = 12;
 
-/** Returns the path of a `SharedLock`: in `.retort/` next to the lock file at `path`, which names
- * it. */
+/** Returns the path of the shared lock with this name. It is in `.retort/`, next to the lock file
+ * at `path`. */
 export function sharedPathOf(path: string, name: string): string {
   return join(dirname(path), OWN_FOLDER, `${name}.lock`);
 }

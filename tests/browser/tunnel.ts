@@ -27,11 +27,15 @@ export function openTunnel(port: number, prefix = ""): Tunnel {
   let isCut = false;
   const accept = async () => {
     for await (const near of listener) {
-      if (isCut) {
-        near.close();
+      // Without a server at its end, a tunnel closes a connection, and stays open itself.
+      const far = await Deno.connect({ hostname: "127.0.0.1", port: target }).catch(() =>
+        undefined
+      );
+      if (far === undefined || isCut) {
+        closeOnce(near);
+        if (far !== undefined) closeOnce(far);
         continue;
       }
-      const far = await Deno.connect({ hostname: "127.0.0.1", port: target });
       const close = () => {
         for (const end of [near, far]) closeOnce(end);
       };

@@ -231,6 +231,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["table.txt", "id\tprompt\n1\ta\n", /table\.txt": it is a TSV file\. Add --input-format tsv,/],
   ["data.json", '{"data":[{"prompt":"a"}]}', /the rows are in "data".*jq -c|"data"/],
   ["pretty.json", '{\n  "prompt": "a"\n}\n', /JSON over several lines.*jq -c \./],
+  ["SHOUT.JSONL", '{\n  "prompt": "a"\n}\n', /jq -c \. \S+SHOUT\.JSONL'? > \S+SHOUT\.2\.jsonl'?$/],
   ["arrays.json", '[{"prompt":"a"}][{"prompt":"b"}]', /text after the closing "\]"/],
   ["text.jsonl.gz", LINES, /it is not compressed, but .*\. Rename it without "\.gz"/],
   ["member.jsonl.gz", new Uint8Array([...GZIP, ...GZIP.subarray(0, 20)]), /unexpected end of file/],

@@ -521,6 +521,8 @@ Deno.test("orphaned, repeated and damaged lines are reported, and nothing is wri
   const [first] = whole.split("\n");
   const cases = [
     [whole + first + "\n", "has more than one result for"],
+    // A uid is named once, however many results it has.
+    [whole + (first + "\n").repeat(4), `more than one result for "${JSON.parse(first).uid}". `],
     [whole + whole, " and others. --no-proof keeps the first"],
     [
       whole + first.replace(/"uid":"[^"]*"/, '"uid":"other"') + "\n",

@@ -693,6 +693,8 @@ for (
     ["secret", "my..secret"],
     ["secret", "my-.secret"],
     ["secret", "teacher/..key"],
+    ["volume", "claim"],
+    ["volume", "claim:data"],
     ["volume", "Claim:/data"],
     ["volume", "claim:/a:/b"],
     ["image", "retort 1"],

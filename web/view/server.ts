@@ -38,7 +38,7 @@ import gridCss from "./page/grid.css" with { type: "text" };
 import viewCss from "./page/view.css" with { type: "text" };
 
 export interface ViewPageOptions {
-  /** How commands on the page call this program, such as `deno task distill`. */
+  /** What starts this program in the commands on the page, such as `deno task distill`. */
   readonly program: string;
   /** Whether the page of a run is served at `../`. */
   readonly hasRun: boolean;
@@ -186,8 +186,8 @@ async function saveSelection(
 }
 
 /**
- * Returns the line of an id: as JSON if it begins with a quote, has control characters, or begins
- * or ends with white space.
+ * Returns the line of an id: as JSON if it begins with a quote, contains control or invisible
+ * characters or line separators, or begins or ends with white space.
  */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
@@ -239,7 +239,7 @@ function nearParam(c: Context): DataRequests["near"]["in"]["of"] {
 }
 
 export interface ServeViewOptions extends PageOptions {
-  /** How commands on the page call this program, such as `deno task distill`. */
+  /** What starts this program in the commands on the page, such as `deno task distill`. */
   readonly program: string;
 }
 

@@ -87,8 +87,9 @@ export class RowPages {
       this.#onChange();
     } catch {
       // `Poll` shows that the server does not respond. The grid's next `draw` requests the rows
-      // again.
-      this.#pages.delete(page);
+      // again. Rows that a newer request has loaded stay.
+      const isCurrent = generation === this.#generation;
+      if (isCurrent || this.#pages.get(page) === "requested") this.#pages.delete(page);
     }
   }
 }
@@ -108,8 +109,8 @@ export class RowWindow {
   #scroller;
   #top = 0;
   /**
-   * The scroll position that this class has set, until the user scrolls. The browser reports several
-   * changes of a frame as one.
+   * The scroll position that this class has set, until the user scrolls. Own scrolling is recognized by this
+   * position and not counted, because the browser fires one event for all changes in a frame.
    * @type {number | undefined}
    */
   #ownScrollTop;
@@ -129,7 +130,7 @@ export class RowWindow {
     return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
   }
 
-  /** Height of all rows and the head, limited by the browser. */
+  /** Height of the head and of all rows, which are scaled above `MAX_PX`. */
   get heightPx() {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
