@@ -1,5 +1,6 @@
 /**
- * `retort submit kubernetes`: prints the manifests of a submission, or creates its Jobs with `kubectl`.
+ * `retort submit kubernetes`: prints the manifests of a submission, or creates its Jobs with
+ * `kubectl`.
  *
  * @module
  */
@@ -97,7 +98,8 @@ function variablesOf(settings: Settings, teachers: readonly TeacherSpec[], io: I
   if (withoutOwnKey.length === 0 || settings.text("api-key-file") !== undefined) return names;
   const keyVariable = settings.text("api-key-env");
   if (keyVariable !== undefined) return [...names, keyVariable];
-  // Servers without TLS, or listed in a file (`@FILE`), are usually the user's own, and rarely need a key.
+  // Servers without TLS, or listed in a file (`@FILE`), are usually the user's own, and rarely need
+  // a key.
   const areOwn = withoutOwnKey.every(({ baseUrl }: TeacherSpec) => {
     const ownUrls = baseUrl === undefined ? urls : [baseUrl];
     return ownUrls.length > 0 && ownUrls.every((url) => /^(@|(dns\+)?http:)/.test(url));

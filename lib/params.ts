@@ -273,8 +273,8 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN_CHARS = 60;
 
-/** Returns notices about values that are text by mistake, such as `0,7`, JSON that is incomplete or
- * in quotes, or the `no` of a YAML file. Servers may ignore such values, and templates treat any text as true. */
+/** Returns notices about values that are text by mistake, such as `0,7`, JSON in quotes, or the `no`
+ * of a YAML file. Servers may ignore such values, and templates treat any text as true. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];
   const kwargs = Object.entries(params.chat_template_kwargs ?? {})
@@ -294,7 +294,7 @@ function expectedInstead(name: string, text: string): string | undefined {
   // A template may take a language, and `no` stands for Norwegian.
   const words = /think/.test(name) ? /^(?:true|false|yes|no)$/i : /^(?:true|false)$/i;
   if (isSwitch && words.test(text)) return "true or false";
-  const isJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
+  const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
   const takesJson = name === "stop" || STRUCTURES.has(name);
-  return takesJson && isJson.test(text) ? "a list or an object" : undefined;
+  return takesJson && mayBeJson.test(text) ? "a list or an object" : undefined;
 }

@@ -29,8 +29,8 @@ export interface EngineListener {
   /** Called when an answer is accepted, unless an earlier run received that answer. */
   attemptAnswered(completion: Completion): void;
   attemptFailed(failed: FailedAttempt): void;
-  /** Called when a row that was reported as `failed` has not failed after all, because its teacher
-   * was the cause. It is sent again or, if the run is ending, stays pending. */
+  /** Called when a row that was reported as `failed` has not failed after all, because the failure
+   * was the teacher's fault. It is sent again or, if the run is ending, stays pending. */
   rowReleased(released: ReleasedRow): void;
   stateChanged(): void;
 }

@@ -42,8 +42,8 @@ export interface TeacherStatus {
   /** The model that is requested. */
   model: string;
   /** `cooling_down`: it requested a wait, or its quota is used up. `down`: only probes are sent.
-   * `leaving`: it was removed from the list of teachers, and finishes its calls. `left`: its calls are finished. `halted`:
-   * nothing is sent. */
+   * `leaving`: it was removed from the list of teachers, and finishes its calls. `left`: its calls
+   * are finished. `halted`: nothing is sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When the teacher receives requests again, in ISO 8601; null if it receives them now, or if the
    * time is unknown. */

@@ -75,8 +75,8 @@ export class FailureLedger {
    *
    * @param retry The retry of this run. If it continues an interrupted retry, rows that have failed
    *   again since that retry began are not sent again.
-   * @returns `retry`. The start of a new retry is moved after all failures that it sends again, because the
-   *   clock may have been ahead when they were written.
+   * @returns `retry`. The start of a new retry is moved after all failures that it sends again,
+   *   because the clock may have been ahead when they were written.
    */
   async read(
     table: IdTable,

@@ -101,6 +101,9 @@ Deno.test("textParamNotices() names numbers, lists and blocks that a slip has ma
     'The parameter "chat_template_kwargs" is sent as the text "{enable_thinking: false}": expected ' +
     "a list or an object",
   ]);
+  assertEquals(textParamNotices({ tools: "[]" }), [
+    'The parameter "tools" is sent as the text "[]": expected a list or an object',
+  ]);
   const words = { enable_thinking: "no", chat_template_kwargs: { enable_thinking: "False" } };
   assertEquals(textParamNotices(words), [
     'The parameter "enable_thinking" is sent as the text "no": expected true or false',

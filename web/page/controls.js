@@ -201,8 +201,8 @@ class Field {
   }
 
   /**
-   * Removes the mark of a value that was not applied yet, because the run has accepted it. The field
-   * keeps the value until the run reports it.
+   * Removes the mark of a value that was not applied yet, because the run has accepted it. The
+   * field keeps the value until the run reports it.
    * @param {string} value
    */
   markApplied(value) {

@@ -101,7 +101,10 @@ export function formatAge(ageMs) {
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
 }
 
-/** Formats a latency for an axis: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`. @param {number} latencyMs */
+/**
+ * Formats a latency for an axis: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`.
+ * @param {number} latencyMs
+ */
 export function formatLatencyTick(latencyMs) {
   if (latencyMs === 0) return "0";
   if (latencyMs < 1_000) return `${rounded(latencyMs)} ms`;

@@ -109,8 +109,9 @@ export class RowWindow {
   #scroller;
   #top = 0;
   /**
-   * The scroll position that this class has set, until the user scrolls. Own scrolling is recognized by this
-   * position and not counted, because the browser fires one event for all changes in a frame.
+   * The scroll position that this class has set, until the user scrolls. Own scrolling is recognized
+   * by this position and not counted, because the browser fires one event for all changes in a
+   * frame.
    * @type {number | undefined}
    */
   #ownScrollTop;
