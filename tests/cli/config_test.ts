@@ -6,7 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { readConfig } from "../../cli/config.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { fastestMsOf } from "../support/fastest.ts";
+import { fastestMs } from "../support/fastest.ts";
 import { POSIX } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -271,7 +271,7 @@ for (
   ]
 ) {
   Deno.test(`readConfig() refuses ${name} at once`, async () => {
-    const ms = await fastestMsOf(async () => {
+    const ms = await fastestMs(async () => {
       assertStringIncludes(await refusal(yaml), problem);
     }, 5_000);
     assertLess(ms, 5_000);

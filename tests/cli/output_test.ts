@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { Output } from "../../cli/io.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { fastestMsOf } from "../support/fastest.ts";
+import { fastestMs } from "../support/fastest.ts";
 
 /** A stream that accepts at most `most` bytes at a time. */
 class FakeStream {
@@ -71,7 +71,7 @@ Deno.test("Output drops the oldest text if a reader takes less than is written",
 });
 
 Deno.test("Output drops short lines without stopping the run", async () => {
-  const ms = await fastestMsOf(async () => {
+  const ms = await fastestMs(async () => {
     const stream = new FakeStream();
     const read = Promise.withResolvers<void>();
     stream.before = () => read.promise;

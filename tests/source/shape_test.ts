@@ -129,21 +129,24 @@ Deno.test("parse() reads messages that may have tool calls, but have none", () =
   }
 });
 
-Deno.test("parse() reads repeated tags, and white space after a label, in linear time", () => {
+Deno.test("parse() reads repeated tags, and white space after a label, in linear time", async () => {
   const calls = '<tool_call>{"name":"f"}</tool_call>' + "<tool_call>".repeat(40_000);
   const turns = [["human", "q"], ["gpt", calls], ["human", "r"]];
   const conversations = turns.map(([from, value]) => ({ from, value }));
-  const ms = fastestMs(() => {
+  const ms = await fastestMs(() => {
     assertEquals(read({ conversations })[0], "conversations");
     read({ prompt: `USER: hi ASSISTANT:${" ".repeat(100_000)}x` });
   }, 1_000);
   assertLess(ms, 1_000);
 });
 
-Deno.test("parse() reads text with much white space in linear time", () => {
+Deno.test("parse() reads text with much white space in linear time", async () => {
   const empty = `${" ".repeat(100_000)}[]`;
   const messages = [user("q"), { ...assistant("a"), tool_calls: empty }, user("r")];
-  const ms = fastestMs(() => assertEquals(read({ messages, tools: empty })[0], "messages"), 1_000);
+  const ms = await fastestMs(
+    () => assertEquals(read({ messages, tools: empty })[0], "messages"),
+    1_000,
+  );
   assertLess(ms, 1_000);
 });
 
@@ -396,7 +399,7 @@ Deno.test("for a row that is a text, the advice is a command that makes rows of 
   assertEquals(hintOf(3), "");
 });
 
-Deno.test("for a table without a header, the advice is to add one", () => {
+Deno.test("for a table without a header, the advice is to add one", async () => {
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
   assertEquals(
@@ -406,7 +409,7 @@ Deno.test("for a table without a header, the advice is to add one", () => {
   assertEquals(hintOf({ "What is 2+2?": "5+6", "4": "6" }), header);
   assertEquals(hintOf({ "text of it": "a b" }), "use --prompt-field 'text of it'");
   const document = "x".repeat(100_000);
-  const ms = fastestMs(() => {
+  const ms = await fastestMs(() => {
     assertEquals(hintOf({ [document]: "a b" }), `use --prompt-field ${document}`);
   }, 5_000);
   assertLess(ms, 5_000);
