@@ -108,7 +108,8 @@ function stateOf(
     return { state: "done", detail: "" };
   }
   if (status?.ended && status.state === "failed") {
-    return { state: "failed to start", detail: ": its log says why" };
+    const isFinal = status.reason !== null;
+    return { state: isFinal ? "failed to start" : "failed", detail: ": its log says why" };
   }
   // Without a run file, which may have been deleted, the status file decides.
   const isOpen = runFile === undefined ? status?.ended === false : summary === null;
