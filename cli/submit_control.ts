@@ -1,6 +1,6 @@
 /**
- * `retort submit status`: the states of the shards, read from their files, and the job's state in
- * the queues of the schedulers. `retort submit cancel`: cancels the job, queued or running.
+ * `retort submit status`: the states of the shards, read from their files, and what the schedulers
+ * say of the job. `retort submit cancel`: cancels the job, queued or running.
  *
  * @module
  */
@@ -15,16 +15,10 @@ import { canceledPathOf } from "../lib/shards/mod.ts";
 import { rescuedFilesOf } from "../lib/sink/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit.ts";
 import type { Io } from "./io.ts";
-import {
-  namespaceFlags,
-  noJobIn,
-  problemText,
-  queueOf,
-  type ToolResult,
-  tryTool,
-} from "./scheduler_tools.ts";
+import { namespaceFlags, noJobIn, problemText, queueOf, tryTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
+import { describeQueues } from "./submit_queues.ts";
 
 const MAX_LISTED = 20;
 const LOST_ADVICE = "Restore it, or rerun the shard and pay for its answers again";
@@ -35,9 +29,11 @@ export async function statusCommand(
   io: Io,
 ): Promise<number> {
   const { runs, stem } = await findOutput(outputs, settings, "show the status of a job");
-  const isDone = runs !== undefined && await printShards(runs, io);
+  const areShardsDone = runs && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
-  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), isDone, io));
+  const job = { name: await jobNameOf(stem), namespace: settings.text("namespace") };
+  const { text, isDone } = await describeQueues(job, areShardsDone, io);
+  io.writeOut(text);
   const logs = logsOf(stem);
   if (!isDone && await exists(logs)) io.writeOut(`Logs: ${printable(logs)}/\n`);
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
@@ -108,7 +104,8 @@ function stateOf(
     return { state: "done", detail: "" };
   }
   if (status?.ended && status.state === "failed") {
-    return { state: "failed to start", detail: ": its log says why" };
+    const isFinal = status.reason !== null;
+    return { state: isFinal ? "failed to start" : "failed", detail: ": its log says why" };
   }
   // Without a run file, which may have been deleted, the status file decides.
   const isOpen = runFile === undefined ? status?.ended === false : summary === null;
@@ -117,59 +114,6 @@ function stateOf(
   const { state, pending, reason } = summary;
   const detail = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
   return { state: state === "done" ? "unfinished" : state, detail };
-}
-
-async function describeQueue(
-  name: string,
-  namespace: string | undefined,
-  isDone: boolean,
-  io: Io,
-): Promise<string> {
-  const slurm = await queueOf([name, `${name}-merge`], "%T", io);
-  const states = textOf(slurm).split("\n").filter((state) => state !== "");
-  const queue = Map.groupBy(states, (state) => state);
-  if (queue.size > 0) {
-    return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
-  }
-  const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
-  const inNamespace = namespaceFlags(namespace);
-  const args = ["get", "jobs", selector, "--no-headers", ...inNamespace];
-  const kubernetes = await tryTool("kubectl", args, io);
-  const jobs = textOf(kubernetes);
-  if (jobs.trim() !== "") {
-    const isFailure = slurm.kind === "failed";
-    return `${isFailure ? `Slurm: ${problemText("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}` +
-      (isDone ? "" : podsAdvice(name, inNamespace));
-  }
-  return describeEmptyQueues(slurm, kubernetes, noJobIn(namespace));
-}
-
-/** Returns commands that show what `kubectl get jobs` does not, such as a quota that is used up. */
-function podsAdvice(name: string, inNamespace: readonly string[]): string {
-  const describe = ["kubectl", "describe", "job", name, ...inNamespace];
-  const list = ["kubectl", "get", "pods", `--selector=job-name=${name}`, ...inNamespace];
-  return `To see why pods fail or do not start: ${describe.join(" ")}; ${list.join(" ")}\n`;
-}
-
-function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult, noJob: string): string {
-  const both = slurm.kind === kubernetes.kind ? slurm.kind : undefined;
-  if (both === "refused") {
-    return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
-  }
-  if (both === "missing") {
-    return "The scheduler was not queried: neither squeue nor kubectl is installed here\n";
-  }
-  const answers = [
-    ["Slurm", "squeue", slurm, "nothing in the queue"],
-    ["Kubernetes", "kubectl", kubernetes, noJob],
-  ] as const;
-  return answers.filter(([, , { kind }]) => kind !== "missing").map((
-    [scheduler, tool, result, none],
-  ) => `${scheduler}: ${result.kind === "done" ? none : problemText(tool, result)}\n`).join("");
-}
-
-function textOf(result: ToolResult): string {
-  return result.kind === "done" ? result.text : "";
 }
 
 interface Outcome {

@@ -104,11 +104,12 @@ function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
 
-/** Whether a run was halted, or failed to start or to end. False for runs of other jobs than
- * `onlyJob`, if that is set. */
-function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
-  if (onlyJob !== undefined && job !== onlyJob) return false;
-  return ended && (state === "halted" || state === "failed");
+/** Whether a run was halted or has failed. False for a run of a job that may start it again, as after
+ * a disk error, and for runs of other jobs than `onlyJob`, if that is set. */
+function isFailure({ ended, state, job, reason }: RunStatus, onlyJob: string | undefined): boolean {
+  if (!ended || onlyJob !== undefined && job !== onlyJob) return false;
+  const mayRestart = onlyJob !== undefined && reason === null;
+  return state === "halted" || state === "failed" && !mayRestart;
 }
 
 /** Throws if the output is in the folder of its runs, which would then hold each row twice. */

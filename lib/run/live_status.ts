@@ -23,6 +23,7 @@ import type { Job } from "./job.ts";
 import type { Jobs, RunSetup } from "./jobs.ts";
 import {
   fieldsOf,
+  isPermanent,
   readStatus,
   type RunStatus,
   STATUS_COUNTS,
@@ -197,10 +198,10 @@ export class LiveStatus {
     otherShards.poll().then(set, () => {});
   }
 
-  /** Writes the last status; `summary` is undefined if the run failed. */
-  async end(summary: Summary | undefined): Promise<void> {
+  /** Writes the last status. `summary` is undefined if `error` has ended the run. */
+  async end(summary: Summary | undefined, error?: unknown): Promise<void> {
     await this.#writing;
-    await this.#save({ ended: true, in_flight: 0, ...endFields(summary) });
+    await this.#save({ ended: true, in_flight: 0, ...endFields(summary, error) });
   }
 
   #write(): void {
@@ -248,8 +249,11 @@ function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
   });
 }
 
-function endFields(summary: Summary | undefined): Partial<RunStatus> {
-  if (summary === undefined) return { state: "failed", rate_per_s: 0, eta_s: null };
+function endFields(summary: Summary | undefined, error: unknown): Partial<RunStatus> {
+  if (summary === undefined) {
+    const reason = isPermanent(error) ? "it cannot continue: its log says why" : null;
+    return { state: "failed", reason, rate_per_s: 0, eta_s: null };
+  }
   const { state, pending, rate_per_s } = summary;
   const reason = summary.reason?.slice(0, STATUS_LIMITS.chars) ?? null;
   return { state, reason, rate_per_s, eta_s: pending === 0 ? 0 : null };

@@ -25,6 +25,8 @@ export class Run {
   #heartbeat: Heartbeat | undefined;
   #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
+  /** What has ended the run without a summary. */
+  #error: unknown;
   #summary: Summary | undefined;
   readonly stalledOutputs: StalledOutputs;
   readonly #displacedAnswers: DisplacedAnswers;
@@ -68,13 +70,14 @@ export class Run {
       if (signal.aborted && error === signal.reason) {
         return this.#emitSummary(this.#summarize({ hasReadInputs: false }));
       }
+      this.#error = error;
       await this.#recordFailedStart(error);
       throw error;
     } finally {
       notices.start();
       this.#heartbeat?.stop(this.#jobs.missingLines + (this.#engine?.lostCalls ?? 0));
       await this.#outputWatch?.close();
-      await this.#status?.end(this.#summary);
+      await this.#status?.end(this.#summary, this.#error);
       await this.#jobs.close((index) => this.stalledOutputs.has(index));
     }
   }

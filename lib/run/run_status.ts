@@ -53,7 +53,8 @@ export interface RunStatus {
   readonly state: string;
   /** Id of the submission (`RETORT_JOB`) that started the run; absent if none did. */
   readonly job?: string;
-  /** Why nothing is sent now, or why the run was halted or could not start; null otherwise. */
+  /** Why nothing is sent now, or why the run was halted, or cannot start or continue; null
+   * otherwise, also if the run failed and another start may succeed. */
   readonly reason: string | null;
   /** The shard, from 0, and the number of shards; null for a run over the whole input. */
   readonly shard: readonly [index: number, count: number] | null;
@@ -269,7 +270,7 @@ export async function writeFailedStatus(
 }
 
 /** Whether the exit code is 2, so that another start would fail in the same way. */
-function isPermanent(error: unknown): boolean {
+export function isPermanent(error: unknown): boolean {
   return [UsageError, SourceError, DamagedFileError, Deno.errors.NotCapable].some((kind) =>
     error instanceof kind
   );

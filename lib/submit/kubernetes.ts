@@ -41,9 +41,13 @@ const MIN_KUBERNETES_VERSION = "1.29";
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
   const manifests = [shardsJob(job, options), mergeJob(job, options)]
     .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }));
-  return `# For kubectl create -f -; needs Kubernetes ${MIN_KUBERNETES_VERSION} or later\n${
-    manifests.join("---\n")
-  }`;
+  // Jobs cannot be changed, as kubectl apply would. If old manifests were created again, the merge
+  // would take shards that were halted the first time for shards of this submission, and end.
+  const notes = [
+    `For kubectl create -f -; needs Kubernetes ${MIN_KUBERNETES_VERSION} or later`,
+    "To submit again, delete both Jobs (submit cancel) and print new manifests",
+  ];
+  return `${notes.map((note) => `# ${note}\n`).join("")}${manifests.join("---\n")}`;
 }
 
 function shardsJob(job: ShardJob, options: KubernetesOptions) {

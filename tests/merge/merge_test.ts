@@ -1238,6 +1238,51 @@ Deno.test("only a shard that can never start ends the wait for its job", async (
   assertEquals((await readStatus(statusPathOf(results)))?.state, "failed");
 });
 
+Deno.test("a shard that its scheduler starts again after a disk error does not end the wait for its job", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20)), output = dir.path("out/");
+  const results = dir.path("out/in-00001-of-00002.jsonl");
+  const first = { index: 0, count: 2, job: "first" }, second = { ...first, index: 1 };
+  await runShard(input, output, { shard: first });
+  const removing = (generator: ResponseGenerator) => {
+    generator.on(({ type }) => {
+      if (type === "run-start") Deno.removeSync(results);
+    });
+  };
+  await assertRejects(
+    () => runShard(input, output, { shard: second, prepare: removing }),
+    SinkError,
+  );
+  const status = await readStatus(statusPathOf(results));
+  assertEquals([status?.ended, status?.state], [true, "failed"]);
+  const options = { outputs: output, output: dir.path("all/in.jsonl"), waitMs: Infinity };
+  const seen = Promise.withResolvers<WaitProgress>();
+  const waiting = mergeRuns({ ...options, job: "first", onWait: seen.resolve });
+  assertEquals(await seen.promise, { done: 1, runs: 2 });
+  // Without a scheduler, no one starts the shard again.
+  const refused = await mergeRuns({ ...options, output: dir.path("other/in.jsonl") });
+  assertEquals(refused.problems[0].kind, "unfinished");
+  await runShard(input, output, { shard: second });
+  assertEquals((await waiting).succeeded, 20);
+});
+
+Deno.test("a shard whose input changes while it runs ends the wait for its job", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20)), output = dir.path("out/");
+  const shard = { index: 1, count: 2, job: "first" };
+  const changing = (generator: ResponseGenerator) => {
+    generator.on(({ type }) => {
+      if (type === "run-start") Deno.writeTextFileSync(input, '{"prompt":"other"}\n');
+    });
+  };
+  await assertRejects(() => runShard(input, output, { shard, prepare: changing }), SourceError);
+  const onWait = () => {
+    throw new Error("it waits");
+  };
+  const options = { outputs: output, output: dir.path("all/in.jsonl"), waitMs: Infinity, onWait };
+  assertEquals((await mergeRuns({ ...options, job: "first" })).results, null);
+});
+
 Deno.test("lines are copied from the files that were read, also if a retry replaces one meanwhile", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));

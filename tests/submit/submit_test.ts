@@ -59,6 +59,7 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
   const secret = { name: "teacher", key: "api-key" };
   const text = kubernetesManifests(job, { ...options, secret });
   assertStringIncludes(text, "needs Kubernetes 1.29 or later\n");
+  assertStringIncludes(text, "\n# To submit again, delete both Jobs");
   const [shards, merge] = manifestsOf(text);
   const { spec } = shards;
   assertEquals([spec.completionMode, spec.completions, spec.parallelism], ["Indexed", 8, 2]);
@@ -391,7 +392,7 @@ Deno.test({
     const { stdout } = await run("status", output, "--namespace=team");
     assertMatch(
       stdout,
-      /Kubernetes:\ndeleted\n.* --selector=job-name=\S+ --namespace=team\n/,
+      /Kubernetes:\ndeleted\n.* --selector='job-name in .* --namespace=team\n/,
     );
     const [, volumeJob] = /Canceled (\S+)\./.exec(absent.stderr)!;
     assertStringIncludes(await dir.read("calls"), `delete job ${volumeJob}-merge ${volumeJob} `);
@@ -604,6 +605,38 @@ Deno.test({
     assert(text.endsWith("Kubernetes:\njob\n"), text);
   },
 });
+
+/** What kubectl prints of the shards and of the merge, and the exit code and advice that follow. */
+const JOBS_ELSEWHERE: [string, string, string, number, RegExp][] = [
+  ["done", "Complete   8/8   11s   13s", "Complete   1/1   12s   13s", 0, /13s\n$/],
+  ["done, by kubectl before 1.31", "8/8   11s   13s", "1/1   12s   13s", 0, /13s\n$/],
+  ["running", "Running   1/8   11s   13s", "Running   0/1   11s   13s", 3, /kubectl logs POD\n$/],
+  [
+    "not merged",
+    "Complete   8/8   11s   13s",
+    "Failed   0/1   11s   13s",
+    3,
+    /kubectl logs POD\n$/,
+  ],
+  ["waiting in vain", "Failed   7/8   3h   4h", "Running   0/1   4h   4h", 3, /cancel the job/],
+];
+for (const [name, shards, merge, expectedCode, expected] of JOBS_ELSEWHERE) {
+  Deno.test({
+    name: `the status of a job whose output is only in the cluster is that of its Jobs: ${name}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      await using dir = await tempDir();
+      const kubectl = `name=\${3#*(}; name=\${name%%,*}\n` +
+        `echo "$name   ${shards}"; echo "$name-merge   ${merge}"`;
+      await Deno.chmod(await dir.write("bin/kubectl", `#!/bin/bash\n${kubectl}\n`), 0o755);
+      const env = { PATH: dir.path("bin") };
+      const status = ["submit", "status", dir.path("out/in.jsonl")];
+      const { code, stdout } = await permitted.run(status, { env });
+      assertEquals(code, expectedCode, stdout);
+      assertMatch(stdout, expected);
+    },
+  });
+}
 
 const FAILED_SUBMITS: [
   "slurm" | "kubernetes",
