@@ -152,6 +152,7 @@ export class Run {
     // the other has ended.
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
+    await this.#jobs.syncNames();
   }
 
   async #runEngine(): Promise<void> {
@@ -240,6 +241,7 @@ export class Run {
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
       return job.writeRunFile({ ...summary, files }, { isIdle });
     });
+    await this.#jobs.syncNames();
     return this.#emitSummary(summary);
   }
 
