@@ -24,6 +24,7 @@ import {
 } from "./cli/help.ts";
 import { type Io, isNohup, Output, SignalCount, systemSignals } from "./cli/io.ts";
 import { parseCommandLine } from "./cli/parse.ts";
+import { expandPatterns } from "./cli/patterns.ts";
 import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts";
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
@@ -55,7 +56,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       return 2;
     }
     const run = await ENTRIES[parsed.command].load();
-    return await run(parsed, io);
+    return await run(await expandPatterns(parsed), io);
   } catch (error) {
     const code = exitCodeOfError(error);
     io.writeErr(`${errorText(error, io.program)}\n`);

@@ -39,6 +39,7 @@ export interface CommandEntry {
 
 const DATASET_OUTPUT = "file to write, or folder (--format dataset)";
 const OPEN_PAGE = "open the page in the default browser";
+const PAGE_PORT = "port to listen on (default: any free one)";
 
 const TABLE = {
   run: {
@@ -109,14 +110,14 @@ const TABLE = {
     load: async () => (await import("./export_command.ts")).convertCommand,
   },
   view: {
-    usage: ["view PATH… [--port N] [--open]"],
+    usage: ["view PATH… [flags]"],
     summary: "Show answers and failures in a browser",
     about: [
       "PATH is a results or failures file, compressed or not, complete or growing, or a",
       "folder of them. The page filters, searches and flags any number of rows, and",
       "gives the commands to export or retry them. Ctrl-C ends it.",
     ],
-    flagHelp: { open: OPEN_PAGE },
+    flagHelp: { open: OPEN_PAGE, port: PAGE_PORT },
     examples: ["view out/ --open", "view out/a.jsonl out/b.jsonl --port 8080"],
     load: async () => (await import("./serve_commands.ts")).viewCommand,
   },
@@ -146,7 +147,7 @@ const TABLE = {
     flagHelp: {
       output: "results file to write, as in all.jsonl",
       shards: "number of shards, if OUT was divided several times",
-      wait: "wait until the shards are done",
+      wait: "wait until the shards are done, at most TIME",
     },
     examples: ["merge out/ -o all/prompts.jsonl", "merge a/ b/ -o all.jsonl --partial"],
     load: async () => (await import("./proof_commands.ts")).mergeCommand,
@@ -163,10 +164,10 @@ const TABLE = {
     load: async () => (await import("./submit_command.ts")).submitCommand,
   },
   monitor: {
-    usage: ["monitor OUT [--port N] [flags]"],
+    usage: ["monitor OUT [flags]"],
     summary: "Show all runs of a folder, on any machines, in a browser",
     about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
-    flagHelp: { open: OPEN_PAGE },
+    flagHelp: { open: OPEN_PAGE, port: PAGE_PORT },
     examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
     load: async () => (await import("./serve_commands.ts")).monitorCommand,
   },
@@ -191,6 +192,7 @@ const TABLE = {
         ["seed", "whole number that chooses answers and failures (default 1)"],
       ],
     }],
+    flagHelp: { port: "port to listen on (default 8000)" },
     examples: ["simulate --port 8000 latency=200,errors=0.05,rpm=600"],
     load: async () => (await import("./serve_commands.ts")).simulateCommand,
   },

@@ -31,7 +31,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     await waitForFirstRow(service, args.inputs, signal);
     await using page = serveView(service, { ...serverSettings, program: io.program });
     for (const note of service.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
-    io.writeErr(`View: ${shownUrl(page.url, serverSettings.hostname)}\nCtrl-C ends it\n`);
+    io.writeOut(`View: ${shownUrl(page.url, serverSettings.hostname)}\nPress Ctrl-C to end it\n`);
     await using _shown = show({
       ...serverSettings,
       url: page.url,

@@ -213,9 +213,14 @@ export async function findOutput(
   const [output] = outputs;
   if (await hasShards(output)) {
     const shards = settings.integer("shards", 1);
-    const runs = await findRuns(outputs, { shards, needsRunFile: true });
-    const stem = stemOf(runs[0].originalFiles.results);
-    return { runs, stem: parseShardStem(stem)?.stem ?? stem };
+    const find = (awaitsRuns = false) =>
+      findRuns(outputs, { shards, needsRunFile: true, awaitsRuns });
+    const sharedStem = ([{ originalFiles: { results } }]: MergeRun[]) =>
+      parseShardStem(stemOf(results))?.stem;
+    let runs = await find();
+    // Until a shard has started, other runs in the folder are found instead.
+    if (sharedStem(runs) === undefined) runs = await find(true);
+    return { runs, stem: sharedStem(runs)! };
   }
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
   throw new UsageError(

@@ -99,8 +99,8 @@ const MAX_INT64 = 2n ** 63n - 1n;
 /**
  * Changes the seed for an additional answer, because a teacher would otherwise repeat its answer.
  * An integer seed is raised by exactly `offset`, even a seed of 19 digits that is a `JSON.rawJSON`.
- * Servers read signed 64-bit integers, so a seed that would overflow is lowered instead. Different
- * offsets always give different seeds.
+ * Servers read signed 64-bit integers, so the largest of them is followed by 0. Different offsets
+ * give different seeds, also if several are applied one after another.
  *
  * @param offset 1 for the second answer.
  * @returns New parameters, or `params` itself if they contain no integer seed or `offset` is 0.
@@ -128,7 +128,7 @@ export function resampled(params: Params, times = 1): Params {
 
 function shiftedSeed(seed: bigint, offset: bigint): bigint {
   const sum = seed + offset;
-  return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - offset : sum;
+  return sum > MAX_INT64 && seed <= MAX_INT64 ? sum - MAX_INT64 - 1n : sum;
 }
 
 /** Returns the integer value of a seed. A seed may be text, which vLLM reads as a number. */

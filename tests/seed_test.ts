@@ -15,7 +15,7 @@ for (
     [`{"seed":1234567890123456789}`, 1, `{"seed":1234567890123456790}`],
     [`{"seed":9007199254740992}`, 1, `{"seed":9007199254740993}`],
     [`{"seed":9223372036854775806}`, 1, `{"seed":9223372036854775807}`],
-    [`{"seed":9223372036854775806}`, 2, `{"seed":9223372036854775804}`],
+    [`{"seed":9223372036854775806}`, 2, `{"seed":0}`],
     [`{"seed":18446744073709551000}`, 2, `{"seed":18446744073709551002}`],
   ] as [string, number, string][]
 ) {
@@ -39,15 +39,18 @@ Deno.test("reseeded() gives parameters back that hold no integer seed", () => {
 });
 
 Deno.test("resampled() gives no seed that another sample of the row has", () => {
-  const first = { seed: 7 };
-  const samples = Array.from({ length: 1_000 }, (_, index) => reseeded(first, index));
-  const seeds = samples.concat(
-    samples.map((params) => resampled(params)),
-    samples.map((params) => resampled(params, 2)),
-  )
-    .map(({ seed }) => seed);
-  assertEquals(new Set(seeds).size, 3_000);
-  assertEquals(first, { seed: 7 });
+  // The largest integer of 64 bits is 9223372036854775807.
+  for (const text of ["7", "-500", "9223372036854775300", "9223372036854775807"]) {
+    const first = parseLossless(`{"seed":${text}}`) as Params;
+    const samples = Array.from({ length: 1_000 }, (_, index) => reseeded(first, index));
+    const seeds = samples.concat(
+      samples.map((params) => resampled(params)),
+      samples.map((params) => resampled(params, 2)),
+    )
+      .map(({ seed }) => JSON.stringify(seed));
+    assertEquals(new Set(seeds).size, 3_000, text);
+    assertEquals(JSON.stringify(first), `{"seed":${text}}`);
+  }
   const params = { top_p: 1 };
   assertEquals(resampled(params) === params, true);
 });

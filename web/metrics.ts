@@ -76,7 +76,7 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
     counter("attempts_total", "Attempts made.", snapshot.attempts),
     counter(
       "attempts_failed_total",
-      "Attempts that failed or whose answer was rejected.",
+      "Attempts that failed or whose answer was not accepted.",
       snapshot.failed_attempts,
     ),
     counter(
@@ -122,7 +122,7 @@ function costMetrics(snapshot: Snapshot): Metric[] {
     ]),
     counter(
       "wasted_tokens_total",
-      "Completion tokens of answers that were not kept.",
+      "Completion tokens of answers that were not accepted.",
       snapshot.wasted_completion_tokens,
     ),
     gauge("cost_usd", "Cost so far in US dollars.", snapshot.cost_usd),

@@ -137,7 +137,7 @@ export const HISTORY_COLUMNS = [
   "p90_ms",
   /** 99th percentile of the latency, like `p50_ms`. */
   "p99_ms",
-  /** Completion tokens per second, including those of answers that were not kept. */
+  /** Completion tokens per second, including those of answers that were not accepted. */
   "tokens_per_s",
   /** Mean number of attempts in flight. */
   "in_flight",

@@ -212,7 +212,7 @@ export function openFile(path: string, name: string): Promise<Deno.FsFile> {
 }
 
 /** Converts the error of an operation on a file into a `SourceError` that gives the reason. */
-function withReason<T>(name: string, operation: Promise<T>): Promise<T> {
+export function withReason<T>(name: string, operation: Promise<T>): Promise<T> {
   return operation.catch((cause) => {
     throw inputError(name, systemReason(cause), cause);
   });

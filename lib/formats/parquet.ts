@@ -6,7 +6,7 @@
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { readFully } from "../files.ts";
-import { openFile } from "./bytes.ts";
+import { openFile, withReason } from "./bytes.ts";
 import { inputError } from "./foreign_format.ts";
 import { badLine, BATCH_ROWS, goodLine, type Line } from "./lines.ts";
 import { type FileSchema, objectText } from "./parquet_columns.ts";
@@ -35,7 +35,7 @@ export async function rowGroupsOf(
   name: string,
 ): Promise<Pick<RowGroup, "rows" | "bytes">[]> {
   using file = await openFile(path, name);
-  const footer = await readFooter(await bufferOf(file), name);
+  const footer = await readFooter(await bufferOf(file, name), name);
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
@@ -45,7 +45,7 @@ export async function readExactTypes(
   name: string,
 ): Promise<ReadonlyMap<string, ExactType>> {
   using file = await openFile(path, name);
-  const { schema: { columns } } = await readFooter(await bufferOf(file), name);
+  const { schema: { columns } } = await readFooter(await bufferOf(file, name), name);
   const types = new Map<string, ExactType>();
   for (const { name: column, node } of columns) {
     const type = exactTypeOf(node);
@@ -58,7 +58,7 @@ export async function readExactTypes(
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
-  const buffer = await bufferOf(file);
+  const buffer = await bufferOf(file, name);
   const footer = await readFooter(buffer, name);
   const { schema } = footer;
   refuseBinary(schema, options);
@@ -155,11 +155,12 @@ interface FileBuffer extends AsyncBuffer {
   read(target: Uint8Array, start: number): Promise<void>;
 }
 
-async function bufferOf(file: Deno.FsFile): Promise<FileBuffer> {
+/** Errors of the disk become a `SourceError`, so that they do not pass for damage of the file. */
+async function bufferOf(file: Deno.FsFile, name: string): Promise<FileBuffer> {
   const { size } = await file.stat();
   const read = async (target: Uint8Array, start: number) => {
-    await file.seek(start, Deno.SeekMode.Start);
-    if (await readFully(file, target) < target.length) {
+    await withReason(name, file.seek(start, Deno.SeekMode.Start));
+    if (await withReason(name, readFully(file, target)) < target.length) {
       throw new Error("the file is shorter than its footer says");
     }
   };

@@ -9,7 +9,7 @@
  */
 
 import type { PathLike } from "../files.ts";
-import type { MergeRun } from "./find_runs.ts";
+import type { FindOptions, MergeRun } from "./find_runs.ts";
 
 export type { MergeRun };
 
@@ -174,7 +174,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
 
 export async function findRuns(
   outputs: readonly string[],
-  options: { shards?: number; needsRunFile: boolean },
+  options: FindOptions,
 ): Promise<MergeRun[]> {
   const { findRuns } = await import("./find_runs.ts");
   return await findRuns(outputs, options);

@@ -31,7 +31,7 @@ export class Counters {
   /** Attempts started, including those in flight or aborted. */
   attempts = 0;
   succeededAttempts = 0;
-  /** Attempts that failed, or whose answer was rejected. */
+  /** Attempts that failed, or whose answer was not accepted. */
   failedAttempts = 0;
   throttledAttempts = 0;
   /** Rows whose result is on disk. */

@@ -162,7 +162,7 @@ export interface Snapshot {
   waiting: number;
   /** Attempts started, including attempts in flight. */
   attempts: number;
-  /** Attempts that failed or whose answer was rejected. */
+  /** Attempts that failed or whose answer was not accepted. */
   failed_attempts: number;
   /** Attempts that failed because of a rate limit or overload, mostly with status 429, 503 or
    * 529. */
@@ -194,9 +194,9 @@ export interface Snapshot {
   elapsed_ms: number;
   /** Prompt tokens paid for. */
   prompt_tokens: number;
-  /** Completion tokens paid for, including answers that were not kept. */
+  /** Completion tokens paid for, including answers that were not accepted. */
   completion_tokens: number;
-  /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
+  /** Completion tokens of answers that were not accepted; included in `completion_tokens`. */
   wasted_completion_tokens: number;
   /** US dollars spent so far; null if the price of a teacher, or the cost of every answer, is
    * unknown. */

@@ -156,6 +156,20 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   return formatOfName(name) !== undefined;
 }
 
+/** Returns the files and folders that match a pattern, as POSIX shells do, in natural
+ * order. Returns `[path]` if the path exists or nothing matches. */
+export async function pathsMatching(path: string): Promise<string[]> {
+  if (!PATTERN.test(path) || await statOf(path) !== undefined) return [path];
+  const { start, glob, depth } = globOf(path);
+  const paths: string[] = [];
+  for await (const { folder, files, subfolders } of walk(start, depth)) {
+    const names = [...files, ...subfolders].filter((name) => !name.startsWith("."));
+    const found = names.map((name) => pathIn(folder, name));
+    paths.push(...found.filter((one) => matchesGlob(one.normalize(), glob)));
+  }
+  return paths.length === 0 ? [path] : sortNaturally(paths);
+}
+
 async function inputsMatching(pattern: string, signal?: AbortSignal): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [], links = new Set<string>();
@@ -201,11 +215,13 @@ async function* walk(
   folder: string,
   depth: number,
   signal?: AbortSignal,
-): AsyncGenerator<{ folder: string; files: string[]; linkNames: ReadonlySet<string> }> {
+): AsyncGenerator<
+  { folder: string; files: string[]; subfolders: string[]; linkNames: ReadonlySet<string> }
+> {
   signal?.throwIfAborted();
   if (depth < 1 || !(await isFolder(folder))) return;
   const { files, links, subfolders } = await readFolder(folder);
-  yield { folder, files, linkNames: links };
+  yield { folder, files, subfolders, linkNames: links };
   for (const name of subfolders) {
     if (!name.startsWith(".")) yield* walk(pathIn(folder, name), depth - 1, signal);
   }

@@ -162,7 +162,8 @@ export class Job {
     await makeRoom(this.files, this.findings.outdatedUids, this.#jobOptions, this.lock?.token);
   }
 
-  /** Writes the run file. `runSummary` is null while the run lasts; an idle run sends nothing. */
+  /** Writes the run file, whose name the caller must make durable. `runSummary` is null while the
+   * run lasts; an idle run sends nothing. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity, context: { generator } } = this.#jobOptions;
     const { input, runJson, pieces, mergedInputs } = this.files;
@@ -185,7 +186,7 @@ export class Job {
       params: { ...earlierRun?.params, [jsonId(identity.params)]: identity.params },
       summary: unchanged ?? runSummary,
       retry: unfinishedAfter(this.#retry, earlierRun?.retry, { isIdle, state: runSummary?.state }),
-    }, this.replacementOptions);
+    }, { ...this.replacementOptions, syncsFolder: false });
   }
 
   /** Opens the output at once or, with `openFiles`, when its first line is written. */

@@ -184,11 +184,14 @@ export class Jobs {
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
     if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
+    // All outputs are in one folder, so trying one of them is enough.
+    await tryAppend(this.list[0].files.results);
+  }
+
+  /** Makes the names of all outputs and run files durable: all are in one folder. */
+  async syncNames(): Promise<void> {
     const { results } = this.list[0].files;
-    // All outputs are in one folder, so one sync makes the names of all new files durable, and
-    // trying one output is enough.
     await orCannotWrite(results, () => syncFolderOf(results));
-    await tryAppend(results);
   }
 
   /** Closes all files, and releases the locks. `each` reaches every job, because `Job.close` does
@@ -257,15 +260,11 @@ export async function makeJobs(setup: RunSetup, { writes }: { writes: boolean })
   }
   const { shardFilesOf } = await import("./shard_run.ts");
   const shardFiles = await shardFilesOf({
+    ...{ output, shard, limit, writes, signal },
     inputs: input,
     files: inputs.files,
-    output,
-    shard,
-    limit,
-    writes,
     input: context.generator,
     needsLock: options.lock,
-    signal,
   });
   const jobOptions = { ...setup, limit: shardFiles.limit, keepsRows: writes };
   return new Jobs(setup, [new Job(shardFiles.files, jobOptions)], shardFiles);

@@ -36,7 +36,7 @@ export { InputSequence } from "./input_rows.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
 export { checkReadableTwice, stampOf } from "./input_files.ts";
-export { findInputs, inputFilesOf } from "./inputs.ts";
+export { findInputs, inputFilesOf, pathsMatching, PATTERN } from "./inputs.ts";
 export type {
   AnsweredRow,
   OneOrMany,

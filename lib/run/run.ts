@@ -155,6 +155,7 @@ export class Run {
     // the other has ended.
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
+    await this.#jobs.syncNames();
   }
 
   async #runEngine(): Promise<void> {
@@ -243,6 +244,7 @@ export class Run {
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
       return job.writeRunFile({ ...summary, files }, { isIdle });
     });
+    await this.#jobs.syncNames();
     return this.#emitSummary(summary);
   }
 

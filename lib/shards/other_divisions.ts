@@ -257,9 +257,9 @@ async function answersInShardsError(
   const shards = formatCountOf(division.count, "shard");
   if (isRunning) {
     return new OtherDivisionError(
-      `Cannot run ${attempt}: a run is writing to "${path}", one of ${shards}, and ` +
-        "their rows would be paid for twice. Continue those shards with the inputs that they were " +
-        "given, or name another output folder",
+      `Cannot run ${attempt}: a run is writing to "${path}", one of ${shards}, and their rows ` +
+        "would be paid for twice. Continue those shards with the inputs that they were given, or " +
+        "name another output folder. If both runs were refused, start one of them again",
     );
   }
   const { what, again } = isFailuresPath(path) ? FAILURES : ANSWERS;

@@ -14,21 +14,20 @@ import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
 
 export interface ReplacementOptions {
-  /**
-   * Part of the temporary file's name, 16 hex digits. A run stores the token in its lock file, so
-   * that the next run can remove what a crash left. @default 64 random bits
-   */
+  /** Part of the temporary file's name, 16 hex digits. A run stores the token in its lock file, so
+   * that the next run can remove what a crash left. @default 64 random bits */
   token?: string;
   /** Permissions of a new file, before umask. @default 0o666 */
   mode?: number;
   /** Whether to replace the target of a link. False for files whose names Retort chooses: a link of
    * that name may lead to a user's file. @default true */
   followsLinks?: boolean;
-  /**
-   * Whether to remove temporary files of killed processes first, for commands without a lock file
-   * that names them. @default false
-   */
+  /** Whether to remove temporary files of killed processes first, for commands without a lock file
+   * that names them. @default false */
   removesLeftovers?: boolean;
+  /** Whether to sync the folder. If false, the caller must, once for several files: until then, a
+   * power failure may bring the old version back. @default true */
+  syncsFolder?: boolean;
 }
 
 /** Replaces the text of a file. If an error is thrown, the old version stays, unless only syncing
@@ -40,7 +39,7 @@ export async function writeFileDurably(
 ): Promise<void> {
   await using replacement = await Replacement.open(path, options);
   await replacement.write(new TextEncoder().encode(text));
-  await replacement.commit();
+  await replacement.commit(options);
 }
 
 export function temporaryPathOf(path: string, token: string): string {
@@ -84,14 +83,14 @@ export class Replacement implements AsyncDisposable {
     await orCannotWrite(path, () => writeAll(file, bytes));
   }
 
-  async commit(): Promise<void> {
+  async commit({ syncsFolder = true }: ReplacementOptions = {}): Promise<void> {
     const { path, file } = this.#temporary;
     await orCannotWrite(this.#path, async () => {
       await untilSynced(file.sync());
       file.close();
       await replaceFile(path, this.#path);
       this.#isCommitted = true;
-      await syncFolderOf(this.#path);
+      if (syncsFolder) await syncFolderOf(this.#path);
     });
   }
 

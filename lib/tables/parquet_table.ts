@@ -30,7 +30,7 @@ export class ParquetTable implements TableWriter {
   readonly #schema: SchemaElement[];
   /** The values of each column in the current row group. */
   #columns: unknown[][];
-  /** Size of `#columns`, in characters; a number counts as 8. */
+  /** Size of `#columns`, in characters; a number, date or time counts as 8. */
   #chars = 0;
 
   constructor(schema: Schema, sink: ByteSink) {
@@ -123,7 +123,7 @@ export class ParquetTable implements TableWriter {
         return value;
       default:
         this.#chars += NUMBER_CHARS;
-        return storedNumber(value, type);
+        return storedValue(value, type);
     }
   }
 }
@@ -218,22 +218,23 @@ function timeElement({ kind, unit, isUtc }: Extract<NonJsonType, { kind: "instan
   } as const;
 }
 
-function storedNumber(value: unknown, type: ColumnType): unknown {
-  const number = isRawJson(value) ? value.rawJSON : value as number | string;
+/** Returns what Parquet stores for a number, or for a decimal, date or time in a text. */
+function storedValue(value: unknown, type: ColumnType): unknown {
+  const literal = isRawJson(value) ? value.rawJSON : value as number | string;
   switch (type.kind) {
     case "int64":
     case "uint64":
-      return BigInt(number);
+      return BigInt(literal);
     case "double":
-      return Number(number);
+      return Number(literal);
     case "decimal":
-      return unscaledInteger(String(number), type.scale);
+      return unscaledInteger(String(literal), type.scale);
     case "date":
-      return Date.parse(String(number)) / DAY_MS;
+      return Date.parse(String(literal)) / DAY_MS;
     case "instant":
-      return unitsSince1970(String(number), FRACTION_DIGITS[type.unit]);
+      return unitsSince1970(String(literal), FRACTION_DIGITS[type.unit]);
     case "time": {
-      const count = unitsSince1970(`1970-01-01T${number}`, FRACTION_DIGITS[type.unit]);
+      const count = unitsSince1970(`1970-01-01T${literal}`, FRACTION_DIGITS[type.unit]);
       return type.unit === "MILLIS" ? Number(count) : count;
     }
   }

@@ -27,6 +27,8 @@ export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
 /** A close this soon after an answer is a reaction to it, because idle timeouts are longer. */
 export const MAX_REACTION_MS = 100;
+/** A close this soon after a request was sent is taken for one of an idle connection. */
+const MAX_CROSSING_MS = 100;
 const CLIENT_OPTIONS = {
   ...NO_HTTP2,
   // `Deadlines` enforces the timeouts.
@@ -58,7 +60,9 @@ export class Connection {
   readonly #dispatcher: Client | ProxyAgent;
   #socket: Socket | undefined;
   #filter: HeadFilter | undefined;
+  /** Whether heads were filtered for the last request. `#filter` is gone after a close. */
   #isFiltered = false;
+  /** When an attempt took the connection; -1 while it is free. */
   #acquiredAt = -1;
   #hasHead = false;
   #responses = 0;
@@ -133,12 +137,9 @@ export class Connection {
   }
 
   filterHeads(): void {
-    if (this.isOpen && this.#socket !== undefined) {
-      this.#filter ??= new HeadFilter(this.#socket);
-    }
+    if (this.isOpen && this.#socket !== undefined) this.#filter ??= new HeadFilter(this.#socket);
   }
 
-  /** Closes the socket. The next request opens another one. */
   closeSocket(): void {
     this.isOpen = false;
     this.#socket?.destroy();
@@ -193,10 +194,9 @@ export class Connection {
   }
 
   #reportClose(): void {
-    const now = this.#shared.now();
-    const isFree = this.#acquiredAt < 0;
+    const now = this.#shared.now(), isFree = this.#acquiredAt < 0;
     // A socket that breaks during a response, or long after the request was sent, was not idle.
-    if (!isFree && (this.#hasHead || now - this.#acquiredAt > MAX_REACTION_MS)) return;
+    if (!isFree && (this.#hasHead || now - this.#acquiredAt > MAX_CROSSING_MS)) return;
     this.#shared.reuse.onClosed((isFree ? now : this.#acquiredAt) - this.idleSince);
   }
 }

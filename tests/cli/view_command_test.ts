@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { monitorCommand, viewCommand } from "../../cli/serve_commands.ts";
+import { monitorCommand, simulateCommand, viewCommand } from "../../cli/serve_commands.ts";
 import { Interruption } from "../../cli/exit.ts";
 import { findDataFiles } from "../../lib/data/find_files.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -101,4 +101,34 @@ Deno.test("a page on all interfaces is not printed with an address of this machi
   });
   assertEquals(await monitorCommand(args, io), 0);
   assertMatch(said, /^Monitor: http:\/\/ADDRESS-OF-THIS-MACHINE:\d+\/\?token=/);
+});
+
+Deno.test("view, monitor and simulate print their address on standard output", async () => {
+  await using dir = await tempDir();
+  for (
+    const [command, args, start] of [
+      [viewCommand, ["view", dir.root], "View: http://127.0.0.1:"],
+      [monitorCommand, ["monitor", dir.root], "Monitor: http://127.0.0.1:"],
+      [
+        simulateCommand,
+        ["simulate", "--port=0"],
+        "A simulated teacher listens on http://127.0.0.1:",
+      ],
+    ] as const
+  ) {
+    let interrupt = () => {}, said = "";
+    const io = fakeIo({
+      onSignal(_signal, handler) {
+        interrupt = handler;
+        return () => {};
+      },
+      writeOut(text) {
+        said += text;
+        interrupt();
+      },
+    });
+    assertEquals(await command(parseCommandLine([...args]), io), 0);
+    assertEquals(said.slice(0, start.length), start);
+    assertMatch(said, /press ctrl-c to end it\n$/i);
+  }
 });

@@ -97,7 +97,7 @@ Deno.test("maxCostUsd is overspent by what was in flight at most, and the next r
   await assertContinues(dir, server, summary);
 });
 
-Deno.test("maxCompletionTokens needs no price, and counts answers that are not kept", async () => {
+Deno.test("maxCompletionTokens needs no price, and counts answers that are not accepted", async () => {
   await using dir = await tempDir();
   await using server = serveCents(({ n }) =>
     n % 2 === 0 ? cent("", { finish_reason: "length" }) : undefined

@@ -41,7 +41,7 @@ Deno.test("Engine resends a row whose answer was rejected, with another seed", a
   assertEquals(seeds, [7, 1_007, 2_007]);
   const [{ completion, failure, attempts, costUsd }] = fixture.outcomes;
   assertEquals([completion?.response, failure, attempts, costUsd], ["yes", undefined, 3, 33]);
-  // The cost of a teacher includes answers that were not kept.
+  // The cost of a teacher includes answers that were not accepted.
   assertEquals(fixture.engine.teacherStatuses().map(({ cost_usd }) => cost_usd), [33]);
   assertEquals(
     fixture.failed.map(({ action, failure, completion, isThrottled }) => [

@@ -146,3 +146,26 @@ Deno.test("Parquet to Parquet keeps the types of decimals, dates and times", asy
     assertEquals(/"kind":"(decimal|instant|time|date)"/.exec(left), null);
   }
 });
+
+Deno.test("an error of the disk is not reported as damage of a Parquet file", async () => {
+  const { open } = Deno;
+  using _restore = { [Symbol.dispose]: () => void (Deno.open = open) };
+  // The start and the end of the file, its footer, and its rows are read one after the other.
+  for (let good = 0;; good++) {
+    let reads = 0;
+    Deno.open = async (path, options) => {
+      const file = await open(path, options);
+      file.read = (target) => {
+        if (reads++ < good) return Deno.FsFile.prototype.read.call(file, target);
+        return Promise.reject(new Error("Input/output error (os error 5)"));
+      };
+      return file;
+    };
+    const outcome = await texts(here("values.parquet")).catch((error: Error) => error.message);
+    if (typeof outcome !== "string") {
+      assertGreater(good, 4);
+      break;
+    }
+    assertEquals(outcome, 'Cannot read "part-0.parquet": Input/output error (os error 5)');
+  }
+});

@@ -1038,6 +1038,17 @@ Deno.test("the status counts failed rows, and names the logs until all is done",
   assertEquals(whole.includes("Logs:"), false);
 });
 
+Deno.test("until a shard has started, the status is not that of other runs in the folder", async () => {
+  await using dir = await tempDir();
+  const other = await dir.write("other.jsonl", prompts(0, 4)), output = dir.path("out");
+  await runShard(other, `${output}/`, {});
+  const input = await dir.write("in.jsonl", prompts(10, 20));
+  await planFor({ stem: `${output}/in`, isNamed: false, wholeResults: [] }, [input], 2);
+  const text = await statusOf(output);
+  assertStringIncludes(text, "2 shards: 2 not started");
+  assertStringIncludes(text, "have started: 0 of 0 finished");
+});
+
 Deno.test("the status names a shard whose results were deleted, and is not done", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");

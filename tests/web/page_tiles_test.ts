@@ -40,11 +40,11 @@ Deno.test("the tile of answers has their endings in words, the most frequent fir
     value: "90.0% complete · 8.0% cut off at the token limit · 1.0% without a finish reason · " +
       "1.0% with an unknown finish reason",
     hint: "Finish reasons: stop 91, length 7",
-    note: "8 not kept · 25.0% of tokens are reasoning · 800 tokens paid for but not used",
+    note: "8 not accepted · 25.0% of tokens are reasoning · 800 tokens paid for but not used",
     tone: "wait",
   });
   const kept = { ...NO_ANSWERS, endings: { whole: 3 }, answered: 3 };
-  assertEquals(figureOf("Answers", {}, { answers: kept }).note, "all kept, no tokens wasted");
+  assertEquals(figureOf("Answers", {}, { answers: kept }).note, "all accepted, no tokens wasted");
 });
 
 Deno.test("the tile says when a retry ended, although its history begins with the run before it", () => {

@@ -274,19 +274,19 @@ function answersFigure({ state: { answers, ended }, snapshot }) {
     value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_TEXTS[ending]}`)
       .join(" · "),
     hint: `Finish reasons: ${reasons.join(", ")}`,
-    note: notes.join(" · ") || "all kept, no tokens wasted",
+    note: notes.join(" · ") || "all accepted, no tokens wasted",
     tone: answers.truncated > total * TRUNCATED_WARNING_SHARE ? "wait" : undefined,
   };
 }
 
 /**
  * @param {AnswerFigures} answers
- * @param {number} total answers, kept or not
- * @param {number} wastedTokens completion tokens of answers that were not kept
+ * @param {number} total answers, accepted or not
+ * @param {number} wastedTokens completion tokens of answers that were not accepted
  */
 function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, wastedTokens) {
   const notes = [];
-  if (answered < total) notes.push(`${formatCount(total - answered)} not kept`);
+  if (answered < total) notes.push(`${formatCount(total - answered)} not accepted`);
   if (reasoning_tokens > 0) {
     notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
   }

@@ -124,7 +124,7 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
  * answer when the server behind them has failed, and Gemini sometimes sends one too. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
-  return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
+  return (usage?.completionTokens ?? 0) === 0 && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 

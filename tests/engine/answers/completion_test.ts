@@ -72,3 +72,18 @@ Deno.test("invalid counts of a custom teacher do not spoil the sums of a run", a
   // Usage with a negative count of the answer's tokens is unknown as a whole.
   assertEquals([summary.promptTokens, summary.completionTokens], [6, 7]);
 });
+
+Deno.test("an empty answer is requested again whether its usage is null, missing or 0", async () => {
+  for (const usage of [null, undefined, { promptTokens: 3, completionTokens: 0 }]) {
+    let calls = 0;
+    const teacher = {
+      complete(): Promise<Completion> {
+        const empty = { ...completionOf({}), response: "", usage } as Completion;
+        return Promise.resolve(++calls === 1 ? empty : completionOf({}));
+      },
+    };
+    const generator = new ResponseGenerator({ teacher });
+    const [answer] = await Array.fromAsync(generator.generate([{ prompt: "x" }]));
+    assertEquals([answer.ok, calls], [true, 2], JSON.stringify(usage));
+  }
+});

@@ -293,7 +293,7 @@ function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls
   }
   const isAnswered = status === "answered";
   if (response !== "" || (isAnswered && tool_calls === "")) {
-    parts.push(makeText(isAnswered ? answerTitle : "Answer that was not kept", response));
+    parts.push(makeText(isAnswered ? answerTitle : "Answer that was not accepted", response));
   }
   if (tool_calls !== "") parts.push(makeText("Tool calls", tool_calls));
   return parts;
