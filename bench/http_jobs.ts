@@ -120,7 +120,9 @@ export async function httpLoops(
   const headers = { "content-type": "application/json" };
   // Imported on demand, so that Retort's side of a measurement does not load all of undici.
   const { Agent } = await import("../lib/deps/undici_agent.ts");
-  const agent = new Agent();
+  // Of 1,000 connections that are opened at once, the server's system may drop some, and each retry
+  // takes twice as long as the last: undici's limit of 10 s is sometimes too short.
+  const agent = new Agent({ connect: { timeout: 0 } });
   let next = 0;
   async function loop(): Promise<void> {
     while (next < rows) {

@@ -209,8 +209,10 @@ export class BatchDelay {
   /** Ends the wait of a batch that has become full. Undefined if no batch waits, or if even a full
    * batch waits for the end of the turn. */
   #endWait: (() => void) | undefined;
-  /** When a turn must end, on the clock `#now`. */
-  #turnDueAt = 0;
+  /** Ends the wait of the batch that waits, if any, when the turn ends. */
+  #onTurnEnd: (() => void) | undefined;
+  /** When the turn must end, on the clock `#now`. Undefined before the turn's first batch. */
+  #turnDueAt: number | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -221,19 +223,27 @@ export class BatchDelay {
   }
 
   /** Waits until the event loop's turn ends. A full batch usually does not wait, because its lanes
-   * would send their next requests late. It waits only if no turn has ended for `MAX_TURN_MS`:
+   * would send their next requests late. It waits only if the turn has lasted for `MAX_TURN_MS`:
    * timers and sockets are served only between turns. */
   async wait(rowCount: number): Promise<void> {
-    const isTurnDue = this.#now() >= this.#turnDueAt;
+    const now = this.#now();
+    this.#turnDueAt ??= this.#beginTurn(now);
+    const isTurnDue = now >= this.#turnDueAt;
     if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;
     const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onTurnEnd = resolve;
     if (!isTurnDue) this.#endWait = resolve;
-    setImmediate(() => {
-      this.#turnDueAt = this.#now() + MAX_TURN_MS;
-      resolve();
-    });
     await promise;
-    this.#endWait = undefined;
+    this.#onTurnEnd = this.#endWait = undefined;
+  }
+
+  /** Returns when the turn must end. */
+  #beginTurn(now: number): number {
+    setImmediate(() => {
+      this.#turnDueAt = undefined;
+      this.#onTurnEnd?.();
+    });
+    return now + MAX_TURN_MS;
   }
 }
 

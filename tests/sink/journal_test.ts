@@ -60,25 +60,30 @@ Deno.test("Journal lets lanes continue within the same turn of the event loop", 
       });
     },
   });
-  const turnEnds = new Promise<void>((resolve) =>
-    setImmediate(() => {
-      order.push("the turn ends");
-      resolve();
-    })
-  );
-  const few = journal.append("a", 0);
-  await few;
-  await turnEnds;
-  await Promise.all(["b", "c", "d", "e", "f", "g", "h", "i"].map((line, i) => {
-    if (i === 0) setImmediate(() => order.push("the next turn ends"));
-    return journal.append(line, i);
-  }));
-  order.push("lanes continue");
+  // Two turns: a batch may wait for the end of its turn only.
+  for (const turn of ["first", "second"]) {
+    const turnEnds = new Promise<void>((resolve) =>
+      setImmediate(() => {
+        order.push(`the ${turn} turn ends`);
+        resolve();
+      })
+    );
+    await Promise.all([..."bcdefghi"].map((line, i) => journal.append(line, i)));
+    order.push("lanes continue");
+    const few = journal.append("a", 0);
+    await turnEnds;
+    await few;
+    order.push("a lane continues");
+  }
+  const full = ["b\nc\nd\ne\nf\ng\nh\ni\n", "lanes continue"];
+  const few = ["a\n", "a lane continues"];
   assertEquals(order, [
-    "the turn ends",
-    "a\n",
-    "b\nc\nd\ne\nf\ng\nh\ni\n",
-    "lanes continue",
+    ...full,
+    "the first turn ends",
+    ...few,
+    ...full,
+    "the second turn ends",
+    ...few,
   ]);
 });
 
