@@ -172,9 +172,9 @@ export async function untilSynced(sync: Promise<void>): Promise<void> {
   });
 }
 
-/** ENOTSUP and EOPNOTSUPP: 95 on Linux, 45 and 102 on macOS. Deno has no code for some of them. */
+/** EINVAL (22), ENOTSUP and EOPNOTSUPP (Linux: 95; macOS: 45, 102). Deno lacks some codes. */
 function isNotSupported(error: unknown): boolean {
-  return /\(os error (?:45|95|102)\)/.test(String(error));
+  return /\(os error (?:22|45|95|102)\)/.test(String(error));
 }
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
@@ -186,7 +186,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   } catch (error) {
     // Some network filesystems cannot sync folders, and not every writable folder is readable.
     const { code } = error as { code?: string };
-    if (!["EINVAL", "EACCES"].includes(code ?? "") && !isNotSupported(error)) throw error;
+    if (code !== "EACCES" && !isNotSupported(error)) throw error;
   }
 }
 

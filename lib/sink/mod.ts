@@ -40,5 +40,6 @@ export { acquireLock, isLockHeld, type Lock, type RunNote, SharedLock } from "./
 export { isOutputLocked, openLockFile, refuseRunElsewhere, requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
+export { readReplacedJson } from "./replaced_file.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf, repairTail } from "./repair.ts";
