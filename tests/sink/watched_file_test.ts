@@ -6,6 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
+import { acquireLock } from "../../lib/sink/lock.ts";
 import { writeFileDurably } from "../../lib/sink/durable_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -232,6 +233,24 @@ Deno.test("a file whose path and handle have different numbers is taken as the s
     assertEquals([refused, await journal.check()], [1, undefined]);
   } finally {
     Object.assign(Deno, { stat, open: openFile });
+  }
+});
+
+Deno.test("a file whose number differs at each call is taken as the same", async () => {
+  await using dir = await tempDir();
+  const { stat } = Deno, statHandle = Deno.FsFile.prototype.stat;
+  let ino = 0;
+  Deno.stat = async (path) => ({ ...await stat(path), ino: ++ino });
+  Deno.FsFile.prototype.stat = async function () {
+    return { ...await statHandle.call(this), ino: ++ino };
+  };
+  try {
+    await using journal = await open(dir);
+    assertEquals(await journal.check(), undefined);
+    using _lock = await acquireLock(dir.path("x.lock"));
+  } finally {
+    Deno.stat = stat;
+    Deno.FsFile.prototype.stat = statHandle;
   }
 });
 
