@@ -21,7 +21,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { LockedError, SinkError } from "../errors.ts";
+import { LockedError, RetortError, SinkError } from "../errors.ts";
 import { ifThere, makeFolder } from "../files.ts";
 import { cannotWrite, orCannotWrite } from "./durable_file.ts";
 import { xxHash64Hex } from "../hash.ts";
@@ -210,7 +210,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     return lock;
   } catch (error) {
     file.close();
-    throw error;
+    throw error instanceof RetortError ? error : cannotWrite(path, error);
   }
 }
 
