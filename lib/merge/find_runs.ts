@@ -136,7 +136,8 @@ async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<
 
 async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<InputPiece[]> {
   if ((run.identity.shards ?? null) !== null) {
-    throw new UsageError(
+    // Network mounts may not show a new file for a while.
+    throw new NoRunsError(
       `Cannot merge "${results}": it is a shard, and without the plan file of all shards ` +
         `("${OWN_FOLDER}/…shards-${run.identity.shards}.json") its rows are not known. Name the ` +
         "output of all shards. If the plan file is lost, run one shard to write it again",

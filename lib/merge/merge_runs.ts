@@ -52,7 +52,7 @@ import {
   unfinishedProblem,
   whileClaimed,
 } from "./output.ts";
-import { noticesOf, readyRuns } from "./ready_runs.ts";
+import { awaitSizes, noticesOf, readyRuns } from "./ready_runs.ts";
 
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   checkOptions(options, MERGE_RULES);
@@ -76,7 +76,11 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   const checkOutput = () => whileClaimed(files, options, () => Promise.resolve());
   const runs = await readyRuns(outputs, files, options, checkOutput);
   const notices = await noticesOf(runs, outputs, options);
-  return { ...await mergeReady(runs, files, options), notices };
+  let report = await mergeReady(runs, files, options);
+  if (report.problems.length > 0 && await awaitSizes(runs, options)) {
+    report = await mergeReady(runs, files, options);
+  }
+  return { ...report, notices };
 }
 
 async function mergeReady(

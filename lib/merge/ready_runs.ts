@@ -18,6 +18,7 @@ import {
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
 import { isCopyOf, movedFolderOf } from "../shards/mod.ts";
+import { mayBeRemote } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, leftOutNotice, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
@@ -66,6 +67,22 @@ export async function readyRuns(
     await delay(Math.min(leftMs, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);
     signal?.throwIfAborted();
   }
+}
+
+/** Longer than mounts show old sizes of files: sshfs 20 s. */
+const OLD_SIZES_MS = 25_000;
+
+/** Waits if runs that are done by their run files seem incomplete because a mount shows old sizes of
+ * their results. Returns whether it has waited. */
+export async function awaitSizes(
+  runs: readonly MergeRun[],
+  { waitMs = 0, signal }: MergeOptions,
+): Promise<boolean> {
+  const folder = await statOf(dirname(runs[0].files.results));
+  if (waitMs === 0 || !runs.every(isDone) || !folder || !(await mayBeRemote(folder))) return false;
+  await delay(OLD_SIZES_MS, signal);
+  signal?.throwIfAborted();
+  return true;
 }
 
 function isDone({ runFile, runFileProblem, pieces }: MergeRun): boolean {

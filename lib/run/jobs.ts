@@ -139,8 +139,7 @@ export class Jobs {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
     const locks = files.map(({ lock }) => lock);
-    // Checking thousands of results files would take time. The status file, which their run also
-    // writes, is enough.
+    // Checking thousands of results files takes too long: the status file of their run is enough.
     const results = this.areMany ? [] : files.map(({ results }) => results);
     const hasWaited = await refuseRunElsewhere(
       this.areMany ? [SharedLock.pathFor(locks)] : locks,

@@ -14,7 +14,7 @@ import { refuseProblems } from "./input_report.ts";
 import { crashWarning, Heartbeat, LiveStatus } from "./live_status.ts";
 import { retryIdsOf, UidSelection } from "./retry.ts";
 import { resolveRunOptions } from "./run_options.ts";
-import { lastModelsOf } from "../sink/mod.ts";
+import { lastModelsOf, tryReplace } from "../sink/mod.ts";
 
 /** Executes or previews one run. An instance can be used once. */
 export class Run {
@@ -156,6 +156,7 @@ export class Run {
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
     await this.#jobs.syncNames();
+    if (!isIdle) await tryReplace(this.#jobs.list[0].files.runJson);
   }
 
   async #runEngine(): Promise<void> {

@@ -12,9 +12,9 @@ import { INPUT_FORMATS } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { isObject, isTooDeep, sortedJson } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
-import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
+import { readReplacedJson, type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
-import { cannotRead, ifThere, readTextOf } from "../files.ts";
+import { cannotRead, ifThere } from "../files.ts";
 import {
   accepts,
   flag,
@@ -123,7 +123,7 @@ export interface RunFile {
  *
  * @throws {SinkError | UsageError} when the file cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
-  const content = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
+  const content = await ifThere(readReplacedJson(path), (cause) => cannotRead(path, cause));
   if (content === undefined) return undefined;
   try {
     return checkRunFile(parseLossless(content));

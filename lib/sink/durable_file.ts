@@ -9,9 +9,9 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { RetortError, SinkError, UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.js";
-import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
+import { ifThere, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
-import { tryLock } from "./lock_file.ts";
+import { createTemporary, removeLeftovers, type TemporaryFile } from "./temporary_file.ts";
 
 export interface ReplacementOptions {
   /** Part of the temporary file's name, 16 hex digits. A run stores the token in its lock file, so
@@ -172,9 +172,9 @@ export async function untilSynced(sync: Promise<void>): Promise<void> {
   });
 }
 
-/** ENOTSUP and EOPNOTSUPP: 95 on Linux, 45 and 102 on macOS. Deno has no code for some of them. */
+/** EINVAL (22), ENOTSUP and EOPNOTSUPP (Linux: 95; macOS: 45, 102). Deno lacks some codes. */
 function isNotSupported(error: unknown): boolean {
-  return /\(os error (?:45|95|102)\)/.test(String(error));
+  return /\(os error (?:22|45|95|102)\)/.test(String(error));
 }
 
 /** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
@@ -186,7 +186,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   } catch (error) {
     // Some network filesystems cannot sync folders, and not every writable folder is readable.
     const { code } = error as { code?: string };
-    if (!["EINVAL", "EACCES"].includes(code ?? "") && !isNotSupported(error)) throw error;
+    if (code !== "EACCES" && !isNotSupported(error)) throw error;
   }
 }
 
@@ -233,7 +233,17 @@ async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Prom
 }
 
 export function cannotWrite(path: string, cause: unknown): SinkError {
-  return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
+  const advice = isImpossible(cause)
+    ? ". Its filesystem cannot do that: name an output on another disk"
+    : "";
+  return new SinkError(`Cannot write "${path}": ${systemReason(cause)}${advice}`, { path, cause });
+}
+
+/** Whether a filesystem lacks an operation: also EEXIST and EXDEV, of a rename that cannot replace
+ * a file, and ENOSYS (Linux: 38; macOS: 78). */
+function isImpossible(error: unknown): boolean {
+  return isNotSupported(error) ||
+    /\(os error (?:38|78)\)|\(os error (?:17|18)\): rename/.test(String(error));
 }
 
 /** Turns errors of the system into the `SinkError` of `cannotWrite`. */
@@ -242,58 +252,5 @@ export async function orCannotWrite<T>(path: string, write: () => Promise<T>): P
     return await write();
   } catch (cause) {
     throw cause instanceof RetortError ? cause : cannotWrite(path, cause);
-  }
-}
-
-export function randomToken(): string {
-  return crypto.getRandomValues(new Uint8Array(8)).toHex();
-}
-
-/** A temporary file, locked so that other processes do not remove it as a leftover. */
-export interface TemporaryFile {
-  readonly path: string;
-  readonly file: Deno.FsFile;
-}
-
-/** Creates and locks a file. If `removeLeftovers` of another process removes the file before it is
- * locked, tries another token. */
-export async function createTemporary(
-  pathOf: (token: string) => string,
-  { token = randomToken(), mode }: Pick<ReplacementOptions, "token" | "mode"> = {},
-): Promise<TemporaryFile> {
-  while (true) {
-    const path = pathOf(token);
-    const file = await Deno.open(path, { write: true, createNew: true, mode });
-    try {
-      const isLocked = await tryLock(file, path, { required: false });
-      if (isLocked && await ifThere(Deno.lstat(path)) !== undefined) return { path, file };
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-    file.close();
-    token = randomToken();
-  }
-}
-
-/**
- * Removes unlocked files that killed processes have left. Removes none if the filesystem has no
- * locks.
- *
- * @param pattern Matches file names; the first group is the token.
- * @param remove Called while the file is locked. @default `Deno.remove`
- */
-export async function removeLeftovers(
-  folder: string,
-  pattern: RegExp,
-  remove: (path: string, token: string) => Promise<void> = (path) => Deno.remove(path),
-): Promise<void> {
-  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
-  for (const { name, isFile } of entries) {
-    const token = isFile ? pattern.exec(name)?.[1] : undefined;
-    if (token === undefined) continue;
-    const path = inFolder(folder, name);
-    using file = await Deno.open(path, { write: true }).catch(() => null);
-    if (await file?.tryLock(true).catch(() => false)) await remove(path, token).catch(() => {});
   }
 }

@@ -21,9 +21,9 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { LockedError, SinkError } from "../errors.ts";
+import { LockedError, RetortError, SinkError } from "../errors.ts";
 import { ifThere, makeFolder } from "../files.ts";
-import { cannotWrite, orCannotWrite, randomToken } from "./durable_file.ts";
+import { cannotWrite, orCannotWrite } from "./durable_file.ts";
 import { xxHash64Hex } from "../hash.ts";
 import {
   foreignFile,
@@ -45,6 +45,7 @@ import {
   sharedPathOf,
   tryLock,
 } from "./lock_file.ts";
+import { randomToken } from "./temporary_file.ts";
 import { delay } from "../timer.ts";
 import { type FileIdentity, identityOf, pathProblem } from "./watched_file.ts";
 
@@ -209,7 +210,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     return lock;
   } catch (error) {
     file.close();
-    throw error;
+    throw error instanceof RetortError ? error : cannotWrite(path, error);
   }
 }
 

@@ -114,8 +114,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** Reads the text of a lock file; "" if it cannot be read. Opens the file each time, because
- * network filesystems ask the server only when a file is opened. */
+/** Reads a lock file; "" if it cannot be read. Network filesystems ask the server only at an open. */
 async function textAt(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   return file === null ? "" : await readText(file).catch(() => "");
@@ -225,13 +224,14 @@ export async function refuseRunElsewhere(
   return true;
 }
 
-/** Returns a text that changes with the file. It includes the content, because sshfs shows old
- * sizes and times for 20 s. */
+/** Returns a text that changes with the file. It has the content, because sshfs shows old sizes and
+ * times for 20 s, but no inode of a filesystem that reports another one at each call. */
 async function stampOf(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   if (file === null) return "";
-  const { ino, size, mtime } = await file.stat();
-  return [ino, size, mtime?.getTime(), await readText(file).catch(() => "")].join(":");
+  const { ino, size, mtime } = await file.stat(), again = await file.stat();
+  return [again.ino === ino && ino, size, mtime?.getTime(), await readText(file).catch(() => "")]
+    .join(":");
 }
 
 /**

@@ -11,17 +11,14 @@
 export { tryAppend } from "./appender.ts";
 export {
   cannotWrite,
-  createTemporary,
   modeMadeFrom,
   orCannotWrite,
   refuseLongName,
   refuseStream,
-  removeLeftovers,
   Replacement,
   type ReplacementOptions,
   syncFolderOf,
   targetOf,
-  type TemporaryFile,
   temporaryPathOf,
   untilSynced,
   writeFileDurably,
@@ -37,8 +34,16 @@ export {
 } from "./read_line.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
 export { acquireLock, isLockHeld, type Lock, type RunNote, SharedLock } from "./lock.ts";
-export { isOutputLocked, openLockFile, refuseRunElsewhere, requireUnlocked } from "./lock_file.ts";
+export {
+  isOutputLocked,
+  mayBeRemote,
+  openLockFile,
+  refuseRunElsewhere,
+  requireUnlocked,
+} from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
+export { readReplacedJson, tryReplace } from "./replaced_file.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf, repairTail } from "./repair.ts";
+export { createTemporary, removeLeftovers, type TemporaryFile } from "./temporary_file.ts";

@@ -1123,6 +1123,21 @@ Deno.test("a merge that waits begins when the last shard is done, and does not w
   assertEquals([merged.succeeded, merged.problems], [20, []]);
 });
 
+Deno.test("a merge that waits does so for a plan file that its mount does not show yet", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20));
+  for (const index of [0, 1]) {
+    await runShard(input, dir.path("out/"), { shard: { index, count: 2 } });
+  }
+  const plan = dir.path("out/.retort/in.shards-2.json"), hidden = dir.path("plan.json");
+  await Deno.rename(plan, hidden);
+  const options = { outputs: dir.path("out"), output: dir.path("all/in.jsonl") };
+  await assertRejects(() => mergeRuns(options), UsageError, "without the plan file");
+  const onWait = () => Deno.renameSync(hidden, plan);
+  const merged = await mergeRuns({ ...options, waitMs: Infinity, onWait });
+  assertEquals([merged.succeeded, merged.problems], [20, []]);
+});
+
 Deno.test("a merge that waits sets no timer for a time that has passed: Deno would warn the user", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));

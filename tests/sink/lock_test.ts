@@ -259,6 +259,18 @@ Deno.test("acquireLock() names --no-lock if the filesystem has no locks", async 
   using _lock = await acquireLock(path, { openFile, required: false });
 });
 
+Deno.test("acquireLock() names a file that fails after it was opened, as on network filesystems", async () => {
+  await using dir = await tempDir();
+  const openFile = async (path: string) => {
+    const file = await Deno.open(path, { read: true, write: true, create: true });
+    file.stat = () => Promise.reject(new Error("Stale file handle (os error 116)"));
+    return file;
+  };
+  const path = dir.path("x.lock");
+  const message = `Cannot write "${path}": Stale file handle`;
+  await assertRejects(() => acquireLock(path, { openFile }), SinkError, message);
+});
+
 Deno.test("acquireLock() names the file that it cannot open", async () => {
   await using dir = await tempDir();
   const path = dir.path("missing/x.lock");

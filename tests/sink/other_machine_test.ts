@@ -2,10 +2,12 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { LockedError, SinkError } from "../../lib/errors.ts";
-import { distillFiles, ResponseGenerator } from "../../mod.ts";
+import { exists } from "../../lib/files.ts";
+import { distillFiles, mergeRuns, ResponseGenerator } from "../../mod.ts";
 import { acquireLock, type Lock, SharedLock } from "../../lib/sink/lock.ts";
 import { mayBeRemote, noteLine, refuseRunElsewhere } from "../../lib/sink/lock_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
+import { prompts, runShards } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 
 const TOKEN = "0123456789abcdef";
@@ -50,6 +52,17 @@ Deno.test("an output is refused if a run on another machine writes to it, and on
   }
   const isSilent = () => Promise.resolve();
   assertEquals(await waitsFor(note, isSilent), 1);
+  // Some filesystems report another inode at each call.
+  const { stat } = Deno.FsFile.prototype;
+  let ino = 0;
+  Deno.FsFile.prototype.stat = async function () {
+    return { ...await stat.call(this), ino: ++ino };
+  };
+  try {
+    assertEquals(await waitsFor(note, isSilent), 1);
+  } finally {
+    Deno.FsFile.prototype.stat = stat;
+  }
   // That run has ended, or has sent nothing yet.
   assertEquals(await waitsFor(noteLine({ ...ACTIVE, running: false }, TOKEN), writes[0]), 0);
 });
@@ -152,6 +165,48 @@ testWithoutDisk(
     await generator.run({ input, output });
     assertEquals([calls, events[0]], [1, "run-start"]);
     assertMatch(events[1], /^Waited 8 s/);
+  },
+);
+
+testWithoutDisk(
+  "an output whose filesystem cannot replace files is refused before the first call",
+  async (folder, stack) => {
+    const { rename } = Deno;
+    stack.defer(() => void (Deno.rename = rename));
+    Deno.rename = async (from, to) => {
+      if (!(await exists(`${to}`))) return await rename(from, to);
+      throw new Deno.errors.AlreadyExists("File exists (os error 17): rename 'a' -> 'b'");
+    };
+    await Deno.writeTextFile(`${folder}/in.jsonl`, '{"prompt": "a"}\n');
+    let calls = 0;
+    const teacher = { model: "m", complete: () => Promise.reject(new Error(`call ${++calls}`)) };
+    await assertRejects(
+      () => distillFiles(`${folder}/in.jsonl`, `${folder}/x.jsonl`, { teacher }),
+      SinkError,
+      "'b'. Its filesystem cannot do that: name an output on another disk",
+    );
+    assertEquals(calls, 0);
+  },
+);
+
+testWithoutDisk(
+  "a merge that waits does so once more if the results of shards that are done seem too short",
+  async (folder, stack) => {
+    const { setTimeout } = globalThis;
+    stack.defer(() => void (globalThis.setTimeout = setTimeout));
+    const rows = prompts(0, 20).map((row) => `${JSON.stringify(row)}\n`);
+    await Deno.writeTextFile(`${folder}/in.jsonl`, rows.join(""));
+    await runShards(`${folder}/in.jsonl`, `${folder}/out/`, 2);
+    const results = `${folder}/out/in-00001-of-00002.jsonl`, whole = await Deno.readFile(results);
+    await Deno.truncate(results, whole.length / 2);
+    const options = { outputs: `${folder}/out`, output: `${folder}/all/in.jsonl` };
+    assertEquals((await mergeRuns(options)).problems.length, 1);
+    globalThis.setTimeout = ((callback: () => void, ms?: number) => {
+      if (ms === 25_000) Deno.writeFileSync(results, whole);
+      return setTimeout(callback, ms === 25_000 ? 0 : ms);
+    }) as typeof setTimeout;
+    const { problems, succeeded } = await mergeRuns({ ...options, waitMs: 60_000 });
+    assertEquals([problems, succeeded], [[], 20]);
   },
 );
 

@@ -6,6 +6,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
+import { acquireLock } from "../../lib/sink/lock.ts";
 import { writeFileDurably } from "../../lib/sink/durable_file.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -235,27 +236,52 @@ Deno.test("a file whose path and handle have different numbers is taken as the s
   }
 });
 
-Deno.test("a network drive that macOS cannot sync accepts lines and replaced files, and other failures are reported", async () => {
+Deno.test("a file whose number differs at each call is taken as the same", async () => {
   await using dir = await tempDir();
-  const { sync, syncData } = Deno.FsFile.prototype;
-  let message = "Operation not supported (os error 45)";
-  const fail = () => Promise.reject(new Error(message));
-  Object.assign(Deno.FsFile.prototype, { sync: fail, syncData: fail });
+  const { stat } = Deno, statHandle = Deno.FsFile.prototype.stat;
+  let ino = 0;
+  Deno.stat = async (path) => ({ ...await stat(path), ino: ++ino });
+  Deno.FsFile.prototype.stat = async function () {
+    return { ...await statHandle.call(this), ino: ++ino };
+  };
   try {
     await using journal = await open(dir);
-    await journal.append(line("a"), "a");
-    await journal.flush();
-    await Deno.remove(dir.path("x.jsonl"));
-    await journal.check();
-    assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
-    await writeFileDurably(dir.path("x.run.json"), "{}");
-    message = "Input/output error (os error 5)";
-    await assertRejects(() => writeFileDurably(dir.path("x.run.json"), "[]"), SinkError, message);
-    assertEquals(await dir.read("x.run.json"), "{}");
+    assertEquals(await journal.check(), undefined);
+    using _lock = await acquireLock(dir.path("x.lock"));
   } finally {
-    Object.assign(Deno.FsFile.prototype, { sync, syncData });
+    Deno.stat = stat;
+    Deno.FsFile.prototype.stat = statHandle;
   }
 });
+
+for (
+  const [drive, reason] of [
+    ["network drive that macOS cannot sync", "Operation not supported (os error 45)"],
+    ["FUSE filesystem without fsync", "Invalid argument (os error 22)"],
+  ]
+) {
+  Deno.test(`a ${drive} accepts lines and replaced files, and other failures are reported`, async () => {
+    await using dir = await tempDir();
+    const { sync, syncData } = Deno.FsFile.prototype;
+    let message = reason;
+    const fail = () => Promise.reject(new Error(message));
+    Object.assign(Deno.FsFile.prototype, { sync: fail, syncData: fail });
+    try {
+      await using journal = await open(dir);
+      await journal.append(line("a"), "a");
+      await journal.flush();
+      await Deno.remove(dir.path("x.jsonl"));
+      await journal.check();
+      assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
+      await writeFileDurably(dir.path("x.run.json"), "{}");
+      message = "Input/output error (os error 5)";
+      await assertRejects(() => writeFileDurably(dir.path("x.run.json"), "[]"), SinkError, message);
+      assertEquals(await dir.read("x.run.json"), "{}");
+    } finally {
+      Object.assign(Deno.FsFile.prototype, { sync, syncData });
+    }
+  });
+}
 
 Deno.test("a journal writes and syncs by two handles, and frees the first if the second cannot be opened", async () => {
   await using dir = await tempDir();
