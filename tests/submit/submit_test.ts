@@ -684,7 +684,22 @@ const FAILED_SUBMITS: [
     { kubectl: "echo job.batch/x created; echo 'exceeded quota' >&2; exit 1" },
     undefined,
     6,
-    "kubectl failed: exceeded quota\nIf the shards were created nevertheless, cancel them: ",
+    "kubectl failed: exceeded quota\nA part of the job was created. Cancel it: ",
+  ],
+  // There is nothing to cancel.
+  [
+    "kubernetes",
+    { kubectl: "echo 'namespaces \"x\" not found' >&2; exit 1" },
+    undefined,
+    6,
+    'Cannot submit: kubectl failed: namespaces "x" not found\n',
+  ],
+  [
+    "kubernetes",
+    { kubectl: "echo 'failed to download openapi: Get \"http://localhost:8080/\"' >&2; exit 1" },
+    undefined,
+    6,
+    "Cannot submit: kubectl has no cluster configured here\n",
   ],
 ];
 
@@ -696,6 +711,7 @@ Deno.test({
       const { code, text } = await runWith(action, tools, cli);
       assertStringIncludes(text, expected);
       assertEquals(code, expectedCode, text);
+      assertEquals(text.includes("submit cancel"), /Cancel it/.test(expected), text);
     }
   },
 });
