@@ -16,9 +16,9 @@ export type ToolResult =
   | { readonly kind: "refused" }
   /**
    * `error` is the program's stderr, its exit code if stderr is empty, or the reason why the
-   * program could not start.
+   * program could not start. `text` is its stdout.
    */
-  | { readonly kind: "failed"; readonly error: string };
+  | { readonly kind: "failed"; readonly error: string; readonly text: string };
 
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
 
@@ -38,10 +38,10 @@ export async function tryTool(
   try {
     const { success, code, stdout, stderr } = await runTool(tool, args, input);
     if (success) return { kind: "done", text: stdout };
-    return { kind: "failed", error: stderr.trim() || `exit code ${code}` };
+    return { kind: "failed", error: stderr.trim() || `exit code ${code}`, text: stdout };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
-    return { kind: "failed", error: (error as Error).message };
+    return { kind: "failed", error: (error as Error).message, text: "" };
   }
 }
 
@@ -79,12 +79,21 @@ export async function callTool(
 ): Promise<string> {
   const result = await tryTool(tool, args, io, input);
   if (result.kind === "done") return result.text;
-  if (result.kind === "failed") {
-    throw new SinkError(`Cannot submit: ${tool} failed: ${result.error}`);
+  throw submitError(tool, result);
+}
+
+export function submitError(tool: Tool, problem: ToolProblem): SinkError | UsageError {
+  if (problem.kind !== "failed") {
+    return new UsageError(
+      `Cannot submit: ${
+        problemText(tool, problem)
+      }. Leave out --send to print the input for ${tool}`,
+    );
   }
-  throw new UsageError(
-    `Cannot submit: ${problemText(tool, result)}. Leave out --send to print the input for ${tool}`,
-  );
+  const reason = isWithoutCluster(tool, problem.error)
+    ? problemText(tool, problem)
+    : `${tool} failed: ${problem.error}`;
+  return new SinkError(`Cannot submit: ${reason}`);
 }
 
 /** Returns why a tool could not be run or failed, as a clause: `squeue is not installed here`. */
@@ -93,15 +102,17 @@ export function problemText(tool: Tool, problem: ToolProblem): string {
   if (problem.kind === "refused") {
     return `Retort has no permission to run ${tool}: start it with deno task submit`;
   }
-  if (tool === "kubectl" && NO_CLUSTER.test(problem.error)) {
-    return "kubectl has no cluster configured here";
-  }
+  if (isWithoutCluster(tool, problem.error)) return "kubectl has no cluster configured here";
   return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
 
 /** Matches errors of a kubectl without a configuration, which connects to localhost:8080. */
 const NO_CLUSTER =
   /\blocalhost:8080\b|no configuration has been provided|current-context is not set/;
+
+function isWithoutCluster(tool: Tool, error: string): boolean {
+  return tool === "kubectl" && NO_CLUSTER.test(error);
+}
 
 /** Matches log lines of kubectl: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
 const LOG_LINE = /^[IWEF]\d{4} /;

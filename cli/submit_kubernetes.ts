@@ -14,7 +14,7 @@ import { VERSION } from "../lib/version.ts";
 import type { TeacherSpec } from "./config.ts";
 import { DEFAULT_KEY_VARIABLE } from "./connection.ts";
 import type { Io } from "./io.ts";
-import { callTool } from "./scheduler_tools.ts";
+import { submitError, tryTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { followUpCommand, type PreparedJob } from "./submit_job.ts";
 
@@ -27,30 +27,28 @@ export async function submitToKubernetes(
   if (!settings.isOn("send")) return io.writeOut(manifests);
   const commandOf = (action: "status" | "cancel") =>
     followUpCommand(job, action, io, settings.text("namespace"));
-  let stdout: string;
-  try {
-    // `apply` would keep a copy of each manifest in an annotation, which has at most 256 KiB.
-    stdout = await callTool("kubectl", ["create", "-f", "-"], io, manifests);
-  } catch (error) {
-    if (!(error instanceof SinkError)) throw error;
-    // The Job of an earlier submit exists until it is deleted, even if it has ended.
-    if (error.message.includes("AlreadyExists")) {
-      throw new UsageError(
-        `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
-          commandOf("cancel")
-        }`,
-        { cause: error },
-      );
-    }
-    // A quota may allow the shards and forbid the merge.
-    throw new SinkError(
-      `${error.message}\nIf the shards were created nevertheless, cancel them: ${
+  // `apply` would keep a copy of each manifest in an annotation, which has at most 256 KiB.
+  const creation = await tryTool("kubectl", ["create", "-f", "-"], io, manifests);
+  if (creation.kind === "done") {
+    return io.writeErr(`${creation.text}To check on it: ${commandOf("status")}\n`);
+  }
+  const error = submitError("kubectl", creation);
+  // The Job of an earlier submit exists until it is deleted, even if it has ended.
+  if (error.message.includes("AlreadyExists")) {
+    throw new UsageError(
+      `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
         commandOf("cancel")
       }`,
       { cause: error },
     );
   }
-  io.writeErr(`${stdout}To check on it: ${commandOf("status")}\n`);
+  // A quota may allow the shards and forbid the merge.
+  const isPartial = creation.kind === "failed" && creation.text.includes(" created");
+  if (!isPartial) throw error;
+  throw new SinkError(
+    `${error.message}\nA part of the job was created. Cancel it: ${commandOf("cancel")}`,
+    { cause: error },
+  );
 }
 
 /**

@@ -684,7 +684,22 @@ const FAILED_SUBMITS: [
     { kubectl: "echo job.batch/x created; echo 'exceeded quota' >&2; exit 1" },
     undefined,
     6,
-    "kubectl failed: exceeded quota\nIf the shards were created nevertheless, cancel them: ",
+    "kubectl failed: exceeded quota\nA part of the job was created. Cancel it: ",
+  ],
+  // There is nothing to cancel.
+  [
+    "kubernetes",
+    { kubectl: "echo 'namespaces \"x\" not found' >&2; exit 1" },
+    undefined,
+    6,
+    'Cannot submit: kubectl failed: namespaces "x" not found\n',
+  ],
+  [
+    "kubernetes",
+    { kubectl: "echo 'failed to download openapi: Get \"http://localhost:8080/\"' >&2; exit 1" },
+    undefined,
+    6,
+    "Cannot submit: kubectl has no cluster configured here\n",
   ],
 ];
 
@@ -696,6 +711,7 @@ Deno.test({
       const { code, text } = await runWith(action, tools, cli);
       assertStringIncludes(text, expected);
       assertEquals(code, expectedCode, text);
+      assertEquals(text.includes("submit cancel"), /Cancel it/.test(expected), text);
     }
   },
 });
@@ -1007,6 +1023,19 @@ Deno.test("the status counts rows of shards that are running, also without their
   const text = await statusOf(output);
   assertStringIncludes(text, "2 shards: 2 running or killed");
   assertStringIncludes(text, "have started: 6 of 10 finished, 2 of them failed");
+});
+
+Deno.test("the status tells a shard whose disk failed from one that could not start", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");
+  await planFor({ stem: `${output}/in`, isNamed: false, wholeResults: [] }, [input], 2);
+  for (const [index, reason] of [[0, null], [1, "it could not start"]] as const) {
+    const status = { retort: "0.1.0", beat: 1, started: "", ended: true, state: "failed", reason };
+    await dir.write(`out/.retort/in-0000${index}-of-00002.status.json`, JSON.stringify(status));
+  }
+  const text = await statusOf(output);
+  assertStringIncludes(text, "2 shards: 1 failed, 1 failed to start\n");
+  assertStringIncludes(text, "shard 0 of 2: failed: its log says why\n");
 });
 
 Deno.test("the status names a shard whose run file is damaged, beside the others", async () => {
