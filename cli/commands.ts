@@ -90,7 +90,7 @@ const TABLE = {
     flagHelp: { output: DATASET_OUTPUT },
     examples: [
       "export out/prompts.jsonl -o train.jsonl --format messages",
-      "export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
+      "export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --shuffle 1",
     ],
     load: async () => (await import("./export_command.ts")).exportCommand,
   },

@@ -92,7 +92,7 @@ export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',
   "sharegpt": '{"conversations"}: LLaMA-Factory, Axolotl',
   "alpaca": '{"instruction","input","output"}: LLaMA-Factory, Axolotl',
-  "preference": '{"prompt","chosen","rejected"}, with --prefer: TRL (DPO)',
+  "preference": '{"prompt","chosen","rejected"}: TRL (DPO)',
   "preference-sharegpt": "the same with ShareGPT turns: LLaMA-Factory (DPO)",
   "logprobs": "messages and tokens of the answer: logit distillation",
   "raw": "the row as it is: datasets, pyarrow, polars",

@@ -5,10 +5,12 @@
  * @module
  */
 
+import { failuresOf } from "../data/mod.ts";
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.js";
 import { fileKeyOf, ifThere, specialProblem, statOf, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
 import { openTable, type Schema } from "../tables/mod.ts";
@@ -33,7 +35,7 @@ import { Unrepresentable } from "./turns.ts";
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   const resolved = resolveExport(options);
   await checkResultsFiles(resolved.paths);
-  const { files, notes } = await distinctFiles(resolved.paths);
+  const { files, notes } = await distinctFiles(await withoutFailures(resolved.paths));
   const resolvedOptions = { ...resolved, paths: files };
   using source = await ResultsSource.open(resolvedOptions);
   const report = await writeSet(source, resolvedOptions);
@@ -44,6 +46,16 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
     ...repetitionNotes(repeatedRowCount),
   );
   return { ...report, notes };
+}
+
+/** Leaves out the failures of results that are named, too, as by `out/*.jsonl`. A note says how many
+ * rows failed. */
+async function withoutFailures(paths: readonly string[]): Promise<readonly string[]> {
+  const failures = new Set(paths.map(failuresOf)), results: string[] = [];
+  for (const path of paths) {
+    if (!failures.has(path) || await holdsOwnLines(path, "results")) results.push(path);
+  }
+  return results;
 }
 
 /** Returns each file once, so that no row is written twice. */

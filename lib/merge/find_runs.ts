@@ -121,7 +121,8 @@ async function noRunsAdvice(
     return `There are shards of it, and their plan file ("${OWN_FOLDER}/…") is lost: run one shard to ` +
       "write it again";
   }
-  return needsRunFile && (await resultsStems(folder, names)).length > 0
+  const isNamed = (stem: string) => name === undefined || stem === name;
+  return needsRunFile && (await resultsStems(folder, names)).some(isNamed)
     ? "Name the output of the shards, or add --no-proof to join results without run files"
     : "Name the output of the shards, or a folder of results";
 }

@@ -145,7 +145,7 @@ export interface MergeReport {
  * written completely or not at all. The files of the runs are not changed; `tidy` moves them.
  *
  * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, unless
- * `partial` is set and no shard is damaged. A row takes 37 bytes of memory, and each answer 49 more
+ * `partial` is set and no shard is damaged. A row takes 33 bytes of memory, and each answer 49 more
  * while its shard is read.
  *
  * @example

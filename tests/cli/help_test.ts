@@ -35,7 +35,11 @@ for (const command of COMMANDS) {
     assertEquals(examples.length > 0, true);
     for (const example of examples) {
       assertStringIncludes(text, `\n  retort ${example}\n`);
-      assertEquals(parseCommandLine(example.split(" ")).command, command);
+      const parsed = parseCommandLine(example.split(" "));
+      assertEquals(parsed.command, command);
+      // A reader must find what the flags of an example mean. Those of a run are in its help.
+      const listed = listedIn(command === "submit" ? text + commandHelp("run") : text);
+      assertEquals([...parsed.flags.keys()].filter((name) => !listed.includes(name)), []);
     }
   });
 

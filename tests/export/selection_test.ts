@@ -1,7 +1,7 @@
 /** The rows of an export, their order, and their files. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { SourceError, UsageError } from "../../lib/errors.ts";
+import { DamagedFileError, SourceError, UsageError } from "../../lib/errors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { exportFrom, resultLineOf } from "./results.ts";
@@ -186,6 +186,28 @@ Deno.test("an export says how many lines repeat a uid, in any order, but not tho
     'The output contains 1 line that repeats a uid of the results: "verify" names such lines';
   for (const options of [{}, { shuffle: 1 }]) assertEquals(await noted(options), [note]);
   assertEquals(await noted({ dedupe: true }), []);
+});
+
+Deno.test("an export leaves out the failures of results that are named, too, as by out/*.jsonl", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 2);
+  const failure = `${JSON.stringify({ uid: "x", prompt_hash: "", error: {} })}\n`;
+  await dir.write("out_error.jsonl", failure);
+  const results = ["out_error", "out"].map((name) => dir.path(`${name}.jsonl`));
+  const { rows, notes } = await exportFrom(dir, { results });
+  assertEquals([rows, notes.filter((note) => note.startsWith("1 row failed")).length], [2, 1]);
+  // Results may have such a name, and failures alone are named by mistake.
+  await dir.write(
+    "out_error.jsonl",
+    (await dir.read("out.jsonl")).replaceAll('"uid":"', '"uid":"z'),
+  );
+  assertEquals((await exportFrom(dir, { results })).rows, 4);
+  await dir.write("out_error.jsonl", failure);
+  await assertRejects(
+    () => exportFrom(dir, { results: results[0] }),
+    DamagedFileError,
+    "it is a failure, not a result",
+  );
 });
 
 Deno.test("an export says how many rows have failed", async () => {

@@ -1525,3 +1525,13 @@ Deno.test("a merge says what to do without an input, by an absolute and by a rel
     assertStringIncludes(messages[index], `": ${problem}, or add --no-proof`);
   }
 });
+
+Deno.test("the advice about an output without runs is about that output, not about its neighbors", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", prompts(0, 2));
+  const merge = (name: string) =>
+    mergeRuns({ outputs: dir.path(name), output: dir.path("all/x.jsonl") });
+  const advice = "Name the output of the shards, or ";
+  await assertRejects(() => merge("x.jsonl"), UsageError, `${advice}add --no-proof`);
+  await assertRejects(() => merge("y.jsonl"), UsageError, `${advice}a folder of results`);
+});
