@@ -339,6 +339,29 @@ Deno.test("a merge refuses --shards for runs that are not shards, and waits for 
   await assertRejects(() => mergeRuns(ambiguous), UsageError, "holds 2 sets of shards");
 });
 
+Deno.test("a merge takes each shard from the output that has it, as after runs on machines with disks of their own", async () => {
+  await using dir = await tempDir();
+  const count = 4;
+  // The third machine has divided the input, but none of its shards has run.
+  const indexesByNode = { a: [1, 3], b: [0, 1], c: [] };
+  for (const [node, indexes] of Object.entries(indexesByNode)) {
+    const input = await dir.write(`${node}/in.jsonl`, prompts(0, 40));
+    for (const index of indexes) {
+      await runShard(input, dir.path(`${node}/out/`), { shard: { index, count } });
+    }
+  }
+  const output = { stem: dir.path("c/out/in"), isNamed: false, wholeResults: [] };
+  await planFor(output, [dir.path("c/in.jsonl")], count);
+  const outputs = Object.keys(indexesByNode).map((node) => dir.path(`${node}/out/`));
+  const options = { outputs, output: dir.path("all.jsonl") };
+  const { problems } = await mergeRuns(options);
+  assertEquals(problems.map(({ run }) => run), ["shard 2 of 4"]);
+  await runShard(dir.path("a/in.jsonl"), dir.path("a/out/"), { shard: { index: 2, count } });
+  const report = await mergeRuns(options);
+  assertEquals([report.problems, report.succeeded, report.pending], [[], 40, 0]);
+  assertEquals((await dir.rows("all.jsonl")).map(({ prompt }) => ({ prompt })), prompts(0, 40));
+});
+
 Deno.test("a merge reads the input where any of the shards has read it, if the path in the plan is another machine's", async () => {
   await using dir = await tempDir();
   for (const named of ["in/", "in/*.jsonl", "in/a.jsonl,in/b.jsonl"]) {
