@@ -105,8 +105,14 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   const { folder, name } = await folderAndName(output);
   const names = new Set(await namesIn(folder));
   if (!needsRunFile) refuseOnlyCompressed(folder, name, names);
-  const stems = (await (needsRunFile ? runFileStems(names) : resultsStems(folder, names)))
-    .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
+  const allStems = needsRunFile ? runFileStems(names) : await resultsStems(folder, names);
+  // Without run files, results of shards need no plan file, which may be lost. `x.jsonl` next to
+  // them may be their input.
+  const shardStems = needsRunFile
+    ? []
+    : allStems.filter((stem) => parseShardStem(stem)?.stem === name);
+  const namedStems = shardStems.length > 0 ? shardStems : allStems.filter((stem) => stem === name);
+  const stems = (name === undefined ? allStems : namedStems).toSorted(compareNaturally);
   if (stems.length === 0) {
     const advice = await noRunsAdvice(folder, name, names, needsRunFile);
     throw new NoRunsError(
