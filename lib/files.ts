@@ -227,14 +227,12 @@ export function realFolderOf(path: string): string {
   return realPathOf(stdPath.dirname(path));
 }
 
+/** Returns the names in a folder; none if it does not exist.
+ *
+ * @throws {SinkError} if the folder cannot be read */
 export async function namesIn(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  return names;
+  const reading = Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  return await ifThere(reading, (cause) => cannotRead(folder, cause)) ?? [];
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -12,7 +12,7 @@ import {
   assertThrows,
 } from "../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { ifThere, removeIfThere, systemReason } from "../lib/files.ts";
+import { ifThere, namesIn, removeIfThere, systemReason } from "../lib/files.ts";
 import { refuseLongName, refuseStream } from "../lib/sink/mod.ts";
 import { CliServer, runCli } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
@@ -23,6 +23,17 @@ Deno.test("removeIfThere() says what cannot be deleted", async () => {
   await removeIfThere(dir.path("none"));
   const error = await assertRejects(() => removeIfThere(dir.path("folder")), SinkError);
   assertStringIncludes(error.message, `Cannot delete "${dir.path("folder")}": `);
+});
+
+Deno.test("namesIn() says which folder cannot be read, and finds none in one that does not exist", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  assertEquals(await namesIn(dir.path("none")), []);
+  const folder = dir.path("loop");
+  await Deno.symlink(folder, folder);
+  const error = await assertRejects(() => namesIn(folder), SinkError);
+  assertStringIncludes(error.message, `Cannot read "${folder}": `);
 });
 
 Deno.test("systemReason() names what is wrong in a user's words", () => {

@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { ifThere, removeIfThere, writeAll } from "../files.ts";
+import { ifThere, namesIn, removeIfThere, writeAll } from "../files.ts";
 import { formatOfName } from "../formats/mod.ts";
 import {
   createTemporary,
@@ -45,8 +45,7 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
     return;
   }
   if (!info.isDirectory) refuse("it is a file: name a folder");
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(path)) if (!name.startsWith(".")) names.push(name);
+  const names = (await namesIn(path)).filter((name) => !name.startsWith("."));
   if (names.length === 0) return;
   const card = await Deno.readTextFile(`${path}/README.md`).catch(() => "");
   if (!card.includes(CARD_MARK)) refuse("it holds other files. Name a new folder");

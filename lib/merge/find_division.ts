@@ -17,7 +17,7 @@ import {
   stemOf,
   withoutSeparator,
 } from "../files.ts";
-import { filesOf, inputFilesOf, type OutputFiles, readRunFile } from "../run/mod.ts";
+import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import {
   changeOf,
   isOutputName,
@@ -190,33 +190,54 @@ function ambiguityError(output: string, planned: readonly PlannedDivision[]): Us
   );
 }
 
-async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
-  const runs: MergeRun[] = [];
+async function runsOf(division: PlannedDivision): Promise<MergeRun[]> {
+  const { stem, plan: { shards: count } } = division;
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
+  const shards = [];
+  for (let index = 0; index < count; index++) {
+    const originalFiles = filesOf("", shardStem(stem, { index, count }));
+    const files = await currentFiles(originalFiles, movedNames);
+    shards.push({ index, originalFiles, files, ...await tryRunFile(files.runJson) });
+  }
+  const plan = await withFoundInputs(division.plan, shards.map(({ runFile }) => runFile));
   const changes = await changesOf(plan);
   const inputs = plan.inputs.map(({ path }) => path);
-  const before = rowsBefore(plan), inputText = inputs.join(", ");
-  for (let index = 0; index < plan.shards; index++) {
-    const ownStem = shardStem(stem, { index, count: plan.shards });
-    const originalFiles = filesOf(inputText, ownStem);
-    const files = await currentFiles(originalFiles, movedNames);
-    const { runFile, runFileProblem } = await tryRunFile(files.runJson);
-    const binaryColumns = runFile?.rows.binaryColumns;
-    runs.push({
-      name: `shard ${index} of ${plan.shards}`,
-      files,
-      originalFiles,
-      pieces: piecesOf(plan, index, { binaryColumns }),
-      inputs,
-      // All shards share these lists, because each of thousands of run files may name thousands of
-      // inputs.
-      runFile: runFile && { ...runFile, input: inputText, inputs },
-      runFileProblem,
-      rowsBefore: before[index],
-      changes,
-    });
+  const before = rowsBefore(plan), input = inputs.join(", ");
+  return shards.map(({ index, originalFiles, files, runFile, runFileProblem }) => ({
+    name: `shard ${index} of ${count}`,
+    files,
+    originalFiles,
+    pieces: piecesOf(plan, index, { binaryColumns: runFile?.rows.binaryColumns }),
+    inputs,
+    // All shards share these lists, because each of thousands of run files may name thousands of
+    // inputs.
+    runFile: runFile && { ...runFile, input, inputs },
+    runFileProblem,
+    rowsBefore: before[index],
+    changes,
+  }));
+}
+
+/** Returns the plan with paths at which its inputs exist. A folder may have another path on each
+ * machine: the plan has those of the machine that wrote it, and each run file those of its own. */
+async function withFoundInputs(
+  plan: ShardPlan,
+  runFiles: readonly (RunFile | undefined)[],
+): Promise<ShardPlan> {
+  const areThere = async (paths: readonly string[]) => {
+    for (const path of paths) if (!(await exists(path))) return false;
+    return true;
+  };
+  if (await areThere(plan.inputs.map(({ path }) => path))) return plan;
+  const named = new Map(runFiles.map((run) => [String(run?.inputs ?? run?.input), run]));
+  for (const run of named.values()) {
+    const paths = run === undefined ? [] : await inputFilesOf(run).catch(() => []);
+    const isSame = paths.length === plan.inputs.length &&
+      plan.inputs.every(({ path }, i) => basename(path) === basename(paths[i]));
+    if (!isSame || !(await areThere(paths))) continue;
+    return { ...plan, inputs: plan.inputs.map((input, i) => ({ ...input, path: paths[i] })) };
   }
-  return runs;
+  return plan;
 }
 
 /** Reads a run file, or returns why that failed. One bad file must not hide the other runs. */

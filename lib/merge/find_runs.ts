@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
+import { hasContent, namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
 import { sumOf } from "../figures.js";
 import { type InputPiece, withoutCompression } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
@@ -63,26 +63,56 @@ export async function findRuns(
   options: FindOptions,
 ): Promise<MergeRun[]> {
   const { shards, needsRunFile } = options;
-  const runs: MergeRun[] = [];
+  const keyedRuns: { readonly run: MergeRun; readonly key: unknown }[] = [];
   let hasDivision = false;
   for (const output of outputs) {
     const shardRuns = await findShardRuns(output, options);
     hasDivision ||= shardRuns !== undefined;
-    runs.push(...shardRuns ?? await runsIn(output, needsRunFile));
+    const keyOf = shardRuns === undefined ? (run: MergeRun) => run : shardKey;
+    const runs = shardRuns ?? await runsIn(output, needsRunFile);
+    keyedRuns.push(...runs.map((run) => ({ run, key: keyOf(run) })));
   }
-  if (shards === undefined || hasDivision) return runs;
+  if (shards === undefined || hasDivision) {
+    const groups = Map.groupBy(keyedRuns, ({ key }) => key).values();
+    return (await Promise.all(groups.map(startedOf))).flat();
+  }
   const names = outputs.join('", "');
   throw new NoRunsError(
     `Cannot use --shards ${shards}: there is no division into shards in "${names}". Leave --shards out`,
   );
 }
 
+/** Returns a key that is the same for a shard in several outputs. Machines that share no disk write
+ * the shards of one input to different outputs. */
+function shardKey({ pieces, files: { runJson } }: MergeRun): string {
+  const parts = pieces.map(({ path, part }) => [basename(path), part]);
+  return `${basename(runJson)} ${JSON.stringify(parts)}`;
+}
+
+/** Returns the runs of one key that have started, or one of them if none has. */
+async function startedOf(group: readonly { readonly run: MergeRun }[]): Promise<MergeRun[]> {
+  const runs = group.map(({ run }) => run);
+  if (runs.length === 1) return runs;
+  const areStarted = await Promise.all(
+    runs.map(async ({ runFile, runFileProblem, files }) =>
+      (runFile ?? runFileProblem) !== undefined || await hasContent(files.results)
+    ),
+  );
+  return areStarted.includes(true) ? runs.filter((_, i) => areStarted[i]) : runs.slice(0, 1);
+}
+
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = await folderAndName(output);
   const names = new Set(await namesIn(folder));
   if (!needsRunFile) refuseOnlyCompressed(folder, name, names);
-  const stems = (await (needsRunFile ? runFileStems(names) : resultsStems(folder, names)))
-    .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
+  const allStems = needsRunFile ? runFileStems(names) : await resultsStems(folder, names);
+  // Without run files, results of shards need no plan file, which may be lost. `x.jsonl` next to
+  // them may be their input.
+  const shardStems = needsRunFile
+    ? []
+    : allStems.filter((stem) => parseShardStem(stem)?.stem === name);
+  const namedStems = shardStems.length > 0 ? shardStems : allStems.filter((stem) => stem === name);
+  const stems = (name === undefined ? allStems : namedStems).toSorted(compareNaturally);
   if (stems.length === 0) {
     const advice = await noRunsAdvice(folder, name, names, needsRunFile);
     throw new NoRunsError(

@@ -133,7 +133,7 @@ async function checkInputs(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     if (await exists(path)) continue;
     const problem = isAbsolute(path)
-      ? "no such file. Put it back"
+      ? "no such file. Put it back, continue a run of it under its current path"
       : `no such file in "${Deno.cwd()}". Merge in the folder that the runs were started in`;
     throw new SourceError(
       `Cannot read the input "${path}": ${problem}, or add --no-proof to join results without their ` +

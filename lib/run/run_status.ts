@@ -6,7 +6,7 @@
  */
 
 import { DamagedFileError, SourceError, UsageError } from "../errors.ts";
-import { cannotRead, inFolder, OWN_FOLDER, type PathLike, pathOf, stemOf } from "../files.ts";
+import { inFolder, namesIn, OWN_FOLDER, type PathLike, pathOf, stemOf } from "../files.ts";
 import { isObject } from "../json.ts";
 import { basename, dirname } from "../deps/std_path.ts";
 import type { Shard } from "../shards/mod.ts";
@@ -224,14 +224,7 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
  */
 export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
   const folder = inFolder(pathOf(output), OWN_FOLDER);
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) {
-      if (name.endsWith(STATUS_ENDING)) names.push(name);
-    }
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cannotRead(folder, cause);
-  }
+  const names = (await namesIn(folder)).filter((name) => name.endsWith(STATUS_ENDING));
   const statuses = await Promise.all(
     names.sort().map((name) => readStatus(inFolder(folder, name))),
   );

@@ -92,7 +92,7 @@ export function isOutputName(
 
 /** Returns `x` for the results `x.jsonl`, the failures `x_error.jsonl`, and files with rescued
  * lines of either; "" for other files. */
-function outputStem(file: string): string {
+export function outputStem(file: string): string {
   return /^(.*?)(?:_error)?(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }
 

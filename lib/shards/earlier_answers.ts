@@ -189,14 +189,16 @@ const COMPARED_BYTES = 1 << 16;
 
 export async function haveSameEnds(first: string, second: string, size: number): Promise<boolean> {
   for (const offset of [0, Math.max(0, size - COMPARED_BYTES)]) {
-    const [a, b] = await Promise.all([first, second].map((path) => bytesAt(path, offset)));
+    const [a, b] = await Promise.all(
+      [first, second].map((path) => bytesAt(path, offset, COMPARED_BYTES)),
+    );
     if (a.length !== b.length || a.some((byte, i) => byte !== b[i])) return false;
   }
   return true;
 }
 
-async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
+export async function bytesAt(path: string, offset: number, length: number): Promise<Uint8Array> {
   using file = await Deno.open(path);
-  const bytes = new Uint8Array(COMPARED_BYTES);
+  const bytes = new Uint8Array(length);
   return bytes.subarray(0, readFullySync(file, bytes, offset));
 }

@@ -14,6 +14,7 @@ import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { areAnswersNear, type Division, firstAnswers, type Shard } from "./divisions.ts";
+import { requireSameRows } from "./lost_plan.ts";
 import { mergeAdvice, type OwnOutput, requireNoOtherDivision } from "./other_divisions.ts";
 import {
   divide,
@@ -71,12 +72,17 @@ export async function planFor(
     return await checkPlan(earlierPlan, division, files, options.input);
   }
   const { input, signal, inputs } = options;
-  if (options.writes === false) return await divide(files, count, input, signal, inputs);
+  const makePlan = async () => {
+    const plan = await divide(files, count, input, signal, inputs);
+    await requireSameRows(plan, division);
+    return plan;
+  };
+  if (options.writes === false) return await makePlan();
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
   const latestPlan = await readPlan(path);
   if (latestPlan !== undefined) return await checkPlan(latestPlan, division, files, options.input);
-  const plan = await divide(files, count, input, signal, inputs);
+  const plan = await makePlan();
   await writePlan(path, plan);
   return plan;
 }

@@ -339,6 +339,56 @@ Deno.test("a merge refuses --shards for runs that are not shards, and waits for 
   await assertRejects(() => mergeRuns(ambiguous), UsageError, "holds 2 sets of shards");
 });
 
+Deno.test("a merge takes each shard from the output that has it, as after runs on machines with disks of their own", async () => {
+  await using dir = await tempDir();
+  const count = 4;
+  // The third machine has divided the input, but none of its shards has run.
+  const indexesByNode = { a: [1, 3], b: [0, 1], c: [] };
+  for (const [node, indexes] of Object.entries(indexesByNode)) {
+    const input = await dir.write(`${node}/in.jsonl`, prompts(0, 40));
+    for (const index of indexes) {
+      await runShard(input, dir.path(`${node}/out/`), { shard: { index, count } });
+    }
+  }
+  const output = { stem: dir.path("c/out/in"), isNamed: false, wholeResults: [] };
+  await planFor(output, [dir.path("c/in.jsonl")], count);
+  const outputs = Object.keys(indexesByNode).map((node) => dir.path(`${node}/out/`));
+  const options = { outputs, output: dir.path("all.jsonl") };
+  const { problems } = await mergeRuns(options);
+  assertEquals(problems.map(({ run }) => run), ["shard 2 of 4"]);
+  await runShard(dir.path("a/in.jsonl"), dir.path("a/out/"), { shard: { index: 2, count } });
+  const report = await mergeRuns(options);
+  assertEquals([report.problems, report.succeeded, report.pending], [[], 40, 0]);
+  assertEquals((await dir.rows("all.jsonl")).map(({ prompt }) => ({ prompt })), prompts(0, 40));
+});
+
+Deno.test("a merge reads the input where any of the shards has read it, if the path in the plan is another machine's", async () => {
+  await using dir = await tempDir();
+  for (const named of ["in/", "in/*.jsonl", "in/a.jsonl,in/b.jsonl"]) {
+    await dir.write("one/in/a.jsonl", prompts(0, 4));
+    await dir.write("one/in/b.jsonl", prompts(4, 7));
+    const inputsAt = (node: string) => named.split(",").map((path) => dir.path(`${node}/${path}`));
+    await runShard(inputsAt("one"), dir.path("one/out/x.jsonl"), { shard: { index: 0, count: 3 } });
+    await Deno.rename(dir.path("one"), dir.path("other"));
+    const merge = () =>
+      mergeRuns({ outputs: dir.path("other/out"), output: dir.path("x.jsonl"), replace: true });
+    const output = dir.path("other/out/x.jsonl");
+    for (const index of [1, 2]) {
+      await runShard(inputsAt("other"), output, { shard: { index, count: 3 } });
+    }
+    const { succeeded, inputChanges } = await merge();
+    assertEquals([succeeded, inputChanges], [7, []]);
+    await Deno.rename(dir.path("other"), dir.path("third"));
+    const moved = { outputs: dir.path("third/out"), output: dir.path("y.jsonl"), replace: true };
+    const { message } = await assertRejects(() => mergeRuns(moved), SourceError);
+    assertStringIncludes(message, "continue a run of it under its current path");
+    const shard = { index: 1, count: 3 };
+    const { asked } = await runShard(inputsAt("third"), dir.path("third/out/x.jsonl"), { shard });
+    assertEquals([asked, (await mergeRuns(moved)).succeeded], [[], 7]);
+    await Deno.remove(dir.path("third"), { recursive: true });
+  }
+});
+
 Deno.test("a merge says which input it reads if the project was copied with an absolute path", async () => {
   await using dir = await tempDir();
   for (const folder of ["data/", ""]) {
@@ -1520,7 +1570,7 @@ Deno.test("a merge says what to do without an input, by an absolute and by a rel
   for (const [index, input] of inputs.entries()) {
     // On Windows, the folder may be on another drive than the current one.
     const problem = isAbsolute(input)
-      ? "no such file. Put it back"
+      ? "no such file. Put it back, continue a run of it under its current path"
       : `no such file in "${Deno.cwd()}". Merge in the folder that the runs were started in`;
     assertStringIncludes(messages[index], `": ${problem}, or add --no-proof`);
   }

@@ -690,6 +690,42 @@ Deno.test(
   },
 );
 
+for (const kind of ["jsonl", "csv", "json"]) {
+  Deno.test(`where borders are lost, rows of ${kind} that a changed input moves to another shard are not paid for twice`, async () => {
+    await using dir = await tempDir();
+    const write = (to: number) => {
+      const rows = prompts(0, to), texts = rows.map((row) => JSON.stringify(row));
+      const text = kind === "jsonl"
+        ? texts.join("\n")
+        : kind === "json"
+        ? `[${texts.join(",\n")}]`
+        : `prompt\n${rows.map(({ prompt }) => `"${prompt}"`).join("\n")}`;
+      return dir.write(`in.${kind}`, text);
+    };
+    const input = await write(40), output = dir.path("out/");
+    await runShards(input, output, 3);
+    const lose = () => Deno.remove(dir.path("out/.retort"), { recursive: true });
+    await lose();
+    await write(40);
+    for (const index of [0, 1, 2]) {
+      assertEquals((await runShard(input, output, { shard: { index, count: 3 } })).asked, []);
+    }
+    await lose();
+    await write(46);
+    for (const index of [0, 1, 2]) {
+      const run = () => runShard(input, output, { shard: { index, count: 3 } });
+      const { message } = await assertRejects(run, SourceError, "would be in another shard");
+      assertStringIncludes(message, `merge ${shellWord(dir.path("out/in.jsonl"))} --no-proof -o `);
+    }
+    const merged = dir.path("out/merged/in.jsonl");
+    // The input may be in the folder of the shards.
+    await dir.write("out/in.jsonl", prompts(0, 46));
+    await mergeRuns({ outputs: dir.path("out/in.jsonl"), output: merged, proof: false });
+    const { asked } = await runShard(input, merged, {});
+    assertEquals(asked, prompts(40, 46).map(({ prompt }) => prompt));
+  });
+}
+
 for (const kind of ["files", "a folder", "a pattern"]) {
   Deno.test(`answers of shards over ${kind} are found by their inputs where the borders are lost`, async () => {
     await using dir = await tempDir();
