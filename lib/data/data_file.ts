@@ -293,6 +293,7 @@ export class DataFile {
   }
 }
 
+/** Some errors of the system, such as ESTALE, have no code in Deno. */
 function isSystemError(error: unknown): boolean {
-  return error instanceof Error && "code" in error;
+  return error instanceof Error && ("code" in error || error.message.includes("(os error "));
 }

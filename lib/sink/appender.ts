@@ -75,6 +75,9 @@ const SLOW_FOR_MS = 1_000;
 /** Larger writes always use another thread, because copying them takes too long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
+/** ENODEV, ENOTCONN and ESTALE (Linux; macOS): the mount of an open file is gone, as after a crash of
+ * sshfs. A new mount does not bring its handles back. */
+const LOST = /\(os error (?:19|107|116|57|70)\)/;
 
 /** The only writer of a file. Call `append` again only after the last call has resolved. */
 export class Appender {
@@ -100,7 +103,8 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Appends whole lines. Retries until they are written, or until `giveUp`. */
+  /** Appends whole lines. Retries until they are written, or until `giveUp`. Rejects at once if the
+   * handle can never be used again. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay: wait = delay, onStall, onRecover } = this.#options;
     const { signal } = this.#giveUp;
@@ -111,6 +115,7 @@ export class Appender {
       this.problem = problem;
       if (problem === undefined) break;
       signal.throwIfAborted();
+      if (LOST.test(String(problem.cause))) throw problem;
       rest = rest.subarray(byteCount);
       if (!isStalled) onStall?.(problem);
       isStalled = true;

@@ -210,6 +210,7 @@ export class Journal<T> {
     const batch = this.#waitingBatches.shift()!;
     const bytes = batch.encode(this.#file.keepsBytes ? ENCODER : this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
+    if (error !== undefined) this.rescue();
     // During the write, either fdatasync has failed, so that the disk may lose these lines, or
     // `rescue` was called.
     if (this.#lastResort !== undefined) {

@@ -7,7 +7,7 @@
 
 import { dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { OWN_FOLDER, statOf, systemReason } from "../files.ts";
+import { cannotRead, OWN_FOLDER, statOf, systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 
 export interface RunNote {
@@ -48,14 +48,13 @@ export function sharedPathOf(path: string, name: string): string {
 
 /** Opens a lock file, or creates it. An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
-  const options = { read: true, write: true };
   try {
-    return await Deno.open(path, { ...options, createNew: true, mode });
+    return await Deno.open(path, { read: true, write: true, createNew: true, mode });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
   if ((await Deno.lstat(path)).isSymlink) throw foreignFile(path);
-  return await Deno.open(path, options);
+  return await Deno.open(path, { read: true, write: true });
 }
 
 /** Whether a text from `readText` is that of a lock file: a note, part of a note, a number (from
@@ -229,7 +228,8 @@ export async function refuseRunElsewhere(
 async function stampOf(path: string): Promise<string> {
   using file = await Deno.open(path).catch(() => null);
   if (file === null) return "";
-  const { ino, size, mtime } = await file.stat(), again = await file.stat();
+  const stat = () => file.stat().catch((cause) => Promise.reject(cannotRead(path, cause)));
+  const { ino, size, mtime } = await stat(), again = await stat();
   return [again.ino === ino && ino, size, mtime?.getTime(), await readText(file).catch(() => "")]
     .join(":");
 }

@@ -351,6 +351,24 @@ Deno.test("index: own uids that look like those of samples are rows of their own
   index.close();
 });
 
+Deno.test("index: a file with an error that has no code in Deno is unreadable", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", resultLine({ uid: "a" })), { openSync } = Deno;
+  const message = "Stale file handle (os error 116)";
+  Deno.openSync = (...args) => {
+    if (args[0] !== path) return openSync(...args);
+    throw new Error(message);
+  };
+  try {
+    const index = await indexOf(path);
+    const [{ state, problem }] = index.status().files;
+    assertEquals([state, problem], ["unreadable", message]);
+    index.close();
+  } finally {
+    Deno.openSync = openSync;
+  }
+});
+
 Deno.test("index: follows files that grow, are replaced, cut or removed", async () => {
   await using dir = await tempDir();
   const line = (uid: string) => resultLine({ uid });

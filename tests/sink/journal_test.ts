@@ -503,6 +503,29 @@ Deno.test("Journal.rescue() moves what waits for disk space, and all that follow
   await assertRejects(() => journal.close(), SinkError, "Cannot write");
 });
 
+for (
+  const reason of ["Transport endpoint is not connected (os error 107)", "Stale (os error 116)"]
+) {
+  Deno.test(`Journal does not wait for a handle whose mount is gone: ${reason}`, async () => {
+    await using dir = await tempDir();
+    const disk = new FaultyDisk();
+    const broken: string[] = [], stalls: unknown[] = [];
+    const journal = await Journal.open<number>(dir.path("x"), {
+      openFile: disk.openFile,
+      onStall: (error) => stalls.push(error),
+      onBroken: ({ message }) => broken.push(message),
+    });
+    await journal.append("a", 1);
+    disk.beforeWrite = () => Promise.reject(new Error(reason));
+    await Promise.all([journal.append("b", 2), journal.append("c", 3)]);
+    await journal.append("d", 4);
+    assertEquals(await dir.read("x.rescued-1.jsonl"), "b\nc\nd\n");
+    assertEquals([stalls, broken.length, journal.missingRows], [[], 1, 0]);
+    assertStringIncludes(broken[0], reason);
+    await assertRejects(() => journal.close(), SinkError);
+  });
+}
+
 Deno.test("Journal.rescue() counts lines once if the disk accepts them after all", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk(), manual = new ManualDelay();

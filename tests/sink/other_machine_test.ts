@@ -60,6 +60,9 @@ Deno.test("an output is refused if a run on another machine writes to it, and on
   };
   try {
     assertEquals(await waitsFor(note, isSilent), 1);
+    Deno.FsFile.prototype.stat = () =>
+      Promise.reject(new Error("Stale file handle (os error 116)"));
+    await assertRejects(() => waitsFor(note, isSilent), SinkError, "Cannot read");
   } finally {
     Deno.FsFile.prototype.stat = stat;
   }
