@@ -186,7 +186,7 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
 function printIncomplete({ problems, results, runs }: MergeReport, options: MergeOptions, io: Io) {
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   const advice = isDamaged
-    ? "Nothing was written. Repair the damaged files, or rerun those runs"
+    ? "Nothing was written. Repair what is damaged as these lines say, then merge again"
     : partialAdvice(options);
   const count = new Set(problems.map(({ run }) => run)).size;
   const outcome = results === null ? "Cannot merge" : "Merged in part";

@@ -16,6 +16,7 @@ import {
   splitPath,
   statOf,
 } from "../files.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
 import { isLockHeld, isOutputLocked } from "../sink/mod.ts";
 import { haveSameEnds, inputsOfRun, namesOf, type RunInputs } from "./earlier_answers.ts";
 import { MOVED_FOLDER, type PlannedInput, readPlan } from "./plan.ts";
@@ -43,7 +44,8 @@ export interface Division {
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** What the run file of one shard says about the inputs. Only set if the plan file is gone. */
+  /** What the run file of one shard says about the inputs. Only set if the plan file is gone and a
+   * run file is there. */
   readonly run?: RunInputs;
 }
 
@@ -58,25 +60,32 @@ export async function plannedDivisions(start: string): Promise<Division[]> {
   });
 }
 
-/** Adds the divisions whose plan file is gone, found by the run files of their shards. Lists the
- * folder, which may have thousands of files. */
+/** Adds the divisions whose plan file is gone, found by the run files of their shards or, if only
+ * results were copied, by their lines. Lists the folder, which may have thousands of files. */
 export async function withLostDivisions(
   start: string,
   planned: readonly Division[],
 ): Promise<Division[]> {
   const divisions = [...planned];
   const names = await namesIn(start || ".");
-  const existing = new Set(names);
+  const existing = new Set(names), others = new Set<string>();
   for (const file of names) {
     const shardName = outputStem(file), runJson = `${shardName}.run.json`;
     const parsed = parseShardStem(shardName);
-    if (parsed === undefined || !existing.has(runJson)) continue;
-    const { count } = parsed, stem = `${start}${parsed.stem}`;
+    if (parsed === undefined) continue;
+    const { count } = parsed, stem = `${start}${parsed.stem}`, results = `${shardName}.jsonl`;
     if (divisions.some((known) => known.stem === stem && known.count === count)) continue;
     // Files of datasets have such names, too (`train-00000-of-00004.jsonl`), and may be inputs of
     // other runs.
-    const run = await inputsOfRun(`${start}${runJson}`, `${start}${shardName}.jsonl`);
-    if (run?.identity.shards === count) divisions.push({ path: "", stem, count, run });
+    if (existing.has(runJson)) {
+      const run = await inputsOfRun(`${start}${runJson}`, `${start}${results}`);
+      if (run?.identity.shards === count) divisions.push({ path: "", stem, count, run });
+    } else if (existing.has(results) && !others.has(`${stem} ${count}`)) {
+      const path = `${start}${results}`;
+      if (await holdsOwnLines(path, "results").catch(() => false)) {
+        divisions.push({ path: "", stem, count });
+      } else if (await hasContent(path)) others.add(`${stem} ${count}`);
+    }
   }
   return divisions;
 }

@@ -591,6 +591,21 @@ Deno.test("orphaned, repeated and damaged lines are reported, and nothing is wri
     assertStringIncludes(report.problems[0].message, words);
     assertEquals(await dir.exists("all.jsonl"), false);
   }
+  let said = "";
+  const io = {
+    env: () => undefined,
+    program: "retort",
+    writeErr: (words: string) => said += words,
+    onSignal: () => () => {},
+  } as unknown as Io;
+  const merge = ["merge", dir.path("out"), "-o", dir.path("all.jsonl")];
+  assertEquals(await mergeCommand(parseCommandLine(merge), io), 3);
+  assertStringIncludes(
+    said,
+    "Repair the line, or remove it to send its row again\nNothing was written",
+  );
+  // Running the shard again repairs neither lines nor repeated results.
+  assertEquals(said.includes("rerun"), false);
 });
 
 Deno.test("a merge into the folder of the shards is refused, unless they are moved away", async () => {

@@ -726,6 +726,26 @@ for (const kind of ["jsonl", "csv", "json"]) {
   });
 }
 
+Deno.test("answers of shards are not paid for twice where only their results were copied", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 12));
+  await runShards(input, dir.path("out/"), 3);
+  await Deno.mkdir(dir.path("copy"));
+  for (const name of ["00000", "00001", "00002"].map((index) => `in-${index}-of-00003.jsonl`)) {
+    await Deno.copyFile(dir.path(`out/${name}`), dir.path(`copy/${name}`));
+  }
+  // A file of a dataset with such a name holds no answers.
+  await dir.write("copy/other-00000-of-00002.jsonl", prompts(0, 5));
+  const copy = dir.path("copy/");
+  for (const options of [{}, { shard: { index: 0, count: 2 } }]) {
+    const run = () => runShard(input, copy, options);
+    await assertRejects(run, UsageError, "hold answers of 3 shards");
+  }
+  assertEquals((await runShard(input, copy, { shard: { index: 2, count: 3 } })).asked, []);
+  const other = await dir.write("other.jsonl", prompts(20, 23));
+  assertEquals((await runShard(other, copy, {})).asked.length, 3);
+});
+
 for (const kind of ["files", "a folder", "a pattern"]) {
   Deno.test(`answers of shards over ${kind} are found by their inputs where the borders are lost`, async () => {
     await using dir = await tempDir();
