@@ -224,10 +224,6 @@ async function withFoundInputs(
   plan: ShardPlan,
   runFiles: readonly (RunFile | undefined)[],
 ): Promise<ShardPlan> {
-  const areThere = async (paths: readonly string[]) => {
-    for (const path of paths) if (!(await exists(path))) return false;
-    return true;
-  };
   if (await areThere(plan.inputs.map(({ path }) => path))) return plan;
   const named = new Map(runFiles.map((run) => [String(run?.inputs ?? run?.input), run]));
   for (const run of named.values()) {
@@ -238,6 +234,11 @@ async function withFoundInputs(
     return { ...plan, inputs: plan.inputs.map((input, i) => ({ ...input, path: paths[i] })) };
   }
   return plan;
+}
+
+export async function areThere(paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) if (!(await exists(path))) return false;
+  return true;
 }
 
 /** Reads a run file, or returns why that failed. One bad file must not hide the other runs. */

@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { hasContent, namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
+import { namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
 import { sumOf } from "../figures.js";
 import { type InputPiece, withoutCompression } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
@@ -25,6 +25,7 @@ import {
   NoRunsError,
   tryRunFile,
 } from "./find_division.ts";
+import { joinDivisions, type OutputRuns } from "./same_division.ts";
 
 export interface MergeRun {
   /** The name for messages: `shard 3 of 8`, or the results path. */
@@ -63,42 +64,19 @@ export async function findRuns(
   options: FindOptions,
 ): Promise<MergeRun[]> {
   const { shards, needsRunFile } = options;
-  const keyedRuns: { readonly run: MergeRun; readonly key: unknown }[] = [];
-  let hasDivision = false;
+  const found: OutputRuns[] = [];
   for (const output of outputs) {
     const shardRuns = await findShardRuns(output, options);
-    hasDivision ||= shardRuns !== undefined;
-    const keyOf = shardRuns === undefined ? (run: MergeRun) => run : shardKey;
     const runs = shardRuns ?? await runsIn(output, needsRunFile);
-    keyedRuns.push(...runs.map((run) => ({ run, key: keyOf(run) })));
+    found.push({ runs, isDivision: shardRuns !== undefined });
   }
-  if (shards === undefined || hasDivision) {
-    const groups = Map.groupBy(keyedRuns, ({ key }) => key).values();
-    return (await Promise.all(groups.map(startedOf))).flat();
+  if (shards === undefined || found.some(({ isDivision }) => isDivision)) {
+    return await joinDivisions(found);
   }
   const names = outputs.join('", "');
   throw new NoRunsError(
     `Cannot use --shards ${shards}: there is no division into shards in "${names}". Leave --shards out`,
   );
-}
-
-/** Returns a key that is the same for a shard in several outputs. Machines that share no disk write
- * the shards of one input to different outputs. */
-function shardKey({ pieces, files: { runJson } }: MergeRun): string {
-  const parts = pieces.map(({ path, part }) => [basename(path), part]);
-  return `${basename(runJson)} ${JSON.stringify(parts)}`;
-}
-
-/** Returns the runs of one key that have started, or one of them if none has. */
-async function startedOf(group: readonly { readonly run: MergeRun }[]): Promise<MergeRun[]> {
-  const runs = group.map(({ run }) => run);
-  if (runs.length === 1) return runs;
-  const areStarted = await Promise.all(
-    runs.map(async ({ runFile, runFileProblem, files }) =>
-      (runFile ?? runFileProblem) !== undefined || await hasContent(files.results)
-    ),
-  );
-  return areStarted.includes(true) ? runs.filter((_, i) => areStarted[i]) : runs.slice(0, 1);
 }
 
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {

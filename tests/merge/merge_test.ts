@@ -362,6 +362,51 @@ Deno.test("a merge takes each shard from the output that has it, as after runs o
   assertEquals((await dir.rows("all.jsonl")).map(({ prompt }) => ({ prompt })), prompts(0, 40));
 });
 
+Deno.test("a merge of the outputs of two inputs with one name reports the shards that each lacks", async () => {
+  await using dir = await tempDir();
+  const count = 2;
+  for (const name of ["in.jsonl", "in/"]) {
+    for (const node of ["a", "b"]) {
+      const rows = prompts(0, 40).map(({ prompt }) => ({ prompt: `${node} ${prompt}` }));
+      if (name === "in.jsonl") await dir.write(`${node}/in.jsonl`, rows);
+      // The rows of a compressed file are not counted, so that files of different sizes look alike.
+      for (const [i, part] of name === "in/" ? [rows.slice(0, 9), rows.slice(9)].entries() : []) {
+        const text = part.map((row) => `${JSON.stringify(row)}\n`).join("");
+        await Deno.mkdir(dir.path(`${node}/in`), { recursive: true });
+        await Deno.writeFile(dir.path(`${node}/in/${i}.jsonl.gz`), gzipSync(text));
+      }
+    }
+    const outputs = ["a", "b"].map((node) => dir.path(`${node}/out-${name}`));
+    for (const [node, index] of [["a", 0], ["a", 1], ["b", 0]] as const) {
+      const output = dir.path(`${node}/out-${name}/x.jsonl`);
+      await runShard(dir.path(`${node}/${name}`), output, { shard: { index, count } });
+    }
+    const { problems } = await mergeRuns({ outputs, output: dir.path("all.jsonl") });
+    assertEquals(problems.map(({ run, kind }) => [run, kind]), [["shard 1 of 2", "missing"]]);
+  }
+});
+
+Deno.test("a merge of shards from several outputs compares all of them with one input", async () => {
+  await using dir = await tempDir();
+  // These differ only in the middle, which is not compared when the outputs are found.
+  const rows = (word: string) =>
+    prompts(0, 9_000).map((row, i) => i === 4_800 ? { prompt: word } : row);
+  const shards = [["a", 0], ["b", 1]] as const;
+  for (const [node, index] of shards) {
+    const input = await dir.write(`${node}/in.jsonl`, rows(node));
+    const output = dir.path(`${node}/out/`);
+    await runShard(input, output, { shard: { index, count: 2 } });
+  }
+  const outputs = shards.map(([node]) => dir.path(`${node}/out`));
+  const options = { outputs, output: dir.path("all.jsonl") };
+  const { problems } = await mergeRuns(options);
+  assertEquals([...new Set(problems.map(({ run }) => run))], ["shard 1 of 2"]);
+  // The input may be at one of the paths only.
+  await Deno.remove(dir.path("a/in.jsonl"));
+  const report = await mergeRuns(options);
+  assertEquals([report.problems, report.succeeded, report.pending], [[], 9_000, 0]);
+});
+
 Deno.test("a merge reads the input where any of the shards has read it, if the path in the plan is another machine's", async () => {
   await using dir = await tempDir();
   for (const named of ["in/", "in/*.jsonl", "in/a.jsonl,in/b.jsonl"]) {
